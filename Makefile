@@ -1,0 +1,40 @@
+# The front door of Reprise. Each target first makes .venv from constraints.txt when it is missing or stale.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+PYTHON := $(shell command -v $(PYTHON) || command -v python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.stamp
+CONFIG ?= paper
+
+.PHONY: help setup test lint format bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: $(STAMP)  ## make the environment (.venv), about two minutes
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "[setup] making $(VENV) with $(PYTHON): about two minutes, once"
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else f"Python 3.11 is needed, this is {v}: set PYTHON=/path/to/python3.11")'
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[import,fpga,dev]'
+	@touch $@
+	@echo "[setup] done"
+
+test: $(STAMP)  ## all tests (about 20 minutes on two cores when nothing is cached)
+	@echo "[test] pytest on two cores"
+	$(PY) -m pytest -n 2 -m "not slow"
+
+lint: $(STAMP)  ## ruff: rules and format
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+format: $(STAMP)  ## rewrite with the formatter
+	$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+bench: $(STAMP)  ## benchmarks, JSON and table
+	$(PY) -m tools.bench
+
+clean:  ## remove build products (not .venv)
+	rm -rf build

@@ -1,0 +1,1 @@
+"""PyTorch side of Reprise: neurons, networks, training, quantization, the network file, imports."""

@@ -1,0 +1,1 @@
+"""Amaranth blocks of the Reprise accelerator, their configuration, Verilog emission and FPGA hand-off."""

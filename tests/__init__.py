@@ -1,0 +1,1 @@
+"""Tests: units, properties, independent oracles and cocotb benches."""
