@@ -14,7 +14,7 @@ A readout does not fire: V = V + psum + c, and V is the output of the timestep.
 import numba as nb
 import numpy as np
 
-from model.network import Neuron
+from model.parts import Neuron
 
 RESETS = {"soft": 0, "hard": 1, "none": 2}
 

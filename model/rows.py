@@ -2,14 +2,15 @@
 
 A level is not multiplied: it is expanded into binary planes, and a product is the weighted sum of the planes'
 products. Bit-plane: ``ceil(log2(N+1))`` planes, plane b weighs 2**b. Thermometer: N planes, plane l is
-``z >= l+1`` and weighs 1, so each plane is a subset of the one before. Signed input: 8 bit-planes of the two's
-complement, the last (sign) plane weighs -2**7.
+``z >= l+1`` and weighs 1, so each plane is a subset of the one before. Signed input: 8 bit-planes of
+the two's complement, the last (sign) plane weighs -2**7.
 """
 
 import numba as nb
 import numpy as np
 
-from model.network import Encoding, require, require_int
+from model.checks import require, require_int
+from model.parts import Encoding
 
 SIGNED_PLANES = 8
 

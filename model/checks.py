@@ -1,0 +1,41 @@
+"""Validation with one voice: every error names the field, the rule, the value and, where it helps, why."""
+
+import numpy as np
+
+
+def require(ok: bool, name: str, rule: str, value: object, why: str = "") -> None:
+    """Raise ``ValueError("<name> must be <rule>, not <value>[: <why>]")`` unless ``ok``."""
+    if not ok:
+        raise ValueError(f"{name} must be {rule}, not {value!r}" + (f": {why}" if why else ""))
+
+
+def require_int(name: str, value: object, low: int, high: int | None = None, why: str = "") -> None:
+    """Require a Python or NumPy integer (not a bool) within ``low..high``."""
+    rule = f"an integer of at least {low}" if high is None else f"an integer in {low}..{high}"
+    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    require(is_int and low <= value and (high is None or value <= high), name, rule, value, why)
+
+
+def int_array(name: str, value: object, dtype: type, ndim: int) -> np.ndarray:
+    """A read-only C-ordered copy as ``dtype``; ValueError if not integers, out of range, empty or not ``ndim`` axes."""
+    array = np.asarray(value)
+    require(
+        np.issubdtype(array.dtype, np.integer),
+        name,
+        "an array of integers",
+        str(array.dtype),
+        "nothing in the network is rounded silently",
+    )
+    require(array.ndim == ndim, name, f"an array of {ndim} axes", array.shape)
+    require(array.size > 0, name, "not empty", array.shape)
+    info = np.iinfo(dtype)
+    low, high = int(array.min()), int(array.max())
+    require(
+        info.min <= low and high <= info.max,
+        name,
+        f"within {np.dtype(dtype).name} ({info.min}..{info.max})",
+        (low, high),
+    )
+    array = np.array(array, dtype=dtype, order="C")
+    array.setflags(write=False)
+    return array
