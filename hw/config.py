@@ -110,7 +110,7 @@ class HardwareConfig:
             )
         if self.lanes * 8 % self.bus_bits and self.bus_bits % (self.lanes * 8):
             raise ConfigError(
-                f"bus_bits must divide (or be a multiple of) a weight row of {self.lanes * 8} bits, not {self.bus_bits}:"
+                f"bus_bits must divide or be a multiple of a weight row {self.lanes * 8} bits, not {self.bus_bits}:"
                 " rows are whole bus words"
             )
 
