@@ -17,7 +17,7 @@ def require_int(name: str, value: object, low: int, high: int | None = None, why
 
 
 def int_array(name: str, value: object, dtype: type, ndim: int) -> np.ndarray:
-    """A read-only C-ordered copy as ``dtype``; ValueError if not integers, out of range, empty or not ``ndim`` axes."""
+    """A read-only C-ordered copy of integers as ``dtype`` with ``ndim`` axes; ValueError where that is impossible."""
     array = np.asarray(value)
     require(
         np.issubdtype(array.dtype, np.integer),

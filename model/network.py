@@ -108,9 +108,7 @@ class Network:
             height, width = sizes[0]
             k = layer.pool.kernel if layer.pool else 1
             pooled = (height // k, width // k)
-            require(
-                min(pooled) >= 1, f"layer {layer.name!r}: output size after pooling", "at least 1x1", pooled
-            )
+            require(min(pooled) >= 1, f"layer {layer.name!r}: output size after pooling", "at least 1x1", pooled)
             found[layer.name] = Geometry(
                 conv=(height, width),
                 computed=(pooled[0] * k, pooled[1] * k),
@@ -126,16 +124,12 @@ class Network:
             shape = self.input_shape
             if self.input_signed:
                 only = len({s.feature for s in layer.sources}) == 1
-                require(
-                    only, here, "alone in its layer when the input is signed", source.feature, "planes differ"
-                )
+                require(only, here, "alone in its layer when the input is signed", source.feature, "planes differ")
                 require(layer.encoding == "bitplane", f"{here}: encoding", "'bitplane'", layer.encoding)
         else:
             shape = found[source.feature].feature
             fires = self.layer(source.feature).neuron.kind != "readout"
-            require(
-                fires, here, "a layer that fires", source.feature, "a readout writes potentials, not levels"
-            )
+            require(fires, here, "a layer that fires", source.feature, "a readout writes potentials, not levels")
         channels = int(np.prod(shape)) if source.flatten else shape[0]
         require(
             source.weight.shape[1] == channels,
@@ -144,9 +138,7 @@ class Network:
             source.weight.shape,
         )
         size = source.output_size(shape[1], shape[2])
-        require(
-            min(size) >= 1, f"{here}: output size", "at least 1x1", size, f"the feature has shape {shape}"
-        )
+        require(min(size) >= 1, f"{here}: output size", "at least 1x1", size, f"the feature has shape {shape}")
         return size
 
     def layer(self, name: str) -> Layer:
@@ -154,9 +146,7 @@ class Network:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise KeyError(
-            f"network {self.name!r} has no layer {name!r}: {[layer.name for layer in self.layers]}"
-        )
+        raise KeyError(f"network {self.name!r} has no layer {name!r}: {[layer.name for layer in self.layers]}")
 
     def feature_shape(self, name: str) -> tuple[int, int, int]:
         """(C, H, W) of the feature: "input" or a layer's (after its pool)."""

@@ -30,9 +30,7 @@ def initial(neuron: Neuron, shape: tuple[int, ...], channel_axis: int = -3) -> n
     return np.broadcast_to(_per_channel(neuron.v0, len(shape), channel_axis), shape).astype(np.int64)
 
 
-def step(
-    v: np.ndarray, psum: np.ndarray, neuron: Neuron, channel_axis: int = -3
-) -> tuple[np.ndarray, np.ndarray]:
+def step(v: np.ndarray, psum: np.ndarray, neuron: Neuron, channel_axis: int = -3) -> tuple[np.ndarray, np.ndarray]:
     """One timestep of a layer of neurons: the equations of this module, in NumPy.
 
     Parameters

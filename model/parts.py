@@ -55,13 +55,9 @@ class Neuron:
 
     def __post_init__(self):
         require(self.kind in ("if", "lif", "readout"), "neuron.kind", "'if', 'lif' or 'readout'", self.kind)
-        require(
-            self.reset in ("soft", "hard", "none"), "neuron.reset", "'soft', 'hard' or 'none'", self.reset
-        )
+        require(self.reset in ("soft", "hard", "none"), "neuron.reset", "'soft', 'hard' or 'none'", self.reset)
         if self.kind == "readout":
-            require(
-                self.levels == 0, "neuron.levels", "0 for a readout", self.levels, "a readout never fires"
-            )
+            require(self.levels == 0, "neuron.levels", "0 for a readout", self.levels, "a readout never fires")
             require(self.reset == "none", "neuron.reset", "'none' for a readout", self.reset)
         else:
             require_int("neuron.levels", self.levels, 1, MAX_LEVELS, "levels are stored in 8 bits")
@@ -156,9 +152,7 @@ class Source:
     flatten: bool = False
 
     def __post_init__(self):
-        require(
-            isinstance(self.feature, str) and self.feature != "", "source.feature", "a name", self.feature
-        )
+        require(isinstance(self.feature, str) and self.feature != "", "source.feature", "a name", self.feature)
         object.__setattr__(self, "weight", int_array("source.weight", self.weight, np.int8, 4))
         require_int("source.stride", self.stride, 1)
         require_int("source.padding", self.padding, 0)
@@ -228,9 +222,7 @@ class Layer:
     pool: MaxPool | None = None
 
     def __post_init__(self):
-        require(
-            isinstance(self.name, str) and self.name not in ("", "input"), "layer.name", "a name", self.name
-        )
+        require(isinstance(self.name, str) and self.name not in ("", "input"), "layer.name", "a name", self.name)
         object.__setattr__(self, "sources", tuple(self.sources))
         here = f"layer {self.name!r}"
         require(len(self.sources) in (1, 2), f"{here}: sources", "one or two", len(self.sources))

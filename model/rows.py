@@ -68,9 +68,7 @@ def check_levels(levels: np.ndarray, n_levels: int, signed: bool = False, name: 
     levels = np.asarray(levels)
     if levels.dtype == np.bool_:
         levels = levels.view(np.uint8)
-    require(
-        np.issubdtype(levels.dtype, np.integer), name, "an array of integers or booleans", str(levels.dtype)
-    )
+    require(np.issubdtype(levels.dtype, np.integer), name, "an array of integers or booleans", str(levels.dtype))
     low, high = (-128, 127) if signed else (0, n_levels)
     if levels.size and not (levels.dtype == np.uint8 and not signed and high == 255):
         least, most = int(levels.min()), int(levels.max())
