@@ -3,6 +3,21 @@
 A command is ``COMMAND_BYTES`` bytes of little-endian 32-bit words; a :class:`Field` names some bits of one word (or of
 two consecutive words for 64-bit addresses). Bits that no field names are reserved and must be zero. The sequencer
 refuses a command whose magic, opcode or reserved bits are wrong, or whose field is out of its range.
+
+Order. The result is that of executing the commands one after the other. A RUN starts when the RUN before it has ended
+and all loads before it are complete; the commands after a RUN go on while it works. So a LOAD may overlap the one RUN
+before it and never an older one. The compiler guarantees that such a LOAD touches neither the on-chip words or
+segments of that RUN nor memory that a RUN since the last BARRIER writes; it puts a BARRIER (all runs ended, all writes
+answered) where it can't. LOAD_PARAMS is the exception: the hardware keeps the parameters of the RUN before it apart.
+
+Targets of LOAD_FEATURES and LOAD_SEGMENTS are whole bus words (``bus_bits / feature_bits`` words, ``bus_bits / 64``
+segments). On-chip words and their addresses count modulo 2**16.
+
+Lines. Output line ``(image, y, q)``, ``q = t * out_planes + p``, is at ``output + image * image_stride +
+(y * T * out_planes + q) * line_bytes``: bit ``x * channels + c`` of a string of ``out_width * channels`` bits, LSB
+first, filled with zeros to a whole bus word (only those words are written, also when ``line_bytes`` is more). The line
+``(image, y)`` of a readout is at ``output + image * image_stride + y * line_bytes``: int32 ``[x][t][channels]``, little
+endian, filled likewise. A run's first m tile begins with its first output position: tiles know nothing of lines.
 """
 
 from __future__ import annotations
@@ -34,7 +49,14 @@ def _run_fields() -> list[Field]:
         Field("weights", 1, 0, 64, "byte address of the weights: m tile independent, K tiles in order, bus aligned"),
         Field("weight_beats", 3, 0, 16, "bus words of one weight row (lanes beyond it are zero)"),
         Field("weights_keep", 3, 16, 1, "all K tiles fit the weight buffer: fetched once, kept for every m tile"),
-        Field("weights_ready", 3, 17, 1, "the weight buffer holds them already (same weights as the run before)"),
+        Field("weights_ready", 3, 17, 1, "the run before held them (weights_hold): nothing is fetched"),
+        Field(
+            "weights_hold",
+            3,
+            18,
+            1,
+            "with weights_keep: not released by the last m tile, the next run is weights_ready",
+        ),
         Field("segment_first", 4, 0, 16, "index of the first segment"),
         Field("k_tiles", 4, 16, 16, "K tiles, at least 1"),
         Field("m_tiles", 5, 0, 16, "m tiles, at least 1"),
@@ -53,7 +75,7 @@ def _run_fields() -> list[Field]:
         Field("channels", 8, 16, 16, "channels of the output block (Cb)"),
         Field("output", 9, 0, 64, "byte address of the first line written"),
         Field("image_stride", 11, 0, 32, "bytes from one image's block to the next"),
-        Field("line_bytes", 12, 0, 16, "bytes of an output line, whole bus words"),
+        Field("line_bytes", 12, 0, 16, "bytes from one output line to the next, whole bus words"),
         Field("out_width", 12, 16, 16, "output positions in a line, after pooling"),
         Field("out_lines", 13, 0, 16, "output lines of an image in this run, after pooling"),
         Field("images", 13, 16, 16, "images of this run"),
@@ -65,8 +87,7 @@ def _run_fields() -> list[Field]:
         base = 16 + 2 * s
         fields += [
             Field(f"line_bits{s}", base, 0, 16, f"bits of a line of source {s} (W*Cb); bits outside read zero"),
-            Field(f"lines{s}", base, 16, 16, f"lines (image rows y) of source {s} on chip; rows outside read zero"),
-            Field(f"y_first{s}", base + 1, 0, 16, f"smallest valid y of source {s} in row-table units", signed=True),
+            Field(f"lines{s}", base, 16, 16, f"image rows of source {s} on chip; y outside 0..lines-1 reads zero"),
         ]
     for s in range(SOURCES):
         base = 20 + 2 * s
@@ -85,7 +106,7 @@ def _run_fields() -> list[Field]:
                 base + 1,
                 0,
                 16,
-                f"source {s}: y of the first row's ky=0 line (may be negative)",
+                f"source {s}: y of the first row's ky=0 line, 0: first one on chip (may be negative)",
                 signed=True,
             ),
         ]
