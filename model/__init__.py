@@ -2,3 +2,12 @@
 
 It is the specification in executable form: exporter, hardware and co-simulation are checked against it.
 """
+
+
+def __getattr__(name: str):
+    # lazily: importing a constant from a submodule must not compile or load the kernels
+    if name in ("run", "Result"):
+        from model import runner
+
+        return getattr(runner, name)
+    raise AttributeError(f"module 'model' has no attribute {name!r}")

@@ -116,7 +116,7 @@ def search_tile(rows, prefix, residual, order, counts):
 
 @nb.njit(parallel=True, cache=True)
 def search_tiles(packed, starts, prefix, residual, order, counts):
-    """Every tile of packed rows (M, KT), in parallel; prefix, residual and order have no rows when only the counts are wanted."""
+    """Every tile of packed rows (M, KT), in parallel; without rows in prefix, residual and order: counts only."""
     k_tiles = packed.shape[1]
     keep = len(prefix) > 0
     for job in nb.prange((len(starts) - 1) * k_tiles):
