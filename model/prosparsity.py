@@ -179,6 +179,17 @@ def count_packed(packed: np.ndarray, starts: np.ndarray) -> Counts:
     return Counts.from_array(counts)
 
 
+def analyze_blocks(packed: np.ndarray, starts: np.ndarray) -> Iterator[TileBlock]:
+    """:func:`analyze_packed` in blocks of whole tiles, so that the analysis adds bounded memory."""
+    packed, starts = _checked(packed, starts)
+    low = 0
+    while low < len(starts) - 1:
+        rows = max(1, BLOCK_BYTES // (8 * max(1, packed.shape[1])))
+        high = max(low + 1, int(np.searchsorted(starts, starts[low] + rows, side="right")) - 1)
+        yield analyze_packed(packed[starts[low] : starts[high]], starts[low : high + 1] - starts[low])
+        low = high
+
+
 def _blocks(bits: np.ndarray, tile_m: int, tile_k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     require_int("tile_m", tile_m, 1, MAX_TILE_M)
     require_int("tile_k", tile_k, 1, 64, "a row of a tile is one machine word")

@@ -20,7 +20,7 @@ import numpy as np
 from model.checks import require, require_int
 from model.network import Network
 from model.parts import Layer, Source
-from model.prosparsity import MAX_TILE_M
+from model.prosparsity import MAX_TILE_M, tile_starts
 from model.rows import check_levels, plane_table, plane_weights
 
 KOrder = Literal["kkc", "ckk"]
@@ -189,6 +189,7 @@ def layer_tiles(
     signed: bool = False,
     k_order: KOrder = "kkc",
     share_images: bool | None = None,
+    whole_positions: bool = True,
 ) -> LayerTiles:
     """Packed rows of a layer.
 
@@ -206,6 +207,8 @@ def layer_tiles(
     k_order : "kkc" or "ckk"
     share_images : bool or None
         Images of a batch share tiles; None: when the layer has one output position.
+    whole_positions : bool
+        False cuts every ``tile_m`` rows, through a position if need be, as the published simulator does.
     """
     require_int("tile_k", tile_k, 1, 64, "a row of a tile is one machine word")
     require(len(inputs) == len(layer.sources), "inputs", f"one per source ({len(layer.sources)})", len(inputs))
@@ -236,9 +239,13 @@ def layer_tiles(
         word += depth
     if share_images is None:
         share_images = len(positions) == 1
+    if whole_positions:
+        starts = tile_cuts(len(positions), timesteps * planes, tile_m, n, share_images)
+    else:
+        starts = tile_starts(len(packed), tile_m)
     return LayerTiles(
         packed=packed,
-        starts=tile_cuts(len(positions), timesteps * planes, tile_m, n, share_images),
+        starts=starts,
         positions=positions,
         plane_weights=plane_weights(max(n_levels), layer.encoding, signed),
         weights=weights,

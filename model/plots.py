@@ -1,0 +1,71 @@
+"""Plots of density reports: PNG or SVG, by the file's suffix. Matplotlib is imported only when one is drawn."""
+
+from pathlib import Path
+
+SUFFIXES = (".png", ".svg")
+BIT, PRODUCT = "#9aa5b1", "#1f6f8b"
+
+
+def check_plot_path(path: Path) -> None:
+    """ValueError unless the suffix is one we draw."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"plot must end in one of {SUFFIXES}, not {path.name!r}")
+
+
+def draw_density(report: dict, path: str | Path) -> None:
+    """Bars of bit and product density per layer and, if ``report`` has a "sweep", its lines over tile_m.
+
+    Parameters
+    ----------
+    report : dict
+        Of ``density.density_report``; "sweep" as of ``density.density_sweep``.
+    path : path ending in .png or .svg
+    """
+    path = Path(path)
+    check_plot_path(path)
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "reprise"  # the same input gives the same file
+    from matplotlib import pyplot
+
+    sweep = report.get("sweep")
+    figure, axes = pyplot.subplots(1, 2 if sweep else 1, figsize=(10 if sweep else 6, 4), squeeze=False)
+    _layer_bars(axes[0, 0], report)
+    if sweep:
+        _sweep_lines(axes[0, 1], sweep, report["settings"])
+    figure.tight_layout()
+    metadata = {"Date": None} if path.suffix.lower() == ".svg" else {"Software": None}
+    figure.savefig(path, dpi=150, metadata=metadata)
+    pyplot.close(figure)
+
+
+def _layer_bars(axis, report: dict) -> None:
+    names = [one["name"] for one in report["layers"]] + ["total"]
+    figures = [*report["layers"], report["total"]]
+    places = range(len(names))
+    for offset, key, colour, label in (
+        (-0.2, "bit_density", BIT, "bits"),
+        (0.2, "product_density", PRODUCT, "products"),
+    ):
+        bars = axis.bar([p + offset for p in places], [100 * f[key] for f in figures], 0.4, color=colour, label=label)
+        axis.bar_label(bars, fmt="%.1f", fontsize=7)
+    axis.set_xticks(list(places), names, rotation=20 if len(names) < 8 else 90)
+    axis.set_ylabel("density (% of all bits)")
+    settings = report["settings"]
+    axis.set_title(f"{report['capture']}, tiles of {settings['tile_m']} x {settings['tile_k']}", fontsize=10)
+    axis.legend()
+
+
+def _sweep_lines(axis, sweep: list[dict], settings: dict) -> None:
+    for tile_k in sorted({point["tile_k"] for point in sweep}):
+        points = sorted((p["tile_m"], 100 * p["product_density"]) for p in sweep if p["tile_k"] == tile_k)
+        axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=f"{tile_k} bits")
+    axis.set_xscale("log", base=2)
+    ticks = sorted({point["tile_m"] for point in sweep})
+    axis.set_xticks(ticks, [str(t) for t in ticks])
+    axis.set_xlabel("rows per tile (tile_m)")
+    axis.set_ylabel("product density (% of all bits)")
+    axis.set_ylim(bottom=0)
+    axis.set_title("total over tile sizes", fontsize=10)
+    axis.legend(title="tile_k", fontsize=8)
