@@ -1,0 +1,71 @@
+"""The core: front-end, processor and neuron array, connected by streams."""
+
+from amaranth import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from . import layouts
+from .config import HardwareConfig
+from .frontend import FrontEnd
+from .neuron_array import NeuronArray
+from .processor import Processor
+
+
+class Core(wiring.Component):
+    """Product-sparse matrix product followed by multi-level neurons.
+
+    For every tile of rows the front-end finds each row's prefix and residual, the processor adds the residual's weight
+    rows to the prefix's result and accumulates partial sums per row, and when an m tile is complete its partial
+    sums go through the neuron array: ``psum[row] += sum_k rows[row, k] * weight[k, :]``, then
+    ``U = leak(V) + sum_p psum << p + c``, ``z = clip(floor(U / D), 0, N)``.
+    (Prosperity, HPCA 2025, sections IV and V; multi-level neurons: arXiv 2510.24637.)
+
+    Throughput: a stream of tiles takes max(residual bits, non-zero rows / banks) cycles, never more than ``queries``
+    non-zero rows or ``load_rows`` rows per cycle; detection of the next tile, draining and the neurons run beside it.
+
+    Parameters
+    ----------
+    config : HardwareConfig
+
+    Members
+    -------
+    i_rows : stream of :func:`hw.layouts.tile_word`
+    i_weights : stream of :func:`hw.layouts.weight_row`
+    i_params : stream of :func:`hw.layouts.neuron_params`; only while no rows of a layer are in flight
+    i_layer : :func:`hw.layouts.layer_config`, constant while a layer is in flight
+    o : stream of :func:`hw.layouts.neuron_out`
+    events : single-cycle strobes for performance counters, see :class:`hw.processor.Processor`
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = config
+        self._processor = Processor(config)
+        super().__init__(
+            {
+                "i_rows": In(stream.Signature(layouts.tile_word(config))),
+                "i_weights": In(stream.Signature(layouts.weight_row(config))),
+                "i_params": In(stream.Signature(layouts.neuron_params(config))),
+                "i_layer": In(layouts.layer_config(config)),
+                "o": Out(stream.Signature(layouts.neuron_out(config))),
+                "events": Out(self._processor.signature.members["events"].shape),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.frontend = frontend = FrontEnd(self.config)
+        m.submodules.processor = processor = self._processor
+        m.submodules.neurons = neurons = NeuronArray(self.config)
+        connect(m, flipped(self.i_rows), frontend.i_rows)
+        connect(m, frontend.o_begin, processor.i_begin)
+        connect(m, frontend.o_end, processor.i_end)
+        connect(m, frontend.o_compute, processor.i_compute)
+        for bank in range(self.config.banks):
+            connect(m, frontend.o_reuse[bank], processor.i_reuse[bank])
+        connect(m, flipped(self.i_weights), processor.i_weights)
+        connect(m, processor.o_psum, neurons.i_psum)
+        connect(m, flipped(self.i_params), neurons.i_params)
+        m.d.comb += neurons.i_layer.eq(self.i_layer)
+        connect(m, neurons.o, flipped(self.o))
+        m.d.comb += self.events.eq(processor.events)
+        return m
