@@ -1,0 +1,184 @@
+"""Image data sets as NumPy arrays of 8-bit levels; no torch.
+
+``digits`` (scikit-learn's, embedded), ``mnist`` (IDX files, gzip or not) and ``cifar10`` (the usual binary or python
+batches) from a folder that the user names. A python batch is a pickle: it is read with an unpickler that knows
+NumPy arrays and nothing else.
+"""
+
+import gzip
+import io
+import pickle
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+DIGITS_TEST = 360
+MAX_FILE = 1 << 30  # bytes: nothing here is larger, and a hostile gzip stays bounded
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Images uint8[n, C, H, W] of levels 0..``levels``, labels int64[n] in 0..classes-1."""
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    levels: int
+    classes: int
+
+    def __post_init__(self):
+        for part in ("train", "test"):
+            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+            if images.ndim != 4 or images.dtype != np.uint8:
+                raise ValueError(f"{self.name}.{part}_images must be uint8[n, C, H, W], not {images.dtype}{images.shape}")
+            if labels.shape != images.shape[:1]:
+                raise ValueError(f"{self.name}.{part}_labels must be one per image ({len(images)}), not {labels.shape}")
+            if len(images) and (images.max() > self.levels or not 0 <= labels.min() <= labels.max() < self.classes):
+                raise ValueError(f"{self.name}.{part}: a pixel above {self.levels} or a label outside 0..{self.classes - 1}")
+
+    @property
+    def shape(self):
+        return self.train_images.shape[1:]
+
+
+def read_idx(path) -> np.ndarray:
+    """An IDX file of unsigned bytes (gzip or not) as an array; ValueError names the file, the rule and the value."""
+    path = Path(path)
+    data = path.read_bytes()
+    if data[:2] == b"\x1f\x8b":
+        with gzip.open(io.BytesIO(data)) as f:
+            data = f.read(MAX_FILE)
+    if len(data) < 4 or data[:3] != b"\0\0\x08":
+        raise ValueError(f"{path}: an IDX file of bytes begins with 00 00 08, not {data[:3].hex(' ')}")
+    header = 4 + 4 * data[3]
+    if not 1 <= data[3] <= 4 or len(data) < header:
+        raise ValueError(f"{path}: number of dimensions must be 1..4 and the header complete, not {data[3]}")
+    shape = struct.unpack(f">{data[3]}I", data[4:header])
+    if int(np.prod(shape, dtype=object)) != len(data) - header:
+        raise ValueError(f"{path}: header says {shape}, the file holds {len(data) - header} bytes of data")
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def find(folder, names):
+    """The first of ``names`` (each also with .gz) in ``folder``, one level down too."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"data folder {str(folder)!r} must exist and be a folder")
+    for name in names:
+        for path in (folder / name, folder / f"{name}.gz", *sorted(folder.glob(f"*/{name}"))):
+            if path.is_file():
+                return path
+    raise FileNotFoundError(f"{folder}: none of {', '.join(names)} (or with .gz) is there")
+
+
+def load_digits() -> Dataset:
+    """scikit-learn's 1,797 digits, 8x8, levels 0..16, shuffled once; the last 360 are the test set."""
+    from sklearn.datasets import load_digits as sk
+
+    data = sk()
+    order = np.random.default_rng(0).permutation(len(data.target))
+    images = data.images[order].astype(np.uint8)[:, None]
+    labels = data.target[order].astype(np.int64)
+    cut = len(order) - DIGITS_TEST
+    return Dataset(
+        name="digits",
+        train_images=images[:cut],
+        train_labels=labels[:cut],
+        test_images=images[cut:],
+        test_labels=labels[cut:],
+        levels=16,
+        classes=10,
+    )
+
+
+def load_mnist(folder) -> Dataset:
+    """MNIST from ``{train,t10k}-{images-idx3,labels-idx1}-ubyte`` files (``.gz`` allowed)."""
+    parts = {}
+    for part, stem in (("train", "train"), ("test", "t10k")):
+        images = read_idx(find(folder, [f"{stem}-images-idx3-ubyte", f"{stem}-images.idx3-ubyte"]))
+        labels = read_idx(find(folder, [f"{stem}-labels-idx1-ubyte", f"{stem}-labels.idx1-ubyte"]))
+        if images.ndim != 3 or labels.ndim != 1:
+            raise ValueError(f"{folder}: {stem} images must have 3 dimensions and labels 1, not {images.ndim}, {labels.ndim}")
+        parts[f"{part}_images"], parts[f"{part}_labels"] = images[:, None], labels.astype(np.int64)
+    return Dataset(name="mnist", levels=255, classes=10, **parts)
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Knows what a CIFAR batch holds (dict, list, bytes, NumPy arrays) and refuses every other global."""
+
+    allowed = {
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("_codecs", "encode"),
+    }
+
+    def find_class(self, module, name):
+        if (module, name) not in self.allowed:
+            raise pickle.UnpicklingError(f"a CIFAR batch holds NumPy arrays only, not {module}.{name}")
+        if name == "_reconstruct":
+            module = "numpy._core.multiarray"
+        return super().find_class(module, name)
+
+
+def read_cifar_batch(path):
+    """(images uint8[n, 3, 32, 32], labels int64[n]) of one binary (.bin) or python batch."""
+    path = Path(path)
+    if path.suffix == ".bin":
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+        if not len(data) or len(data) % 3073:
+            raise ValueError(f"{path}: a CIFAR-10 binary batch is a multiple of 3073 bytes, not {len(data)}")
+        data = data.reshape(-1, 3073)
+        return data[:, 1:].reshape(-1, 3, 32, 32), data[:, 0].astype(np.int64)
+    with path.open("rb") as f:
+        try:
+            batch = _ArrayUnpickler(f, encoding="bytes").load()
+        except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError) as e:
+            raise ValueError(f"{path}: must be a CIFAR-10 python batch ({e})") from e
+    images, labels = (batch.get(k) if isinstance(batch, dict) else None for k in (b"data", b"labels"))
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 2 or images.shape[1] != 3072:
+        raise ValueError(f"{path}: b'data' must be uint8[n, 3072], not {getattr(images, 'shape', type(images).__name__)}")
+    return images.reshape(-1, 3, 32, 32), np.asarray(labels, dtype=np.int64)
+
+
+def load_cifar10(folder) -> Dataset:
+    """CIFAR-10 from ``data_batch_1..5`` and ``test_batch`` (``.bin`` or python batches)."""
+    read = [read_cifar_batch(find(folder, [f"data_batch_{i}.bin", f"data_batch_{i}"])) for i in range(1, 6)]
+    images, labels = (np.concatenate(p) for p in zip(*read, strict=True))
+    test_images, test_labels = read_cifar_batch(find(folder, ["test_batch.bin", "test_batch"]))
+    return Dataset(
+        name="cifar10",
+        train_images=images,
+        train_labels=labels,
+        test_images=test_images,
+        test_labels=test_labels,
+        levels=255,
+        classes=10,
+    )
+
+
+DATASETS = ("digits", "mnist", "cifar10")
+
+
+def load(name: str, folder=None) -> Dataset:
+    """A data set by name; ``folder`` holds the files of mnist and cifar10.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, a missing folder argument, a malformed file.
+    FileNotFoundError
+        The folder or a file in it.
+    """
+    if name not in DATASETS:
+        raise ValueError(f"data set must be one of {', '.join(DATASETS)}, not {name!r}")
+    if name == "digits":
+        return load_digits()
+    if folder is None:
+        raise ValueError(f"data set {name} is read from files: name their folder (--data FOLDER)")
+    return load_mnist(folder) if name == "mnist" else load_cifar10(folder)

@@ -1,0 +1,185 @@
+"""Multi-level spiking neurons for PyTorch (arXiv 2510.24637, section "multi-level spiking neuron").
+
+For t in 0..T-1, with the input current I, threshold theta, levels N:
+
+    U = leak(V) + I[t];   z = clip(floor(U / theta), 0, N);   V = U - z * theta   (soft reset)
+
+The output z is a *level*: an integer 0..N held in a floating-point tensor. N = 1 is the ordinary spike.
+Time is the slowest axis and folded into the batch: tensors are (T * B, ...), so that convolutions, batch
+norms and pools of ``torch.nn`` stand between neurons unchanged.
+"""
+
+import torch
+from torch import nn
+
+SURROGATES = ("rectangular", "sigmoid", "identity")
+RESETS = ("soft", "hard", "none")
+
+
+class _Spike(torch.autograd.Function):
+    """z = clip(floor(u), 0, N); the gradient is a surrogate's."""
+
+    @staticmethod
+    def forward(ctx, u, levels, surrogate, width):
+        ctx.save_for_backward(u)
+        ctx.levels, ctx.surrogate, ctx.width = levels, surrogate, width
+        return u.floor().clamp_(0, levels)
+
+    @staticmethod
+    def backward(ctx, grad):
+        (u,) = ctx.saved_tensors
+        levels, width = ctx.levels, ctx.width
+        if ctx.surrogate == "identity":
+            return grad, None, None, None
+        if ctx.surrogate == "rectangular":
+            window = (u > 1 - width / 2) & (u < levels + width / 2)
+            return grad * window, None, None, None
+        total = torch.zeros_like(u)
+        for k in range(1, levels + 1):
+            s = torch.sigmoid((u - k) * width)
+            total += width * s * (1 - s)
+        return grad * total, None, None, None
+
+
+def spike(u, levels: int, surrogate: str = "rectangular", width: float | None = None):
+    """Levels of normalized potentials.
+
+    Parameters
+    ----------
+    u : Tensor
+        Membrane potential divided by the threshold.
+    levels : int
+        N.
+    surrogate : str
+        ``"rectangular"``: gradient 1 for ``1 - width/2 < u < N + width/2`` (width 1 by default; for N = 1 the
+        usual rectangular window). ``"sigmoid"``: sum over k = 1..N of the derivative of ``sigmoid(width (u - k))``
+        (width 4 by default). ``"identity"``: gradient 1 everywhere (barrier neurons).
+    """
+    if surrogate not in SURROGATES:
+        raise ValueError(f"surrogate must be one of {SURROGATES}, not {surrogate!r}")
+    if width is None:
+        width = 4.0 if surrogate == "sigmoid" else 1.0
+    return _Spike.apply(u, levels, surrogate, width)
+
+
+class MultiLevelIF(nn.Module):
+    """Multi-level integrate-and-fire neuron.
+
+    Parameters
+    ----------
+    levels : int
+        N, 1..255: the largest level of one timestep.
+    timesteps : int
+        T: the leading axis of the input is T * B.
+    threshold : float
+        theta > 0: the step of potential for one level.
+    trainable : bool
+        The threshold is a parameter (one scalar, or one a channel if ``channels`` is given).
+    channels : int | None
+        Number of channels of a per-channel threshold (axis 1 of the input).
+    reset : str
+        ``"soft"`` subtracts z * theta, ``"hard"`` sets V to 0 where z > 0, ``"none"`` keeps U.
+    v0 : float
+        Initial potential as a fraction of the threshold; 0.5 rounds instead of truncating.
+    surrogate, width
+        See :func:`spike`.
+
+    Raises
+    ------
+    ValueError
+        A parameter out of range; an input whose leading axis is no multiple of T.
+    """
+
+    leak = 256  # l of the integer neuron: V * l / 256
+
+    def __init__(
+        self,
+        levels: int = 1,
+        timesteps: int = 1,
+        *,
+        threshold: float = 1.0,
+        trainable: bool = False,
+        channels: int | None = None,
+        reset: str = "soft",
+        v0: float = 0.5,
+        surrogate: str = "rectangular",
+        width: float | None = None,
+    ):
+        super().__init__()
+        if not 1 <= levels <= 255:
+            raise ValueError(f"levels must be in 1..255 (a level is stored in 8 bits), not {levels}")
+        if timesteps < 1:
+            raise ValueError(f"timesteps must be at least 1, not {timesteps}")
+        if not threshold > 0:
+            raise ValueError(f"threshold must be positive (it is a divisor), not {threshold}")
+        if reset not in RESETS:
+            raise ValueError(f"reset must be one of {RESETS}, not {reset!r}")
+        if surrogate not in SURROGATES:
+            raise ValueError(f"surrogate must be one of {SURROGATES}, not {surrogate!r}")
+        self.levels, self.timesteps, self.reset, self.v0 = levels, timesteps, reset, v0
+        self.surrogate, self.width = surrogate, width
+        value = torch.full((channels,) if channels else (), float(threshold))
+        if trainable:
+            self.threshold = nn.Parameter(value)
+        else:
+            self.register_buffer("threshold", value)
+
+    def forward(self, x):
+        if x.shape[0] % self.timesteps:
+            raise ValueError(f"input axis 0 must be a multiple of timesteps {self.timesteps}, not {x.shape[0]}")
+        current = x.unflatten(0, (self.timesteps, -1))
+        theta = self.threshold.clamp_min(1e-6)
+        if theta.ndim:
+            theta = theta.view(-1, *(1,) * (x.ndim - 2))
+        v = self.v0 * theta
+        out = []
+        for t in range(self.timesteps):
+            u = v * (self.leak / 256) + current[t]
+            z = spike(u / theta, self.levels, self.surrogate, self.width)
+            v = reset_potential(u, z, theta, self.reset)
+            out.append(z)
+        return torch.cat(out)
+
+    def extra_repr(self):
+        return f"levels={self.levels}, timesteps={self.timesteps}, reset={self.reset}, v0={self.v0}"
+
+
+def reset_potential(u, z, theta, reset: str):
+    """Potential after firing; the spikes are detached so that the gradient flows through U alone."""
+    if reset == "soft":
+        return u - z.detach() * theta
+    if reset == "hard":
+        return torch.where(z.detach() > 0, torch.zeros_like(u), u)
+    return u
+
+
+class MultiLevelLIF(MultiLevelIF):
+    """Multi-level leaky integrate-and-fire neuron: V decays by ``leak / 256`` before each timestep
+    (the initial potential too).
+
+    Parameters
+    ----------
+    leak : int
+        l in 0..256, the integer factor of the deployed neuron: ``leak(V) = (V * l) >> 8`` (floor). 256: no leak.
+
+    The others are those of :class:`MultiLevelIF`.
+    """
+
+    def __init__(self, levels: int = 1, timesteps: int = 1, *, leak: int = 128, **kwargs):
+        super().__init__(levels, timesteps, **kwargs)
+        if not 0 <= leak <= 256:
+            raise ValueError(f"leak must be in 0..256 (V * leak >> 8), not {leak}")
+        self.leak = leak
+
+
+class Barrier(MultiLevelIF):
+    """Barrier neuron: a multi-level neuron on a residual join (arXiv 2510.24637, Sparse-ResNet).
+
+    It takes the sum of the levels of main path and shortcut, 0..2N, and emits 0..N, so that levels do not pile
+    up from block to block; its gradient is straight-through. By default nothing is added before (v0 = 0) and
+    the step is one level.
+    """
+
+    def __init__(self, levels: int = 1, timesteps: int = 1, *, v0: float = 0.0, **kwargs):
+        kwargs.setdefault("surrogate", "identity")
+        super().__init__(levels, timesteps, v0=v0, **kwargs)

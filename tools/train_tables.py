@@ -1,0 +1,135 @@
+"""The training tables of docs/training.md: binary spikes over four timesteps against multi-level spikes in one, and
+the four residual joins.
+
+    python -m tools.train_tables lenet5 --data MNIST_FOLDER
+    python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 10000 --epochs 10 --width 8 --blocks 2]
+    python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
+    python -m tools.train_tables show
+
+Each run writes ``build/tables/NAME.json`` and, if it can be exported, ``build/networks/NAME.yaml``. A CIFAR folder
+holds the usual batches, or train.npz and test.npz of JPEG bytes (``jpeg`` concatenated, ``offset``, ``label``).
+"""
+
+import io
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from export import datasets, deploy, network_file, recipe, train
+
+TABLES, NETWORKS, CHECKPOINTS = Path("build/tables"), Path("build/networks"), Path("build/checkpoints")
+CALIBRATION = 32
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+Folder = Annotated[Path, typer.Option("--data", help="folder of the data set's files")]
+
+
+def read_jpegs(path: Path, count=None):
+    """(images uint8[n, 3, 32, 32], labels) of an npz of JPEG bytes."""
+    from PIL import Image
+
+    with np.load(path, allow_pickle=False) as file:
+        jpeg, offset, label = file["jpeg"], file["offset"], file["label"]
+    n = len(label) if count is None else min(count, len(label))
+    decoded = [Image.open(io.BytesIO(jpeg[offset[i] : offset[i + 1]].tobytes())).convert("RGB") for i in range(n)]
+    return np.stack([np.asarray(d) for d in decoded]).transpose(0, 3, 1, 2).copy(), label[:n].astype(np.int64)
+
+
+def load_cifar(folder: Path, n_train=None, n_test=None) -> datasets.Dataset:
+    if not (folder / "train.npz").exists():
+        return datasets.load("cifar10", folder)
+    train_part, test_part = read_jpegs(folder / "train.npz", n_train), read_jpegs(folder / "test.npz", n_test)
+    parts = dict(train_images=train_part[0], train_labels=train_part[1])
+    parts |= dict(test_images=test_part[0], test_labels=test_part[1])
+    return datasets.Dataset(name="cifar10", levels=255, classes=10, **parts)
+
+
+def one_run(r: recipe.Recipe, data, title: str) -> dict:
+    """Train, evaluate, deploy; the row of the table."""
+    began, seconds = time.time(), [0.0]
+
+    def progress(epoch, step, steps, loss):
+        if step == steps:
+            seconds[0] = time.time() - began
+            print(f"{title}: epoch {epoch + 1}/{r.epochs} loss {loss:.3f} {seconds[0]:.0f} s", flush=True)
+
+    model = train.train(r, data, checkpoint=CHECKPOINTS / f"{r.title}-{r.key()}.pt", progress=progress)
+    images, labels = train.subset(data.test_images, data.test_labels, r.test_images)
+    accuracy, spikes = train.evaluate(model, images, labels)
+    row = dict(title=title, accuracy=accuracy, spikes=sum(spikes.values()), seconds=seconds[0], images=len(images))
+    row |= dict(layer_spikes=spikes, recipe=r.model_dump())
+    if r.quantize:
+        row["float"] = train.evaluate(model.quantize(False), images, labels)[0]
+        model.quantize(True)
+        network = deploy.to_network(model, title)
+        widths = deploy.width_proof(network)
+        calibration = data.train_images[:CALIBRATION]
+        costs = deploy.encoding_costs(network, calibration)
+        network = deploy.choose_encodings(network, costs)
+        row |= deploy.totals(network, costs)
+        network_file.save(
+            network,
+            NETWORKS / title,
+            recipe=r.model_dump(),
+            accuracy=dict(dataset=data.name, images=len(images), integer=accuracy, float=row["float"]),
+            statistics=deploy.statistics(network, costs, calibration, spikes),
+            widths=widths,
+            samples=(images[:64], labels[:64]),
+        )
+    TABLES.mkdir(parents=True, exist_ok=True)
+    (TABLES / f"{title}.json").write_text(json.dumps(row, indent=1))
+    print(json.dumps({k: v for k, v in row.items() if k not in ("layer_spikes", "recipe")}), flush=True)
+    return row
+
+
+@app.command()
+def lenet5(data: Folder):
+    """LeNet-5 on MNIST: N=4, T=1 and N=1, T=4, same recipe."""
+    mnist = datasets.load("mnist", data)
+    for name in ("lenet5", "lenet5-binary"):
+        one_run(recipe.preset(name), mnist, name)
+
+
+def short(name, n_train, epochs, width, blocks, **extra):
+    over = dict(train_images=n_train, test_images=2000, epochs=epochs, width=width, blocks=blocks, lr=0.01, shift=2)
+    return recipe.preset(name, **over, **extra)
+
+
+@app.command()
+def joins(data: Folder, train: int = 10000, epochs: int = 10, width: int = 8, blocks: int = 2, only: str = ""):
+    """The four residual joins, a shortened run."""
+    cifar = load_cifar(data, train, 2000)
+    for join in only.split(",") if only else ("sparse", "sew", "spiking", "ms"):
+        one_run(short(f"resnet-{join}", train, epochs, width, blocks), cifar, f"resnet-{join}")
+
+
+@app.command()
+def binary(data: Folder, train: int = 10000, epochs: int = 10, width: int = 8, blocks: int = 2):
+    """Sparse-ResNet with binary spikes over four timesteps."""
+    cifar = load_cifar(data, train, 2000)
+    one_run(short("resnet-sparse", train, epochs, width, blocks, levels=1, timesteps=4), cifar, "resnet-sparse-binary")
+
+
+@app.command()
+def show():
+    """All rows measured so far."""
+    table = Table("network", "N", "T", "accuracy %", "float %", "spikes", "bit density", "product density", "cycles", "train s")
+    for path in sorted(TABLES.glob("*.json")):
+        row = json.loads(path.read_text())
+        cells = [row["title"], row["recipe"]["levels"], row["recipe"]["timesteps"], f"{row['accuracy']:.2f}"]
+        cells += [f"{row[k]:{f}}" if k in row else "-" for k, f in (("float", ".2f"), ("spikes", ".0f"))]
+        cells += [f"{row[k]:{f}}" if k in row else "-" for k, f in (("bit_density", ".4f"), ("product_density", ".4f"))]
+        cells += [f"{row['cycles']:.0f}" if "cycles" in row else "-", f"{row['seconds']:.0f}"]
+        table.add_row(*map(str, cells))
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(torch.get_num_threads())
+    app()
