@@ -1,0 +1,114 @@
+"""Recorded spikes replayed through the core's RTL: cycles by cause, against the bound and the published model.
+
+``python -m tools.replay_core CAPTURE [--config paper] [--json OUT]``. Weights are random (seeded), inputs always ready.
+Each layer runs alone with every output channel compared with the model; then all layers run without a pause between
+them (one group of channels compared), which is the figure called *together*.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cosim.core_bench import CoreBench
+from cosim.core_job import join, make_job, play
+from hw.config import HardwareConfig
+from model.capture import load_capture
+from model.cycles import own_tile_bound, published_cycles
+from model.parts import Neuron
+from model.prosparsity import count_packed
+
+app = typer.Typer(add_completion=False)
+
+
+def neuron_for(channels: int, rng: np.random.Generator) -> Neuron:
+    return Neuron(
+        kind="if",
+        levels=4,
+        reset="soft",
+        threshold=rng.integers(200, 2000, channels),
+        bias=rng.integers(-100, 100, channels),
+        v0=rng.integers(0, 500, channels),
+        leak=np.full(channels, 256),
+    )
+
+
+def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreBench | None = None) -> dict:
+    """Replay every layer alone and all together; raises AssertionError at the first difference from the model."""
+    rng = np.random.default_rng(seed)
+    bench = bench or CoreBench(config)
+    report = {"config": config.to_dict(), "seed": seed, "layers": []}
+    jobs, wall, simulated = [], 0.0, 0
+    for captured in load_capture(capture):
+        tiles = captured.tiles(config.tile_m, config.tile_k)
+        weights = np.zeros_like(tiles.weights)
+        weights[: captured.depth] = rng.integers(-128, 128, (captured.depth, captured.outputs))
+        tiles = replace(tiles, weights=weights)
+        neuron = neuron_for(captured.outputs, rng)
+        counts = count_packed(tiles.packed, tiles.starts)
+        start = time.perf_counter()
+        result = play(bench, make_job(tiles, neuron, config, bitplane=True), seed=seed)
+        wall += time.perf_counter() - start
+        simulated += int(result.cycles[-1])
+        entry = {
+            "name": captured.name,
+            "tiles": tiles.m_tiles * tiles.k_tiles,
+            "bound": int(own_tile_bound(counts, banks=config.banks).sum()),
+            "published": published_cycles(counts),
+            "cycles": result.events["busy"] if "busy" in result.events else result.elapsed,
+            "elapsed": result.elapsed,
+            "events": result.events,
+        }
+        report["layers"].append(entry)
+        head = config.neuron_lanes
+        padded = np.zeros((len(weights), head), np.int8)
+        padded[:, : min(head, captured.outputs)] = weights[:, :head]
+        common = neuron_for(head, np.random.default_rng(seed))
+        jobs.append(make_job(replace(tiles, weights=padded), common, config, bitplane=True))
+    together = play(bench, join(jobs), seed=seed)
+    report["together"] = {"cycles": together.elapsed, "events": together.events}
+    for key in ("bound", "published", "tiles"):
+        report["together"][key] = sum(layer[key] for layer in report["layers"])
+    report["simulated_khz"] = simulated / wall / 1e3
+    return report
+
+
+@app.command()
+def main(
+    capture: Path = Path("../shared/data/captures/lenet5_mnist.npz"),
+    config: Annotated[list[str], typer.Option()] = ["paper", "paper2"],  # noqa: B006
+    seed: int = 1,
+    out: Annotated[Path | None, typer.Option("--json")] = None,
+):
+    console, reports = Console(), {}
+    for name in config:
+        parameters = HardwareConfig.load(name)
+        start = time.perf_counter()
+        bench = CoreBench(parameters)
+        console.print(
+            f"{name}: model {'found' if bench.model.cached else 'built'} in {time.perf_counter() - start:.0f} s"
+        )
+        report = reports[name] = replay(capture, parameters, seed=seed, bench=bench)
+        table = Table(
+            "layer", "tiles", "RTL cycles", "bound", "over", "published", *report["together"]["events"], title=name
+        )
+        for entry in [*report["layers"], {"name": "together", **report["together"]}]:
+            over = entry["cycles"] / entry["bound"] - 1
+            figures = (entry["tiles"], entry["cycles"], entry["bound"], f"{over:+.2%}", entry["published"])
+            table.add_row(entry["name"], *map(str, figures), *(str(v) for v in entry["events"].values()))
+        console.print(table)
+        console.print(f"{report['simulated_khz']:.0f} kHz simulated (with start-up)")
+    if out:
+        out.write_text(json.dumps(reports, indent=2))
+
+
+if __name__ == "__main__":
+    app()
