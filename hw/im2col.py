@@ -1,0 +1,222 @@
+"""im2col on the fly: rows of tiles out of feature lines, by a table of segments."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .axi_fifo import StreamFifo
+from .config import HardwareConfig
+from .feature_buffer import FeatureBuffer, feature_write
+from .im2col_extract import Extractor, piece_control
+from .layouts import tile_info, tile_word
+from .row_table import RowTable
+from .segment_table import SegmentTable, k_tile, segment_write
+from .sequencer_layouts import run_layout
+
+QUEUE_WORDS = 16
+"""Words of the output queue: more than the extractor's latency, so that its pipeline never has to stop."""
+
+
+class SlotCounter(wiring.Component):
+    """Weight slots of the tiles of a run: round robin, or the same slots for every m tile when the weights are kept.
+
+    Members
+    -------
+    run, start : In, fields of the RUN, and its start
+    next : In(1), on to the next K tile
+    last_k : In(1), with ``next``: it was the last K tile of its m tile
+    slot : Out, slot of the current K tile
+    release : Out(1), nobody needs the slot's weights after the current tile
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "run": In(run_layout()),
+                "start": In(1),
+                "next": In(1),
+                "last_k": In(1),
+                "slot": Out(c.slot_bits),
+                "release": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        base = Signal(c.slot_bits)  # first slot of the run: a run that finds its weights ready begins there again
+        following = Signal(c.slot_bits)
+        m_left = Signal(16)
+        m.d.comb += [
+            following.eq(Mux(self.slot == c.weight_tiles - 1, 0, self.slot + 1)),
+            self.release.eq(~self.run.weights_keep | ((m_left == 1) & ~self.run.weights_hold)),
+        ]
+        with m.If(self.next):
+            m.d.sync += self.slot.eq(following)
+            with m.If(self.last_k):
+                m.d.sync += m_left.eq(m_left - 1)
+                with m.If(self.run.weights_keep & (m_left != 1)):
+                    m.d.sync += self.slot.eq(base)
+        with m.If(self.start):
+            m.d.sync += m_left.eq(self.run.m_tiles)
+            with m.If(self.run.weights_ready):
+                m.d.sync += self.slot.eq(base)
+            with m.Else():
+                m.d.sync += base.eq(self.slot)
+        return m
+
+
+class RowBuilder(wiring.Component):
+    """Walks m tile, K tile, word, segment (innermost) and issues one (word, segment) per cycle.
+
+    Members
+    -------
+    ready, rows, word, release : the row table's read side
+    i : In stream of K tiles (SegmentTable.o)
+    index : Out, segment read
+    slot, slot_release, slot_next : the slot counter
+    control : Out, what belongs to the positions and the segment read (one cycle later)
+    taken : In(1), a finished word has left the output queue
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "ready": In(1),
+                "rows": In(c.count_bits),
+                "word": Out(range(c.words)),
+                "release": Out(1),
+                "i": In(stream.Signature(k_tile(c))),
+                "index": Out(range(c.segments)),
+                "slot": In(c.slot_bits),
+                "slot_release": In(1),
+                "slot_next": Out(1),
+                "control": Out(piece_control(c)),
+                "taken": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        segment = Signal.like(self.i.payload.count)
+        credits = Signal(range(QUEUE_WORDS + 1), init=QUEUE_WORDS)
+        tile = self.i.payload
+        issue, first, last_segment, last_word = Signal(), Signal(), Signal(), Signal()
+        info = Signal(tile_info(c))
+        m.d.comb += [
+            first.eq(segment == 0),
+            last_segment.eq(segment + 1 == tile.count),
+            last_word.eq((self.word + 1) * c.load_rows >= self.rows),
+            issue.eq(self.ready & self.i.valid & (~first | (credits != 0))),
+            self.index.eq(tile.first + segment),
+            self.i.ready.eq(issue & last_segment & last_word),
+            self.slot_next.eq(self.i.ready),
+            self.release.eq(self.i.ready & tile.last),
+            info.weight_slot.eq(self.slot),
+            info.weight_release.eq(self.slot_release),
+            info.last_k.eq(tile.last),
+            info.rows.eq(self.rows),
+        ]
+        m.d.sync += credits.eq(credits - (issue & first) + self.taken)
+        with m.If(issue):
+            m.d.sync += segment.eq(segment + 1)
+            with m.If(last_segment):
+                m.d.sync += [segment.eq(0), self.word.eq(Mux(last_word, 0, self.word + 1))]
+        m.d.sync += [
+            self.control.valid.eq(issue),
+            self.control.first.eq(first),
+            self.control.last.eq(last_segment),
+            self.control.last_word.eq(last_word),
+            self.control.word.eq(self.word),
+            self.control.tile.eq(info),
+        ]
+        return m
+
+
+class Im2col(wiring.Component):
+    """Feature lines on chip -> tile words of all K tiles of all m tiles of a run.
+
+    Row r of a K tile: bits ``[shift, shift+length)`` of a segment are bits ``x[r] + bit ...`` of the line at on-chip word
+    ``address[r] + segment.address``; bits outside 0..line_bits-1 and lines with y outside 0..lines-1 read zero.
+
+    Throughput: one segment of ``load_rows`` rows per cycle, without a bubble between words, K tiles and m tiles: an m tile
+    of w words takes ``w * segments`` cycles (if it takes the row table no longer to generate the next m tile's rows).
+    Latency: a word is offered ``LATENCY + 2`` cycles after the issue of its last segment.
+
+    Parameters
+    ----------
+    config : the hardware configuration
+
+    Members
+    -------
+    run, start : In, fields of the RUN (constant while it works), and its start
+    i_features : In stream of feature_write (always ready)
+    i_segments : In stream of segment_write (always ready)
+    o : Out stream of tile words
+    busy : Out(1), the run's last word hasn't been taken yet
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "run": In(run_layout()),
+                "start": In(1),
+                "i_features": In(stream.Signature(feature_write(c), always_ready=True)),
+                "i_segments": In(stream.Signature(segment_write(c), always_ready=True)),
+                "o": Out(stream.Signature(tile_word(c))),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        m.submodules.row_table = table = RowTable(c)
+        m.submodules.segment_table = segments = SegmentTable(c)
+        m.submodules.slots = slots = SlotCounter(c)
+        m.submodules.builder = builder = RowBuilder(c)
+        m.submodules.features = features = FeatureBuffer(c)
+        m.submodules.extractor = extractor = Extractor(c)
+        m.submodules.queue = queue = StreamFifo(tile_word(c), QUEUE_WORDS)
+        wiring.connect(m, segments.o, builder.i)
+        wiring.connect(m, wiring.flipped(self.i_features), features.i_write)
+        wiring.connect(m, wiring.flipped(self.i_segments), segments.i_write)
+        wiring.connect(m, wiring.flipped(self.o), queue.o)
+        for block in (table, segments, slots, extractor):
+            m.d.comb += block.run.eq(self.run)
+        for block in (table, segments, slots):
+            m.d.comb += block.start.eq(self.start)
+        for r in range(c.load_rows):
+            m.d.comb += [features.address[r].eq(extractor.address[r]), extractor.window[r].eq(features.window[r])]
+        left = Signal(16)
+        taken = Signal()
+        m.d.comb += [
+            builder.ready.eq(table.ready),
+            builder.rows.eq(table.rows),
+            table.word.eq(builder.word),
+            table.release.eq(builder.release),
+            segments.index.eq(builder.index),
+            builder.slot.eq(slots.slot),
+            builder.slot_release.eq(slots.release),
+            slots.next.eq(builder.slot_next),
+            slots.last_k.eq(builder.release),
+            extractor.control.eq(builder.control),
+            extractor.segment.eq(segments.entry),
+            extractor.positions.eq(table.positions),
+            queue.i.payload.eq(extractor.o),
+            queue.i.valid.eq(extractor.o_valid),
+            taken.eq(self.o.valid & self.o.ready),
+            builder.taken.eq(taken),
+            self.busy.eq(left != 0),
+        ]
+        with m.If(taken & self.o.payload.last & self.o.payload.tile.last_k):
+            m.d.sync += left.eq(left - 1)
+        with m.If(self.start):
+            m.d.sync += left.eq(self.run.m_tiles)
+        return m
