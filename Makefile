@@ -8,7 +8,12 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 CONFIG ?= paper
 
-.PHONY: help setup test lint format bench clean
+NETWORK ?= digits
+IMAGES ?= 8
+SEED ?= 1
+COSIM_OPTIONS = --config $(CONFIG) --images $(IMAGES) --seed $(SEED) $(if $(WAVES),--waves)
+
+.PHONY: help setup verilog cosim test lint format bench replay soak mutate clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -23,6 +28,12 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 	@echo "[setup] done"
 
+verilog: $(STAMP)  ## build/verilog/CONFIG/reprise.v and its JSON sidecar  [CONFIG=paper]
+	$(PY) -m hw verilog --config $(CONFIG)
+
+cosim: $(STAMP)  ## a network in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=1 WAVES=1 CAPTURE=file]
+	$(PY) -m cosim $(if $(CAPTURE),capture $(CAPTURE),run --network $(NETWORK)) $(COSIM_OPTIONS)
+
 test: $(STAMP)  ## all tests (about 20 minutes on two cores when nothing is cached)
 	@echo "[test] pytest on two cores"
 	$(PY) -m pytest -n 2 -m "not slow"
@@ -35,6 +46,15 @@ format: $(STAMP)  ## rewrite with the formatter
 
 bench: $(STAMP)  ## benchmarks, JSON and table
 	$(PY) -m tools.bench
+
+replay: $(STAMP)  ## recorded spikes through the core's RTL at the paper's size  [CAPTURE=file]
+	$(PY) -m tools.replay_core $(CAPTURE)
+
+soak: $(STAMP)  ## long random and real-network co-simulation
+	$(PY) -m cosim soak
+
+mutate: $(STAMP)  ## deliberate faults in the sources, each must be caught by its test
+	$(PY) -m tests.mutation_runner
 
 clean:  ## remove build products (not .venv)
 	rm -rf build
