@@ -106,11 +106,12 @@ class HardwareConfig:
             )
         if self.membrane_bits < self.psum_bits:
             raise ConfigError(
-                f"membrane_bits must be at least psum_bits={self.psum_bits}, not {self.membrane_bits}: a potential holds a partial sum"
+                f"membrane_bits must be at least psum_bits={self.psum_bits}, not {self.membrane_bits}:"
+                " a potential holds a partial sum"
             )
         if self.lanes * 8 % self.bus_bits and self.bus_bits % (self.lanes * 8):
             raise ConfigError(
-                f"bus_bits must divide or be a multiple of a weight row {self.lanes * 8} bits, not {self.bus_bits}:"
+                f"bus_bits must divide or be a multiple of a weight row's {self.lanes * 8} bits, not {self.bus_bits}:"
                 " rows are whole bus words"
             )
 
