@@ -11,8 +11,10 @@ from .config import HardwareConfig, clog2
 
 
 def feature_write(c: HardwareConfig) -> data.StructLayout:
-    """Two neighbouring words (an even address and the next)."""
-    return data.StructLayout({"pair": range(c.feature_words // 2), "words": data.ArrayLayout(c.feature_bits, 2)})
+    """Two neighbouring words (an even address and the next), of which ``mask`` names those to write."""
+    return data.StructLayout(
+        {"pair": range(c.feature_words // 2), "words": data.ArrayLayout(c.feature_bits, 2), "mask": 2}
+    )
 
 
 class FeatureBuffer(wiring.Component):
@@ -61,7 +63,7 @@ class FeatureBuffer(wiring.Component):
                 m.d.comb += [
                     write.addr.eq(self.i_write.payload.pair),
                     write.data.eq(self.i_write.payload.words[bank]),
-                    write.en.eq(self.i_write.valid),
+                    write.en.eq(self.i_write.valid & self.i_write.payload.mask[bank]),
                     # An odd first word finds its successor in the next even one.
                     read.addr.eq(pair if bank else (pair + self.address[r][0])[: clog2(pairs)]),
                 ]

@@ -141,11 +141,11 @@ class RowBuilder(wiring.Component):
 class Im2col(wiring.Component):
     """Feature lines on chip -> tile words of all K tiles of all m tiles of a run.
 
-    Row r of a K tile: bits ``[shift, shift+length)`` of a segment are bits ``x[r] + bit ...`` of the line at on-chip word
-    ``address[r] + segment.address``; bits outside 0..line_bits-1 and lines with y outside 0..lines-1 read zero.
+    Row r of a K tile: bits ``[shift, shift+length)`` of a segment are bits ``x[r] + bit ...`` of the line at on-chip
+    word ``address[r] + segment.address``; bits outside 0..line_bits-1 and lines with y outside 0..lines-1 read zero.
 
-    Throughput: one segment of ``load_rows`` rows per cycle, without a bubble between words, K tiles and m tiles: an m tile
-    of w words takes ``w * segments`` cycles (if it takes the row table no longer to generate the next m tile's rows).
+    Throughput: one segment of ``load_rows`` rows per cycle, without a bubble between words, K tiles and m tiles: an
+    m tile of w words takes ``w * segments`` cycles (if it takes the row table no longer to generate the next m tile's rows).
     Latency: a word is offered ``LATENCY + 2`` cycles after the issue of its last segment.
 
     Parameters
