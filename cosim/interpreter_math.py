@@ -1,0 +1,138 @@
+"""Arithmetic of the golden interpreter: rows out of bits, sums, neurons, output lines."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+
+class WidthExceeded(ValueError):
+    """A sum left its register's width: the command, the sum, its range and the width."""
+
+
+def check_width(command: int, what: str, low: int, high: int, bits: int):
+    """Raise WidthExceeded unless ``low..high`` fits ``bits`` (two's complement)."""
+    if low < -(1 << (bits - 1)) or high >= 1 << (bits - 1):
+        raise WidthExceeded(f"command {command}: {what} must fit {bits} bits, not {low}..{high}")
+
+
+@nb.njit(cache=True)
+def gather(bits, word_bits, places, segments, tiles, lines, packed, used):
+    """OR the bits of every segment into ``packed`` uint64[rows, k_tiles] and mark the words read in ``used``.
+
+    bits uint8[words * word_bits]; places int64[rows, sources, 3] (address, x, y); segments int64[n, 6] (address, bit,
+    ky, length, shift, source); tiles int64[n]; lines int64[sources, 2] (line bits, lines). False if out of range.
+    """
+    for r in range(len(places)):
+        for n in range(len(segments)):
+            address, bit, ky, length, shift, source = segments[n]
+            y = places[r, source, 2] + ky
+            if y < 0 or y >= lines[source, 1]:
+                continue
+            first = ((places[r, source, 0] + address) & 0xFFFF) * word_bits
+            x = places[r, source, 1] + bit
+            word = np.uint64(0)
+            for i in range(max(0, -x), min(length, lines[source, 0] - x)):
+                at = first + x + i
+                if at >= len(bits):
+                    return False
+                used[at // word_bits] = 1
+                word |= np.uint64(bits[at]) << np.uint64(shift + i)
+            packed[r, tiles[n]] |= word
+    return True
+
+
+@nb.njit(cache=True)
+def _sum_rows(packed, weights, psums, total, result):
+    low = high = tile_low = tile_high = 0
+    for r in range(packed.shape[0]):
+        total[:] = 0
+        for k in range(packed.shape[1]):
+            word = packed[r, k]
+            if word == 0:
+                continue
+            result[:] = 0
+            for j in range(weights.shape[1]):
+                if (word >> np.uint64(j)) & np.uint64(1):
+                    result += weights[k, j]
+            total += result
+            tile_low, tile_high = min(tile_low, result.min()), max(tile_high, result.max())
+            low, high = min(low, total.min()), max(high, total.max())
+        psums[r] = total
+    return low, high, tile_low, tile_high
+
+
+def sum_rows(packed: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, int, int, int, int]:
+    """Partial sums of binary rows.
+
+    Parameters
+    ----------
+    packed : uint64[M, k_tiles]
+    weights : int8[k_tiles, tile_k, lanes]
+
+    Returns
+    -------
+    int32[M, lanes], and the least and largest partial sum (after any K tile) and tile result.
+    """
+    lanes = weights.shape[2]
+    psums = np.empty((len(packed), lanes), np.int32)
+    wide = weights.astype(np.int32)
+    found = _sum_rows(packed, wide, psums, np.zeros(lanes, np.int32), np.zeros(lanes, np.int32))
+    return psums, *(int(v) for v in found)
+
+
+def combine_planes(psums: np.ndarray, f: dict[str, int]) -> np.ndarray:
+    """int64[positions, T, channels]: the planes of a position's timestep, low to high; a sign plane is subtracted."""
+    planes = f["planes"]
+    rows = psums.astype(np.int64).reshape(-1, f["timesteps"], planes, psums.shape[1])
+    total = np.zeros((rows.shape[0], f["timesteps"], psums.shape[1]), np.int64)
+    for p in range(planes):
+        term = rows[:, :, p] << (p if f["weigh"] else 0)
+        total = total - term if f["signed"] and p == planes - 1 else total + term
+    return total
+
+
+def fire(
+    command: int, psums: np.ndarray, table: np.ndarray, f: dict[str, int], membrane_bits: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Levels uint8 and membrane potentials int64 [positions, T, channels] of all timesteps.
+
+    The level is found as hardware does, by a greedy search with the threshold times 2**k, k descending.
+    """
+    bias, threshold, v0, leak = table.T
+    sums = combine_planes(psums, f)
+    levels = np.zeros(sums.shape, np.uint8)
+    potentials = np.zeros(sums.shape, np.int64)
+    v = np.broadcast_to(v0, sums[:, 0].shape)
+    for t in range(f["timesteps"]):
+        u = ((v * leak) >> 8) + sums[:, t] + bias
+        check_width(command, "membrane potential", int(u.min()), int(u.max()), membrane_bits)
+        z, rest = np.zeros_like(u), u.copy()
+        for k in reversed(range(0 if f["readout"] else f["levels"].bit_length())):
+            step = threshold << k
+            take = (z + (1 << k) <= f["levels"]) & (rest >= step)
+            rest = np.where(take, rest - step, rest)
+            z += take.astype(np.int64) << k
+        v = (rest, np.where(z > 0, 0, u), u)[2 if f["readout"] else f["reset"]]
+        levels[:, t], potentials[:, t] = z, v
+    return levels, potentials
+
+
+def pool_levels(levels: np.ndarray, kernel: int) -> np.ndarray:
+    """Maximum over the kernel**2 positions of each window, which follow each other."""
+    return levels.reshape(-1, kernel * kernel, *levels.shape[1:]).max(axis=1)
+
+
+def line_bytes(values: np.ndarray, f: dict[str, int], bus_bits: int) -> np.ndarray:
+    """Output lines uint8[images, lines, q, bytes] of values [images, lines, width, T, channels]."""
+    images, lines, width, timesteps, channels = values.shape
+    if f["readout"]:
+        data = np.ascontiguousarray(values, "<i4").reshape(images, lines, 1, -1).view(np.uint8)
+    else:
+        p = np.arange(f["out_planes"], dtype=np.uint8)
+        codes = values[..., None]
+        planes = (codes > p) if f["out_thermometer"] else (codes >> p) & 1
+        bits = planes.transpose(0, 1, 3, 5, 2, 4).reshape(images, lines, timesteps * len(p), width * channels)
+        data = np.packbits(bits.astype(np.uint8), axis=-1, bitorder="little")
+    fill = -data.shape[-1] % (bus_bits // 8)
+    return np.pad(data, ((0, 0), (0, 0), (0, 0), (0, fill)))
