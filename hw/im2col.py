@@ -145,7 +145,7 @@ class Im2col(wiring.Component):
     word ``address[r] + segment.address``; bits outside 0..line_bits-1 and lines with y outside 0..lines-1 read zero.
 
     Throughput: one segment of ``load_rows`` rows per cycle, without a bubble between words, K tiles and m tiles: an
-    m tile of w words takes ``w * segments`` cycles (if it takes the row table no longer to generate the next m tile's rows).
+    m tile of w words takes ``w * segments`` cycles, or one per row of the next m tile (row table) if that is more.
     Latency: a word is offered ``LATENCY + 2`` cycles after the issue of its last segment.
 
     Parameters

@@ -164,7 +164,7 @@ def test_addresses_wrap():
 @pytest.mark.parametrize("kernel, channels", [((1, 1), 8), ((3, 3), 8), ((2, 3), 5)])
 def test_throughput_is_one_segment_per_cycle(kernel, channels):
     """Full m tiles: no bubble between words, K tiles and m tiles, once the tables lead."""
-    job = Job(TINY, [Geometry(height=10, width=9, channels=channels, kernel=kernel)], rng=np.random.default_rng(4))
+    job = Job(TINY, [Geometry(height=16, width=9, channels=channels, kernel=kernel)], rng=np.random.default_rng(4))
     taken, _ = check(job)
     words = TINY.words
     pieces = len(job.segments) * words  # of a full m tile
