@@ -1,0 +1,99 @@
+"""Last part of the neuron array: levels by greedy binary search, and the membrane potential after them."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import HardwareConfig
+from .layouts import layer_config
+from .neuron_integrate import neuron_sum
+from .neuron_select import neuron_step
+
+
+def neuron_level(c: HardwareConfig) -> data.StructLayout:
+    """One group of channels on its way through the search."""
+    n = c.neuron_lanes
+    return data.StructLayout(
+        {
+            "step": neuron_step(c),
+            "rest": data.ArrayLayout(signed(c.membrane_bits), n),  # U - z*D
+            "level": data.ArrayLayout(c.level_bits, n),  # z
+            "threshold": data.ArrayLayout(c.membrane_bits - 1, n),  # D
+            "tight": n,  # the bits of z found so far are those of N: z must not pass it
+        }
+    )
+
+
+class NeuronFire(wiring.Component):
+    """``z = clip(floor(U / D), 0, N)`` and ``U - z*D``, without a divider.
+
+    One stage per bit k of a level, from the highest: where ``z + 2**k <= N`` and ``rest >= D << k``,
+    ``z += 2**k`` and ``rest -= D << k``. A negative U passes no comparison. N need not be 2**n - 1: while z agrees
+    with the upper bits of N (``tight``), a bit may only be set where N has one. N = 0 (readout) leaves U alone.
+
+    Latency: ``level_bits`` cycles. Throughput: one group per cycle.
+
+    Members
+    -------
+    i_layer : In(layer_config)
+    i : In(stream of neuron_sum)
+    o : Out(stream of neuron_level)
+    o_busy : Out(1)
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i_layer": In(layer_config(c)),
+                "i": In(stream.Signature(neuron_sum(c))),
+                "o": Out(stream.Signature(neuron_level(c))),
+                "o_busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        levels = Mux(self.i_layer.readout, 0, self.i_layer.levels)
+        # Separate signals: a vector whose bits depend on each other looks like a loop to simulators.
+        valid = [Signal(name=f"valid{k}") for k in range(c.level_bits)]
+        move = [Signal(name=f"move{k}") for k in range(c.level_bits)]
+        now = Signal(neuron_level(c))
+        sums = self.i.payload
+        m.d.comb += [
+            now.step.eq(sums.step),
+            now.rest.eq(sums.sum),
+            now.threshold.eq(sums.threshold),
+            now.tight.eq(-1),
+            self.i.ready.eq(move[0]),
+            self.o.valid.eq(valid[-1]),
+            self.o_busy.eq(Cat(valid).any()),
+        ]
+        for stage, k in enumerate(reversed(range(c.level_bits))):
+            m.d.comb += move[stage].eq(~valid[stage] | (move[stage + 1] if k else self.o.ready))
+            then = Signal(neuron_level(c), name=f"bit{k}", reset_less=True)
+            with m.If(move[stage]):
+                m.d.sync += [valid[stage].eq(valid[stage - 1] if stage else self.i.valid), then.eq(now)]
+                for n in range(c.neuron_lanes):
+                    self._decide(m, now, then, n, k, levels[k])
+            now = then
+        m.d.comb += self.o.payload.eq(now)
+        return m
+
+    def _decide(self, m: Module, now, then, n: int, k: int, top):
+        """Bit ``k`` of lane ``n``; ``top`` is the same bit of N."""
+        c = self.config
+        difference = Signal(signed(c.membrane_bits + k + 1), name=f"difference{k}_{n}")
+        fits = Signal(name=f"fits{k}_{n}")
+        m.d.comb += [
+            difference.eq(now.rest[n] - (now.threshold[n] << k)),
+            fits.eq(~difference[-1] & (top | ~now.tight[n])),
+        ]
+        m.d.sync += [
+            then.level[n][k].eq(fits),
+            then.rest[n].eq(Mux(fits, difference, now.rest[n])),
+            then.tight[n].eq(now.tight[n] & (fits | ~top)),
+        ]

@@ -1,0 +1,150 @@
+"""Second part of the neuron array: planes into a partial sum, plus the leaked membrane potential."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Signal, signed
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import HardwareConfig
+from .layouts import neuron_params
+from .neuron_select import neuron_psums, neuron_step
+
+
+def neuron_sum(c: HardwareConfig) -> data.StructLayout:
+    """One group of channels before it fires: U and the threshold D of every channel."""
+    return data.StructLayout(
+        {
+            "step": neuron_step(c),
+            "sum": data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes),
+            "threshold": data.ArrayLayout(c.membrane_bits - 1, c.neuron_lanes),
+        }
+    )
+
+
+class NeuronIntegrate(wiring.Component):
+    """``U = (V * l >> 8) + c + sum over planes of weight * psum``, a group of channels per cycle.
+
+    Two state memories of ``groups`` words, read asynchronously (distributed RAM), each with a second page that holds
+    what the state starts from, so that no multiplexer is needed to start it:
+
+    - running sum of the planes: the first plane reads the page of biases;
+    - membrane potential: the first timestep reads the page of v0.
+
+    The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
+    bubble. The product with the plane's weight (a power of two or its negative) is what sign planes and shifts have in
+    common, and it maps to a DSP; so does the leak. Sums wrap modulo 2**membrane_bits: widths are proven when a
+    network is exported, intermediate sums may wrap.
+
+    Latency: 3 cycles (product | running sum and leak | U). Throughput: one group per cycle.
+
+    Members
+    -------
+    i : In(stream of neuron_psums)
+    i_params : In(stream of neuron_params)
+        Taken at once, one group per cycle; the caller lets none through while groups are in the pipeline.
+    i_write, i_group, i_potential : In
+        Membrane potential of a group after the timestep.
+    o : Out(stream of neuron_sum)
+        Only of groups whose planes are complete.
+    o_busy : Out(1)
+        Something is in the pipeline.
+    """
+
+    LATENCY = 3
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(neuron_psums(c))),
+                "i_params": In(stream.Signature(neuron_params(c), always_ready=True)),
+                "i_write": In(1),
+                "i_group": In(range(c.groups)),
+                "i_potential": In(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)),
+                "o": Out(stream.Signature(neuron_sum(c))),
+                "o_busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        potentials = data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)
+        product, old, total, leaked = (
+            Signal(potentials, name=name, reset_less=True) for name in ("product", "old", "total", "leaked")
+        )
+        leak = Signal(data.ArrayLayout(9, c.neuron_lanes), reset_less=True)
+        step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(2)]
+        result = Signal(neuron_sum(c), reset_less=True)
+        # Separate signals: a vector whose bits depend on each other looks like a loop to simulators.
+        valid = [Signal(name=f"valid{k}") for k in range(2)]
+        move = [Signal(name=f"move{k}") for k in range(3)]
+        m.d.comb += [
+            self.o.payload.eq(result),
+            self.o_busy.eq(Cat(valid, self.o.valid).any()),
+            move[0].eq(~valid[0] | move[1]),
+            move[1].eq(~valid[1] | move[2]),
+            move[2].eq(~self.o.valid | self.o.ready),
+            self.i.ready.eq(move[0]),
+        ]
+        self._multiply(m, move[0], valid, step[0], product, old, leak)
+        sums = self._add_planes(m, move[1] & valid[0], step[0], product)
+        threshold = self._parameter(m, "threshold", step[1].group)
+        with m.If(move[1]):
+            m.d.sync += [valid[1].eq(valid[0] & step[0].last_plane), step[1].eq(step[0]), total.eq(sums)]
+            for n in range(c.neuron_lanes):
+                m.d.sync += leaked[n].eq((old[n] * leak[n]) >> 8)
+        with m.If(move[2]):
+            m.d.sync += [self.o.valid.eq(valid[1]), result.step.eq(step[1]), result.threshold.eq(threshold)]
+            for n in range(c.neuron_lanes):
+                m.d.sync += result.sum[n].eq(total[n] + leaked[n])
+        return m
+
+    def _multiply(self, m: Module, move, valid, step, product, old, leak):
+        """First stage: weighs the partial sums, reads the potential and what leaks."""
+        psums, v0 = self.i.payload, self.i_params.payload.v0
+        address = Cat(psums.step.group, psums.step.first_t)
+        read = self._state(m, "potential", address, self.i_write, self.i_group, self.i_potential, v0)
+        leak_read = self._parameter(m, "leak", psums.step.group)
+        with m.If(move):
+            m.d.sync += [valid[0].eq(self.i.valid), step.eq(psums.step), old.eq(read), leak.eq(leak_read)]
+            for n in range(self.config.neuron_lanes):
+                m.d.sync += product[n].eq(psums.psum[n] * psums.weight)
+
+    def _add_planes(self, m: Module, write, step, product):
+        """The sums of all planes so far, which the next plane reads a cycle later."""
+        sums = Signal.like(product)
+        address, bias = Cat(step.group, step.first_plane), self.i_params.payload.bias
+        running = self._state(m, "running", address, write, step.group, sums, bias)
+        for n in range(self.config.neuron_lanes):
+            m.d.comb += sums[n].eq(running[n] + product[n])
+        return sums
+
+    def _memory(self, m: Module, name: str, shape, depth: int):
+        store = memory.Memory(shape=shape, depth=depth, init=[])
+        m.submodules[name] = store
+        return store.read_port(domain="comb"), store.write_port()
+
+    def _state(self, m: Module, name: str, address, write, group, value, start):
+        """State of every group in the lower page, what it starts from in the upper: the data at ``address``."""
+        c, load = self.config, self.i_params.valid
+        groups = 1 << len(group)
+        layout = data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)
+        read, port = self._memory(m, name, layout, 2 * groups)
+        m.d.comb += [read.addr.eq(address), port.en.eq(write), port.addr.eq(group), port.data.eq(value)]
+        with m.If(load):
+            m.d.comb += [port.en.eq(1), port.addr.eq(self.i_params.payload.group + groups), port.data.eq(start)]
+        return read.data
+
+    def _parameter(self, m: Module, name: str, address):
+        """A parameter of every group: the data at ``address``."""
+        field = self.i_params.payload[name]
+        read, port = self._memory(m, name, field.shape(), max(2, self.config.groups))
+        m.d.comb += [
+            read.addr.eq(address),
+            port.en.eq(self.i_params.valid),
+            port.addr.eq(self.i_params.payload.group),
+            port.data.eq(field),
+        ]
+        return read.data

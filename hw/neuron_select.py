@@ -1,0 +1,144 @@
+"""First stage of the neuron array: one row of partial sums, taken apart into groups of channels."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+
+from amaranth import Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import HardwareConfig
+from .layouts import layer_config, psum_row
+
+
+def neuron_step(c: HardwareConfig) -> data.StructLayout:
+    """Where in the layer a group of partial sums stands."""
+    return data.StructLayout(
+        {
+            "group": range(c.groups),
+            "last_group": 1,
+            "first_plane": 1,
+            "last_plane": 1,
+            "first_t": 1,
+            "last_t": 1,
+            "last": 1,  # last row of its m tile
+        }
+    )
+
+
+def neuron_psums(c: HardwareConfig) -> data.StructLayout:
+    """The partial sums of one group of channels in one plane, and what the plane weighs."""
+    return data.StructLayout(
+        {
+            "step": neuron_step(c),
+            "weight": signed(c.max_planes + 1),  # 2**p, 1 or -2**p
+            "psum": data.ArrayLayout(signed(c.psum_bits), c.neuron_lanes),
+        }
+    )
+
+
+class NeuronSelect(wiring.Component):
+    """Buffers one row, gives out its groups one by one, counts planes and timesteps.
+
+    A row is taken when the buffer is empty or gives out its last group, so rows of G groups follow each other
+    every G cycles. A group that needs the membrane potential of the timestep before (last plane, t > 0) waits
+    until that has been written: ``pending`` remembers the groups whose potential is on its way.
+
+    Latency: 2 cycles (buffer, selected group).
+
+    Members
+    -------
+    i : In(stream of psum_row)
+    i_layer : In(layer_config)
+    i_written, i_group : In
+        A membrane potential is being written, and whose.
+    o : Out(stream of neuron_psums)
+    o_full : Out(1)
+        The buffer holds a row.
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(psum_row(c))),
+                "i_layer": In(layer_config(c)),
+                "i_written": In(1),
+                "i_group": In(range(c.groups)),
+                "o": Out(stream.Signature(neuron_psums(c))),
+                "o_full": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c, layer = self.config, self.i_layer
+        row = Signal(psum_row(c), reset_less=True)
+        group = Signal(range(c.groups))
+        select = Signal(c.groups, init=1)  # the group, one-hot: selecting with it costs no decoder
+        head = self._head(m, row, group, select)
+        selected = Signal(neuron_psums(c), reset_less=True)
+        move = Signal()
+        m.d.comb += [self.o.payload.eq(selected), move.eq(~self.o.valid | self.o.ready)]
+
+        pending = Signal(c.groups)  # groups whose membrane potential is on its way
+        written = Signal(c.groups)
+        hazard = Signal()
+        issue = Signal()
+        needs = head.step.last_plane & ~head.step.first_t
+        leaves = Signal(c.groups)
+        m.d.comb += [
+            written.eq(self.i_written << self.i_group),
+            hazard.eq(needs & (pending & ~written & select).any()),
+            issue.eq(self.o_full & move & ~hazard),
+            leaves.eq(select & (issue & head.step.last_plane & ~head.step.last_t).replicate(c.groups)),
+            self.i.ready.eq(~self.o_full | (issue & head.step.last_group)),
+        ]
+        m.d.sync += pending.eq((pending & ~written) | leaves)
+
+        with m.If(issue):
+            m.d.sync += [group.eq(group + 1), select.eq(select << 1)]
+            with m.If(head.step.last_group):
+                m.d.sync += [group.eq(0), select.eq(1), self.o_full.eq(0)]
+        with m.If(self.i.ready & self.i.valid):
+            m.d.sync += [row.eq(self.i.payload), self.o_full.eq(1)]
+
+        with m.If(move):
+            m.d.sync += [self.o.valid.eq(issue), selected.eq(head)]
+        self._count_rows(m, issue & head.step.last_group, head, layer)
+        return m
+
+    def _head(self, m: Module, row, group, select):
+        """The group that leaves the buffer next."""
+        c, layer = self.config, self.i_layer
+        self.plane = Signal(range(c.max_planes))
+        self.t = Signal(range(c.max_timesteps))
+        self.weight = Signal(signed(c.max_planes + 1), init=1)
+        head = Signal(neuron_psums(c))
+        m.d.comb += [
+            head.step.group.eq(group),
+            head.step.last_group.eq(group + 1 == layer.groups),
+            head.step.first_plane.eq(self.plane == 0),
+            head.step.last_plane.eq(self.plane + 1 == layer.planes),
+            head.step.first_t.eq(self.t == 0),
+            head.step.last_t.eq(self.t + 1 == layer.timesteps),
+            head.step.last.eq(row.last),
+            head.weight.eq(Mux(layer.signed & head.step.last_plane, -self.weight, self.weight)),
+        ]
+        for n in range(c.neuron_lanes):
+            # AND-OR: two groups fit one LUT4; a multiplexer tree would take half as much again.
+            lane = (row.psum[g * c.neuron_lanes + n] & select[g].replicate(c.psum_bits) for g in range(c.groups))
+            m.d.comb += head.psum[n].eq(reduce(or_, lane))
+        return head
+
+    def _count_rows(self, m: Module, row_done, head, layer):
+        with m.If(row_done):
+            m.d.sync += self.plane.eq(self.plane + 1)
+            with m.If(layer.weigh):
+                m.d.sync += self.weight.eq(self.weight << 1)
+            with m.If(head.step.last_plane | head.step.last):
+                m.d.sync += [self.plane.eq(0), self.weight.eq(1), self.t.eq(self.t + 1)]
+            with m.If((head.step.last_plane & head.step.last_t) | head.step.last):
+                m.d.sync += self.t.eq(0)
