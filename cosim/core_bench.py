@@ -18,6 +18,7 @@ from amaranth.lib import data
 from hw import layouts
 from hw.config import HardwareConfig
 from hw.core import Core
+from hw.processor import processor_events
 from hw.verilog import emit
 
 from . import verilator
@@ -71,15 +72,14 @@ class CoreBench:
 
     def __init__(self, config: HardwareConfig, *, trace: bool = False):
         self.config = config
-        core = Core(config)
-        text, self.sidecar = emit(core, name="core", config=config)
+        text, self.sidecar = emit(Core(config), name="core", config=config)
         self.layouts = {
             "ROWS": layouts.tile_word(config),
             "WEIGHTS": layouts.weight_row(config),
             "PARAMS": layouts.neuron_params(config),
             "OUTPUT": layouts.neuron_out(config),
             "LAYER": layouts.layer_config(config),
-            "EVENTS": self.event_layout(core),
+            "EVENTS": processor_events(config),
         }
         defines = [f"-D{name}_BITS={layout.size}" for name, layout in self.layouts.items()]
         defines += [f"-D{name}={value}" for name, value in self.ITEMS.items()]
@@ -99,10 +99,6 @@ class CoreBench:
             "received",
         ]
         self.model = verilator.build(sources, "core_tb", ports=ports, trace=trace, arguments=defines)
-
-    @staticmethod
-    def event_layout(core: Core) -> data.Layout:
-        return core.signature.members["events"].shape
 
     def run(
         self,
@@ -195,12 +191,15 @@ class CoreBench:
             base, bits = value >> layout["potential"].offset, c.membrane_bits
             raw = [(base >> (i * bits)) & ((1 << bits) - 1) for i in range(n)]
             potentials.append([r - (1 << bits) if r >> (bits - 1) else r for r in raw])
-        names = {field.offset: key for key, field in self.layouts["EVENTS"]}
+        events = {
+            key: sum(counts.get(field.offset + i, 0) << i for i in range(field.width))
+            for key, field in self.layouts["EVENTS"]
+        }
         return CoreResult(
             np.array(levels, int).reshape(-1, n),
             np.array(potentials, np.int64).reshape(-1, n),
             np.array(groups, int),
             np.array(cycles, int),
             first_row,
-            {names.get(i, str(i)): count for i, count in counts.items()},
+            events,
         )

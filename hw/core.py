@@ -8,7 +8,7 @@ from . import layouts
 from .config import HardwareConfig
 from .frontend import FrontEnd
 from .neuron_array import NeuronArray
-from .processor import Processor
+from .processor import Processor, processor_events
 
 
 class Core(wiring.Component):
@@ -34,12 +34,11 @@ class Core(wiring.Component):
     i_params : stream of :func:`hw.layouts.neuron_params`; only while no rows of a layer are in flight
     i_layer : :func:`hw.layouts.layer_config`, constant while a layer is in flight
     o : stream of :func:`hw.layouts.neuron_out`
-    events : single-cycle strobes for performance counters, see :class:`hw.processor.Processor`
+    events : single-cycle strobes for performance counters, see :func:`hw.processor.processor_events`
     """
 
     def __init__(self, config: HardwareConfig):
         self.config = config
-        self._processor = Processor(config)
         super().__init__(
             {
                 "i_rows": In(stream.Signature(layouts.tile_word(config))),
@@ -47,14 +46,14 @@ class Core(wiring.Component):
                 "i_params": In(stream.Signature(layouts.neuron_params(config))),
                 "i_layer": In(layouts.layer_config(config)),
                 "o": Out(stream.Signature(layouts.neuron_out(config))),
-                "events": Out(self._processor.signature.members["events"].shape),
+                "events": Out(processor_events(config)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.frontend = frontend = FrontEnd(self.config)
-        m.submodules.processor = processor = self._processor
+        m.submodules.processor = processor = Processor(self.config)
         m.submodules.neurons = neurons = NeuronArray(self.config)
         connect(m, flipped(self.i_rows), frontend.i_rows)
         connect(m, frontend.o_begin, processor.i_begin)
@@ -67,5 +66,5 @@ class Core(wiring.Component):
         connect(m, flipped(self.i_params), neurons.i_params)
         m.d.comb += neurons.i_layer.eq(self.i_layer)
         connect(m, neurons.o, flipped(self.o))
-        m.d.comb += self.events.eq(processor.events)
+        m.d.comb += self.events.eq(processor.counters)
         return m
