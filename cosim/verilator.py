@@ -78,6 +78,24 @@ class Model:
     cached: bool
 
 
+CYCLE_PS = 10_000
+"""Simulated picoseconds of a cycle in every bench."""
+
+
+def windowed(main: str) -> str:
+    """cocotb's C++ main with waveforms of some cycles only (FST of a whole paper-size job takes gigabytes)."""
+    dump = "        if (tfp) {\n            tfp->dump(main_time);"
+    if dump not in main:
+        raise SimulationError("cocotb's verilator.cpp has changed: waveforms can't be bounded")
+    bounded = (
+        '        static const char *first = getenv("TRACE_FIRST"), *last = getenv("TRACE_LAST");\n'
+        f"        static const vluint64_t low = first ? {CYCLE_PS}ULL * atoll(first) : 0;\n"
+        f"        static const vluint64_t high = last ? {CYCLE_PS}ULL * atoll(last) : ~0ULL;\n"
+        "        if (tfp && main_time >= low && main_time <= high) {\n            tfp->dump(main_time);"
+    )
+    return "#include <cstdlib>\n" + main.replace(dump, bounded)
+
+
 def build(
     sources: Mapping[str, str],
     top: str,
@@ -85,6 +103,7 @@ def build(
     ports: Sequence[str] = ("*",),
     trace: bool = False,
     arguments: Sequence[str] = (),
+    includes: Mapping[str, str] | None = None,
     jobs: int | None = None,
 ) -> Model:
     """Build the Verilator model of some Verilog texts, or find it in the cache.
@@ -94,8 +113,9 @@ def build(
     sources : file name -> Verilog text (``.vlt`` files are passed first).
     top : top module; its ports are what cocotb sees.
     ports : names (or patterns) of the top's signals that Python may see; the fewer, the faster.
-    trace : build with FST waveforms.
+    trace : build with FST waveforms; ``TRACE_FIRST`` and ``TRACE_LAST`` (cycles) in a run's environment bound them.
     arguments : further Verilator arguments.
+    includes : file name -> text of files that ``sources`` include.
     jobs : C++ compilers side by side (default: all cores).
 
     Raises
@@ -106,7 +126,12 @@ def build(
     key = hashlib.sha256()
     visible = "".join(f'public_flat_rw -module "{top}" -var "{port}"\n' for port in ports)
     sources = {**sources, "ports.vlt": f"`verilator_config\n{visible}"}
-    recipe = [sources, top, trace, list(arguments), WARNINGS, MAKE_VARIABLES, version("verilator"), version("cocotb")]
+    includes = dict(includes or {})
+    main = (cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text()
+    if trace:
+        main = windowed(main)
+    recipe = [sources, includes, main, top, trace, list(arguments), WARNINGS, MAKE_VARIABLES]
+    recipe += [version("verilator"), version("cocotb")]
     key.update(json.dumps(recipe, sort_keys=True).encode())
     folder = CACHE / f"{top}-{key.hexdigest()[:16]}"
     executable = folder / top
@@ -115,7 +140,7 @@ def build(
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    for name, text in sources.items():
+    for name, text in {**sources, **includes, "bench_main.cpp": main}.items():
         (work / name).write_text(text)
     files = sorted(sources, key=lambda name: (not name.endswith(".vlt"), name))
     libs = cocotb_tools.config.libs_dir
@@ -125,7 +150,7 @@ def build(
         "--output-split", "20000", "--output-split-cfuncs", "2000",
         "--timescale", "1ns/1ps", *WARNINGS, *(["--trace-fst"] if trace else []), *arguments,
         "-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -L. -lcocotbvpi_verilator",
-        str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"), *files,
+        f"-I{work}", "bench_main.cpp", *files,
     ]  # fmt: skip
     run_tool(command, cwd=work, what=f"Verilator ({top})")
     # Waveform compression stand-ins (cosim/cpp) replace the system's lz4 and zlib: no library to install.

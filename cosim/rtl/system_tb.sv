@@ -1,0 +1,147 @@
+// Test bench of the whole accelerator: the generated `reprise`, a memory behind its AXI4 port, a host that makes one
+// register access at a time, and a log of the profile strobes. Everything that happens per cycle happens here: Python
+// only starts register accesses and waits for the interrupt. `dut.svh` (written from the sidecar) instantiates the
+// design; the macros BUS_BITS, ADDRESS_BITS, MEMORY_WORDS, PROFILE_BITS, RUN_START and RUN_END come from there too.
+module system_tb (
+    input  logic        clk,
+    input  logic        rst,
+    // Host: toggle host_request; host_done follows when the access is complete.
+    input  logic        host_request,
+    input  logic        host_write,
+    input  logic [31:0] host_address,
+    input  logic [31:0] host_data,
+    output logic        host_done,
+    output logic [31:0] host_value,
+    output logic [1:0]  host_response,
+    // Memory: see axi_memory.sv
+    input  logic [15:0] latency,
+    input  logic [7:0]  stall,
+    input  logic [7:0]  gap,
+    input  logic [31:0] seed,
+    input  logic [`ADDRESS_BITS-1:0] fault_first,
+    input  logic [`ADDRESS_BITS-1:0] fault_last,
+    // Toggle dump_request: memory words dump_first..dump_last go to the file +dump=PATH, in binary; likewise for load_request: the file +memory=PATH is read again.
+    input  logic        dump_request,
+    input  logic [31:0] dump_first,
+    input  logic [31:0] dump_last,
+    input  logic        load_request,
+    output logic        irq,
+    output logic [31:0] cycle,
+    output logic [63:0] beats_read,
+    output logic [63:0] beats_written
+);
+    // Registers, AXI4-Lite
+    logic s_axil_awvalid, s_axil_awready, s_axil_wvalid, s_axil_wready, s_axil_bvalid, s_axil_bready;
+    logic s_axil_arvalid, s_axil_arready, s_axil_rvalid, s_axil_rready;
+    logic [31:0] s_axil_awaddr, s_axil_araddr, s_axil_wdata, s_axil_rdata;
+    logic [3:0] s_axil_wstrb;
+    logic [1:0] s_axil_bresp, s_axil_rresp;
+    logic busy;
+
+    assign s_axil_awaddr = host_address;
+    assign s_axil_araddr = host_address;
+    assign s_axil_wdata = host_data;
+    assign s_axil_wstrb = 4'hf;
+    assign s_axil_bready = busy;
+    assign s_axil_rready = busy;
+
+    always_ff @(posedge clk) begin
+        if (rst) begin
+            {s_axil_awvalid, s_axil_wvalid, s_axil_arvalid, busy, host_done} <= '0;
+        end else if (!busy) begin
+            if (host_request != host_done) begin
+                busy <= 1'b1;
+                s_axil_awvalid <= host_write;
+                s_axil_wvalid <= host_write;
+                s_axil_arvalid <= !host_write;
+            end
+        end else begin
+            if (s_axil_awready) s_axil_awvalid <= 1'b0;
+            if (s_axil_wready) s_axil_wvalid <= 1'b0;
+            if (s_axil_arready) s_axil_arvalid <= 1'b0;
+            if (s_axil_bvalid || s_axil_rvalid) begin
+                busy <= 1'b0;
+                host_done <= host_request;
+                host_value <= s_axil_rdata;
+                host_response <= host_write ? s_axil_bresp : s_axil_rresp;
+            end
+        end
+    end
+
+    // Memory, AXI4
+    logic [`ADDRESS_BITS-1:0] m_axi_awaddr, m_axi_araddr;
+    logic [7:0] m_axi_awlen, m_axi_arlen;
+    logic m_axi_awvalid, m_axi_awready, m_axi_wlast, m_axi_wvalid, m_axi_wready, m_axi_bvalid, m_axi_bready;
+    logic m_axi_arvalid, m_axi_arready, m_axi_rlast, m_axi_rvalid, m_axi_rready;
+    logic [`BUS_BITS-1:0] m_axi_wdata, m_axi_rdata;
+    logic [`BUS_BITS/8-1:0] m_axi_wstrb;
+    logic [1:0] m_axi_bresp, m_axi_rresp;
+
+    axi_memory #(.DATA(`BUS_BITS), .ADDRESS(`ADDRESS_BITS), .WORDS(`MEMORY_WORDS)) memory (
+        .clk, .rst, .latency, .stall, .gap, .seed, .fault_first, .fault_last, .beats_read, .beats_written,
+        .awaddr(m_axi_awaddr), .awlen(m_axi_awlen), .awvalid(m_axi_awvalid), .awready(m_axi_awready),
+        .wdata(m_axi_wdata), .wstrb(m_axi_wstrb), .wlast(m_axi_wlast), .wvalid(m_axi_wvalid), .wready(m_axi_wready),
+        .bresp(m_axi_bresp), .bvalid(m_axi_bvalid), .bready(m_axi_bready),
+        .araddr(m_axi_araddr), .arlen(m_axi_arlen), .arvalid(m_axi_arvalid), .arready(m_axi_arready),
+        .rdata(m_axi_rdata), .rresp(m_axi_rresp), .rlast(m_axi_rlast), .rvalid(m_axi_rvalid), .rready(m_axi_rready));
+
+    logic [`PROFILE_BITS-1:0] profile;
+    `include "dut.svh"
+
+    // The files: first bytes of a word are its low ones, so words are reversed by whoever writes the file ($fread).
+    string memory_path, dump_path;
+    int file, log_file, code;
+    logic dumped, loaded;
+
+    task automatic load_memory();
+        file = $fopen(memory_path, "rb");
+        if (file == 0) $fatal(1, "no memory file");
+        code = $fread(memory.mem, file);
+        $fclose(file);
+    endtask
+
+    initial begin
+        string path;
+        dumped = 1'b0;
+        loaded = 1'b0;
+        log_file = 0;
+        if ($value$plusargs("memory=%s", memory_path)) load_memory();
+        if (!$value$plusargs("dump=%s", dump_path)) dump_path = "";
+        if ($value$plusargs("profile=%s", path)) log_file = $fopen(path, "w");
+    end
+
+    always_ff @(posedge clk) begin
+        if (dump_request != dumped) begin
+            file = $fopen(dump_path, "wb");
+            for (int i = int'(dump_first); i <= int'(dump_last); i++)
+                for (int j = 0; j < `BUS_BITS / 32; j++)
+                    $fwrite(file, "%u", memory.mem[i][32*j +: 32]);
+            $fclose(file);
+            dumped <= dump_request;
+        end
+        if (load_request != loaded) begin
+            load_memory();
+            loaded <= load_request;
+        end
+    end
+
+    // Profile: how many cycles each bit was set, written whenever a run starts or ends.
+    logic [31:0] counts [0:`PROFILE_BITS-1];
+    always_ff @(posedge clk) begin
+        cycle <= rst ? 32'd0 : cycle + 1;
+        for (int i = 0; i < `PROFILE_BITS; i++)
+            if (rst) counts[i] <= '0;
+            else if (profile[i]) counts[i] <= counts[i] + 1;
+        if (!rst && log_file != 0 && (profile[`RUN_START] || profile[`RUN_END])) begin
+            $fwrite(log_file, "%0d %0d %0d %0d", cycle, {profile[`RUN_END], profile[`RUN_START]}, beats_read, beats_written);
+            for (int i = 0; i < `PROFILE_BITS; i++) $fwrite(log_file, " %0d", counts[i]);
+            $fwrite(log_file, "\n");
+        end
+    end
+    final if (log_file != 0) begin
+        $fwrite(log_file, "%0d 4 %0d %0d", cycle, beats_read, beats_written);
+        for (int i = 0; i < `PROFILE_BITS; i++) $fwrite(log_file, " %0d", counts[i]);
+        $fwrite(log_file, "\n");
+        $fclose(log_file);
+    end
+endmodule
