@@ -1,0 +1,105 @@
+"""The first rank of adders: tile results, one residual bit per cycle."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from .config import HardwareConfig
+
+
+def load_control(c: HardwareConfig) -> data.StructLayout:
+    """Where a compute row's base comes from. None of these: it continues in place on the row before it."""
+    return data.StructLayout(
+        {
+            "zero": 1,  # no prefix
+            "forward": 1,  # the prefix was finished one row before the last
+            "memory": c.banks,  # from the result memory's copy of this bank
+        }
+    )
+
+
+def finish_control(c: HardwareConfig) -> data.StructLayout:
+    """The last residual bit of a compute row: its result goes to the memory and to its bank's operand."""
+    return data.StructLayout({"valid": 1, "parity": 1, "slot": c.row_bits, "bank": c.banks})
+
+
+class Accumulators(wiring.Component):
+    """``result = base + sum of W[k] over the residual's bits``; reuse rows take their prefix's result as it is.
+
+    Inputs arrive in stage 1. In stage 2 the accumulator adds a weight row, or takes the base of the row whose first
+    bit is added in the next cycle; the sum of a last bit is written to the result memories (one copy per bank, two
+    tiles by parity) and into the operand register of the row's bank. Other operands come from the bank's memory copy.
+    A base read in the cycle in which it is written must be forwarded: the value is in the operand register by then.
+
+    Latency: operand in stage 3, two cycles after its control. Throughput: one bit, and per bank one operand, per cycle.
+    Section "PPU" of the paper (HPCA 2025).
+
+    Members
+    -------
+    weight : ``lanes`` signed weights (stage 2)
+    load, finish : control of the accumulator (stage 1)
+    read : per bank: address in the result memory, parity on top (stage 1)
+    o : per bank: ``lanes`` signed results (stage 3)
+    """
+
+    def __init__(self, config: HardwareConfig):
+        c = self.config = config
+        super().__init__(
+            {
+                "weight": In(c.lanes * c.weight_bits),
+                "load": In(load_control(c)),
+                "finish": In(finish_control(c)),
+                "read": In(data.ArrayLayout(c.row_bits + 1, c.banks)),
+                "o": Out(data.ArrayLayout(c.lanes * c.result_bits, c.banks)),
+            }
+        )
+
+    def elaborate(self, platform):
+        c = self.config
+        m = Module()
+        bits = c.result_bits
+        load, finish = Signal(load_control(c)), Signal(finish_control(c))
+        m.d.sync += [load.eq(self.load), finish.eq(self.finish)]
+
+        accumulator = Signal(c.lanes * bits, reset_less=True)
+        total = Signal(c.lanes * bits)
+        for lane in range(c.lanes):
+            here = slice(lane * bits, (lane + 1) * bits)
+            weight = self.weight.word_select(lane, c.weight_bits).as_signed()
+            m.d.comb += total[here].eq(accumulator[here].as_signed() + weight)
+
+        results = []
+        for b in range(c.banks):
+            memory = Memory(shape=c.lanes * bits, depth=2 * c.tile_m, init=[], attrs={"ram_style": "block"})
+            m.submodules[f"results{b}"] = memory
+            read, write = memory.read_port(), memory.write_port()
+            m.d.comb += [
+                read.addr.eq(self.read[b]),
+                write.addr.eq(Cat(finish.slot, finish.parity)),
+                write.data.eq(total),
+                write.en.eq(finish.valid),
+            ]
+            results.append(read.data)
+            operand = Signal(c.lanes * bits, name=f"operand{b}", reset_less=True)
+            m.d.sync += operand.eq(Mux(finish.bank[b], total, read.data))
+            m.d.comb += self.o[b].eq(operand)
+
+        recent = self._recent(m, total)
+        m.d.sync += accumulator.eq(total)
+        for b in range(c.banks):
+            with m.If(load.memory[b]):
+                m.d.sync += accumulator.eq(results[b])
+        with m.If(load.forward):
+            m.d.sync += accumulator.eq(recent)
+        with m.If(load.zero):
+            m.d.sync += accumulator.eq(0)
+        return m
+
+    def _recent(self, m: Module, total: Signal):
+        """The result finished one cycle ago. With one bank its operand register holds it already."""
+        if self.config.banks == 1:
+            return self.o[0]
+        previous = Signal.like(total, reset_less=True)
+        m.d.sync += previous.eq(total)
+        return previous

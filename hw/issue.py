@@ -1,0 +1,298 @@
+"""The issue stage of the processor: one residual bit, and per partial-sum bank one row, per cycle."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .accumulators import finish_control, load_control
+from .config import HardwareConfig
+from .layouts import compute_row, reuse_row
+from .scoreboard import tile_step, tile_view
+
+PATIENCE = 15
+"""Cycles a compute row that found the accumulators idle waits for a free read port before it takes a reuse row's."""
+
+
+def lowest(x):
+    """The lowest set bit of ``x``, one-hot."""
+    return (x & (~x + 1))[: len(x)]
+
+
+def without_lowest(x):
+    return (x & (x - 1))[: len(x)]
+
+
+def psum_slot(c: HardwareConfig) -> data.StructLayout:
+    """An update of one row's partial sum in one bank."""
+    return data.StructLayout({"valid": 1, "half": 1, "row": c.row_bits})
+
+
+def issue_events(c: HardwareConfig) -> data.StructLayout:
+    """Single-cycle events of the issue stage; see :func:`hw.processor.processor_events`."""
+    return data.StructLayout(
+        {
+            "residual_bit": 1,
+            "compute_row": 1,
+            "reuse_rows": range(c.banks + 1),
+            "no_row": 1,
+            "weights": 1,
+            "lead": 1,
+            "hazard": 1,
+            "port": 1,
+            "prefix": 1,
+        }
+    )
+
+
+class Issue(wiring.Component):
+    """Issues compute rows bit by bit and reuse rows beside them.
+
+    A compute row goes from the stream into ``stage`` (its lowest bit is found there), from there, in the cycle of the
+    active row's last bit, into ``active``, and then issues one bit per cycle unconditionally. The last bit claims
+    the slot of the row's bank; a reuse row takes the slot when no last bit does. The bank's read port reads the reuse
+    row's prefix, or, in the cycle of a claim, the prefix of the row that is loaded in that cycle.
+
+    A row is loaded only if its partial sum can't be in flight: read-modify-write takes three slots, so the same
+    row may be updated again three slots later (only rows of different tiles collide).
+
+    Latency: stream to first bit, two cycles. Throughput: a bit per cycle without bubbles between rows or tiles.
+
+    Members
+    -------
+    i_compute, i_reuse : rows, in issue order; per bank for reuse
+    tiles : contexts by parity
+    claim, take : rows issued in this cycle (stage 0)
+    weight : weight row of this cycle's bit (stage 0)
+    load, finish, read, slot : control of the datapath (stage 1)
+    events : single-cycle events
+    """
+
+    def __init__(self, config: HardwareConfig):
+        c = self.config = config
+        super().__init__(
+            {
+                "i_compute": In(stream.Signature(compute_row(c))),
+                "i_reuse": In(stream.Signature(reuse_row(c))).array(c.banks),
+                "tiles": In(data.ArrayLayout(tile_view(c), 2)),
+                "claim": Out(tile_step(c)),
+                "take": Out(data.ArrayLayout(tile_step(c), c.banks)),
+                "weight": Out(data.StructLayout({"row": range(c.tile_k), "slot": c.slot_bits})),
+                "load": Out(load_control(c)),
+                "finish": Out(finish_control(c)),
+                "read": Out(data.ArrayLayout(c.row_bits + 1, c.banks)),
+                "slot": Out(data.ArrayLayout(psum_slot(c), c.banks)),
+                "events": Out(issue_events(c)),
+            }
+        )
+
+    def elaborate(self, platform):
+        c = self.config
+        m = Module()
+        self._declare()
+        for b in range(c.banks):
+            self._reuse_stage(m, b)
+            self._reuse_hazard(m, b)
+        self._compute_stage(m)
+        self._load(m)
+        self._active(m)
+        for b in range(c.banks):
+            self._slots(m, b)
+        self._base(m)
+        self._events(m)
+        return m
+
+    def _declare(self):
+        c = self.config
+        self.stage = Signal(compute_row(c), reset_less=True)
+        self.stage_valid, self.stage_ready = Signal(), Signal()
+        self.active = Signal(compute_row(c), reset_less=True)  # residual: the bits after `bit`
+        self.bit = Signal(c.tile_k, reset_less=True)
+        self.active_valid, self.active_last = Signal(), Signal()
+        self.active_half = Signal(reset_less=True)
+        self.claiming = Signal(c.banks)  # registered flags only: known early in the cycle
+        self.loading, self.patience = Signal(), Signal(range(PATIENCE + 1), init=PATIENCE)
+        self.steal = Signal(c.banks)
+        self.reuse = [Signal(reuse_row(c), name=f"reuse{b}", reset_less=True) for b in range(c.banks)]
+        self.reuse_valid, self.reuse_ok, self.eligible = (Signal(c.banks) for _ in range(3))
+        self.before = Signal(data.ArrayLayout(psum_slot(c), c.banks))  # the slots two cycles ago
+
+    def _bank(self, row):
+        """One-hot bank of a row index: its parity."""
+        return Cat(~row[0], row[0]) if self.config.banks == 2 else 1
+
+    def _half(self, tag):
+        return self.tiles[tag[0]].half
+
+    def _known(self, tag):
+        """The tile of this tag is in the processor."""
+        tile = self.tiles[tag[0]]
+        return tile.valid & (tile.tag == tag)
+
+    def _reuse_stage(self, m: Module, b: int):
+        """Hold the head of the reuse stream; whether its prefix is finished is found one cycle ahead."""
+        i, row = self.i_reuse[b], self.reuse[b]
+
+        def finished(row):
+            return self._known(row.tag) & (row.after <= self.tiles[row.tag[0]].issued)
+
+        took = self.take[b].valid
+        m.d.comb += i.ready.eq(~self.reuse_valid[b] | took)
+        m.d.sync += self.reuse_ok[b].eq(finished(row))
+        with m.If(i.ready):
+            m.d.sync += [row.eq(i.payload), self.reuse_valid[b].eq(i.valid), self.reuse_ok[b].eq(finished(i.payload))]
+
+    def _reuse_hazard(self, m: Module, b: int):
+        row, half = self.reuse[b].row, self._half(self.reuse[b].tag)
+        hazard = Signal(name=f"hazard{b}")
+        m.d.comb += [
+            hazard.eq(
+                self._same(self.slot[b], half, row)
+                | self._same(self.before[b], half, row)
+                | (self.active_valid & (self.active.row == row) & (self.active_half == half))
+            ),
+            self.eligible[b].eq(self.reuse_valid[b] & self.reuse_ok[b] & ~hazard),
+        ]
+
+    @staticmethod
+    def _same(slot, half, row):
+        return slot.valid & (slot.half == half) & (slot.row == row)
+
+    def _compute_stage(self, m: Module):
+        """Hold the head of the compute stream: its lowest bit and the rest are found on the way in."""
+        i = self.i_compute
+        m.d.comb += i.ready.eq(~self.stage_valid | self.loading)
+        self.stage_bit = Signal.like(self.bit, reset_less=True)
+        self.stage_single = Signal(reset_less=True)
+        with m.If(i.ready):
+            rest = without_lowest(i.payload.residual)
+            m.d.sync += [
+                self.stage.eq(i.payload),
+                self.stage.residual.eq(rest),
+                self.stage_bit.eq(lowest(i.payload.residual)),
+                self.stage_single.eq(rest == 0),
+                self.stage_valid.eq(i.valid),
+            ]
+
+    def _load(self, m: Module):
+        """Decide whether the staged row becomes the active one in this cycle."""
+        c = self.config
+        row, half = self.stage.row, self._half(self.stage.tag)
+        self.hazard, self.known = Signal(), Signal()
+        conflicts = [self.active_valid & (self.active.row == row) & (self.active_half == half)]
+        for b in range(c.banks):
+            reuse = self.reuse[b]
+            conflicts.append(self._same(self.slot[b], half, row))
+            conflicts.append(self.eligible[b] & (reuse.row == row) & (self._half(reuse.tag) == half))
+        weights_ok = self.tiles[self.stage.tag[0]].weights_ok
+        ready, needs_port = Signal(), Signal()
+        m.d.comb += [
+            self.hazard.eq(Cat(conflicts).any()),
+            self.known.eq(self._known(self.stage.tag)),
+            self.claiming.eq(self._bank(self.active.row) & (self.active_valid & self.active_last).replicate(c.banks)),
+            ready.eq(self.stage_valid & self.known & weights_ok & ~self.hazard),
+            # In the cycle of a claim a read port is free; an idle start needs one that no reuse row uses.
+            needs_port.eq(self.stage.has_prefix & ~self._recent()),
+            self.loading.eq(
+                ready
+                & Mux(self.active_valid, self.active_last, ~needs_port | ~self.eligible.all() | (self.patience == 0))
+            ),
+        ]
+        with m.If(~self.active_valid & needs_port & self.loading):
+            m.d.comb += self.steal.eq(Mux(self.eligible[0], 1 << (c.banks - 1), 1))
+        self.waiting_for_port = ready & ~self.active_valid & ~self.loading
+        with m.If(self.loading):
+            m.d.sync += self.patience.eq(PATIENCE)
+        with m.Elif(self.waiting_for_port):
+            m.d.sync += self.patience.eq(self.patience - 1)
+
+    def _recent(self):
+        """The staged row's prefix was finished in the cycle before this one."""
+        finish, stage = self.finish, self.stage
+        return finish.valid & (finish.slot == stage.prefix) & (finish.parity == stage.tag[0])
+
+    def _active(self, m: Module):
+        """The active row: one-hot bit, the bits after it, and whether it is the last, all registered."""
+        rest = without_lowest(self.active.residual)
+        with m.If(self.loading):
+            tile = self.tiles[self.stage.tag[0]]
+            m.d.sync += [
+                self.active.eq(self.stage),
+                self.active_half.eq(tile.half),
+                self.weight.slot.eq(tile.weight_slot),
+                self.bit.eq(self.stage_bit),
+                self.active_last.eq(self.stage_single),
+                self.active_valid.eq(1),
+            ]
+        with m.Else():
+            m.d.sync += [
+                self.active.residual.eq(rest),
+                self.bit.eq(lowest(self.active.residual)),
+                self.active_last.eq(rest == 0),
+                self.active_valid.eq(self.active_valid & ~self.active_last),
+            ]
+        for j in range(len(self.weight.row)):
+            m.d.comb += self.weight.row[j].eq(Cat(self.bit[k] for k in range(len(self.bit)) if k >> j & 1).any())
+        m.d.comb += [
+            self.claim.valid.eq(self.active_valid & self.active_last),
+            self.claim.parity.eq(self.active.tag[0]),
+        ]
+
+    def _slots(self, m: Module, b: int):
+        """Who gets bank ``b``'s partial-sum slot and its read port."""
+        reuse, active = self.reuse[b], self.active
+        take = self.take[b]
+        m.d.comb += [
+            take.valid.eq(self.eligible[b] & ~self.claiming[b] & ~self.steal[b]),
+            take.parity.eq(reuse.tag[0]),
+        ]
+        m.d.sync += [
+            self.slot[b].valid.eq(self.claiming[b] | take.valid),
+            self.slot[b].half.eq(Mux(self.claiming[b], self.active_half, self._half(reuse.tag))),
+            self.slot[b].row.eq(Mux(self.claiming[b], active.row, reuse.row)),
+            self.before[b].eq(self.slot[b]),
+            self.read[b].eq(
+                Mux(
+                    self.claiming[b] | self.steal[b],
+                    Cat(self.stage.prefix, self.stage.tag[0]),
+                    Cat(reuse.prefix, reuse.tag[0]),
+                )
+            ),
+        ]
+
+    def _base(self, m: Module):
+        """Where the loaded row's base comes from, by the distance to its prefix."""
+        c = self.config
+        stage, active = self.stage, self.active
+        in_place, recent = Signal(), Signal()
+        m.d.comb += [
+            in_place.eq(self.active_valid & (active.slot == stage.prefix) & (active.tag[0] == stage.tag[0])),
+            recent.eq(self._recent()),
+        ]
+        memory = (self.loading & stage.has_prefix & ~in_place & ~recent).replicate(c.banks)
+        m.d.sync += [
+            self.load.zero.eq(self.loading & ~stage.has_prefix),
+            self.load.forward.eq(self.loading & stage.has_prefix & recent),
+            self.load.memory.eq(memory & (self.claiming | self.steal)),
+            self.finish.valid.eq(self.claim.valid),
+            self.finish.parity.eq(active.tag[0]),
+            self.finish.slot.eq(active.slot),
+            self.finish.bank.eq(self.claiming),
+        ]
+
+    def _events(self, m: Module):
+        e = self.events
+        idle = ~self.active_valid
+        known = self.stage_valid & self.known
+        weights_ok = self.tiles[self.stage.tag[0]].weights_ok
+        took = Cat(t.valid for t in self.take)
+        m.d.comb += [
+            e.residual_bit.eq(self.active_valid),
+            e.compute_row.eq(self.claim.valid),
+            e.reuse_rows.eq(sum(took[b] for b in range(len(took)))),
+            e.no_row.eq(idle & (~self.stage_valid | self.loading)),  # it came too late for this cycle
+            e.lead.eq(idle & self.stage_valid & ~self.known),
+            e.weights.eq(idle & known & ~weights_ok),
+            e.hazard.eq(idle & known & weights_ok & self.hazard),
+            e.port.eq(idle & self.waiting_for_port),
+            e.prefix.eq((self.reuse_valid & ~self.reuse_ok & ~took).any()),
+        ]

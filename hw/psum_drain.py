@@ -1,0 +1,124 @@
+"""Hands out the partial sums of a finished m tile, row by row, in read slots that no update needs."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import HardwareConfig
+from .layouts import psum_row
+from .psum_bank import bank_slot
+
+
+class PsumDrain(wiring.Component):
+    """Rows 0..rows-1 of a full half, in order; untouched rows are zero without a read.
+
+    Reads can't be held back once they are in the memory, so they are speculative: a row whose data finds the output
+    register occupied is dropped, and asked for again every cycle until the register is free. Only a row that
+    entered the register is cleared in the touch map.
+
+    Latency: ``full`` to first row, 4 cycles. Throughput: one row per cycle while the consumer is ready and
+    the read port is free; a consumer that takes a row every third cycle or slower never waits.
+
+    Members
+    -------
+    full, rows : per half: complete, and its number of rows
+    done : per half: the last row is in the output register
+    ask : per bank: row to read (stage 1)
+    grant, touched : per bank: answers to ``ask``
+    data : per bank: partial sums granted two cycles ago
+    clear : per bank: row that was handed out
+    o : stream of :func:`hw.layouts.psum_row`
+    """
+
+    def __init__(self, config: HardwareConfig):
+        c = self.config = config
+        super().__init__(
+            {
+                "full": In(2),
+                "rows": In(data.ArrayLayout(c.count_bits, 2)),
+                "done": Out(2),
+                "ask": Out(data.ArrayLayout(bank_slot(c), c.banks)),
+                "grant": In(c.banks),
+                "touched": In(c.banks),
+                "data": In(data.ArrayLayout(c.lanes * c.psum_bits, c.banks)),
+                "clear": Out(data.ArrayLayout(bank_slot(c), c.banks)),
+                "o": Out(stream.Signature(psum_row(c))),
+            }
+        )
+
+    def elaborate(self, platform):
+        c = self.config
+        m = Module()
+        item = data.StructLayout({"valid": 1, "touched": 1, "row": c.row_bits, "last": 1})
+        running, half, again = Signal(), Signal(), Signal()
+        rows = Signal(c.count_bits, reset_less=True)
+        row, asking = Signal(c.row_bits), Signal()
+        second, third = Signal(item), Signal(item)
+
+        granted, touched, last = Signal(), Signal(), Signal()
+        one_hot = Cat(~row[0], row[0]) if c.banks == 2 else Cat(1)
+        m.d.comb += [
+            granted.eq((self.grant & one_hot).any()),
+            touched.eq((self.touched & one_hot).any()),
+            last.eq(row + 1 == rows),
+        ]
+        m.d.sync += third.eq(second)
+        m.d.sync += [
+            second.valid.eq(granted),
+            second.touched.eq(touched),
+            second.row.eq(row),
+            second.last.eq(last),
+        ]
+        with m.If(granted & ~again):
+            m.d.sync += row.eq(row + 1)
+            with m.If(last):
+                m.d.sync += asking.eq(0)
+
+        capture, reject, free = Signal(), Signal(), Signal()
+        m.d.comb += [
+            free.eq(~self.o.valid | self.o.ready),
+            capture.eq(third.valid & free),
+            reject.eq(third.valid & ~free),
+        ]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(capture):
+            self._capture(m, third)
+        # After a drop the same row is asked for until it is taken; what is in flight then is of no use.
+        with m.If(reject | (capture & again)):
+            m.d.sync += [second.valid.eq(0), third.valid.eq(0), again.eq(reject)]
+            m.d.sync += [row.eq(Mux(reject, third.row, third.row + 1)), asking.eq(reject | ~third.last)]
+        with m.If(reject & again):  # the copies behind it are the same row
+            m.d.sync += [second.valid.eq(granted), third.valid.eq(second.valid)]
+
+        with m.If(~running):
+            m.d.sync += [running.eq(self.full.bit_select(half, 1)), asking.eq(self.full.bit_select(half, 1))]
+            m.d.sync += [rows.eq(self.rows[half]), row.eq(0), again.eq(0)]
+        with m.If(capture & third.last):
+            m.d.sync += [running.eq(0), half.eq(~half)]
+            m.d.comb += self.done.bit_select(half, 1).eq(1)
+        for b in range(c.banks):
+            m.d.comb += [
+                self.ask[b].valid.eq(asking & one_hot[b]),
+                self.ask[b].half.eq(half),
+                self.ask[b].row.eq(self._index(row)),
+                self.clear[b].valid.eq(capture & (third.row[0] == b if c.banks == 2 else 1)),
+                self.clear[b].half.eq(half),
+                self.clear[b].row.eq(self._index(third.row)),
+            ]
+        return m
+
+    def _index(self, row):
+        """Row inside its bank."""
+        return row[1:] if self.config.banks == 2 else row
+
+    def _capture(self, m: Module, item):
+        c = self.config
+        value = self.data[0] if c.banks == 1 else Mux(item.row[0], self.data[1], self.data[0])
+        m.d.sync += [
+            self.o.valid.eq(1),
+            self.o.payload.psum.as_value().eq(value),
+            self.o.payload.last.eq(item.last),
+        ]
+        with m.If(~item.touched):
+            m.d.sync += self.o.payload.psum.as_value().eq(0)

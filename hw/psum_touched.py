@@ -1,0 +1,81 @@
+"""Which rows of a half of a partial-sum bank were updated since it was drained."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+WORDS = 16
+"""Depth of the LUT RAM: one cell of common FPGAs. The sweep after reset takes as many cycles."""
+
+
+def sweep_layout(rows: int) -> data.StructLayout:
+    """The word of the touch maps that is being cleared."""
+    return data.StructLayout({"en": 1, "word": range(min(WORDS, rows))})
+
+
+class TouchMap(wiring.Component):
+    """One bit per row: ``o = touched[read]``; ``write`` sets it to ``value``.
+
+    LUT RAM has no reset, so a sweep of 16 cycles after reset clears it, all columns at once; nothing may be written
+    or asked while ``sweep`` runs.
+
+    Parameters
+    ----------
+    rows : rows, a power of two.
+
+    Members
+    -------
+    read, o : row to look at and whether it was touched (in the same cycle)
+    write : row, value and enable
+    sweep : word that is being cleared, while valid
+    """
+
+    def __init__(self, rows: int):
+        self.rows = rows
+        self.words = min(WORDS, rows)
+        bits = (rows - 1).bit_length()
+        super().__init__(
+            {
+                "read": In(bits),
+                "o": Out(1),
+                "write": In(data.StructLayout({"en": 1, "row": bits, "value": 1})),
+                "sweep": In(sweep_layout(rows)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        columns = self.rows // self.words
+        low = (self.words - 1).bit_length()
+        shape = data.ArrayLayout(1, columns)
+        m.submodules.memory = memory = Memory(
+            shape=shape, depth=self.words, init=[], attrs={"ram_style": "distributed"}
+        )
+        read, write = memory.read_port(domain="comb"), memory.write_port(granularity=1)
+        m.d.comb += [
+            read.addr.eq(self.read[:low]),
+            self.o.eq(read.data.as_value().bit_select(self.read[low:], 1)),
+            write.addr.eq(Mux(self.sweep.en, self.sweep.word, self.write.row[:low])),
+            write.data.eq((self.write.value & ~self.sweep.en).replicate(columns)),
+            write.en.eq(Cat(self.sweep.en | (self.write.en & (self.write.row[low:] == n)) for n in range(columns))),
+        ]
+        return m
+
+
+class Sweep(wiring.Component):
+    """Counts through the words of the touch maps after reset, then ``done``."""
+
+    def __init__(self, rows: int):
+        self.words = min(WORDS, rows)
+        super().__init__(
+            {"o": Out(sweep_layout(rows)), "done": Out(1)},
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        count = Signal(range(self.words + 1))
+        m.d.comb += [self.done.eq(count == self.words), self.o.en.eq(~self.done), self.o.word.eq(count)]
+        with m.If(~self.done):
+            m.d.sync += count.eq(count + 1)
+        return m

@@ -1,0 +1,76 @@
+"""The weights of the tiles at hand: ``weight_tiles`` slots of ``tile_k`` rows of all lanes."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from .config import HardwareConfig
+from .layouts import weight_row
+
+DISTRIBUTED_ROWS = 64
+"""Up to this many rows the buffer is LUT RAM; beyond, block RAM (whose 512 words would otherwise lie idle)."""
+
+
+class WeightBuffer(wiring.Component):
+    """``o = W[slot, k]``, two cycles after ``read``.
+
+    LUT RAM is read from a registered address into the output register; block RAM has its address register inside and
+    gets an output register before the adders. Both take two cycles, so nothing else depends on the choice.
+    A slot is filled by the row with ``last``; its rows aren't accepted while it is filled. Rows a producer leaves out
+    keep old weights: it must send all whose column can be set.
+
+    Throughput: one row written and one read per cycle. Section "PPU" of the paper (HPCA 2025).
+
+    Members
+    -------
+    i : stream of :func:`hw.layouts.weight_row`
+    read : slot and k of the row to read
+    o : ``lanes`` signed weights of the row read two cycles ago
+    filled : slots that hold a whole tile
+    release : empties a slot
+    """
+
+    def __init__(self, config: HardwareConfig):
+        c = self.config = config
+        self.distributed = c.weight_tiles * c.tile_k <= DISTRIBUTED_ROWS
+        super().__init__(
+            {
+                "i": In(stream.Signature(weight_row(c))),
+                "read": In(data.StructLayout({"row": range(c.tile_k), "slot": c.slot_bits})),
+                "o": Out(c.lanes * c.weight_bits),
+                "filled": Out(c.weight_tiles),
+                "release": In(data.StructLayout({"valid": 1, "slot": c.slot_bits})),
+            }
+        )
+
+    def elaborate(self, platform):
+        c = self.config
+        m = Module()
+        style = "distributed" if self.distributed else "block"
+        m.submodules.memory = memory = Memory(
+            shape=c.lanes * c.weight_bits, depth=c.weight_tiles * c.tile_k, init=[], attrs={"ram_style": style}
+        )
+        port = memory.read_port()
+        if self.distributed:
+            address = Signal.like(port.addr, reset_less=True)
+            m.d.sync += address.eq(Cat(self.read.row, self.read.slot))
+            m.d.comb += [port.addr.eq(address), self.o.eq(port.data)]
+        else:
+            weight = Signal.like(self.o, reset_less=True)
+            m.d.sync += weight.eq(port.data)
+            m.d.comb += [port.addr.eq(Cat(self.read.row, self.read.slot)), self.o.eq(weight)]
+
+        write = memory.write_port()
+        row = self.i.payload
+        m.d.comb += [
+            self.i.ready.eq(~self.filled.bit_select(row.slot, 1)),
+            write.addr.eq(Cat(row.row, row.slot)),
+            write.data.eq(row.data),
+            write.en.eq(self.i.valid & self.i.ready),
+        ]
+        with m.If(self.release.valid):
+            m.d.sync += self.filled.bit_select(self.release.slot, 1).eq(0)
+        with m.If(self.i.valid & self.i.ready & row.last):
+            m.d.sync += self.filled.bit_select(row.slot, 1).eq(1)
+        return m
