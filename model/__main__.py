@@ -35,9 +35,9 @@ CYCLES = {
     "dense": "dense",
     "bit_sparse": "bit-sparse",
     "published": "published",
-    "published_tilewise": "published, tilewise",
+    "published_tilewise": "tilewise",
     "own": "own",
-    "own_bound": "own, bound",
+    "own_bound": "own bound",
 }
 
 
@@ -137,4 +137,4 @@ def density(
 
 
 if __name__ == "__main__":
-    app()
+    app(prog_name="python -m model")

@@ -13,6 +13,7 @@ Arrays are (T, C, H, W) for a convolution and (T, features) for a linear layer. 
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,9 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as content:
             for name in content.files:
                 arrays[name] = content[name]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+                if not isinstance(arrays[name], np.ndarray):  # NumPy hands over what is no array as bytes
+                    raise ValueError(f"its member {name!r} is no NumPy array")
+    except (ValueError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         why = "it holds Python objects, which are never unpickled" if "allow_pickle" in str(error) else str(error)
         raise CaptureError(f"{path}: must be a readable .npz of plain arrays: {why}") from None
     return arrays
@@ -176,7 +179,8 @@ def _spikes(path: Path, spec: CaptureSpec, one: ConvSpec | LinearSpec, arrays: d
         raise CaptureError(f"{where}: shape must be {form} = ({numbers}), not {array.shape}")
     if one.kind == "conv" and min(array.shape[2:]) + 2 * one.padding < one.kernel:
         raise CaptureError(
-            f"{where}: H and W with padding {one.padding} must be at least the kernel {one.kernel}, not {array.shape[2:]}"
+            f"{where}: H and W with padding {one.padding} must be at least the kernel {one.kernel}, "
+            f"not {array.shape[2:]}"
         )
     kind = array.dtype.kind
     if kind not in "buif" or (kind == "f" and array.size and not np.array_equal(array, np.floor(array))):

@@ -1,0 +1,1 @@
+"""Programs for development: benchmarks, sample data, experiments."""

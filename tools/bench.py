@@ -1,0 +1,108 @@
+"""Benchmarks: ``python -m tools.bench [NAME...]`` prints a table and writes ``build/bench.json``.
+
+Every module ``tools/bench_<topic>.py`` is found by itself. In it, each function ``bench_<name>()`` is one benchmark:
+the first line of its docstring says what is measured, and it returns a flat dict of figures (numbers or short texts;
+put the unit in the key: ``seconds``, ``rows_per_second``, ``ratio``). It may raise ``Skip("why")``. A benchmark's
+full name is ``<topic>.<name>``; NAME selects those whose full name begins with it. ``build/bench.json`` keeps the
+figures of benchmarks that were not selected this time.
+"""
+
+import importlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "build" / "bench.json"
+
+
+class Skip(Exception):
+    """Raised by a benchmark that cannot run here; its text says why."""
+
+
+def discover(folder: Path = ROOT / "tools", package: str = "tools") -> dict[str, Callable[[], dict]]:
+    """Full name -> benchmark, of every ``bench_*.py`` in the folder, in the order of the files."""
+    found = {}
+    for path in sorted(folder.glob("bench_*.py")):
+        module = importlib.import_module(f"{package}.{path.stem}")
+        for name, value in vars(module).items():
+            if name.startswith("bench_") and callable(value):
+                found[f"{path.stem.removeprefix('bench_')}.{name.removeprefix('bench_')}"] = value
+    return found
+
+
+def best(call: Callable[[], object], repeats: int = 5) -> float:
+    """Seconds of the fastest of ``repeats`` calls, after one call that warms up (compiles, loads)."""
+    call()
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def machine() -> dict[str, str | int]:
+    """What the figures depend on."""
+    return {"cores": os.cpu_count() or 1, "machine": platform.machine(), "python": platform.python_version()}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def table(results: dict[str, dict]) -> Table:
+    """One row per figure, benchmarks in sections."""
+    shown = Table("benchmark", "figure", "value", title="benchmarks")
+    shown.columns[2].justify = "right"
+    for name, figures in results.items():
+        for number, (key, value) in enumerate(figures.items()):
+            shown.add_row(name if number == 0 else "", key, _text(value))
+        shown.add_section()
+    return shown
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help="beginnings of benchmark names; all if none")] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="only say what there is")] = False,
+    out: Annotated[Path, typer.Option(help="the JSON file")] = OUT,
+) -> None:
+    """Run benchmarks."""
+    console = Console()
+    benchmarks = discover()
+    chosen = {n: f for n, f in benchmarks.items() if not names or any(n.startswith(prefix) for prefix in names)}
+    if not chosen:
+        typer.echo(f"error: names must be beginnings of {', '.join(benchmarks)}, not {names}", err=True)
+        raise typer.Exit(2)
+    if list_only:
+        for name, function in chosen.items():
+            console.print(f"{name}: {(function.__doc__ or '').strip().splitlines()[0]}")
+        return
+    results = {}
+    for number, (name, function) in enumerate(chosen.items(), 1):
+        console.print(
+            f"[{number}/{len(chosen)}] {name}: {(function.__doc__ or '').strip().splitlines()[0]}", markup=False
+        )
+        try:
+            results[name] = function()
+        except Skip as why:
+            results[name] = {"skipped": str(why)}
+    console.print(table(results))
+    kept = json.loads(out.read_text())["results"] if out.exists() else {}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({"machine": machine(), "results": kept | results}, indent=2) + "\n")
+    console.print(f"figures: {out}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
