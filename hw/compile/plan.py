@@ -18,7 +18,8 @@ from hw.config import HardwareConfig
 from hw.feature_map import FeatureMap
 from model.network import Layer
 
-JOB_CYCLES = 300  # estimated cost of a job beside its transfers: commands, filling and draining the pipeline
+JOB_CYCLES = 100  # estimated cost of a job beside its transfers: commands, filling and draining the pipeline
+WAIT_CYCLES = 100  # estimated cost of a load that nothing overlaps, beside its transfer: the memory's latency
 FIELD = 1 << 16
 
 
@@ -180,7 +181,8 @@ class Planner:
         weights = beats * ((1 if out.blocks == 1 else jobs) if keep else m_tiles)
         loads = jobs * self._layout(cut)[2] // self.bus_words
         adders = m_tiles * self.k_tiles * out.blocks * c.tile_m / 2
-        return max(weights + loads, adders) + (loads if cut.regions == 1 else 0) + jobs * JOB_CYCLES
+        exposed = loads + jobs * WAIT_CYCLES if cut.regions == 1 else 0
+        return max(weights + loads, adders) + exposed + jobs * (JOB_CYCLES + c.tile_m)
 
     def _cuts(self) -> Iterator[_Cut]:
         """Cuts worth a look, all of them without cutting lines."""
