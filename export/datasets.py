@@ -34,11 +34,15 @@ class Dataset:
         for part in ("train", "test"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             if images.ndim != 4 or images.dtype != np.uint8:
-                raise ValueError(f"{self.name}.{part}_images must be uint8[n, C, H, W], not {images.dtype}{images.shape}")
+                raise ValueError(
+                    f"{self.name}.{part}_images must be uint8[n, C, H, W], not {images.dtype}{images.shape}"
+                )
             if labels.shape != images.shape[:1]:
                 raise ValueError(f"{self.name}.{part}_labels must be one per image ({len(images)}), not {labels.shape}")
             if len(images) and (images.max() > self.levels or not 0 <= labels.min() <= labels.max() < self.classes):
-                raise ValueError(f"{self.name}.{part}: a pixel above {self.levels} or a label outside 0..{self.classes - 1}")
+                raise ValueError(
+                    f"{self.name}.{part}: a pixel above {self.levels} or a label outside 0..{self.classes - 1}"
+                )
 
     @property
     def shape(self):
@@ -102,7 +106,9 @@ def load_mnist(folder) -> Dataset:
         images = read_idx(find(folder, [f"{stem}-images-idx3-ubyte", f"{stem}-images.idx3-ubyte"]))
         labels = read_idx(find(folder, [f"{stem}-labels-idx1-ubyte", f"{stem}-labels.idx1-ubyte"]))
         if images.ndim != 3 or labels.ndim != 1:
-            raise ValueError(f"{folder}: {stem} images must have 3 dimensions and labels 1, not {images.ndim}, {labels.ndim}")
+            raise ValueError(
+                f"{folder}: {stem} images must have 3 dimensions and labels 1, not {images.ndim}, {labels.ndim}"
+            )
         parts[f"{part}_images"], parts[f"{part}_labels"] = images[:, None], labels.astype(np.int64)
     return Dataset(name="mnist", levels=255, classes=10, **parts)
 
@@ -142,7 +148,9 @@ def read_cifar_batch(path):
             raise ValueError(f"{path}: must be a CIFAR-10 python batch ({e})") from e
     images, labels = (batch.get(k) if isinstance(batch, dict) else None for k in (b"data", b"labels"))
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 2 or images.shape[1] != 3072:
-        raise ValueError(f"{path}: b'data' must be uint8[n, 3072], not {getattr(images, 'shape', type(images).__name__)}")
+        raise ValueError(
+            f"{path}: b'data' must be uint8[n, 3072], not {getattr(images, 'shape', type(images).__name__)}"
+        )
     return images.reshape(-1, 3, 32, 32), np.asarray(labels, dtype=np.int64)
 
 

@@ -14,7 +14,8 @@ from model.runner import run
 from model.tiling import layer_tiles
 from model.widths import Widths, check
 
-from .qat import QatLayer, QatNetwork
+from .qat import QatLayer
+from .qat_network import QatNetwork
 
 # What every configuration of the hardware offers; a network beyond it is refused when exported.
 HARDWARE = Widths(row_psum=24, psum=32, membrane=32, steps=32)
@@ -64,7 +65,9 @@ def to_layer(layer: QatLayer, timesteps: int) -> Layer:
     else:
         leak = np.full(layer.channels, n.leak if n.kind == "lif" else 256)
         # A threshold beyond every potential never fires; the smallest such one acts alike and needs fewer bits.
-        high = sum(np.maximum(w, 0).reshape(len(w), -1).sum(1) * k for w, k in zip(weights, layer.levels_in, strict=True))
+        high = sum(
+            np.maximum(w, 0).reshape(len(w), -1).sum(1) * k for w, k in zip(weights, layer.levels_in, strict=True)
+        )
         d = np.minimum(d, np.maximum(1, np.maximum(v0, 0) + timesteps * (high + np.maximum(c, 0)) + 1))
         neuron = Neuron(kind=n.kind, levels=n.levels, reset=n.reset, threshold=d, bias=c, v0=v0, leak=leak)
     return Layer(
@@ -124,7 +127,9 @@ def encoding_costs(network: Network, images, *, tile_m=256, tile_k=16, lanes=128
 
 def choose_encodings(network: Network, costs: dict) -> Network:
     """Every layer with its cheaper encoding (bit-planes if equal)."""
-    layers = [replace(y, encoding=min(costs[y.name]["cycles"], key=costs[y.name]["cycles"].get)) for y in network.layers]
+    layers = [
+        replace(y, encoding=min(costs[y.name]["cycles"], key=costs[y.name]["cycles"].get)) for y in network.layers
+    ]
     return replace(network, layers=tuple(layers))
 
 
@@ -152,7 +157,9 @@ def width_proof(network: Network, widths: Widths = HARDWARE) -> dict:
     """{layer: {sum: (low, high, bits)}}; WidthError names the layer, the sum, its bound and the width."""
     names = ("tile_result", "row_psum", "psum", "membrane", "steps")
     bounds = check(network, widths)
-    return {k: {n: (getattr(b, n).low, getattr(b, n).high, getattr(b, n).bits) for n in names} for k, b in bounds.items()}
+    return {
+        k: {n: (getattr(b, n).low, getattr(b, n).high, getattr(b, n).bits) for n in names} for k, b in bounds.items()
+    }
 
 
 def deploy(net: QatNetwork, name: str, calibration) -> tuple[Network, dict, dict]:

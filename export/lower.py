@@ -6,47 +6,22 @@ additions become two-source layers. What has no such form is refused by its name
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
-from torch import nn
 
 from .graph import Graph, UnsupportedError, trace
-from .qat import NeuronSpec, QatLayer, QatNetwork, SourceSpec
+from .qat import NeuronSpec, QatLayer, SourceSpec
+from .qat_network import QatNetwork
+from .values import Current, Feature, fold_norm, over_weight
 
 MAX_KERNEL, MAX_STRIDE, POOLS = 7, 2, (2, 3, 4)
 NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Feature:
-    """A map of levels: ``unit`` is the real value of one level; ``avgpool`` windows still to be summed by its reader."""
-
-    name: str
-    shape: tuple
-    levels: int
-    unit: float = 1.0
-    avgpool: int = 1
-    flat: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Current:
-    """Input current of a neuron under construction: one or two sources, bias, at most one batch norm behind them."""
-
-    name: str
-    sources: tuple
-    levels_in: tuple
-    shape: tuple
-    bias: torch.Tensor | None = None
-    norm: nn.Module | None = None
-    pool: int = 0
-    identity: bool = False
-
-
 class Lowering:
-    def __init__(self, graph: Graph, *, input_shape, input_levels, timesteps, input_scale):
-        self.graph, self.timesteps = graph, timesteps
+    def __init__(self, graph: Graph, *, input_shape, input_levels, timesteps, input_scale, fold=False):
+        self.graph, self.timesteps, self.fold = graph, timesteps, fold
         self.input = Feature(name="input", shape=tuple(input_shape), levels=input_levels, unit=input_scale)
         self.layers, self.names, self.values = [], {"input"}, {}
         self.changes = list(graph.changes)
@@ -77,6 +52,8 @@ class Lowering:
         return value
 
     def emit(self, current, spec, unit=1.0):
+        if current.norm is not None and (self.fold or (current.norm.weight <= 0).any()):
+            current = fold_norm(current)
         layer = QatLayer(
             self.layer_name(current.name),
             current.sources,
@@ -96,11 +73,15 @@ class Lowering:
         """A sum of two level maps (SEW): identity weights, D = 1, so that z = a + b exactly."""
         sources = tuple(replace(s, weight=torch.ones_like(s.weight), fixed=True) for s in join.sources)
         if self.units(join) != 1:
-            raise UnsupportedError(join.name, "a sum of spikes needs equal units on both sides", "use the same neuron levels")
+            raise UnsupportedError(
+                join.name, "a sum of spikes needs equal units on both sides", "use the same neuron levels"
+            )
         levels = sum(join.levels_in)
         if levels > 255:
             raise UnsupportedError(
-                join.name, f"the sum of spikes reaches level {levels}, stored levels must be <= 255", "put a Barrier behind it"
+                join.name,
+                f"the sum of spikes reaches level {levels}, stored levels must be <= 255",
+                "put a Barrier behind it",
             )
         unit = float(join.sources[0].weight.flatten()[0])
         return self.emit(replace(join, sources=sources), NeuronSpec(levels=levels, v0=0.0), unit)
@@ -116,11 +97,15 @@ class Lowering:
             raise UnsupportedError(where, "joins of flattened maps are not supported", "add before flattening")
         k = feature.avgpool
         if k > MAX_STRIDE:
-            raise UnsupportedError(where, f"a {k}x{k} pool in front of a join or neuron needs stride {k} > 2", "pool by 2")
+            raise UnsupportedError(
+                where, f"a {k}x{k} pool in front of a join or neuron needs stride {k} > 2", "pool by 2"
+            )
         c, h, w = feature.shape
         weight = torch.full((c, 1, k, k), feature.unit / k**2)
         spec = SourceSpec(feature=feature.name, weight=weight, stride=k, groups=c, in_shape=feature.shape)
-        return Current(name=where, sources=(spec,), levels_in=(feature.levels,), shape=(c, h // k, w // k), identity=True)
+        return Current(
+            name=where, sources=(spec,), levels_in=(feature.levels,), shape=(c, h // k, w // k), identity=True
+        )
 
     # --- operations
     def input_(self, node):
@@ -144,10 +129,14 @@ class Lowering:
             raise UnsupportedError(node.name, f"padding {padding} must be less than the kernel {kernel}", "pad less")
         if k > 1 and padding and (h % k or w % k):
             raise UnsupportedError(
-                node.name, f"the average pool drops an edge of the {h}x{w} map and this convolution pads", "make it even"
+                node.name,
+                f"the average pool drops an edge of the {h}x{w} map and this convolution pads",
+                "make it even",
             )
         if a["weight"].shape[1] * a["groups"] != c:
-            raise UnsupportedError(node.name, f"has {a['weight'].shape[1] * a['groups']} input channels, reads {c}", "match")
+            raise UnsupportedError(
+                node.name, f"has {a['weight'].shape[1] * a['groups']} input channels, reads {c}", "match"
+            )
         spec = SourceSpec(
             feature=x.name,
             weight=a["weight"] * (x.unit / k**2),
@@ -159,11 +148,11 @@ class Lowering:
         )
         size = [(v // k + 2 * a["padding"] - kernel // k) // a["stride"] + 1 for v in (h, w)]
         if min(size) < 1:
-            raise UnsupportedError(node.name, f"the kernel is larger than its padded {h}x{w} input", "use a smaller one")
+            raise UnsupportedError(
+                node.name, f"the kernel is larger than its padded {h}x{w} input", "use a smaller one"
+            )
         shape = (a["weight"].shape[0], *size)
-        return Current(
-            name=node.name, sources=(spec,), levels_in=(x.levels * k * k,), shape=shape, bias=a["bias"]
-        )
+        return Current(name=node.name, sources=(spec,), levels_in=(x.levels * k * k,), shape=shape, bias=a["bias"])
 
     def linear_(self, node, x):
         x = self.need(node, x, Feature, "put a neuron between the two")
@@ -175,9 +164,7 @@ class Lowering:
         weight = node.attrs["weight"]
         if weight.shape[1] != columns:
             raise UnsupportedError(node.name, f"has {weight.shape[1]} inputs, reads {columns}", "match them")
-        spec = SourceSpec(
-            feature=x.name, weight=weight * (x.unit / k**2), avgpool=k, linear=True, in_shape=x.shape
-        )
+        spec = SourceSpec(feature=x.name, weight=weight * (x.unit / k**2), avgpool=k, linear=True, in_shape=x.shape)
         return Current(
             name=node.name,
             sources=(spec,),
@@ -198,9 +185,16 @@ class Lowering:
         if isinstance(x, Feature):
             return replace(x, unit=x.unit * node.attrs["factor"])
         x = fold_norm(x) if x.norm is not None else x
-        f = node.attrs["factor"]
-        sources = tuple(replace(s, weight=s.weight * f) for s in x.sources)
-        return replace(x, sources=sources, bias=None if x.bias is None else x.bias * f)
+        gain = torch.as_tensor(node.attrs["factor"])
+        sources = tuple(replace(s, weight=s.weight * over_weight(gain, s.weight)) for s in x.sources)
+        return replace(x, sources=sources, bias=None if x.bias is None else x.bias * gain)
+
+    def bias_(self, node, x):
+        """A constant current (per channel or scalar) in front of a neuron."""
+        x = self.need(node, x, Current, "put it behind a convolution")
+        x = fold_norm(x) if x.norm is not None else x
+        value = torch.as_tensor(node.attrs["value"]).expand(x.shape[0])
+        return replace(x, bias=value if x.bias is None else x.bias + value, identity=False)
 
     def add_(self, node, a, b):
         parts = [self.identity(v, node.name) if isinstance(v, Feature) else v for v in (a, b)]
@@ -211,8 +205,8 @@ class Lowering:
         if len(sources) > 2:
             raise UnsupportedError(
                 node.name,
-                f"a sum of {len(sources)} maps; a layer has at most 2 sources (main and shortcut), so a membrane that runs "
-                "through several blocks (MS join) cannot be built",
+                f"a sum of {len(sources)} maps; a layer has at most 2 sources (main and shortcut), so a membrane that "
+                "runs through several blocks (MS join) cannot be built",
                 "put a neuron behind each addition: Spiking-ResNet, SEW (spikes + spikes) or Sparse-ResNet (Barrier)",
             )
         if any(p.pool for p in parts):
@@ -232,7 +226,9 @@ class Lowering:
             x = self.identity(x, node.name)
         if node.attrs["timesteps"] != self.timesteps:
             raise UnsupportedError(
-                node.name, f"has {node.attrs['timesteps']} timesteps, the network {self.timesteps}", "use one T everywhere"
+                node.name,
+                f"has {node.attrs['timesteps']} timesteps, the network {self.timesteps}",
+                "use one T everywhere",
             )
         if x.identity and self.units(x) == 1 and not node.attrs["spec"].trainable:
             unit = x.sources[0].weight.flatten()[0]
@@ -257,7 +253,9 @@ class Lowering:
         layer = next(lay for lay in self.layers if lay.name == x.name)
         if layer.pool or len(self.graph.consumers(source)) > 1:
             raise UnsupportedError(
-                node.name, "the pooled map has another reader or pool", "pool once, and let every reader take the pooled map"
+                node.name,
+                "the pooled map has another reader or pool",
+                "pool once, and let every reader take the pooled map",
             )
         layer.pool = k
         c, h, w = x.shape
@@ -285,17 +283,16 @@ class Lowering:
             self.emit(x, NeuronSpec(levels=0, kind="readout", reset="none", v0=0.0))
 
 
-def fold_norm(x: Current) -> Current:
-    """Batch norm with its running statistics folded into weights and bias."""
-    n = x.norm
-    gain = (n.weight / (n.running_var + n.eps).sqrt()).detach()
-    bias = n.bias.detach() + gain * ((0 if x.bias is None else x.bias) - n.running_mean)
-    sources = tuple(replace(s, weight=s.weight * gain.view(-1, *(1,) * (s.weight.ndim - 1))) for s in x.sources)
-    return replace(x, sources=sources, bias=bias, norm=None)
-
-
 def prepare(
-    module, *, input_shape, input_levels=255, timesteps=1, input_mode="repeat", input_scale=1.0, input_signed=False
+    module,
+    *,
+    input_shape,
+    input_levels=255,
+    timesteps=1,
+    input_mode="repeat",
+    input_scale=1.0,
+    input_signed=False,
+    fold=False,
 ) -> QatNetwork:
     """Accelerator layers of a PyTorch module (or a traced :class:`Graph`), ready for training or export.
 
@@ -306,6 +303,8 @@ def prepare(
     input_shape : (C, H, W); input_levels : largest pixel value (255); timesteps : T
     input_mode : "repeat", "once" or "given"
     input_scale : the module was trained on ``pixel * input_scale``
+    fold : batch norm goes into the weights now, with its running statistics, instead of being trained on (joins of
+        normalized branches and norms with a factor <= 0 are folded in any case)
 
     Raises
     ------
@@ -314,7 +313,12 @@ def prepare(
     """
     graph = module if isinstance(module, Graph) else trace(module)
     lowering = Lowering(
-        graph, input_shape=input_shape, input_levels=input_levels, timesteps=timesteps, input_scale=input_scale
+        graph,
+        input_shape=input_shape,
+        input_levels=input_levels,
+        timesteps=timesteps,
+        input_scale=input_scale,
+        fold=fold,
     )
     layers = lowering.run()
     if not layers:

@@ -7,87 +7,20 @@ manifest's fields, the tensor file's SHA-256, the name, type and shape of every 
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from model.network import Layer, MaxPool, Network, Neuron, Source
 
+from .manifest import FORMAT, PARAMETERS, VERSION, Manifest, read_manifest, tensor_shapes
 from .recipe import explain
 
-FORMAT, VERSION = "reprise-network", 1
-MAX_MANIFEST = 16 << 20  # bytes: a manifest is text of a few kilobytes
-PARAMETERS = ("threshold", "bias", "v0", "leak")
-
-Size = Annotated[int, Field(ge=1, le=1 << 24)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Tensors(Part):
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}\.safetensors$")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Input(Part):
-    shape: tuple[Size, Size, Size]
-    levels: Annotated[int, Field(ge=1, le=255)]
-    signed: bool = False
-    mode: Literal["repeat", "once", "given"] = "repeat"
-
-
-class SourceEntry(Part):
-    feature: Name
-    shape: tuple[Size, Size, Size, Size]
-    stride: Annotated[int, Field(ge=1, le=2)] = 1
-    padding: Annotated[int, Field(ge=0, le=6)] = 0
-    flatten: bool = False
-
-
-class NeuronEntry(Part):
-    kind: Literal["if", "lif", "readout"]
-    levels: Annotated[int, Field(ge=0, le=255)]
-    reset: Literal["soft", "hard", "none"]
-
-
-class LayerEntry(Part):
-    name: Name
-    sources: Annotated[tuple[SourceEntry, ...], Field(min_length=1, max_length=2)]
-    neuron: NeuronEntry
-    encoding: Literal["bitplane", "thermometer"]
-    pool: Literal[2, 3, 4] | None = None
-
-
-class Accuracy(Part):
-    dataset: str
-    images: Annotated[int, Field(ge=1)]
-    integer: Annotated[float, Field(ge=0, le=100)]
-    float_: Annotated[float | None, Field(ge=0, le=100, alias="float")] = None
-
-
-class Manifest(Part):
-    """The YAML file."""
-
-    format: Literal["reprise-network"]
-    version: Literal[1]
-    name: Name
-    tensors: Tensors
-    input: Input
-    timesteps: Annotated[int, Field(ge=1, le=4096)]
-    layers: Annotated[tuple[LayerEntry, ...], Field(min_length=1)]
-    recipe: dict[str, Any] = {}
-    accuracy: Accuracy | None = None
-    statistics: dict[str, dict[str, Any]] = {}
-    widths: dict[str, dict[str, tuple[int, int, int]]] = {}
-    changes: tuple[str, ...] = ()
+__all__ = ["FORMAT", "VERSION", "NetworkFile", "load", "read_manifest", "save"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,17 +48,6 @@ class NetworkFile:
     changes: tuple = ()
     sha256: str = ""
     path: Path = Path()
-
-
-def tensor_shapes(manifest: Manifest) -> dict[str, tuple]:
-    """Name -> (dtype, shape) of every tensor that the file must hold, samples apart."""
-    found = {}
-    for layer in manifest.layers:
-        for i, source in enumerate(layer.sources):
-            found[f"{layer.name}.weight{i}"] = (np.int8, source.shape)
-        for name in PARAMETERS:
-            found[f"{layer.name}.{name}"] = (np.int32, (layer.sources[0].shape[0],))
-    return found
 
 
 def to_tensors(network: Network, images, labels) -> dict[str, np.ndarray]:
@@ -206,7 +128,9 @@ def save(
         raise explain(str(path), e) from e
     path.parent.mkdir(parents=True, exist_ok=True)
     tensor_path.write_bytes(blob)
-    text = yaml.safe_dump(_plain(manifest.model_dump(by_alias=True)), sort_keys=False, width=120, default_flow_style=None)
+    text = yaml.safe_dump(
+        _plain(manifest.model_dump(by_alias=True)), sort_keys=False, width=120, default_flow_style=None
+    )
     path.write_text(text)
     return path
 
@@ -233,35 +157,6 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _tupled(value):
-    if isinstance(value, dict):
-        return {k: _tupled(v) for k, v in value.items()}
-    return tuple(_tupled(v) for v in value) if isinstance(value, list) else value
-
-
-def read_manifest(path) -> Manifest:
-    """The manifest alone, validated."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"network file {str(path)!r} does not exist (the manifest NAME.yaml is meant)")
-    if path.stat().st_size > MAX_MANIFEST:
-        raise ValueError(f"{path}: a manifest is at most {MAX_MANIFEST} bytes, not {path.stat().st_size}")
-    try:
-        values = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
-        raise ValueError(f"{path}: must be YAML ({e})") from e
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: a manifest must be a mapping of fields, not {type(values).__name__}")
-    if values.get("format") == FORMAT and values.get("version") != VERSION:
-        raise ValueError(
-            f"{path}: version must be {VERSION}, not {values.get('version')!r}: written by another release, export it again"
-        )
-    try:
-        return Manifest(**_tupled(values))
-    except (ValidationError, TypeError) as e:
-        raise (explain(str(path), e) if isinstance(e, ValidationError) else ValueError(f"{path}: {e}")) from e
-
-
 def load(path) -> NetworkFile:
     """Read and validate a network file.
 
@@ -280,7 +175,9 @@ def load(path) -> NetworkFile:
     blob = tensor_path.read_bytes()
     digest = hashlib.sha256(blob).hexdigest()
     if digest != manifest.tensors.sha256:
-        raise ValueError(f"{path}: tensors.sha256 must be the digest of {tensor_path.name}, {digest}, not {manifest.tensors.sha256}")
+        raise ValueError(
+            f"{path}: tensors.sha256 must be the digest of {tensor_path.name}, {digest}, not {manifest.tensors.sha256}"
+        )
     try:
         tensors = load_tensors(blob)
     except SafetensorError as e:
@@ -311,9 +208,13 @@ def _samples(path, manifest, tensors):
     dtype = np.int8 if manifest.input.signed else np.uint8
     if images is None or images.dtype != dtype or images.shape[1:] != frame:
         have = "nothing" if images is None else f"{images.dtype}{images.shape}"
-        raise ValueError(f"{path}: samples.images must be {np.dtype(dtype)}[n, {', '.join(map(str, frame))}], not {have}")
+        raise ValueError(
+            f"{path}: samples.images must be {np.dtype(dtype)}[n, {', '.join(map(str, frame))}], not {have}"
+        )
     if labels is None or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
-        raise ValueError(f"{path}: samples.labels must be int64[{len(images)}], one per image, not {getattr(labels, 'shape', None)}")
+        raise ValueError(
+            f"{path}: samples.labels must be int64[{len(images)}], one per image, not {getattr(labels, 'shape', None)}"
+        )
     if images.size and not manifest.input.signed and int(images.max()) > manifest.input.levels:
         raise ValueError(f"{path}: samples.images must be in 0..{manifest.input.levels}, not {int(images.max())}")
     return images, labels
@@ -327,7 +228,9 @@ def _check_tensors(path, expected, tensors):
     for name, (dtype, shape) in expected.items():
         have = tensors[name]
         if have.dtype != dtype or have.shape != shape:
-            raise ValueError(f"{path}: {name} must be {np.dtype(dtype)}{list(shape)}, not {have.dtype}{list(have.shape)}")
+            raise ValueError(
+                f"{path}: {name} must be {np.dtype(dtype)}{list(shape)}, not {have.dtype}{list(have.shape)}"
+            )
 
 
 def _network(manifest, tensors) -> Network:

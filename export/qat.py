@@ -41,6 +41,36 @@ class _Round(torch.autograd.Function):
         return grad
 
 
+class _Fire(torch.autograd.Function):
+    """z = clip(floor(U / D), 0, N) with a rectangular or identity surrogate: one pass over U each way."""
+
+    @staticmethod
+    def forward(ctx, u, d, levels, window):
+        x = u / d
+        ctx.save_for_backward(x, d)
+        ctx.levels, ctx.window = levels, window
+        return x.floor().clamp_(0, levels)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, d = ctx.saved_tensors
+        if ctx.window is not None:
+            centre = (ctx.levels + 1) / 2
+            grad = grad * ((x - centre).abs_() < centre - 1 + ctx.window / 2)
+        grad = grad / d
+        # over batch and positions: D is (O, 1, 1)
+        grad_d = -(grad * x).sum((0, 2, 3), keepdim=True)[0] if ctx.needs_input_grad[1] else None
+        return grad, grad_d, None, None
+
+
+def fire(u, d, neuron):
+    """Levels (B, O, H, W) of integer potentials U for steps D (O, 1, 1)."""
+    if neuron.surrogate == "sigmoid":
+        return spike(u / d, neuron.levels, "sigmoid", neuron.width)
+    window = None if neuron.surrogate == "identity" else neuron.width or 1.0
+    return _Fire.apply(u, d, neuron.levels, window)
+
+
 def round_ste(x):
     """round(x) with gradient 1."""
     return _Round.apply(x)
@@ -124,7 +154,7 @@ class QatLayer(nn.Module):
     def scale(self):
         """Value of one integer weight step: (O,), common to all sources; one value for all in a readout."""
         if self.fixed:
-            return torch.ones_like(self.weights[0][:, 0, 0, 0])
+            return torch.ones_like(self.weights[0].flatten(1)[:, 0])
         peak = torch.stack([w.detach().flatten(1).abs().amax(1) for w in self.weights]).amax(0)
         if self.readout:
             peak = peak.amax().expand_as(peak)
@@ -219,11 +249,12 @@ class QatLayer(nn.Module):
             return (y + c).cumsum(0)
         v, out = v0, []
         for t in range(y.shape[0]):
-            u = self.leak(v) + (y[t] + c)
-            z = spike(u / d, n.levels, n.surrogate, n.width)
-            v = reset_potential(u, z, d, n.reset)
+            u = y[t] + (self.leak(v) + c)
+            z = fire(u, d, n)
+            if t + 1 < y.shape[0]:
+                v = reset_potential(u, z, d, n.reset)
             out.append(z)
-        return torch.stack(out)
+        return torch.stack(out) if len(out) > 1 else z[None]
 
     def leak(self, v):
         """(V * l) >> 8 with an arithmetic shift, straight-through."""
@@ -231,71 +262,3 @@ class QatLayer(nn.Module):
             return v
         leaked = v * self.neuron.leak / 256
         return leaked + (leaked.floor() - leaked).detach() if self.quantize else leaked
-
-
-class QatNetwork(nn.Module):
-    """Layers in execution order over named feature maps.
-
-    ``forward(images)`` takes (B, C, H, W) pixels (levels 0..input_levels; integer-valued) and returns logits (B, classes):
-    the readout's final potentials in real units over T, or the spike sums of the last layer. ``input_mode``:
-    ``"repeat"`` shows the image at every timestep, ``"once"`` at t = 0 only, ``"given"`` takes (T, B, C, H, W).
-    """
-
-    def __init__(self, layers, *, input_shape, input_levels, timesteps, input_mode="repeat", input_signed=False):
-        super().__init__()
-        if input_mode not in ("repeat", "once", "given"):
-            raise ValueError(f"input_mode must be repeat, once or given, not {input_mode!r}")
-        self.layers = nn.ModuleList(layers)
-        self.input_shape, self.input_levels = tuple(input_shape), input_levels
-        self.timesteps, self.input_mode, self.input_signed = timesteps, input_mode, input_signed
-        last = {}
-        for i, layer in enumerate(layers):
-            last.update({s.feature: i for s in layer.specs})
-        self.last_use = last
-
-    def quantize(self, on: bool):
-        for layer in self.layers:
-            layer.quantize = on
-        return self
-
-    def present(self, images):
-        """(T, B, C, H, W) input levels of a batch of images."""
-        if self.input_mode == "given":
-            return images
-        if self.input_mode == "repeat" or self.timesteps == 1:
-            return images.expand(self.timesteps, *images.shape)
-        return torch.cat([images[None], images.new_zeros(self.timesteps - 1, *images.shape)])
-
-    def forward(self, images):
-        maps = {"input": self.present(images)}
-        for i, layer in enumerate(self.layers):
-            out = layer([maps[s.feature] for s in layer.specs])
-            for s in layer.specs:
-                if self.last_use[s.feature] == i:
-                    maps.pop(s.feature, None)
-            maps[layer.name] = out
-        if layer.readout:
-            out = out[-1].to(torch.float32) * layer.scale().view(-1, 1, 1) / self.timesteps
-        else:
-            out = out.sum(0)
-        return out.mean((-2, -1))
-
-    @torch.no_grad()
-    def trace(self, images):
-        """Feature maps and partial sums of a batch: ({name: (T, B, O, H, W)}, {name: Y}), integer-valued."""
-        maps, sums = {"input": self.present(images)}, {}
-
-        def record(layer, out, y):
-            maps[layer.name], sums[layer.name] = out, y
-
-        training = self.training
-        self.eval()
-        for layer in self.layers:
-            layer.record = record
-        try:
-            self(images)
-        finally:
-            for layer in self.layers:
-                layer.record = None
-            self.train(training)
-        return maps, sums

@@ -1,6 +1,7 @@
 """Training with resumable checkpoints; the forward pass of a quantized network is the deployed integer arithmetic."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,12 +89,14 @@ class State:
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     epoch: int = 0
+    seconds: float = 0.0  # of training, over all runs
 
     def save(self, path: Path, recipe: Recipe):
         data = {
             "version": CHECKPOINT_VERSION,
             "recipe": recipe.model_dump_json(),
             "epoch": self.epoch,
+            "seconds": self.seconds,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -112,7 +115,7 @@ class State:
         self.model.load_state_dict(data["model"])
         self.optimizer.load_state_dict(data["optimizer"])
         self.schedule.load_state_dict(data["schedule"])
-        self.epoch = data["epoch"]
+        self.epoch, self.seconds = data["epoch"], data.get("seconds", 0.0)
 
 
 def start(model, recipe, steps):
@@ -145,7 +148,7 @@ def train(recipe: Recipe, data: datasets.Dataset, *, checkpoint=None, device=Non
     stop_after : int | None
         Return after this many epochs of the recipe (an interruption).
 
-    Returns the network in evaluation mode.
+    Returns the network in evaluation mode; its ``train_seconds`` are those of all runs together.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     images, labels = subset(data.train_images, data.train_labels, recipe.train_images)
@@ -158,6 +161,7 @@ def train(recipe: Recipe, data: datasets.Dataset, *, checkpoint=None, device=Non
         state.load(Path(checkpoint), recipe)
     while state.epoch < min(recipe.epochs, stop_after or recipe.epochs):
         model.train()
+        began = time.monotonic()
         generator.manual_seed(recipe.seed * 100003 + state.epoch)
         for step, index in enumerate(batches(len(images), recipe.batch, generator)):
             x = augment(images[index].to(device).float(), recipe, generator)
@@ -165,8 +169,10 @@ def train(recipe: Recipe, data: datasets.Dataset, *, checkpoint=None, device=Non
             if progress:
                 progress(state.epoch, step + 1, steps, loss)
         state.epoch += 1
+        state.seconds += time.monotonic() - began
         if checkpoint:
             state.save(Path(checkpoint), recipe)
+    model.train_seconds = state.seconds
     return model.eval()
 
 
@@ -201,7 +207,9 @@ def evaluate(model, images, labels, *, batch=500, device=None):
     device = device or next(model.parameters()).device
     model.eval()
     spikes, right = {}, 0
-    hooks = watch(model, lambda name, z: spikes.__setitem__(name, spikes.get(name, 0) + int(z.sum(dtype=torch.float64))))
+    hooks = watch(
+        model, lambda name, z: spikes.__setitem__(name, spikes.get(name, 0) + int(z.sum(dtype=torch.float64)))
+    )
     try:
         for i in range(0, len(images), batch):
             x = torch.tensor(images[i : i + batch]).to(device).float()

@@ -2,7 +2,7 @@
 the four residual joins.
 
     python -m tools.train_tables lenet5 --data MNIST_FOLDER
-    python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 10000 --epochs 10 --width 8 --blocks 2]
+    python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 6000 --epochs 8 --width 8 --blocks 2]
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
     python -m tools.train_tables show
 
@@ -52,17 +52,18 @@ def load_cifar(folder: Path, n_train=None, n_test=None) -> datasets.Dataset:
 
 def one_run(r: recipe.Recipe, data, title: str) -> dict:
     """Train, evaluate, deploy; the row of the table."""
-    began, seconds = time.time(), [0.0]
+    began = time.monotonic()
 
     def progress(epoch, step, steps, loss):
         if step == steps:
-            seconds[0] = time.time() - began
-            print(f"{title}: epoch {epoch + 1}/{r.epochs} loss {loss:.3f} {seconds[0]:.0f} s", flush=True)
+            print(f"{title}: epoch {epoch + 1}/{r.epochs} loss {loss:.3f} {time.monotonic() - began:.0f} s", flush=True)
 
     model = train.train(r, data, checkpoint=CHECKPOINTS / f"{r.title}-{r.key()}.pt", progress=progress)
     images, labels = train.subset(data.test_images, data.test_labels, r.test_images)
     accuracy, spikes = train.evaluate(model, images, labels)
-    row = dict(title=title, accuracy=accuracy, spikes=sum(spikes.values()), seconds=seconds[0], images=len(images))
+    row = dict(
+        title=title, accuracy=accuracy, spikes=sum(spikes.values()), seconds=model.train_seconds, images=len(images)
+    )
     row |= dict(layer_spikes=spikes, recipe=r.model_dump())
     if r.quantize:
         row["float"] = train.evaluate(model.quantize(False), images, labels)[0]
@@ -97,12 +98,14 @@ def lenet5(data: Folder):
 
 
 def short(name, n_train, epochs, width, blocks, **extra):
-    over = dict(train_images=n_train, test_images=2000, epochs=epochs, width=width, blocks=blocks, lr=0.01, shift=2)
+    over = dict(
+        train_images=n_train, test_images=2000, epochs=epochs, width=width, blocks=blocks, lr=0.01, shift=2, batch=64
+    )
     return recipe.preset(name, **over, **extra)
 
 
 @app.command()
-def joins(data: Folder, train: int = 10000, epochs: int = 10, width: int = 8, blocks: int = 2, only: str = ""):
+def joins(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2, only: str = ""):
     """The four residual joins, a shortened run."""
     cifar = load_cifar(data, train, 2000)
     for join in only.split(",") if only else ("sparse", "sew", "spiking", "ms"):
@@ -110,7 +113,7 @@ def joins(data: Folder, train: int = 10000, epochs: int = 10, width: int = 8, bl
 
 
 @app.command()
-def binary(data: Folder, train: int = 10000, epochs: int = 10, width: int = 8, blocks: int = 2):
+def binary(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2):
     """Sparse-ResNet with binary spikes over four timesteps."""
     cifar = load_cifar(data, train, 2000)
     one_run(short("resnet-sparse", train, epochs, width, blocks, levels=1, timesteps=4), cifar, "resnet-sparse-binary")
@@ -119,7 +122,9 @@ def binary(data: Folder, train: int = 10000, epochs: int = 10, width: int = 8, b
 @app.command()
 def show():
     """All rows measured so far."""
-    table = Table("network", "N", "T", "accuracy %", "float %", "spikes", "bit density", "product density", "cycles", "train s")
+    table = Table(
+        "network", "N", "T", "accuracy %", "float %", "spikes", "bit density", "product density", "cycles", "train s"
+    )
     for path in sorted(TABLES.glob("*.json")):
         row = json.loads(path.read_text())
         cells = [row["title"], row["recipe"]["levels"], row["recipe"]["timesteps"], f"{row['accuracy']:.2f}"]

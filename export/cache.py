@@ -1,0 +1,54 @@
+"""Trained networks by content key: the recipe and the code that trains. No torch is imported on a hit."""
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+
+from . import network_file
+from .recipe import Recipe, preset
+
+# What a trained network depends on, beside its recipe.
+CODE = (
+    "neurons",
+    "qat",
+    "qat_network",
+    "graph",
+    "lower",
+    "values",
+    "networks",
+    "train",
+    "deploy",
+    "datasets",
+    "network_file",
+    "manifest",
+)
+
+
+def code_key() -> str:
+    """SHA-256 of the training code and of torch's version."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256(version("torch").encode())
+    for name in CODE:
+        digest.update((here / f"{name}.py").read_bytes())
+    return digest.hexdigest()
+
+
+def is_network_file(path) -> bool:
+    """A YAML file whose first lines name the format."""
+    path = Path(path)
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as f:
+        return network_file.FORMAT in f.read(400)
+
+
+def cached(network, *, data=None, cache="build/networks", progress=True) -> Path:
+    if is_network_file(network):
+        return Path(network)
+    recipe: Recipe = preset(str(network))
+    path = Path(cache) / f"{recipe.title}-{recipe.key(code_key())}.yaml"
+    if path.is_file():
+        return path
+    from .pipeline import produce
+
+    return produce(recipe, path, data=data, progress=progress).path

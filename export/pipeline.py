@@ -1,0 +1,99 @@
+"""Recipe to network file: train, evaluate, deploy, check, write."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from . import check, datasets, deploy, network_file, train
+from .recipe import Recipe
+
+CALIBRATION = 64  # images on which encodings are chosen
+SAMPLES = 64  # test images that travel with the file
+CHECKED = 20  # images compared before a file is written
+
+
+class Refused(ValueError):
+    """A trained network that does not agree with the model: nothing is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """``path`` is None for a network that cannot be exported; accuracies in percent."""
+
+    path: Path | None
+    accuracy: float
+    float_accuracy: float | None
+    spikes: dict
+    seconds: float
+
+
+def bars(console):
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def fit(recipe, data, *, checkpoint=None, device=None, console=None):
+    """Train with a progress bar over all epochs."""
+    console = console or Console(stderr=True)
+    with bars(console) as progress:
+        task = progress.add_task(f"train {recipe.title}", total=recipe.epochs, loss="-")
+
+        def show(epoch, step, steps, loss):
+            progress.update(task, completed=epoch + (step == steps), loss=f"{loss:.4f}")
+
+        return train.train(recipe, data, checkpoint=checkpoint, device=device, progress=show)
+
+
+def produce(recipe: Recipe, path, *, data=None, checkpoint=None, device=None, progress=True) -> Product:
+    """Train the network of ``recipe`` and write its network file.
+
+    Parameters
+    ----------
+    path : manifest to write
+    data : folder of the data set's files
+    checkpoint : file to resume from and to write after every epoch
+
+    Raises
+    ------
+    Refused
+        The trained network and the model differ (first difference in the message).
+    """
+    console = Console(stderr=True, quiet=not progress)
+    dataset = datasets.load(recipe.dataset, data)
+    model = fit(recipe, dataset, checkpoint=checkpoint, device=device, console=console)
+    images, labels = train.subset(dataset.test_images, dataset.test_labels, recipe.test_images)
+    accuracy, spikes = train.evaluate(model, images, labels)
+    if not recipe.quantize:
+        return Product(
+            path=None, accuracy=accuracy, float_accuracy=accuracy, spikes=spikes, seconds=model.train_seconds
+        )
+    plain = train.evaluate(model.quantize(False), images, labels)[0]
+    model.quantize(True)
+    model.to(torch.device("cpu"))
+    name = Path(path).stem
+    network, statistics, widths = deploy.deploy(model, name, dataset.train_images[:CALIBRATION])
+    report = check.compare(network, images[:CHECKED], model)
+    if report.difference is not None:
+        raise Refused(f"the trained network and the model differ: {report.difference}")
+    for layer, count in spikes.items():
+        statistics[layer]["spikes"] = round(count, 3)
+    path = network_file.save(
+        network,
+        path,
+        recipe=recipe.model_dump(),
+        accuracy=dict(dataset=dataset.name, images=len(images), integer=accuracy, float=plain),
+        statistics=statistics,
+        widths=widths,
+        samples=(images[:SAMPLES], labels[:SAMPLES]),
+    )
+    return Product(path=path, accuracy=accuracy, float_accuracy=plain, spikes=spikes, seconds=model.train_seconds)

@@ -1,0 +1,95 @@
+"""Post-training quantization of an imported network: lower, calibrate, measure, list what changed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model.network import Network
+
+from . import check, deploy, train
+from .graph import Graph
+from .lower import prepare
+
+SAMPLES, CHECKED, COARSE = 64, 8, 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What an import gives; ``changes`` lists every numerical difference from the source network, ``agreement`` is the
+    share of levels per layer that equal those of the same network without rounding, on the calibration images."""
+
+    network: Network
+    changes: tuple
+    agreement: dict
+    statistics: dict
+    widths: dict
+    accuracy: dict
+    samples: tuple
+
+
+@torch.no_grad()
+def agreement(net, images) -> dict:
+    """Share of equal levels per spiking layer, rounded against not rounded."""
+    pixels = torch.tensor(images).float()
+    rounded = net.quantize(True).trace(pixels)[0]
+    plain = net.quantize(False).trace(pixels)[0]
+    net.quantize(True)
+    return {y.name: float((rounded[y.name] == plain[y.name]).double().mean()) for y in net.layers if not y.readout}
+
+
+def convert(graph: Graph, data, *, name, timesteps, input_scale=1.0, images=64) -> Imported:
+    """A traced graph to an integer network.
+
+    Parameters
+    ----------
+    graph : from :mod:`export.nir_import` or :mod:`export.spikingjelly_import`
+    data : export.datasets.Dataset
+        The first ``images`` training images calibrate (encodings, agreement); the test images give the accuracy.
+    input_scale : the source network was trained on ``pixel * input_scale``
+
+    Raises
+    ------
+    UnsupportedError, model.widths.WidthError
+        By name, with what to do.
+    """
+    net = prepare(
+        graph,
+        input_shape=data.shape,
+        input_levels=data.levels,
+        timesteps=timesteps,
+        input_scale=input_scale,
+        fold=True,
+    ).eval()
+    changes = list(graph.changes)
+    calibration = data.train_images[:images]
+    shares = agreement(net, calibration)
+    changes.append("weights are int8 with one scale per output channel (the readout: one scale for all)")
+    changes.append("thresholds, biases and initial potentials are rounded to whole weight steps")
+    for layer, share in shares.items():
+        changes.append(
+            f"{layer}: {100 * share:.2f} % of its spikes equal the network without rounding on {images} images"
+        )
+    network, statistics, widths = deploy.deploy(net, name, calibration)
+    for layer in network.layers:
+        least = int(layer.neuron.threshold.min())
+        if layer.neuron.levels and least < COARSE and not all(s.fixed for s in _layer(net, layer.name).specs):
+            changes.append(f"{layer.name}: a threshold of only {least} weight steps is coarse; fine-tune with training")
+    report = check.compare(network, calibration[:CHECKED], net)
+    if report.difference is not None:
+        raise ValueError(f"the imported network and the model differ: {report.difference}")
+    integer, _ = train.evaluate(net, data.test_images, data.test_labels)
+    plain, _ = train.evaluate(net.quantize(False), data.test_images, data.test_labels)
+    return Imported(
+        network=network,
+        changes=tuple(changes),
+        agreement=shares,
+        statistics=statistics,
+        widths=widths,
+        accuracy={"dataset": data.name, "images": len(data.test_images), "integer": integer, "float": plain},
+        samples=(np.asarray(data.test_images[:SAMPLES]), data.test_labels[:SAMPLES]),
+    )
+
+
+def _layer(net, name):
+    return next(layer for layer in net.layers if layer.name == name)
