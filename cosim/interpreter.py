@@ -229,6 +229,8 @@ class Interpreter:
         steps = np.concatenate([np.array([start]), np.array(deltas)[outer]]) if rows > 1 else np.array([start])
         places = np.cumsum(steps, axis=0)
         places[..., 0] %= 1 << 16
+        farthest = int(np.abs(places[..., 1:]).max())
+        self._require(farthest < 1 << 15, "x and y of a row must fit signed 16 bits", farthest)
         return places
 
     def _rows(self, f: dict[str, int], rows: int) -> np.ndarray:

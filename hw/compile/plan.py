@@ -21,6 +21,7 @@ from model.network import Layer
 JOB_CYCLES = 100  # estimated cost of a job beside its transfers: commands, filling and draining the pipeline
 WAIT_CYCLES = 100  # estimated cost of a load that nothing overlaps, beside its transfer: the memory's latency
 FIELD = 1 << 16
+MOST_LINE_BITS = 1 << 15  # on chip: a row's first bit is a signed number of 16 bits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -168,7 +169,9 @@ class Planner:
         pitches, _, words = self._layout(cut)
         positions = cut.images * cut.lines * cut.columns * self.work.pool**2
         m_tiles = -(-positions // (self.config.tile_m // self.work.rows_per_position))
-        return words <= self.config.feature_words // cut.regions and m_tiles < FIELD and words < FIELD
+        line_bits = max(pitch.line for pitch in pitches) * self.config.feature_bits
+        counters = m_tiles < FIELD and words < FIELD and line_bits <= MOST_LINE_BITS
+        return counters and words <= self.config.feature_words // cut.regions
 
     def _cost(self, cut: _Cut) -> float:
         """Estimated cycles: the bus and the adders, whichever takes longer; without a second region loads wait."""
@@ -224,8 +227,9 @@ class Planner:
             words = self._layout(_Cut(1, 1, self.work.output.width, 1))[2]
             raise CompileError(
                 f"layer {self.work.layer.name!r}: the input of one output line must be at most feature_words="
-                f"{self.config.feature_words} on-chip words, not {words}, and cutting it into columns did not help:"
-                " use a configuration with more feature_words, or fewer channels, planes or timesteps"
+                f"{self.config.feature_words} on-chip words (a line {MOST_LINE_BITS} bits), not {words}, and cutting"
+                " it into columns did not help: use a configuration with more feature_words, or fewer channels, planes"
+                " or timesteps"
             )
         best = min(cuts, key=self._cost)
         pitches, starts, words = self._layout(best)
