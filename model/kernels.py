@@ -9,6 +9,7 @@ import numpy as np
 
 from model.checks import require
 from model.search import search_tile
+from model.threads import threads_for
 
 
 @nb.njit(parallel=True, cache=True)
@@ -29,7 +30,8 @@ def int_matmul(a: np.ndarray, w: np.ndarray) -> np.ndarray:
     require(a.ndim == 2 and w.ndim == 2 and a.shape[1] == w.shape[0], "shapes", "(M, K) and (K, O)", (a.shape, w.shape))
     a, w = np.asarray(a).astype(np.int16), np.ascontiguousarray(w, dtype=np.int8)
     out = np.empty((len(a), w.shape[1]), dtype=np.int64)
-    _matmul(a, w, out)
+    with threads_for(a.size * w.shape[1]):
+        _matmul(a, w, out)
     return out
 
 
@@ -61,7 +63,8 @@ def int_conv(x: np.ndarray, w: np.ndarray, stride: int = 1, padding: int = 0) ->
     require(x.ndim == 4 and w.ndim == 4 and x.shape[1] == w.shape[1], "shapes", "NCHW and OCHW", (x.shape, w.shape))
     size = [(x.shape[i] + 2 * padding - w.shape[i]) // stride + 1 for i in (2, 3)]
     out = np.empty((len(x), len(w), *size), dtype=np.int64)
-    _conv(np.asarray(x).astype(np.int16), np.ascontiguousarray(w, dtype=np.int8), stride, padding, out)
+    with threads_for(out.size * w[0].size):
+        _conv(np.asarray(x).astype(np.int16), np.ascontiguousarray(w, dtype=np.int8), stride, padding, out)
     return out
 
 
@@ -113,7 +116,8 @@ def reuse_matmul(packed: np.ndarray, starts: np.ndarray, weights: np.ndarray, ti
     depth = packed.shape[1] * tile_k
     require(weights.ndim == 2 and len(weights) == depth, "weights", f"of {depth} rows (KT * tile_k)", weights.shape)
     out = np.zeros((len(packed), weights.shape[1]), dtype=np.int64)
-    _reuse_matmul(packed, np.asarray(starts), np.ascontiguousarray(weights, dtype=np.int8), tile_k, out)
+    with threads_for(packed.size * (weights.shape[1] + 40)):
+        _reuse_matmul(packed, np.asarray(starts), np.ascontiguousarray(weights, dtype=np.int8), tile_k, out)
     return out
 
 

@@ -15,6 +15,7 @@ import numba as nb
 import numpy as np
 
 from model.parts import Neuron
+from model.threads import threads_for
 
 RESETS = {"soft": 0, "hard": 1, "none": 2}
 
@@ -123,15 +124,16 @@ def integrate(
     z = np.zeros(shape if fires else (0, 0, 0, 0), dtype=np.uint8)
     potential = np.empty(shape if keep else (0, 0, 0, 0), dtype=np.int64)
     flat = np.ascontiguousarray(psum).reshape(shape)
-    _integrate(
-        flat,
-        neuron.threshold,
-        neuron.bias,
-        neuron.v0,
-        neuron.leak,
-        neuron.levels,
-        RESETS[neuron.reset],
-        z,
-        potential,
-    )
+    with threads_for(5 * flat.size):
+        _integrate(
+            flat,
+            neuron.threshold,
+            neuron.bias,
+            neuron.v0,
+            neuron.leak,
+            neuron.levels,
+            RESETS[neuron.reset],
+            z,
+            potential,
+        )
     return (z.reshape(psum.shape) if fires else None), (potential.reshape(psum.shape) if keep else None)

@@ -18,8 +18,10 @@ import numpy as np
 from model.checks import require, require_int
 from model.rows import pack_rows
 from model.search import N_COUNTS, search_tile, search_tiles
+from model.threads import threads_for
 
 MAX_TILE_M = 4096
+STEPS_PER_ROW = 40  # of the search, roughly
 BLOCK_BYTES = 128 << 20  # packed words per block of a streamed matrix
 
 
@@ -159,7 +161,8 @@ def analyze_packed(packed: np.ndarray, starts: np.ndarray) -> TileBlock:
     prefix, order = (np.empty(packed.shape, dtype=np.int32) for _ in range(2))
     residual = np.empty(packed.shape, dtype=np.uint64)
     counts = np.zeros((len(starts) - 1, packed.shape[1], N_COUNTS), dtype=np.int64)
-    search_tiles(packed, starts, prefix, residual, order, counts)
+    with threads_for(STEPS_PER_ROW * packed.size):
+        search_tiles(packed, starts, prefix, residual, order, counts)
     return TileBlock(
         rows=packed,
         prefix=prefix,
@@ -175,7 +178,8 @@ def count_packed(packed: np.ndarray, starts: np.ndarray) -> Counts:
     packed, starts = _checked(packed, starts)
     counts = np.zeros((len(starts) - 1, packed.shape[1], N_COUNTS), dtype=np.int64)
     nothing, no_words = np.empty((0, 0), dtype=np.int32), np.empty((0, 0), dtype=np.uint64)
-    search_tiles(packed, starts, nothing, no_words, nothing, counts)
+    with threads_for(STEPS_PER_ROW * packed.size):
+        search_tiles(packed, starts, nothing, no_words, nothing, counts)
     return Counts.from_array(counts)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from model.checks import require, require_int
 from model.parts import Encoding
+from model.threads import threads_for
 
 SIGNED_PLANES = 8
 
@@ -141,7 +142,8 @@ def pack_rows(bits: np.ndarray, tile_k: int) -> np.ndarray:
     if bits.dtype != np.bool_:
         bits = check_levels(bits, 1, name="bits")
     packed = np.empty((bits.shape[0], -(-bits.shape[1] // tile_k)), dtype=np.uint64)
-    _pack(bits.view(np.uint8), tile_k, packed)
+    with threads_for(bits.size):
+        _pack(bits.view(np.uint8), tile_k, packed)
     return packed
 
 

@@ -111,9 +111,12 @@ def _tiled_sums(network: Network, layer: Layer, features: dict, tile_m: int, til
 def _plain_sums(network: Network, layer: Layer, features: dict, method: str) -> np.ndarray:
     inputs = [features[source.feature] for source in layer.sources]
     n, timesteps = inputs[0].shape[:2]
-    frames = [x.reshape(n * timesteps, *x.shape[2:]) for x in inputs]
+    shown = timesteps
+    if network.input_mode == "repeat" and all(source.feature == "input" for source in layer.sources):
+        shown = 1  # the same frame at every timestep has the same sums
+    frames = [x[:, :shown].reshape(n * shown, *x.shape[2:]) for x in inputs]
     sums = layer_sums(layer, frames, network.geometry[layer.name].computed, method)
-    return sums.reshape(n, timesteps, *sums.shape[1:])
+    return np.broadcast_to(sums.reshape(n, shown, *sums.shape[1:]), (n, timesteps, *sums.shape[1:]))
 
 
 def _run_chunk(network: Network, levels: np.ndarray, method: str, tile: tuple[int, int], record: set) -> Result:

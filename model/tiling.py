@@ -22,6 +22,7 @@ from model.network import Network
 from model.parts import Layer, Source
 from model.prosparsity import MAX_TILE_M, tile_starts
 from model.rows import check_levels, plane_table, plane_weights
+from model.threads import threads_for
 
 KOrder = Literal["kkc", "ckk"]
 
@@ -234,7 +235,8 @@ def layer_tiles(
         if source.flatten:  # one column of height H*W: the order (y, x) of the columns is kept
             codes = codes.reshape(n, timesteps, channels, -1, 1)
         columns = source_columns(source, channels, k_order)
-        _gather(codes, positions, columns, source.stride, source.padding, table, tile_k, word, planes, packed)
+        with threads_for(n * timesteps * len(positions) * source.depth * 2):
+            _gather(codes, positions, columns, source.stride, source.padding, table, tile_k, word, planes, packed)
         weights[word * tile_k : word * tile_k + source.depth] = weight_rows(source, channels, k_order)
         word += depth
     if share_images is None:

@@ -103,7 +103,7 @@ def main() -> None:
     np.savez_compressed(SAMPLE, **{name: array.astype(bool) for name, array in arrays.items()})
     SAMPLE.with_suffix(".yaml").write_text(f"""\
 # Binary spikes at the layer inputs of a small network trained on scikit-learn digits, one image, {T} timesteps
-# (made by `python -m tools.make_sample`; its integer form gets {100 * accuracy:.1f} % of {len(images)} test images right).
+# (made by `python -m tools.make_sample`; {100 * accuracy:.1f} % of {len(images)} test images right in integers).
 # Array axes: convolution (T, C, H, W); fully connected (T, features).
 timesteps: {T}
 layers:
