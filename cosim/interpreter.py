@@ -170,7 +170,8 @@ class Interpreter:
         self._require(f["rows"] % per_position == 0, "m tiles must hold whole positions", f["rows"])
         self._require(rows == positions * per_position, f"rows must be {positions * per_position}", rows)
         starts = np.append(np.arange(f["m_tiles"]) * f["rows"], rows).astype(np.int64)
-        packed = self._rows(f, rows)
+        table, tiles = self._segments_of(f)
+        packed = self._rows(f, rows, table, tiles)
         weights = self._weights(f)
         psums, low, high, tile_low, tile_high = sum_rows(packed, weights)
         check_width(self._at, "tile result", tile_low, tile_high, c.result_bits)
@@ -187,6 +188,7 @@ class Interpreter:
                     fields=f,
                     packed=packed,
                     starts=starts,
+                    segments=np.bincount(tiles, minlength=f["k_tiles"]),
                     weights=weights,
                     parameters=table.copy(),
                     psums=psums,
@@ -233,9 +235,8 @@ class Interpreter:
         self._require(farthest < 1 << 15, "x and y of a row must fit signed 16 bits", farthest)
         return places
 
-    def _rows(self, f: dict[str, int], rows: int) -> np.ndarray:
+    def _rows(self, f: dict[str, int], rows: int, table: np.ndarray, tiles: np.ndarray) -> np.ndarray:
         """uint64[rows, k_tiles]: im2col by the segment table."""
-        table, tiles = self._segments_of(f)
         lines = np.array([[f[f"line_bits{s}"], f[f"lines{s}"]] for s in range(SOURCES)], np.int64)
         used = np.zeros(self.config.feature_words, np.uint8)
         packed = np.zeros((rows, f["k_tiles"]), np.uint64)

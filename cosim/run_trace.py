@@ -44,6 +44,7 @@ class RunTrace:
     fields : fields of the command.
     packed : uint64[M, k_tiles], the rows of all m tiles, one word per K tile.
     starts : int64[m_tiles + 1], first row of each m tile, and M.
+    segments : int64[k_tiles], im2col segments of each K tile.
     weights : int8[k_tiles, tile_k, lanes].
     parameters : int64[channels, 4] (bias, threshold, v0, leak) of ``groups * neuron_lanes`` channels.
     psums : int32[M, lanes], the finished partial sums of every row.
@@ -58,6 +59,7 @@ class RunTrace:
     fields: dict[str, int]
     packed: np.ndarray
     starts: np.ndarray
+    segments: np.ndarray
     weights: np.ndarray
     parameters: np.ndarray
     psums: np.ndarray

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hw import program_tables
 from hw.compile import CompileError, compile_network
 from hw.compile.loops import Step, fold, merge
 from hw.config import HardwareConfig
@@ -263,3 +264,8 @@ def test_lines_beyond_the_range_of_x_are_cut():
     compiled = compile_network(network, TINY.replace(feature_words=1 << 15), 1)
     widths = [f["out_width"] for opcode, f in compiled.commands() if opcode == "RUN"]
     assert sum(widths) == 39998 and max(widths) < 1 << 15
+
+
+def test_documented_tables_are_those_of_the_program():
+    assert program_tables.main(["--check"]) == 0, "run: python -m hw.program_tables"
+    assert all(f"`{f.name}`" in program_tables.tables() for fields in COMMANDS.values() for f in fields)

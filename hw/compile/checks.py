@@ -20,7 +20,7 @@ def check_layer(work: Work, config: HardwareConfig):
         Names the layer, the limit, the value and the remedy.
     """
     name, neuron, out = work.layer.name, work.layer.neuron, work.output
-    bigger = "use a configuration with more"
+    bigger = "use a configuration with a larger limit, or fewer of them"
     limit(out.timesteps <= config.max_timesteps, name, "timesteps", out.timesteps, config.max_timesteps, bigger)
     limit(neuron.levels <= config.max_levels, name, "neuron levels", neuron.levels, config.max_levels, bigger)
     fewer = "use bit planes instead of thermometer planes, fewer levels, or a configuration with more max_planes"

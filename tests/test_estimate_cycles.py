@@ -1,0 +1,78 @@
+"""Estimated cycles: what can be said without RTL."""
+
+import numpy as np
+import pytest
+
+from cosim.estimate_cycles import SystemTiming, estimate
+from hw.config import HardwareConfig
+from model.network import Layer, Network, Neuron, Source
+from model.prosparsity import count_packed
+from model.runner import run
+from model.tiling import network_tiles
+from tests.random_networks import random_images, random_network
+
+TINY = HardwareConfig.load("tiny")
+
+
+def network_of(shape=(4, 8, 8), outputs=8, layers=2):
+    r = np.random.default_rng(1)
+    made = []
+    for n in range(layers):
+        weight = r.integers(-9, 10, (outputs, outputs if n else shape[0], 3, 3)).astype(np.int8)
+        source = Source(feature=f"c{n - 1}" if n else "input", weight=weight, padding=1)
+        made.append(Layer(name=f"c{n}", sources=(source,), neuron=Neuron.uniform(outputs, threshold=9)))
+    return Network(name="two", input_shape=shape, input_levels=1, timesteps=2, layers=tuple(made))
+
+
+def test_tiles_and_baselines_are_those_of_the_model():
+    """Two layers of one block and one job each: the program's tiles are the model's."""
+    network = network_of()
+    images = random_images(1, network, 1)
+    report = estimate(network, TINY, images)
+    features = run(network, images, record=("features",)).features
+    for layer, one in zip(network.layers, report["layers"], strict=True):
+        tiles = network_tiles(network, layer.name, features, tile_m=TINY.tile_m, tile_k=TINY.tile_k)
+        counts = count_packed(tiles.packed, tiles.starts).total()
+        assert one["tiles"] == tiles.m_tiles * tiles.k_tiles
+        assert one["counts"]["set_bits"] == one["bit_sparse"] == counts.set_bits
+        assert one["counts"]["residual_bits"] == counts.residual_bits
+        assert one["dense"] == len(tiles.packed) * layer.sources[0].depth
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_layer_takes_at_least_its_slowest_part(seed):
+    network = random_network(seed, TINY)
+    report = estimate(network, TINY, random_images(seed, network, 2))
+    for one in report["layers"]:
+        assert one["cycles"] >= max(one["processor"], one["weights"], one["im2col"], one["neurons"])
+    total = report["total"]
+    assert total["cycles"] >= sum(one["cycles"] for one in report["layers"])
+
+
+def test_slower_memory_and_more_images_take_longer():
+    network = network_of()
+    images = random_images(1, network, 2)
+    fast, slow, far = (
+        estimate(network, TINY, images, timing=SystemTiming(**t)) for t in ({}, {"gap": 3}, {"latency": 99})
+    )
+    one = estimate(network, TINY, images[:1])
+    assert one["total"]["cycles"] < fast["total"]["cycles"] < min(slow["total"]["cycles"], far["total"]["cycles"])
+    assert one["total"]["bytes_written"] * 2 == fast["total"]["bytes_written"]
+
+
+def test_one_tile_by_hand():
+    """One position of one bit: commands, loads and the stages of a single tile follow each other."""
+    layer = Layer(
+        name="fc",
+        sources=(Source(feature="input", weight=np.ones((1, 1, 1, 1), np.int8)),),
+        neuron=Neuron.uniform(1, threshold=1),
+    )
+    network = Network(name="one", input_shape=(1, 1, 1), input_levels=1, timesteps=1, layers=(layer,))
+    t = SystemTiming()
+    report = estimate(network, TINY, np.ones((1, 1, 1, 1), int))
+    tile = report["layers"][0]["processor"]
+    weights = t.latency + TINY.tile_k
+    run_cycles = max(weights, t.first_row + 1 + 1 + t.front) + tile + t.drain + 1 + t.tail
+    fetch = 256 // 8 + t.latency + t.command
+    loads = 3 * t.latency + 1 + 1 + 4 * 16 // 8
+    assert report["total"]["cycles"] == max(5 * fetch + loads, 4 * fetch + loads + run_cycles)
