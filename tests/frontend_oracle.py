@@ -1,0 +1,149 @@
+"""The front-end's outputs by definition (plain Python), and its benches."""
+
+import random
+
+from hw.config import HardwareConfig
+from hw.frontend import FrontEnd
+from tests.stream_helpers import Sink, Source, run_streams
+
+CORNERS = (
+    "empty tile",
+    "all-zero words between",
+    "all equal",
+    "full rows",
+    "single bits",
+    "ragged",
+    "one word",
+    "nested",
+)
+
+
+def naive_tile(rows):
+    """[(row index, pattern, prefix index or None, residual)] in issue order: the definition, O(n**2)."""
+    order = sorted((i for i, row in enumerate(rows) if row), key=lambda i: rows[i].bit_count())
+    found = []
+    for i in order:
+        candidates = [
+            j
+            for j, other in enumerate(rows)
+            if j != i and other and other & ~rows[i] == 0 and (other != rows[i] or j < i) and rows[i].bit_count() > 1
+        ]
+        prefix = max(candidates, key=lambda j: (rows[j].bit_count(), -j), default=None)
+        found.append((i, rows[i], prefix, rows[i] ^ (0 if prefix is None else rows[prefix])))
+    return found
+
+
+def corner_tile(config: HardwareConfig, name: str, rng: random.Random) -> list[int]:
+    """A tile for each of CORNERS."""
+    m, k, beat = config.tile_m, config.tile_k, config.load_rows
+    full = (1 << k) - 1
+    if name == "empty tile":
+        return [0] * m
+    if name == "all-zero words between":
+        return [rng.randrange(1, full + 1) if i // beat % 2 else 0 for i in range(m)]
+    if name == "all equal":
+        return [0b110] * m
+    if name == "full rows":
+        return [full] * m
+    if name == "single bits":
+        return [1 << rng.randrange(k) for _ in range(m)]
+    if name == "ragged":
+        return [rng.randrange(full + 1) for _ in range(beat * max(1, config.words // 2) - 1)]
+    if name == "one word":
+        return [rng.randrange(full + 1) for _ in range(beat)]
+    if name == "nested":
+        return [(1 << rng.randrange(k + 1)) - 1 for _ in range(m)]
+    raise KeyError(name)
+
+
+def random_tile(config: HardwareConfig, rng: random.Random) -> list[int]:
+    """Any number of beats, any density, patterns often repeated."""
+    count = config.load_rows * rng.randint(1, config.words)
+    density = rng.choice([0.02, 0.15, 0.3, 0.6, 0.95])
+    zeros = rng.choice([0.0, 0.3, 0.9])
+
+    def row():
+        return 0 if rng.random() < zeros else sum((rng.random() < density) << b for b in range(config.tile_k))
+
+    pool = [row() for _ in range(rng.choice([2, 8, count]))]
+    return [rng.choice(pool) for _ in range(count)]
+
+
+def random_info(config: HardwareConfig, rng: random.Random) -> dict:
+    return {
+        "weight_slot": rng.randrange(config.weight_tiles),
+        "weight_release": rng.randrange(2),
+        "last_k": rng.randrange(2),
+        "rows": rng.randint(1, config.tile_m),
+    }
+
+
+def beats(config: HardwareConfig, rows: list[int], info: dict) -> list[dict]:
+    """The tile's input items."""
+    rows = rows + [0] * (-len(rows) % config.load_rows)
+    starts = range(0, len(rows), config.load_rows)
+    return [
+        {"rows": rows[s : s + config.load_rows], "last": int(s + config.load_rows == len(rows)), "tile": info}
+        for s in starts
+    ]
+
+
+def tile_cycles(config: HardwareConfig, rows: list[int]) -> int:
+    """What a tile may cost: its beats, or its non-zero rows through the detector."""
+    words = -(-len(rows) // config.load_rows)
+    return max(words, -(-sum(row != 0 for row in rows) // config.queries))
+
+
+def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=None, limit=None):
+    """Run ``tiles`` (lists of rows) through a FrontEnd and check every output against the definition.
+
+    ``stalls`` gives the probability of a stalled cycle by port name (begin, end, compute, reuse0, reuse1).
+    Returns (cycles, source, sinks by name).
+    """
+    rng = random.Random(seed)
+    dut = FrontEnd(config)
+    infos = infos or [random_info(config, rng) for _ in tiles]
+    source = Source(
+        dut.i_rows, [b for rows, info in zip(tiles, infos, strict=True) for b in beats(config, rows, info)], idle=idle
+    )
+    expected = [naive_tile(rows) for rows in tiles]
+    exact = [row for tile in expected for row in tile if row[3] == 0]
+    ports = {"begin": (dut.o_begin, len(tiles)), "end": (dut.o_end, len(tiles))}
+    ports["compute"] = (dut.o_compute, sum(map(len, expected)) - len(exact))
+    for bank in range(config.banks):
+        ports[f"reuse{bank}"] = (dut.o_reuse[bank], sum(config.banks == 1 or row[0] % 2 == bank for row in exact))
+    sinks = {
+        name: Sink(port, expect=count, stall=(stalls or {}).get(name, 0.0), gate=(gates or {}).get(name))
+        for name, (port, count) in ports.items()
+    }
+    total = sum(tile_cycles(config, rows) for rows in tiles)
+    cycles = run_streams(dut, [source], sinks.values(), seed=seed, limit=limit or 50 * total + 2000)
+    check(config, expected, infos, sinks)
+    return cycles, source, sinks
+
+
+def check(config, expected, infos, sinks):
+    """Every item of every port, by value and order; slots are unique and prefixes point to them."""
+    computes = iter(zip(sinks["compute"].items, sinks["compute"].cycles, strict=True))
+    reuses = [iter(sinks[f"reuse{bank}"].items) for bank in range(config.banks)]
+    ends = iter(sinks["end"].items)
+    for number, (rows, info) in enumerate(zip(expected, infos, strict=True)):
+        tag = number % 8
+        assert sinks["begin"].items[number] == {"tag": tag, "tile": info}
+        slots, counts, done = {}, [0] * config.banks, 0
+        for index, _, prefix, residual in rows:
+            if residual == 0:
+                bank = index % config.banks
+                want = {"tag": tag, "prefix": slots[prefix], "row": index, "after": done}
+                assert next(reuses[bank]) == want, f"tile {number}, row {index}"
+                counts[bank] += 1
+                continue
+            item, cycle = next(computes)
+            assert cycle > sinks["begin"].offered[number], "a row came before its tile was announced"
+            assert item["slot"] not in slots.values(), f"tile {number}: slot used twice"
+            slots[index] = item["slot"]
+            want = {"tag": tag, "residual": residual, "has_prefix": int(prefix is not None), "slot": item["slot"]}
+            want |= {"row": index, "prefix": item["prefix"] if prefix is None else slots[prefix]}
+            assert item == want, f"tile {number}, row {index}"
+            done += 1
+        assert next(ends) == {"tag": tag, "computes": done, "reuses": counts}, f"tile {number}"
