@@ -1,0 +1,141 @@
+"""Loader: features, segments and neuron parameters from memory to where they are kept on chip."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import HardwareConfig
+from .feature_buffer import feature_write
+from .layouts import neuron_params
+from .loader_unpack import FeatureUnpacker, ParamUnpacker, SegmentUnpacker
+from .segment_table import segment_write
+from .sequencer_layouts import ADDRESS_BITS, read_request
+
+
+class Kind(enum.Enum, shape=2):
+    """What a load brings."""
+
+    FEATURES = 0
+    SEGMENTS = 1
+    PARAMS = 2
+
+
+LOAD_JOB = data.StructLayout(
+    {
+        "kind": Kind,
+        "source": ADDRESS_BITS,  # first byte of the first chunk
+        "beats": 32,  # bus words of a chunk
+        "chunks": 16,
+        "stride": 32,  # bytes from one chunk to the next
+        "target": 16,  # first word or segment
+        "target_stride": 16,  # words from one chunk to the next
+        "items": 16,  # segments or groups of parameters (what is beyond in the last bus word is dropped)
+    }
+)
+
+
+class Loader(wiring.Component):
+    """One load at a time: chunks of memory, each contiguous, to consecutive places on chip.
+
+    Throughput: per cycle two words of features (one where a bus word is one), one segment, one bus word of parameters.
+
+    Parameters
+    ----------
+    config : the hardware configuration
+
+    Members
+    -------
+    i_job : In stream of LOAD_JOB; the next one is taken when the last is complete
+    o_request, i : Out stream of requests, In stream of the bus words they bring
+    o_features, o_segments, o_params : Out streams to the feature buffer, segment table and neuron array
+    busy : Out(1), a load is under way
+    bad_target : Out(1), strobe: features beyond the buffer (dropped)
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i_job": In(stream.Signature(LOAD_JOB)),
+                "o_request": Out(stream.Signature(read_request())),
+                "i": In(stream.Signature(c.bus_bits)),
+                "o_features": Out(stream.Signature(feature_write(c), always_ready=True)),
+                "o_segments": Out(stream.Signature(segment_write(c), always_ready=True)),
+                "o_params": Out(stream.Signature(neuron_params(c))),
+                "busy": Out(1),
+                "bad_target": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        m.submodules.features = features = FeatureUnpacker(c)
+        m.submodules.segments = segments = SegmentUnpacker(c)
+        m.submodules.params = params = ParamUnpacker(c)
+        wiring.connect(m, wiring.flipped(self.o_features), features.o)
+        wiring.connect(m, wiring.flipped(self.o_segments), segments.o)
+        wiring.connect(m, wiring.flipped(self.o_params), params.o)
+        m.d.comb += self.bad_target.eq(features.bad_target)
+
+        job = Signal(LOAD_JOB)
+        chunk_end, taken = Signal(), Signal()
+        start = Signal()
+        m.d.comb += start.eq(self.i_job.valid & self.i_job.ready)
+        asking = self._ask(m, job, start)
+        bringing = self._bring(m, job, start, taken, chunk_end)
+        m.d.comb += taken.eq(self.i.valid & self.i.ready)
+        unpackers = {Kind.FEATURES: features, Kind.SEGMENTS: segments, Kind.PARAMS: params}
+        with m.Switch(job.kind):
+            for kind, unpacker in unpackers.items():
+                with m.Case(kind):
+                    m.d.comb += [
+                        unpacker.i.payload.eq(self.i.payload),
+                        unpacker.i.valid.eq(self.i.valid & bringing),
+                        self.i.ready.eq(unpacker.i.ready & bringing),
+                    ]
+        for unpacker in unpackers.values():
+            m.d.comb += [
+                unpacker.start.eq(start),
+                unpacker.target.eq(self.i_job.payload.target),
+                unpacker.items.eq(self.i_job.payload.items),
+            ]
+        m.d.comb += [
+            features.chunk_end.eq(chunk_end),
+            features.target_stride.eq(job.target_stride),
+            self.busy.eq(asking | bringing | features.busy | segments.busy | params.busy),
+            self.i_job.ready.eq(~self.busy),
+        ]
+        with m.If(start):
+            m.d.sync += job.eq(self.i_job.payload)
+        return m
+
+    def _ask(self, m, job, start):
+        """One request per chunk."""
+        left = Signal(16)
+        address = Signal(ADDRESS_BITS)
+        m.d.comb += [
+            self.o_request.valid.eq(left != 0),
+            self.o_request.payload.address.eq(address),
+            self.o_request.payload.beats.eq(job.beats),
+        ]
+        with m.If(self.o_request.valid & self.o_request.ready):
+            m.d.sync += [left.eq(left - 1), address.eq(address + job.stride)]
+        with m.If(start):
+            m.d.sync += [left.eq(self.i_job.payload.chunks), address.eq(self.i_job.payload.source)]
+        return left != 0
+
+    def _bring(self, m, job, start, taken, chunk_end):
+        """Counts the bus words that come."""
+        left = Signal(16)
+        beats = Signal(32)
+        m.d.comb += chunk_end.eq(taken & (beats == 1))
+        with m.If(taken):
+            m.d.sync += beats.eq(Mux(chunk_end, job.beats, beats - 1))
+        with m.If(chunk_end):
+            m.d.sync += left.eq(left - 1)
+        with m.If(start):
+            m.d.sync += [left.eq(self.i_job.payload.chunks), beats.eq(self.i_job.payload.beats)]
+        return left != 0
