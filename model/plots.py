@@ -54,7 +54,8 @@ def _layer_bars(axis, report: dict) -> None:
     axis.set_ylabel("density (% of all bits)")
     settings = report["settings"]
     axis.set_title(f"{report['capture']}, tiles of {settings['tile_m']} x {settings['tile_k']}", fontsize=10)
-    axis.legend()
+    axis.margins(y=0.18)  # room for the legend above the bars
+    axis.legend(loc="upper right", ncols=2, fontsize=8)
 
 
 def _sweep_lines(axis, sweep: list[dict], settings: dict) -> None:
@@ -68,4 +69,4 @@ def _sweep_lines(axis, sweep: list[dict], settings: dict) -> None:
     axis.set_ylabel("product density (% of all bits)")
     axis.set_ylim(bottom=0)
     axis.set_title("total over tile sizes", fontsize=10)
-    axis.legend(title="tile_k", fontsize=8)
+    axis.legend(title="tile_k", fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
