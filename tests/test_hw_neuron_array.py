@@ -1,126 +1,31 @@
-"""NeuronArray in RTL against model.neurons: random and directed layers, exact cycles, idle and backpressure."""
+"""NeuronArray in RTL against model.neurons: random layers, corner cases by name, properties."""
 
 import itertools
 
 import numpy as np
 import pytest
+from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.config import HardwareConfig
 from hw.neuron_array import NeuronArray
-from model.neurons import RESETS, integrate
 from model.parts import Neuron
 from model.rows import plane_weights
+from tests.neuron_bench import (
+    CONFIGS,
+    TINY,
+    check_items,
+    drive_sums,
+    expected,
+    layer_fields,
+    make_neuron,
+    param_items,
+    random_psums,
+    row_items,
+    run_layer,
+)
 from tests.oracles import naive_neuron
 from tests.stream_helpers import Sink, Source, get, put, run_streams
-
-TINY = HardwareConfig.load("tiny")
-CONFIGS = {
-    "tiny": TINY,
-    "three groups": TINY.replace(lanes=24, neuron_lanes=8, max_levels=5),
-    "one lane": TINY.replace(neuron_lanes=1, max_levels=255),
-    "binary": TINY.replace(lanes=16, neuron_lanes=16, max_levels=1, membrane_bits=20),
-}
-
-
-def make_neuron(rng, channels: int, *, kind="if", levels=3, reset="soft", scale=200, **fixed) -> Neuron:
-    """Random parameters, except those given."""
-    fields = dict(
-        threshold=rng.integers(1, scale, channels),
-        bias=rng.integers(-scale // 2, scale, channels),
-        v0=rng.integers(-scale, scale, channels),
-        leak=rng.integers(0, 257, channels) if kind == "lif" else np.full(channels, 256),
-    )
-    fields |= {name: np.broadcast_to(value, channels) for name, value in fixed.items()}
-    readout = kind == "readout"
-    return Neuron(kind=kind, levels=0 if readout else levels, reset="none" if readout else reset, **fields)
-
-
-def layer_fields(neuron: Neuron, groups: int, timesteps: int, planes: int, weigh: bool, signed: bool = False) -> dict:
-    readout = neuron.kind == "readout"
-    return {
-        "readout": readout,
-        "reset": RESETS[neuron.reset],
-        "levels": 5 if readout else neuron.levels,  # a readout's levels must not matter
-        "planes": planes,
-        "weigh": weigh,
-        "signed": signed,
-        "timesteps": timesteps,
-        "groups": groups,
-    }
-
-
-def param_items(c: HardwareConfig, neuron: Neuron) -> list[dict]:
-    def cut(values, group):
-        return values[group * c.neuron_lanes : (group + 1) * c.neuron_lanes].tolist()
-
-    names = ("bias", "threshold", "v0", "leak")
-    groups = range(neuron.channels // c.neuron_lanes)
-    return [{"group": g, **{name: cut(getattr(neuron, name), g) for name in names}} for g in groups]
-
-
-def row_items(psums: np.ndarray, positions_per_tile: int) -> list[dict]:
-    """psums: [positions, T, P, O]; ``last`` at the end of every m tile and of the layer."""
-    positions, timesteps, planes, channels = psums.shape
-    items = []
-    for position, t, p in itertools.product(range(positions), range(timesteps), range(planes)):
-        end = t == timesteps - 1 and p == planes - 1
-        last = end and (position + 1 == positions or (position + 1) % positions_per_tile == 0)
-        items.append({"psum": psums[position, t, p].tolist(), "last": last})
-    return items
-
-
-def expected(c: HardwareConfig, neuron: Neuron, psums: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Levels (potentials of a readout) [positions, T, O] by the model."""
-    sums = (psums * weights[None, None, :, None]).sum(axis=2)
-    levels, potentials = integrate(sums[..., None, None], neuron)
-    result = potentials if neuron.kind == "readout" else levels
-    return result[..., 0, 0].astype(np.int64)
-
-
-def check_items(c: HardwareConfig, items: list[dict], rows: list[dict], want: np.ndarray, readout: bool):
-    positions, timesteps, channels = want.shape
-    groups = channels // c.neuron_lanes
-    planes = len(rows) // (positions * timesteps)
-    order = itertools.product(range(positions), range(timesteps), range(groups))
-    for item, (position, t, g) in zip(items, order, strict=True):
-        where = f"position {position} t {t} group {g}"
-        cut = want[position, t, g * c.neuron_lanes : (g + 1) * c.neuron_lanes].tolist()
-        assert item["potential" if readout else "level"] == cut, where
-        if readout:
-            assert item["level"] == [0] * c.neuron_lanes, where
-        last_row = rows[(position * timesteps + t + 1) * planes - 1]["last"]
-        flags = (item["group"], item["last_group"], item["last_t"], item["last"])
-        assert flags == (g, g == groups - 1, t == timesteps - 1, bool(last_row) and g == groups - 1), where
-
-
-def run_layer(
-    c, neuron, psums, *, encoding="bitplane", signed=False, idle=0.0, stall=0.0, seed=0, positions_per_tile=3, dut=None
-):
-    """Parameters first, then all rows; checks every item and returns (dut, sources, sink)."""
-    positions, timesteps, planes, channels = psums.shape
-    weights = plane_weights({8: 255}.get(planes, 2**planes - 1), "bitplane", signed) if encoding == "bitplane" else None
-    if weights is None:
-        weights = np.ones(planes, dtype=np.int64)
-    rows = row_items(psums, positions_per_tile)
-    want = expected(c, neuron, psums, weights)
-    groups = channels // c.neuron_lanes
-    dut = dut or NeuronArray(c)
-    layer = layer_fields(neuron, groups, timesteps, planes, encoding == "bitplane", signed)
-    params = Source(dut.i_params, param_items(c, neuron), idle=idle)
-    rows_in = Source(dut.i_psum, rows, idle=idle, gate=lambda cycle: len(params.cycles) == groups)
-    sink = Sink(dut.o, stall=stall, expect=positions * timesteps * groups)
-    run_streams(dut, [params, rows_in], [sink], seed=seed, setup=lambda ctx: ctx.set(dut.i_layer, layer))
-    check_items(c, sink.items, rows, want, neuron.kind == "readout")
-    return dut, rows_in, sink
-
-
-def random_psums(rng, c, positions, timesteps, planes, channels, scale=300) -> np.ndarray:
-    psums = rng.integers(-scale // 2, scale, (positions, timesteps, planes, channels))
-    psums[rng.random(psums.shape) < 0.2] = 0  # untouched rows
-    return psums
-
 
 # Random layers.
 
@@ -200,8 +105,6 @@ def test_layers_follow_each_other(seed):
             count = psums.shape[0] * psums.shape[1] * psums.shape[3] // c.neuron_lanes
             items.append([await get(ctx, dut.o) for _ in range(count)])
 
-    from amaranth.sim import Simulator
-
     sim = Simulator(dut)
     sim.add_clock(1e-6)
     sim.add_testbench(drive)
@@ -213,11 +116,6 @@ def test_layers_follow_each_other(seed):
 
 
 # Corner cases, by name. Each drives chosen values of U through one position.
-
-
-def drive_sums(c, neuron, sums: np.ndarray, **options):
-    """Sums [positions, T, O] in one plane."""
-    return run_layer(c, neuron, np.asarray(sums)[:, :, None, :], **options)
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 15])
@@ -355,86 +253,3 @@ def test_soft_reset_emits_all_totals(levels, timesteps):
     assert (np.diff(totals) >= 0).all()
     assert totals[0] == 0 and totals[-1] == levels * timesteps
     assert set(totals.tolist()) == set(range(levels * timesteps + 1))
-
-
-# Cycles.
-
-
-def steady(c, timesteps, planes, groups, positions=12, kind="if"):
-    """Cycles between the transfers of each position's last group, with nothing in the way."""
-    rng = np.random.default_rng(5)
-    reset = "none" if kind == "readout" else "soft"
-    neuron = make_neuron(rng, groups * c.neuron_lanes, kind=kind, reset=reset, levels=min(5, c.max_levels))
-    psums = random_psums(rng, c, positions, timesteps, planes, groups * c.neuron_lanes)
-    dut, rows, sink = run_layer(c, neuron, psums)
-    return dut, rows, sink, set(np.diff(sink.cycles[groups * timesteps - 1 :: groups * timesteps])[1:].tolist())
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-def test_latency(name):
-    c = CONFIGS[name]
-    dut, rows, sink, _ = steady(c, 1, 1, 1)
-    assert dut.latency == 5 + c.level_bits
-    assert sink.offered[0] - rows.cycles[0] == dut.latency
-
-
-@pytest.mark.parametrize("planes, groups", [(1, 1), (3, 1), (8, 1), (1, 2), (4, 2)])
-def test_one_group_per_cycle(planes, groups):
-    """T = 1: a position takes planes * groups cycles, from the first to the last; one group: a row every cycle."""
-    _, rows, sink, gaps = steady(TINY, 1, planes, groups)
-    assert gaps == {planes * groups}
-    assert set(np.diff(rows.cycles).tolist()) == {groups}
-
-
-@pytest.mark.parametrize(
-    "timesteps, planes, groups", [(2, 1, 1), (4, 1, 2), (3, 3, 2), (3, 4, 2), (3, 8, 1), (3, 7, 1), (5, 1, 1)]
-)
-def test_timesteps_wait_only_for_their_potential(timesteps, planes, groups):
-    """Exactly max(planes * groups, recurrence) cycles between timesteps, planes * groups between positions."""
-    dut, _, _, gaps = steady(TINY, timesteps, planes, groups)
-    assert dut.recurrence == 4 + TINY.level_bits
-    work = planes * groups
-    assert gaps == {work + (timesteps - 1) * max(work, dut.recurrence)}
-
-
-def test_readout_does_not_wait_for_levels():
-    _, _, _, gaps = steady(TINY, 3, 1, 1, kind="readout")
-    assert gaps == {1 + 2 * 4}
-
-
-def test_gaps_close_under_backpressure():
-    """When ready comes one cycle in eleven, something is always there: waiting for a potential costs nothing."""
-    c = TINY
-    rng = np.random.default_rng(9)
-    neuron = make_neuron(rng, 8)
-    psums = random_psums(rng, c, 6, 2, 2, 8)
-    rows = row_items(psums, 3)
-    dut = NeuronArray(c)
-    params = Source(dut.i_params, param_items(c, neuron))
-    source = Source(dut.i_psum, rows, gate=lambda cycle: len(params.cycles) == 2)
-    sink = Sink(dut.o, expect=24, gate=lambda cycle: cycle % 11 == 0)
-    layer = layer_fields(neuron, 2, 2, 2, True)
-    run_streams(dut, [params, source], [sink], setup=lambda ctx: ctx.set(dut.i_layer, layer))
-    check_items(c, sink.items, rows, expected(c, neuron, psums, np.array([1, 2])), False)
-    assert set(np.diff(sink.cycles).tolist()) == {11}
-
-
-def test_parameters_wait_for_the_run_before():
-    """i_params isn't ready while a row or group is inside, up to the transfer of the last group."""
-    c = TINY
-    rng = np.random.default_rng(4)
-    first, second = make_neuron(rng, 4), make_neuron(rng, 4)
-    psums = random_psums(rng, c, 3, 2, 2, 4)
-    dut = NeuronArray(c)
-    rows = row_items(psums, 3)
-    source = Source(dut.i_psum, rows, gate=lambda cycle: cycle > 3)
-    late = param_items(c, second)
-    params = Source(
-        dut.i_params, param_items(c, first) + late, gate=lambda cycle: cycle == 0 or len(source.cycles) == 1
-    )
-    sink = Sink(dut.o, expect=6, stall=0.3)
-    layer = layer_fields(first, 1, 2, 2, True)
-    # The rows come one after the other so that the array never runs empty before the end.
-    run_streams(dut, [params, source], [sink], setup=lambda ctx: ctx.set(dut.i_layer, layer))
-    check_items(c, sink.items, rows, expected(c, first, psums, np.array([1, 2])), False)
-    assert params.cycles[1] > sink.cycles[-1]

@@ -1,0 +1,99 @@
+"""Cycles of NeuronArray: latency, throughput, the wait for a potential, backpressure, parameters between runs."""
+
+import numpy as np
+import pytest
+
+from hw.neuron_array import NeuronArray
+from tests.neuron_bench import (
+    CONFIGS,
+    TINY,
+    check_items,
+    expected,
+    layer_fields,
+    make_neuron,
+    param_items,
+    random_psums,
+    row_items,
+    run_layer,
+)
+from tests.stream_helpers import Sink, Source, run_streams
+
+
+def steady(c, timesteps, planes, groups, positions=12, kind="if"):
+    """Cycles between the transfers of each position's last group, with nothing in the way."""
+    rng = np.random.default_rng(5)
+    reset = "none" if kind == "readout" else "soft"
+    neuron = make_neuron(rng, groups * c.neuron_lanes, kind=kind, reset=reset, levels=min(5, c.max_levels))
+    psums = random_psums(rng, c, positions, timesteps, planes, groups * c.neuron_lanes)
+    dut, rows, sink = run_layer(c, neuron, psums)
+    return dut, rows, sink, set(np.diff(sink.cycles[groups * timesteps - 1 :: groups * timesteps])[1:].tolist())
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_latency(name):
+    c = CONFIGS[name]
+    dut, rows, sink, _ = steady(c, 1, 1, 1)
+    assert dut.latency == 5 + c.level_bits
+    assert sink.offered[0] - rows.cycles[0] == dut.latency
+
+
+@pytest.mark.parametrize("planes, groups", [(1, 1), (3, 1), (8, 1), (1, 2), (4, 2)])
+def test_one_group_per_cycle(planes, groups):
+    """T = 1: a position takes planes * groups cycles, from the first to the last; one group: a row every cycle."""
+    _, rows, sink, gaps = steady(TINY, 1, planes, groups)
+    assert gaps == {planes * groups}
+    assert set(np.diff(rows.cycles).tolist()) == {groups}
+
+
+@pytest.mark.parametrize(
+    "timesteps, planes, groups", [(2, 1, 1), (4, 1, 2), (3, 3, 2), (3, 4, 2), (3, 8, 1), (3, 7, 1), (5, 1, 1)]
+)
+def test_timesteps_wait_only_for_their_potential(timesteps, planes, groups):
+    """Exactly max(planes * groups, recurrence) cycles between timesteps, planes * groups between positions."""
+    dut, _, _, gaps = steady(TINY, timesteps, planes, groups)
+    assert dut.recurrence == 4 + TINY.level_bits
+    work = planes * groups
+    assert gaps == {work + (timesteps - 1) * max(work, dut.recurrence)}
+
+
+def test_readout_does_not_wait_for_levels():
+    _, _, _, gaps = steady(TINY, 3, 1, 1, kind="readout")
+    assert gaps == {1 + 2 * 4}
+
+
+def test_gaps_close_under_backpressure():
+    """When ready comes one cycle in eleven, something is always there: waiting for a potential costs nothing."""
+    c = TINY
+    rng = np.random.default_rng(9)
+    neuron = make_neuron(rng, 8)
+    psums = random_psums(rng, c, 6, 2, 2, 8)
+    rows = row_items(psums, 3)
+    dut = NeuronArray(c)
+    params = Source(dut.i_params, param_items(c, neuron))
+    source = Source(dut.i_psum, rows, gate=lambda cycle: len(params.cycles) == 2)
+    sink = Sink(dut.o, expect=24, gate=lambda cycle: cycle % 11 == 0)
+    layer = layer_fields(neuron, 2, 2, 2, True)
+    run_streams(dut, [params, source], [sink], setup=lambda ctx: ctx.set(dut.i_layer, layer))
+    check_items(c, sink.items, rows, expected(c, neuron, psums, np.array([1, 2])), False)
+    assert set(np.diff(sink.cycles).tolist()) == {11}
+
+
+def test_parameters_wait_for_the_run_before():
+    """i_params isn't ready while a row or group is inside, up to the transfer of the last group."""
+    c = TINY
+    rng = np.random.default_rng(4)
+    first, second = make_neuron(rng, 4), make_neuron(rng, 4)
+    psums = random_psums(rng, c, 3, 2, 2, 4)
+    dut = NeuronArray(c)
+    rows = row_items(psums, 3)
+    source = Source(dut.i_psum, rows, gate=lambda cycle: cycle > 3)
+    late = param_items(c, second)
+    params = Source(
+        dut.i_params, param_items(c, first) + late, gate=lambda cycle: cycle == 0 or len(source.cycles) == 1
+    )
+    sink = Sink(dut.o, expect=6, stall=0.3)
+    layer = layer_fields(first, 1, 2, 2, True)
+    # The rows come one after the other so that the array never runs empty before the end.
+    run_streams(dut, [params, source], [sink], setup=lambda ctx: ctx.set(dut.i_layer, layer))
+    check_items(c, sink.items, rows, expected(c, first, psums, np.array([1, 2])), False)
+    assert params.cycles[1] > sink.cycles[-1]
