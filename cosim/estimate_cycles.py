@@ -232,6 +232,22 @@ def estimate(
         The configuration can't run the network.
     """
     compiled = compile_network(network, config, len(images))
+    return estimate_image(compiled, network, images, timing=timing, progress=progress)[0]
+
+
+def estimate_image(
+    compiled: MemoryImage,
+    network: Network,
+    images: np.ndarray,
+    *,
+    timing: SystemTiming | None = None,
+    progress: Callable[[str], None] | None = None,
+    fill: int = 0,
+) -> tuple[dict, np.ndarray]:
+    """:func:`estimate` of a network that is compiled already; also the memory that the interpreter leaves.
+
+    ``fill`` is what memory that nobody has written holds.
+    """
     estimator = Estimator(compiled, timing or SystemTiming())
 
     def observe(trace: RunTrace):
@@ -239,8 +255,8 @@ def estimate(
             progress(trace.layer)
         estimator.observe(trace)
 
-    interpreter = Interpreter(compiled, compiled.initial_memory(images), observe)
-    interpreter.run()
+    interpreter = Interpreter(compiled, compiled.initial_memory(images, fill), observe)
+    memory = interpreter.run()
     ends = estimator.schedule()
     depths = {layer.name: sum(s.depth for s in layer.sources) for layer in network.layers}
     layers = [_layer(e, ends, estimator.runs, depths[e.name]) for e in compiled.layers]
@@ -248,11 +264,12 @@ def estimate(
     total = {"cycles": ends[-1]} | {key: sum(one[key] for one in layers) for key in keys}
     total["counts"] = {key: sum(one["counts"][key] for one in layers) for key in layers[0]["counts"]}
     total |= {"bytes_read": interpreter.bytes_read, "bytes_written": interpreter.bytes_written}
-    return {
+    report = {
         "network": network.name,
         "images": len(images),
-        "config": config.to_dict(),
+        "config": compiled.config.to_dict(),
         "timing": asdict(estimator.timing),
         "layers": layers,
         "total": total,
     }
+    return report, memory
