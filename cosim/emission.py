@@ -1,4 +1,4 @@
-"""The accelerator's Verilog and sidecar, cached by content: configuration, generator versions and every file of ``hw/``."""
+"""The accelerator's Verilog and sidecar, cached by content: configuration, generator versions, files of ``hw/``."""
 
 from __future__ import annotations
 

@@ -35,7 +35,9 @@ def find_network(name: str, *, data: Path | None = None) -> tuple[NetworkFile, b
 
 
 def choose_images(file: NetworkFile, count: int, seed: int) -> Batch:
-    """``count`` of the file's sample images: the first ones for seed 0, else a random choice; random levels if it has none.
+    """``count`` of the file's sample images: the first ones for seed 0, else a random choice.
+
+    A file without samples gets random levels.
 
     Raises
     ------

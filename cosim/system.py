@@ -1,7 +1,7 @@
 """The whole accelerator in RTL beside a simulated memory: build the bench, play a host's steps, read memory back.
 
-``SystemBench(config)`` emits the accelerator, builds its Verilator model (both cached by content) and plays *steps*: lists
-such as ``["write", address, value]`` (see :mod:`cosim.system_test`). No Python runs per cycle.
+``SystemBench(config)`` emits the accelerator, builds its Verilator model (both cached by content) and plays *steps*:
+lists such as ``["write", address, value]`` (see :mod:`cosim.system_test`). No Python runs per cycle.
 """
 
 from __future__ import annotations
@@ -184,8 +184,8 @@ class SystemBench:
     ) -> SystemResult:
         """Load ``memory`` (uint8, from byte address 0 on), play the steps.
 
-        A step ``["dump", name, first_byte, bytes]`` reads memory back into ``dumps[name]``. ``waves`` is the FST file of a
-        bench built with trace; ``window`` the cycles that it covers.
+        A step ``["dump", name, first_byte, bytes]`` reads memory back into ``dumps[name]``. ``waves`` is the FST
+        file of a bench built with trace; ``window`` the cycles that it covers.
 
         Raises
         ------
