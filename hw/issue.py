@@ -38,7 +38,7 @@ def issue_events(c: HardwareConfig) -> data.StructLayout:
             "weights": 1,
             "lead": 1,
             "hazard": 1,
-            "port": 1,
+            "reuse": 1,
             "prefix": 1,
         }
     )
@@ -61,6 +61,7 @@ class Issue(wiring.Component):
     -------
     i_compute, i_reuse : rows, in issue order; per bank for reuse
     tiles : contexts by parity
+    hold : per bank: no reuse row may be issued in this cycle
     claim, take : rows issued in this cycle (stage 0)
     weight : weight row of this cycle's bit (stage 0)
     load, finish, read, slot : control of the datapath (stage 1)
@@ -74,6 +75,7 @@ class Issue(wiring.Component):
                 "i_compute": In(stream.Signature(compute_row(c))),
                 "i_reuse": In(stream.Signature(reuse_row(c))).array(c.banks),
                 "tiles": In(data.ArrayLayout(tile_view(c), 2)),
+                "hold": In(c.banks),
                 "claim": Out(tile_step(c)),
                 "take": Out(data.ArrayLayout(tile_step(c), c.banks)),
                 "weight": Out(data.StructLayout({"row": range(c.tile_k), "slot": c.slot_bits})),
@@ -184,12 +186,15 @@ class Issue(wiring.Component):
             conflicts.append(self._same(self.slot[b], half, row))
             conflicts.append(self.eligible[b] & (reuse.row == row) & (self._half(reuse.tag) == half))
         weights_ok = self.tiles[self.stage.tag[0]].weights_ok
-        ready, needs_port = Signal(), Signal()
+        ready, needs_port, order = Signal(), Signal(), Signal()
         m.d.comb += [
             self.hazard.eq(Cat(conflicts).any()),
             self.known.eq(self._known(self.stage.tag)),
             self.claiming.eq(self._bank(self.active.row) & (self.active_valid & self.active_last).replicate(c.banks)),
-            ready.eq(self.stage_valid & self.known & weights_ok & ~self.hazard),
+            # Reuse rows of the m tile before go first. They aren't many unless partial sums are the bottleneck, and
+            # then the first touches of the new m tile, whose read slots feed the drain, should come after its end.
+            order.eq(Cat(self.eligible[b] & (self._half(self.reuse[b].tag) != half) for b in range(c.banks)).any()),
+            ready.eq(self.stage_valid & self.known & weights_ok & ~self.hazard & ~order),
             # In the cycle of a claim a read port is free; an idle start needs one that no reuse row uses.
             needs_port.eq(self.stage.has_prefix & ~self._recent()),
             self.loading.eq(
@@ -199,10 +204,11 @@ class Issue(wiring.Component):
         ]
         with m.If(~self.active_valid & needs_port & self.loading):
             m.d.comb += self.steal.eq(Mux(self.eligible[0], 1 << (c.banks - 1), 1))
-        self.waiting_for_port = ready & ~self.active_valid & ~self.loading
+        waiting = ready & ~self.active_valid & ~self.loading
+        self.yielding = waiting | order
         with m.If(self.loading):
             m.d.sync += self.patience.eq(PATIENCE)
-        with m.Elif(self.waiting_for_port):
+        with m.Elif(waiting):
             m.d.sync += self.patience.eq(self.patience - 1)
 
     def _recent(self):
@@ -242,7 +248,7 @@ class Issue(wiring.Component):
         reuse, active = self.reuse[b], self.active
         take = self.take[b]
         m.d.comb += [
-            take.valid.eq(self.eligible[b] & ~self.claiming[b] & ~self.steal[b]),
+            take.valid.eq(self.eligible[b] & ~self.claiming[b] & ~self.steal[b] & ~self.hold[b]),
             take.parity.eq(reuse.tag[0]),
         ]
         m.d.sync += [
@@ -293,6 +299,6 @@ class Issue(wiring.Component):
             e.lead.eq(idle & self.stage_valid & ~self.known),
             e.weights.eq(idle & known & ~weights_ok),
             e.hazard.eq(idle & known & weights_ok & self.hazard),
-            e.port.eq(idle & self.waiting_for_port),
+            e.reuse.eq(idle & known & weights_ok & ~self.hazard & self.yielding),
             e.prefix.eq((self.reuse_valid & ~self.reuse_ok & ~took).any()),
         ]

@@ -18,7 +18,7 @@ from .weight_buffer import WeightBuffer
 def processor_events(c: HardwareConfig) -> data.StructLayout:
     """What happens in a cycle; a counter per field gives usage and the causes of stalls.
 
-    The ``stall`` fields up to ``stall_port`` say why the accumulators add nothing while the processor is busy: at most
+    The ``stall`` fields up to ``stall_reuse`` say why the accumulators add nothing while the processor is busy: at most
     one of them is set, and then ``residual_bit`` isn't. The others are about the partial sums and the output.
     """
     return data.StructLayout(
@@ -32,7 +32,7 @@ def processor_events(c: HardwareConfig) -> data.StructLayout:
             "stall_drain": 1,  # the same, because the partial sums of an earlier m tile are still being drained
             "stall_weights": 1,  # its tile's weights have not come
             "stall_hazard": 1,  # its row's partial sum is being updated for another tile
-            "stall_port": 1,  # it waits for a read port that reuse rows have
+            "stall_reuse": 1,  # it lets reuse rows go first: they have the read port, or belong to the m tile before
             "wait_prefix": 1,  # a reuse row waits for its prefix or its tile
             "wait_output": 1,  # a finished row of partial sums isn't taken
         }
@@ -93,6 +93,7 @@ class Processor(wiring.Component):
             scoreboard.take.eq(issue.take),
             scoreboard.drained.eq(drain.done),
             issue.tiles.eq(scoreboard.tiles),
+            issue.hold.eq(drain.hold),
             weights.read.eq(issue.weight),
             weights.release.eq(scoreboard.release),
             accumulators.weight.eq(weights.o),
@@ -134,7 +135,7 @@ class Processor(wiring.Component):
             count.stall_drain.eq(event.lead & scoreboard.wait_drain),
             count.stall_weights.eq(event.weights),
             count.stall_hazard.eq(event.hazard),
-            count.stall_port.eq(event.port),
+            count.stall_reuse.eq(event.reuse),
             count.wait_prefix.eq(event.prefix),
             count.wait_output.eq(self.o_psum.valid & ~self.o_psum.ready),
         ]

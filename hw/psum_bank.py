@@ -17,9 +17,11 @@ def bank_slot(c: HardwareConfig) -> data.StructLayout:
 class PsumBank(wiring.Component):
     """``psum[half, row] = (touched[half, row] ? psum[half, row] : 0) + operand`` for a half; reads of the other half.
 
-    Stage 1: the touch map is looked up; a first touch needs no read and leaves the read port to the drain. Stage 2: the
-    memory is addressed. Stage 3: its output (or zero) is registered, as is the operand. Stage 4: add and write. So a row
-    may be updated again three cycles later; the issue stage sees to that.
+    Stage 1: the touch map is looked up; a first touch needs no read and leaves the read port to the drain. Stage 2:
+    the memory is addressed. Stage 3: its output (or zero) is registered, as is the operand. Stage 4: add and
+    write. So a row may be updated again three cycles later; the issue stage sees to that.
+
+    One bank keeps both halves in one memory; of two banks, each has a memory per half.
 
     Latency: 4 cycles from ``slot`` to the memory. Throughput: one update per cycle, and one drain read per cycle in
     which no update needs the read port.
@@ -38,6 +40,9 @@ class PsumBank(wiring.Component):
     def __init__(self, config: HardwareConfig):
         c = self.config = config
         self.rows = c.tile_m // c.banks
+        # One bank fills a block RAM's 512 words at the paper's size. Two banks leave half of them empty, and their
+        # updates can need every read slot for longer than a drain of a row per cycle can live on first touches.
+        self.split = c.banks == 2
         super().__init__(
             {
                 "slot": In(bank_slot(c)),
@@ -54,43 +59,74 @@ class PsumBank(wiring.Component):
     def elaborate(self, platform):
         c = self.config
         m = Module()
-        m.submodules.memory = memory = Memory(
-            shape=c.lanes * c.psum_bits, depth=2 * self.rows, init=[], attrs={"ram_style": "block"}
-        )
-        read, write = memory.read_port(), memory.write_port()
         first = self._touch(m)
+        slot, fresh = [self.slot], [first]  # by stage
+        for stage in range(2, 5):
+            slot.append(Signal(bank_slot(c), name=f"slot{stage}"))
+            fresh.append(Signal(name=f"fresh{stage}", reset_less=True))
+            m.d.sync += [slot[-1].eq(slot[-2]), fresh[-1].eq(fresh[-2])]
 
+        data, old = Signal(c.lanes * c.psum_bits), Signal(c.lanes * c.psum_bits, reset_less=True)
+        operand = Signal.like(self.operand, reset_less=True)
+        total = Signal.like(data)
+        m.d.sync += [operand.eq(self.operand), old.eq(data)]
+        with m.If(fresh[2]):
+            m.d.sync += old.eq(0)
+        for lane in range(c.lanes):
+            here = slice(lane * c.psum_bits, (lane + 1) * c.psum_bits)
+            term = operand.word_select(lane, c.result_bits).as_signed()
+            m.d.comb += total[here].eq(old[here].as_signed() + term)
+
+        if self.split:
+            self._split_memories(m, slot, data, total)
+        else:
+            self._shared_memory(m, slot, first, data, total)
+        return m
+
+    def _memory(self, m: Module, name: str, depth: int):
+        c = self.config
+        m.submodules[name] = memory = Memory(
+            shape=c.lanes * c.psum_bits, depth=depth, init=[], attrs={"ram_style": "block"}
+        )
+        return memory.read_port(), memory.write_port()
+
+    def _shared_memory(self, m: Module, slot: list, first, data, total):
+        """Both halves in one memory: an update that must read goes before the drain."""
+        read, write = self._memory(m, "memory", 2 * self.rows)
         update = Signal()
         address = Signal.like(read.addr, reset_less=True)
+        m.d.sync += address.eq(Mux(update, Cat(self.slot.row, self.slot.half), Cat(self.drain.row, self.drain.half)))
         m.d.comb += [
             update.eq(self.slot.valid & ~first),
             self.grant.eq(self.drain.valid & ~(update & self.touched)),
             read.addr.eq(address),
+            data.eq(read.data),
             self.o.eq(read.data),
+            write.addr.eq(Cat(slot[3].row, slot[3].half)),
+            write.en.eq(slot[3].valid),
+            write.data.eq(total),
         ]
-        m.d.sync += address.eq(Mux(update, Cat(self.slot.row, self.slot.half), Cat(self.drain.row, self.drain.half)))
 
-        slot, fresh = self.slot, first
-        for stage in range(2, 5):
-            now = Signal(bank_slot(c), name=f"slot{stage}")
-            m.d.sync += now.eq(slot)
-            slot = now
-            if stage < 4:
-                zero = Signal(name=f"fresh{stage}", reset_less=True)
-                m.d.sync += zero.eq(fresh)
-                fresh = zero
-        operand = Signal.like(self.operand, reset_less=True)
-        old = Signal(c.lanes * c.psum_bits, reset_less=True)
-        m.d.sync += [operand.eq(self.operand), old.eq(read.data)]
-        with m.If(fresh):
-            m.d.sync += old.eq(0)
-
-        m.d.comb += [write.addr.eq(Cat(slot.row, slot.half)), write.en.eq(slot.valid)]
-        for lane in range(c.lanes):
-            here = slice(lane * c.psum_bits, (lane + 1) * c.psum_bits)
-            term = operand.word_select(lane, c.result_bits).as_signed()
-            m.d.comb += write.data[here].eq(old[here].as_signed() + term)
-        return m
+    def _split_memories(self, m: Module, slot: list, data, total):
+        """A memory per half: a half is either updated or drained, so nobody waits."""
+        halves = []
+        for h in range(2):
+            read, write = self._memory(m, f"memory{h}", self.rows)
+            address = Signal.like(read.addr, reset_less=True, name=f"address{h}")
+            draining = self.drain.valid & (self.drain.half == h)
+            m.d.sync += address.eq(Mux(draining, self.drain.row, self.slot.row))
+            m.d.comb += [
+                read.addr.eq(address),
+                write.addr.eq(slot[3].row),
+                write.en.eq(slot[3].valid & (slot[3].half == h)),
+                write.data.eq(total),
+            ]
+            halves.append(read.data)
+        m.d.comb += [
+            self.grant.eq(self.drain.valid),
+            data.eq(Mux(slot[2].half, halves[1], halves[0])),
+            self.o.eq(Mux(self.drain.half, halves[1], halves[0])),
+        ]
 
     def _touch(self, m: Module):
         """Touch maps of the two halves; a half is either updated or drained, so one port each serves both."""

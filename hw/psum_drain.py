@@ -8,13 +8,18 @@ from .config import HardwareConfig
 from .layouts import psum_row
 from .psum_bank import bank_slot
 
+STARVED = 4
+"""Cycles a row waits for a read slot before the drain takes one from the updates."""
+
 
 class PsumDrain(wiring.Component):
     """Rows 0..rows-1 of a full half, in order; untouched rows are zero without a read.
 
     Reads can't be held back once they are in the memory, so they are speculative: a row whose data finds the output
     register occupied is dropped, and asked for again every cycle until the register is free. Only a row that
-    entered the register is cleared in the touch map.
+    entered the register is cleared in the touch map. Where updates and drain share a read port, first touches leave
+    as many slots as the drain needs; as it can't use them all in time (the consumer may be slow), it takes a slot
+    from a reuse row when it has starved for four cycles.
 
     Latency: ``full`` to first row, 4 cycles. Throughput: one row per cycle while the consumer is ready and
     the read port is free; a consumer that takes a row every third cycle or slower never waits.
@@ -25,6 +30,7 @@ class PsumDrain(wiring.Component):
     done : per half: the last row is in the output register
     ask : per bank: row to read (stage 1)
     grant, touched : per bank: answers to ``ask``
+    hold : per bank: leave the next update slot empty
     data : per bank: partial sums granted two cycles ago
     clear : per bank: row that was handed out
     o : stream of :func:`hw.layouts.psum_row`
@@ -39,6 +45,7 @@ class PsumDrain(wiring.Component):
                 "done": Out(2),
                 "ask": Out(data.ArrayLayout(bank_slot(c), c.banks)),
                 "grant": In(c.banks),
+                "hold": Out(c.banks),
                 "touched": In(c.banks),
                 "data": In(data.ArrayLayout(c.lanes * c.psum_bits, c.banks)),
                 "clear": Out(data.ArrayLayout(bank_slot(c), c.banks)),
@@ -74,6 +81,8 @@ class PsumDrain(wiring.Component):
             with m.If(last):
                 m.d.sync += asking.eq(0)
 
+        self._starve(m, asking & ~granted & (~self.o.valid | self.o.ready), one_hot)
+
         capture, reject, free = Signal(), Signal(), Signal()
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
@@ -107,6 +116,13 @@ class PsumDrain(wiring.Component):
                 self.clear[b].row.eq(self._index(third.row)),
             ]
         return m
+
+    def _starve(self, m: Module, waiting, bank):
+        """Count the cycles in which the output is idle for want of a read slot; ask for one when it is too many."""
+        count = Signal(range(STARVED + 1))
+        m.d.sync += count.eq(Mux(waiting & (count != STARVED), count + 1, 0))
+        with m.If(count == STARVED):
+            m.d.comb += self.hold.eq(bank)
 
     def _index(self, row):
         """Row inside its bank."""
