@@ -1,0 +1,122 @@
+"""The whole accelerator: registers, sequencer and the data path behind one AXI4 port."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, ResetInserter, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
+
+from .accelerator_datapath import Datapath
+from .axi import lite_members, prefixed, read_members, write_members
+from .config import HardwareConfig
+from .csr import Registers
+from .csr_counters import Counters
+from .csr_layouts import events_layout
+from .csr_map import COUNTERS, FIELDS
+from .sequencer import Sequencer
+
+
+class Accelerator(wiring.Component):
+    """A product-sparse accelerator for multi-level spiking networks; it walks a program in memory by itself.
+
+    The host writes a memory image (program, weights, parameters, input), the program's address and CONTROL.start; the
+    interrupt says that all feature maps are in memory again, or that STATUS holds an error.
+
+    ::
+
+        s_axil -> [Registers] <-> [Sequencer] -> [Datapath: loaders, im2col, Core, OutputWriter] <-> m_axi
+
+    Parameters
+    ----------
+    config : HardwareConfig
+
+    Members
+    -------
+    s_axil_* : AXI4-Lite slave, 32 bits (docs/registers.md)
+    m_axi_* : AXI4 master, ``bus_bits`` wide, ADDRESS_BITS addresses, INCR bursts, one ID
+    irq : Out(1), level: IRQ_STATUS and IRQ_ENABLE
+    profile : Out, events of the cycle (``hw.csr_layouts``), for benches and logic analysers
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = config
+        super().__init__(
+            {
+                **prefixed("s_axil", lite_members()),
+                **prefixed("m_axi", read_members(config.bus_bits)),
+                **prefixed("m_axi", write_members(config.bus_bits)),
+                "irq": Out(1),
+                "profile": Out(events_layout(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        m.submodules.registers = registers = Registers()
+        m.submodules.counters = counters = Counters(c)
+        m.submodules.sequencer = sequencer = Sequencer(c)
+        datapath = Datapath(c)
+        data_reset = Signal()  # registered: a fan-out of thousands
+        m.submodules.datapath = ResetInserter(data_reset)(datapath)
+        m.d.sync += data_reset.eq(sequencer.reset)
+        self._join(m, "s_axil", registers, lite_members())
+        self._join(m, "m_axi", datapath, read_members(c.bus_bits) | write_members(c.bus_bits))
+        m.d.comb += [
+            datapath.begin.eq(sequencer.begin),
+            datapath.program.eq(Cat(registers.program_lo_value, registers.program_hi_value)),
+            datapath.enable.eq(sequencer.enable),
+            datapath.halt.eq(sequencer.halt),
+            *(
+                getattr(sequencer, name).eq(getattr(datapath, name))
+                for name in (
+                    *("finished", "command_error", "command_code", "taken", "progress"),
+                    *("read_error", "write_error", "bad_target", "bus_quiet"),
+                )
+            ),
+            sequencer.start.eq(registers.control_start),
+            sequencer.stop.eq(registers.control_stop),
+            sequencer.watchdog.eq(registers.watchdog_value),
+            self.profile.eq(datapath.events),
+            counters.events.eq(datapath.events),
+            counters.clear.eq(sequencer.started),
+            counters.run.eq(sequencer.busy),
+        ]
+        self._registers(m, registers, sequencer, counters)
+        return m
+
+    def _join(self, m, prefix, inner, members):
+        for name, member in members.items():
+            port, signal = getattr(self, f"{prefix}_{name}"), getattr(inner, name)
+            m.d.comb += port.eq(signal) if member.flow == Out else signal.eq(port)
+
+    def _registers(self, m, registers, sequencer, counters):
+        """Values of the registers that are only read, status flags, interrupt."""
+        c = self.config
+        done, refused, finished = Signal(), Signal(), Signal()
+        for register, field in (("ID", "value"), ("VERSION", "minor"), ("VERSION", "major")):
+            m.d.comb += getattr(registers, f"{register.lower()}_{field}").eq(FIELDS[register][field][3])
+        # The counters see an event one cycle late, so the last snapshot of a job comes two cycles after its end.
+        late = Signal()
+        m.d.sync += [finished.eq(sequencer.done), late.eq(finished)]
+        m.d.comb += [
+            registers.config_hash_value.eq(int(c.digest()[:8], 16)),
+            registers.bus_word_bytes.eq(c.bus_bits // 8),
+            registers.status_busy.eq(sequencer.busy),
+            registers.status_done.eq(done),
+            registers.status_refused.eq(refused),
+            registers.status_bus_hung.eq(sequencer.bus_hung),
+            registers.status_error.eq(sequencer.code),
+            registers.status_command.eq(sequencer.index),
+            registers.irq_status_done_set.eq(late),
+            self.irq.eq(registers.irq_status_done & registers.irq_enable_done),
+            counters.snapshot.eq(registers.control_snapshot | finished),
+            Cat(registers.cycles_lo_value, registers.cycles_hi_value).eq(counters.cycles),
+            *(getattr(registers, f"{name.lower()}_value").eq(counters.value[n]) for n, name in enumerate(COUNTERS)),
+        ]
+        with m.If(late):
+            m.d.sync += done.eq(1)
+        with m.If(sequencer.refused):
+            m.d.sync += refused.eq(1)
+        with m.If(sequencer.started):
+            m.d.sync += [done.eq(0), refused.eq(0)]
