@@ -55,3 +55,21 @@ def choose_images(file: NetworkFile, count: int, seed: int) -> Batch:
         raise ValueError(f"images must be 1..{len(file.images)}, not {count}: {file.path} holds so many samples")
     numbers = np.arange(count) if seed == 0 else rng.permutation(len(file.images))[:count]
     return Batch(images=file.images[numbers], labels=file.labels[numbers], numbers=numbers)
+
+
+def available(name: str, data: Path | None) -> tuple[str | None, str]:
+    """A network for a run without surprises: trained already, or quickly trained from embedded data.
+
+    Returns (what to give to :func:`find_network`, "") or (None, why not). ``build/networks/NAME.yaml``, a file that
+    somebody trained or copied there, comes first; mnist and cifar10 are looked for in folders of ``data``.
+    """
+    from export.cache import code_key
+    from export.recipe import preset
+
+    for folder in (Path("build/networks"), Path("networks")):
+        if is_network_file(folder / f"{name}.yaml"):
+            return str(folder / f"{name}.yaml"), ""
+    recipe = preset(name)
+    if Path(f"build/networks/{recipe.title}-{recipe.key(code_key())}.yaml").is_file() or recipe.dataset == "digits":
+        return name, ""
+    return None, f"not trained: python -m export train --network {name} --data FOLDER -o build/networks/{name}.yaml"

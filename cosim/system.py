@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -120,6 +121,22 @@ def instance(sidecar: dict) -> str:
     return f"{TOP} dut (\n" + ",\n".join(lines) + "\n);\n"
 
 
+def _watch(stage, profile: Path, runs: int) -> threading.Event:
+    """Show in a stage's bar how many of a job's ``runs`` have ended, from the log as it grows; set the event to end."""
+    done = threading.Event()
+
+    def look():
+        while not done.wait(0.5):
+            if profile.exists():
+                lines = profile.read_text().splitlines()
+                ended = [line.split(" ", 2) for line in lines]
+                count = sum(len(line) == 3 and line[1] in ("2", "3") for line in ended)
+                stage.advance(count, f"run {count} of {runs}", total=runs)
+
+    threading.Thread(target=look, daemon=True).start()
+    return done
+
+
 class SystemBench:
     """A built model of the whole accelerator with its memory.
 
@@ -181,6 +198,8 @@ class SystemBench:
         waves: Path | None = None,
         window: tuple[int, int] | None = None,
         log: Path | None = None,
+        stage=None,
+        runs: int = 0,
     ) -> SystemResult:
         """Load ``memory`` (uint8, from byte address 0 on), play the steps.
 
@@ -204,6 +223,7 @@ class SystemBench:
                 env |= {"TRACE_FIRST": window[0], "TRACE_LAST": window[1]}
             files = {"memory": "memory.bin", "dump": "dump.bin", "profile": "profile.txt"}
             start = time.perf_counter()
+            watch = _watch(stage, folder / "profile.txt", runs) if stage else None
             try:
                 verilator.run(
                     self.model,
@@ -219,6 +239,9 @@ class SystemBench:
                 path = log or folder / "log"
                 text = path.read_text()[-3000:] if path.exists() else ""
                 raise verilator.SimulationError(f"{error}\n{text}") from None
+            finally:
+                if watch:
+                    watch.set()
             seconds = time.perf_counter() - start
             seen = json.loads((folder / "results.json").read_text())
             dumps = {}
@@ -253,7 +276,10 @@ class SystemBench:
         marks = []
         for line in text.splitlines():
             cycle, kind, read, written, *counts = map(int, line.split())
-            named = {self.bits[i]: count for i, count in enumerate(counts) if i in self.bits}
+            named: dict[str, int] = {}
+            for i, count in enumerate(counts):  # bit n of a small number counts for 2**n
+                name, _, bit = self.bits[i].partition("[")
+                named[name] = named.get(name, 0) + (count << int(bit.rstrip("]") or 0) if bit else count)
             marks.append(
                 Mark(
                     cycle=cycle,

@@ -71,6 +71,8 @@ async def play(dut, host: Host, step: list):
     if kind == "irq":
         await host.irq(*arguments)
         return int(dut.cycle.value)
+    if kind == "mark":
+        return int(dut.cycle.value)
     if kind == "no_irq":
         assert not int(dut.irq.value), "an interrupt that should not be"
         return None

@@ -136,6 +136,7 @@ module system_tb (
             $fwrite(log_file, "%0d %0d %0d %0d", cycle, {profile[`RUN_END], profile[`RUN_START]}, beats_read, beats_written);
             for (int i = 0; i < `PROFILE_BITS; i++) $fwrite(log_file, " %0d", counts[i]);
             $fwrite(log_file, "\n");
+            $fflush(log_file);
         end
     end
     final if (log_file != 0) begin

@@ -1,0 +1,241 @@
+"""Many random networks on random configurations with random stalls, then real networks: all must equal the model."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from hw.config import HardwareConfig
+
+PRESETS = ("tiny", "small")  # beside random configurations
+REAL = (
+    ("digits", "paper", 8),
+    ("digits", "paper2", 8),
+    ("digits", "small", 8),
+    ("lenet5", "paper", 4),
+    ("lenet5-binary", "paper", 4),
+    ("resnet-sparse", "paper", 1),
+    ("vgg9", "paper", 1),
+)
+"""Network, configuration, images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One random job: seeds of network and images, configuration, images, memory."""
+
+    seed: int
+    config: dict
+    config_name: str
+    images: int
+    latency: int
+    stall: float
+    gap: int
+    engine: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """``status``: equal, refused (by the compiler), mismatch or failed."""
+
+    seed: int
+    config_name: str
+    status: str
+    detail: str
+    cycles: int
+    estimate: int
+    seconds: float
+
+
+def soak_configs(count: int) -> list[tuple[str, HardwareConfig]]:
+    """Presets and random configurations, ``count`` in all."""
+    from tests.random_networks import random_config
+
+    found = [(name, HardwareConfig.load(name)) for name in PRESETS]
+    found += [(f"random{seed}", random_config(seed)) for seed in range(1, count)]
+    return found[:count]
+
+
+def cases(networks: int, seed: int, configs: int, engine: str) -> Iterator[Case]:
+    """The random jobs, neighbours on the same configuration."""
+    chosen = soak_configs(configs)
+    for n in range(networks):
+        name, config = chosen[n * len(chosen) // networks]
+        r = np.random.default_rng([seed + n, 123])
+        yield Case(
+            seed=seed + n,
+            config=config.to_dict(),
+            config_name=name,
+            images=int(r.integers(1, 4)),
+            latency=int(r.choice([0, 1, 7, 40])),
+            stall=float(r.choice([0, 0.1, 0.5])),
+            gap=int(r.choice([0, 0, 1, 3])),
+            engine=engine,
+        )
+
+
+def play(case: Case) -> Verdict:
+    """Compile, run, compare one random job (in a process of its own)."""
+    from cosim.interpreter import interpret
+    from hw.compile import CompileError, compile_network
+    from model.runner import run
+    from tests.random_networks import random_images, random_network
+
+    from .compare import compare
+    from .job import FILL
+    from .system import SystemBench, Traffic
+
+    start = time.perf_counter()
+    cycles = 0
+
+    def verdict(status: str, detail: str = "") -> Verdict:
+        seconds = time.perf_counter() - start
+        return Verdict(
+            seed=case.seed,
+            config_name=case.config_name,
+            status=status,
+            detail=detail,
+            cycles=cycles,
+            estimate=0,
+            seconds=seconds,
+        )
+
+    try:
+        config = HardwareConfig.from_dict(case.config)
+        network = random_network(case.seed, config)
+        images = random_images(case.seed, network, case.images)
+        try:
+            compiled = compile_network(network, config, case.images, keep_features=case.seed % 3 > 0)
+        except CompileError as error:
+            return verdict("refused", str(error))
+        if case.engine == "rtl":
+            from .accelerator import run_job
+
+            traffic = Traffic(latency=case.latency, stall=case.stall, gap=case.gap, seed=case.seed)
+            ran = run_job(SystemBench(config), compiled, images, traffic=traffic, fill=FILL)
+            memory, cycles = ran.memory, ran.cycles
+        else:
+            memory = interpret(compiled, images, fill=FILL)
+        expected = run(network, images, record=("features", "potentials"))
+        final = {entry.feature for entry in compiled.layers if case.seed % 3 > 0}
+        final |= {compiled.layers[-1].feature}
+        wrong = [c for c in compare(compiled, memory, expected) if c.mismatches and c.feature in final]
+    except Exception as error:  # whatever happens is this case's verdict: the others go on
+        return verdict("failed", f"{type(error).__name__}: {error}"[:2000])
+    if wrong:
+        return verdict("mismatch", str(wrong[0].first or wrong[0].error))
+    return verdict("equal")
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<32}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def build_all(configs: list[tuple[str, HardwareConfig]], console: Console) -> None:
+    """Every configuration's model, once, before the jobs start."""
+    from .system import SystemBench
+
+    with _bars(console) as progress:
+        task = progress.add_task("Verilator models", total=len(configs), note="")
+        for name, config in configs:
+            progress.update(task, note=name)
+            SystemBench(config)
+            progress.advance(task)
+
+
+def run_random(jobs: list[Case], processes: int, console: Console) -> list[Verdict]:
+    """All random jobs, ``processes`` side by side."""
+    found: list[Verdict] = []
+    with _bars(console) as progress, ProcessPoolExecutor(processes) as pool:
+        task = progress.add_task("random networks", total=len(jobs), note="")
+        for done in as_completed([pool.submit(play, job) for job in jobs]):
+            found.append(done.result())
+            bad = sum(v.status in ("mismatch", "failed") for v in found)
+            progress.update(task, advance=1, note=f"{bad} bad" if bad else "")
+    return sorted(found, key=lambda v: v.seed)
+
+
+def run_real(data: Path | None, engine: str, out: Path, console: Console) -> dict[str, str]:
+    """The real networks; name -> equal, mismatch, or why it was left out."""
+    from .command import Options, run_network
+    from .networks import available
+
+    verdicts = {}
+    for network, config, images in REAL:
+        label = f"{network} on {config}"
+        name, reason = available(network, data)
+        if name is None:
+            verdicts[label] = f"left out: {reason}"
+            continue
+        console.rule(label)
+        options = Options(
+            network=name,
+            config=config,
+            images=images,
+            seed=0,
+            waves=False,
+            latency=20,
+            stall=0.0,
+            gap=0,
+            clock_mhz=80.0,
+            engine=engine,
+            data=data,
+            out=out / f"{network}-{config}",
+        )
+        verdicts[label] = "equal" if run_network(options, console) == 0 else "mismatch"
+    return verdicts
+
+
+def run_soak(
+    *,
+    networks: int,
+    seed: int,
+    configs: int,
+    processes: int,
+    real: bool,
+    data: Path | None,
+    engine: str,
+    out: Path,
+    console: Console,
+) -> int:
+    """Everything; 0 if all are equal (or refused by the compiler with a reason)."""
+    start = time.perf_counter()
+    jobs = list(cases(networks, seed, configs, engine))
+    if engine == "rtl" and jobs:
+        build_all(soak_configs(configs), console)
+    verdicts = run_random(jobs, processes, console) if jobs else []
+    reals = run_real(data, engine, out, console) if real else {}
+    table = Table("configuration", "equal", "refused", "mismatch", "failed", "cycles", title="random networks")
+    for name in dict.fromkeys(job.config_name for job in jobs):
+        mine = [v for v in verdicts if v.config_name == name]
+        counts = [sum(v.status == s for v in mine) for s in ("equal", "refused", "mismatch", "failed")]
+        table.add_row(name, *map(str, counts), f"{sum(v.cycles for v in mine):,}")
+    console.print(table)
+    for v in verdicts:
+        if v.status in ("mismatch", "failed"):
+            console.print(f"[red]{v.status}[/] seed {v.seed} on {v.config_name}: {v.detail}", highlight=False)
+    for label, verdict in reals.items():
+        console.print(f"{label}: {verdict}", highlight=False)
+    bad = sum(v.status in ("mismatch", "failed") for v in verdicts) + sum(v == "mismatch" for v in reals.values())
+    out.mkdir(parents=True, exist_ok=True)
+    report = {"seed": seed, "engine": engine, "bad": bad, "random": [asdict(v) for v in verdicts], "real": reals}
+    (out / "soak.json").write_text(json.dumps(report, indent=2) + "\n")
+    console.print(f"{out / 'soak.json'}: {bad} bad; {time.perf_counter() - start:.0f} s", highlight=False)
+    return 1 if bad else 0
