@@ -25,6 +25,7 @@ class FeatureMap:
     signed : two's complement of 8 planes.
     encoding : "bitplane" or "thermometer".
     planes : planes of a level in memory; planes that the levels don't need are zero.
+    repeat : all timesteps are the same and one of them is stored (a static input).
     block_channels : channels of a block (Cb).
     bus_bytes : bytes of a bus word: lines are whole ones.
     address : byte address of the first line.
@@ -43,6 +44,7 @@ class FeatureMap:
     planes: int
     block_channels: int
     bus_bytes: int
+    repeat: bool = False
     address: int = 0
 
     @property
@@ -51,9 +53,14 @@ class FeatureMap:
         return -(-self.channels // self.block_channels)
 
     @property
+    def frames(self) -> int:
+        """Timesteps that are stored."""
+        return 1 if self.repeat else self.timesteps
+
+    @property
     def lines_per_row(self) -> int:
-        """Lines of one image row y: T * P, or one line of potentials."""
-        return 1 if self.kind == "potentials" else self.timesteps * self.planes
+        """Lines of one image row y: stored timesteps * P, or one line of potentials."""
+        return 1 if self.kind == "potentials" else self.frames * self.planes
 
     @property
     def line_bits(self) -> int:
@@ -121,10 +128,12 @@ class FeatureMap:
                 f"levels of feature {self.name!r} must be {low}..{high}, not {levels.min()}..{levels.max()}:"
                 " the network was quantized for that range"
             )
+        if self.repeat and (levels != levels[:, :1]).any():
+            raise ValueError(f"feature {self.name!r}: all timesteps must be the same: one of them is stored")
         cb = self.block_channels
-        codes = np.zeros((self.images, self.timesteps, self.blocks * cb, self.height, self.width), np.uint8)
-        codes[:, :, : self.channels] = levels.astype(np.uint8)
-        codes = codes.reshape(self.images, self.timesteps, self.blocks, cb, self.height, self.width)
+        codes = np.zeros((self.images, self.frames, self.blocks * cb, self.height, self.width), np.uint8)
+        codes[:, :, : self.channels] = levels[:, : self.frames].astype(np.uint8)
+        codes = codes.reshape(self.images, self.frames, self.blocks, cb, self.height, self.width)
         bits = self._planes_of(codes)  # n t b c y x p
         bits = bits.transpose(0, 2, 4, 1, 6, 5, 3)  # n b y t p x c
         lines = np.zeros((*bits.shape[:5], self.line_bytes * 8), np.uint8)
@@ -145,7 +154,7 @@ class FeatureMap:
             raise ValueError(f"feature {self.name!r} must be {self.bytes} bytes, not {data.size}")
         if self.kind == "potentials":
             return self._unpack_potentials(data)
-        shape = (self.images, self.blocks, self.height, self.timesteps, self.planes)
+        shape = (self.images, self.blocks, self.height, self.frames, self.planes)
         bits = np.unpackbits(data.reshape(*shape, self.line_bytes), axis=-1, bitorder="little")
         if bits[..., self.line_bits :].any():
             raise ValueError(f"feature {self.name!r}: bits after the end of a line must be 0")
@@ -157,11 +166,11 @@ class FeatureMap:
         if not np.array_equal(self._planes_of(codes), bits.transpose(0, 1, 2, 3, 5, 6, 4)):
             raise ValueError(f"feature {self.name!r}: thermometer planes must be nested")
         codes = codes.transpose(0, 3, 1, 5, 2, 4)
-        codes = codes.reshape(self.images, self.timesteps, -1, self.height, self.width)
+        codes = codes.reshape(self.images, self.frames, -1, self.height, self.width)
         if codes[:, :, self.channels :].any():
             raise ValueError(f"feature {self.name!r}: channels beyond {self.channels} must hold level 0")
-        levels = codes[:, :, : self.channels]
-        return levels.astype(np.int8) if self.signed else levels.copy()
+        levels = np.repeat(codes[:, :, : self.channels], self.timesteps // self.frames, axis=1)
+        return levels.astype(np.int8) if self.signed else levels
 
     def _unpack_potentials(self, data: np.ndarray) -> np.ndarray:
         shape = (self.images, self.blocks, self.height)

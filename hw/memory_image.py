@@ -68,7 +68,7 @@ class MemoryImage:
     base, size : the byte addresses ``base .. base+size-1`` are the accelerator's.
     data : the constant part, from ``base`` on: weights, parameters, segments, program.
     program : byte address of the first command.
-    features : feature maps by key; the key is the layer's name, with ``/encoding/planes`` for further variants.
+    features : feature maps by key; the key is the layer's name, with ``/encoding`` for a second one.
     layers : in the order of the program.
     regions : what lies where.
     """

@@ -15,7 +15,7 @@ def random_config(seed: int) -> HardwareConfig:
     neuron_lanes = int(r.choice([1, 2, 4]))
     lanes = neuron_lanes * int(r.integers(1, 7))
     row = lanes * 8
-    buses = [b for b in (64, 128, 256) if not (row % b and b % row)]
+    buses = [b for b in (64, 128, 256, 512) if not (row % b and b % row)]
     if not buses:
         lanes, buses = 8, [64, 128]
     tile_m = int(r.choice([16, 32, 64]))
@@ -27,6 +27,7 @@ def random_config(seed: int) -> HardwareConfig:
         queries=int(r.integers(1, 3)),
         banks=int(r.integers(1, 3)),
         weight_tiles=int(r.integers(2, 9)),
+        weight_bits=int(r.choice([4, 7, 8])),
         psum_bits=20,
         membrane_bits=24,
         max_timesteps=8,

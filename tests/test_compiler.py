@@ -224,7 +224,18 @@ def one_layer(*, outputs=4, shape=(3, 5, 5), levels=1, encoding="bitplane", time
     source = Source(feature="input", weight=array)
     fields = {"threshold": 5} | neuron
     layer = Layer(name="one", sources=(source,), neuron=Neuron.uniform(outputs, **fields), encoding=encoding)
-    return Network(name="one", input_shape=shape, input_levels=levels, timesteps=timesteps, layers=(layer,))
+    modes = {"input_levels": levels, "timesteps": timesteps, "input_mode": "once"}
+    return Network(name="one", input_shape=shape, layers=(layer,), **modes)
+
+
+def test_a_repeated_input_must_be_static():
+    f = feature(repeat=True, channels=2, block_channels=2)
+    levels = np.repeat(np.arange(2 * 2 * 2 * 7).reshape(2, 1, 2, 2, 7) % 4, 3, axis=1)
+    assert f.bytes * 3 == feature(channels=2, block_channels=2).bytes
+    np.testing.assert_array_equal(f.unpack(f.pack(levels)), levels)
+    levels[1, 2, 0, 0, 0] ^= 1
+    with pytest.raises(ValueError, match="all timesteps must be the same"):
+        f.pack(levels)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hw.compile.emit import Constants, Emitter
 from hw.compile.errors import limit
 from hw.compile.lower import (
     depth_tiles,
+    encoding_of,
     layer_planes,
     lower_source,
     new_feature,
@@ -44,8 +45,9 @@ class _Step:
         return replace(self.work, inputs=inputs, output=features[self.output])
 
 
-def _key(name: str, kind: tuple[str, int], kinds: list[tuple[str, int]]) -> str:
-    return name if kind == kinds[0] else f"{name}/{kind[0]}/{kind[1]}"
+def _key(name: str, encoding: str, kinds: dict[str, int]) -> str:
+    """Key of a feature in one encoding: its name, with the encoding for the second one."""
+    return name if encoding == next(iter(kinds)) else f"{name}/{encoding}"
 
 
 class _Compiler:
@@ -53,9 +55,9 @@ class _Compiler:
         self.network, self.config, self.images = network, config, images
         self.kinds = variants(network)
         self.features = {
-            _key(name, kind, kinds): new_feature(network, name, kind, images, config)
+            _key(name, encoding, kinds): new_feature(network, name, encoding, planes, images, config)
             for name, kinds in self.kinds.items()
-            for kind in kinds
+            for encoding, planes in kinds.items()
         }
         self.features = {k: f for k, f in self.features.items() if f.name == "input"} | self.features
 
@@ -64,8 +66,8 @@ class _Compiler:
         found = []
         for layer in self.network.layers:
             planes = layer_planes(self.network, layer)
-            kind = (layer.encoding if planes > 1 else "bitplane", planes)
-            keys = tuple(_key(s.feature, kind, self.kinds[s.feature]) for s in layer.sources)
+            names = [s.feature for s in layer.sources]
+            keys = tuple(_key(n, encoding_of(self.network, layer, n), self.kinds[n]) for n in names)
             inputs = tuple(lower_source(s, self.features[k]) for s, k in zip(layer.sources, keys, strict=True))
             for out in self.kinds[layer.name]:
                 output = _key(layer.name, out, self.kinds[layer.name])
@@ -85,7 +87,7 @@ class _Compiler:
             count = min(out.block_channels, out.channels - first)
             data = weight_bytes(weights, first, count, row_bytes)
             weight_at.append(builder.add(f"{name}/{block}", "weights", data))
-            data = parameter_bytes(work.layer, first, count, channels, c)
+            data = parameter_bytes(work.layer, first, count, channels)
             parameter_at.append(builder.add(f"{name}/{block}", "parameters", data))
         entries = segments(work.inputs, plan.pitches, c.tile_k)
         remedy = "use a configuration with more segments, or a larger tile_k"

@@ -35,16 +35,18 @@ Loop = tuple[int, tuple[Step, ...]]
 
 
 def row_loops(work: Work, plan: Plan, job: Job) -> list[Loop]:
-    """Loops of a job's rows, innermost first: plane and timestep, window, output column, output line, image."""
+    """Loops of a job's rows, innermost first: plane, timestep, window, output column, output line, image."""
     pool = work.pool
-    counts = (work.rows_per_position, pool, pool, job.columns, job.lines, job.images)
+    counts = (work.planes, work.output.timesteps, pool, pool, job.columns, job.lines, job.images)
     steps = []
     for i, pitch in zip(work.inputs, plan.pitches, strict=True):
         row = i.feature.lines_per_row * pitch.line
         dx = Step(x=i.stride * i.feature.block_channels)
         dy = Step(y=i.stride, address=i.stride * row)
         image = Step(address=i.feature.blocks * pitch.block)
-        steps.append((Step(address=pitch.line), dx, dy, dx.times(pool), dy.times(pool), image))
+        plane = Step(address=pitch.line)
+        timestep = plane.times(0 if i.feature.repeat else i.feature.planes)
+        steps.append((plane, timestep, dx, dy, dx.times(pool), dy.times(pool), image))
     return list(zip(counts, zip(*steps, strict=True), strict=True))
 
 

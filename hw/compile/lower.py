@@ -134,14 +134,14 @@ def weight_bytes(weights: np.ndarray, first: int, count: int, row_bytes: int) ->
     return rows.tobytes()
 
 
-def parameter_bytes(layer: Layer, first: int, count: int, channels: int, config: HardwareConfig) -> bytes:
+def parameter_bytes(layer: Layer, first: int, count: int, channels: int) -> bytes:
     """16 bytes a channel: bias, threshold, v0, leak (int32), for ``channels`` channels; ``count`` are the layer's.
 
-    The channels that fill the last group (and the last block) have a threshold that nothing reaches and no bias, so
-    that they hold level 0.
+    The channels that fill the last group (and the last block) have no bias and no weights, so that their potential
+    stays 0, below their threshold of 1: they hold level 0.
     """
     table = np.zeros((channels, 4), "<i4")
-    table[:, 1] = (1 << (config.membrane_bits - 1)) - 1
+    table[:, 1] = 1
     n = layer.neuron
     for column, values in enumerate((n.bias, n.threshold, n.v0, n.leak)):
         table[:count, column] = values[first : first + count]
@@ -168,26 +168,33 @@ def block_channels(channels: int, lanes: int) -> int:
     return -(-channels // -(-channels // lanes))
 
 
-def variants(network: Network) -> dict[str, list[tuple[str, int]]]:
-    """For every feature, the (encoding, planes) that its readers want; a readout has one of its own.
+def encoding_of(network: Network, layer: Layer, feature: str) -> str:
+    """The encoding in which a layer reads a feature; the planes of binary spikes are the same in both."""
+    return layer.encoding if network.feature_levels(feature) > 1 else "bitplane"
 
-    A feature that is read in two ways is computed and written once for each.
+
+def variants(network: Network) -> dict[str, dict[str, int]]:
+    """For every feature: encoding -> planes, for all that its readers want; one for a feature that nobody reads.
+
+    A feature that is read in two encodings is computed and written once for each; the planes are those of the reader
+    that has the most (the others leave the upper ones, which are zero).
     """
-    wanted: dict[str, list[tuple[str, int]]] = {"input": []} | {layer.name: [] for layer in network.layers}
+    wanted: dict[str, dict[str, int]] = {"input": {}} | {layer.name: {} for layer in network.layers}
     for layer in network.layers:
         planes = layer_planes(network, layer)
-        kind = (layer.encoding if planes > 1 else "bitplane", planes)
         for source in layer.sources:
-            if kind not in wanted[source.feature]:
-                wanted[source.feature].append(kind)
+            kinds = wanted[source.feature]
+            encoding = encoding_of(network, layer, source.feature)
+            kinds[encoding] = max(planes, kinds.get(encoding, 0))
     for layer in network.layers:
         if not wanted[layer.name]:  # nobody reads it: the result of the network
-            levels = layer.neuron.levels
-            wanted[layer.name].append(("bitplane", max(1, levels.bit_length())))
+            wanted[layer.name]["bitplane"] = max(1, layer.neuron.levels.bit_length())
     return wanted
 
 
-def new_feature(network: Network, name: str, kind: tuple[str, int], images: int, config: HardwareConfig) -> FeatureMap:
+def new_feature(
+    network: Network, name: str, encoding: str, planes: int, images: int, config: HardwareConfig
+) -> FeatureMap:
     """The feature map of a layer (or of "input") in one encoding, not yet placed."""
     channels, height, width = network.feature_shape(name)
     readout = name != "input" and network.layer(name).neuron.kind == "readout"
@@ -201,8 +208,9 @@ def new_feature(network: Network, name: str, kind: tuple[str, int], images: int,
         width=width,
         levels=network.feature_levels(name),
         signed=network.feature_signed(name),
-        encoding=kind[0],
-        planes=kind[1],
+        encoding=encoding,
+        planes=planes,
         block_channels=block_channels(channels, config.lanes),
         bus_bytes=config.bus_bits // 8,
+        repeat=name == "input" and network.input_mode == "repeat",
     )

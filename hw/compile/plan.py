@@ -16,6 +16,7 @@ from hw.compile.errors import CompileError
 from hw.compile.lower import Input, Pitch, depth_tiles
 from hw.config import HardwareConfig
 from hw.feature_map import FeatureMap
+from hw.program import LOOPS
 from model.network import Layer
 
 JOB_CYCLES = 100  # estimated cost of a job beside its transfers: commands, filling and draining the pipeline
@@ -170,8 +171,15 @@ class Planner:
         positions = cut.images * cut.lines * cut.columns * self.work.pool**2
         m_tiles = -(-positions // (self.config.tile_m // self.work.rows_per_position))
         line_bits = max(pitch.line for pitch in pitches) * self.config.feature_bits
-        counters = m_tiles < FIELD and words < FIELD and line_bits <= MOST_LINE_BITS
+        counters = m_tiles < FIELD and words < FIELD and line_bits <= MOST_LINE_BITS and self._loops(cut) <= LOOPS
         return counters and words <= self.config.feature_words // cut.regions
+
+    def _loops(self, cut: _Cut) -> int:
+        """Most loops that the rows of a job need (hw.compile.loops)."""
+        work, pool = self.work, self.work.pool
+        even = all(not i.feature.repeat and i.feature.planes == work.planes for i in work.inputs)
+        first = (work.rows_per_position,) if even else (work.planes, work.output.timesteps)
+        return sum(n > 1 for n in (*first, pool, pool, cut.columns, cut.lines, cut.images))
 
     def _cost(self, cut: _Cut) -> float:
         """Estimated cycles: the bus and the adders, whichever takes longer; without a second region loads wait."""
