@@ -3,28 +3,40 @@
 from functools import reduce
 from operator import or_
 
-from amaranth import C, Cat, Mux, Value
+from amaranth import C, Cat, Module, Mux, Signal, Value
 
 
-def popcount(bits) -> Value:
-    """Number of set bits, by full adders (carry chains would be wasted on one-bit operands)."""
+def popcount(m: Module, bits) -> Value:
+    """Number of set bits, by full adders (carry chains would be wasted on one-bit operands).
+
+    Every sum and carry is a signal: an expression used twice would be emitted twice, doubling at every level.
+    """
+
+    def shared(value):
+        wire = Signal(name="adder")
+        m.d.comb += wire.eq(value)
+        return wire
+
     columns = [[bits[i] for i in range(len(bits))]]
     total = []
     while columns:
         column, carries = columns.pop(0), []
         while len(column) > 1:
             a, b = column.pop(0), column.pop(0)
+            half = shared(a ^ b)
             if column:
                 c = column.pop(0)
-                column.append(a ^ b ^ c)
-                carries.append((a & b) | (c & (a ^ b)))
+                column.append(shared(half ^ c))
+                carries.append(shared((a & b) | (c & half)))
             else:
-                column.append(a ^ b)
-                carries.append(a & b)
+                column.append(half)
+                carries.append(shared(a & b))
         total.append(column[0])
         if carries:
             columns = [carries + (columns[0] if columns else [])] + columns[1:]
-    return Cat(total)[: len(bits).bit_length()]
+    count = Signal(len(bits).bit_length(), name="count")
+    m.d.comb += count.eq(Cat(total))
+    return count
 
 
 def lowest(bits, count: int) -> list[Value]:

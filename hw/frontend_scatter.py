@@ -134,7 +134,7 @@ class Scatter(wiring.Component):
         with m.If(picker.go):
             m.d.sync += [rows.eq(picker.rows), last.eq(picker.last)]
             for lane, picked in enumerate(picker.rows):
-                count = popcount(picked.row)
+                count = popcount(m, picked.row)
                 m.d.sync += flags[lane].eq(Cat((count == p + 1) & picked.valid for p in range(c.tile_k)))
         base = self._admit(m, rows, last, fire)
         self._place(m, rows, flags, last, fire, base)
