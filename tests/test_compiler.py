@@ -13,6 +13,7 @@ from hw.config import HardwareConfig
 from hw.feature_map import FeatureMap
 from hw.memory_image import MemoryImage
 from hw.program import COMMANDS, HEADER, pack, unpack
+from hw.sequencer_rules import aligned, ranges
 from model.network import Layer, Network, Neuron, Source
 from tests.random_networks import random_config, random_images, random_network
 
@@ -280,3 +281,20 @@ def test_lines_beyond_the_range_of_x_are_cut():
 def test_documented_tables_are_those_of_the_program():
     assert program_tables.main(["--check"]) == 0, "run: python -m hw.program_tables"
     assert all(f"`{f.name}`" in program_tables.tables() for fields in COMMANDS.values() for f in fields)
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 4))
+def test_programs_keep_to_the_sequencers_rules(seed):
+    config = random_config(seed).replace(feature_words=4096, segments=2048)
+    network = random_network(seed, config)
+    compiled = compile_network(network, config, 2, base=4096)
+    bus, words = config.bus_bits // 8, config.bus_bits // config.feature_bits
+    for opcode, fields in compiled.commands():
+        for name, low, high in ranges(config, opcode):
+            assert low <= fields[name] <= high, f"{opcode}.{name}"
+        for name in aligned(opcode):
+            assert fields[name] % bus == 0, f"{opcode}.{name}"
+        if opcode == "LOAD_FEATURES":
+            assert fields["target"] % words == 0 and fields["target_stride"] % words == 0
+    with pytest.raises(CompileError, match="40 bits"):
+        compile_network(network, config, 2, base=(1 << 40) - 4096)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from hw.compile.checks import check_layer, check_widths
 from hw.compile.emit import Constants, Emitter
-from hw.compile.errors import limit
+from hw.compile.errors import CompileError, limit
 from hw.compile.lower import (
     depth_tiles,
     encoding_of,
@@ -20,7 +20,7 @@ from hw.compile.lower import (
     variants,
     weight_bytes,
 )
-from hw.compile.place import Builder, place_features
+from hw.compile.place import ADDRESS_BITS, Builder, place_features
 from hw.compile.plan import Plan, Planner, Work
 from hw.config import HardwareConfig
 from hw.feature_map import FeatureMap
@@ -174,6 +174,10 @@ def compile_network(
     program = builder.add("program", "program", bytes(size))
     reads = [(step.keys, step.output) for step in steps]
     features, end = place_features(compiler.features, reads, builder.end, keep_features)
+    if end > 1 << ADDRESS_BITS:
+        raise CompileError(
+            f"the memory's end must be at most 2**{ADDRESS_BITS}, not {end:#x}: the memory port has 40 bits"
+        )
     data, entries = compiler.emit(steps, features)
     assert len(data) == size and size % COMMAND_BYTES == 0
     builder.put(program, data)

@@ -7,6 +7,7 @@ from hw.memory_image import Region
 
 ALIGN = 64  # bytes: the widest bus word
 PAGE = 4096
+ADDRESS_BITS = 40  # of the memory port (hw.sequencer_layouts)
 
 
 def align(address: int, to: int = ALIGN) -> int:
