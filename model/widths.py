@@ -79,10 +79,10 @@ def _parts(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(wide, 0).sum(axis=0), np.minimum(wide, 0).sum(axis=0)
 
 
-def _sums(network: Network, layer: Layer, tile_k: int) -> tuple[Range, Range, np.ndarray, np.ndarray, Range]:
-    """Tile result, row psum, psum per channel (low, high), and psum with its intermediates."""
-    tile = row = partial = Range(0, 0)
-    row_high = row_low = high = low = middle_high = middle_low = np.zeros(layer.channels, dtype=np.int64)
+def _sums(network: Network, layer: Layer, tile_k: int) -> tuple[Range, Range, np.ndarray, np.ndarray]:
+    """Tile result, row psum, and psum per channel (low, high)."""
+    tile = row = Range(0, 0)
+    row_high = row_low = high = low = np.zeros(layer.channels, dtype=np.int64)
     for source in layer.sources:
         matrix = weight_rows(source, network.feature_shape(source.feature)[0])
         for k in range(0, len(matrix), tile_k):
@@ -90,16 +90,12 @@ def _sums(network: Network, layer: Layer, tile_k: int) -> tuple[Range, Range, np
             tile |= _covering(down, up)
         up, down = _parts(matrix)
         row_high, row_low = row_high + up, row_low + down
-        if network.feature_signed(source.feature):  # -128..127; before the sign plane is subtracted 0..127
-            high, low = high + 127 * up - 128 * down, low + 127 * down - 128 * up
-            middle_high, middle_low = middle_high + 127 * up, middle_low + 127 * down
-        else:
-            levels = network.feature_levels(source.feature)
-            high, low = high + levels * up, low + levels * down
-            middle_high, middle_low = middle_high + levels * up, middle_low + levels * down
-    row |= _covering(row_low, row_high)
-    partial |= _covering(low, high) | _covering(middle_low, middle_high)
-    return tile, row, low, high, partial
+        least, most = (
+            (-128, 127) if network.feature_signed(source.feature) else (0, network.feature_levels(source.feature))
+        )
+        # the low planes of a level are a number in 0..most, so sums over them lie within these bounds too
+        high, low = high + most * up + least * down, low + most * down + least * up
+    return tile, row | _covering(row_low, row_high), low, high
 
 
 def _after_reset(neuron: Neuron, channel: int, u: Range) -> Range:
@@ -177,12 +173,12 @@ def prove(network: Network, tile_k: int = 16, images: np.ndarray | None = None) 
     seen = {} if images is None else _observe(network, images)
     bounds = {}
     for layer in network.layers:
-        tile, row, low, high, psum = _sums(network, layer, tile_k)
+        tile, row, low, high = _sums(network, layer, tile_k)
         neuron = layer.neuron
         bounds[layer.name] = LayerBounds(
             tile_result=tile,
             row_psum=row,
-            psum=psum,
+            psum=_covering(low, high) | Range(0, 0),
             membrane=membrane_range(neuron, low, high, network.timesteps),
             steps=Range(0, int(neuron.threshold.max()) * neuron.levels),
             observed=seen.get(layer.name),

@@ -93,6 +93,20 @@ def test_event_model_equals_the_naive_one_tile_by_tile(seed, banks, queries):
     assert trace.tile_cycles.sum() == trace.cycles
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 2), st.integers(1, 3))
+def test_event_model_of_tiles_that_load_slowly_and_emit_fast(seed, banks, queries):
+    """Empty tiles, tiles of zero rows, and full ones in turn: the loader's two buffers decide."""
+    rng = np.random.default_rng(seed)
+    tiles = []
+    for _ in range(int(rng.integers(1, 12))):
+        rows = rng.integers(1, 2**8, int(rng.choice([0, 1, 9, 60, 200])))
+        tiles.append(analyze_tile((rows * (rng.random(len(rows)) < rng.choice([0, 0.02, 1]))).astype(np.uint64)))
+    issued = [[(int(tile.residual[i]).bit_count(), i) for i in tile.order.tolist()] for tile in tiles]
+    naive = naive_processor(issued, [len(tile.rows) for tile in tiles], banks, queries)
+    assert simulate_processor(tiles, banks=banks, queries=queries).finish.tolist() == naive
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_parameters_have_their_meaning(seed):
     block = random_block(seed)

@@ -13,9 +13,15 @@ from tests.oracles import naive_rows, random_images, random_network, random_weig
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from(["kkc", "ckk"]), st.sampled_from([1, 5, 16, 64]), st.booleans())
-def test_rows_of_every_layer_equal_the_definition(seed, k_order, tile_k, signed):
-    net = random_network(seed, size=5, input_signed=signed)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(["kkc", "ckk"]),
+    st.sampled_from([1, 5, 16, 64]),
+    st.booleans(),
+    st.integers(5, 7),
+)
+def test_rows_of_every_layer_equal_the_definition(seed, k_order, tile_k, signed, size):
+    net = random_network(seed, size=size, input_signed=signed)
     result = run(net, random_images(net, 2, seed), record="features")
     for layer in net.layers:
         tiles = network_tiles(net, layer.name, result.features, tile_m=1024, tile_k=tile_k, k_order=k_order)

@@ -128,6 +128,8 @@ def test_membrane_bound_is_attained():
     assert membrane_range(Neuron.uniform(1, levels=1, threshold=5), low, high, 2) == Range(-20, 12 + 17)
     assert membrane_range(Neuron.uniform(1, reset="hard", threshold=5), low, high, 4) == Range(-40, 21)
     assert membrane_range(Neuron.uniform(1, threshold=5, v0=999, levels=255), low, high, 1) == Range(0, 1016)
+    always = Neuron.uniform(1, levels=255, threshold=5)  # fires at once and keeps a remainder of 0..4
+    assert membrane_range(always, np.array([8]), np.array([9]), 2) == Range(0, 4 + 9)
     half = Neuron.uniform(1, kind="lif", leak=128, reset="none", threshold=5)
     assert membrane_range(half, low, high, 50).high == 17 + 16 and membrane_range(half, low, high, 2).high == 25
 
