@@ -3,6 +3,9 @@
 Rows equal to an earlier one are found by a hash table (their prefix is the first such row); the distinct rows
 alone are searched, from the largest number of set bits down, and the first subset met is the prefix. All cores
 take tiles in parallel.
+
+After an edit here, touch ``model/kernels.py`` and ``model/prosparsity.py`` or delete ``model/__pycache__``: numba's
+cache of a caller in another file does not notice that its callee changed.
 """
 
 import numba as nb
