@@ -209,7 +209,9 @@ class Sequencer(wiring.Component):
                         m.d.sync += [self.busy.eq(0), self.done.eq(1)]
                         m.next = "IDLE"
                     with m.Else():
-                        m.next = "BEGIN"
+                        m.next = "SETTLE"
+            with m.State("SETTLE"):  # the top registers the reset once more
+                m.next = "BEGIN"
             with m.State("BEGIN"):
                 m.d.comb += self.begin.eq(1)
                 m.next = "RUN"
