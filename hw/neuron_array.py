@@ -49,8 +49,8 @@ class NeuronArray(wiring.Component):
     i_layer : In(layer_config)
         Must not change while ``o_busy``.
     o : Out(stream of neuron_out)
-        One item per position, timestep and group, in this order. ``potential`` is V of a readout (for neurons that
-        fire: U - z*D, whatever the reset).
+        One item per position, timestep and group, in this order. ``potential`` is V after the timestep (with reset
+        "none" of neurons that fire: U - z*D).
     o_busy : Out(1)
         A row or group is inside.
     """
@@ -111,9 +111,7 @@ class NeuronArray(wiring.Component):
         with m.Else():
             o = fire.o
             m.d.comb += [write.eq(o.valid & o.ready & ~o.payload.step.last_t), group.eq(o.payload.step.group)]
-            for n in range(self.config.neuron_lanes):
-                with m.If((self.i_layer.reset != 1) | (o.payload.level[n] == 0)):
-                    m.d.comb += integrate.i_potential[n].eq(o.payload.rest[n])
+            m.d.comb += integrate.i_potential.eq(o.payload.rest)
         m.d.comb += [
             integrate.i_write.eq(write),
             integrate.i_group.eq(group),

@@ -18,7 +18,7 @@ def neuron_level(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "step": neuron_step(c),
-            "rest": data.ArrayLayout(signed(c.membrane_bits), n),  # U - z*D
+            "rest": data.ArrayLayout(signed(c.membrane_bits), n),  # U - z*D; at the end V (0 after a hard reset)
             "level": data.ArrayLayout(c.level_bits, n),  # z
             "threshold": data.ArrayLayout(c.membrane_bits - 1, n),  # D
             "tight": n,  # the bits of z found so far are those of N: z must not pass it
@@ -27,11 +27,12 @@ def neuron_level(c: HardwareConfig) -> data.StructLayout:
 
 
 class NeuronFire(wiring.Component):
-    """``z = clip(floor(U / D), 0, N)`` and ``U - z*D``, without a divider.
+    """``z = clip(floor(U / D), 0, N)`` and V after a soft or hard reset, without a divider.
 
     One stage per bit k of a level, from the highest: where ``z + 2**k <= N`` and ``rest >= D << k``,
     ``z += 2**k`` and ``rest -= D << k``. A negative U passes no comparison. N need not be 2**n - 1: while z agrees
-    with the upper bits of N (``tight``), a bit may only be set where N has one. N = 0 (readout) leaves U alone.
+    with the upper bits of N (``tight``), a bit may only be set where N has one. N = 0 (readout) leaves U alone. A hard
+    reset clears the rest of a level that isn't zero in the last stage.
 
     Latency: ``level_bits`` cycles. Throughput: one group per cycle.
 
@@ -97,3 +98,7 @@ class NeuronFire(wiring.Component):
             then.rest[n].eq(Mux(fits, difference, now.rest[n])),
             then.tight[n].eq(now.tight[n] & (fits | ~top)),
         ]
+        if k == 0:
+            # Here a hard reset is one more input of the same LUT; behind the last stage it would be a LUT of its own.
+            with m.If((self.i_layer.reset == 1) & (fits | now.level[n].any())):
+                m.d.sync += then.rest[n].eq(0)

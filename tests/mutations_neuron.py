@@ -134,9 +134,16 @@ MUTATIONS = [
     ),
     _fault(
         "hard reset keeps the rest",
-        "neuron_array",
-        "with m.If((self.i_layer.reset != 1) | (o.payload.level[n] == 0)):",
-        "with m.If(1):",
+        "neuron_fire",
+        "with m.If((self.i_layer.reset == 1) & (fits | now.level[n].any())):",
+        "with m.If(0):",
+        f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "hard reset only after an odd level",
+        "neuron_fire",
+        "(fits | now.level[n].any())",
+        "fits",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(

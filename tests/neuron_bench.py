@@ -109,6 +109,11 @@ def run_layer(
     sink = Sink(dut.o, stall=stall, expect=positions * timesteps * groups)
     run_streams(dut, [params, rows_in], [sink], seed=seed, setup=lambda ctx: ctx.set(dut.i_layer, layer))
     check_items(c, sink.items, rows, want, neuron.kind == "readout")
+    if neuron.reset != "none":
+        sums = (psums * weights[None, None, :, None]).sum(axis=2)[..., None, None]
+        _, potentials = integrate(sums, neuron, potentials=True)
+        got = np.array([item["potential"] for item in sink.items]).reshape(want.shape)
+        assert (got == potentials[..., 0, 0]).all(), "membrane potentials"
     return dut, rows_in, sink
 
 
