@@ -26,7 +26,7 @@ class FrontEnd(wiring.Component):
     among those, the lowest index. Rows are issued in ascending popcount, stable by index.
     (Prosperity, HPCA 2025, arXiv 2503.03379, section V.)
 
-    Latency: ``latency(nonzero)`` cycles from a lone tile's last beat to its first row. Throughput: a tile takes
+    Latency: at most ``latency(nonzero)`` cycles from a lone tile's last beat to its first row. Throughput: a tile takes
     max(beats, ceil(nonzero / queries)) cycles, sustained, no bubble between tiles; zero rows are free.
 
     Parameters
@@ -84,7 +84,10 @@ class FrontEnd(wiring.Component):
         return m
 
     def latency(self, nonzero: int) -> int:
-        """Cycles from the last beat taken to the first row offered, for a lone tile with ``nonzero`` rows."""
+        """Cycles from a lone tile's last beat to its first row offered, with ``nonzero`` rows, all in that beat.
+
+        Rows of earlier beats have a head start of up to 5 cycles.
+        """
         c = self.config
-        blocks = TileLoader.LATENCY + Sorter.latency(c) + Detector.LATENCY + Pruner.latency(c) + Dispatcher.LATENCY
-        return blocks - (-nonzero // c.queries)
+        front = TileLoader.LATENCY_WORDS + Sorter.latency(c) - (-nonzero // c.queries)
+        return front + Detector.LATENCY + Pruner.latency(c) + Dispatcher.LATENCY

@@ -1,53 +1,39 @@
-"""Small combinational functions of the front-end, written so that they map to few LUTs."""
+"""Small combinational functions of the front-end.
+
+Amaranth's expressions are trees: what is used more than once stands in a signal, or it would be built again and again.
+"""
 
 from functools import reduce
 from operator import or_
 
-from amaranth import C, Cat, Module, Mux, Signal, Value
+from amaranth import C, Cat, Mux, Signal, Value
 
 
-def popcount(m: Module, bits) -> Value:
-    """Number of set bits, by full adders (carry chains would be wasted on one-bit operands).
-
-    Every sum and carry is a signal: an expression used twice would be emitted twice, doubling at every level.
-    """
-
-    def shared(value):
-        wire = Signal(name="adder")
-        m.d.comb += wire.eq(value)
-        return wire
-
-    columns = [[bits[i] for i in range(len(bits))]]
-    total = []
-    while columns:
-        column, carries = columns.pop(0), []
-        while len(column) > 1:
-            a, b = column.pop(0), column.pop(0)
-            half = shared(a ^ b)
-            if column:
-                c = column.pop(0)
-                column.append(shared(half ^ c))
-                carries.append(shared((a & b) | (c & half)))
-            else:
-                column.append(half)
-                carries.append(shared(a & b))
-        total.append(column[0])
-        if carries:
-            columns = [carries + (columns[0] if columns else [])] + columns[1:]
-    count = Signal(len(bits).bit_length(), name="count")
-    m.d.comb += count.eq(Cat(total))
-    return count
+def popcount(bits) -> Value:
+    """Number of set bits, by a balanced tree of additions (synthesis makes full adders of them)."""
+    if len(bits) == 1:
+        return bits[0]
+    half = len(bits) // 2
+    return (popcount(bits[:half]) + popcount(bits[half:]))[: len(bits).bit_length()]
 
 
-def lowest(bits, count: int) -> list[Value]:
-    """One-hot masks of the ``count`` (1 or 2) lowest set bits; a mask is zero when there is none."""
-    one, two = C(0, 1), C(0, 1)  # at least one, at least two set below
-    masks = [[], []]
-    for bit in bits:
-        masks[0].append(bit & ~one)
-        masks[1].append(bit & one & ~two)
-        one, two = one | bit, two | (one & bit)
-    return [Cat(mask) for mask in masks[:count]]
+def popcount_flags(m, bits, *, name: str) -> Signal:
+    """One bit per popcount class: bit p is set for p + 1 set bits."""
+    count = Signal(len(bits).bit_length(), name=f"{name}_count")
+    flags = Signal(len(bits), name=f"{name}_class")
+    m.d.comb += [count.eq(popcount(bits)), flags.eq(Cat(count == p + 1 for p in range(len(bits))))]
+    return flags
+
+
+def lowest(m, bits, count: int) -> list[Signal]:
+    """One-hot masks of the ``count`` lowest set bits; a mask is zero when there is none."""
+    masks, left = [], bits
+    for n in range(count):
+        below, mask = Signal(len(bits), name=f"below{n}"), Signal(len(bits), name=f"lowest{n}")
+        m.d.comb += [below.eq(left - 1), mask.eq(left & ~below)]
+        masks.append(mask)
+        left = left & below
+    return masks
 
 
 def highest(bits) -> tuple[Value, Value]:

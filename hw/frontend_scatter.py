@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from . import frontend_layouts
 from .config import HardwareConfig
 from .fifo import SmallFifo
-from .frontend_logic import encode, lowest, popcount, select
+from .frontend_logic import encode, lowest, popcount_flags, select
 
 TILES = 8
 """Sorted tiles that may wait for the detector."""
@@ -50,10 +50,14 @@ class RowPicker(wiring.Component):
         here = [word.nonzero for word in words]
         # A word's nonzero bits are those still to be taken. Rows of the next tile must wait for theirs.
         offered = [here[0]] + [mask & ~(words[0].last & here[0].any()).replicate(c.load_rows) for mask in here[1:]]
-        picks = lowest(Cat(offered), c.queries)
+        bits = Signal(len(words) * c.load_rows)
+        m.d.comb += bits.eq(Cat(offered))
+        picks = lowest(m, bits, c.queries)
         taken = Signal(len(words) * c.load_rows)
         m.d.comb += taken.eq(reduce(or_, picks))
-        rest = [mask & ~taken.word_select(n, c.load_rows) for n, mask in enumerate(here)]
+        rest = [Signal(c.load_rows, name=f"rest{n}") for n in range(len(words))]
+        for n, (left, mask) in enumerate(zip(rest, here, strict=True)):
+            m.d.comb += left.eq(mask & ~taken.word_select(n, c.load_rows))
         empty = Signal()
         m.d.comb += [empty.eq(~rest[0].any()), self.i.ready.eq(self.go & empty)]
         with m.If(self.go):
@@ -134,8 +138,8 @@ class Scatter(wiring.Component):
         with m.If(picker.go):
             m.d.sync += [rows.eq(picker.rows), last.eq(picker.last)]
             for lane, picked in enumerate(picker.rows):
-                count = popcount(m, picked.row)
-                m.d.sync += flags[lane].eq(Cat((count == p + 1) & picked.valid for p in range(c.tile_k)))
+                found = popcount_flags(m, picked.row, name=f"lane{lane}")
+                m.d.sync += flags[lane].eq(Mux(picked.valid, found, 0))
         base = self._admit(m, rows, last, fire)
         self._place(m, rows, flags, last, fire, base)
         return m

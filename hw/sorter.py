@@ -89,9 +89,8 @@ class Sorter(wiring.Component):
     (Prosperity, HPCA 2025, section V: dispatcher.)
 
     Latency: the first group of a tile is offered ``latency(config) + max(ceil(nonzero / queries), 1)`` cycles after
-    its histogram. Throughput: ``queries`` rows per cycle, an empty tile takes one cycle. Consecutive tiles that together
-    have more rows than the ring (tile_m over 128 and over 2 * tile_m - 8 rows in two tiles) may cost
-    a few cycles more.
+    its last beat, or 3 less after its histogram if that is later. Throughput: ``queries`` rows per cycle, an empty
+    tile takes one cycle. With tile_m over 128 two full tiles fill the ring: then a full tile may cost 2 cycles more.
 
     Parameters
     ----------
@@ -119,8 +118,8 @@ class Sorter(wiring.Component):
 
     @staticmethod
     def latency(config: HardwareConfig) -> int:
-        """Cycles from the histogram of a lone tile to its first group, without those of its rows."""
-        return 3 + config.queries
+        """Cycles from the last beat of a lone tile to its first group, without those of its rows."""
+        return 6 + config.queries
 
     def elaborate(self, platform):
         m = Module()

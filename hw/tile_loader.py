@@ -1,8 +1,5 @@
 """Tile loader: beats of rows in; beats with non-zero rows and the tile's popcount histogram out."""
 
-from functools import reduce
-from operator import or_
-
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -10,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from . import frontend_layouts, layouts
 from .config import HardwareConfig
 from .fifo import StreamFifo
-from .frontend_logic import popcount
+from .frontend_logic import popcount, popcount_flags
 
 
 class TileLoader(wiring.Component):
@@ -20,8 +17,9 @@ class TileLoader(wiring.Component):
     non-zero row are dropped: the sorter never sees them. The histogram of a tile waits in ``o_tile`` while the next
     tile is loaded; the tile after that waits at the input.
 
-    Latency: a tile's histogram is offered 3 cycles after its last beat was taken, a beat 6 cycles after the next
-    non-zero beat of its tile (or its tile's last) was taken. Throughput: one beat per cycle.
+    Latency: a tile's histogram is offered 3 cycles after its last beat was taken; a beat 4 cycles after the next
+    non-zero one of its tile (or its tile's last), 5 cycles after itself if it is the last. Throughput: one beat per
+    cycle.
     (Prosperity, HPCA 2025, section V: the dispatcher's sorting by popcount, here begun while rows arrive.)
 
     Parameters
@@ -37,6 +35,8 @@ class TileLoader(wiring.Component):
 
     LATENCY = 3
     """Cycles from a tile's last beat to its histogram."""
+    LATENCY_WORDS = 5
+    """Cycles from a tile's last beat to itself."""
 
     def __init__(self, config: HardwareConfig):
         self.config = config
@@ -71,11 +71,10 @@ class TileLoader(wiring.Component):
         with m.If(step):
             m.d.sync += [valid.eq(taken), beat.eq(self.i.payload)]
             for r in range(c.load_rows):
-                count = popcount(self.i.payload.rows[r])
                 # Cumulative flags as an OR of equalities: comparators would become carry chains.
-                equal = [count == p + 1 for p in range(c.tile_k)]
+                equal = popcount_flags(m, self.i.payload.rows[r], name=f"row{r}")
                 m.d.sync += nonzero[r].eq(self.i.payload.rows[r] != 0)
-                m.d.sync += upto[r].eq(Cat(reduce(or_, equal[: p + 1]) for p in range(c.tile_k)))
+                m.d.sync += upto[r].eq(Cat(equal[: p + 1].any() for p in range(c.tile_k)))
         self._histogram(m, step, valid, beat, upto)
         self._keep_nonzero(m, step, valid, beat, nonzero, buffer)
         return m

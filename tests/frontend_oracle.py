@@ -94,11 +94,12 @@ def tile_cycles(config: HardwareConfig, rows: list[int]) -> int:
     return max(words, -(-sum(row != 0 for row in rows) // config.queries))
 
 
-def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=None, limit=None):
+def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=None, limit=None, source_gap=0, waits=()):
     """Run ``tiles`` (lists of rows) through a FrontEnd and check every output against the definition.
 
     ``stalls`` gives the probability of a stalled cycle by port name (begin, end, compute, reuse0, reuse1).
-    Returns (cycles, source, sinks by name).
+    ``source_gap`` leaves that many cycles after each beat; the tiles whose numbers are in ``waits`` are given only when
+    all tiles before have ended. Returns (cycles, source, sinks by name).
     """
     rng = random.Random(seed)
     dut = FrontEnd(config)
@@ -106,6 +107,8 @@ def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=Non
     source = Source(
         dut.i_rows, [b for rows, info in zip(tiles, infos, strict=True) for b in beats(config, rows, info)], idle=idle
     )
+    if source_gap:
+        source.gate = lambda cycle: not source.cycles or cycle > source.cycles[-1] + source_gap
     expected = [naive_tile(rows) for rows in tiles]
     exact = [row for tile in expected for row in tile if row[3] == 0]
     ports = {"begin": (dut.o_begin, len(tiles)), "end": (dut.o_end, len(tiles))}
@@ -117,7 +120,10 @@ def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=Non
         for name, (port, count) in ports.items()
     }
     total = sum(tile_cycles(config, rows) for rows in tiles)
-    cycles = run_streams(dut, [source], sinks.values(), seed=seed, limit=limit or 50 * total + 2000)
+    if waits:
+        first = {sum(-(-len(rows) // config.load_rows) for rows in tiles[:n]): n for n in waits}
+        source.gate = lambda cycle: len(sinks["end"].items) >= first.get(len(source.cycles), 0)
+    cycles = run_streams(dut, [source], sinks.values(), seed=seed, limit=limit or 50 * total + 100 * len(tiles) + 2000)
     check(config, expected, infos, sinks)
     return cycles, source, sinks
 
@@ -139,7 +145,10 @@ def check(config, expected, infos, sinks):
                 counts[bank] += 1
                 continue
             item, cycle = next(computes)
-            assert cycle > sinks["begin"].offered[number], "a row came before its tile was announced"
+            # Announced: offered, or in the queue behind the begin before it.
+            queued = sinks["begin"].cycles[number - 1] + 1 if number else 0
+            announced = sinks["begin"].offered[number]
+            assert announced < cycle or announced == queued, "a row came before its tile was announced"
             assert item["slot"] not in slots.values(), f"tile {number}: slot used twice"
             slots[index] = item["slot"]
             want = {"tag": tag, "residual": residual, "has_prefix": int(prefix is not None), "slot": item["slot"]}
