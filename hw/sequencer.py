@@ -202,7 +202,8 @@ class Sequencer(wiring.Component):
                     ]
                     m.next = "RESET"
             with m.State("RESET"):
-                m.d.comb += self.reset.eq(1)
+                # The top registers the reset: no burst may begin in the cycle between.
+                m.d.comb += [self.reset.eq(1), self.halt.eq(1)]
                 m.d.sync += [left.eq(left - 1), idle_cycles.eq(0), expired.eq(0)]
                 with m.If(left == 1):
                     with m.If(failed):

@@ -304,7 +304,7 @@ async def ends(ctx, dut, code, *, drain):
     ctx.set(dut.bus_quiet, 1)
     await ctx.tick()
     for _ in range(RESET_CYCLES):
-        assert ctx.get(dut.reset) and not ctx.get(dut.done)
+        assert ctx.get(dut.reset) and ctx.get(dut.halt) and not ctx.get(dut.done)
         await ctx.tick()
     assert ctx.get(dut.done) and not ctx.get(dut.busy) and ctx.get(dut.code) == code
     await ctx.tick()
@@ -387,7 +387,7 @@ def test_start_while_busy_and_dead_bus():
         await ctx.tick()
         ctx.set(dut.stop, 0)
         waited = 0
-        while ctx.get(dut.halt):
+        while not ctx.get(dut.reset):
             await ctx.tick()
             waited += 1
         assert waited == 31 and ctx.get(dut.bus_hung)
