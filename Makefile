@@ -10,7 +10,7 @@ CONFIG ?= paper
 
 NETWORK ?= digits
 IMAGES ?= 8
-SEED ?= 1
+SEED ?= 0
 COSIM_OPTIONS = --config $(CONFIG) --images $(IMAGES) --seed $(SEED) $(if $(WAVES),--waves)
 
 .PHONY: help setup verilog cosim test lint format bench replay soak mutate clean
@@ -31,8 +31,8 @@ $(STAMP): pyproject.toml constraints.txt
 verilog: $(STAMP)  ## build/verilog/CONFIG/reprise.v and its JSON sidecar  [CONFIG=paper]
 	$(PY) -m hw verilog --config $(CONFIG)
 
-cosim: $(STAMP)  ## a network in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=1 WAVES=1 CAPTURE=file]
-	$(PY) -m cosim $(if $(CAPTURE),capture $(CAPTURE),run --network $(NETWORK)) $(COSIM_OPTIONS)
+cosim: $(STAMP)  ## a network in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=0 WAVES=1 CAPTURE=file]
+	$(PY) -m cosim run $(if $(CAPTURE),--capture $(CAPTURE),--network $(NETWORK)) $(COSIM_OPTIONS)
 
 test: $(STAMP)  ## all tests (about 20 minutes on two cores when nothing is cached)
 	@echo "[test] pytest on two cores"
@@ -58,3 +58,4 @@ mutate: $(STAMP)  ## deliberate faults in the sources, each must be caught by it
 
 clean:  ## remove build products (not .venv)
 	rm -rf build
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -136,5 +136,46 @@ def density(
         raise fail(OSError(f"{error.filename}: cannot be written: {error.strerror}")) from None
 
 
+@app.command()
+def estimate(
+    file: Annotated[str, typer.Argument(help="network file (.yaml) or preset of configs/networks")],
+    config: Annotated[str, typer.Option(help="hardware preset or YAML file")] = "paper",
+    images: Annotated[int, typer.Option(min=1, help="images of the batch")] = 1,
+    clock_mhz: Annotated[float, typer.Option(min=0.001, help="clock at which times are stated, MHz")] = 80.0,
+    json_out: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
+) -> None:
+    """Cycles of a network on the accelerator, layer by layer, without simulating RTL."""
+    # These know hardware and network files; the model itself does not.
+    from cosim.estimate_cycles import estimate as estimate_network
+    from cosim.networks import choose_images, find_network
+    from hw.config import HardwareConfig
+
+    console = Console()
+    try:
+        network_file, _ = find_network(file)
+        batch = choose_images(network_file, images, 0)
+        with console.status("estimating") as status:
+            report = estimate_network(
+                network_file.network,
+                HardwareConfig.load(config),
+                batch.images,
+                progress=lambda layer: status.update(f"estimating {layer}"),
+            )
+    except (ValueError, OSError) as error:
+        raise fail(error) from None
+    columns = ("cycles", "processor", "weights", "im2col", "neurons", "published", "bit_sparse", "dense")
+    table = Table("layer", *columns, title=f"{report['network']} on {config}, {images} image(s): estimated cycles")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for layer in [*report["layers"], {"name": "total", **report["total"]}]:
+        table.add_row(layer["name"], *(f"{layer[key]:,}" for key in columns))
+    console.print(table)
+    rate = images * clock_mhz * 1e6 / report["total"]["cycles"]
+    console.print(f"{rate:,.1f} frames per second at {clock_mhz:g} MHz")
+    if json_out is not None:
+        json_out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        console.print(f"figures: {json_out}")
+
+
 if __name__ == "__main__":
     app(prog_name="python -m model")

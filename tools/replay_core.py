@@ -21,7 +21,7 @@ from rich.table import Table
 from cosim.core_bench import CoreBench
 from cosim.core_job import join, make_job, play
 from hw.config import HardwareConfig
-from model.capture import load_capture
+from model.capture import SAMPLE, load_capture
 from model.cycles import own_tile_bound, published_cycles
 from model.parts import Neuron
 from model.prosparsity import count_packed
@@ -82,7 +82,7 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
 
 @app.command()
 def main(
-    capture: Path = Path("../shared/data/captures/lenet5_mnist.npz"),
+    capture: Annotated[Path, typer.Argument(help="recorded spikes (.npz with its .yaml)")] = SAMPLE,
     config: Annotated[list[str], typer.Option()] = ["paper", "paper2"],  # noqa: B006
     seed: int = 1,
     out: Annotated[Path | None, typer.Option("--json")] = None,
