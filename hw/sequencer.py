@@ -185,6 +185,11 @@ class Sequencer(wiring.Component):
         failed = Signal()
         idle_cycles = Signal(32)
         expired = Signal()
+        stopping = Signal()  # a stop that comes before the first command is not lost
+        with m.If(~self.busy):
+            m.d.sync += stopping.eq(0)
+        with m.Elif(self.stop):
+            m.d.sync += stopping.eq(1)
         m.d.sync += expired.eq((self.watchdog != 0) & (idle_cycles >= self.watchdog))
         m.d.comb += self.refused.eq(self.start & self.busy)
         m.d.sync += self.done.eq(0)
@@ -224,7 +229,7 @@ class Sequencer(wiring.Component):
                 with m.If(self.finished):
                     m.d.sync += [self.busy.eq(0), self.done.eq(1)]
                     m.next = "IDLE"
-                self._errors(m, expired, failed, left)
+                self._errors(m, expired, stopping, failed, left)
             with m.State("DRAIN"):
                 m.d.comb += self.halt.eq(1)
                 m.d.sync += left.eq(left - 1)
@@ -233,14 +238,14 @@ class Sequencer(wiring.Component):
                     m.next = "RESET"
         return m
 
-    def _errors(self, m, expired, failed, left):
+    def _errors(self, m, expired, stopping, failed, left):
         """What ends a job early; the first in this list names the code."""
         causes = [
             (self.read_error, ERROR_READ),
             (self.write_error, ERROR_WRITE),
             (self.bad_target, ERROR_FIELD),
             (self.command_error, self.command_code),
-            (self.stop, ERROR_STOPPED),
+            (self.stop | stopping, ERROR_STOPPED),
             (expired, ERROR_WATCHDOG),
         ]
         for cause, code in reversed(causes):
