@@ -225,9 +225,9 @@ def import_spikingjelly(
 
 def main():
     try:
-        app(standalone_mode=False)
-    except typer.Exit as e:
-        sys.exit(e.exit_code)
+        code = app(standalone_mode=False)  # typer.Exit comes back as its code
+        if code:
+            sys.exit(code)
     except KeyboardInterrupt:
         err.print("interrupted: start the same command again to continue from the last epoch")
         sys.exit(130)

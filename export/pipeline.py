@@ -80,8 +80,7 @@ def produce(recipe: Recipe, path, *, data=None, checkpoint=None, device=None, pr
     plain = train.evaluate(model.quantize(False), images, labels)[0]
     model.quantize(True)
     model.to(torch.device("cpu"))
-    name = Path(path).stem
-    network, statistics, widths = deploy.deploy(model, name, dataset.train_images[:CALIBRATION])
+    network, statistics, widths = deploy.deploy(model, recipe.title, dataset.train_images[:CALIBRATION])
     report = check.compare(network, images[:CHECKED], model)
     if report.difference is not None:
         raise Refused(f"the trained network and the model differ: {report.difference}")

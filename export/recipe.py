@@ -15,7 +15,8 @@ class Recipe(BaseModel):
     """Network, neuron, data and optimization of one training run; same recipe and seed, same network.
 
     Units: ``levels`` N per timestep; ``epochs`` passes over the training set; ``shift`` pixels; ``sparsity`` weight
-    of the mean level in the loss.
+    of the mean level in the loss; ``threads`` of the CPU (None: all; the order of sums, and so the last bits of the
+    weights, depend on it).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +44,7 @@ class Recipe(BaseModel):
     train_images: Annotated[int, Field(ge=1)] | None = None
     test_images: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    threads: Annotated[int, Field(ge=1, le=256)] | None = None
 
     @property
     def title(self) -> str:

@@ -83,6 +83,8 @@ def read(module: nn.Module, *, timesteps: int) -> Graph:
             gain, bias, spec = neuron_nodes(name, m, inputs, timesteps, changes)
             pending[name] = (gain, bias)
             return Node(name=name, op="neuron", inputs=inputs, attrs=dict(spec=spec, timesteps=timesteps))
+        if type(m).__name__ in ("Dropout", "Dropout2d"):
+            return None
         return module_node(name, m, inputs)
 
     graph = trace(module, convert)

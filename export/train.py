@@ -150,6 +150,8 @@ def train(recipe: Recipe, data: datasets.Dataset, *, checkpoint=None, device=Non
 
     Returns the network in evaluation mode; its ``train_seconds`` are those of all runs together.
     """
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     images, labels = subset(data.train_images, data.train_labels, recipe.train_images)
     images, labels = torch.tensor(images), torch.tensor(labels)

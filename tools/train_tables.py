@@ -4,6 +4,7 @@ the four residual joins.
     python -m tools.train_tables lenet5 --data MNIST_FOLDER
     python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 6000 --epochs 8 --width 8 --blocks 2]
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
+    python -m tools.train_tables vgg9   --data CIFAR_FOLDER
     python -m tools.train_tables show
 
 Each run writes ``build/tables/NAME.json`` and, if it can be exported, ``build/networks/NAME.yaml``. A CIFAR folder
@@ -117,6 +118,14 @@ def binary(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blo
     """Sparse-ResNet with binary spikes over four timesteps."""
     cifar = load_cifar(data, train, 2000)
     one_run(short("resnet-sparse", train, epochs, width, blocks, levels=1, timesteps=4), cifar, "resnet-sparse-binary")
+
+
+@app.command()
+def vgg9(data: Folder, train: int = 1000, epochs: int = 2, width: int = 64):
+    """VGG-9 at full size, trained only so far that its spikes are no noise (a workload, not an accuracy)."""
+    cifar = load_cifar(data, train, 500)
+    size = dict(train_images=train, test_images=500, width=width)
+    one_run(recipe.preset("vgg9", epochs=epochs, lr=0.005, shift=2, batch=50, **size), cifar, "vgg9")
 
 
 @app.command()
