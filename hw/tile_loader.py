@@ -6,16 +6,18 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from . import frontend_layouts, layouts
 from .config import HardwareConfig
-from .fifo import StreamFifo
+from .fifo import SmallFifo, StreamFifo
 from .frontend_logic import popcount, popcount_flags
+
+TILES = 8
+"""Histograms that may wait: as many as tiles of one beat overtake their beats in the FIFO."""
 
 
 class TileLoader(wiring.Component):
     """Counts rows by popcount: ``upto[p] = #{rows with 1 <= popcount <= p + 1}``, cumulative from the start.
 
     Because every beat is added to all classes it belongs to, no prefix sum follows the last beat. Beats without a
-    non-zero row are dropped: the sorter never sees them. The histogram of a tile waits in ``o_tile`` while the next
-    tile is loaded; the tile after that waits at the input.
+    non-zero row are dropped: the sorter never sees them. Histograms wait in a queue, beats in a FIFO of four tiles.
 
     Latency: a tile's histogram is offered 3 cycles after its last beat was taken; a beat 4 cycles after the next
     non-zero one of its tile (or its tile's last), 5 cycles after itself if it is the last. Throughput: one beat per
@@ -84,15 +86,15 @@ class TileLoader(wiring.Component):
         first, done = Signal(init=1), Signal()
         counters = [Signal(c.count_bits, name=f"counter{p}") for p in range(c.tile_k)]
         tile = Signal(layouts.tile_info(c))
-        move = ~self.o_tile.valid | self.o_tile.ready
-        m.d.comb += step.eq(~done | move)
-        with m.If(move):
-            m.d.sync += [
-                self.o_tile.valid.eq(done),
-                self.o_tile.payload.upto.eq(Cat(counters)),
-                self.o_tile.payload.empty.eq(counters[-1] == 0),
-                self.o_tile.payload.tile.eq(tile),
-            ]
+        m.submodules.tiles = tiles = SmallFifo(shape=self._tile, depth=TILES)
+        connect(m, tiles.o, flipped(self.o_tile))
+        m.d.comb += [
+            step.eq(~done | tiles.i.ready),
+            tiles.i.valid.eq(done),
+            tiles.i.payload.upto.eq(Cat(counters)),
+            tiles.i.payload.empty.eq(counters[-1] == 0),
+            tiles.i.payload.tile.eq(tile),
+        ]
         with m.If(step):
             m.d.sync += done.eq(valid & beat.last)
             with m.If(valid):

@@ -1,0 +1,85 @@
+"""Detector and its TCAM banks: best earlier subset by bank, tile borders, pauses."""
+
+import random
+
+import pytest
+
+from hw.config import HardwareConfig
+from hw.detector import Detector
+from tests.frontend_oracle import CORNERS, corner_tile, naive_tile, random_info, random_tile
+from tests.stream_helpers import Source, run_streams, unpack
+
+
+def sorted_groups(config, rows, info):
+    """The sorter's output by definition, and [(index, row, slot)] in issue order."""
+    order = [(index, row) for index, row, _, _ in naive_tile(rows)]
+    lanes = [order[lane :: config.queries] for lane in range(config.queries)]
+    ranked = [sorted(lane, key=lambda item: (item[1].bit_count(), -item[0])) for lane in lanes]
+    groups, slots = [], []
+    for n in range(max(1, -(-len(order) // config.queries))):
+        pair = order[n * config.queries : (n + 1) * config.queries]
+        items = []
+        for lane, (index, row) in enumerate(pair):
+            place = ranked[lane].index((index, row))
+            items.append({"row": row, "index": index, "place": place, "cls": row.bit_count() - 1})
+            slots.append((index, row, (lane * config.tile_m // 2 if lane else 0) + place))
+        groups.append({"rows": items, "valid": (1 << len(pair)) - 1, "first": n == 0, "tile": info, "last": 0})
+    groups[-1]["last"] = 1
+    return groups, slots
+
+
+def collect(dut, groups, *, idle=0.0, closed=0.0, seed=0):
+    """Feed groups; every valid output with the cycle it came in, and the cycles of the inputs."""
+    rng, got = random.Random(seed), []
+
+    def each(ctx, cycle):
+        ctx.set(dut.room, rng.random() >= closed)
+        ctx.set(dut.tile_room, rng.random() >= closed)
+        if ctx.get(dut.o.valid):
+            got.append((cycle, unpack(dut.o.shape(), ctx.get(dut.o.as_value()))))
+
+    source = Source(dut.i, groups, idle=idle)
+    run_streams(dut, [source], [], seed=seed, each=each)
+    return got, source.cycles
+
+
+@pytest.mark.parametrize("queries", [1, 2])
+@pytest.mark.parametrize(("idle", "closed"), [(0.0, 0.0), (0.3, 0.4)])
+def test_best_of_every_bank(queries, idle, closed):
+    config, rng = HardwareConfig.load("tiny").replace(queries=queries), random.Random(queries)
+    tiles = [corner_tile(config, name, rng) for name in CORNERS for _ in range(2)]
+    tiles += [random_tile(config, rng) for _ in range(30)]
+    groups, rows = [], []
+    for tile in tiles:
+        more, slots = sorted_groups(config, tile, random_info(config, rng))
+        groups += more
+        rows.append(slots)
+    got, taken = collect(Detector(config), groups, idle=idle, closed=closed, seed=queries)
+    assert [cycle for cycle, _ in got] == [cycle + Detector.LATENCY for cycle in taken]
+    out = iter(item for _, item in got)
+    half = config.tile_m // 2
+    for slots in rows:
+        for n in range(0, max(len(slots), 1), queries):
+            group = next(out)
+            assert group["last"] == (n + queries >= len(slots))
+            for lane in range(queries):
+                item = group["rows"][lane]
+                assert item["valid"] == (n + lane < len(slots))
+                if item["valid"]:
+                    index, row, slot = slots[n + lane]
+                    assert (item["index"], item["row"], item["slot"]) == (index, row, slot)
+                    check_best(item, slots[: n + lane], row, queries, half)
+    assert next(out, None) is None
+
+
+def check_best(item, earlier, row, queries, half):
+    for bank in range(queries):
+        subsets = [
+            (other.bit_count(), -index, slot)
+            for index, other, slot in earlier
+            if other & ~row == 0 and row.bit_count() > 1 and (queries == 1 or slot // half == bank)
+        ]
+        best = item["best"][bank]
+        assert best["found"] == bool(subsets)
+        if subsets:
+            assert best["place"] == max(subsets)[2] - bank * half
