@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .accumulators import finish_control, load_control
 from .config import HardwareConfig
 from .layouts import compute_row, reuse_row
+from .psum_banking import bank_of
 from .scoreboard import tile_step, tile_view
 
 PATIENCE = 15
@@ -119,8 +120,9 @@ class Issue(wiring.Component):
         self.before = Signal(data.ArrayLayout(psum_slot(c), c.banks))  # the slots two cycles ago
 
     def _bank(self, row):
-        """One-hot bank of a row index: its parity."""
-        return Cat(~row[0], row[0]) if self.config.banks == 2 else 1
+        """One-hot bank of a row index."""
+        bank = bank_of(self.config, row)
+        return Cat(~bank, bank) if self.config.banks == 2 else 1
 
     def _half(self, tag):
         return self.tiles[tag[0]].half

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .config import HardwareConfig
 from .layouts import psum_row
 from .psum_bank import bank_slot
+from .psum_banking import bank_of
 
 STARVED = 4
 """Cycles a row waits for a read slot before the drain takes one from the updates."""
@@ -63,7 +64,8 @@ class PsumDrain(wiring.Component):
         second, third = Signal(item), Signal(item)
 
         granted, touched, last = Signal(), Signal(), Signal()
-        one_hot = Cat(~row[0], row[0]) if c.banks == 2 else Cat(1)
+        bank, third_bank = bank_of(c, row), bank_of(c, third.row)
+        one_hot = Cat(~bank, bank) if c.banks == 2 else Cat(1)
         m.d.comb += [
             granted.eq((self.grant & one_hot).any()),
             touched.eq((self.touched & one_hot).any()),
@@ -91,8 +93,7 @@ class PsumDrain(wiring.Component):
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
-        with m.If(capture):
-            self._capture(m, third)
+        self._capture(m, capture, third)
         # After a drop the same row is asked for until it is taken; what is in flight then is of no use.
         with m.If(reject | (capture & again)):
             m.d.sync += [second.valid.eq(0), third.valid.eq(0), again.eq(reject)]
@@ -111,7 +112,7 @@ class PsumDrain(wiring.Component):
                 self.ask[b].valid.eq(asking & one_hot[b]),
                 self.ask[b].half.eq(half),
                 self.ask[b].row.eq(self._index(row)),
-                self.clear[b].valid.eq(capture & (third.row[0] == b if c.banks == 2 else 1)),
+                self.clear[b].valid.eq(capture & (third_bank == b)),
                 self.clear[b].half.eq(half),
                 self.clear[b].row.eq(self._index(third.row)),
             ]
@@ -128,13 +129,11 @@ class PsumDrain(wiring.Component):
         """Row inside its bank."""
         return row[1:] if self.config.banks == 2 else row
 
-    def _capture(self, m: Module, item):
+    def _capture(self, m: Module, capture, item):
         c = self.config
-        value = self.data[0] if c.banks == 1 else Mux(item.row[0], self.data[1], self.data[0])
-        m.d.sync += [
-            self.o.valid.eq(1),
-            self.o.payload.psum.as_value().eq(value),
-            self.o.payload.last.eq(item.last),
-        ]
-        with m.If(~item.touched):
-            m.d.sync += self.o.payload.psum.as_value().eq(0)
+        value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.row), self.data[1], self.data[0])
+        psum = self.o.payload.psum.as_value()
+        with m.If(capture):
+            m.d.sync += [self.o.valid.eq(1), self.o.payload.last.eq(item.last), psum.eq(value)]
+        with m.If(capture & ~item.touched):  # not nested: so it becomes the registers' synchronous reset
+            m.d.sync += psum.eq(0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from hw.config import HardwareConfig
 from hw.processor import Processor, processor_events
+from hw.psum_banking import bank_of
 from model.prosparsity import analyze_tile
 from tests.stream_helpers import Sink, Source, run_streams, unpack
 
@@ -71,12 +72,12 @@ class Job:
         for words, _, _ in self.tiles:
             tile = analyze_tile(words)
             bits += tile.counts.residual_bits
-            for b in range(self.config.banks):
-                rows[b] += np.count_nonzero(words[b :: self.config.banks])
+            for i in np.flatnonzero(words):
+                rows[bank_of(self.config, int(i))] += 1
         return max(bits, rows.max())
 
 
-def front_end(job: Job):
+def front_end(job: Job, one_slot: bool = False):
     """Streams of begins, ends, compute rows, reuse rows per bank and weights; rows come with their tile's number."""
     c = job.config
     begins, ends, computes, weights = [], [], [], []
@@ -86,7 +87,7 @@ def front_end(job: Job):
     slot = 0
     for number, (words, index, last_k) in enumerate(job.tiles):
         if index not in resident:
-            resident[index] = slot % c.weight_tiles
+            resident[index] = 0 if one_slot else slot % c.weight_tiles
             for k in range(c.tile_k):
                 row = {"slot": resident[index], "row": k, "last": k == c.tile_k - 1}
                 weights.append(row | {"data": job.weights[index][k].tolist()})
@@ -119,7 +120,7 @@ def rows_of(tile, c):
     for i in tile.order.tolist():
         prefix = int(tile.prefix[i])
         if tile.exact[i]:
-            yield {"prefix": position[prefix], "row": i, "after": issued}, i & 1 if c.banks == 2 else 0
+            yield {"prefix": position[prefix], "row": i, "after": issued}, bank_of(c, i)
         else:
             item = {"residual": int(tile.residual[i]), "has_prefix": prefix >= 0, "slot": position[i], "row": i}
             issued += 1
@@ -136,11 +137,13 @@ class Run:
     last: int  # ... and the last
 
 
-def run(job: Job, *, idle=0.0, stall=0.0, weight_idle=0.0, seed=0, sink_gate=None, weight_gate=None, vcd=None) -> Run:
+def run(
+    job: Job, *, idle=0.0, stall=0.0, weight_idle=0.0, seed=0, sink_gate=None, weight_gate=None, one_slot=False
+) -> Run:
     """Process the job, compare every partial sum, and check the counters against the analysis."""
     c = job.config
     dut = Processor(c)
-    begins, ends, computes, reuses, weights = front_end(job)
+    begins, ends, computes, reuses, weights = front_end(job, one_slot)
     begin = Source(dut.i_begin, begins, idle=idle)
     sources = [begin, Source(dut.i_end, ends, idle=idle)]
     for port, rows in [(dut.i_compute, computes), *zip(dut.i_reuse, reuses, strict=True)]:
@@ -165,7 +168,7 @@ def run(job: Job, *, idle=0.0, stall=0.0, weight_idle=0.0, seed=0, sink_gate=Non
         if events["busy"] and issued and not events["residual_bit"] and cycle <= issued[-1]:
             assert stalls, f"cycle {cycle}: no reason for an idle cycle"
 
-    cycles = run_streams(dut, sources, [sink], seed=seed, each=count, vcd=vcd)
+    cycles = run_streams(dut, sources, [sink], seed=seed, each=count)
     for n, (got, want) in enumerate(zip(sink.items, expected, strict=True)):
         assert got == want, f"row {n} of the stream of partial sums"
     assert counts["residual_bit"] == sum(analyze_tile(w).counts.residual_bits for w, _, _ in job.tiles)

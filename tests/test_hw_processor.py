@@ -1,0 +1,252 @@
+"""The processor in the Amaranth simulator against plain dot products: corners, hazards, traffic, exact cycles."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hw.config import HardwareConfig
+from tests.processor_bench import TINY, TINY2, Job, random_job, random_rows, run
+
+CONFIGS = {"one bank": TINY, "two banks": TINY2}
+TRAFFIC = {
+    "flowing": {},
+    "idle": {"idle": 0.5},
+    "stall": {"stall": 0.7},
+    "idle and stall": {"idle": 0.3, "stall": 0.4, "weight_idle": 0.5},
+}
+FULL = (1 << TINY.tile_k) - 1
+
+
+@pytest.fixture(params=CONFIGS)
+def config(request):
+    return CONFIGS[request.param]
+
+
+def singles(*bits):
+    return [1 << b for b in bits]
+
+
+# m tiles, each a list of K tiles, each a list of rows.
+CORNERS = {
+    "empty tile": [[[0] * 16]],
+    "one row": [[[0b1]]],
+    "one zero row": [[[0]]],
+    "empty tiles between": [[[3, 5], [0, 0], [0, 0], [1, 0]], [[0] * 3, [7, 0, 1]]],
+    "only the last K tile is empty": [[[1, 2, 3], [0, 0, 0]]],
+    "all rows equal": [[[0b1011] * 16] * 3],
+    "full rows": [[[FULL] * 16] * 2],
+    "full rows once": [[[FULL] + [0] * 15] * 4],
+    "odd number of rows": [[[1, 3, 7, 15, 31]] * 3, [[FULL] * 13], [[5] * 1]],
+    "chain of prefixes": [[[(1 << n) - 1 for n in range(1, 9)] * 2] * 2],
+    "only rows of one bit": [[singles(*range(8)) * 2] * 3],
+    "rows never touched": [[[0, 1, 0, 2, 0, 0, 4, 0]] * 2, [[0, 0, 8, 0, 0, 0, 0, 3]] * 2, [[0] * 8], [[1] * 8]],
+    "same row in every tile": [[[1]] * 9, [[3]] * 5],
+    "same two rows in every tile": [[[0, 1, 2]] * 9, [[0, 3, 0, 2]] * 5],
+    "exact matches at the end of every tile": [[[FULL, FULL]] * 6],
+    "one bank only": [[[9, 0] * 8] * 3, [[0, 9] * 8] * 3],
+    "many m tiles of one row": [[[n]] for n in range(12)],
+    "last row alone": [[[0] * 15 + [FULL]] * 2] * 4,
+}
+
+
+def job_of(config, m_tiles, seed=0, **how):
+    rng = np.random.default_rng(seed)
+    job = Job(config)
+    for k_tiles in m_tiles:
+        job.add(k_tiles, rng, **how)
+    return job
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+@pytest.mark.parametrize("name", CORNERS)
+def test_corner(config, name, traffic):
+    run(job_of(config, CORNERS[name]), seed=1, **TRAFFIC[traffic])
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+@pytest.mark.parametrize("seed", range(3))
+def test_random_stream(config, seed, traffic):
+    print("seed", seed)
+    rng = np.random.default_rng(seed)
+    run(random_job(config, rng, m_tiles=4, k_tiles=3, distinct=[None, 3, 6][seed]), seed=seed, **TRAFFIC[traffic])
+
+
+@pytest.mark.parametrize("distance", range(1, 8))
+def test_prefix_finished_just_before(config, distance):
+    # The prefix is row `7 - distance` of seven one-bit rows; its user, the only row of two bits, comes after them.
+    bits = list(range(1, 7))
+    bits.insert(7 - distance, 0)
+    rows = singles(*bits) + [0b1000_0001]
+    for seed in range(2):
+        run(job_of(config, [[rows], [rows[::-1]], [rows]], seed=seed))
+
+
+@pytest.mark.parametrize("distance", range(1, 8))
+def test_exact_match_just_after_its_prefix(config, distance):
+    rows = singles(*range(8 - distance, 8)) + singles(*range(8 - distance))
+    rows = rows[:7] + [rows[0]] * 3
+    run(job_of(config, [[rows] * 2, [rows[::-1]]]))
+
+
+@pytest.mark.parametrize("gap", range(6))
+def test_partial_sum_updated_again_in_the_next_tile(config, gap):
+    # Row 0 is the last of a tile; it is updated again `gap` rows into the next.
+    first = [FULL, 1, 2, 4]
+    second = [1 << gap, *singles(*range(gap))]
+    second += [0] * (8 - len(second))
+    for tiles in ([first, second], [first, second[:1]], [first, second, first, second]):
+        rows = max(map(len, tiles))
+        padded = [t + [0] * (rows - len(t)) for t in tiles]
+        run(job_of(config, [padded, padded]))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5])
+def test_drain_waits_for_the_last_update(config, rows):
+    m_tiles = [[[3] * rows, [5] * rows]] * 4
+    run(job_of(config, m_tiles))
+    run(job_of(config, m_tiles), stall=0.5, seed=3)
+
+
+@pytest.mark.parametrize("extreme", ["lowest weights", "highest sums"])
+def test_extreme_values(config, extreme):
+    # All weights are -128; with full rows every tile result is the lowest there is.
+    rows = [FULL] * 16 if extreme == "lowest weights" else [FULL, 0, 1] * 5 + [FULL]
+    run(job_of(config, [[rows] * 8], extreme=True))
+
+
+def test_weights_that_come_late(config):
+    rng = np.random.default_rng(5)
+    job = random_job(config, rng, m_tiles=3, k_tiles=3, density=0.2)
+    late = run(job, weight_gate=lambda cycle: cycle > 200)
+    assert late.counts["stall_weights"] > 100
+    run(job, weight_idle=0.9)
+
+
+def test_weights_of_a_tile_without_rows_are_consumed(config):
+    rng = np.random.default_rng(6)
+    empty, rows = [0] * 6, random_rows(rng, 6, config.tile_k)
+    run(job_of(config, [[empty, rows, empty, empty, rows], [empty], [rows]]), weight_idle=0.5)
+
+
+def test_weights_that_stay(config):
+    rng = np.random.default_rng(7)
+    job = Job(config.replace(weight_tiles=4))
+    for _ in range(4):
+        job.add([random_rows(rng, 9, config.tile_k) for _ in range(3)], rng, first_weight=0)
+    run(job)
+    run(job, idle=0.4, stall=0.4, seed=2)
+
+
+def test_weights_in_block_memory(config):
+    rng = np.random.default_rng(8)
+    job = Job(config.replace(weight_tiles=16))
+    for _ in range(3):
+        job.add([random_rows(rng, 12, config.tile_k) for _ in range(10)], rng, first_weight=0)
+    run(job)
+
+
+def test_one_slot_for_all_tiles(config):
+    """A younger tile in the slot its elder releases must wait for the refill, not use the old weights."""
+    rng = np.random.default_rng(9)
+    job = random_job(config, rng, m_tiles=3, k_tiles=3, rows=5, density=0.3)
+    run(job, one_slot=True)
+    run(job, one_slot=True, weight_idle=0.7, idle=0.2, seed=4)
+
+
+def test_slow_consumer_gets_every_row(config):
+    rng = np.random.default_rng(10)
+    job = random_job(config, rng, m_tiles=4, k_tiles=2, rows=16, distinct=4)
+    for period in (2, 3, 4, 7):
+        run(job, sink_gate=lambda cycle, p=period: cycle % p == 0)
+
+
+def resident_job(config, rng, patterns, *, m_tiles=4, k_tiles=4):
+    job = Job(config.replace(weight_tiles=k_tiles))
+    for _ in range(m_tiles):
+        job.add([patterns(rng) for _ in range(k_tiles)], rng, first_weight=0)
+    return job
+
+
+def test_residual_bits_take_a_cycle_each_without_bubbles(config):
+    """Exactly the bound: no cycle is lost between rows, K tiles or m tiles."""
+    rng = np.random.default_rng(11)
+
+    def rows(r):  # issued in the order of their indices: no row twice within three slots
+        return sorted(r.choice(range(1, 256), 16, replace=False).tolist(), key=int.bit_count)
+
+    done = run(job := resident_job(config, rng, rows))
+    assert done.counts["stall_hazard"] == 0
+    assert done.last - done.first + 1 == job.bound() == done.counts["residual_bit"]
+
+
+def test_single_bit_rows_take_a_cycle_each(config):
+    rng = np.random.default_rng(12)
+    job = resident_job(config, rng, lambda r: singles(*r.permutation(8)), m_tiles=2, k_tiles=6)
+    done = run(job)
+    assert done.last - done.first + 1 == job.bound() == 2 * 6 * 8
+
+
+def test_exact_matches_ride_beside():
+    """Rows of many bits leave room for all exact matches: only residual bits count, and the tail of the last tile."""
+    rng = np.random.default_rng(13)
+    full = [FULL ^ (1 << b) for b in range(8)]
+    for config in CONFIGS.values():
+        job = resident_job(config, rng, lambda r: [full[0], full[1], full[2]] + [full[0]] * 4)
+        done = run(job)
+        assert done.counts["reuse_rows"] == 16 * 4
+        assert job.bound() == done.counts["residual_bit"]
+        assert done.last - done.first + 1 <= job.bound() + 6
+
+
+def test_exact_matches_take_a_slot_each(config):
+    """Equal rows: partial sums are the bottleneck, one row per bank and cycle."""
+    rng = np.random.default_rng(14)
+    job = resident_job(config, rng, lambda r: [0b1001] * 16, k_tiles=8)
+    done = run(job)
+    # Until the first prefix is there (4), and per m tile the drain's rows that found no first touch.
+    assert job.bound() <= done.last - done.first + 1 <= job.bound() + 8 + 4 * 8
+
+
+def test_latency_of_one_row(config):
+    """From the transfer of a one-bit row to its partial sum: 9 cycles."""
+    from hw.processor import Processor
+    from tests.processor_bench import front_end
+    from tests.stream_helpers import Sink, Source, run_streams
+
+    job = job_of(config, [[[1]]])
+    dut = Processor(config)
+    begins, ends, computes, _, weights = front_end(job)
+    compute = Source(dut.i_compute, [computes[0][1]], gate=lambda cycle: cycle == 40)
+    sources = [Source(dut.i_begin, begins), Source(dut.i_end, ends), compute, Source(dut.i_weights, weights)]
+    sink = Sink(dut.o_psum, expect=1)
+    run_streams(dut, sources, [sink])
+    assert sink.items == job.expected()
+    assert sink.cycles[0] - compute.cycles[0] == 9
+
+
+SMALL = st.builds(
+    HardwareConfig,
+    tile_m=st.sampled_from([8, 16, 32]),
+    tile_k=st.sampled_from([4, 8, 16]),
+    lanes=st.sampled_from([1, 2, 8]),
+    load_rows=st.just(2),
+    neuron_lanes=st.just(1),
+    banks=st.sampled_from([1, 2]),
+    queries=st.just(1),
+    weight_bits=st.sampled_from([2, 5, 8]),
+    psum_bits=st.sampled_from([16, 24]),
+    membrane_bits=st.just(32),
+    weight_tiles=st.sampled_from([2, 3, 16]),
+    bus_bits=st.just(64),
+    feature_words=st.just(64),
+    segments=st.just(16),
+)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(c=SMALL, seed=st.integers(0, 1 << 16), idle=st.sampled_from([0, 0.3]), stall=st.sampled_from([0, 0.5]))
+def test_random_configurations(c, seed, idle, stall):
+    rng = np.random.default_rng(seed)
+    job = random_job(c, rng, m_tiles=3, k_tiles=int(rng.integers(1, 4)), distinct=int(rng.choice([2, 5, 1 << 10])))
+    run(job, idle=idle, stall=stall, weight_idle=idle, seed=seed)
