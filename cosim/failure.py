@@ -40,8 +40,9 @@ def writing_run(compiled: MemoryImage, place: Difference) -> int:
     else:
         bit = place.x * f.block_channels
     address += bit // 8 // f.bus_bytes * f.bus_bytes
+    entry = next(e for e in compiled.layers if e.feature == place.feature)
     for index, (opcode, fields) in enumerate(compiled.commands()):
-        if opcode != "RUN":
+        if opcode != "RUN" or not entry.first <= index < entry.last:
             continue
         lines = fields["out_lines"] * f.lines_per_row
         bits = fields["out_width"] * f.block_channels * (32 * f.timesteps if f.kind == "potentials" else 1)

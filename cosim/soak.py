@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -160,13 +161,23 @@ def build_all(configs: list[tuple[str, HardwareConfig]], console: Console) -> No
             progress.advance(task)
 
 
+def _played(jobs: list[Case], processes: int) -> Iterator[Verdict]:
+    """Verdicts as they come; new processes are spawned, because numba's threads don't survive a fork."""
+    if processes == 1:
+        yield from map(play, jobs)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(play, job) for job in jobs]):
+            yield done.result()
+
+
 def run_random(jobs: list[Case], processes: int, console: Console) -> list[Verdict]:
     """All random jobs, ``processes`` side by side."""
     found: list[Verdict] = []
-    with _bars(console) as progress, ProcessPoolExecutor(processes) as pool:
+    with _bars(console) as progress:
         task = progress.add_task("random networks", total=len(jobs), note="")
-        for done in as_completed([pool.submit(play, job) for job in jobs]):
-            found.append(done.result())
+        for verdict in _played(jobs, processes):
+            found.append(verdict)
             bad = sum(v.status in ("mismatch", "failed") for v in found)
             progress.update(task, advance=1, note=f"{bad} bad" if bad else "")
     return sorted(found, key=lambda v: v.seed)
