@@ -26,8 +26,8 @@ class FrontEnd(wiring.Component):
     among those, the lowest index. Rows are issued in ascending popcount, stable by index.
     (Prosperity, HPCA 2025, arXiv 2503.03379, section V.)
 
-    Latency: at most ``latency(nonzero)`` cycles from a lone tile's last beat to its first row. Throughput: a tile takes
-    max(beats, ceil(nonzero / queries)) cycles, sustained, no bubble between tiles; zero rows are free.
+    Latency: at most ``latency(config, nonzero)`` cycles from a lone tile's last beat to its first row. Throughput: a
+    tile takes max(beats, ceil(nonzero / queries)) cycles, sustained, no bubble between tiles; zero rows are free.
 
     Parameters
     ----------
@@ -83,11 +83,12 @@ class FrontEnd(wiring.Component):
             connect(m, dispatcher.o_reuse[bank], flipped(self.o_reuse[bank]))
         return m
 
-    def latency(self, nonzero: int) -> int:
+    @staticmethod
+    def latency(config: HardwareConfig, nonzero: int) -> int:
         """Cycles from a lone tile's last beat to its first row offered, with ``nonzero`` rows, all in that beat.
 
         Rows of earlier beats have a head start of up to 5 cycles.
         """
-        c = self.config
+        c = config
         front = TileLoader.LATENCY_WORDS + Sorter.latency(c) - (-nonzero // c.queries)
         return front + Detector.LATENCY + Pruner.latency(c) + Dispatcher.LATENCY

@@ -62,11 +62,10 @@ def test_latency_of_a_lone_tile(queries):
     config, rng = small(queries, 1, load_rows=16, tile_m=16), random.Random(1)
     tiles = [rng.sample([0] * (16 - n) + [3] * n, 16) for n in range(1, 17)]
     _, source, sinks = bench(config, tiles, source_gap=60)
-    front = FrontEnd(config)
     firsts = sinks["compute"].offered  # the other rows of a tile are exact matches
     latencies = [first - sent for first, sent in zip(firsts, source.cycles, strict=True)]
-    assert latencies == [front.latency(n) for n in range(1, 17)]
-    assert front.latency(16) == 16 // queries + 18 + 2 * queries
+    assert latencies == [FrontEnd.latency(config, n) for n in range(1, 17)]
+    assert FrontEnd.latency(config, 16) == 16 // queries + 18 + 2 * queries
 
 
 @pytest.mark.parametrize(("queries", "banks"), [(1, 1), (2, 2)])
@@ -86,7 +85,7 @@ def test_throughput_has_no_bubbles(queries, banks):
         cycles = sinks["end"].cycles[end - 1] - source.cycles[beat]
         formula = sum(tile_cycles(config, rows) for rows in tiles)
         # From the first beat to the last end: the sum, and once the latency (ends leave two cycles before rows do).
-        fill = FrontEnd(config).latency(sum(row != 0 for row in tiles[-1])) - 3
+        fill = FrontEnd.latency(config, sum(row != 0 for row in tiles[-1])) - 3
         assert cycles <= formula + fill, f"{cycles} cycles, not {formula} + {fill}"
         if tiles is full or tiles is sparse:
             assert cycles == formula + fill
@@ -167,5 +166,5 @@ def test_recorded_spikes_at_paper_size(preset):
     config = HardwareConfig.load(preset)
     tiles = real_tiles(config, 6)
     cycles, _, _ = bench(config, tiles)
-    lead = config.words + FrontEnd(config).latency(config.tile_m)
+    lead = config.words + FrontEnd.latency(config, config.tile_m)
     assert cycles <= sum(tile_cycles(config, rows) for rows in tiles) + lead

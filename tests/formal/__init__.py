@@ -1,0 +1,1 @@
+"""Formal proofs (SymbiYosys, z3) of small configurations."""
