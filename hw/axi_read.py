@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -96,6 +96,7 @@ class ReadArbiter(wiring.Component):
     Members
     -------
     i_burst : In streams, the lowest index has priority
+    swap : In(1), the last two change places
     o : Out streams of bus words (the readers' ``i_data``)
     halt, idle, error : In(1), Out(1), Out(1) (a strobe: a beat was answered with an error)
     beat : Out(1), a strobe per beat
@@ -108,6 +109,7 @@ class ReadArbiter(wiring.Component):
             {
                 "i_burst": In(stream.Signature(BURST)).array(readers),
                 "o": Out(stream.Signature(config.bus_bits, always_ready=True)).array(readers),
+                "swap": In(1),
                 "halt": In(1),
                 "idle": Out(1),
                 "error": Out(1),
@@ -131,9 +133,18 @@ class ReadArbiter(wiring.Component):
         ]
         with m.If(self.arready):
             m.d.sync += self.arvalid.eq(0)
-        earlier = 0
+        wants = [request.valid for request in self.i_burst]
+        last = self.readers - 1
         for n in range(self.readers):
             request = self.i_burst[n]
+            earlier = Signal(name=f"earlier{n}")
+            m.d.comb += earlier.eq(Cat(wants[:n]).any())
+            if self.readers > 1 and n >= last - 1:
+                first = Cat(wants[: last - 1]).any()
+                other = wants[last - 1 if n == last else last]
+                # The one in front is that of the lower index, unless swapped.
+                in_front = self.swap if n == last else ~self.swap
+                m.d.comb += earlier.eq(first | (other & ~in_front))
             m.d.comb += request.ready.eq(free & ~earlier)
             with m.If(request.valid & request.ready):
                 m.d.sync += [
@@ -142,7 +153,6 @@ class ReadArbiter(wiring.Component):
                     self.arlen.eq(request.payload.beats - 1),
                 ]
                 m.d.comb += [owners.i.valid.eq(1), owners.i.payload.eq(n)]
-            earlier = earlier | request.valid
             m.d.comb += [
                 self.o[n].payload.eq(self.rdata),
                 self.o[n].valid.eq(self.beat & (owners.o.payload == n)),

@@ -154,11 +154,13 @@ class Im2col(wiring.Component):
 
     Members
     -------
-    run, start : In, fields of the RUN (constant while it works), and its start
+    run : In, fields of the RUN (constant from ``prepare`` until it has ended)
+    prepare : In(1), generate the rows of its first m tiles
+    start : In(1), later: features and segments are here
     i_features : In stream of feature_write (always ready)
     i_segments : In stream of segment_write (always ready)
     o : Out stream of tile words
-    busy : Out(1), the run's last word hasn't been taken yet
+    busy : Out(1), from ``prepare`` until the run's last word is taken
     """
 
     def __init__(self, config: HardwareConfig):
@@ -166,6 +168,7 @@ class Im2col(wiring.Component):
         super().__init__(
             {
                 "run": In(run_layout()),
+                "prepare": In(1),
                 "start": In(1),
                 "i_features": In(stream.Signature(feature_write(c), always_ready=True)),
                 "i_segments": In(stream.Signature(segment_write(c), always_ready=True)),
@@ -190,8 +193,7 @@ class Im2col(wiring.Component):
         wiring.connect(m, wiring.flipped(self.o), queue.o)
         for block in (table, segments, slots, extractor):
             m.d.comb += block.run.eq(self.run)
-        for block in (table, segments, slots):
-            m.d.comb += block.start.eq(self.start)
+        m.d.comb += [table.start.eq(self.prepare), slots.start.eq(self.prepare), segments.start.eq(self.start)]
         for r in range(c.load_rows):
             m.d.comb += [features.address[r].eq(extractor.address[r]), extractor.window[r].eq(features.window[r])]
         left = Signal(16)
@@ -217,6 +219,6 @@ class Im2col(wiring.Component):
         ]
         with m.If(taken & self.o.payload.last & self.o.payload.tile.last_k):
             m.d.sync += left.eq(left - 1)
-        with m.If(self.start):
+        with m.If(self.prepare):
             m.d.sync += left.eq(self.run.m_tiles)
         return m

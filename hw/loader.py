@@ -6,6 +6,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .axi_fifo import StreamFifo
 from .config import HardwareConfig
 from .feature_buffer import feature_write
 from .layouts import neuron_params
@@ -36,8 +37,12 @@ LOAD_JOB = data.StructLayout(
 )
 
 
+JOBS = 4
+"""Loads under way beside the one whose data comes."""
+
+
 class Loader(wiring.Component):
-    """One load at a time: chunks of memory, each contiguous, to consecutive places on chip.
+    """Loads in order: chunks of memory, each contiguous, to consecutive places on chip.
 
     Throughput: per cycle two words of features (one where a bus word is one), one segment, one bus word of parameters.
 
@@ -47,7 +52,7 @@ class Loader(wiring.Component):
 
     Members
     -------
-    i_job : In stream of LOAD_JOB; the next one is taken when the last is complete
+    i_job : In stream of LOAD_JOB; taken when the requests of the one before are out, done in order
     o_request, i : Out stream of requests, In stream of the bus words they bring
     o_features, o_segments, o_params : Out streams to the feature buffer, segment table and neuron array
     busy : Out(1), a load is under way
@@ -80,12 +85,12 @@ class Loader(wiring.Component):
         wiring.connect(m, wiring.flipped(self.o_params), params.o)
         m.d.comb += self.bad_target.eq(features.bad_target)
 
+        # A job's requests go out while the data of those before still comes.
+        m.submodules.jobs = jobs = StreamFifo(LOAD_JOB, JOBS)
+        asking = self._ask(m, jobs.i)
         job = Signal(LOAD_JOB)
-        chunk_end, taken = Signal(), Signal()
-        start = Signal()
-        m.d.comb += start.eq(self.i_job.valid & self.i_job.ready)
-        asking = self._ask(m, job, start)
-        bringing = self._bring(m, job, start, taken, chunk_end)
+        chunk_end, taken, start = Signal(), Signal(), Signal()
+        bringing = self._bring(m, job, jobs.o, start, taken, chunk_end)
         m.d.comb += taken.eq(self.i.valid & self.i.ready)
         unpackers = {Kind.FEATURES: features, Kind.SEGMENTS: segments, Kind.PARAMS: params}
         with m.Switch(job.kind):
@@ -99,22 +104,29 @@ class Loader(wiring.Component):
         for unpacker in unpackers.values():
             m.d.comb += [
                 unpacker.start.eq(start),
-                unpacker.target.eq(self.i_job.payload.target),
-                unpacker.items.eq(self.i_job.payload.items),
+                unpacker.target.eq(jobs.o.payload.target),
+                unpacker.items.eq(jobs.o.payload.items),
             ]
         m.d.comb += [
             features.chunk_end.eq(chunk_end),
             features.target_stride.eq(job.target_stride),
-            self.busy.eq(asking | bringing | features.busy | segments.busy | params.busy),
-            self.i_job.ready.eq(~self.busy),
+            start.eq(jobs.o.valid & ~bringing & ~features.busy & ~segments.busy & ~params.busy),
+            jobs.o.ready.eq(start),
+            self.busy.eq(asking | (jobs.level != 0) | bringing | features.busy | segments.busy | params.busy),
         ]
-        with m.If(start):
-            m.d.sync += job.eq(self.i_job.payload)
         return m
 
-    def _ask(self, m, job, start):
+    def _ask(self, m, jobs):
         """One request per chunk."""
         left = Signal(16)
+        job = Signal(LOAD_JOB)
+        start = Signal()
+        m.d.comb += [
+            start.eq(self.i_job.valid & self.i_job.ready),
+            self.i_job.ready.eq((left == 0) & jobs.ready),
+            jobs.valid.eq(start),
+            jobs.payload.eq(self.i_job.payload),
+        ]
         address = Signal(ADDRESS_BITS)
         m.d.comb += [
             self.o_request.valid.eq(left != 0),
@@ -124,10 +136,14 @@ class Loader(wiring.Component):
         with m.If(self.o_request.valid & self.o_request.ready):
             m.d.sync += [left.eq(left - 1), address.eq(address + job.stride)]
         with m.If(start):
-            m.d.sync += [left.eq(self.i_job.payload.chunks), address.eq(self.i_job.payload.source)]
+            m.d.sync += [
+                job.eq(self.i_job.payload),
+                left.eq(self.i_job.payload.chunks),
+                address.eq(self.i_job.payload.source),
+            ]
         return left != 0
 
-    def _bring(self, m, job, start, taken, chunk_end):
+    def _bring(self, m, job, jobs, start, taken, chunk_end):
         """Counts the bus words that come."""
         left = Signal(16)
         beats = Signal(32)
@@ -137,5 +153,5 @@ class Loader(wiring.Component):
         with m.If(chunk_end):
             m.d.sync += left.eq(left - 1)
         with m.If(start):
-            m.d.sync += [left.eq(self.i_job.payload.chunks), beats.eq(self.i_job.payload.beats)]
+            m.d.sync += [job.eq(jobs.payload), left.eq(jobs.payload.chunks), beats.eq(jobs.payload.beats)]
         return left != 0

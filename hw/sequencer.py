@@ -27,7 +27,8 @@ DRAIN_CYCLES = 1 << 16
 class Dispatcher(wiring.Component):
     """Issues checked commands in order, each when what it needs is free.
 
-    LOAD: when the loader is free. RUN: when all loads are complete and the run before has ended. BARRIER and END: when
+    LOAD: when the loader takes it. RUN, in two steps: its front (row table, weights) is prepared as soon as the front
+    of the run before is free; it starts when all loads are complete and the run before has ended. BARRIER and END: when
     nothing is under way, writes answered. (LOAD_PARAMS is held back by the data path until the run before has ended.)
 
     Members
@@ -35,8 +36,11 @@ class Dispatcher(wiring.Component):
     command, valid, bad_header, bad_field, take : the command fetch
     enable : In(1), commands may be issued
     o_load : Out stream of LOAD_JOB
+    front, front_start : Out, fields of the RUN prepared or in progress, for the front; strobe: prepare it
+    front_busy : In(1), rows or weights are left; rises in the cycle after ``front_start``
+    prepared : Out(1), the front waits for the start
     run, run_start : Out, fields of the RUN in progress; start strobe (the fields stand in its cycle)
-    run_done : In(1), no run is in the data path; falls in the cycle after ``run_start``
+    run_done : In(1), the run's last word has been handed out; falls in the cycle after ``run_start``
     run_busy : Out(1)
     loads_idle, writes_idle : In(1)
     finished : Out(1), strobe: END is reached
@@ -54,6 +58,10 @@ class Dispatcher(wiring.Component):
                 "take": Out(1),
                 "enable": In(1),
                 "o_load": Out(stream.Signature(LOAD_JOB)),
+                "front": Out(run_layout()),
+                "front_start": Out(1),
+                "front_busy": In(1),
+                "prepared": Out(1),
                 "run": Out(run_layout()),
                 "run_start": Out(1),
                 "run_done": In(1),
@@ -73,13 +81,16 @@ class Dispatcher(wiring.Component):
         held_tiles = Signal(16)
         job = Signal()
         m.d.comb += job.eq(self.valid & self.enable)
-        m.d.sync += self.run_start.eq(0)
-        with m.If(self.run_busy & ~self.run_start & self.run_done):
+        front_used = Signal()  # by the run in progress
+        m.d.sync += [self.run_start.eq(0), self.front_start.eq(0)]
+        with m.If(~self.front_busy & ~self.front_start & ~self.prepared):
+            m.d.sync += front_used.eq(0)
+        with m.If(self.run_busy & ~self.run_start & self.run_done & ~front_used):
             m.d.sync += self.run_busy.eq(0)
 
         run = raw_view(self.command, "RUN")
         unready = (run.weights_ready != held) | (held & (run.k_tiles != held_tiles))
-        bad_field = self.bad_field | ((opcode == OPCODES["RUN"]) & unready)
+        bad_field = self.bad_field | ((opcode == OPCODES["RUN"]) & unready & ~self.prepared)
         with m.If(job & (self.bad_header | bad_field)):
             m.d.comb += [self.error.eq(1), self.code.eq(Mux(self.bad_header, ERROR_COMMAND, ERROR_FIELD))]
         with m.Elif(job):
@@ -88,11 +99,15 @@ class Dispatcher(wiring.Component):
                     with m.Case(OPCODES[name]):
                         self._load(m, name)
                 with m.Case(OPCODES["RUN"]):
-                    with m.If(self.loads_idle & ~self.run_busy):
+                    with m.If(~self.prepared & ~front_used):
+                        m.d.sync += [self.prepared.eq(1), self.front_start.eq(1)]
+                        m.d.sync += [self.front[f].eq(run[f]) for f in self.front.shape().members]
+                        m.d.sync += [held.eq(run.weights_hold), held_tiles.eq(run.k_tiles)]
+                    with m.If(self.prepared & self.loads_idle & ~self.run_busy):
                         m.d.comb += self.take.eq(1)
                         m.d.sync += [self.run_start.eq(1), self.run_busy.eq(1)]
-                        m.d.sync += [self.run[f].eq(run[f]) for f in self.run.shape().members]
-                        m.d.sync += [held.eq(run.weights_hold), held_tiles.eq(run.k_tiles)]
+                        m.d.sync += [self.prepared.eq(0), front_used.eq(1)]
+                        m.d.sync += [self.run[f].eq(self.front[f]) for f in self.run.shape().members]
                 with m.Default():
                     with m.If(self.loads_idle & ~self.run_busy & self.writes_idle):
                         is_end = opcode == OPCODES["END"]

@@ -13,9 +13,10 @@ from .sequencer_rules import header_word, named_bits, raw_view, violations
 
 
 class CommandFetch(wiring.Component):
-    """Fetches a command, checks it, offers it; then the next.
+    """Fetches a command, checks it, offers it; the next one is asked for meanwhile and waits in the reader's buffer.
 
-    Latency: the bus words of a command plus 3 cycles.
+    Nothing is asked for behind an END or a command with a bad header: no read leaves the program.
+    Latency: the bus words of a command plus 3 cycles after they are there.
 
     Members
     -------
@@ -51,27 +52,32 @@ class CommandFetch(wiring.Component):
         address = Signal(ADDRESS_BITS)
         wanted = Signal()
         checking = Signal(2)
-        end = Signal()
+        end, taken = Signal(), Signal()
+        ahead = Signal()  # the next command is asked for
         m.d.comb += [
             self.o_request.valid.eq(wanted),
             self.o_request.payload.address.eq(address),
             self.o_request.payload.beats.eq(beats),
-            self.i.ready.eq(1),
-            end.eq(self.i.valid & (beat == beats - 1)),
+            self.i.ready.eq(~self.valid & (checking == 0)),
+            taken.eq(self.i.valid & self.i.ready),
+            end.eq(taken & (beat == beats - 1)),
         ]
         with m.If(self.o_request.valid & self.o_request.ready):
             m.d.sync += [wanted.eq(0), address.eq(address + COMMAND_BYTES)]
         m.d.sync += checking.eq(Cat(end, checking[0]))
         with m.If(checking[1]):
-            m.d.sync += self.valid.eq(1)
-        with m.If(self.i.valid):
+            more = ~self.bad_header & (self.command[:8] != OPCODES["END"])
+            m.d.sync += [self.valid.eq(1), ahead.eq(more), wanted.eq(more)]
+        with m.If(taken):
             m.d.sync += [
                 beat.eq(beat + 1),
                 self.command.eq(Cat(self.command[bits:], self.i.payload)),
             ]
             self._check_header(m, beat)
         with m.If(self.take):
-            m.d.sync += [self.valid.eq(0), wanted.eq(1)]
+            m.d.sync += self.valid.eq(0)
+            with m.If(~ahead):
+                m.d.sync += wanted.eq(1)
         with m.If(self.start):
             m.d.sync += [wanted.eq(1), address.eq(self.program), beat.eq(0), self.valid.eq(0)]
         self._check_fields(m)

@@ -1,4 +1,4 @@
-"""The top of the accelerator in RTL: ports, registers, counters, recovery under traffic (see also test_cosim_system)."""
+"""The top in RTL: ports, registers, counters, recovery under traffic (see also test_cosim_system)."""
 
 from __future__ import annotations
 

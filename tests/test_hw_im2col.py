@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
@@ -36,11 +38,16 @@ async def load(ctx, dut, job):
     ctx.set(dut.i_segments.valid, 0)
 
 
-async def start(ctx, dut, fields):
+async def start(ctx, dut, fields, prepare=None):
+    """Prepare a run and start it some cycles later."""
     for name, value in fields.items():
         ctx.set(dut.run[name], value)
-    ctx.set(dut.start, 1)
-    await ctx.tick()
+    early = random.Random(str(fields)).choice([0, 0, 1, 50]) if prepare is None else prepare
+    for cycle in range(early + 1):
+        ctx.set(dut.prepare, cycle == 0)
+        ctx.set(dut.start, cycle == early)
+        await ctx.tick()
+    ctx.set(dut.prepare, 0)
     ctx.set(dut.start, 0)
 
 
@@ -91,14 +98,14 @@ def simulate(dut, bench):
     sim.run()
 
 
-def check(job, *, rng=None, busy=0.0, flags=None):
+def check(job, *, rng=None, busy=0.0, flags=None, prepare=None):
     """One job in a fresh block; returns what ``collect`` does."""
     dut = Im2col(job.config)
     results = []
 
     async def bench(ctx):
         await load(ctx, dut, job)
-        await start(ctx, dut, job.fields | RUN_FLAGS | (flags or {}))
+        await start(ctx, dut, job.fields | RUN_FLAGS | (flags or {}), prepare)
         results.append(await collect(ctx, dut, job, rng, busy))
 
     simulate(dut, bench)
@@ -165,7 +172,7 @@ def test_addresses_wrap():
 def test_throughput_is_one_segment_per_cycle(kernel, channels):
     """Full m tiles: no bubble between words, K tiles and m tiles, once the tables lead."""
     job = Job(TINY, [Geometry(height=16, width=9, channels=channels, kernel=kernel)], rng=np.random.default_rng(4))
-    taken, _ = check(job)
+    taken, _ = check(job, prepare=0)
     words = TINY.words
     pieces = len(job.segments) * words  # of a full m tile
     row_table = TINY.tile_m

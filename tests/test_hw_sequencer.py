@@ -225,17 +225,38 @@ def test_dispatch_order():
         assert ctx.get(dut.run_start) and ctx.get(dut.run_busy)
         assert all(ctx.get(dut.run[name]) == value for name, value in run.items())
         ctx.set(dut.run_done, 0)
+        ctx.set(dut.front_busy, 1)
         await ctx.tick()
         assert not ctx.get(dut.run_start)
 
         await play.offer(ctx, "LOAD_SEGMENTS", source=64, count=3, target=5)
         assert await play.taken_after(ctx, 1), "loads go on beside a run"
-        for opcode, fields in (("RUN", run), ("BARRIER", {}), ("END", {})):
+        for opcode, fields in (("BARRIER", {}), ("END", {})):
             await play.offer(ctx, opcode, **fields)
             assert not await play.taken_after(ctx, 5), f"{opcode} beside a run"
         ctx.set(dut.valid, 0)
-        assert ctx.get(dut.run_busy)
+        assert ctx.get(dut.run_busy) and not ctx.get(dut.prepared)
+
+        following = random_fields(rng, TINY, "RUN")
+        await play.offer(ctx, "RUN", **following)
+        assert not await play.taken_after(ctx, 5) and not ctx.get(dut.prepared), "the front is in use"
+        ctx.set(dut.front_busy, 0)
+        await ctx.tick().repeat(2)
+        assert ctx.get(dut.front_start) and ctx.get(dut.prepared), "prepared once the front is free"
+        ctx.set(dut.front_busy, 1)  # by the run prepared
+        assert not await play.taken_after(ctx, 5), "the run before has not ended"
+        assert all(ctx.get(dut.front[name]) == value for name, value in following.items())
+        assert all(ctx.get(dut.run[name]) == value for name, value in run.items())
         ctx.set(dut.run_done, 1)
+        await ctx.tick()
+        assert not ctx.get(dut.run_busy) and not ctx.get(dut.run_start)
+        assert await play.taken_after(ctx, 1)
+        assert ctx.get(dut.run_start) and not ctx.get(dut.prepared)
+        assert all(ctx.get(dut.run[name]) == value for name, value in following.items())
+        await ctx.tick().repeat(5)
+        assert ctx.get(dut.run_busy), "rows or weights are left"
+        ctx.set(dut.front_busy, 0)
+        await ctx.tick()
         await ctx.tick()
         assert not ctx.get(dut.run_busy)
         for name in ("writes_idle", "loads_idle"):
@@ -270,12 +291,13 @@ def test_held_weights(first, second, refused):
         for name in ("enable", "loads_idle", "writes_idle", "run_done"):
             ctx.set(getattr(dut, name), 1)
         await play.offer(ctx, "RUN", **(run | first))
-        assert await play.taken_after(ctx, 1)
+        assert await play.taken_after(ctx, 2)
         await ctx.tick().repeat(3)
         await play.offer(ctx, "RUN", **(run | second))
-        _, _, take, error, code = await ctx.tick().sample(dut.take, dut.error, dut.code)
-        assert (take, error) == (not refused, refused)
+        _, _, error, code, start = await ctx.tick().sample(dut.error, dut.code, dut.front_start)
+        assert error == refused and not start
         assert not refused or code == ERROR_FIELD
+        assert await play.taken_after(ctx, 2) == (not refused)
 
     simulate(dut, bench)
 

@@ -181,7 +181,7 @@ def test_feature_loads(bus_bits, tile_k, idle):
             pace = max(1, words // 2)
             if not idle:
                 # The chunks' words at two feature words a cycle, after the first request's way.
-                assert cycles == job["beats"] * job["chunks"] * pace + 2
+                assert cycles == job["beats"] * job["chunks"] * pace + 3
 
     simulate(dut, bench, feed, watch)
 
