@@ -10,7 +10,7 @@ from .layouts import compute_row, reuse_row
 from .psum_banking import bank_of
 from .scoreboard import tile_step, tile_view
 
-PATIENCE = 15
+PATIENCE = 63
 """Cycles a compute row that found the accumulators idle waits for a free read port before it takes a reuse row's."""
 
 

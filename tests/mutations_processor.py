@@ -1,0 +1,140 @@
+"""Deliberate faults in the processor and the test that must catch each (run by tests/mutation_runner.py)."""
+
+TESTS = "tests/test_hw_processor.py::"
+
+
+def _fault(file, original, mutated, test, fault):
+    return {"file": f"hw/{file}", "original": original, "mutated": mutated, "test": TESTS + test, "fault": fault}
+
+
+PREFIX = "test_prefix_finished_just_before"
+AGAIN = "test_partial_sum_updated_again_in_the_next_tile"
+
+MUTATIONS = [
+    _fault(
+        "issue.py",
+        "in_place.eq(self.active_valid &",
+        "in_place.eq(0 &",
+        PREFIX,
+        "no continuation in place (distance 1)",
+    ),
+    _fault("issue.py", "recent.eq(self._recent())", "recent.eq(0)", PREFIX, "no forward at distance 2"),
+    _fault(
+        "accumulators.py",
+        "previous = Signal.like(total, reset_less=True)\n        m.d.sync += previous.eq(total)",
+        "previous = total",
+        PREFIX,
+        "forward a cycle too early (two banks)",
+    ),
+    _fault(
+        "issue.py", "(row.after <= self.tiles", "(row.after <= 1 + self.tiles", "test_random_stream", "a row too early"
+    ),
+    _fault(
+        "issue.py",
+        "self.load.zero.eq(self.loading & ~stage.has_prefix)",
+        "self.load.zero.eq(0)",
+        "test_random_stream",
+        "no base 0",
+    ),
+    _fault(
+        "issue.py", "(finish.parity == stage.tag[0])", "1", "test_random_configurations", "forward from another tile"
+    ),
+    _fault(
+        "issue.py",
+        "(active.tag[0] == stage.tag[0]))",
+        "1)",
+        "test_random_configurations",
+        "continue another tile's row",
+    ),
+    _fault("issue.py", "| self._same(self.before[b], half, row)", "", AGAIN, "read-modify-write two slots apart"),
+    _fault("issue.py", "conflicts.append(self._same(self.slot[b], half, row))", "pass", AGAIN, "the same, compute row"),
+    _fault(
+        "issue.py", "~self.claiming[b] & ~self.steal[b]", "~self.steal[b]", "test_random_stream", "two rows in a slot"
+    ),
+    _fault(
+        "issue.py",
+        "bank = bank_of(self.config, row)",
+        "bank = ~bank_of(self.config, row)",
+        "test_random_stream",
+        "banks swapped",
+    ),
+    _fault("psum_bank.py", "fresh[-1].eq(fresh[-2])", "fresh[-1].eq(0)", "test_corner", "first touch adds to old data"),
+    _fault(
+        "psum_bank.py",
+        "update.eq(self.slot.valid & ~first)",
+        "update.eq(0)",
+        "test_random_stream",
+        "drain reads before updates",
+    ),
+    _fault(
+        "psum_bank.py",
+        "touch.write.value.eq(~clear)",
+        "touch.write.value.eq(1)",
+        "test_corner",
+        "touch map never cleared",
+    ),
+    _fault(
+        "psum_drain.py",
+        "with m.If(capture & ~item.touched):",
+        "with m.If(0):",
+        "test_corner",
+        "untouched rows aren't zero",
+    ),
+    _fault(
+        "psum_drain.py",
+        "free.eq(~self.o.valid | self.o.ready)",
+        "free.eq(1)",
+        "test_corner",
+        "rows lost under backpressure",
+    ),
+    _fault(
+        "psum_drain.py",
+        "with m.If(reject | (capture & again)):",
+        "with m.If(reject):",
+        "test_slow_consumer_gets_every_row",
+        "a row twice",
+    ),
+    _fault(
+        "psum_drain.py",
+        "last.eq(row + 1 == rows)",
+        "last.eq(row + 2 == rows)",
+        "test_random_stream",
+        "last flag a row early",
+    ),
+    _fault("scoreboard.py", "& reuse_done)", ")", "test_random_stream", "a tile retires before its reuse rows"),
+    _fault(
+        "scoreboard.py",
+        "& (older.weight_slot == tile.weight_slot)",
+        "& 0",
+        "test_one_slot_for_all_tiles",
+        "old weights",
+    ),
+    _fault(
+        "scoreboard.py",
+        "| (tile.valid & filled & ~stale)",
+        "| tile.valid",
+        "test_weights_that_come_late",
+        "weights aren't awaited",
+    ),
+    _fault(
+        "scoreboard.py",
+        "self.i_begin.ready.eq(free & ~(fresh &",
+        "self.i_begin.ready.eq(free & ~(0 &",
+        "test_slow_consumer_gets_every_row",
+        "drain overrun",
+    ),
+    _fault(
+        "weight_buffer.py",
+        "self.i.ready.eq(~self.filled.bit_select(row.slot, 1))",
+        "self.i.ready.eq(1)",
+        "test_random_stream",
+        "overwrites weights in use",
+    ),
+    _fault(
+        "accumulators.py",
+        "Cat(finish.slot, finish.parity)",
+        "Cat(finish.slot, 0)",
+        "test_random_stream",
+        "one result buffer for two tiles",
+    ),
+]
