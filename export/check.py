@@ -125,19 +125,19 @@ def compare(network: Network, images, net: QatNetwork | None = None, batch: int 
     for start in range(0, len(images), batch):
         part = np.asarray(images[start : start + batch])
         pixels = torch.tensor(part).float()
-        maps, sums = net.trace(pixels.transpose(0, 1) if network.input_mode == "given" else pixels)
-        result = run(network, part, record=("features", "psums"))
+        potentials = {}
+        maps, sums = net.trace(pixels.transpose(0, 1) if network.input_mode == "given" else pixels, potentials)
+        result = run(network, part, record=("features", "psums", "potentials"))
         for layer in network.layers:
             h, w = result.psums[layer.name].shape[-2:]
             fired = layer.neuron.kind != "readout"
-            pairs = (
+            membrane = potentials[layer.name] if fired else maps[layer.name]
+            pairs = [
                 ("partial sum", sums[layer.name][..., :h, :w], result.psums[layer.name]),
-                (
-                    "level" if fired else "potential",
-                    maps[layer.name],
-                    result.features[layer.name] if fired else result.output,
-                ),
-            )
+                ("potential", membrane[..., :h, :w], result.potentials[layer.name]),
+            ]
+            if fired:
+                pairs.append(("level", maps[layer.name], result.features[layer.name]))
             for what, ours, theirs in pairs:
                 ours = ours.transpose(0, 1).double().cpu().numpy()
                 if ours.shape != theirs.shape:

@@ -236,14 +236,16 @@ class QatLayer(nn.Module):
         d, c, v0 = self.constants(scale, y if self.training and self.normed else None)
         if self.quantize and dtype == torch.float32:
             dtype = self.dtype_for(weights, c, v0)
-        out = self.fire(y.to(dtype), *(p.to(dtype).view(-1, 1, 1) for p in (d, c, v0)), scale)
+        potentials = None if self.record is None else []
+        out = self.fire(y.to(dtype), *(p.to(dtype).view(-1, 1, 1) for p in (d, c, v0)), potentials)
         if self.pool:
             out = F.max_pool2d(out.flatten(0, 1), self.pool).unflatten(0, (out.shape[0], -1))
         if self.record is not None:
-            self.record(self, out, y)
+            self.record(self, out, y, potentials)
         return out if self.readout else out.to(self.threshold.dtype)
 
-    def fire(self, y, d, c, v0, scale):
+    def fire(self, y, d, c, v0, potentials=None):
+        """Levels (T, B, O, H, W) of partial sums; a list given takes V after each timestep."""
         n = self.neuron
         if self.readout:
             return (y + c).cumsum(0)
@@ -251,8 +253,10 @@ class QatLayer(nn.Module):
         for t in range(y.shape[0]):
             u = y[t] + (self.leak(v) + c)
             z = fire(u, d, n)
-            if t + 1 < y.shape[0]:
+            if potentials is not None or t + 1 < y.shape[0]:
                 v = reset_potential(u, z, d, n.reset)
+            if potentials is not None:
+                potentials.append(v)
             out.append(z)
         return torch.stack(out) if len(out) > 1 else z[None]
 

@@ -53,12 +53,17 @@ class QatNetwork(nn.Module):
         return out.mean((-2, -1))
 
     @torch.no_grad()
-    def trace(self, images):
-        """Feature maps and partial sums of a batch: ({name: (T, B, O, H, W)}, {name: Y}), integer-valued."""
+    def trace(self, images, potentials=None):
+        """Feature maps and partial sums of a batch: ({name: (T, B, O, H, W)}, {name: Y}), integer-valued.
+
+        ``potentials``: a dict that takes V of every firing layer after each timestep.
+        """
         maps, sums = {"input": self.present(images)}, {}
 
-        def record(layer, out, y):
+        def record(layer, out, y, v):
             maps[layer.name], sums[layer.name] = out, y
+            if potentials is not None and v:
+                potentials[layer.name] = torch.stack(v)
 
         training = self.training
         self.eval()

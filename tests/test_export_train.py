@@ -60,6 +60,14 @@ def test_seed_decides(digits):
     assert states_equal(*same) and not states_equal(same[0], other)
 
 
+def test_every_epoch_has_its_own_order(digits, monkeypatch):
+    seen, augment = [], train.augment
+    monkeypatch.setattr(train, "augment", lambda x, *rest: seen.append(x.clone()) or augment(x, *rest))
+    train.train(recipe.preset("digits", epochs=2, train_images=64, batch=64), digits, device="cpu")
+    assert len(seen) == 2 and not torch.equal(*seen)
+    assert torch.equal(*(x.flatten(1).sum(1).sort().values for x in seen))
+
+
 def test_checkpoint_of_another_recipe_is_refused(digits, tmp_path):
     train.train(recipe.preset("digits", epochs=1, train_images=64), digits, checkpoint=tmp_path / "c.pt", device="cpu")
     other = recipe.preset("digits", epochs=2, train_images=64)
@@ -199,7 +207,7 @@ def test_check_shows_the_first_difference(monkeypatch, capsys):
     file = Path(__file__).parent / "data" / "digits.yaml"
     code, text = run_main(monkeypatch, capsys, "check", file, "--samples", 8)
     text = " ".join(text.split())
-    assert code == 1 and "first difference layer conv2: level of image 0, timestep 0, channel" in text, text
+    assert code == 1 and "first difference layer conv2: potential of image 0, timestep 0, channel" in text, text
 
 
 def test_pretrained_uses_the_cache(tmp_path, monkeypatch):
