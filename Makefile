@@ -9,11 +9,14 @@ STAMP := $(VENV)/.stamp
 CONFIG ?= paper
 
 NETWORK ?= digits
+TARGET ?= ecp5
+# The hand-off's default is the preset that fits a small FPGA.
+FPGA_CONFIG = $(if $(filter command line environment,$(origin CONFIG)),$(CONFIG),small)
 IMAGES ?= 8
 SEED ?= 0
 COSIM_OPTIONS = --config $(CONFIG) --images $(IMAGES) --seed $(SEED) $(if $(WAVES),--waves)
 
-.PHONY: help setup verilog cosim test lint format bench replay soak mutate clean
+.PHONY: help setup verilog cosim fpga fpga-check test lint format bench replay soak mutate clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -33,6 +36,12 @@ verilog: $(STAMP)  ## build/verilog/CONFIG/reprise.v and its JSON sidecar  [CONF
 
 cosim: $(STAMP)  ## a network in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=0 WAVES=1 CAPTURE=file]
 	$(PY) -m cosim run $(if $(CAPTURE),--capture $(CAPTURE),--network $(NETWORK)) $(COSIM_OPTIONS)
+
+fpga: $(STAMP)  ## build/handoff/CONFIG: RTL, constraints, drivers, testbench  [CONFIG=small TARGET=ecp5]
+	$(PY) -m hw.fpga handoff --config $(FPGA_CONFIG) --target $(TARGET)
+
+fpga-check: $(STAMP)  ## synthesize and route `small`; delta against the committed baseline
+	$(PY) -m hw.fpga check
 
 test: $(STAMP)  ## all tests (about 20 minutes on two cores when nothing is cached)
 	@echo "[test] pytest on two cores"
