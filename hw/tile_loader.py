@@ -19,7 +19,7 @@ class TileLoader(wiring.Component):
     Because every beat is added to all classes it belongs to, no prefix sum follows the last beat. Beats without a
     non-zero row are dropped: the sorter never sees them. Histograms wait in a queue, beats in a FIFO of four tiles.
 
-    Latency: a tile's histogram is offered 3 cycles after its last beat was taken; a beat 4 cycles after the next
+    Latency: a tile's histogram is offered 4 cycles after its last beat was taken; a beat 4 cycles after the next
     non-zero one of its tile (or its tile's last), 5 cycles after itself if it is the last. Throughput: one beat per
     cycle.
     (Prosperity, HPCA 2025, section V: the dispatcher's sorting by popcount, here begun while rows arrive.)
@@ -35,7 +35,7 @@ class TileLoader(wiring.Component):
     o_tile : stream of :func:`hw.frontend_layouts.loaded_tile`; stays valid while the consumer works on the tile
     """
 
-    LATENCY = 3
+    LATENCY = 4
     """Cycles from a tile's last beat to its histogram."""
     LATENCY_WORDS = 5
     """Cycles from a tile's last beat to itself."""
@@ -87,7 +87,10 @@ class TileLoader(wiring.Component):
         counters = [Signal(c.count_bits, name=f"counter{p}") for p in range(c.tile_k)]
         tile = Signal(layouts.tile_info(c))
         m.submodules.tiles = tiles = SmallFifo(shape=self._tile, depth=TILES)
-        connect(m, tiles.o, flipped(self.o_tile))
+        # A register behind the queue: the sorter's admission of a tile is the front-end's longest path.
+        m.d.comb += tiles.o.ready.eq(~self.o_tile.valid | self.o_tile.ready)
+        with m.If(tiles.o.ready):
+            m.d.sync += [self.o_tile.valid.eq(tiles.o.valid), self.o_tile.payload.eq(tiles.o.payload)]
         m.d.comb += [
             step.eq(~done | tiles.i.ready),
             tiles.i.valid.eq(done),

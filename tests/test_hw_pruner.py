@@ -50,7 +50,8 @@ def test_residuals_and_prefixes(queries):
     config, rng = HardwareConfig.load("tiny").replace(queries=queries), random.Random(queries)
     tiles = [corner_tile(config, name, rng) for name in CORNERS for _ in range(2)]
     tiles += [random_tile(config, rng) for _ in range(30)]
-    tiles += [[row, row | 1, 0, 0] for row in (6, 2, 12, 10, 6, 2)] * 3  # a new tile every two cycles
+    # Tiles of two groups and of one, one after the other: their patterns must not replace each other.
+    tiles += [[row, row | 1, row | 129][: 1 + n % 2 * queries] for n, row in enumerate((6, 2, 12, 10, 6, 2) * 3)]
     inserts, found, wanted = stimulus(config, tiles, rng)
     dut, got = Pruner(config), []
 

@@ -55,3 +55,19 @@ def test_latency_of_a_lone_beat():
     run_streams(dut, [source], sinks)
     assert sinks[0].offered[0] - source.cycles[0] == TileLoader.LATENCY_WORDS
     assert sinks[1].offered[0] - source.cycles[0] == TileLoader.LATENCY
+
+
+def test_beats_wait_for_room():
+    """Nothing is taken from the loader for long: its FIFO fills, the input stops, nothing is lost."""
+    rng = random.Random(5)
+    tiles = [[rng.randrange(1, 256) for _ in range(16)] for _ in range(12)]
+    infos = [random_info(CONFIG, rng) for _ in tiles]
+    words, histograms = expected(CONFIG, tiles, infos)
+    dut = TileLoader(CONFIG)
+    given = [beat for rows, info in zip(tiles, infos, strict=True) for beat in beats(CONFIG, rows, info)]
+    source = Source(dut.i, given)
+    sinks = [Sink(dut.o_words, expect=len(words), gate=lambda cycle: cycle > 100), Sink(dut.o_tile, expect=len(tiles))]
+    run_streams(dut, [source], sinks)
+    assert sinks[0].items == words
+    assert sinks[1].items == histograms
+    assert sum(cycle < 100 for cycle in source.cycles) < len(given)

@@ -14,6 +14,7 @@ class AnyTraffic(Harness):
     """A FIFO with arbitrary input and stalls; the item number ``chosen`` is followed through it."""
 
     def __init__(self, dut, *, follow):
+        super().__init__()
         self.dut, self.follow = dut, follow
 
     def build(self, m):
