@@ -45,7 +45,7 @@ fpga-check: $(STAMP)  ## synthesize and route `small`; delta against the committ
 
 test: $(STAMP)  ## all tests (about 20 minutes on two cores when nothing is cached)
 	@echo "[test] pytest on two cores"
-	$(PY) -m pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow"
 
 lint: $(STAMP)  ## ruff: rules and format
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
