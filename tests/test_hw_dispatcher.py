@@ -106,11 +106,14 @@ def test_room_closes_in_time_and_begins_are_bounded():
     """Nothing is read: groups are taken as long as there is room; no queue overflows and two tiles begin."""
     config = HardwareConfig.load("tiny").replace(queries=2)
     dut = Dispatcher(config, flight=FLIGHT)
-    rows = [{"valid": 1, "index": n, "residual": 1 + n} for n in range(2)]
-    pipe, taken, begun = [0] * FLIGHT, [], []
+    pipe, taken, begun, sent = [0] * FLIGHT, [], [], []
 
     def each(ctx, cycle):
-        ctx.set(dut.i.as_value(), pack(dut.i.shape(), {"valid": 1, "rows": rows} if pipe.pop(0) else 0))
+        rows = []
+        if pipe.pop(0):
+            rows = [{"valid": 1, "index": n, "residual": 1 + (len(sent) + n) % 255} for n in range(2)]
+            sent.extend(row["residual"] for row in rows)
+        ctx.set(dut.i.as_value(), pack(dut.i.shape(), {"valid": bool(rows), "rows": rows}))
         pipe.append(ctx.get(dut.room))
         taken.append(pipe[-1])
         ctx.set(dut.begin, ctx.get(dut.tile_room))
@@ -121,5 +124,5 @@ def test_room_closes_in_time_and_begins_are_bounded():
     assert sum(begun[:200]) == 2
     stopped = sum(taken[:200])
     assert taken[150:200] == [0] * 50 and 2 * stopped >= config.tile_m
-    assert [item["row"] for item in sink.items] == [n % 2 for n in range(len(sink.items))]
-    assert [item["residual"] for item in sink.items[: 2 * stopped]] == [1, 2] * stopped
+    assert len(sink.items) > 4 * stopped
+    assert [item["residual"] for item in sink.items] == sent[: len(sink.items)]
