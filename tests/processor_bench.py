@@ -168,7 +168,7 @@ def run(
         if events["busy"] and issued and not events["residual_bit"] and cycle <= issued[-1]:
             assert stalls, f"cycle {cycle}: no reason for an idle cycle"
 
-    cycles = run_streams(dut, sources, [sink], seed=seed, each=count)
+    cycles = run_streams(dut, sources, [sink], seed=seed, each=count, limit=10_000)
     for n, (got, want) in enumerate(zip(sink.items, expected, strict=True)):
         assert got == want, f"row {n} of the stream of partial sums"
     assert counts["residual_bit"] == sum(analyze_tile(w).counts.residual_bits for w, _, _ in job.tiles)
