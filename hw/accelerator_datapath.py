@@ -16,6 +16,7 @@ from .im2col import Im2col
 from .layouts import layer_config
 from .loader import Loader
 from .output_writer import OutputWriter, writer_config
+from .program import COMMAND_BYTES
 from .sequencer import Dispatcher
 from .sequencer_fetch import CommandFetch
 from .sequencer_layouts import ADDRESS_BITS, BURST_BEATS
@@ -26,6 +27,11 @@ WEIGHT_WORDS = 128
 
 LOAD_WORDS = 64
 """Bus words of loads buffered."""
+
+
+def fetch_words(c: HardwareConfig) -> int:
+    """Bus words of commands buffered: one command, and at least a burst."""
+    return max(BURST_BEATS, COMMAND_BYTES * 8 // c.bus_bits)
 
 
 class Datapath(wiring.Component):
@@ -73,7 +79,7 @@ class Datapath(wiring.Component):
         m.submodules.output = output = OutputWriter(c)
         m.submodules.writes = writes = WriteMaster(c)
         run = dispatcher.run
-        reads = self._connect_reads(m, fetch, weights, loader)
+        reads, loads_asked = self._connect_reads(m, fetch, weights, loader)
         self._connect_bus(m, reads, writes)
         wiring.connect(m, dispatcher.o_load, loader.i_job)
         wiring.connect(m, loader.o_features, im2col.i_features)
@@ -95,8 +101,8 @@ class Datapath(wiring.Component):
             im2col.prepare.eq(dispatcher.front_start),
             im2col.start.eq(dispatcher.run_start),
             weights.start.eq(dispatcher.front_start),
-            # The next run's weights give way to the loads that it waits for.
-            reads.swap.eq(dispatcher.prepared),
+            # The next run's weights give way to the loads that it waits for: answers come in order.
+            reads.hold[1].eq(dispatcher.prepared & loads_asked),
             output.i_start.eq(dispatcher.run_start),
             *(core.i_layer[name].eq(run[name]) for name in layer_config(c).members),
             *(output.i_config[name].eq(run[name]) for name in writer_config(c).members),
@@ -121,17 +127,17 @@ class Datapath(wiring.Component):
         return m
 
     def _connect_reads(self, m, fetch, weights, loader):
-        """The readers by priority: commands (short and waited for), weights, loads."""
+        """The readers by priority: commands (short and waited for), weights, loads; whether loads are to be asked."""
         c = self.config
         m.submodules.reads = reads = ReadArbiter(c, 3)
-        users = (("fetch", fetch, BURST_BEATS), ("weights", weights, WEIGHT_WORDS), ("loader", loader, LOAD_WORDS))
+        users = (("fetch", fetch, fetch_words(c)), ("weights", weights, WEIGHT_WORDS), ("loader", loader, LOAD_WORDS))
         for n, (name, user, depth) in enumerate(users):
             m.submodules[f"{name}_reader"] = reader = BurstReader(c, depth=depth)
             wiring.connect(m, user.o_request, reader.i)
             wiring.connect(m, reader.o_burst, reads.i_burst[n])
             wiring.connect(m, reads.o[n], reader.i_data)
             wiring.connect(m, reader.o, user.i)
-        return reads
+        return reads, loader.o_request.valid | reader.busy
 
     def _connect_bus(self, m, reads, writes):
         for block, members in ((reads, read_members), (writes, write_members)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -35,6 +35,7 @@ class BurstReader(wiring.Component):
     o_burst : Out stream of bursts
     i_data : In stream of bus words (always ready)
     o : Out stream of bus words
+    busy : Out(1), bursts of the request are still to be asked for
     """
 
     def __init__(self, config: HardwareConfig, *, depth: int):
@@ -48,6 +49,7 @@ class BurstReader(wiring.Component):
                 "o_burst": Out(stream.Signature(BURST)),
                 "i_data": In(stream.Signature(config.bus_bits, always_ready=True)),
                 "o": Out(word),
+                "busy": Out(1),
             }
         )
 
@@ -71,6 +73,7 @@ class BurstReader(wiring.Component):
             offer.eq((left != 0) & (self.depth - reserved >= beats) & (~self.o_burst.valid | self.o_burst.ready)),
             leaves.eq(self.o.valid & self.o.ready),
             self.i.ready.eq(left == 0),
+            self.busy.eq((left != 0) | self.o_burst.valid),
         ]
         m.d.sync += reserved.eq(reserved + Mux(offer, beats, 0) - leaves)
         with m.If(self.o_burst.ready):
@@ -96,7 +99,7 @@ class ReadArbiter(wiring.Component):
     Members
     -------
     i_burst : In streams, the lowest index has priority
-    swap : In(1), the last two change places
+    hold : In x readers, bits: begin no burst of this reader
     o : Out streams of bus words (the readers' ``i_data``)
     halt, idle, error : In(1), Out(1), Out(1) (a strobe: a beat was answered with an error)
     beat : Out(1), a strobe per beat
@@ -109,7 +112,7 @@ class ReadArbiter(wiring.Component):
             {
                 "i_burst": In(stream.Signature(BURST)).array(readers),
                 "o": Out(stream.Signature(config.bus_bits, always_ready=True)).array(readers),
-                "swap": In(1),
+                "hold": In(readers),
                 "halt": In(1),
                 "idle": Out(1),
                 "error": Out(1),
@@ -133,19 +136,12 @@ class ReadArbiter(wiring.Component):
         ]
         with m.If(self.arready):
             m.d.sync += self.arvalid.eq(0)
-        wants = [request.valid for request in self.i_burst]
-        last = self.readers - 1
+        earlier = Const(0)
         for n in range(self.readers):
             request = self.i_burst[n]
-            earlier = Signal(name=f"earlier{n}")
-            m.d.comb += earlier.eq(Cat(wants[:n]).any())
-            if self.readers > 1 and n >= last - 1:
-                first = Cat(wants[: last - 1]).any()
-                other = wants[last - 1 if n == last else last]
-                # The one in front is that of the lower index, unless swapped.
-                in_front = self.swap if n == last else ~self.swap
-                m.d.comb += earlier.eq(first | (other & ~in_front))
-            m.d.comb += request.ready.eq(free & ~earlier)
+            wanted = request.valid & ~self.hold[n]
+            m.d.comb += request.ready.eq(free & ~earlier & ~self.hold[n])
+            earlier = earlier | wanted
             with m.If(request.valid & request.ready):
                 m.d.sync += [
                     self.arvalid.eq(1),

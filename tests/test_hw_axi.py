@@ -52,6 +52,7 @@ class Readers(wiring.Component):
                 "i": In(stream.Signature(read_request())).array(2),
                 "o": Out(stream.Signature(config.bus_bits)).array(2),
                 "halt": In(1),
+                "hold": In(2),
                 "idle": Out(1),
                 "error": Out(1),
                 **read_members(config.bus_bits),
@@ -67,7 +68,12 @@ class Readers(wiring.Component):
             wiring.connect(m, reader.o_burst, arbiter.i_burst[n])
             wiring.connect(m, arbiter.o[n], reader.i_data)
             wiring.connect(m, wiring.flipped(self.o[n]), reader.o)
-        m.d.comb += [arbiter.halt.eq(self.halt), self.idle.eq(arbiter.idle), self.error.eq(arbiter.error)]
+        m.d.comb += [
+            arbiter.halt.eq(self.halt),
+            arbiter.hold.eq(self.hold),
+            self.idle.eq(arbiter.idle),
+            self.error.eq(arbiter.error),
+        ]
         for name, member in read_members(self.config.bus_bits).items():
             port, signal = getattr(self, name), getattr(arbiter, name)
             m.d.comb += port.eq(signal) if member.flow == Out else signal.eq(port)
@@ -180,6 +186,25 @@ def test_waiting_reader_does_not_block_the_other():
     simulate(dut, memory, feeder(dut.i[0], requests[0]), feeder(dut.i[1], requests[1]), bench, limit=1500)
     assert len(done) == 100
     assert sum(beats for _, beats in memory.reads) == 132  # one buffer's worth and all of the other
+
+
+def test_priority_and_hold():
+    """Reader 0 goes first; held, it begins nothing and reader 1 has the bus for itself."""
+    for hold, order in ((0b00, [0, 1]), (0b01, [1, 0])):
+        dut = Readers(CONFIG, depth=128)
+        memory = AxiMemory(dut, CONFIG.bus_bits, latency=5)
+
+        async def bench(ctx, dut=dut, hold=hold):
+            for n in range(2):
+                ctx.set(dut.o[n].ready, 1)
+            ctx.set(dut.hold, hold)
+            await ctx.tick().repeat(150)
+            ctx.set(dut.hold, 0)
+            await ctx.tick().repeat(150)
+
+        feeders = [feeder(dut.i[n], [{"address": n * 4096, "beats": 64}]) for n in range(2)]
+        simulate(dut, memory, *feeders, bench, limit=500)
+        assert [address // 4096 for address, _ in memory.reads] == [n for n in order for _ in range(4)]
 
 
 def test_read_error_and_halt():
