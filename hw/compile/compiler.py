@@ -20,7 +20,7 @@ from hw.compile.lower import (
     variants,
     weight_bytes,
 )
-from hw.compile.place import ADDRESS_BITS, Builder, place_features
+from hw.compile.place import ADDRESS_BITS, PAGE, Builder, place_features
 from hw.compile.plan import Plan, Planner, Work
 from hw.config import HardwareConfig
 from hw.feature_map import FeatureMap
@@ -171,7 +171,8 @@ def compile_network(
     # The program's size does not depend on addresses: a first emission with unplaced maps tells it.
     unplaced = {key: f.at(n << 40) for n, (key, f) in enumerate(compiler.features.items())}
     size = len(compiler.emit(steps, unplaced)[0])
-    program = builder.add("program", "program", bytes(size))
+    # Reads are cut at multiples of a burst: a command that straddles one would be waited for twice.
+    program = builder.add("program", "program", bytes(size), to=PAGE)
     reads = [(step.keys, step.output) for step in steps]
     features, end = place_features(compiler.features, reads, builder.end, keep_features)
     if end > 1 << ADDRESS_BITS:

@@ -23,9 +23,10 @@ class Builder:
         self.regions: list[Region] = []
         self._data = bytearray()
 
-    def add(self, name: str, kind: str, data: bytes) -> int:
-        """Append a region; its address."""
-        address = self.end
+    def add(self, name: str, kind: str, data: bytes, to: int = ALIGN) -> int:
+        """Append a region at the next multiple of ``to``; its address."""
+        self._data += bytes(align(self.end, to) - self.end)
+        self.end = address = self.base + len(self._data)
         self.regions.append(Region(name=name, kind=kind, address=address, bytes=len(data)))
         self._data += data + bytes(align(len(data)) - len(data))
         self.end = self.base + len(self._data)
