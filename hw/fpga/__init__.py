@@ -1,0 +1,1 @@
+"""FPGA hand-off: synthesis and routing figures, resource estimates, and a folder that synthesizes elsewhere."""

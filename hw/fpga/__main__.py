@@ -1,0 +1,219 @@
+"""``python -m hw.fpga``: hand-off folder, synthesis, routing, baseline check, estimates."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hw.__main__ import load as load_config
+from hw.config import ConfigError, HardwareConfig
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+console = Console()
+
+Config = Annotated[str, typer.Option(help="preset (tiny, small, paper, paper2) or YAML file")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="change a field: psum_bits=20")]
+
+
+def fail(message: object) -> typer.Exit:
+    """Print an error; what to raise."""
+    Console(stderr=True).print(f"[red]error:[/] {message}", highlight=False)
+    return typer.Exit(2)
+
+
+def configuration(name: str, changes: list[str] | None) -> tuple[str, HardwareConfig, dict[str, int]]:
+    """Name with its changes, configuration, changes."""
+    found = {}
+    for change in changes or []:
+        field, _, value = change.partition("=")
+        if not value.lstrip("-").isdigit():
+            raise fail(f"--set must be FIELD=INTEGER, not {change!r}")
+        found[field] = int(value)
+    config = load_config(name)
+    try:
+        config = HardwareConfig.from_dict({**config.to_dict(), **found}, origin="--set")
+    except ConfigError as error:
+        raise fail(error) from None
+    return "-".join([Path(name).stem, *(f"{k}{v}" for k, v in found.items())]), config, found
+
+
+def number(value: float) -> str:
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+@app.command()
+def handoff(
+    config: Config = "small",
+    target: Annotated[str, typer.Option(help="ecp5, xilinx or all: whose constraints and scripts")] = "all",
+    network: Annotated[str, typer.Option(help="sample, or a network preset or file")] = "sample",
+    images: Annotated[int, typer.Option(help="images of the testbench's batch")] = 2,
+    out: Annotated[Path | None, typer.Option(help="folder (default build/handoff/CONFIG)")] = None,
+):
+    """Write the hand-off folder."""
+    from hw.compile import CompileError
+
+    from .handoff import TARGETS, write_handoff
+
+    name, parameters, _ = configuration(config, None)
+    out = out or Path("build/handoff") / name
+    targets = TARGETS if target == "all" else (target,)
+    start = time.perf_counter()
+    try:
+        with console.status(f"{out}: Verilog takes 10 to 60 seconds"):
+            write_handoff(name, parameters, out, targets=targets, network=network, images=images)
+    except (ValueError, CompileError) as error:
+        raise fail(error) from None
+    files = [p for p in out.rglob("*") if p.is_file()]
+    console.print(f"{out}: {len(files)} files, {time.perf_counter() - start:.1f} s; begin with {out / 'README.md'}")
+
+
+@app.command()
+def synth(
+    config: Config = "small",
+    target: Annotated[str, typer.Option(help="ecp5, xc7 or xcup")] = "ecp5",
+    block: Annotated[
+        str, typer.Option(help="core, accelerator, frontend, processor, neurons, im2col, output or all")
+    ] = "core",
+    changes: Set = None,
+):
+    """Synthesize with Yosys; figures go to report/resources.json."""
+    from . import store
+    from .harness import BLOCKS
+    from .synth import synthesize
+    from .yosys import ToolError
+
+    name, parameters, changed = configuration(config, changes)
+    for one in BLOCKS if block == "all" else [block]:
+        try:
+            with console.status(f"Yosys: {name} {one} for {target}, 1 to 10 minutes"):
+                found = synthesize(parameters, name=name, block=one, target=target)
+        except (ValueError, ToolError) as error:
+            raise fail(error) from None
+        store.save(store.synthesis_record(name, parameters, found, store.options(config, changed)))
+        table = Table(
+            "instance", "LUT", "FF", "RAM", "DSP", title=f"{name} {one}, {target}, {found.tool}, {found.seconds:.0f} s"
+        )
+        rows = {"(all)": found.resources, **{p: f for p, f in found.blocks.items() if p.count(".") < 2}}
+        for path, figures in rows.items():
+            table.add_row(path, *(number(figures[r]) for r in ("lut", "ff", "ram", "dsp")))
+        console.print(table)
+
+
+@app.command()
+def route(
+    config: Config = "small",
+    block: Annotated[str, typer.Option(help="core, accelerator, ...")] = "core",
+    part: Annotated[str, typer.Option(help="25k, 45k or 85k")] = "85k",
+    grade: Annotated[int, typer.Option(help="speed grade 6, 7 or 8")] = 6,
+    seed: Annotated[int, typer.Option(help="of the placer")] = 1,
+    changes: Set = None,
+):
+    """Synthesize, place and route for ECP5; figures go to report/resources.json."""
+    from . import store
+    from .route import place_and_route
+    from .synth import synthesize
+    from .yosys import ToolError
+
+    name, parameters, changed = configuration(config, changes)
+    try:
+        with console.status(f"Yosys: {name} {block}"):
+            design = synthesize(parameters, name=name, block=block, harness=True)
+        with console.status(f"nextpnr: {name} {block}, LFE5U-{part}, grade {grade}: 2 to 40 minutes"):
+            found = place_and_route(design.netlist, part=part, grade=grade, seed=seed)
+    except (ValueError, ToolError) as error:
+        raise fail(error) from None
+    record = store.route_record(name, parameters, block, found, store.options(config, changed))
+    store.save(record)
+    console.print(
+        f"{name} {block}, LFE5U-{part}, grade {grade}, seed {seed}: [bold]{found.fmax} MHz[/]", highlight=False
+    )
+    used = ", ".join(f"{k} {u:,}/{n:,}" for k, (u, n) in found.utilization.items())
+    console.print(f"used (with harness): {used}\ncritical path: {record['critical']}", highlight=False)
+
+
+@app.command()
+def check(
+    update: Annotated[bool, typer.Option(help="make what is measured the new baseline")] = False,
+    fmax: Annotated[bool, typer.Option(help="place and route too (minutes)")] = True,
+):
+    """LUT, FF, RAM, DSP and Fmax of the `small` core against report/fpga_baseline.json; exit status 1 if worse."""
+    from . import check as baseline
+    from .route import place_and_route
+    from .synth import synthesize
+    from .yosys import ToolError
+
+    parameters = load_config("small")
+    try:
+        with console.status("Yosys: small core"):
+            design = synthesize(parameters, name="small", harness=True)
+        measured = {"config": "small", "block": "core", "part": "85k", "grade": 6, "seed": 1, **design.resources}
+        measured["tools"] = [design.tool]
+        if fmax:
+            with console.status("nextpnr: small core, LFE5U-85k, grade 6"):
+                routed = place_and_route(design.netlist)
+            measured["fmax"] = routed.fmax
+            measured["tools"].append(routed.tool)
+    except ToolError as error:
+        raise fail(error) from None
+    if update:
+        baseline.save(measured)
+        console.print(f"wrote {baseline.BASELINE}")
+        return
+    try:
+        rows = baseline.compare(baseline.load(), measured)
+    except FileNotFoundError:
+        raise fail(f"{baseline.BASELINE} is missing: python -m hw.fpga check --update writes it") from None
+    table = Table(
+        "figure", "baseline", "measured", "change", title="small core with harness, LFE5U-85k, grade 6, seed 1"
+    )
+    for row in rows:
+        mark = " [red]worse[/]" if row["worse"] else ""
+        table.add_row(row["figure"], str(row["baseline"]), str(row["measured"]), f"{row['change']:+.1%}{mark}")
+    console.print(table)
+    if any(row["worse"] for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def estimate(
+    config: Config = "paper",
+    block: Annotated[str, typer.Option(help="core or accelerator")] = "accelerator",
+    changes: Set = None,
+    fit: Annotated[bool, typer.Option(help="fit the model anew to report/resources.json first")] = False,
+):
+    """ECP5 resources in a second, from the model fitted to synthesized configurations."""
+    from . import estimate as model
+    from .parts import ECP5_PARTS
+
+    if fit:
+        from . import store
+
+        model.COEFFICIENTS.write_text(json.dumps(model.calibrate(store.load()), indent=1) + "\n")
+        console.print(f"wrote {model.COEFFICIENTS.relative_to(Path.cwd())}")
+    if block not in ("core", "accelerator"):
+        raise fail(f"--block must be core or accelerator, not {block!r}")
+    name, parameters, _ = configuration(config, changes)
+    known = model.load()
+    found = model.predict(parameters, known, block)
+    table = Table(
+        "resource", "estimate", "mean error", "worst", *(f"% of {p}" for p in ECP5_PARTS), title=f"{name} {block}, ECP5"
+    )
+    for resource, key in (("lut", "luts"), ("ff", "luts"), ("ram", "rams"), ("dsp", "dsps")):
+        error = known["error"].get(resource, {"mean": float("nan"), "worst": float("nan")})
+        shares = (f"{found[resource] / part[key]:.0%}" for part in ECP5_PARTS.values())
+        label = {"lut": "LUT4", "ff": "FF", "ram": "EBR", "dsp": "MULT18"}[resource]
+        table.add_row(label, number(found[resource]), f"{error['mean']:.1%}", f"{error['worst']:.1%}", *shares)
+    console.print(table)
+    console.print(
+        f"errors: leave-one-out over {len(known['left_out'])} synthesized designs ({model.COEFFICIENTS.name})"
+    )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,131 @@
+"""Python driver of the Reprise accelerator, in the style of PYNQ; it imports nothing but the standard library.
+
+With PYNQ::
+
+    overlay = pynq.Overlay("reprise.bit")
+    device = Reprise(overlay.reprise_0.mmio, map_path="memory.json", registers_path="registers.json")
+    memory = pynq.allocate(device.map["size"], dtype="u1")     # its physical address must be the image's base
+    memory[: len(constant)] = constant; memory.flush()
+    device.probe(); device.run(); memory.invalidate()
+
+``mmio`` is anything with ``read(offset)`` and ``write(offset, value)`` of 32-bit registers.
+"""
+
+import json
+import time
+from pathlib import Path
+
+ERRORS = {
+    1: "bad magic, opcode or reserved bits in a command",
+    2: "command field out of range",
+    3: "AXI read answered with an error",
+    4: "AXI write answered with an error",
+    5: "watchdog: no progress",
+    6: "stopped by the host",
+}
+
+
+class DeviceError(RuntimeError):
+    """The device is another one, or a job ended with an error (``code``, ``command``: see docs/memory-map.md)."""
+
+    def __init__(self, message, code=None, command=None):
+        super().__init__(message)
+        self.code, self.command = code, command
+
+
+class Reprise:
+    """One accelerator.
+
+    Parameters
+    ----------
+    mmio : object with ``read(offset)`` and ``write(offset, value)``.
+    registers_path : ``registers.json`` of the hand-off folder.
+    map_path : ``memory.json`` of the compiled network; None when programs are given by address.
+    """
+
+    def __init__(self, mmio, *, registers_path, map_path=None):
+        self.mmio = mmio
+        registers = json.loads(Path(registers_path).read_text())
+        self.offsets, self.fields, self.counter_names = (registers[k] for k in ("offsets", "fields", "counters"))
+        self.hash = registers["configuration_hash"]
+        self.map = json.loads(Path(map_path).read_text()) if map_path else None
+
+    def read(self, register, field=None):
+        """A register, or one of its fields."""
+        value = self.mmio.read(self.offsets[register])
+        if field is None:
+            return value
+        low, bits = self.fields[register][field][:2]
+        return value >> low & ((1 << bits) - 1)
+
+    def write(self, register, **fields):
+        """Write a register; fields that are not given are 0."""
+        value = sum(given << self.fields[register][name][0] for name, given in fields.items())
+        self.mmio.write(self.offsets[register], value)
+
+    def probe(self):
+        """Check identification, version and configuration.
+
+        Raises
+        ------
+        DeviceError
+        """
+        for register, field in (("ID", "value"), ("VERSION", "major")):
+            wanted, seen = self.fields[register][field][3], self.read(register, field)
+            if seen != wanted:
+                raise DeviceError(f"{register}.{field} must be 0x{wanted:x}, not 0x{seen:x}: another device or version")
+        seen = self.read("CONFIG_HASH")
+        if seen != self.hash:
+            raise DeviceError(f"CONFIG_HASH must be 0x{self.hash:08x}, not 0x{seen:08x}: another configuration")
+
+    def start(self, program=None, *, interrupt=False):
+        """Start the program at a byte address (default: the compiled network's).
+
+        Raises
+        ------
+        DeviceError
+            A job is in progress.
+        """
+        program = self.map["program"] if program is None else program
+        if self.read("STATUS", "busy"):
+            raise DeviceError("start: a job is in progress")
+        self.write("IRQ_STATUS", done=1)
+        self.write("IRQ_ENABLE", done=int(interrupt))
+        self.write("PROGRAM_LO", value=program & 0xFFFFFFFF)
+        self.write("PROGRAM_HI", value=program >> 32)
+        self.write("CONTROL", start=1)
+
+    def wait(self, timeout=10.0, poll=0.0):
+        """Wait for the job's end: ``timeout`` and ``poll`` (between reads of STATUS) in seconds.
+
+        Raises
+        ------
+        DeviceError
+            The job ended with an error.
+        TimeoutError
+        """
+        end = time.monotonic() + timeout
+        while not self.read("STATUS", "done"):
+            if time.monotonic() > end:
+                raise TimeoutError(f"job still in progress after {timeout} s, command {self.read('STATUS', 'command')}")
+            if poll:
+                time.sleep(poll)
+        self.write("IRQ_STATUS", done=1)
+        code, command = self.read("STATUS", "error"), self.read("STATUS", "command")
+        if code:
+            raise DeviceError(f"command {command}: {ERRORS.get(code, 'unknown error')} ({code})", code, command)
+
+    def run(self, program=None, timeout=10.0):
+        """Start, wait, and give the counters."""
+        self.start(program)
+        self.wait(timeout)
+        return self.counters()
+
+    def stop(self):
+        """End a running job with error 6."""
+        self.write("CONTROL", stop=1)
+
+    def counters(self):
+        """Cycles and performance counters of the last job, by name."""
+        cycles = self.read("CYCLES_HI") << 32 | self.read("CYCLES_LO")
+        return {"CYCLES": cycles, **{name: self.read(name) for name in self.counter_names}}

