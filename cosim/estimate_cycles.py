@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-import numba as nb
 import numpy as np
 
 from cosim.interpreter import Interpreter
@@ -18,67 +17,21 @@ from cosim.run_trace import RunTrace
 from hw.compile import compile_network
 from hw.config import HardwareConfig
 from hw.memory_image import MemoryImage
-from hw.program import COMMAND_BYTES
 from model.cycles import bit_sparse_cycles, dense_cycles, published_cycles
 from model.network import Network
 from model.processor import ProcessorTiming, simulate_processor
-from model.prosparsity import Counts, analyze_blocks
+from model.prosparsity import Counts, TileBlock, analyze_packed
+
+from .run_cycles import run_cycles
+from .schedule_cycles import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class SystemTiming:
-    """Constants of the accelerator around the processor, in cycles; calibrated against the RTL.
-
-    latency, gap : of the memory: from an address to its first beat, and between two beats.
-    command : of a command beside its fetch.
-    first_row : from a RUN's start to the first row of its table.
-    front : from a tile's last word to its first residual bit.
-    drain : from an m tile's last row to its first partial sum in the neuron array.
-    tail : from the last neuron's output to the end of the RUN.
-    lead : tiles that the front end may be ahead of the processor.
-    """
+    """The memory: ``latency`` cycles from an address to its first beat, ``gap`` idle cycles after every beat."""
 
     latency: int = 20
     gap: int = 0
-    command: int = 8
-    first_row: int = 4
-    front: int = 24
-    drain: int = 8
-    tail: int = 12
-    lead: int = 4
-
-
-@nb.njit(cache=True)
-def _pipeline(costs, fetched, beats, slots, extract, row_ready, neurons, lead, front, drain, latency):
-    """End of the last m tile's neurons; costs, extract int64[m, k], fetched bool[m, k], row_ready, neurons int64[m]."""
-    m_tiles, k_tiles = costs.shape
-    finish = np.zeros(m_tiles * k_tiles, np.int64)
-    weights, rows, done = np.int64(latency), np.int64(0), np.int64(0)
-    neuron = np.zeros(m_tiles, np.int64)
-    fetches = np.zeros(m_tiles * k_tiles, np.int64)
-    count = 0
-    for m in range(m_tiles):
-        for k in range(k_tiles):
-            i = m * k_tiles + k
-            if fetched[m, k]:
-                if count >= slots:
-                    weights = max(weights, finish[fetches[count - slots]])
-                weights += beats
-                fetches[count] = i
-                count += 1
-            rows = max(rows, row_ready[m])
-            if i >= lead:
-                rows = max(rows, finish[i - lead])
-            rows += extract[m, k]
-            done = max(done, rows + front)
-            if fetched[m, k]:
-                done = max(done, weights)
-            if k == 0 and m >= 2:
-                done = max(done, neuron[m - 2])
-            done += costs[m, k]
-            finish[i] = done
-        neuron[m] = max(done + drain, neuron[m - 1] if m > 0 else 0) + neurons[m]
-    return neuron[-1]
 
 
 @dataclass
@@ -87,6 +40,7 @@ class _Analysis:
     starts: np.ndarray
     counts: Counts
     costs: np.ndarray
+    block: TileBlock
 
 
 class Estimator:
@@ -103,18 +57,19 @@ class Estimator:
         c = self.config
         self.processor = ProcessorTiming(banks=c.banks, queries=c.queries, load_rows=c.load_rows)
         self.runs: list[dict] = []
+        self.ends: list[int] = []
         self._last: _Analysis | None = None
+        self._commands = image.commands()
+        self._schedule = Schedule(c, latency=timing.latency, gap=timing.gap)
 
     def _analyze(self, trace: RunTrace) -> _Analysis:
         """Counts and processor cycles of every tile; those of the run before if its rows were the same."""
         last = self._last
         if last and np.array_equal(last.starts, trace.starts) and np.array_equal(last.packed, trace.packed):
             return last
-        counts, costs = [], []
-        for block in analyze_blocks(trace.packed, trace.starts):
-            counts.append(block.counts)
-            costs.append(simulate_processor(block, self.processor).tile_cycles.reshape(block.counts.rows.shape))
-        self._last = _Analysis(trace.packed, trace.starts, Counts.join(counts), np.concatenate(costs))
+        block = analyze_packed(trace.packed, trace.starts)
+        costs = simulate_processor(block, self.processor).tile_cycles.reshape(block.counts.rows.shape)
+        self._last = _Analysis(trace.packed, trace.starts, block.counts, costs, block)
         return self._last
 
     def observe(self, trace: RunTrace) -> None:
@@ -124,7 +79,6 @@ class Estimator:
         rows = np.diff(trace.starts)
         m_tiles, k_tiles = found.costs.shape
         extract = -(-rows // c.load_rows)[:, None] * trace.segments[None]
-        row_ready = t.first_row + np.cumsum(rows)
         fetched = np.zeros((m_tiles, k_tiles), bool)
         if not f["weights_ready"]:
             fetched[: 1 if f["weights_keep"] else m_tiles] = True
@@ -132,8 +86,19 @@ class Estimator:
         neurons = rows * f["groups"]
         if f["readout"]:
             neurons = neurons + rows // f["planes"] * f["groups"] * c.neuron_lanes
-        pipeline = (found.costs, fetched, beats, c.weight_tiles, extract, row_ready, neurons)
-        cycles = int(_pipeline(*pipeline, t.lead, t.front, t.drain, t.latency)) + t.tail
+        cycles = 0
+
+        def run(early: int, weights_early: int) -> tuple[int, int]:
+            nonlocal cycles
+            both = run_cycles(
+                found.block, c, f, trace.segments,
+                latency=t.latency, gap=t.gap, early=early, weights_early=weights_early,
+            )  # fmt: skip
+            cycles = both[0]
+            return both
+
+        self._advance(trace.command)
+        self.ends.append(self._schedule.step("RUN", f, run))
         self.runs.append(
             {
                 "command": trace.command,
@@ -148,35 +113,16 @@ class Estimator:
             }
         )
 
-    def _load(self, opcode: str, f: dict[str, int]) -> int:
-        """Cycles of a load, from its first address to its last beat."""
-        bus = self.config.bus_bits // 8
-        size = {
-            "LOAD_FEATURES": f.get("bytes", 0) * f.get("chunks", 0),
-            "LOAD_SEGMENTS": f.get("count", 0) * 8,
-            "LOAD_PARAMS": f.get("groups", 0) * self.config.neuron_lanes * 16,
-        }[opcode]
-        return -(-size // bus) * (1 + self.timing.gap) + self.timing.latency
+    def _advance(self, index: int) -> None:
+        """Schedule the commands before ``index``, none of which is a RUN."""
+        while len(self.ends) < index:
+            opcode, fields = self._commands[len(self.ends)]
+            self.ends.append(self._schedule.step(opcode, fields))
 
     def schedule(self) -> list[int]:
-        """End of every command: a RUN waits for the RUN before and all loads, a BARRIER for all; loads go ahead."""
-        t, fetch = self.timing, -(-COMMAND_BYTES * 8 // self.config.bus_bits)
-        runs = iter(self.runs)
-        now = loaded = run_end = 0
-        ends = []
-        for opcode, f in self.image.commands():
-            now += fetch + t.latency + t.command
-            if opcode == "RUN":
-                now = max(now, loaded, run_end)
-                run_end = now + next(runs)["cycles"]
-                ends.append(run_end)
-                continue
-            if opcode in ("BARRIER", "END"):
-                now = max(now, loaded, run_end)
-            else:
-                now = loaded = max(now, loaded) + self._load(opcode, f)
-            ends.append(now)
-        return ends
+        """For every command the end of the last RUN so far; for END, the last, the end of the job."""
+        self._advance(len(self._commands))
+        return self.ends
 
 
 def _layer(entry, ends: list[int], runs: list[dict], depth: int) -> dict:

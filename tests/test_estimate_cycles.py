@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cosim.estimate_cycles import SystemTiming, estimate
+from cosim.schedule_cycles import Delays, Schedule
 from hw.config import HardwareConfig
 from model.network import Layer, Network, Neuron, Source
 from model.prosparsity import count_packed
@@ -60,19 +61,25 @@ def test_slower_memory_and_more_images_take_longer():
     assert one["total"]["bytes_written"] * 2 == fast["total"]["bytes_written"]
 
 
-def test_one_tile_by_hand():
-    """One position of one bit: commands, loads and the stages of a single tile follow each other."""
-    layer = Layer(
-        name="fc",
-        sources=(Source(feature="input", weight=np.ones((1, 1, 1, 1), np.int8)),),
-        neuron=Neuron.uniform(1, threshold=1),
-    )
-    network = Network(name="one", input_shape=(1, 1, 1), input_levels=1, timesteps=1, layers=(layer,))
-    t = SystemTiming()
-    report = estimate(network, TINY, np.ones((1, 1, 1, 1), int))
-    tile = report["layers"][0]["processor"]
-    weights = t.latency + TINY.tile_k
-    run_cycles = max(weights, t.first_row + 1 + 1 + t.front) + tile + t.drain + 1 + t.tail
-    fetch = 256 // 8 + t.latency + t.command
-    loads = 3 * t.latency + 1 + 1 + 4 * 16 // 8
-    assert report["total"]["cycles"] == max(5 * fetch + loads, 4 * fetch + loads + run_cycles)
+def test_schedule_by_hand():
+    """Loads follow each other without a pause; a RUN starts when they are complete and prepares itself before."""
+    d = Delays()
+    schedule = Schedule(TINY, latency=10, gap=0)
+    words, read = 256 * 8 // TINY.bus_bits, 10 + d.read
+    command = read + words + d.check
+    assert schedule.step("LOAD_FEATURES", {"bytes": 80, "chunks": 3}) == 0
+    assert schedule.taken == d.begin + command and schedule.loads == schedule.taken + read + 30
+    early = []
+
+    def run(*ahead):
+        early.append(ahead)
+        return 1000, 600
+
+    end = schedule.step("RUN", {}, run)
+    prepared = d.begin + 2 * command - 1
+    start = max(prepared + 1, schedule.loads + d.load) + d.run
+    assert end == start + 1000 and early == [(start - prepared, start - max(prepared, schedule.loads - read))]
+    assert schedule.step("LOAD_PARAMS", {"groups": 1}) == end, "a load beside the run changes nothing"
+    second = schedule.step("RUN", {}, run)
+    assert second == end + 1 + d.run + 1000 and early[1][0] == end + 1 + d.run - (start + 600)
+    assert schedule.step("END", {}) == second + 10 + d.answer + d.finish
