@@ -51,6 +51,7 @@ def run_network(options: Options, console: Console) -> int:
     from model.runner import run
 
     config = HardwareConfig.load(options.config)
+    options.out.mkdir(parents=True, exist_ok=True)  # better now than after the run
     with Stages(console) as stages:
         with stages.stage("network", f"network {Path(options.network).stem}") as stage:
             stage.advance(note="trained if it isn't cached")
@@ -126,6 +127,7 @@ def run_capture(options: Options, path: Path, console: Console) -> int:
     from .capture import replays
 
     config = HardwareConfig.load(options.config)
+    options.out.mkdir(parents=True, exist_ok=True)  # better now than after the run
     with Stages(console) as stages:
         with stages.stage("capture", f"capture {path.stem}"):
             jobs = list(replays(path, config, seed=options.seed + 1))
