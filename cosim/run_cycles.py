@@ -58,17 +58,17 @@ def _rows(residual, prefix, order, starts, nonzero, bits, rows, based, ends):
                 while word:
                     word &= word - np.uint64(1)
                     count += 1
-                bits[n], rows[n], based[n] = count, i, prefix[starts[m] + i, k] >= 0
+                bits[n], rows[n], based[n] = count, i, prefix[starts[m] + i, k]
                 n += 1
             ends[tile] = n
             tile += 1
 
 
 def issue_order(block: TileBlock) -> tuple[np.ndarray, ...]:
-    """(residual bits, row, has a prefix) of the non-zero rows in issue order, and the end of every tile."""
+    """(residual bits, row, prefix's row or -1) of the non-zero rows in issue order, and the end of every tile."""
     nonzero = block.counts.nonzero
     total = int(nonzero.sum())
-    bits, rows, based = np.empty(total, np.int32), np.empty(total, np.int32), np.empty(total, bool)
+    bits, rows, based = np.empty(total, np.int32), np.empty(total, np.int32), np.empty(total, np.int32)
     ends = np.empty(nonzero.size, np.int64)
     _rows(block.residual, block.prefix, block.order, block.starts, nonzero, bits, rows, based, ends)
     return bits, rows, based, ends
@@ -139,6 +139,7 @@ def _simulate(bits, rows, based, ends, m_rows, segments, shape, weights, output,
     eligible = np.zeros(banks, nb.boolean)
     patience = 63
     odd = False
+    ended_at, ended_tile, ended_row = np.int64(-9999), np.int64(-1), np.int64(-1)
     slot_row = np.full((banks, 3), -1)
     slot_half = np.zeros((banks, 3), np.int64)
     half_free = np.zeros(2, np.int64)  # when the half may be used; FAR while it is in use
@@ -286,7 +287,8 @@ def _simulate(bits, rows, based, ends, m_rows, segments, shape, weights, output,
                         load = load and other == half and rows[r_row[b]] != rows[c_row]
                     else:
                         port = True
-                if load and not was_active and based[c_row] and not port:
+                recent = ended_at == t - 1 and ended_tile == i and ended_row == based[c_row]
+                if load and not was_active and based[c_row] >= 0 and not recent and not port:
                     if patience > 0:
                         patience -= 1
                         load = False
@@ -309,6 +311,7 @@ def _simulate(bits, rows, based, ends, m_rows, segments, shape, weights, output,
             issued[done_tile] += 1
             left_rows[done_tile] -= 1
             left_computes[done_tile] -= 1
+            ended_at, ended_tile, ended_row = t, done_tile, done_row
         # tiles close and retire
         while close_next < entered and not closed[close_next]:
             i = close_next
