@@ -273,7 +273,8 @@ class Issue(wiring.Component):
         stage, active = self.stage, self.active
         in_place, recent = Signal(), Signal()
         m.d.comb += [
-            in_place.eq(self.active_valid & (active.slot == stage.prefix) & (active.tag[0] == stage.tag[0])),
+            # A row with a prefix comes after it, so the row before is of the same tile; the row before that may not be.
+            in_place.eq(self.active_valid & (active.slot == stage.prefix)),
             recent.eq(self._recent()),
         ]
         memory = (self.loading & stage.has_prefix & ~in_place & ~recent).replicate(c.banks)

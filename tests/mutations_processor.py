@@ -37,16 +37,19 @@ MUTATIONS = [
         "no base 0",
     ),
     _fault(
-        "issue.py", "(finish.parity == stage.tag[0])", "1", "test_random_configurations", "forward from another tile"
+        "issue.py",
+        "(finish.parity == stage.tag[0])",
+        "1",
+        "test_equal_slots_in_neighbouring_tiles",
+        "forward from another tile",
     ),
     _fault(
         "issue.py",
-        "(active.tag[0] == stage.tag[0]))",
-        "1)",
-        "test_random_configurations",
-        "continue another tile's row",
+        "| self._same(self.before[b], half, row)",
+        "",
+        "test_exact_match_updates_the_row_that_the_last_exact_match_did",
+        "read-modify-write two slots apart",
     ),
-    _fault("issue.py", "| self._same(self.before[b], half, row)", "", AGAIN, "read-modify-write two slots apart"),
     _fault("issue.py", "conflicts.append(self._same(self.slot[b], half, row))", "pass", AGAIN, "the same, compute row"),
     _fault(
         "issue.py", "~self.claiming[b] & ~self.steal[b]", "~self.steal[b]", "test_random_stream", "two rows in a slot"

@@ -101,6 +101,19 @@ def test_partial_sum_updated_again_in_the_next_tile(config, gap):
         run(job_of(config, [padded, padded]))
 
 
+def test_exact_match_updates_the_row_that_the_last_exact_match_did(config):
+    # Row 7 is the last exact match of a tile and the first of the next, whose prefix is finished long before.
+    for between in range(3):
+        second = [2] + [0] * 6 + [2]
+        second[1 : 1 + between] = [2] * between
+        run(job_of(config, [[[1] * 8, second], [[3] * 8, second]], seed=between))
+
+
+def test_equal_slots_in_neighbouring_tiles(config):
+    # The last row of a tile, and the prefix of the second row of the next tile, have the same slot.
+    run(job_of(config, [[[0, 0, 0, FULL], [1, 3, 0, 0]] * 2]))
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3, 5])
 def test_drain_waits_for_the_last_update(config, rows):
     m_tiles = [[[3] * rows, [5] * rows]] * 4
