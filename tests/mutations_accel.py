@@ -14,7 +14,7 @@ def fault(file, original, mutated, test, what):
 MUTATIONS = [
     fault("im2col_extract", "(y < lines)", "(y <= lines)", IM2COL, "a line below the map is read"),
     fault("im2col_extract", "(y >= 0) & ", "", IM2COL, "a line above the map is read"),
-    fault("im2col_extract", "room <= 0, 0,", "room < 0, 0,", IM2COL, "a bit right of the line is read"),
+    fault("im2col_extract", "room >= k, ones", "room > k, ones", IM2COL, "a full word at the line's end is lost"),
     fault("im2col_extract", "bit2 <= -k, 0,", "bit2 < -k, 0,", IM2COL, "bits left of the line are read"),
     fault("im2col_extract", "(row >= controls[1].tile.rows) | ", "", IM2COL, "rows beyond the m tile aren't zero"),
     fault("feature_buffer", "(pair + self.address[r][0])", "(pair)", IM2COL, "odd words get a wrong successor"),
@@ -28,7 +28,7 @@ MUTATIONS = [
         "axi_read", "room.eq(BURST_BEATS - word[: clog2(BURST_BEATS)])", "room.eq(BURST_BEATS)", AXI, "4 KiB crossed"
     ),
     fault("axi_read", "~self.halt & ", "", AXI, "bursts begin after a halt"),
-    fault("axi_read", "earlier = earlier | wanted", "earlier = wanted", AXI, "two readers get one burst"),
+    fault("axi_read", "free & ~earlier & ", "free & ", AXI, "two readers get one burst"),
     fault("axi_write", "& ~aligned ", "", AXI, "a write burst crosses 4 KiB"),
     fault("axi_write", "(word == burst.word + count)", "1", AXI, "scattered words share a burst"),
     fault("axi_write", "waiting + begin - answered", "waiting + begin", AXI, "answers aren't counted"),

@@ -214,6 +214,7 @@ def test_read_error_and_halt():
     seen = {}
 
     async def bench(ctx):
+        ctx.set(dut.o[0].ready, 1)
         await ctx.tick().until(dut.error)
         seen["error"] = memory.cycle
         ctx.set(dut.halt, 1)

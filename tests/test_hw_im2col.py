@@ -136,6 +136,10 @@ NAMED = {
         dict(height=3, width=3, channels=5, kernel=(5, 5), padding=4),
         dict(density=1.0),
     ),
+    "all ones, lines that fill their words": (
+        dict(height=3, width=8, channels=8, kernel=(3, 3), padding=1),
+        dict(density=1.0),
+    ),
     "linear: the kernel is the map": (dict(height=4, width=5, channels=6, kernel=(4, 5)), dict(images=3, q=2)),
     "kernel 7, stride 2": (dict(height=8, width=8, channels=2, kernel=(7, 7), stride=2, padding=3), dict()),
     "full lanes, two blocks": (dict(height=3, width=3, channels=8, blocks=2, kernel=(3, 3), padding=1), dict()),
