@@ -17,6 +17,7 @@ from rich.table import Table
 
 from hw.config import HardwareConfig
 
+ATTEMPTS = 8  # networks tried when the compiler refuses one for its configuration
 PRESETS = ("tiny", "small")  # beside random configurations
 REAL = (
     ("digits", "paper", 8),
@@ -112,12 +113,18 @@ def play(case: Case) -> Verdict:
 
     try:
         config = HardwareConfig.from_dict(case.config)
-        network = random_network(case.seed, config)
-        images = random_images(case.seed, network, case.images)
-        try:
-            compiled = compile_network(network, config, case.images, keep_features=case.seed % 3 > 0)
-        except CompileError as error:
-            return verdict("refused", str(error))
+        for attempt in range(ATTEMPTS):
+            seed = case.seed + 10_000 * attempt
+            network = random_network(seed, config)
+            images = random_images(seed, network, case.images)
+            try:
+                compiled = compile_network(network, config, case.images, keep_features=case.seed % 3 > 0)
+            except CompileError as error:
+                refusal = str(error)
+                continue
+            break
+        else:
+            return verdict("refused", refusal)
         if case.engine == "rtl":
             from .accelerator import run_job
 
