@@ -73,6 +73,14 @@ def test_unknown_target_is_refused(tmp_path):
     assert not (tmp_path / "no").exists()
 
 
+def test_board(tmp_path):
+    made = write_handoff("tiny", TINY, tmp_path / "one", targets=("ecp5",), board="ulx3s-85f")
+    lpf = (made / "constraints" / "reprise_pins.lpf").read_text()
+    assert 'FREQUENCY PORT "clk" 25 MHZ;\nLOCATE COMP "clk" SITE "G2";' in lpf
+    with pytest.raises(ValueError, match="board must be one of configs/boards .*ulx3s-85f.*, not 'none'"):
+        write_handoff("tiny", TINY, tmp_path / "two", board="none")
+
+
 def spoil(folder, copy, region="out"):
     """A copy of the simulation folder with one wrong bit in the golden memory."""
     shutil.copytree(folder / "sim", copy / "sim")

@@ -53,6 +53,7 @@ def handoff(
     target: Annotated[str, typer.Option(help="ecp5, xilinx or all: whose constraints and scripts")] = "all",
     network: Annotated[str, typer.Option(help="sample, or a network preset or file")] = "sample",
     images: Annotated[int, typer.Option(help="images of the testbench's batch")] = 2,
+    board: Annotated[str | None, typer.Option(help="a board of configs/boards, for the ECP5 constraints")] = None,
     out: Annotated[Path | None, typer.Option(help="folder (default build/handoff/CONFIG)")] = None,
 ):
     """Write the hand-off folder."""
@@ -66,7 +67,7 @@ def handoff(
     start = time.perf_counter()
     try:
         with console.status(f"{out}: Verilog takes 10 to 60 seconds"):
-            write_handoff(name, parameters, out, targets=targets, network=network, images=images)
+            write_handoff(name, parameters, out, targets=targets, network=network, images=images, board=board)
     except (ValueError, CompileError) as error:
         raise fail(error) from None
     files = [p for p in out.rglob("*") if p.is_file()]
@@ -125,9 +126,10 @@ def route(
         with console.status(f"Yosys: {name} {block}"):
             design = synthesize(parameters, name=name, block=block, harness=True)
         with console.status(f"nextpnr: {name} {block}, LFE5U-{part}, grade {grade}: 2 to 40 minutes"):
-            found = place_and_route(design.netlist, part=part, grade=grade, seed=seed)
+            found = place_and_route(design.netlist, top=block, part=part, grade=grade, seed=seed)
     except (ValueError, ToolError) as error:
         raise fail(error) from None
+    store.save(store.synthesis_record(name, parameters, design, store.options(config, changed)) | {"harness": True})
     record = store.route_record(name, parameters, block, found, store.options(config, changed))
     store.save(record)
     console.print(
@@ -151,7 +153,7 @@ def check(
     parameters = load_config("small")
     try:
         with console.status("Yosys: small core"):
-            design = synthesize(parameters, name="small", harness=True)
+            design = synthesize(parameters, name="small", harness=fmax)
         measured = {"config": "small", "block": "core", "part": "85k", "grade": 6, "seed": 1, **design.resources}
         measured["tools"] = [design.tool]
         if fmax:
@@ -213,6 +215,16 @@ def estimate(
     console.print(
         f"errors: leave-one-out over {len(known['left_out'])} synthesized designs ({model.COEFFICIENTS.name})"
     )
+
+
+@app.command()
+def tables():
+    """Write the tables of docs/fpga.md from report/resources.json."""
+    from . import store
+    from . import tables as page
+
+    page.PAGE.write_text(page.update(page.PAGE.read_text(), store.load()))
+    console.print(f"wrote {page.PAGE}")
 
 
 if __name__ == "__main__":

@@ -23,29 +23,22 @@ Feature = Callable[[HardwareConfig], float]
 FEATURES: dict[str, dict[str, Feature]] = {
     "frontend": {
         "constant": lambda c: 1,
-        "tcam bits": lambda c: c.tile_m * c.tile_k * c.queries,
         "tcam entries": lambda c: c.tile_m * c.queries,
         "row bits loaded": lambda c: c.load_rows * c.tile_k,
     },
     "processor": {
+        "lanes": lambda c: c.lanes,
+        "adder bits": lambda c: c.lanes * (c.result_bits + c.psum_bits * c.banks),
         "constant": lambda c: 1,
-        "result bits": lambda c: c.lanes * c.result_bits,
-        "result bits of all banks": lambda c: c.lanes * c.result_bits * c.banks,
-        "partial-sum bits": lambda c: c.lanes * c.psum_bits * c.banks,
-        "touched bits": lambda c: c.tile_m * c.banks,
     },
     "neurons": {
-        "constant": lambda c: 1,
-        "membrane bits": lambda c: c.neuron_lanes * c.membrane_bits,
         "comparator bits": lambda c: c.neuron_lanes * c.membrane_bits * c.level_bits,
         "row of sums": lambda c: c.lanes * c.psum_bits,
     },
     "around": {  # the accelerator without its core: loaders, im2col, output, sequencer, registers
         "constant": lambda c: 1,
+        "im2col bits": lambda c: c.load_rows * c.feature_bits,
         "bus bits": lambda c: c.bus_bits,
-        "im2col bits": lambda c: c.load_rows * c.tile_k,
-        "feature bits": lambda c: c.load_rows * c.feature_bits,
-        "neuron lanes": lambda c: c.neuron_lanes * c.membrane_bits,
     },
 }
 """Part of the design -> what its size is linear in."""
@@ -76,8 +69,8 @@ def _rams(part: str, c: HardwareConfig) -> dict[str, float]:
             "bus words": ram_blocks(512, c.bus_bits),
         }
     if part == "neurons":
-        return {"constant": 1, "membranes": ram_blocks(c.groups, c.neuron_lanes * c.membrane_bits)}
-    return {"constant": 1, "rows": ram_blocks(2 * c.tile_m, c.tile_k + 2 * c.row_bits)}
+        return {}
+    return {"rows": ram_blocks(2 * c.tile_m, c.tile_k + 2 * c.row_bits) if c.tile_m > 32 else 0}
 
 
 def values(part: str, resource: str, config: HardwareConfig) -> dict[str, float]:
@@ -122,9 +115,9 @@ def predict(config: HardwareConfig, coefficients: dict, block: str = "accelerato
 
 
 def wholes(records: list[dict]) -> list[dict]:
-    """The records of synthesized cores and accelerators for ECP5."""
+    """The records for ECP5 whose blocks the model knows."""
     known = [r for r in records if r["kind"] == "synthesis" and r["target"] == "ecp5"]
-    return [r for r in known if r["block"] in ("core", "accelerator")]
+    return [r for r in known if r["block"] in ("core", "accelerator", *FEATURES)]
 
 
 def points_of(records: list[dict]) -> list[tuple[HardwareConfig, str, str, dict[str, float]]]:
@@ -132,6 +125,9 @@ def points_of(records: list[dict]) -> list[tuple[HardwareConfig, str, str, dict[
     found = []
     for record in wholes(records):
         config = HardwareConfig.from_dict(record["configuration"])
+        if record["block"] in FEATURES:
+            found.append((config, record["config"], record["block"], {r: record[r] for r in RESOURCES}))
+            continue
         blocks, prefix = record["blocks"], "" if record["block"] == "core" else "datapath.core."
         for part in CORE:
             if prefix + part in blocks:
@@ -150,7 +146,7 @@ def _fit_all(points) -> dict:
 
 
 def calibrate(records: list[dict]) -> dict:
-    """Coefficients, and the error of predicting each core and accelerator from fits without its configuration."""
+    """Coefficients, and the error of predicting each design from fits without its configuration."""
     points = points_of(records)
     errors: dict[str, list[float]] = {r: [] for r in RESOURCES}
     rows = []

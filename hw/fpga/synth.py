@@ -16,6 +16,9 @@ from .harness import Harness, make_block
 
 BUILD = Path("build/fpga")
 
+UNCHECKED = "setparam -set COLLISION_X_MASK 1'1 *processor*/t:$memrd_v2 */r:CLK_ENABLE=1 %i"
+"""The processor never uses a word read while it is written (docs/processor.md): no logic is needed to define it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Synthesis:
@@ -36,30 +39,43 @@ class Synthesis:
     tool: str
 
 
-def owner(cell: str, depth: int) -> str:
-    """The instance path of a cell in a flattened design, cut after ``depth`` instances.
+def owner(cell: str, instances: set[str], depth: int) -> str:
+    """The instance that a cell of a flattened design belongs to, at most ``depth`` deep; "" for the top.
 
-    Flattening joins names with dots: ``frontend.detector.match_LUT4_Z_3`` is in ``frontend.detector``.
+    Flattening joins names with dots (``frontend.detector.match_LUT4_Z_3``); dots are in the names of packed fields
+    too, so only known ``instances`` count.
     """
-    path = cell.replace("$flatten", "").replace("\\", "").split(".")[:-1]
-    plain = []
-    for part in path:
-        if not part.isidentifier():
-            break
-        plain.append(part)
-    return ".".join(plain[:depth])
+    path = cell.replace("$flatten", "").replace("\\", "")
+    while path:
+        path = path.rpartition(".")[0]
+        if path in instances:
+            return ".".join(path.split(".")[:depth])
+    return ""
+
+
+def instances_of(cells: dict[str, dict]) -> set[str]:
+    """Paths of the instances that flattening dissolved: Yosys leaves a $scopeinfo cell of each."""
+    return {name for name, cell in cells.items() if cell["type"] == "$scopeinfo"}
 
 
 def by_block(target: parts.Target, cells: dict[str, dict], depth: int = 3) -> dict[str, dict[str, float]]:
     """Resources of every instance down to ``depth``; an instance's figures contain what is below it."""
     kinds: dict[str, Counter] = {}
+    instances = instances_of(cells)
     for name, cell in cells.items():
-        path = owner(name, depth)
+        path = owner(name, instances, depth)
         while path:
             kinds.setdefault(path, Counter())[cell["type"]] += 1
             path = path.rpartition(".")[0]
     counted = {path: parts.count(target, found) for path, found in sorted(kinds.items())}
     return {path: figures for path, figures in counted.items() if any(figures.values())}
+
+
+def without_harness(cells: dict[str, dict], kinds: dict[str, int], inputs: int, outputs: int) -> dict[str, dict]:
+    """Cells below the harness, its own taken off ``kinds``: a FF per port bit, a LUT per output bit."""
+    kinds["TRELLIS_FF"] -= inputs + outputs
+    kinds["LUT4"] -= outputs
+    return {name.removeprefix("dut."): cell for name, cell in cells.items() if name.startswith("dut.")}
 
 
 def synthesize(
@@ -71,7 +87,8 @@ def synthesize(
     Parameters
     ----------
     name : of the configuration, for folder names.
-    harness : with shift registers at the ports, for routing.
+    harness : with shift registers at the ports, for routing; they are in the netlist and not in the figures
+        (ECP5 only).
     build : folder of netlists, scripts and logs.
 
     Raises
@@ -93,10 +110,12 @@ def synthesize(
     folder.mkdir(parents=True, exist_ok=True)
     source, netlist = folder / "design.il", folder / "netlist.json"
     source.write_text(rtlil.convert(component, name=top, emit_src=False))
-    lines = [f"read_rtlil {source}", part.synth.format(top=top), f"write_json {netlist}"]
+    lines = [f"read_rtlil {source}", UNCHECKED, part.synth.format(top=top), f"write_json {netlist}"]
     yosys.run_script(lines, folder=folder, name="synth", what=f"Yosys ({name} {block}, {target})")
     cells = yosys.cells_of(netlist, top)
     kinds = dict(sorted(Counter(c["type"] for c in cells.values()).items()))
+    if harness:
+        cells = without_harness(cells, kinds, *component.widths())
     return Synthesis(
         target=target,
         block=block,

@@ -1,0 +1,156 @@
+"""Resource counts, the estimator and the baseline against hand-made and committed figures."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hw.config import HardwareConfig
+from hw.fpga import check, estimate, parts, store, tables
+from hw.fpga.route import critical_path, summary
+from hw.fpga.synth import by_block, owner, without_harness
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDS = store.load(ROOT / store.RESOURCES)
+
+
+def test_count_by_hand():
+    cells = {"LUT4": 10, "CCU2C": 3, "TRELLIS_DPR16X4": 2, "PFUMX": 5, "TRELLIS_FF": 7, "DP16KD": 1, "MULT18X18D": 4}
+    assert parts.count(parts.TARGETS["ecp5"], cells) == {"lut": 28, "ff": 7, "ram": 1, "dsp": 4}
+    cells = {"LUT6": 2, "LUT2": 1, "FDRE": 3, "FDSE": 1, "RAMB36E2": 1, "RAMB18E2": 1, "CARRY8": 9, "RAM32M": 1}
+    assert parts.count(parts.TARGETS["xcup"], cells) == {"lut": 7, "ff": 4, "ram": 1.5, "dsp": 0}
+
+
+def test_owner_and_blocks():
+    known = {"frontend", "frontend.detector", "frontend.detector.cam", "a"}
+    assert owner("frontend.detector.match_LUT4_Z_3", known, 3) == "frontend.detector"
+    assert owner("frontend.detector.cam.field.x", known, 2) == "frontend.detector"
+    assert owner("frontend.i__payload.tile_LUT4_Z", known, 3) == "frontend"
+    assert owner("clk_LUT4_Z", known, 3) == ""
+    assert owner("a.memory[3].q_TRELLIS_FF_Q", known, 3) == "a"
+    cells = {"a.b.x": {"type": "LUT4"}, "a.y": {"type": "TRELLIS_FF"}, "z": {"type": "LUT4"}}
+    cells |= {name: {"type": "$scopeinfo"} for name in ("a", "a.b")}
+    found = by_block(parts.TARGETS["ecp5"], cells)
+    assert found == {"a": {"lut": 1, "ff": 1, "ram": 0, "dsp": 0}, "a.b": {"lut": 1, "ff": 0, "ram": 0, "dsp": 0}}
+
+
+def test_critical_path_names_blocks():
+    def step(kind, delay, cell):
+        return {"type": kind, "delay": delay, "from": {"cell": ""}, "to": {"cell": cell}}
+
+    slow = [step("clk-to-q", 0.5, "dut.processor.issue.q"), step("routing", 2.25, "dut.frontend.pruner.x_LUT4_Z")]
+    fast = [step("clk-to-q", 0.5, "dut.neurons.q")]
+    report = {
+        "critical_paths": [
+            {"from": "posedge clk", "to": "posedge clk", "path": fast},
+            {"from": "posedge clk", "to": "posedge clk", "path": slow},
+            {"from": "async", "to": "posedge clk", "path": slow * 3},
+        ]
+    }
+    known = {"dut", "dut.processor", "dut.processor.issue", "dut.frontend", "dut.frontend.pruner"}
+    path = critical_path(report, known)
+    assert [s["block"] for s in path] == ["processor.issue", "frontend.pruner"]
+    assert summary(path).startswith("0.5 ns logic + 2.2 ns routing through processor.issue, frontend.pruner:")
+    assert critical_path({"critical_paths": []}, known) == []
+
+
+def test_save_replaces_the_same_measurement(tmp_path):
+    path = tmp_path / "report" / "resources.json"
+    base = {"kind": "synthesis", "config": "a", "block": "core", "target": "ecp5"}
+    for record in ({**base, "lut": 1}, {**base, "config": "b", "lut": 2}, {**base, "lut": 3}):
+        store.save(record, path)
+    assert [(r["config"], r["lut"]) for r in store.load(path)] == [("a", 3), ("b", 2)]
+
+
+def test_records_are_consistent():
+    """Resources are what their cells count as; blocks are no larger than the whole; the configuration is valid."""
+    synthesized = [r for r in RECORDS if r["kind"] == "synthesis"]
+    assert {"small", "paper"} <= {r["config"] for r in synthesized}
+    for r in synthesized:
+        assert parts.count(parts.TARGETS[r["target"]], r["cells"]) == {k: r[k] for k in parts.RESOURCES}
+        HardwareConfig.from_dict(r["configuration"])
+        tops = [f for path, f in r["blocks"].items() if "." not in path]
+        for resource in parts.RESOURCES:
+            assert sum(f[resource] for f in tops) <= r[resource]
+
+
+def test_paper_core_fits():
+    """The goal of one bank on an LFE5U-85: at most 25k LUT4 cells and 140 block RAMs; the blocks of the core summed."""
+    wanted = {"kind": "synthesis", "config": "paper", "target": "ecp5"}
+    blocks = [r for r in RECORDS if wanted.items() <= r.items() and r["block"] in estimate.CORE]
+    assert len(blocks) == len(estimate.CORE)
+    assert sum(r["cells"]["LUT4"] for r in blocks) <= 25_000
+    assert sum(r["ram"] for r in blocks) <= 140
+    assert sum(r["lut"] for r in blocks) <= parts.ECP5_PARTS["85k"]["luts"] / 2
+
+
+def test_estimator_against_committed_points():
+    """The committed coefficients predict every committed design about as well as they say."""
+    known = estimate.load()
+    for record in estimate.wholes(RECORDS):
+        guess = estimate.predict(HardwareConfig.from_dict(record["configuration"]), known, record["block"])
+        for resource in ("lut", "ff"):
+            bound = 1.2 * known["error"][resource]["worst"] + 0.01
+            assert abs(guess[resource] / record[resource] - 1) <= bound, (record["config"], record["block"], resource)
+
+
+def test_committed_coefficients_are_the_fit():
+    again = estimate.calibrate(RECORDS)
+    committed = estimate.load()
+    assert again["left_out"] == committed["left_out"]
+    for part, resources in again["parts"].items():
+        for resource, factors in resources.items():
+            assert factors == pytest.approx(committed["parts"][part][resource], rel=1e-3, abs=1e-5)
+
+
+def test_fit_recovers_a_linear_world():
+    """With points that are linear in the features, left-out points are predicted exactly."""
+    configs = [HardwareConfig.load("tiny").replace(lanes=n, tile_m=m) for n in (4, 8, 16, 24) for m in (16, 32, 64)]
+    points = [(c, 100 + 3 * c.lanes * (c.result_bits + c.psum_bits)) for c in configs]
+    factors = estimate.fit(points[:-1], "processor", "lut")
+    config, measured = points[-1]
+    guess = sum(factors[n] * v for n, v in estimate.values("processor", "lut", config).items())
+    assert guess == pytest.approx(measured, rel=0.01)
+
+
+def test_ram_blocks_by_hand():
+    assert estimate.ram_blocks(512, 36) == 1
+    assert estimate.ram_blocks(512, 1536) == 43
+    assert estimate.ram_blocks(1024, 36) == 2
+    assert estimate.ram_blocks(32, 1024) == 29
+
+
+def test_baseline_compare():
+    base = {"lut": 1000, "ff": 1000, "ram": 10, "fmax": 100.0}
+    rows = {r["figure"]: r for r in check.compare(base, {"lut": 1029, "ff": 1031, "ram": 11, "fmax": 91.0})}
+    assert [rows[f]["worse"] for f in ("lut", "ff", "ram", "fmax")] == [False, True, True, True]
+    rows = check.compare(base, {"lut": 500, "ff": 1000, "ram": 10, "fmax": 93.0})
+    assert not any(r["worse"] for r in rows) and rows[0]["change"] == -0.5
+    assert "fmax" not in {r["figure"] for r in check.compare(base, {"lut": 1})}
+
+
+def test_committed_baseline():
+    measured = json.loads((ROOT / check.BASELINE).read_text())
+    assert set(parts.RESOURCES) <= set(measured) and measured["config"] == "small"
+
+
+def test_harness_is_not_counted():
+    """Its FFs and LUTs are taken off; what is left is named without the harness's prefix."""
+    cells = {"dut.a.x": {"type": "LUT4"}, "harness_out_LUT4": {"type": "LUT4"}, "dut": {"type": "$scopeinfo"}}
+    kinds = {"LUT4": 2, "TRELLIS_FF": 9}
+    assert without_harness(cells, kinds, 5, 1) == {"a.x": {"type": "LUT4"}}
+    assert kinds == {"LUT4": 1, "TRELLIS_FF": 3}
+
+
+def test_tables_need_markers():
+    page = f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n"
+    again = tables.update(page, RECORDS)
+    assert again.startswith("before\n") and again.endswith("after\n") and "old" not in again
+    assert tables.update(again, RECORDS) == again
+    with pytest.raises(ValueError, match="the tables stand between them"):
+        tables.update("no markers", RECORDS)
+
+
+def test_page_has_the_committed_figures():
+    page = (ROOT / tables.PAGE).read_text()
+    assert tables.update(page, RECORDS) == page, "run python -m hw.fpga tables"
