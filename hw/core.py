@@ -64,7 +64,7 @@ class Core(wiring.Component):
         connect(m, flipped(self.i_weights), processor.i_weights)
         connect(m, processor.o_psum, neurons.i_psum)
         connect(m, flipped(self.i_params), neurons.i_params)
-        m.d.comb += neurons.i_layer.eq(self.i_layer)
+        m.d.comb += [neurons.i_layer.eq(self.i_layer), processor.i_layer.eq(self.i_layer)]
         connect(m, neurons.o, flipped(self.o))
         m.d.comb += self.events.eq(processor.counters)
         return m

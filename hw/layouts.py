@@ -82,7 +82,13 @@ def weight_row(c: HardwareConfig) -> data.StructLayout:
 
 def psum_row(c: HardwareConfig) -> data.StructLayout:
     """The finished partial sums of one row (one plane of one destination)."""
-    return data.StructLayout({"psum": data.ArrayLayout(signed(c.psum_bits), c.lanes), "last": 1})
+    return data.StructLayout(
+        {
+            "psum": data.ArrayLayout(signed(c.psum_bits), c.lanes),
+            "last_position": 1,  # of its block (hw/interleave.py): the next position's row is of the next timestep
+            "last": 1,  # of the m tile
+        }
+    )
 
 
 def layer_config(c: HardwareConfig) -> data.StructLayout:
@@ -121,7 +127,7 @@ def neuron_out(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "level": data.ArrayLayout(c.level_bits, n),
-            "potential": data.ArrayLayout(signed(c.membrane_bits), n),
+            "potential": data.ArrayLayout(signed(c.membrane_bits), n),  # not where positions are interleaved
             "group": range(c.groups),
             "last_group": 1,
             "last_t": 1,

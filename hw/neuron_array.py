@@ -7,9 +7,11 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
+from .interleave import interleave, most_timesteps, recurrence
 from .layouts import layer_config, neuron_out, neuron_params, psum_row
 from .neuron_fire import NeuronFire
 from .neuron_integrate import NeuronIntegrate
+from .neuron_reorder import NeuronReorder
 from .neuron_select import NeuronSelect
 
 
@@ -27,15 +29,19 @@ class NeuronArray(wiring.Component):
     ``weight(p)`` is 2**p (bit-planes; the last is negative when ``signed``) or 1 (thermometer planes). V starts
     from v0.
 
-    Rows arrive position by position, inside a position timestep by timestep, inside a timestep plane by plane, the
-    lowest first. Each row has G = ``i_layer.groups`` groups of channels, worked off one per cycle.
+    Rows arrive block by block (:func:`hw.interleave.block_positions`; one position where ``planes * G`` hides the
+    recurrence, for readouts and for T = 1), inside a block timestep by timestep, inside a timestep position by
+    position, inside a position plane by plane, the lowest first. Each row has G = ``i_layer.groups`` groups of
+    channels, worked off one per cycle. The last block of an m tile may have fewer positions: ``last_position`` says
+    where a timestep ends.
 
-    Latency: ``5 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group.
+    Latency: ``5 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group;
+    of interleaved positions, two more from the block's last group to its first.
 
     Throughput: a row takes G cycles, rows of a single group follow each other every cycle. For T > 1, a group
-    needs its own potential of the timestep before: where ``planes * G < 4 + level_bits``, the last plane of
-    t > 0 waits, and timesteps take ``4 + level_bits`` cycles (4 without reset or for a readout) instead of
-    ``planes * G``. Every stage has a valid bit of its own, so that gaps close while ``o`` isn't ready.
+    needs its own potential of the timestep before: where ``positions of the block * planes * G < 4 + level_bits``, the
+    last plane of t > 0 waits, and timesteps take ``4 + level_bits`` cycles (4 without reset or for a readout) instead.
+    Every stage has a valid bit of its own, so that gaps close while ``o`` isn't ready.
 
     Parameters
     ----------
@@ -50,7 +56,7 @@ class NeuronArray(wiring.Component):
         Must not change while ``o_busy``.
     o : Out(stream of neuron_out)
         One item per position, timestep and group, in this order. ``potential`` is V after the timestep (with reset
-        "none" of neurons that fire: U - z*D).
+        "none" of neurons that fire: U - z*D). Where positions are interleaved it is undefined, and not held.
     o_busy : Out(1)
         A row or group is inside.
     """
@@ -75,7 +81,7 @@ class NeuronArray(wiring.Component):
     @property
     def recurrence(self) -> int:
         """Least cycles between the same group of two timesteps."""
-        return self.latency - 1
+        return recurrence(self.config)
 
     def elaborate(self, platform):
         m = Module()
@@ -95,28 +101,30 @@ class NeuronArray(wiring.Component):
         ]
         self._keep_potentials(m, select, integrate, fire)
         self._give_out(m, fire)
+        if most_timesteps(self.config) > 1:
+            self._reorder(m, fire)
         return m
 
     def _keep_potentials(self, m: Module, select, integrate, fire):
         write = Signal()
-        group = Signal.like(select.i_group)
+        slot = Signal.like(select.i_slot)
         with m.If((self.i_layer.reset == 2) | self.i_layer.readout):
             # Without reset V is U, which nothing keeps until the levels are known: it is written before them.
             u = integrate.o
             m.d.comb += [
                 write.eq(u.valid & u.ready & ~u.payload.step.last_t),
-                group.eq(u.payload.step.group),
+                slot.eq(u.payload.step.slot),
                 integrate.i_potential.eq(u.payload.sum),
             ]
         with m.Else():
             o = fire.o
-            m.d.comb += [write.eq(o.valid & o.ready & ~o.payload.step.last_t), group.eq(o.payload.step.group)]
+            m.d.comb += [write.eq(o.valid & o.ready & ~o.payload.step.last_t), slot.eq(o.payload.step.slot)]
             m.d.comb += integrate.i_potential.eq(o.payload.rest)
         m.d.comb += [
             integrate.i_write.eq(write),
-            integrate.i_group.eq(group),
+            integrate.i_slot.eq(slot),
             select.i_written.eq(write),
-            select.i_group.eq(group),
+            select.i_slot.eq(slot),
         ]
 
     def _give_out(self, m: Module, fire):
@@ -131,3 +139,24 @@ class NeuronArray(wiring.Component):
             o.last_t.eq(step.last_t),
             o.last.eq(step.last & step.last_group),
         ]
+
+    def _reorder(self, m: Module, fire):
+        """Interleaved positions take the way through the reorder buffer."""
+        m.submodules.reorder = reorder = NeuronReorder(self.config)
+        step = fire.o.payload.step
+        m.d.comb += [
+            reorder.i_layer.eq(self.i_layer),
+            reorder.i.payload.step.eq(step),
+            reorder.i.payload.level.eq(fire.o.payload.level),
+        ]
+        with m.If(interleave(m, self.config, self.i_layer) != 0):
+            o = self.o.payload
+            m.d.comb += [
+                reorder.i.valid.eq(fire.o.valid),
+                fire.o.ready.eq(reorder.i.ready),
+                self.o.valid.eq(reorder.o.valid),
+                reorder.o.ready.eq(self.o.ready),
+                *(o[name].eq(reorder.o.payload[name]) for name in reorder.o.payload.shape().members),
+            ]
+        with m.If(reorder.o_busy):
+            m.d.comb += self.o_busy.eq(1)

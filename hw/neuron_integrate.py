@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
+from .interleave import slots
 from .layouts import neuron_params
 from .neuron_select import neuron_psums, neuron_step
 
@@ -25,11 +26,11 @@ def neuron_sum(c: HardwareConfig) -> data.StructLayout:
 class NeuronIntegrate(wiring.Component):
     """``U = (V * l >> 8) + c + sum over planes of weight * psum``, a group of channels per cycle.
 
-    Two state memories of ``groups`` words, read asynchronously (distributed RAM), each with a second page that holds
-    what the state starts from, so that no multiplexer is needed to start it:
+    Two state memories, read asynchronously (distributed RAM), each with a second page that holds what the state
+    starts from, so that no multiplexer is needed to start it:
 
-    - running sum of the planes: the first plane reads the page of biases;
-    - membrane potential: the first timestep reads the page of v0.
+    - running sum of the planes, a word per group: the first plane reads the page of biases;
+    - membrane potential, a word per slot (position of a block, group): the first timestep reads the page of v0.
 
     The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
     bubble. The product with the plane's weight (a power of two or its negative) is what sign planes and shifts have in
@@ -43,8 +44,8 @@ class NeuronIntegrate(wiring.Component):
     i : In(stream of neuron_psums)
     i_params : In(stream of neuron_params)
         Taken at once, one group per cycle; the caller lets none through while groups are in the pipeline.
-    i_write, i_group, i_potential : In
-        Membrane potential of a group after the timestep.
+    i_write, i_slot, i_potential : In
+        Membrane potential of a slot after the timestep.
     o : Out(stream of neuron_sum)
         Only of groups whose planes are complete.
     o_busy : Out(1)
@@ -60,7 +61,7 @@ class NeuronIntegrate(wiring.Component):
                 "i": In(stream.Signature(neuron_psums(c))),
                 "i_params": In(stream.Signature(neuron_params(c), always_ready=True)),
                 "i_write": In(1),
-                "i_group": In(range(c.groups)),
+                "i_slot": In(range(slots(c))),
                 "i_potential": In(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)),
                 "o": Out(stream.Signature(neuron_sum(c))),
                 "o_busy": Out(1),
@@ -104,9 +105,12 @@ class NeuronIntegrate(wiring.Component):
     def _multiply(self, m: Module, move, valid, step, product, old, leak):
         """First stage: weighs the partial sums, reads the potential and what leaks."""
         psums, v0 = self.i.payload, self.i_params.payload.v0
-        address = Cat(psums.step.group, psums.step.first_t)
-        read = self._state(m, "potential", address, self.i_write, self.i_group, self.i_potential, v0)
-        leak_read = self._parameter(m, "leak", psums.step.group)
+        step_in = psums.step
+        word, pages = Signal.like(step_in.slot), slots(self.config)
+        m.d.comb += word.eq(Mux(step_in.first_t, step_in.group, step_in.slot))
+        address = Cat(word, step_in.first_t)
+        read = self._state(m, "potential", pages, address, self.i_write, self.i_slot, self.i_potential, v0)
+        leak_read = self._parameter(m, "leak", step_in.group)
         with m.If(move):
             m.d.sync += [valid[0].eq(self.i.valid), step.eq(psums.step), old.eq(read), leak.eq(leak_read)]
             for n in range(self.config.neuron_lanes):
@@ -116,7 +120,7 @@ class NeuronIntegrate(wiring.Component):
         """The sums of all planes so far, which the next plane reads a cycle later."""
         sums = Signal.like(product)
         address, bias = Cat(step.group, step.first_plane), self.i_params.payload.bias
-        running = self._state(m, "running", address, write, step.group, sums, bias)
+        running = self._state(m, "running", 1 << len(step.group), address, write, step.group, sums, bias)
         for n in range(self.config.neuron_lanes):
             m.d.comb += sums[n].eq(running[n] + product[n])
         return sums
@@ -126,15 +130,14 @@ class NeuronIntegrate(wiring.Component):
         m.submodules[name] = store
         return store.read_port(domain="comb"), store.write_port()
 
-    def _state(self, m: Module, name: str, address, write, group, value, start):
-        """State of every group in the lower page, what it starts from in the upper: the data at ``address``."""
+    def _state(self, m: Module, name: str, page: int, address, write, word, value, start):
+        """State in the lower page, what it starts from (by group) in the upper: the data at ``address``."""
         c, load = self.config, self.i_params.valid
-        groups = 1 << len(group)
         layout = data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)
-        read, port = self._memory(m, name, layout, 2 * groups)
-        m.d.comb += [read.addr.eq(address), port.en.eq(write), port.addr.eq(group), port.data.eq(value)]
+        read, port = self._memory(m, name, layout, 2 * page)
+        m.d.comb += [read.addr.eq(address), port.en.eq(write), port.addr.eq(word), port.data.eq(value)]
         with m.If(load):
-            m.d.comb += [port.en.eq(1), port.addr.eq(self.i_params.payload.group + groups), port.data.eq(start)]
+            m.d.comb += [port.en.eq(1), port.addr.eq(self.i_params.payload.group + page), port.data.eq(start)]
         return read.data
 
     def _parameter(self, m: Module, name: str, address):

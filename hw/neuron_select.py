@@ -10,6 +10,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
+from .interleave import slots
 from .layouts import layer_config, psum_row
 
 
@@ -17,12 +18,14 @@ def neuron_step(c: HardwareConfig) -> data.StructLayout:
     """Where in the layer a group of partial sums stands."""
     return data.StructLayout(
         {
+            "slot": range(slots(c)),  # of the potential: position of the block, group
             "group": range(c.groups),
             "last_group": 1,
             "first_plane": 1,
             "last_plane": 1,
             "first_t": 1,
             "last_t": 1,
+            "last_position": 1,  # of its block
             "last": 1,  # last row of its m tile
         }
     )
@@ -40,11 +43,11 @@ def neuron_psums(c: HardwareConfig) -> data.StructLayout:
 
 
 class NeuronSelect(wiring.Component):
-    """Buffers one row, gives out its groups one by one, counts planes and timesteps.
+    """Buffers one row, gives out its groups one by one, counts planes, positions of the block and timesteps.
 
     A row is taken when the buffer is empty or gives out its last group, so rows of G groups follow each other
     every G cycles. A group that needs the membrane potential of the timestep before (last plane, t > 0) waits
-    until that has been written: ``pending`` remembers the groups whose potential is on its way.
+    until that has been written: ``pending`` remembers the slots whose potential is on its way.
 
     Latency: 2 cycles (buffer, selected group).
 
@@ -52,7 +55,7 @@ class NeuronSelect(wiring.Component):
     -------
     i : In(stream of psum_row)
     i_layer : In(layer_config)
-    i_written, i_group : In
+    i_written, i_slot : In
         A membrane potential is being written, and whose.
     o : Out(stream of neuron_psums)
     o_full : Out(1)
@@ -66,7 +69,7 @@ class NeuronSelect(wiring.Component):
                 "i": In(stream.Signature(psum_row(c))),
                 "i_layer": In(layer_config(c)),
                 "i_written": In(1),
-                "i_group": In(range(c.groups)),
+                "i_slot": In(range(slots(c))),
                 "o": Out(stream.Signature(neuron_psums(c))),
                 "o_full": Out(1),
             }
@@ -74,7 +77,7 @@ class NeuronSelect(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        c, layer = self.config, self.i_layer
+        c = self.config
         row = Signal(psum_row(c), reset_less=True)
         group = Signal(range(c.groups))
         select = Signal(c.groups, init=1)  # the group, one-hot: selecting with it costs no decoder
@@ -83,17 +86,18 @@ class NeuronSelect(wiring.Component):
         move = Signal()
         m.d.comb += [self.o.payload.eq(selected), move.eq(~self.o.valid | self.o.ready)]
 
-        pending = Signal(c.groups)  # groups whose membrane potential is on its way
-        written = Signal(c.groups)
+        pending = Signal(slots(c))  # slots whose membrane potential is on its way
+        written, slot = Signal.like(pending), Signal.like(pending)
         hazard = Signal()
         issue = Signal()
         needs = head.step.last_plane & ~head.step.first_t
-        leaves = Signal(c.groups)
+        leaves = Signal.like(pending)
         m.d.comb += [
-            written.eq(self.i_written << self.i_group),
-            hazard.eq(needs & (pending & ~written & select).any()),
+            written.eq(self.i_written << self.i_slot),
+            slot.eq(1 << head.step.slot),
+            hazard.eq(needs & (pending & ~written & slot).any()),
             issue.eq(self.o_full & move & ~hazard),
-            leaves.eq(select & (issue & head.step.last_plane & ~head.step.last_t).replicate(c.groups)),
+            leaves.eq(slot & (issue & head.step.last_plane & ~head.step.last_t).replicate(len(slot))),
             self.i.ready.eq(~self.o_full | (issue & head.step.last_group)),
         ]
         m.d.sync += pending.eq((pending & ~written) | leaves)
@@ -107,7 +111,7 @@ class NeuronSelect(wiring.Component):
 
         with m.If(move):
             m.d.sync += [self.o.valid.eq(issue), selected.eq(head)]
-        self._count_rows(m, issue & head.step.last_group, head, layer)
+        self._count_rows(m, issue & head.step.last_group, head.step)
         return m
 
     def _head(self, m: Module, row, group, select):
@@ -115,15 +119,18 @@ class NeuronSelect(wiring.Component):
         c, layer = self.config, self.i_layer
         self.plane = Signal(range(c.max_planes))
         self.t = Signal(range(c.max_timesteps))
+        self.base = Signal(range(slots(c)))  # slot of the position's first group
         self.weight = Signal(signed(c.max_planes + 1), init=1)
         head = Signal(neuron_psums(c))
         m.d.comb += [
+            head.step.slot.eq(self.base + group),
             head.step.group.eq(group),
             head.step.last_group.eq(group + 1 == layer.groups),
             head.step.first_plane.eq(self.plane == 0),
             head.step.last_plane.eq(self.plane + 1 == layer.planes),
             head.step.first_t.eq(self.t == 0),
             head.step.last_t.eq(self.t + 1 == layer.timesteps),
+            head.step.last_position.eq(row.last_position),
             head.step.last.eq(row.last),
             head.weight.eq(Mux(layer.signed & head.step.last_plane, -self.weight, self.weight)),
         ]
@@ -133,12 +140,12 @@ class NeuronSelect(wiring.Component):
             m.d.comb += head.psum[n].eq(reduce(or_, lane))
         return head
 
-    def _count_rows(self, m: Module, row_done, head, layer):
+    def _count_rows(self, m: Module, row_done, step):
         with m.If(row_done):
             m.d.sync += self.plane.eq(self.plane + 1)
-            with m.If(layer.weigh):
+            with m.If(self.i_layer.weigh):
                 m.d.sync += self.weight.eq(self.weight << 1)
-            with m.If(head.step.last_plane | head.step.last):
-                m.d.sync += [self.plane.eq(0), self.weight.eq(1), self.t.eq(self.t + 1)]
-            with m.If((head.step.last_plane & head.step.last_t) | head.step.last):
-                m.d.sync += self.t.eq(0)
+            with m.If(step.last_plane | step.last):
+                m.d.sync += [self.plane.eq(0), self.weight.eq(1), self.base.eq(step.slot + 1)]
+                with m.If(step.last_position | step.last):
+                    m.d.sync += [self.base.eq(0), self.t.eq(Mux(step.last_t | step.last, 0, self.t + 1))]

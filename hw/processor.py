@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from .accumulators import Accumulators
 from .config import HardwareConfig
 from .issue import Issue
-from .layouts import compute_row, psum_row, reuse_row, tile_begin, tile_end, weight_row
+from .layouts import compute_row, layer_config, psum_row, reuse_row, tile_begin, tile_end, weight_row
 from .psum_bank import PsumBank
 from .psum_drain import PsumDrain
 from .psum_touched import Sweep
@@ -54,7 +54,8 @@ class Processor(wiring.Component):
     i_begin, i_end : streams that announce and close a tile (:func:`hw.layouts.tile_begin`, ``tile_end``)
     i_compute, i_reuse : streams of rows; reuse per bank
     i_weights : stream of :func:`hw.layouts.weight_row`
-    o_psum : stream of :func:`hw.layouts.psum_row`
+    i_layer : :func:`hw.layouts.layer_config`, constant while a row is inside: the order of the partial sums
+    o_psum : stream of :func:`hw.layouts.psum_row`; the order of rows is that of hw/interleave.py
     counters : single-cycle events, :func:`processor_events`
     """
 
@@ -67,6 +68,7 @@ class Processor(wiring.Component):
                 "i_compute": In(stream.Signature(compute_row(c))),
                 "i_reuse": In(stream.Signature(reuse_row(c))).array(c.banks),
                 "i_weights": In(stream.Signature(weight_row(c))),
+                "i_layer": In(layer_config(c)),
                 "o_psum": Out(stream.Signature(psum_row(c))),
                 "counters": Out(processor_events(c)),
             }
@@ -102,6 +104,7 @@ class Processor(wiring.Component):
             accumulators.read.eq(issue.read),
             drain.full.eq(scoreboard.full),
             drain.rows.eq(scoreboard.rows),
+            drain.i_layer.eq(self.i_layer),
         ]
         for b in range(c.banks):
             connect(m, flipped(self.i_reuse[b]), issue.i_reuse[b])

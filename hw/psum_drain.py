@@ -5,28 +5,35 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
-from .layouts import psum_row
+from .drain_cursor import DrainCursor, drain_place
+from .interleave import interleave
+from .layouts import layer_config, psum_row
 from .psum_bank import bank_slot
 from .psum_banking import bank_of
 
-STARVED = 4
-"""Cycles a row waits for a read slot before the drain takes one from the updates."""
+STARVED = 32
+"""A row waits ``STARVED / groups`` cycles for a read slot before the drain takes one from the updates.
+
+First touches of later tiles may still give it one, and a slot costs the same now or when nothing else is left to do;
+only a slow consumer must begin in time.
+"""
 
 
 class PsumDrain(wiring.Component):
-    """Rows 0..rows-1 of a full half, in order; untouched rows are zero without a read.
+    """Rows 0..rows-1 of a full half, in the order of hw/interleave.py; untouched rows are zero without a read.
 
     Reads can't be held back once they are in the memory, so they are speculative: a row whose data finds the output
     register occupied is dropped, and asked for again every cycle until the register is free. Only a row that
     entered the register is cleared in the touch map. Where updates and drain share a read port, first touches leave
     as many slots as the drain needs; as it can't use them all in time (the consumer may be slow), it takes a slot
-    from a reuse row when it has starved for four cycles.
+    from a reuse row when it has starved for long.
 
     Latency: ``full`` to first row, 4 cycles. Throughput: one row per cycle while the consumer is ready and
     the read port is free; a consumer that takes a row every third cycle or slower never waits.
 
     Members
     -------
+    i_layer : the layer, constant while rows are inside
     full, rows : per half: complete, and its number of rows
     done : per half: the last row is in the output register
     ask : per bank: row to read (stage 1)
@@ -41,6 +48,7 @@ class PsumDrain(wiring.Component):
         c = self.config = config
         super().__init__(
             {
+                "i_layer": In(layer_config(c)),
                 "full": In(2),
                 "rows": In(data.ArrayLayout(c.count_bits, 2)),
                 "done": Out(2),
@@ -57,30 +65,31 @@ class PsumDrain(wiring.Component):
     def elaborate(self, platform):
         c = self.config
         m = Module()
-        item = data.StructLayout({"valid": 1, "touched": 1, "row": c.row_bits, "last": 1})
+        item = data.StructLayout({"valid": 1, "touched": 1, "last": 1, "last_position": 1, "place": drain_place(c)})
         running, half, again = Signal(), Signal(), Signal()
-        rows = Signal(c.count_bits, reset_less=True)
-        row, asking = Signal(c.row_bits), Signal()
+        asking = Signal()
+        m.submodules.cursor = cursor = DrainCursor(c)  # the row that is asked for
+        row = cursor.o.row
         second, third = Signal(item), Signal(item)
 
-        granted, touched, last = Signal(), Signal(), Signal()
-        bank, third_bank = bank_of(c, row), bank_of(c, third.row)
+        granted, touched = Signal(), Signal()
+        bank, third_bank = bank_of(c, row), bank_of(c, third.place.row)
         one_hot = Cat(~bank, bank) if c.banks == 2 else Cat(1)
         m.d.comb += [
             granted.eq((self.grant & one_hot).any()),
             touched.eq((self.touched & one_hot).any()),
-            last.eq(row + 1 == rows),
         ]
         m.d.sync += third.eq(second)
         m.d.sync += [
             second.valid.eq(granted),
             second.touched.eq(touched),
-            second.row.eq(row),
-            second.last.eq(last),
+            second.last.eq(cursor.last),
+            second.last_position.eq(cursor.last_position),
+            second.place.eq(cursor.o),
         ]
         with m.If(granted & ~again):
-            m.d.sync += row.eq(row + 1)
-            with m.If(last):
+            m.d.comb += cursor.step.eq(1)
+            with m.If(cursor.last):
                 m.d.sync += asking.eq(0)
 
         self._starve(m, asking & ~granted & (~self.o.valid | self.o.ready), one_hot)
@@ -90,23 +99,28 @@ class PsumDrain(wiring.Component):
             free.eq(~self.o.valid | self.o.ready),
             capture.eq(third.valid & free),
             reject.eq(third.valid & ~free),
+            cursor.load.eq(reject),
+            cursor.i.eq(third.place),
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         self._capture(m, capture, third)
         # After a drop the same row is asked for until it is taken; what is in flight then is of no use.
         with m.If(reject | (capture & again)):
+            m.d.comb += cursor.step.eq(1)  # from the row taken again; a drop loads it instead
             m.d.sync += [second.valid.eq(0), third.valid.eq(0), again.eq(reject)]
-            m.d.sync += [row.eq(Mux(reject, third.row, third.row + 1)), asking.eq(reject | ~third.last)]
+            m.d.sync += asking.eq(reject | ~third.last)
         with m.If(reject & again):  # the copies behind it are the same row
             m.d.sync += [second.valid.eq(granted), third.valid.eq(second.valid)]
 
         with m.If(~running):
             m.d.sync += [running.eq(self.full.bit_select(half, 1)), asking.eq(self.full.bit_select(half, 1))]
-            m.d.sync += [rows.eq(self.rows[half]), row.eq(0), again.eq(0)]
+            m.d.sync += again.eq(0)
+            m.d.comb += cursor.clear.eq(1)
         with m.If(capture & third.last):
             m.d.sync += [running.eq(0), half.eq(~half)]
             m.d.comb += self.done.bit_select(half, 1).eq(1)
+        self._order(m, cursor, running, self.rows[half])
         for b in range(c.banks):
             m.d.comb += [
                 self.ask[b].valid.eq(asking & one_hot[b]),
@@ -114,15 +128,33 @@ class PsumDrain(wiring.Component):
                 self.ask[b].row.eq(self._index(row)),
                 self.clear[b].valid.eq(capture & (third_bank == b)),
                 self.clear[b].half.eq(half),
-                self.clear[b].row.eq(self._index(third.row)),
+                self.clear[b].row.eq(self._index(third.place.row)),
             ]
         return m
 
+    def _order(self, m: Module, cursor, running, rows):
+        """What determines the order of rows: constant while they are drained."""
+        layer, walk = self.i_layer, cursor.walk
+        stride = Signal(range(self.config.tile_m + 1), reset_less=True)  # rows of a position: T * P
+        jump, end, edge = (Signal.like(walk[name], name=name, reset_less=True) for name in ("jump", "end", "edge"))
+        # By shifts: a product would take one of the neurons' multipliers.
+        product = sum((layer.timesteps & p.replicate(len(layer.timesteps))) << n for n, p in enumerate(layer.planes))
+        m.d.sync += [stride.eq(product), jump.eq(stride - layer.planes + 1)]
+        with m.If(~running):
+            m.d.sync += [end.eq(rows - 1), edge.eq(rows - stride)]
+        m.d.comb += [
+            cursor.i_layer.eq(layer),
+            walk.jump.eq(jump),
+            walk.end.eq(end),
+            walk.edge.eq(edge),
+            walk.most.eq(interleave(m, self.config, layer)),
+        ]
+
     def _starve(self, m: Module, waiting, bank):
         """Count the cycles in which the output is idle for want of a read slot; ask for one when it is too many."""
-        count = Signal(range(STARVED + 1))
-        m.d.sync += count.eq(Mux(waiting & (count != STARVED), count + 1, 0))
-        with m.If(count == STARVED):
+        count = Signal(range(STARVED + self.config.groups))
+        m.d.sync += count.eq(Mux(waiting & (count < STARVED), count + self.i_layer.groups, 0))
+        with m.If(count >= STARVED):
             m.d.comb += self.hold.eq(bank)
 
     def _index(self, row):
@@ -130,10 +162,11 @@ class PsumDrain(wiring.Component):
         return row[1:] if self.config.banks == 2 else row
 
     def _capture(self, m: Module, capture, item):
-        c = self.config
-        value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.row), self.data[1], self.data[0])
-        psum = self.o.payload.psum.as_value()
+        c, o = self.config, self.o.payload
+        value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.place.row), self.data[1], self.data[0])
+        psum = o.psum.as_value()
         with m.If(capture):
-            m.d.sync += [self.o.valid.eq(1), self.o.payload.last.eq(item.last), psum.eq(value)]
+            m.d.sync += [self.o.valid.eq(1), psum.eq(value)]
+            m.d.sync += [o.last.eq(item.last), o.last_position.eq(item.last_position)]
         with m.If(capture & ~item.touched):  # not nested: so it becomes the registers' synchronous reset
             m.d.sync += psum.eq(0)

@@ -2,6 +2,7 @@
 
 ARRAY = "tests/test_hw_neuron_array.py"
 CYCLES = "tests/test_hw_neuron_cycles.py"
+INTERLEAVE = "tests/test_hw_interleave.py"
 POOL = "tests/test_hw_max_pool.py"
 ENCODER = "tests/test_hw_plane_encoder.py"
 PACKER = "tests/test_hw_line_packer.py"
@@ -23,23 +24,23 @@ MUTATIONS = [
     _fault(
         "thermometer planes weighed as bit-planes",
         "neuron_select",
-        "with m.If(layer.weigh):",
+        "with m.If(self.i_layer.weigh):",
         "with m.If(1):",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
         "no wait for the potential of the timestep before",
         "neuron_select",
-        "hazard.eq(needs & (pending & ~written & select).any())",
+        "hazard.eq(needs & (pending & ~written & slot).any())",
         "hazard.eq(0)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
         "waits a cycle longer than needed",
         "neuron_select",
-        "(pending & ~written & select).any()",
-        "(pending & select).any()",
-        f"{CYCLES}::test_timesteps_wait_only_for_their_potential",
+        "(pending & ~written & slot).any()",
+        "(pending & slot).any()",
+        f"{CYCLES}::test_interleaved_positions_hide_the_recurrence",
     ),
     _fault(
         "a row is taken only when the buffer is empty",
@@ -51,9 +52,51 @@ MUTATIONS = [
     _fault(
         "timesteps are not counted",
         "neuron_select",
-        "self.t.eq(self.t + 1)",
+        "self.t.eq(Mux(step.last_t | step.last, 0, self.t + 1))",
         "self.t.eq(self.t)",
         f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "interleave: the positions of a block share a potential",
+        "neuron_select",
+        "head.step.slot.eq(self.base + group)",
+        "head.step.slot.eq(group)",
+        f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "interleave: v0 is that of another group",
+        "neuron_integrate",
+        "Mux(step_in.first_t, step_in.group, step_in.slot)",
+        "step_in.slot",
+        f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "interleave: a block of few positions is given out as a full one",
+        "neuron_reorder",
+        "last_slot.eq(slot == end[half].slot)",
+        "last_slot.eq(slot.all())",
+        f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "interleave: a half of the reorder buffer is overwritten before it is read",
+        "neuron_reorder",
+        "self.i.ready.eq(~full.bit_select(half, 1))",
+        "self.i.ready.eq(1)",
+        f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "interleave: the last block of an m tile is as large as the others",
+        "drain_cursor",
+        "(o.position == walk.most) | (o.row >= walk.edge)",
+        "(o.position == walk.most)",
+        f"{INTERLEAVE}::test_cursor_walks_every_row_once",
+    ),
+    _fault(
+        "interleave: blocks are twice as large as needed",
+        "interleave",
+        "// (g << (shift - 1))",
+        "// (g << (shift - 1) >> 1 or 1)",
+        f"{INTERLEAVE}::test_block_positions",
     ),
     _fault(
         "the bias is added by every plane but the first",
@@ -65,8 +108,8 @@ MUTATIONS = [
     _fault(
         "v0 at every timestep",
         "neuron_integrate",
-        "Cat(psums.step.group, psums.step.first_t)",
-        "Cat(psums.step.group, 1)",
+        "address = Cat(word, step_in.first_t)",
+        "address = Cat(word, 1)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(

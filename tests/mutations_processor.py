@@ -98,9 +98,9 @@ MUTATIONS = [
         "a row twice",
     ),
     _fault(
-        "psum_drain.py",
-        "last.eq(row + 1 == rows)",
-        "last.eq(row + 2 == rows)",
+        "drain_cursor.py",
+        "last.eq(o.row == walk.end)",
+        "last.eq(o.row + 1 == walk.end)",
         "test_random_stream",
         "last flag a row early",
     ),

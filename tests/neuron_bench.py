@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from hw.config import HardwareConfig
+from hw.interleave import block_positions
 from hw.neuron_array import NeuronArray
 from model.neurons import RESETS, integrate
 from model.parts import Neuron
@@ -56,14 +57,22 @@ def param_items(c: HardwareConfig, neuron: Neuron) -> list[dict]:
     return [{"group": g, **{name: cut(getattr(neuron, name), g) for name in names}} for g in groups]
 
 
-def row_items(psums: np.ndarray, positions_per_tile: int) -> list[dict]:
-    """psums: [positions, T, P, O]; ``last`` at the end of every m tile and of the layer."""
+def ends_tile(position: int, positions: int, positions_per_tile: int) -> bool:
+    return position + 1 == positions or (position + 1) % positions_per_tile == 0
+
+
+def row_items(psums: np.ndarray, positions_per_tile: int, block: int = 1) -> list[dict]:
+    """psums: [positions, T, P, O]; ``block`` positions take turns; ``last`` at the end of m tiles and of the layer."""
     positions, timesteps, planes, channels = psums.shape
-    items = []
-    for position, t, p in itertools.product(range(positions), range(timesteps), range(planes)):
-        end = t == timesteps - 1 and p == planes - 1
-        last = end and (position + 1 == positions or (position + 1) % positions_per_tile == 0)
-        items.append({"psum": psums[position, t, p].tolist(), "last": last})
+    items, position = [], 0
+    while position < positions:
+        here = [position]
+        while len(here) < block and not ends_tile(here[-1], positions, positions_per_tile):
+            here.append(here[-1] + 1)
+        for t, n, p in itertools.product(range(timesteps), here, range(planes)):
+            end = ends_tile(n, positions, positions_per_tile) and (t, p) == (timesteps - 1, planes - 1)
+            items.append({"psum": psums[n, t, p].tolist(), "last_position": n == here[-1], "last": end})
+        position = here[-1] + 1
     return items
 
 
@@ -75,10 +84,9 @@ def expected(c: HardwareConfig, neuron: Neuron, psums: np.ndarray, weights: np.n
     return result[..., 0, 0].astype(np.int64)
 
 
-def check_items(c: HardwareConfig, items: list[dict], rows: list[dict], want: np.ndarray, readout: bool):
+def check_items(c: HardwareConfig, items: list[dict], want: np.ndarray, readout: bool, positions_per_tile: int = 3):
     positions, timesteps, channels = want.shape
     groups = channels // c.neuron_lanes
-    planes = len(rows) // (positions * timesteps)
     order = itertools.product(range(positions), range(timesteps), range(groups))
     for item, (position, t, g) in zip(items, order, strict=True):
         where = f"position {position} t {t} group {g}"
@@ -86,9 +94,17 @@ def check_items(c: HardwareConfig, items: list[dict], rows: list[dict], want: np
         assert item["potential" if readout else "level"] == cut, where
         if readout:
             assert item["level"] == [0] * c.neuron_lanes, where
-        last_row = rows[(position * timesteps + t + 1) * planes - 1]["last"]
+        last_group, last_t = g == groups - 1, t == timesteps - 1
+        last = last_group and last_t and ends_tile(position, positions, positions_per_tile)
         flags = (item["group"], item["last_group"], item["last_t"], item["last"])
-        assert flags == (g, g == groups - 1, t == timesteps - 1, bool(last_row) and g == groups - 1), where
+        assert flags == (g, last_group, last_t, last), where
+
+
+def held_bits(dut: NeuronArray, block: int) -> int:
+    """Payload bits that keep the stream rule: all, but not the potentials of interleaved positions."""
+    layout = dut.o.payload.shape()
+    field = layout["potential"]
+    return (1 << layout.size) - 1 - ((((1 << field.width) - 1) << field.offset) if block > 1 else 0)
 
 
 def run_layer(
@@ -99,17 +115,18 @@ def run_layer(
     weights = plane_weights({8: 255}.get(planes, 2**planes - 1), "bitplane", signed) if encoding == "bitplane" else None
     if weights is None:
         weights = np.ones(planes, dtype=np.int64)
-    rows = row_items(psums, positions_per_tile)
     want = expected(c, neuron, psums, weights)
     groups = channels // c.neuron_lanes
     dut = dut or NeuronArray(c)
     layer = layer_fields(neuron, groups, timesteps, planes, encoding == "bitplane", signed)
+    block = block_positions(c, layer)
+    rows = row_items(psums, positions_per_tile, block)
     params = Source(dut.i_params, param_items(c, neuron), idle=idle)
     rows_in = Source(dut.i_psum, rows, idle=idle, gate=lambda cycle: len(params.cycles) == groups)
-    sink = Sink(dut.o, stall=stall, expect=positions * timesteps * groups)
+    sink = Sink(dut.o, stall=stall, expect=positions * timesteps * groups, mask=held_bits(dut, block))
     run_streams(dut, [params, rows_in], [sink], seed=seed, setup=lambda ctx: ctx.set(dut.i_layer, layer))
-    check_items(c, sink.items, rows, want, neuron.kind == "readout")
-    if neuron.reset != "none":
+    check_items(c, sink.items, want, neuron.kind == "readout", positions_per_tile)
+    if neuron.reset != "none" and block == 1:
         sums = (psums * weights[None, None, :, None]).sum(axis=2)[..., None, None]
         _, potentials = integrate(sums, neuron, potentials=True)
         got = np.array([item["potential"] for item in sink.items]).reshape(want.shape)

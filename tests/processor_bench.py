@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hw.config import HardwareConfig
+from hw.interleave import block_positions
 from hw.processor import Processor, processor_events
 from hw.psum_banking import bank_of
 from model.prosparsity import analyze_tile
@@ -37,6 +38,7 @@ class Job:
     config: HardwareConfig
     tiles: list = field(default_factory=list)  # (rows: uint64[m], weight index, last_k)
     weights: list = field(default_factory=list)  # int64[tile_k, lanes]
+    layer: dict | None = None  # layer_config, where positions are interleaved
 
     def m_tile(self, k_tiles, *, first_weight=None):
         """Append an m tile; its K tiles take new slots, or the weights from ``first_weight`` on."""
@@ -55,16 +57,31 @@ class Job:
         return self
 
     def expected(self):
-        """Rows of partial sums, in order, with their last flag."""
+        """Rows of partial sums, in the order in which they leave, with their flags."""
         k = np.arange(self.config.tile_k, dtype=np.uint64)
         rows, total = [], 0
         for words, index, last_k in self.tiles:
             bits = (words[:, None] >> k & np.uint64(1)).astype(np.int64)
             total = total + bits @ self.weights[index]
             if last_k:
-                rows += [{"psum": r.tolist(), "last": int(n == len(words) - 1)} for n, r in enumerate(total)]
+                end = len(words) - 1
+                for n, last_position in self.order(len(words)):
+                    rows.append({"psum": total[n].tolist(), "last_position": last_position, "last": n == end})
                 total = 0
         return rows
+
+    def order(self, rows: int):
+        """Row indices with ``last_position``: by blocks of positions, timesteps, positions, planes."""
+        if self.layer is None:
+            return [(n, True) for n in range(rows)]
+        block, planes, timesteps = (
+            block_positions(self.config, self.layer),
+            *map(self.layer.get, ("planes", "timesteps")),
+        )
+        places = [(n // planes // timesteps, n // planes % timesteps, n % planes, n) for n in range(rows)]
+        places.sort(key=lambda x: (x[0] // block, x[1], x[0], x[2]))
+        last = rows // planes // timesteps - 1
+        return [(n, position % block == block - 1 or position == last) for position, _, _, n in places]
 
     def bound(self):
         """Cycles the accumulators and the fullest bank need at least."""
@@ -135,6 +152,7 @@ class Run:
     counts: dict
     first: int  # cycle in which the first row or bit was issued
     last: int  # ... and the last
+    output: list  # cycles of the rows of partial sums
 
 
 def run(
@@ -168,14 +186,17 @@ def run(
         if events["busy"] and issued and not events["residual_bit"] and cycle <= issued[-1]:
             assert stalls, f"cycle {cycle}: no reason for an idle cycle"
 
-    cycles = run_streams(dut, sources, [sink], seed=seed, each=count, limit=10_000)
+    def setup(ctx):
+        ctx.set(dut.i_layer, job.layer or {"groups": c.groups})
+
+    cycles = run_streams(dut, sources, [sink], seed=seed, each=count, setup=setup, limit=10_000)
     for n, (got, want) in enumerate(zip(sink.items, expected, strict=True)):
         assert got == want, f"row {n} of the stream of partial sums"
     assert counts["residual_bit"] == sum(analyze_tile(w).counts.residual_bits for w, _, _ in job.tiles)
     assert counts["compute_row"] == len(computes)
     assert counts["reuse_rows"] == sum(map(len, reuses))
     span = (issued[0], issued[-1]) if issued else (0, 0)
-    return Run(cycles=cycles, counts=counts, first=span[0], last=span[1])
+    return Run(cycles=cycles, counts=counts, first=span[0], last=span[1], output=sink.cycles)
 
 
 def random_rows(rng, m, tile_k, *, density=0.3, distinct=None):

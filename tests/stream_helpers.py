@@ -103,7 +103,8 @@ class Sink:
     """Takes items from an output stream.
 
     ``stall`` is the probability of a cycle without ready; ``gate`` (cycle -> bool), where given, must allow ready.
-    ``expect`` is the number of items to wait for (more is a failure), None for any number. ``items`` and
+    ``expect`` is the number of items to wait for (more is a failure), None for any number. Payload bits outside
+    ``mask`` are undefined: zero in ``items``. ``items`` and
     ``cycles`` hold what came and when it was transferred, ``offered`` the cycle when it was first valid.
     """
 
@@ -111,6 +112,7 @@ class Sink:
     stall: float = 0.0
     expect: int | None = None
     gate: object = None
+    mask: int = -1
     items: list = field(default_factory=list)
     cycles: list = field(default_factory=list)
     offered: list = field(default_factory=list)
@@ -159,6 +161,7 @@ def run_streams(dut, sources=(), sinks=(), *, seed=0, limit=100_000, quiet=30, s
                     offering[n] = False
             for n, sink in enumerate(sinks):
                 valid, bits = seen[len(sources) + 2 * n : len(sources) + 2 * n + 2]
+                bits &= sink.mask
                 if held[n] is not None:
                     assert valid, f"cycle {cycle}: sink {n} lost valid before ready"
                     assert bits == held[n], f"cycle {cycle}: sink {n} changed its payload before ready"

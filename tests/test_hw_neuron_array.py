@@ -8,6 +8,7 @@ from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hw.interleave import block_positions
 from hw.neuron_array import NeuronArray
 from model.parts import Neuron
 from model.rows import plane_weights
@@ -95,7 +96,7 @@ def test_layers_follow_each_other(seed):
             for row in param_items(c, neuron):
                 await put(ctx, dut.i_params, row)
             ctx.set(dut.i_layer, fields)
-            for row in row_items(psums, 2):
+            for row in row_items(psums, 2, block_positions(c, fields)):
                 await put(ctx, dut.i_psum, row)
             while ctx.get(dut.o_busy):
                 await ctx.tick()
@@ -112,7 +113,7 @@ def test_layers_follow_each_other(seed):
     sim.run()
     for (neuron, psums), got in zip(jobs, items, strict=True):
         want = expected(c, neuron, psums, 2 ** np.arange(psums.shape[2]))
-        check_items(c, got, row_items(psums, 2), want, neuron.kind == "readout")
+        check_items(c, got, want, neuron.kind == "readout", 2)
 
 
 # Corner cases, by name. Each drives chosen values of U through one position.
@@ -205,7 +206,7 @@ def test_sign_plane(planes):
     rows = Source(dut.i_psum, row_items(psums, 3), gate=lambda cycle: len(params.cycles) == 1)
     layer = layer_fields(neuron, 1, 2, planes, True, True)
     run_streams(dut, [params, rows], [sink], setup=lambda ctx: ctx.set(dut.i_layer, layer))
-    check_items(c, sink.items, rows.items, expected(c, neuron, psums, weights), True)
+    check_items(c, sink.items, expected(c, neuron, psums, weights), True)
 
 
 def test_all_zero_rows():

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from hw.interleave import block_positions
 from hw.neuron_array import NeuronArray
 from tests.neuron_bench import (
     CONFIGS,
     TINY,
     check_items,
     expected,
+    held_bits,
     layer_fields,
     make_neuron,
     param_items,
@@ -45,15 +47,58 @@ def test_one_group_per_cycle(planes, groups):
     assert set(np.diff(rows.cycles).tolist()) == {groups}
 
 
-@pytest.mark.parametrize(
-    "timesteps, planes, groups", [(2, 1, 1), (4, 1, 2), (3, 3, 2), (3, 4, 2), (3, 8, 1), (3, 7, 1), (5, 1, 1)]
-)
-def test_timesteps_wait_only_for_their_potential(timesteps, planes, groups):
-    """Exactly max(planes * groups, recurrence) cycles between timesteps, planes * groups between positions."""
-    dut, _, _, gaps = steady(TINY, timesteps, planes, groups)
-    assert dut.recurrence == 4 + TINY.level_bits
-    work = planes * groups
-    assert gaps == {work + (timesteps - 1) * max(work, dut.recurrence)}
+BLOCKS = [
+    # T, P, G, positions of a block, positions of an m tile
+    (32, 1, 1, 8, 8),
+    (32, 1, 1, 8, 5),
+    (32, 1, 1, 8, 1),
+    (4, 1, 2, 4, 16),
+    (4, 1, 2, 4, 7),
+    (8, 3, 1, 4, 8),
+    (2, 1, 3, 2, 3),
+    (3, 3, 2, 2, 5),
+    (3, 4, 2, 1, 4),
+    (3, 8, 1, 1, 4),
+    (3, 7, 1, 2, 4),
+    (5, 1, 4, 2, 6),
+    (1, 1, 1, 1, 9),
+]
+
+
+@pytest.mark.parametrize("timesteps, planes, groups, block, positions", BLOCKS)
+def test_interleaved_positions_hide_the_recurrence(timesteps, planes, groups, block, positions):
+    """A block of n positions takes n*P*G + (T - 1) * max(n*P*G, recurrence) cycles, or its forerunner leaves."""
+    c = TINY.replace(lanes=16, tile_m=256, max_timesteps=32)
+    rng = np.random.default_rng(timesteps)
+    tiles = 6
+    neuron = make_neuron(rng, groups * c.neuron_lanes, levels=5)
+    psums = random_psums(rng, c, tiles * positions, timesteps, planes, groups * c.neuron_lanes)
+    dut, rows, sink = run_layer(c, neuron, psums, positions_per_tile=positions)
+    layer = layer_fields(neuron, groups, timesteps, planes, True)
+    assert block_positions(c, layer) == block
+    sizes = [min(block, positions - first) for first in range(0, positions, block)]
+    work = [n * planes * groups for n in sizes]
+    leave = [n * groups * timesteps for n in sizes]
+    cycles = sum(
+        max(w + (timesteps - 1) * max(w, dut.recurrence), before)
+        for w, before in zip(work, [leave[-1], *leave], strict=False)
+    )
+    assert dut.recurrence == 4 + c.level_bits
+    per_tile = positions * timesteps
+    assert set(np.diff(rows.cycles[per_tile * planes - 1 :: per_tile * planes])[1:].tolist()) == {cycles}
+    assert set(np.diff(sink.cycles[per_tile * groups - 1 :: per_tile * groups])[1:].tolist()) == {cycles}
+    if (timesteps, positions) == (32, 8):
+        assert set(np.diff(rows.cycles[1:]).tolist()) == {1}, "a row per cycle"
+        assert set(np.diff(sink.cycles).tolist()) == {1}, "no bubble between blocks"
+
+
+def test_latency_of_a_block():
+    """From the last row of a block to its first item: two cycles more than without the reorder buffer."""
+    c = TINY
+    neuron = make_neuron(np.random.default_rng(0), 4)
+    psums = random_psums(np.random.default_rng(1), c, 8, 2, 1, 4)
+    dut, rows, sink = run_layer(c, neuron, psums, positions_per_tile=8)
+    assert sink.offered[0] - rows.cycles[-1] == dut.latency + 2
 
 
 def test_readout_does_not_wait_for_levels():
@@ -67,14 +112,14 @@ def test_gaps_close_under_backpressure():
     rng = np.random.default_rng(9)
     neuron = make_neuron(rng, 8)
     psums = random_psums(rng, c, 6, 2, 2, 8)
-    rows = row_items(psums, 3)
+    layer = layer_fields(neuron, 2, 2, 2, True)
+    rows = row_items(psums, 3, block_positions(c, layer))
     dut = NeuronArray(c)
     params = Source(dut.i_params, param_items(c, neuron))
     source = Source(dut.i_psum, rows, gate=lambda cycle: len(params.cycles) == 2)
-    sink = Sink(dut.o, expect=24, gate=lambda cycle: cycle % 11 == 0)
-    layer = layer_fields(neuron, 2, 2, 2, True)
+    sink = Sink(dut.o, expect=24, gate=lambda cycle: cycle % 11 == 0, mask=held_bits(dut, 2))
     run_streams(dut, [params, source], [sink], setup=lambda ctx: ctx.set(dut.i_layer, layer))
-    check_items(c, sink.items, rows, expected(c, neuron, psums, np.array([1, 2])), False)
+    check_items(c, sink.items, expected(c, neuron, psums, np.array([1, 2])), False)
     assert set(np.diff(sink.cycles).tolist()) == {11}
 
 
@@ -85,15 +130,15 @@ def test_parameters_wait_for_the_run_before():
     first, second = make_neuron(rng, 4), make_neuron(rng, 4)
     psums = random_psums(rng, c, 3, 2, 2, 4)
     dut = NeuronArray(c)
-    rows = row_items(psums, 3)
+    layer = layer_fields(first, 1, 2, 2, True)
+    rows = row_items(psums, 3, block_positions(c, layer))
     source = Source(dut.i_psum, rows, gate=lambda cycle: cycle > 3)
     late = param_items(c, second)
     params = Source(
         dut.i_params, param_items(c, first) + late, gate=lambda cycle: cycle == 0 or len(source.cycles) == 1
     )
-    sink = Sink(dut.o, expect=6, stall=0.3)
-    layer = layer_fields(first, 1, 2, 2, True)
+    sink = Sink(dut.o, expect=6, stall=0.3, mask=held_bits(dut, 4))
     # The rows come one after the other so that the array never runs empty before the end.
     run_streams(dut, [params, source], [sink], setup=lambda ctx: ctx.set(dut.i_layer, layer))
-    check_items(c, sink.items, rows, expected(c, first, psums, np.array([1, 2])), False)
+    check_items(c, sink.items, expected(c, first, psums, np.array([1, 2])), False)
     assert params.cycles[1] > sink.cycles[-1]

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from hw.config import HardwareConfig
 from hw.feature_map import FeatureMap
+from hw.interleave import block_positions
 from hw.layouts import layer_config, neuron_params, psum_row
 from hw.line_packer import write_command
 from hw.neuron_array import NeuronArray
 from hw.output_writer import OutputWriter, writer_config
 from model.neurons import RESETS, integrate
 from model.parts import Neuron
+from tests.neuron_bench import row_items
 from tests.output_bench import (
     check_commands,
     group_items,
@@ -285,24 +287,20 @@ def test_partial_sums_to_memory(readout, k, positions_per_tile, idle, stall):
     fields = readout_fields(c, values.shape) if readout else level_fields(c, values.shape, k, 3)
     want = memory_of(c, values, fields)
 
-    rows = []
-    for image in range(images):
-        for y, x in windows(height, width, k):
-            cut = psums[image, ..., y, x].reshape(timesteps * planes, channels)
-            lanes = np.pad(cut, ((0, 0), (0, 1)), constant_values=99)
-            last = (len(rows) // (timesteps * planes) + 1) % positions_per_tile == 0
-            rows += [{"psum": row.tolist(), "last": last and r == len(lanes) - 1} for r, row in enumerate(lanes)]
-    rows[-1]["last"] = 1
+    lanes = np.pad(psums, ((0, 0), (0, 0), (0, 0), (0, 1), (0, 0), (0, 0)), constant_values=99)
+    positions = np.stack([lanes[image, ..., y, x] for image in range(images) for y, x in windows(height, width, k)])
 
     def lanes_of(name, g):
         return (getattr(neuron, name).tolist() + [1])[4 * g : 4 * g + 4]
 
     params = [{"group": g} | {n: lanes_of(n, g) for n in ("bias", "threshold", "v0", "leak")} for g in range(2)]
     layer = dict(readout=readout, reset=RESETS[neuron.reset], levels=neuron.levels, planes=planes, weigh=1, signed=0)
+    layer |= dict(timesteps=timesteps, groups=2)
+    rows = row_items(positions, positions_per_tile, block_positions(c, layer))
     dut = ArrayAndWriter(c)
 
     def setup(ctx):
-        ctx.set(dut.i_layer, layer | dict(timesteps=timesteps, groups=2))
+        ctx.set(dut.i_layer, layer)
         ctx.set(dut.i_config, fields)
 
     sources = [

@@ -1,0 +1,65 @@
+"""The order in which rows of several timesteps go through the neuron array.
+
+A timestep needs the membrane potential of the timestep before, which takes a few cycles to come round. So the positions
+of a block take turns: rows come by (block, timestep, position, plane), outputs are put back in the order (position,
+timestep).
+"""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import data
+
+from .config import HardwareConfig
+
+SLOTS = 8
+"""Potentials kept by the neuron array, at least: with the page of v0, one LUT RAM of 16 words."""
+
+
+def recurrence(c: HardwareConfig) -> int:
+    """Least cycles between the same group of a position in two timesteps (with a reset)."""
+    return 4 + c.level_bits
+
+
+def slots(c: HardwareConfig) -> int:
+    """Potentials kept: positions of a block times groups; a power of two."""
+    return max(SLOTS, 1 << (c.groups - 1).bit_length())
+
+
+def most_timesteps(c: HardwareConfig) -> int:
+    """More timesteps aren't interleaved: an m tile then holds a single position."""
+    return min(c.max_timesteps, c.tile_m // 2)
+
+
+def block_positions(c: HardwareConfig, layer: dict[str, int]) -> int:
+    """Positions of a block: the least power of two that hides the recurrence, as far as the slots go.
+
+    One for a readout (its potentials don't fit the reorder buffer) and for a single timestep.
+    ``layer`` has the fields of :func:`hw.layouts.layer_config`.
+    """
+    count, groups = 1, layer["groups"]
+    if layer["readout"] or not 1 < layer["timesteps"] <= most_timesteps(c):
+        return count
+    while count * layer["planes"] * groups < recurrence(c) and 2 * count * groups <= slots(c):
+        count *= 2
+    return count
+
+
+def interleave(m: Module, c: HardwareConfig, layer: data.View) -> Signal:
+    """The hardware of :func:`block_positions`: positions of a block minus one, registered (the layer is constant)."""
+    last, most = Signal(range(slots(c))), Signal(range(slots(c)), name="last_of_block")
+    timesteps = layer.timesteps
+    with m.If(~layer.readout & (timesteps > 1) & (timesteps <= most_timesteps(c))):
+        for shift in range(1, (slots(c) - 1).bit_length() + 1):
+            # Per number of groups, the planes that would do with half as many positions.
+            enough = [
+                (layer.groups == g) & (layer.planes >= -(-recurrence(c) // (g << (shift - 1))))
+                for g in range(1, min(c.groups, slots(c) >> shift) + 1)
+            ]
+            short = Signal(name=f"short{shift}")
+            fits = layer.groups <= (slots(c) >> shift)
+            m.d.comb += short.eq(fits & ~Cat(enough).any())
+            with m.If(short):
+                m.d.comb += last.eq((1 << shift) - 1)
+    m.d.sync += most.eq(last)
+    return most

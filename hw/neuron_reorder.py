@@ -1,0 +1,127 @@
+"""Puts the levels of interleaved positions back in order."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import HardwareConfig, clog2
+from .interleave import most_timesteps, slots
+from .layouts import layer_config
+from .neuron_select import neuron_step
+
+
+def reorder_levels(c: HardwareConfig) -> data.StructLayout:
+    """Levels of one group of channels, and where in the layer they stand (input)."""
+    return data.StructLayout({"step": neuron_step(c), "level": data.ArrayLayout(c.level_bits, c.neuron_lanes)})
+
+
+def ordered_levels(c: HardwareConfig) -> data.StructLayout:
+    """Levels of one group of channels in the order position, timestep, group."""
+    return data.StructLayout(
+        {
+            "level": data.ArrayLayout(c.level_bits, c.neuron_lanes),
+            "group": range(c.groups),
+            "last_group": 1,
+            "last_t": 1,
+            "last": 1,  # end of the m tile
+        }
+    )
+
+
+class NeuronReorder(wiring.Component):
+    """Blocks of items, in by (timestep, position, group), out by (position, timestep, group).
+
+    A memory of two halves: one is written while the other is read. A slot is a position of the block and a group; the
+    word's address is half, timestep, slot, so either order is a matter of counting.
+
+    Latency: 2 cycles from the last item of a block to its first. Throughput: one item per cycle, also over the ends of
+    blocks of one size.
+
+    Members
+    -------
+    i_layer : In(layer_config)
+    i : In(stream of reorder_levels)
+    o : Out(stream of ordered_levels)
+    o_busy : Out(1)
+        A block is inside, or part of one.
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i_layer": In(layer_config(c)),
+                "i": In(stream.Signature(reorder_levels(c))),
+                "o": Out(stream.Signature(ordered_levels(c))),
+                "o_busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        self.t_bits = clog2(most_timesteps(c))
+        depth = 2 * slots(c) << self.t_bits
+        levels = data.ArrayLayout(c.level_bits, c.neuron_lanes)
+        m.submodules.memory = store = memory.Memory(shape=levels, depth=depth, init=[], attrs={"ram_style": "block"})
+        full = Signal(2)
+        # Per half: the block's last slot, and whether it ends its m tile.
+        end = Signal(data.ArrayLayout(data.StructLayout({"slot": range(slots(c)), "last": 1}), 2), reset_less=True)
+        self._write(m, store.write_port(), full, end)
+        self._read(m, store.read_port(), full, end)
+        return m
+
+    def _write(self, m: Module, port, full, end):
+        step = self.i.payload.step
+        half, t, some = Signal(), Signal(self.t_bits), Signal()
+        accept, turn = Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(~full.bit_select(half, 1)),
+            accept.eq(self.i.valid & self.i.ready),
+            turn.eq(accept & step.last_position & step.last_group),
+            port.en.eq(accept),
+            port.addr.eq(Cat(step.slot, t, half)),
+            port.data.eq(self.i.payload.level),
+            self.o_busy.eq(some | full.any() | self.o.valid),
+        ]
+        with m.If(accept):
+            m.d.sync += some.eq(1)
+        with m.If(turn):
+            m.d.sync += t.eq(t + 1)
+        with m.If(turn & step.last_t):
+            m.d.sync += [t.eq(0), some.eq(0), half.eq(~half), full.bit_select(half, 1).eq(1)]
+            m.d.sync += [end[half].slot.eq(step.slot), end[half].last.eq(step.last)]
+
+    def _read(self, m: Module, port, full, end):
+        c, layer, o = self.config, self.i_layer, self.o.payload
+        half, t = Signal(), Signal(self.t_bits)
+        group, base, slot = Signal(range(c.groups)), Signal(range(slots(c))), Signal(range(slots(c)))
+        last_group, last_t, last_slot, move = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            move.eq(~self.o.valid | self.o.ready),
+            slot.eq(base + group),
+            last_group.eq(group + 1 == layer.groups),
+            last_t.eq(t + 1 == layer.timesteps),
+            last_slot.eq(slot == end[half].slot),
+            port.addr.eq(Cat(slot, t, half)),
+            port.en.eq(move),
+            o.level.eq(port.data),
+        ]
+        with m.If(move):
+            m.d.sync += [
+                self.o.valid.eq(full.bit_select(half, 1)),
+                o.group.eq(group),
+                o.last_group.eq(last_group),
+                o.last_t.eq(last_t),
+                o.last.eq(last_t & last_slot & end[half].last),
+            ]
+        with m.If(move & full.bit_select(half, 1)):
+            m.d.sync += group.eq(Mux(last_group, 0, group + 1))
+            with m.If(last_group):
+                m.d.sync += t.eq(Mux(last_t, 0, t + 1))
+                with m.If(last_t):
+                    m.d.sync += base.eq(Mux(last_slot, 0, slot + 1))
+                    with m.If(last_slot):
+                        m.d.sync += [full.bit_select(half, 1).eq(0), half.eq(~half)]
