@@ -154,3 +154,9 @@ def test_tables_need_markers():
 def test_page_has_the_committed_figures():
     page = (ROOT / tables.PAGE).read_text()
     assert tables.update(page, RECORDS) == page, "run python -m hw.fpga tables"
+
+
+def test_estimate_needs_every_part():
+    known = {"parts": {part: {r: {} for r in parts.RESOURCES} for part in estimate.FEATURES}}
+    with pytest.raises(ValueError, match="'accelerator': none has frontend, processor, neurons, around"):
+        estimate.predict(HardwareConfig.load("tiny"), known)

@@ -202,7 +202,10 @@ def estimate(
         raise fail(f"--block must be core or accelerator, not {block!r}")
     name, parameters, _ = configuration(config, changes)
     known = model.load()
-    found = model.predict(parameters, known, block)
+    try:
+        found = model.predict(parameters, known, block)
+    except ValueError as error:
+        raise fail(error) from None
     table = Table(
         "resource", "estimate", "mean error", "worst", *(f"% of {p}" for p in ECP5_PARTS), title=f"{name} {block}, ECP5"
     )
@@ -212,6 +215,10 @@ def estimate(
         label = {"lut": "LUT4", "ff": "FF", "ram": "EBR", "dsp": "MULT18"}[resource]
         table.add_row(label, number(found[resource]), f"{error['mean']:.1%}", f"{error['worst']:.1%}", *shares)
     console.print(table)
+    for part in model.parts_of(block):
+        if known["points"][part] < 3:
+            count = known["points"][part]
+            console.print(f"[yellow]rough:[/] {part!r} is known from {count} configuration(s) only")
     console.print(
         f"errors: leave-one-out over {len(known['left_out'])} synthesized designs ({model.COEFFICIENTS.name})"
     )

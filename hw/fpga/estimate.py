@@ -104,7 +104,16 @@ def parts_of(block: str) -> tuple[str, ...]:
 
 
 def predict(config: HardwareConfig, coefficients: dict, block: str = "accelerator") -> dict[str, float]:
-    """Estimated resources of a block: ``{"lut": ..., "ff": ..., "ram": ..., "dsp": ...}`` (ECP5 units)."""
+    """Estimated resources of a block: ``{"lut": ..., "ff": ..., "ram": ..., "dsp": ...}`` (ECP5 units).
+
+    Raises
+    ------
+    ValueError
+        No synthesized design holds a part of the block.
+    """
+    missing = [part for part in parts_of(block) if not coefficients["parts"][part]["lut"]]
+    if missing:
+        raise ValueError(f"block must be made of synthesized parts, not {block!r}: none has {', '.join(missing)}")
     found = dict.fromkeys(RESOURCES, 0.0)
     for part in parts_of(block):
         for resource in RESOURCES:
@@ -163,7 +172,9 @@ def calibrate(records: list[dict]) -> dict:
             row[r] = [record[r], guess[r], round(error, 4)]
         rows.append(row)
     summary = {r: {"mean": round(float(np.mean(e)), 4), "worst": round(max(e), 4)} for r, e in errors.items() if e}
-    return {"format": 1, "target": "ecp5", "parts": _fit_all(points), "error": summary, "left_out": rows}
+    counts = {part: len({name for _, name, p, _ in points if p == part}) for part in FEATURES}
+    fitted = _fit_all(points)
+    return {"format": 1, "target": "ecp5", "parts": fitted, "points": counts, "error": summary, "left_out": rows}
 
 
 def load(path: Path = COEFFICIENTS) -> dict:
