@@ -101,6 +101,9 @@ def check_commands(config, commands, seed=0):
             assert ctx.get(dut.bad_header) == bad_header, what
             if not bad_header:
                 assert ctx.get(dut.bad_field) == bad_field, what
+            # The next command is asked for ahead, but nothing behind an END or what isn't a command.
+            more = not bad_header and command[0] != OPCODES["END"]
+            assert ctx.get(dut.o_request.valid) == more, what
             ctx.set(dut.take, 1)
             await ctx.tick()
             ctx.set(dut.take, 0)
