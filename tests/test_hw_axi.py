@@ -218,8 +218,10 @@ def test_read_error_and_halt():
         await ctx.tick().until(dut.error)
         seen["error"] = memory.cycle
         ctx.set(dut.halt, 1)
+        before = len(memory.reads)
         await ctx.tick().until(dut.idle)
         seen["bursts"] = len(memory.reads)
+        assert seen["bursts"] <= before + 2  # on the bus already
         for _ in range(100):
             await ctx.tick()
         assert len(memory.reads) == seen["bursts"]
