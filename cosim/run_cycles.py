@@ -13,6 +13,9 @@ import numba as nb
 import numpy as np
 
 from hw.config import HardwareConfig
+from hw.interleave import block_positions, recurrence
+from hw.psum_drain import STARVED
+from model.processor import bank_of_row
 from model.prosparsity import TileBlock
 
 QUEUE_WORDS = 16  # tile words between im2col and the front end
@@ -81,6 +84,7 @@ def _simulate(bits, rows, based, ends, m_rows, segments, shape, weights, output,
     tile_m, load_rows, queries, banks, table_ahead = shape
     slots, need, keep, ready, hold, w_start, gap = weights
     groups, planes, timesteps, pool, item_cost, item_cost_idle, fire_gap = output
+    patient = -(-STARVED // groups)
     l_fill, l_close, l_table, l_words, l_detect, l_drain, l_fire, early = latency
     FAR = np.int64(1 << 60)
     # weights
@@ -243,7 +247,7 @@ def _simulate(bits, rows, based, ends, m_rows, segments, shape, weights, output,
             while r_tile[b] < entered:
                 if r_row[b] == ends[r_tile[b]]:
                     r_tile[b] += 1
-                elif bits[r_row[b]] > 0 or rows[r_row[b]] % banks != b:
+                elif bits[r_row[b]] > 0 or bank_of_row(rows[r_row[b]], banks) != b:
                     r_row[b] += 1
                 else:
                     break
@@ -264,7 +268,7 @@ def _simulate(bits, rows, based, ends, m_rows, segments, shape, weights, output,
             last_bit = active == 0
         done_tile, done_row, done_half = active_tile, active_row, active_half
         if last_bit:
-            claim = active_row % banks
+            claim = bank_of_row(active_row, banks)
         steal = -1
         if active == 0 and c_tile < tiles:
             while c_tile < entered:
@@ -302,7 +306,7 @@ def _simulate(bits, rows, based, ends, m_rows, segments, shape, weights, output,
         for b in range(banks):
             if claim == b:
                 slot_row[b, 0], slot_half[b, 0] = done_row, done_half
-            elif eligible[b] and steal != b and not (hold_slot and (d_next % banks) == b):
+            elif eligible[b] and steal != b and not (hold_slot and bank_of_row(d_next, banks) == b):
                 i = r_tile[b]
                 slot_row[b, 0], slot_half[b, 0] = rows[r_row[b]], (i // k_tiles) & 1
                 left_rows[i] -= 1
@@ -336,13 +340,13 @@ def _simulate(bits, rows, based, ends, m_rows, segments, shape, weights, output,
             if slot_row[b, 0] >= 0:
                 h, r = slot_half[b, 0], slot_row[b, 0]
                 if touched[h, r]:
-                    if granted and d_next % banks == b and touched[d_m & 1, d_next]:
+                    if granted and bank_of_row(d_next, banks) == b and touched[d_m & 1, d_next]:
                         busy_bank = b
                 touched[h, r] = True
         if granted and busy_bank >= 0:
             granted = False
-            starved = min(4, starved + 1)
-            hold_slot = starved == 4
+            starved = min(patient, starved + 1)
+            hold_slot = starved == patient
         # neurons
         if neuron_left > 0:
             neuron_left -= 1
@@ -420,7 +424,15 @@ def run_cycles(
         cost, idle = max(1, f["out_planes"]), 1
     gap_fire = 1
     if f["timesteps"] > 1:
-        gap_fire = 4 if f["readout"] or f["reset"] == 2 else 4 + c.level_bits
+        gap_fire = 4 if f["readout"] or f["reset"] == 2 else recurrence(c)
+    # Positions of a block share the recurrence; they leave the reorder buffer when the block is complete.
+    block_rows = f["timesteps"] * f["planes"]
+    positions = max(1, min(block_positions(c, f), int(m_rows.max()) // block_rows))
+    gap_fire = -(-gap_fire // positions)
+    reorder = 0
+    if block_positions(c, f) > 1:
+        items = min(positions, max(1, int(m_rows[-1]) // block_rows)) * f["timesteps"] * f["groups"]
+        reorder = items * (cost + (f["pool"] ** 2 - 1) * idle) // f["pool"] ** 2
     w_start = latency + late.weights - weights_early
     *pipeline, end = astuple(late)[1:]
     shape = (c.tile_m, c.load_rows, c.queries, c.banks, 2)
@@ -438,4 +450,4 @@ def run_cycles(
         bits, rows, based, ends, m_rows, segments.astype(np.int64), shape, weights, output,
         (*pipeline, early),
     )  # fmt: skip
-    return int(cycles) + late.fire + end, int(front) + 2
+    return int(cycles) + late.fire + reorder + end, int(front) + 2

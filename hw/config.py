@@ -37,7 +37,7 @@ class HardwareConfig:
     lanes : output channels computed side by side (multiple of ``neuron_lanes``). The paper has 128.
     load_rows : rows of one input beat (power of two, divides ``tile_m``).
     queries : non-zero rows the detector takes per cycle (1 or 2).
-    banks : banks of partial sums, by row parity (1 or 2).
+    banks : banks of partial sums, by the parity of the row index's bits (1 or 2).
     weight_bits : bits of a signed weight (2..8).
     psum_bits : bits of a signed partial sum of one row over all of K.
     membrane_bits : bits of a signed membrane potential.
@@ -88,7 +88,7 @@ class HardwareConfig:
         self._power("segments", 16, 1 << 14, "it is a memory address")
         self._range("lanes", 1, 1024, "the adder rank is built in full")
         self._range("queries", 1, 2, "the detector is built for one or two rows per cycle")
-        self._range("banks", 1, 2, "partial sums are banked by row parity")
+        self._range("banks", 1, 2, "partial sums are banked by a parity")
         self._range("weight_bits", 2, 8, "weights are stored as bytes")
         self._range("max_levels", 1, 255, "levels are stored as bytes")
         self._range("max_planes", 1, 8, "a level has at most 8 bits")

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from . import frontend_layouts, layouts
 from .config import HardwareConfig
 from .fifo import PushFifo, SmallFifo
+from .psum_banking import bank_of
 
 BEGINS = 2
 """Announced tiles that may wait unread: they bound how far the front-end runs ahead."""
@@ -15,7 +16,7 @@ ENDS = 16
 
 
 class Dispatcher(wiring.Component):
-    """Rows with a residual go to ``o_compute``, exact matches to ``o_reuse`` of their row's parity, in issue order.
+    """Rows with a residual go to ``o_compute``, exact matches to ``o_reuse`` of their row's bank, in issue order.
 
     Every tile is announced by ``o_begin`` before its rows and closed by ``o_end`` after the last of them was
     pushed. An exact match carries how many compute rows of its tile precede it: when they are done, so is its
@@ -106,7 +107,7 @@ class Dispatcher(wiring.Component):
         total = Signal(c.count_bits, name=f"reuses{bank}")
         count = total
         for lane, row in enumerate(self.i.rows):
-            mine = row.valid & row.exact & (row.index[0] == bank if c.banks == 2 else 1)
+            mine = row.valid & row.exact & (bank_of(c, row.index) == bank)
             m.d.comb += [
                 fifo.push[lane].en.eq(mine),
                 fifo.push[lane].data.tag.eq(tag),

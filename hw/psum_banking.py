@@ -5,9 +5,6 @@ from operator import xor
 
 from .config import HardwareConfig
 
-HASHED = False
-"""With two banks: the parity of all bits of the row index, instead of its lowest bit."""
-
 
 def bank_of(c: HardwareConfig, row):
     """Bank of row index ``row`` (an integer or a hardware value): 0, or with two banks a bit.
@@ -18,6 +15,4 @@ def bank_of(c: HardwareConfig, row):
     """
     if c.banks == 1:
         return 0
-    if not HASHED:
-        return row & 1 if isinstance(row, int) else row[0]
     return row.bit_count() & 1 if isinstance(row, int) else reduce(xor, row)

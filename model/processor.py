@@ -19,8 +19,9 @@ Every cycle, in this order:
 4. *Loader*: takes ``load_rows`` rows (zero rows too) of the next tile; two buffers, so that it loads one tile while
    the one before is emitted.
 
-A row's bank is its index in the tile modulo ``banks``. A tile is complete when all its non-zero rows have taken
-their partial-sum slot. ``latency`` is the pipeline's fill and drain, added once.
+A row's bank is the parity of its index's bits with two banks, else its index in the tile modulo ``banks``. A tile is
+complete when all its non-zero rows have taken their partial-sum slot. ``latency`` is the pipeline's fill and drain,
+added once.
 """
 
 from collections.abc import Iterable
@@ -158,6 +159,23 @@ def _simulate(bits, banks_of, ends, loads, banks, queries, run_ahead, fifo_depth
 
 
 @nb.njit(cache=True)
+def bank_of_row(row, banks):
+    """Bank of a row's partial sum: with two banks the parity of all bits of its index, which spreads neighbours."""
+    if banks != 2:
+        return row % banks
+    parity = 0
+    while row:
+        parity ^= row & 1
+        row >>= 1
+    return parity
+
+
+def banks_of_rows(rows: np.ndarray, banks: int) -> np.ndarray:
+    """:func:`bank_of_row` of many rows."""
+    return np.bitwise_count(rows) & 1 if banks == 2 else rows % banks
+
+
+@nb.njit(cache=True)
 def _block_rows(residual, order, starts, nonzero, banks, bits, banks_of):
     """Residual bits and bank of every non-zero row of a block, tiles with K fastest."""
     n = 0
@@ -171,7 +189,7 @@ def _block_rows(residual, order, starts, nonzero, banks, bits, banks_of):
                     word &= word - np.uint64(1)
                     count += 1
                 bits[n] = count
-                banks_of[n] = i % banks
+                banks_of[n] = bank_of_row(i, banks)
                 n += 1
 
 
@@ -186,7 +204,7 @@ def issued_rows(tiles: TileBlock | Iterable[Tile], banks: int) -> tuple[np.ndarr
     tiles = list(tiles)
     none = [np.empty(0, dtype=np.int32)]
     bits = np.concatenate(none + [np.bitwise_count(t.residual[t.order]) for t in tiles]).astype(np.int32)
-    banks_of = np.concatenate(none + [t.order % banks for t in tiles]).astype(np.int32)
+    banks_of = np.concatenate(none + [banks_of_rows(t.order, banks) for t in tiles]).astype(np.int32)
     ends = np.cumsum(np.array([len(t.order) for t in tiles], dtype=np.int64))
     return bits, banks_of, ends, np.array([len(t.rows) for t in tiles], dtype=np.int64)
 

@@ -114,7 +114,7 @@ def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=Non
     ports = {"begin": (dut.o_begin, len(tiles)), "end": (dut.o_end, len(tiles))}
     ports["compute"] = (dut.o_compute, sum(map(len, expected)) - len(exact))
     for bank in range(config.banks):
-        ports[f"reuse{bank}"] = (dut.o_reuse[bank], sum(config.banks == 1 or row[0] % 2 == bank for row in exact))
+        ports[f"reuse{bank}"] = (dut.o_reuse[bank], sum(row[0].bit_count() % config.banks == bank for row in exact))
     sinks = {
         name: Sink(port, expect=count, stall=(stalls or {}).get(name, 0.0), gate=(gates or {}).get(name))
         for name, (port, count) in ports.items()
@@ -139,7 +139,7 @@ def check(config, expected, infos, sinks):
         slots, counts, done = {}, [0] * config.banks, 0
         for index, _, prefix, residual in rows:
             if residual == 0:
-                bank = index % config.banks
+                bank = index.bit_count() % config.banks
                 want = {"tag": tag, "prefix": slots[prefix], "row": index, "after": done}
                 assert next(reuses[bank]) == want, f"tile {number}, row {index}"
                 counts[bank] += 1

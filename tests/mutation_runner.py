@@ -1,8 +1,8 @@
 """Mutation check: deliberate faults in the sources, each of which a named test must catch.
 
 ``python -m tests.mutation_runner [PART ...]`` runs the faults of ``tests/mutations_*.py`` (all, or the named parts) in
-a copy of the tree: a fault survives when its test still passes. Each list holds dicts with ``file``, ``original`` (occurs
-exactly once), ``mutated``, ``test`` (a pytest node) and ``fault`` (what is broken).
+a copy of the tree: a fault survives when its test still passes. Each list holds dicts with ``file``, ``original``
+(occurs exactly once), ``mutated``, ``test`` (a pytest node) and ``fault`` (what is broken).
 """
 
 from __future__ import annotations

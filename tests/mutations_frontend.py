@@ -143,8 +143,8 @@ MUTATIONS = [
     ),
     dict(
         file="hw/dispatcher.py",
-        original="row.index[0] == bank if",
-        mutated="row.index[1] == bank if",
+        original="bank_of(c, row.index) == bank",
+        mutated="bank_of(c, row.index[1:]) == bank",
         test="tests/test_hw_dispatcher.py",
         fault="exact matches go to the wrong bank",
     ),

@@ -281,7 +281,12 @@ def naive_processor(tiles: list[list[tuple[int, int]]], rows: list[int], banks: 
             for _ in range(queries):
                 if emit_row < len(tiles[emit_tile]):
                     bits, index = tiles[emit_tile][emit_row]
-                    row = {"tile": emit_tile, "bits": bits, "bank": index % banks, "after": residual_emitted}
+                    row = {
+                        "tile": emit_tile,
+                        "bits": bits,
+                        "bank": bin(index).count("1") % 2 if banks == 2 else index % banks,
+                        "after": residual_emitted,
+                    }
                     if bits:
                         residual.append(row)
                         residual_emitted += 1

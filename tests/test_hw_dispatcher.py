@@ -46,7 +46,7 @@ def expected(config, tiles):
         begins.append({"tag": tag, "tile": info})
         for row in (row for group in groups for row in group["rows"]):
             if row["exact"]:
-                bank = row["index"] % config.banks
+                bank = row["index"].bit_count() % config.banks
                 reuses[bank].append({"tag": tag, "prefix": row["prefix"], "row": row["index"], "after": done})
                 counts[bank] += 1
             else:
