@@ -26,8 +26,9 @@ class Emitted:
 
 
 def _sources() -> list[Path]:
-    """The files that the RTL may depend on: all of ``hw`` but the compiler."""
-    return sorted(p for p in (ROOT / "hw").rglob("*.py") if "compile" not in p.relative_to(ROOT).parts)
+    """The files that the RTL may depend on: all of ``hw`` but the compiler and the FPGA hand-off."""
+    apart = {"compile", "fpga"}
+    return sorted(p for p in (ROOT / "hw").rglob("*.py") if apart.isdisjoint(p.relative_to(ROOT).parts))
 
 
 def cache_key(config: HardwareConfig) -> str:

@@ -80,5 +80,13 @@ def presets():
     console.print(table)
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+def estimate(context: typer.Context):
+    """FPGA resources from a model fitted to synthesized points: the same as python -m hw.fpga estimate."""
+    from .fpga.__main__ import app as fpga
+
+    fpga(["estimate", *context.args], prog_name="python -m hw")
+
+
 if __name__ == "__main__":
     app()
