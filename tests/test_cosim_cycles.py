@@ -57,10 +57,14 @@ def test_random_networks(bench, seed):
     assert total[1] == pytest.approx(total[0], rel=0.04), f"layers {layers}, total {total}"
 
 
-@pytest.mark.parametrize("memory", [dict(latency=0), dict(latency=60), dict(latency=10, gap=1)], ids=str)
+HALF_BANDWIDTH = pytest.param(
+    dict(latency=10, gap=1),
+    marks=pytest.mark.xfail(strict=True, reason="the model is 3.5 % low at half the bandwidth; cause not found"),
+)
+
+
+@pytest.mark.parametrize("memory", [dict(latency=0), dict(latency=60), HALF_BANDWIDTH], ids=str)
 def test_other_memories(bench, memory):
     network = long_network(9)
     layers, total = both(bench, network, np.random.default_rng(3).integers(0, 8, (1, 3, 12, 12)), **memory)
-    # At half the bandwidth the model's weights come too early by a few cycles a tile: 3.5 % on this network.
-    limit = 0.04 if "gap" in memory else 0.03
-    assert total[1] == pytest.approx(total[0], rel=limit), f"layers {layers}, total {total}"
+    assert total[1] == pytest.approx(total[0], rel=0.03), f"layers {layers}, total {total}"
