@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -91,6 +91,33 @@ def make_job(
         params=parameters(neuron, config),
         expected=padded.reshape(-1, config.neuron_lanes),
         channels=neuron.channels,
+    )
+
+
+def sums_job(tiles: LayerTiles, config: HardwareConfig) -> CoreJob:
+    """The partial sums themselves, of the first ``neuron_lanes`` channels: each row is a position of a readout.
+
+    A row then costs the neuron array one cycle and waits for no other: what is measured is the processing unit.
+    """
+    n = config.neuron_lanes
+    lanes = np.zeros((len(tiles.weights), n), np.int8)
+    lanes[:, : min(n, tiles.weights.shape[1])] = tiles.weights[:, :n]
+    tiles = replace(tiles, weights=lanes)
+    zeros = np.zeros(n, np.int64)
+    still = Neuron(kind="readout", levels=0, reset="none", threshold=zeros + 1, bias=zeros, v0=zeros, leak=zeros + 256)
+    played = []
+    for m in range(tiles.m_tiles):
+        rows = int(tiles.starts[m + 1] - tiles.starts[m])
+        for k in range(tiles.k_tiles):
+            last = k == tiles.k_tiles - 1
+            played.append(Tile(rows=tiles.rows(m, k), weights=tiles.tile_weights(k), last_k=last, m_rows=rows))
+    layer = {"readout": 1, "reset": RESETS["none"], "levels": 0, "planes": 1, "timesteps": 1, "groups": 1}
+    return CoreJob(
+        tiles=played,
+        layer=layer | {"weigh": 0, "signed": 0},
+        params=parameters(still, config),
+        expected=reuse_matmul(tiles.packed, tiles.starts, lanes, tiles.tile_k).astype(np.int64),
+        channels=n,
     )
 
 

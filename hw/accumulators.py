@@ -13,7 +13,7 @@ def load_control(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "zero": 1,  # no prefix
-            "forward": 1,  # the prefix was finished one row before the last
+            "forward": 1,  # the prefix is in the operand register (two banks: was finished one cycle ago)
             "memory": c.banks,  # from the result memory's copy of this bank
         }
     )
@@ -30,7 +30,8 @@ class Accumulators(wiring.Component):
     Inputs arrive in stage 1. In stage 2 the accumulator adds a weight row, or takes the base of the row whose first
     bit is added in the next cycle; the sum of a last bit is written to the result memories (one copy per bank, two
     tiles by parity) and into the operand register of the row's bank. Other operands come from the bank's memory copy.
-    A base read in the cycle in which it is written must be forwarded: the value is in the operand register by then.
+    A base read in the cycle in which it is written must be forwarded: the value is in the operand register by then,
+    and stays there until the bank's next operand.
 
     Latency: operand in stage 3, two cycles after its control. Throughput: one bit, and per bank one operand, per cycle.
     Section "PPU" of the paper (HPCA 2025).
@@ -40,6 +41,7 @@ class Accumulators(wiring.Component):
     weight : ``lanes`` signed weights (stage 2)
     load, finish : control of the accumulator (stage 1)
     read : per bank: address in the result memory, parity on top (stage 1)
+    fetch : per bank: what is read becomes the operand (stage 1); without, and without a finished row, it stays
     o : per bank: ``lanes`` signed results (stage 3)
     """
 
@@ -51,6 +53,7 @@ class Accumulators(wiring.Component):
                 "load": In(load_control(c)),
                 "finish": In(finish_control(c)),
                 "read": In(data.ArrayLayout(c.row_bits + 1, c.banks)),
+                "fetch": In(c.banks),
                 "o": Out(data.ArrayLayout(c.lanes * c.result_bits, c.banks)),
             }
         )
@@ -59,8 +62,8 @@ class Accumulators(wiring.Component):
         c = self.config
         m = Module()
         bits = c.result_bits
-        load, finish = Signal(load_control(c)), Signal(finish_control(c))
-        m.d.sync += [load.eq(self.load), finish.eq(self.finish)]
+        load, finish, fetch = Signal(load_control(c)), Signal(finish_control(c)), Signal(c.banks)
+        m.d.sync += [load.eq(self.load), finish.eq(self.finish), fetch.eq(self.fetch)]
 
         accumulator = Signal(c.lanes * bits, reset_less=True)
         total = Signal(c.lanes * bits)
@@ -82,7 +85,8 @@ class Accumulators(wiring.Component):
             ]
             results.append(read.data)
             operand = Signal(c.lanes * bits, name=f"operand{b}", reset_less=True)
-            m.d.sync += operand.eq(Mux(finish.bank[b], total, read.data))
+            with m.If(finish.bank[b] | fetch[b]):
+                m.d.sync += operand.eq(Mux(finish.bank[b], total, read.data))
             m.d.comb += self.o[b].eq(operand)
 
         recent = self._recent(m, total)
@@ -97,7 +101,7 @@ class Accumulators(wiring.Component):
         return m
 
     def _recent(self, m: Module, total: Signal):
-        """The result finished one cycle ago. With one bank its operand register holds it already."""
+        """The result finished one cycle ago. With one bank: what the operand register holds, that or an older one."""
         if self.config.banks == 1:
             return self.o[0]
         previous = Signal.like(total, reset_less=True)

@@ -10,7 +10,6 @@ from .detector import Detector
 from .dispatcher import Dispatcher
 from .pruner import Pruner
 from .sorter import Sorter
-from .tile_loader import TileLoader
 
 
 class FrontEnd(wiring.Component):
@@ -18,16 +17,17 @@ class FrontEnd(wiring.Component):
 
     ::
 
-        i_rows -> TileLoader -> Sorter -> Detector -> Pruner -> Dispatcher -> o_begin, o_compute, o_reuse, o_end
-                  histogram     ring of    TCAM       residual   queues
-                                sorted rows
+        i_rows -> Sorter -> Detector -> Pruner -> Dispatcher -> o_begin, o_compute, o_reuse, o_end
+                  row memory  TCAM      residual   queues
 
     For a row with two or more bits the prefix is the earlier issued row that is a subset of it, has most bits and,
     among those, the lowest index. Rows are issued in ascending popcount, stable by index.
     (Prosperity, HPCA 2025, arXiv 2503.03379, section V.)
 
-    Latency: at most ``latency(config, nonzero)`` cycles from a lone tile's last beat to its first row. Throughput: a
-    tile takes max(beats, ceil(nonzero / queries)) cycles, sustained, no bubble between tiles; zero rows are free.
+    Latency: ``latency(config)`` cycles from a lone tile's last beat to its first row (with two queries up to one
+    more, see :class:`hw.sorter.Sorter`). Throughput: that of the sorter. With beats in equal number a tile takes
+    max(beats, rows) cycles, sustained, no bubble between tiles, zero rows are free; rows: max(nonzero, 1) with one
+    query; with two at most the sum of ceil(n / 2) over its visits: n rows of one popcount in one row-memory word.
 
     Parameters
     ----------
@@ -57,14 +57,11 @@ class FrontEnd(wiring.Component):
     def elaborate(self, platform):
         c = self.config
         m = Module()
-        m.submodules.loader = loader = TileLoader(c)
         m.submodules.sorter = sorter = Sorter(c)
         m.submodules.detector = detector = Detector(c)
         m.submodules.pruner = pruner = Pruner(c)
-        m.submodules.dispatcher = dispatcher = Dispatcher(c, flight=Detector.LATENCY + Pruner.latency(c))
-        connect(m, flipped(self.i_rows), loader.i)
-        connect(m, loader.o_words, sorter.i_words)
-        connect(m, loader.o_tile, sorter.i_tile)
+        m.submodules.dispatcher = dispatcher = Dispatcher(c, flight=Detector.LATENCY + Pruner.LATENCY)
+        connect(m, flipped(self.i_rows), sorter.i)
         connect(m, sorter.o, detector.i)
         m.d.comb += [
             pruner.i.eq(detector.o),
@@ -84,11 +81,6 @@ class FrontEnd(wiring.Component):
         return m
 
     @staticmethod
-    def latency(config: HardwareConfig, nonzero: int) -> int:
-        """Cycles from a lone tile's last beat to its first row offered, with ``nonzero`` rows, all in that beat.
-
-        Rows of earlier beats have a head start of up to 5 cycles.
-        """
-        c = config
-        front = TileLoader.LATENCY_WORDS + Sorter.latency(c) - (-nonzero // c.queries)
-        return front + Detector.LATENCY + Pruner.latency(c) + Dispatcher.LATENCY
+    def latency(config: HardwareConfig) -> int:
+        """Cycles from a lone tile's last beat to its first row offered."""
+        return Sorter.LATENCY + Detector.LATENCY + Pruner.LATENCY + Dispatcher.LATENCY

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from .accumulators import finish_control, load_control
 from .config import HardwareConfig
-from .layouts import compute_row, reuse_row
+from .layouts import TAG_BITS, compute_row, reuse_row
 from .psum_banking import bank_of
 from .scoreboard import tile_step, tile_view
 
@@ -21,6 +21,11 @@ def lowest(x):
 
 def without_lowest(x):
     return (x & (x - 1))[: len(x)]
+
+
+def held_result(c: HardwareConfig) -> data.StructLayout:
+    """The tile result in a bank's operand register."""
+    return data.StructLayout({"valid": 1, "tag": TAG_BITS, "slot": c.row_bits})
 
 
 def psum_slot(c: HardwareConfig) -> data.StructLayout:
@@ -51,7 +56,9 @@ class Issue(wiring.Component):
     A compute row goes from the stream into ``stage`` (its lowest bit is found there), from there, in the cycle of the
     active row's last bit, into ``active``, and then issues one bit per cycle unconditionally. The last bit claims
     the slot of the row's bank; a reuse row takes the slot when no last bit does. The bank's read port reads the reuse
-    row's prefix, or, in the cycle of a claim, the prefix of the row that is loaded in that cycle.
+    row's prefix, or, in the cycle of a claim, the prefix of the row that is loaded in that cycle. A reuse row with the
+    prefix of the row before it in its bank needs no read: the operand register still holds it. Then a compute row that
+    finds the accumulators idle has the port.
 
     A row is loaded only if its partial sum can't be in flight: read-modify-write takes three slots, so the same
     row may be updated again three slots later (only rows of different tiles collide).
@@ -66,6 +73,7 @@ class Issue(wiring.Component):
     claim, take : rows issued in this cycle (stage 0)
     weight : weight row of this cycle's bit (stage 0)
     load, finish, read, slot : control of the datapath (stage 1)
+    fetch : per bank: the operand comes from the read port (stage 1)
     events : single-cycle events
     """
 
@@ -83,6 +91,7 @@ class Issue(wiring.Component):
                 "load": Out(load_control(c)),
                 "finish": Out(finish_control(c)),
                 "read": Out(data.ArrayLayout(c.row_bits + 1, c.banks)),
+                "fetch": Out(c.banks),
                 "slot": Out(data.ArrayLayout(psum_slot(c), c.banks)),
                 "events": Out(issue_events(c)),
             }
@@ -114,7 +123,9 @@ class Issue(wiring.Component):
         self.active_half = Signal(reset_less=True)
         self.claiming = Signal(c.banks)  # registered flags only: known early in the cycle
         self.loading, self.patience = Signal(), Signal(range(PATIENCE + 1), init=PATIENCE)
-        self.steal = Signal(c.banks)
+        self.borrow = Signal(c.banks)  # an idle start uses the read port
+        self.held = Signal(data.ArrayLayout(held_result(c), c.banks))
+        self.same = Signal(c.banks)  # the reuse row's prefix is held
         self.reuse = [Signal(reuse_row(c), name=f"reuse{b}", reset_less=True) for b in range(c.banks)]
         self.reuse_valid, self.reuse_ok, self.eligible = (Signal(c.banks) for _ in range(3))
         self.before = Signal(data.ArrayLayout(psum_slot(c), c.banks))  # the slots two cycles ago
@@ -188,7 +199,7 @@ class Issue(wiring.Component):
             conflicts.append(self._same(self.slot[b], half, row))
             conflicts.append(self.eligible[b] & (reuse.row == row) & (self._half(reuse.tag) == half))
         weights_ok = self.tiles[self.stage.tag[0]].weights_ok
-        ready, needs_port, order = Signal(), Signal(), Signal()
+        ready, needs_port, order, busy = Signal(), Signal(), Signal(), Signal(c.banks)
         m.d.comb += [
             self.hazard.eq(Cat(conflicts).any()),
             self.known.eq(self._known(self.stage.tag)),
@@ -199,13 +210,13 @@ class Issue(wiring.Component):
             ready.eq(self.stage_valid & self.known & weights_ok & ~self.hazard & ~order),
             # In the cycle of a claim a read port is free; an idle start needs one that no reuse row uses.
             needs_port.eq(self.stage.has_prefix & ~self._recent()),
+            busy.eq(self.eligible & ~self.same),
             self.loading.eq(
-                ready
-                & Mux(self.active_valid, self.active_last, ~needs_port | ~self.eligible.all() | (self.patience == 0))
+                ready & Mux(self.active_valid, self.active_last, ~needs_port | ~busy.all() | (self.patience == 0))
             ),
         ]
         with m.If(~self.active_valid & needs_port & self.loading):
-            m.d.comb += self.steal.eq(Mux(self.eligible[0], 1 << (c.banks - 1), 1))
+            m.d.comb += self.borrow.eq(Mux(busy[0], 1 << (c.banks - 1), 1))
         waiting = ready & ~self.active_valid & ~self.loading
         self.yielding = waiting | order
         with m.If(self.loading):
@@ -214,9 +225,16 @@ class Issue(wiring.Component):
             m.d.sync += self.patience.eq(self.patience - 1)
 
     def _recent(self):
-        """The staged row's prefix was finished in the cycle before this one."""
+        """The staged row's prefix was finished in the cycle before this one; with one bank: or is held."""
         finish, stage = self.finish, self.stage
+        if self.config.banks == 1:
+            return self._holds(0, stage)
         return finish.valid & (finish.slot == stage.prefix) & (finish.parity == stage.tag[0])
+
+    def _holds(self, b: int, row):
+        """The prefix of ``row`` is in bank ``b``'s operand register."""
+        held = self.held[b]
+        return held.valid & (held.slot == row.prefix) & (held.tag == row.tag)
 
     def _active(self, m: Module):
         """The active row: one-hot bit, the bits after it, and whether it is the last, all registered."""
@@ -250,17 +268,26 @@ class Issue(wiring.Component):
         reuse, active = self.reuse[b], self.active
         take = self.take[b]
         m.d.comb += [
-            take.valid.eq(self.eligible[b] & ~self.claiming[b] & ~self.steal[b] & ~self.hold[b]),
+            self.same[b].eq(self._holds(b, reuse)),
+            take.valid.eq(self.eligible[b] & ~self.claiming[b] & (~self.borrow[b] | self.same[b]) & ~self.hold[b]),
             take.parity.eq(reuse.tag[0]),
         ]
+        held = self.held[b]
+        with m.If(self.tiles[held.tag[0]].tag != held.tag):  # its slots are given anew
+            m.d.sync += held.valid.eq(0)
+        with m.If(take.valid):
+            m.d.sync += [held.valid.eq(1), held.tag.eq(reuse.tag), held.slot.eq(reuse.prefix)]
+        with m.If(self.claiming[b]):
+            m.d.sync += [held.valid.eq(1), held.tag.eq(active.tag), held.slot.eq(active.slot)]
         m.d.sync += [
             self.slot[b].valid.eq(self.claiming[b] | take.valid),
             self.slot[b].half.eq(Mux(self.claiming[b], self.active_half, self._half(reuse.tag))),
             self.slot[b].row.eq(Mux(self.claiming[b], active.row, reuse.row)),
             self.before[b].eq(self.slot[b]),
+            self.fetch[b].eq(take.valid & ~self.same[b]),
             self.read[b].eq(
                 Mux(
-                    self.claiming[b] | self.steal[b],
+                    self.claiming[b] | self.borrow[b],
                     Cat(self.stage.prefix, self.stage.tag[0]),
                     Cat(reuse.prefix, reuse.tag[0]),
                 )
@@ -281,7 +308,7 @@ class Issue(wiring.Component):
         m.d.sync += [
             self.load.zero.eq(self.loading & ~stage.has_prefix),
             self.load.forward.eq(self.loading & stage.has_prefix & recent),
-            self.load.memory.eq(memory & (self.claiming | self.steal)),
+            self.load.memory.eq(memory & (self.claiming | self.borrow)),
             self.finish.valid.eq(self.claim.valid),
             self.finish.parity.eq(active.tag[0]),
             self.finish.slot.eq(active.slot),

@@ -35,12 +35,12 @@ class NeuronArray(wiring.Component):
     channels, worked off one per cycle. The last block of an m tile may have fewer positions: ``last_position`` says
     where a timestep ends.
 
-    Latency: ``5 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group;
-    of interleaved positions, two more from the block's last group to its first.
+    Latency: ``6 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group;
+    of interleaved positions two more, and an item waits for those before it in the order of the output.
 
     Throughput: a row takes G cycles, rows of a single group follow each other every cycle. For T > 1, a group
-    needs its own potential of the timestep before: where ``positions of the block * planes * G < 4 + level_bits``, the
-    last plane of t > 0 waits, and timesteps take ``4 + level_bits`` cycles (4 without reset or for a readout) instead.
+    needs its own potential of the timestep before: where ``positions of the block * planes * G < 2 + level_bits``, the
+    last plane of t > 0 waits, and timesteps take ``2 + level_bits`` cycles (2 without reset or for a readout) instead.
     Every stage has a valid bit of its own, so that gaps close while ``o`` isn't ready.
 
     Parameters
@@ -107,7 +107,7 @@ class NeuronArray(wiring.Component):
 
     def _keep_potentials(self, m: Module, select, integrate, fire):
         write = Signal()
-        slot = Signal.like(select.i_slot)
+        slot = Signal.like(integrate.i_slot)
         with m.If((self.i_layer.reset == 2) | self.i_layer.readout):
             # Without reset V is U, which nothing keeps until the levels are known: it is written before them.
             u = integrate.o
@@ -123,8 +123,6 @@ class NeuronArray(wiring.Component):
         m.d.comb += [
             integrate.i_write.eq(write),
             integrate.i_slot.eq(slot),
-            select.i_written.eq(write),
-            select.i_slot.eq(slot),
         ]
 
     def _give_out(self, m: Module, fire):

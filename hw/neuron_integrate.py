@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,6 +23,17 @@ def neuron_sum(c: HardwareConfig) -> data.StructLayout:
     )
 
 
+LOW = 17
+"""Bits of a wide factor's lower half: with a sign (0) they fill an 18-bit multiplier."""
+
+
+def halves(value: Value, factor: Value) -> list[Value]:
+    """``value * factor`` (signed times unsigned) as products to be added, the second ``LOW`` bits up."""
+    if len(value) <= LOW + 1:
+        return [value * factor]
+    return [value[:LOW] * factor, value[LOW:].as_signed() * factor]
+
+
 class NeuronIntegrate(wiring.Component):
     """``U = (V * l >> 8) + c + sum over planes of weight * psum``, a group of channels per cycle.
 
@@ -33,11 +44,14 @@ class NeuronIntegrate(wiring.Component):
     - membrane potential, a word per slot (position of a block, group): the first timestep reads the page of v0.
 
     The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
-    bubble. The product with the plane's weight (a power of two or its negative) is what sign planes and shifts have in
-    common, and it maps to a DSP; so does the leak. Sums wrap modulo 2**membrane_bits: widths are proven when a
-    network is exported, intermediate sums may wrap.
+    bubble. A plane weighs a power of two (a DSP shifts by it) or its negative (what is added is inverted, with a carry
+    in). Multipliers are 18 bits wide: wider factors are cut in two (:func:`halves`), both products are registered as
+    they are, and the next adder joins them. Sums wrap modulo 2**membrane_bits: widths are proven when a network is
+    exported, intermediate sums may wrap.
 
-    Latency: 3 cycles (product | running sum and leak | U). Throughput: one group per cycle.
+    Latency: 4 cycles (shifted psum | running sum | products of the leak | U). Throughput: one group per cycle; a group
+    whose potential of the timestep before is still on its way waits before the third stage, until the cycle in which
+    it is written.
 
     Members
     -------
@@ -52,7 +66,7 @@ class NeuronIntegrate(wiring.Component):
         Something is in the pipeline.
     """
 
-    LATENCY = 3
+    LATENCY = 4
 
     def __init__(self, config: HardwareConfig):
         self.config = c = config
@@ -71,59 +85,103 @@ class NeuronIntegrate(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         c = self.config
-        potentials = data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)
-        product, old, total, leaked = (
-            Signal(potentials, name=name, reset_less=True) for name in ("product", "old", "total", "leaked")
-        )
-        leak = Signal(data.ArrayLayout(9, c.neuron_lanes), reset_less=True)
-        step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(2)]
+        total = [Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes), name=f"total{k}") for k in range(2)]
+        step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(3)]
         result = Signal(neuron_sum(c), reset_less=True)
         # Separate signals: a vector whose bits depend on each other looks like a loop to simulators.
-        valid = [Signal(name=f"valid{k}") for k in range(2)]
-        move = [Signal(name=f"move{k}") for k in range(3)]
+        valid = [Signal(name=f"valid{k}") for k in range(3)]
+        move = [Signal(name=f"move{k}") for k in range(4)]
+        known = Signal()  # the potential that the third stage needs
         m.d.comb += [
             self.o.payload.eq(result),
             self.o_busy.eq(Cat(valid, self.o.valid).any()),
             move[0].eq(~valid[0] | move[1]),
-            move[1].eq(~valid[1] | move[2]),
-            move[2].eq(~self.o.valid | self.o.ready),
+            move[1].eq(~valid[1] | (known & move[2])),
+            move[2].eq(~valid[2] | move[3]),
+            move[3].eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(move[0]),
         ]
-        self._multiply(m, move[0], valid, step[0], product, old, leak)
-        sums = self._add_planes(m, move[1] & valid[0], step[0], product)
-        threshold = self._parameter(m, "threshold", step[1].group)
+        shifted = self._shift(m, move[0])
+        sums = self._add_planes(m, move[1] & valid[0], step[0], shifted)
+        potential = self._potential(m, step[1], valid[1] & move[2], known)
+        leak = self._parameter(m, "leak", step[1].group)
+        leaked = [self._leak(m, move[2], potential[n], leak[n]) for n in range(c.neuron_lanes)]
+        threshold = self._parameter(m, "threshold", step[2].group)
+        with m.If(move[0]):
+            m.d.sync += [valid[0].eq(self.i.valid), step[0].eq(self.i.payload.step)]
         with m.If(move[1]):
-            m.d.sync += [valid[1].eq(valid[0] & step[0].last_plane), step[1].eq(step[0]), total.eq(sums)]
-            for n in range(c.neuron_lanes):
-                m.d.sync += leaked[n].eq((old[n] * leak[n]) >> 8)
+            m.d.sync += [valid[1].eq(valid[0] & step[0].last_plane), step[1].eq(step[0]), total[0].eq(sums)]
         with m.If(move[2]):
-            m.d.sync += [self.o.valid.eq(valid[1]), result.step.eq(step[1]), result.threshold.eq(threshold)]
-            for n in range(c.neuron_lanes):
-                m.d.sync += result.sum[n].eq(total[n] + leaked[n])
+            m.d.sync += [valid[2].eq(valid[1] & known), step[2].eq(step[1]), total[1].eq(total[0])]
+        with m.If(move[3]):
+            m.d.sync += [self.o.valid.eq(valid[2]), result.step.eq(step[2]), result.threshold.eq(threshold)]
+            m.d.sync += [result.sum[n].eq(total[1][n] + leaked[n]) for n in range(c.neuron_lanes)]
         return m
 
-    def _multiply(self, m: Module, move, valid, step, product, old, leak):
-        """First stage: weighs the partial sums, reads the potential and what leaks."""
-        psums, v0 = self.i.payload, self.i_params.payload.v0
-        step_in = psums.step
-        word, pages = Signal.like(step_in.slot), slots(self.config)
-        m.d.comb += word.eq(Mux(step_in.first_t, step_in.group, step_in.slot))
-        address = Cat(word, step_in.first_t)
-        read = self._state(m, "potential", pages, address, self.i_write, self.i_slot, self.i_potential, v0)
-        leak_read = self._parameter(m, "leak", step_in.group)
+    def _shift(self, m: Module, move):
+        """First stage: shifts the partial sums. Returns what the planes add."""
+        c, psums = self.config, self.i.payload
+        negative = Signal(reset_less=True)
         with m.If(move):
-            m.d.sync += [valid[0].eq(self.i.valid), step.eq(psums.step), old.eq(read), leak.eq(leak_read)]
-            for n in range(self.config.neuron_lanes):
-                m.d.sync += product[n].eq(psums.psum[n] * psums.weight)
+            m.d.sync += negative.eq(psums.negative)
+        terms = []
+        for n in range(c.neuron_lanes):
+            term = Signal(c.membrane_bits, name=f"term{n}")
+            products = self._register(m, move, halves(psums.psum[n], psums.weight), "shifted")
+            # Shifted by a power of two, the halves have no bit in common.
+            whole = products[0] if len(products) == 1 else products[0] | (products[1] << LOW)
+            m.d.comb += term.eq(Mux(negative, ~whole, whole))
+            terms.append(Cat(negative, term))
+        return terms
 
-    def _add_planes(self, m: Module, write, step, product):
+    def _potential(self, m: Module, step, passes, known):
+        """Third stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
+        pages, write = slots(self.config), self.i_write
+        word = Signal.like(step.slot)
+        m.d.comb += word.eq(Mux(step.first_t, step.group, step.slot))
+        v0 = self.i_params.payload.v0
+        read = self._state(m, "potential", pages, Cat(word, step.first_t), write, self.i_slot, self.i_potential, v0)
+
+        pending = Signal(pages)  # slots whose membrane potential is on its way
+        written, mine, leaves = Signal.like(pending), Signal.like(pending), Signal.like(pending)
+        m.d.comb += [
+            written.eq(write << self.i_slot),
+            mine.eq(1 << step.slot),
+            known.eq(step.first_t | ~(pending & ~written & mine).any()),
+            leaves.eq(mine & (passes & known & ~step.last_t).replicate(pages)),
+        ]
+        m.d.sync += pending.eq((pending & ~written) | leaves)
+        potential = Signal.like(read)
+        with m.If(write & (self.i_slot == step.slot) & ~step.first_t):
+            m.d.comb += potential.eq(self.i_potential)
+        with m.Else():
+            m.d.comb += potential.eq(read)
+        return potential
+
+    def _add_planes(self, m: Module, write, step, terms):
         """The sums of all planes so far, which the next plane reads a cycle later."""
-        sums = Signal.like(product)
+        c = self.config
+        sums = Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes))
         address, bias = Cat(step.group, step.first_plane), self.i_params.payload.bias
         running = self._state(m, "running", 1 << len(step.group), address, write, step.group, sums, bias)
-        for n in range(self.config.neuron_lanes):
-            m.d.comb += sums[n].eq(running[n] + product[n])
+        for n, term in enumerate(terms):
+            # One more bit below: its carry is the 1 of a negated term.
+            m.d.comb += sums[n].eq((Cat(C(1, 1), running[n]) + term)[1:])
         return sums
+
+    def _leak(self, m: Module, move, old, leak):
+        """``old * leak >> 8``, the products registered, their sum not."""
+        products = self._register(m, move, halves(old, leak), "leak")
+        if len(products) == 1:
+            return products[0] >> 8
+        return (products[0] >> 8) + (products[1] << (LOW - 8))
+
+    def _register(self, m: Module, move, values: list, name: str):
+        """The values a stage later."""
+        kept = [Signal(v.shape(), name=f"{name}{k}", reset_less=True) for k, v in enumerate(values)]
+        with m.If(move):
+            m.d.sync += [k.eq(v) for k, v in zip(kept, values, strict=True)]
+        return kept
 
     def _memory(self, m: Module, name: str, shape, depth: int):
         store = memory.Memory(shape=shape, depth=depth, init=[])

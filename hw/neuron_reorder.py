@@ -34,10 +34,11 @@ class NeuronReorder(wiring.Component):
     """Blocks of items, in by (timestep, position, group), out by (position, timestep, group).
 
     A memory of two halves: one is written while the other is read. A slot is a position of the block and a group; the
-    word's address is half, timestep, slot, so either order is a matter of counting.
+    word's address is half, timestep, slot, so either order is a matter of counting. A timestep can be read as soon as
+    all its positions are there: a block of one position passes without waiting.
 
-    Latency: 2 cycles from the last item of a block to its first. Throughput: one item per cycle, also over the ends of
-    blocks of one size.
+    Latency: 2 cycles from the last item of a timestep to its first, if those before it in the output's order have
+    left. Throughput: one item per cycle, also over the ends of blocks of one size.
 
     Members
     -------
@@ -66,17 +67,17 @@ class NeuronReorder(wiring.Component):
         depth = 2 * slots(c) << self.t_bits
         levels = data.ArrayLayout(c.level_bits, c.neuron_lanes)
         m.submodules.memory = store = memory.Memory(shape=levels, depth=depth, init=[], attrs={"ram_style": "block"})
-        full = Signal(2)
+        full = Signal(2)  # per half: the block is complete
+        half, t = Signal(), Signal(self.t_bits)  # the half that is being written, and its complete timesteps
         # Per half: the block's last slot, and whether it ends its m tile.
         end = Signal(data.ArrayLayout(data.StructLayout({"slot": range(slots(c)), "last": 1}), 2), reset_less=True)
-        self._write(m, store.write_port(), full, end)
-        self._read(m, store.read_port(), full, end)
+        self._write(m, store.write_port(), half, t, full, end)
+        self._read(m, store.read_port(), half, t, full, end)
         return m
 
-    def _write(self, m: Module, port, full, end):
+    def _write(self, m: Module, port, half, t, full, end):
         step = self.i.payload.step
-        half, t, some = Signal(), Signal(self.t_bits), Signal()
-        accept, turn = Signal(), Signal()
+        some, accept, turn = Signal(), Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~full.bit_select(half, 1)),
             accept.eq(self.i.valid & self.i.ready),
@@ -89,17 +90,17 @@ class NeuronReorder(wiring.Component):
         with m.If(accept):
             m.d.sync += some.eq(1)
         with m.If(turn):
-            m.d.sync += t.eq(t + 1)
+            m.d.sync += [t.eq(t + 1), end[half].slot.eq(step.slot), end[half].last.eq(step.last)]
         with m.If(turn & step.last_t):
             m.d.sync += [t.eq(0), some.eq(0), half.eq(~half), full.bit_select(half, 1).eq(1)]
-            m.d.sync += [end[half].slot.eq(step.slot), end[half].last.eq(step.last)]
 
-    def _read(self, m: Module, port, full, end):
+    def _read(self, m: Module, port, writing, written, full, end):
         c, layer, o = self.config, self.i_layer, self.o.payload
         half, t = Signal(), Signal(self.t_bits)
         group, base, slot = Signal(range(c.groups)), Signal(range(slots(c))), Signal(range(slots(c)))
-        last_group, last_t, last_slot, move = Signal(), Signal(), Signal(), Signal()
+        last_group, last_t, last_slot, move, there = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
+            there.eq(full.bit_select(half, 1) | ((writing == half) & (t < written))),
             move.eq(~self.o.valid | self.o.ready),
             slot.eq(base + group),
             last_group.eq(group + 1 == layer.groups),
@@ -111,13 +112,13 @@ class NeuronReorder(wiring.Component):
         ]
         with m.If(move):
             m.d.sync += [
-                self.o.valid.eq(full.bit_select(half, 1)),
+                self.o.valid.eq(there),
                 o.group.eq(group),
                 o.last_group.eq(last_group),
                 o.last_t.eq(last_t),
                 o.last.eq(last_t & last_slot & end[half].last),
             ]
-        with m.If(move & full.bit_select(half, 1)):
+        with m.If(move & there):
             m.d.sync += group.eq(Mux(last_group, 0, group + 1))
             with m.If(last_group):
                 m.d.sync += t.eq(Mux(last_t, 0, t + 1))

@@ -36,7 +36,8 @@ def neuron_psums(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "step": neuron_step(c),
-            "weight": signed(c.max_planes + 1),  # 2**p, 1 or -2**p
+            "weight": c.max_planes,  # 2**p or 1
+            "negative": 1,  # the sign plane
             "psum": data.ArrayLayout(signed(c.psum_bits), c.neuron_lanes),
         }
     )
@@ -46,8 +47,7 @@ class NeuronSelect(wiring.Component):
     """Buffers one row, gives out its groups one by one, counts planes, positions of the block and timesteps.
 
     A row is taken when the buffer is empty or gives out its last group, so rows of G groups follow each other
-    every G cycles. A group that needs the membrane potential of the timestep before (last plane, t > 0) waits
-    until that has been written: ``pending`` remembers the slots whose potential is on its way.
+    every G cycles.
 
     Latency: 2 cycles (buffer, selected group).
 
@@ -55,8 +55,6 @@ class NeuronSelect(wiring.Component):
     -------
     i : In(stream of psum_row)
     i_layer : In(layer_config)
-    i_written, i_slot : In
-        A membrane potential is being written, and whose.
     o : Out(stream of neuron_psums)
     o_full : Out(1)
         The buffer holds a row.
@@ -68,8 +66,6 @@ class NeuronSelect(wiring.Component):
             {
                 "i": In(stream.Signature(psum_row(c))),
                 "i_layer": In(layer_config(c)),
-                "i_written": In(1),
-                "i_slot": In(range(slots(c))),
                 "o": Out(stream.Signature(neuron_psums(c))),
                 "o_full": Out(1),
             }
@@ -86,21 +82,11 @@ class NeuronSelect(wiring.Component):
         move = Signal()
         m.d.comb += [self.o.payload.eq(selected), move.eq(~self.o.valid | self.o.ready)]
 
-        pending = Signal(slots(c))  # slots whose membrane potential is on its way
-        written, slot = Signal.like(pending), Signal.like(pending)
-        hazard = Signal()
         issue = Signal()
-        needs = head.step.last_plane & ~head.step.first_t
-        leaves = Signal.like(pending)
         m.d.comb += [
-            written.eq(self.i_written << self.i_slot),
-            slot.eq(1 << head.step.slot),
-            hazard.eq(needs & (pending & ~written & slot).any()),
-            issue.eq(self.o_full & move & ~hazard),
-            leaves.eq(slot & (issue & head.step.last_plane & ~head.step.last_t).replicate(len(slot))),
+            issue.eq(self.o_full & move),
             self.i.ready.eq(~self.o_full | (issue & head.step.last_group)),
         ]
-        m.d.sync += pending.eq((pending & ~written) | leaves)
 
         with m.If(issue):
             m.d.sync += [group.eq(group + 1), select.eq(select << 1)]
@@ -120,7 +106,7 @@ class NeuronSelect(wiring.Component):
         self.plane = Signal(range(c.max_planes))
         self.t = Signal(range(c.max_timesteps))
         self.base = Signal(range(slots(c)))  # slot of the position's first group
-        self.weight = Signal(signed(c.max_planes + 1), init=1)
+        self.weight = Signal(c.max_planes, init=1)
         head = Signal(neuron_psums(c))
         m.d.comb += [
             head.step.slot.eq(self.base + group),
@@ -132,7 +118,8 @@ class NeuronSelect(wiring.Component):
             head.step.last_t.eq(self.t + 1 == layer.timesteps),
             head.step.last_position.eq(row.last_position),
             head.step.last.eq(row.last),
-            head.weight.eq(Mux(layer.signed & head.step.last_plane, -self.weight, self.weight)),
+            head.weight.eq(self.weight),
+            head.negative.eq(layer.signed & head.step.last_plane),
         ]
         for n in range(c.neuron_lanes):
             # AND-OR: two groups fit one LUT4; a multiplexer tree would take half as much again.

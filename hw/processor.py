@@ -102,6 +102,7 @@ class Processor(wiring.Component):
             accumulators.load.eq(issue.load),
             accumulators.finish.eq(issue.finish),
             accumulators.read.eq(issue.read),
+            accumulators.fetch.eq(issue.fetch),
             drain.full.eq(scoreboard.full),
             drain.rows.eq(scoreboard.rows),
             drain.i_layer.eq(self.i_layer),

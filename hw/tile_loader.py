@@ -1,28 +1,28 @@
-"""Tile loader: beats of rows in; beats with non-zero rows and the tile's popcount histogram out."""
+"""Tile loader: beats of rows go to the row memory, their popcount classes into maps and a histogram."""
+
+from functools import reduce
+from operator import or_
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import In, Out
 
 from . import frontend_layouts, layouts
 from .config import HardwareConfig
-from .fifo import SmallFifo, StreamFifo
-from .frontend_logic import popcount, popcount_flags
-
-TILES = 8
-"""Histograms that may wait: as many as tiles of one beat overtake their beats in the FIFO."""
+from .frontend_logic import popcount
 
 
 class TileLoader(wiring.Component):
-    """Counts rows by popcount: ``upto[p] = #{rows with 1 <= popcount <= p + 1}``, cumulative from the start.
+    """What the class walker needs to know of a tile, complete when its last beat is in the row memory.
 
-    Because every beat is added to all classes it belongs to, no prefix sum follows the last beat. Beats without a
-    non-zero row are dropped: the sorter never sees them. Histograms wait in a queue, beats in a FIFO of four tiles.
-
-    Latency: a tile's histogram is offered 4 cycles after its last beat was taken; a beat 4 cycles after the next
-    non-zero one of its tile (or its tile's last), 5 cycles after itself if it is the last. Throughput: one beat per
-    cycle.
+    ``upto[p] = #{rows with 1 <= popcount <= p + 1}`` and ``words[p][w] = word w has a row of popcount p + 1``. Every
+    beat is added to all classes that it belongs to, so nothing is left to do after the last one. A word of the row
+    memory is one or more beats; its first beat clears the others, a tile may end inside a word.
     (Prosperity, HPCA 2025, section V: the dispatcher's sorting by popcount, here begun while rows arrive.)
+
+    Latency: a tile is offered ``LATENCY`` cycles after its last beat was taken. Throughput: one beat per cycle while
+    tiles are taken and the row memory has room; the next tile may load while one waits at ``o`` only up to its
+    first beat.
 
     Parameters
     ----------
@@ -31,103 +31,105 @@ class TileLoader(wiring.Component):
     Members
     -------
     i : stream of :func:`hw.layouts.tile_word`
-    o_words : stream of :func:`hw.frontend_layouts.loaded_word`
-    o_tile : stream of :func:`hw.frontend_layouts.loaded_tile`; stays valid while the consumer works on the tile
+    write : beats of a word x {en, addr, data: ``load_rows`` x :func:`hw.frontend_layouts.kept_row`}, the row memory
+    freed : words of the row memory that were read for the last time in this cycle
+    o : stream of :func:`hw.frontend_layouts.loaded_tile`
     """
 
-    LATENCY = 4
-    """Cycles from a tile's last beat to its histogram."""
-    LATENCY_WORDS = 5
-    """Cycles from a tile's last beat to itself."""
+    LATENCY = 2
 
     def __init__(self, config: HardwareConfig):
         self.config = config
-        self._word = frontend_layouts.loaded_word(config)
-        self._tile = frontend_layouts.loaded_tile(config)
         super().__init__(
             {
                 "i": In(stream.Signature(layouts.tile_word(config))),
-                "o_words": Out(stream.Signature(self._word)),
-                "o_tile": Out(stream.Signature(self._tile)),
+                "write": Out(frontend_layouts.word_write(config)),
+                "freed": In(range(frontend_layouts.words(config) + 1)),
+                "o": Out(stream.Signature(frontend_layouts.loaded_tile(config))),
             }
         )
 
     def elaborate(self, platform):
         c = self.config
         m = Module()
-        # Two tiles of beats, and those on their way.
-        depth = max(16, 4 * c.words)
-        m.submodules.buffer = buffer = StreamFifo(shape=self._word, depth=depth)
-        connect(m, buffer.o, flipped(self.o_words))
-
-        step = Signal()  # the pipeline moves
-        room = Signal()
-        taken = Signal()
-        m.d.sync += room.eq(buffer.level < depth - 5)
-        m.d.comb += [self.i.ready.eq(step & room), taken.eq(self.i.valid & self.i.ready)]
-
-        valid = Signal()
-        beat = Signal(layouts.tile_word(c))
-        nonzero = Signal(c.load_rows)
-        upto = [Signal(c.tile_k, name=f"upto{r}") for r in range(c.load_rows)]
-        with m.If(step):
-            m.d.sync += [valid.eq(taken), beat.eq(self.i.payload)]
-            for r in range(c.load_rows):
+        beat = Signal(layouts.tile_word(c), reset_less=True)
+        valid, first, move, room = Signal(), Signal(init=1), Signal(), Signal()
+        counts = [Signal(range(c.tile_k + 1), name=f"count{r}", reset_less=True) for r in range(c.load_rows)]
+        upto = [Signal(c.tile_k, name=f"upto{r}", reset_less=True) for r in range(c.load_rows)]
+        take = Signal()  # the beat goes into the row memory and the maps
+        m.d.comb += [
+            take.eq(valid & move),
+            move.eq(~first | ~self.o.valid | self.o.ready),
+            self.i.ready.eq((~valid | move) & room),
+        ]
+        with m.If(~valid | move):
+            m.d.sync += [valid.eq(self.i.valid & room), beat.eq(self.i.payload)]
+            for r, row in enumerate(self.i.payload.rows):
+                count = Signal(range(c.tile_k + 1), name=f"popcount{r}")
                 # Cumulative flags as an OR of equalities: comparators would become carry chains.
-                equal = popcount_flags(m, self.i.payload.rows[r], name=f"row{r}")
-                m.d.sync += nonzero[r].eq(self.i.payload.rows[r] != 0)
-                m.d.sync += upto[r].eq(Cat(equal[: p + 1].any() for p in range(c.tile_k)))
-        self._histogram(m, step, valid, beat, upto)
-        self._keep_nonzero(m, step, valid, beat, nonzero, buffer)
+                equal = Signal(c.tile_k, name=f"equal{r}")
+                m.d.comb += [count.eq(popcount(row)), equal.eq(Cat(count == p + 1 for p in range(c.tile_k)))]
+                m.d.sync += [
+                    counts[r].eq(count),
+                    upto[r].eq(Cat(equal[: p + 1].any() for p in range(c.tile_k))),
+                ]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(take):
+            m.d.sync += [first.eq(beat.last), self.o.valid.eq(beat.last)]
+        word, place = self._write(m, take, beat, counts, room)
+        self._classes(m, take, first, beat, upto, word, place)
         return m
 
-    def _histogram(self, m, step, valid, beat, upto):
+    def _write(self, m, take, beat, counts, room):
+        """Words of the row memory, a ring; returns the index of the beat's word in its tile, and its address."""
         c = self.config
-        first, done = Signal(init=1), Signal()
-        counters = [Signal(c.count_bits, name=f"counter{p}") for p in range(c.tile_k)]
-        tile = Signal(layouts.tile_info(c))
-        m.submodules.tiles = tiles = SmallFifo(shape=self._tile, depth=TILES)
-        # A register behind the queue: the sorter's admission of a tile is the front-end's longest path.
-        m.d.comb += tiles.o.ready.eq(~self.o_tile.valid | self.o_tile.ready)
-        with m.If(tiles.o.ready):
-            m.d.sync += [self.o_tile.valid.eq(tiles.o.valid), self.o_tile.payload.eq(tiles.o.payload)]
-        m.d.comb += [
-            step.eq(~done | tiles.i.ready),
-            tiles.i.valid.eq(done),
-            tiles.i.payload.upto.eq(Cat(counters)),
-            tiles.i.payload.empty.eq(counters[-1] == 0),
-            tiles.i.payload.tile.eq(tile),
+        beats, words = frontend_layouts.word_beats(c), frontend_layouts.words(c)
+        depth = frontend_layouts.ring_words(c)
+        used = Signal(range(depth + 1))
+        place = Signal(range(depth))
+        word, part = Signal(range(words)), Signal(range(beats))
+        full = Signal()
+        m.d.comb += full.eq(take & (beat.last | (part == beats - 1)))
+        with m.If(take):
+            m.d.sync += [part.eq(part + 1), place.eq(place + full), word.eq(word + full)]
+            with m.If(full):
+                m.d.sync += part.eq(0)
+            with m.If(beat.last):
+                m.d.sync += word.eq(0)
+        m.d.sync += [
+            used.eq(used + full - self.freed),
+            room.eq(used < depth - 3),  # the beats on their way
         ]
-        with m.If(step):
-            m.d.sync += done.eq(valid & beat.last)
-            with m.If(valid):
-                m.d.sync += [first.eq(beat.last), tile.eq(beat.tile)]
-                for p, counter in enumerate(counters):
-                    more = popcount(Cat(flags[p] for flags in upto))
-                    m.d.sync += counter.eq(Mux(first, 0, counter) + more)
-
-    def _keep_nonzero(self, m, step, valid, beat, nonzero, buffer):
-        """Beats wait here until it is known whether another non-zero one of their tile follows."""
-        index = Signal(range(self.config.words))
-        kept = Signal()
-        word = Signal(self._word)
-        now = step & valid
-        useful = nonzero.any()
-        final = word.last | (now & beat.last & ~useful)
-        m.d.comb += [
-            buffer.i.valid.eq(kept & (word.last | (now & (useful | beat.last)))),
-            buffer.i.payload.eq(word),
-            buffer.i.payload.last.eq(final),
-        ]
-        with m.If(now):
-            m.d.sync += index.eq(Mux(beat.last, 0, index + 1))
-        with m.If(now & useful):
-            m.d.sync += [
-                kept.eq(1),
-                word.rows.eq(beat.rows),
-                word.nonzero.eq(nonzero),
-                word.index.eq(index),
-                word.last.eq(beat.last),
+        for n in range(beats):
+            write = self.write[n]
+            m.d.comb += [
+                write.en.eq(take & ((part == n) | (part == 0))),
+                write.addr.eq(place),
             ]
-        with m.Elif(buffer.i.valid):
-            m.d.sync += kept.eq(0)
+            for r in range(c.load_rows):
+                here = part == n
+                m.d.comb += [
+                    write.data[r].row.eq(beat.rows[r]),
+                    write.data[r].count.eq(Mux(here, counts[r], 0)),
+                ]
+        return word, place
+
+    def _classes(self, m, take, first, beat, upto, word, place):
+        c, tile = self.config, self.o.payload
+        exactly = [[flags[p] & ~flags[p - 1] if p else flags[0] for flags in upto] for p in range(c.tile_k)]
+        with m.If(take):
+            m.d.sync += tile.tile.eq(beat.tile)
+            with m.If(first):
+                m.d.sync += tile.base.eq(place)
+            m.d.sync += tile.count.eq(word + 1)
+            for p in range(c.tile_k):
+                some = Signal(name=f"some{p}")
+                more = popcount(Cat(flags[p] for flags in upto))
+                m.d.comb += some.eq(reduce(or_, exactly[p]))
+                m.d.sync += [
+                    tile.upto[p].eq(Mux(first, 0, tile.upto[p]) + more),
+                    tile.classes[p].eq((tile.classes[p] & ~first) | some),
+                ]
+                for w in range(len(tile.words[p])):
+                    m.d.sync += tile.words[p][w].eq((tile.words[p][w] & ~first) | (some & (word == w)))

@@ -4,6 +4,7 @@ import random
 
 from hw.config import HardwareConfig
 from hw.frontend import FrontEnd
+from hw.frontend_layouts import word_beats
 from tests.stream_helpers import Sink, Source, run_streams
 
 CORNERS = (
@@ -88,10 +89,68 @@ def beats(config: HardwareConfig, rows: list[int], info: dict) -> list[dict]:
     ]
 
 
-def tile_cycles(config: HardwareConfig, rows: list[int]) -> int:
-    """What a tile may cost: its beats, or its non-zero rows through the detector."""
-    words = -(-len(rows) // config.load_rows)
-    return max(words, -(-sum(row != 0 for row in rows) // config.queries))
+def visits(config: HardwareConfig, rows: list[int]) -> list[tuple[int, int, list[int]]]:
+    """[(popcount - 1, word of the row memory, its rows of that class)] in issue order; one without rows if empty."""
+    size = word_beats(config) * config.load_rows
+    found = {}
+    for index, row in enumerate(rows):
+        if row:
+            found.setdefault((row.bit_count() - 1, index // size), []).append(index)
+    return [(*key, found[key]) for key in sorted(found)] or [(0, 0, [])]
+
+
+def row_cycles(config: HardwareConfig, rows: list[int]) -> int:
+    """What a tile's rows may cost: one cycle per visit, and those in which the row picker has no room for a word.
+
+    The picker holds ``queries`` words; here tiles are in it before and behind. Never more than the sum over the visits
+    of ceil(rows / queries).
+    """
+    counts = [len(indices) for *_, indices in visits(config, rows)]
+    window, queue = counts[: config.queries], counts[config.queries :]
+    behind, blocked = config.queries - len(window), 0  # words of the next tile
+    while window:
+        left = config.queries if not queue or sum(window) >= config.queries else 0
+        for n, count in enumerate(window):
+            window[n], left = max(0, count - left), max(0, left - count)
+        window = [count for count in window if count]
+        if len(window) + behind == config.queries:
+            blocked += 1
+        elif queue:
+            window.append(queue.pop(0))
+        else:
+            behind += 1
+    return len(counts) + blocked
+
+
+def schedule(queries, tiles):
+    """(cycles, stalls): when each group leaves a window of ``queries`` words that takes a word per cycle.
+
+    ``tiles``: rows in each word of each tile (one word of 0 for an empty one). Cycle 0 is the first that sees a word.
+    """
+    queue = [[n, count] for n, counts in enumerate(tiles) for count in counts]
+    window, cycles, cycle = [queue.pop(0)], [], 0
+    while window:
+        tile = window[0][0]
+        seen = [word for word in window if word[0] == tile]
+        ends = bool(window[len(seen) :] or not queue or queue[0][0] != tile)
+        if ends or sum(count for _, count in seen) >= queries:
+            left = queries
+            for word in seen:
+                taken = min(left, word[1])
+                word[1], left = word[1] - taken, left - taken
+            window = [word for word in window if word[1] or word not in seen]
+            cycles.append(cycle)
+        if len(window) < queries and queue:
+            window.append(queue.pop(0))
+        cycle += 1
+    return cycles
+
+
+def run_cycles(config: HardwareConfig, tiles: list[list[int]]) -> int:
+    """What tiles in a row may cost: a tile's beats are loaded while the rows of the one before are visited."""
+    beats = [-(-len(rows) // config.load_rows) for rows in tiles]
+    costs = [row_cycles(config, rows) for rows in tiles]
+    return beats[0] + sum(map(max, costs, beats[1:])) + costs[-1]
 
 
 def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=None, limit=None, source_gap=0, waits=()):
@@ -119,7 +178,7 @@ def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=Non
         name: Sink(port, expect=count, stall=(stalls or {}).get(name, 0.0), gate=(gates or {}).get(name))
         for name, (port, count) in ports.items()
     }
-    total = sum(tile_cycles(config, rows) for rows in tiles)
+    total = run_cycles(config, tiles)
     if waits:
         first = {sum(-(-len(rows) // config.load_rows) for rows in tiles[:n]): n for n in waits}
         source.gate = lambda cycle: len(sinks["end"].items) >= first.get(len(source.cycles), 0)

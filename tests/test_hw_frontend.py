@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from hw.config import HardwareConfig
 from hw.frontend import FrontEnd
 from model.prosparsity import analyze_tile
-from tests.frontend_oracle import CORNERS, bench, corner_tile, naive_tile, random_tile, tile_cycles
+from tests.frontend_oracle import (
+    CORNERS,
+    bench,
+    corner_tile,
+    naive_tile,
+    random_tile,
+    row_cycles,
+    run_cycles,
+    schedule,
+    visits,
+)
 
 CAPTURES = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "captures"
 SHAPES = [(1, 1), (1, 2), (2, 1), (2, 2)]
@@ -57,14 +67,14 @@ def test_each_port_blocked_for_long(queries, banks):
 
 @pytest.mark.parametrize("queries", [1, 2])
 def test_latency_of_a_lone_tile(queries):
-    """Exact for tiles of one beat, whatever they hold; at most that for longer ones."""
+    """The same whatever a tile holds (with two queries one more where its first word gives one row of several)."""
     config, rng = small(queries, 1, load_rows=16, tile_m=16), random.Random(1)
     tiles = [rng.sample([0] * (16 - n) + [3] * n, 16) for n in range(1, 17)]
     _, source, sinks = bench(config, tiles, source_gap=60)
     firsts = sinks["compute"].offered  # the other rows of a tile are exact matches
     latencies = [first - sent for first, sent in zip(firsts, source.cycles, strict=True)]
-    assert latencies == [FrontEnd.latency(config, n) for n in range(1, 17)]
-    assert FrontEnd.latency(config, 16) == 16 // queries + 18 + 2 * queries
+    assert latencies == [FrontEnd.latency(config)] * 16
+    assert FrontEnd.latency(config) == 17
 
 
 @pytest.mark.parametrize(("queries", "banks"), [(1, 1), (2, 2)])
@@ -77,18 +87,30 @@ def test_throughput_has_no_bubbles(queries, banks):
     mixed = [tile for pair in zip(full, sparse, strict=True) for tile in pair]
     empty = [[0] * 16] * 20
     parts = (full, sparse, mixed, empty, [[3, 5, 7, 0]] * 40)
+    sizes = (4, 4, 4, 4, 1)  # beats of a tile
     starts = [sum(map(len, parts[:n])) for n in range(len(parts) + 1)]
     _, source, sinks = bench(config, sum(parts, []), waits=starts[1:-1])
     beat = 0
-    for tiles, end in zip(parts, starts[1:], strict=True):
+    for tiles, size, end in zip(parts, sizes, starts[1:], strict=True):
         cycles = sinks["end"].cycles[end - 1] - source.cycles[beat]
-        formula = sum(tile_cycles(config, rows) for rows in tiles)
-        # From the first beat to the last end: the sum, and once the latency (ends leave two cycles before rows do).
-        fill = FrontEnd.latency(config, sum(row != 0 for row in tiles[-1])) - 3
+        # From the first beat to the last end: a tile's beats overlap the rows of the one before (the first tile's beats
+        # and the last one's rows nothing), and the latency once (ends leave two cycles before rows do).
+        formula = run_cycles(config, tiles)
+        fill = FrontEnd.latency(config) - 4
         assert cycles <= formula + fill, f"{cycles} cycles, not {formula} + {fill}"
-        if tiles is full or tiles is sparse:
+        if tiles is sparse:
             assert cycles == formula + fill
-        beat += sum(len(rows) // 4 for rows in tiles)
+        if tiles is full:  # never kept waiting: the row picker's exact schedule
+            words = [[len(indices) for *_, indices in visits(config, rows)] for rows in tiles]
+            assert cycles == size + schedule(queries, words)[-1] + 1 + fill
+            assert schedule(queries, words)[-1] + 1 == 20 * 16 // queries
+        # Row-bound: the sum of their rows' cycles, beat-bound: that of their beats.
+        costs = [row_cycles(config, rows) for rows in tiles]
+        if all(cost >= size for cost in costs):
+            assert formula + fill == sum(costs) + FrontEnd.latency(config) - 3 + (size - 1)
+        if all(cost <= size for cost in costs):
+            assert formula + fill == size * len(tiles) + FrontEnd.latency(config) - 3 + (costs[-1] - 1)
+        beat += size * len(tiles)
 
 
 def test_begins_bound_the_lead():
@@ -165,6 +187,7 @@ def test_recorded_spikes_at_paper_size(preset):
     config = HardwareConfig.load(preset)
     tiles = real_tiles(config, 6)
     _, _, sinks = bench(config, tiles)
-    lead = config.words + FrontEnd.latency(config, config.tile_m)
-    # Ends, not rows: with two banks one parity of exact matches may leave later.
-    assert sinks["end"].cycles[-1] <= sum(tile_cycles(config, rows) for rows in tiles) + lead
+    # Ends, not rows: with two banks one parity of exact matches may leave later. They leave two cycles before rows do;
+    # the first beat is taken in cycle 1.
+    lead = FrontEnd.latency(config) - 4 + 1 + (config.queries - 1)
+    assert sinks["end"].cycles[-1] <= run_cycles(config, tiles) + lead

@@ -35,7 +35,7 @@ def steady(c, timesteps, planes, groups, positions=12, kind="if"):
 def test_latency(name):
     c = CONFIGS[name]
     dut, rows, sink, _ = steady(c, 1, 1, 1)
-    assert dut.latency == 5 + c.level_bits
+    assert dut.latency == 6 + c.level_bits
     assert sink.offered[0] - rows.cycles[0] == dut.latency
 
 
@@ -54,12 +54,12 @@ BLOCKS = [
     (32, 1, 1, 8, 1),
     (4, 1, 2, 4, 16),
     (4, 1, 2, 4, 7),
-    (8, 3, 1, 4, 8),
+    (8, 2, 1, 4, 8),
     (2, 1, 3, 2, 3),
-    (3, 3, 2, 2, 5),
+    (3, 2, 2, 2, 5),
     (3, 4, 2, 1, 4),
     (3, 8, 1, 1, 4),
-    (3, 7, 1, 2, 4),
+    (3, 5, 1, 2, 4),
     (5, 1, 4, 2, 6),
     (1, 1, 1, 1, 9),
 ]
@@ -78,32 +78,35 @@ def test_interleaved_positions_hide_the_recurrence(timesteps, planes, groups, bl
     assert block_positions(c, layer) == block
     sizes = [min(block, positions - first) for first in range(0, positions, block)]
     work = [n * planes * groups for n in sizes]
-    leave = [n * groups * timesteps for n in sizes]
+    leave = [n * groups * timesteps - groups * (timesteps - 1) for n in sizes]  # the first position leaves meanwhile
     cycles = sum(
         max(w + (timesteps - 1) * max(w, dut.recurrence), before)
         for w, before in zip(work, [leave[-1], *leave], strict=False)
     )
-    assert dut.recurrence == 4 + c.level_bits
+    assert dut.recurrence == 2 + c.level_bits
     per_tile = positions * timesteps
     assert set(np.diff(rows.cycles[per_tile * planes - 1 :: per_tile * planes])[1:].tolist()) == {cycles}
     assert set(np.diff(sink.cycles[per_tile * groups - 1 :: per_tile * groups])[1:].tolist()) == {cycles}
     if (timesteps, positions) == (32, 8):
         assert set(np.diff(rows.cycles[1:]).tolist()) == {1}, "a row per cycle"
-        assert set(np.diff(sink.cycles).tolist()) == {1}, "no bubble between blocks"
+        assert sink.cycles[-1] - rows.cycles[-1] == dut.latency + 2 + 7 * 32, "no bubble behind the first position"
+    if positions == 1:
+        assert set(np.diff(sink.cycles[-timesteps:]).tolist()) == {dut.recurrence}, "items leave as they come"
 
 
 def test_latency_of_a_block():
-    """From the last row of a block to its first item: two cycles more than without the reorder buffer."""
+    """From the last row of a timestep to its first item: two cycles more than without the reorder buffer."""
     c = TINY
     neuron = make_neuron(np.random.default_rng(0), 4)
     psums = random_psums(np.random.default_rng(1), c, 8, 2, 1, 4)
     dut, rows, sink = run_layer(c, neuron, psums, positions_per_tile=8)
-    assert sink.offered[0] - rows.cycles[-1] == dut.latency + 2
+    assert sink.offered[0] - rows.cycles[7] == dut.latency + 2
+    assert sink.cycles[-1] - rows.cycles[-1] == dut.latency + 2 + 14
 
 
 def test_readout_does_not_wait_for_levels():
     _, _, _, gaps = steady(TINY, 3, 1, 1, kind="readout")
-    assert gaps == {1 + 2 * 4}
+    assert gaps == {1 + 2 * 2}
 
 
 def test_gaps_close_under_backpressure():
