@@ -48,8 +48,9 @@ def build(recipe: Recipe, data: datasets.Dataset):
         surrogate=recipe.surrogate,
         **extra,
     )
-    if shape != tuple(data.shape):
+    if not networks.fits(recipe.network, data.shape):
         raise ValueError(f"network {recipe.network} needs images of shape {shape}, {data.name} has {tuple(data.shape)}")
+    shape = tuple(data.shape)
     if recipe.network == "resnet-ms":
         if recipe.quantize:
             prepare(module, input_shape=shape, timesteps=recipe.timesteps)  # raises, by name

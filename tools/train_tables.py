@@ -5,6 +5,8 @@ the four residual joins.
     python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 6000 --epochs 8 --width 8 --blocks 2]
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
     python -m tools.train_tables vgg9   --data CIFAR_FOLDER
+    python -m tools.train_tables curves --data CIFAR_FOLDER                # joins at equal accuracy: report/joins.json
+    python -m tools.train_tables plot                                      # its figure and table: docs/img/joins.svg
     python -m tools.train_tables show
 
 Each run writes ``build/tables/NAME.json`` and, if it can be exported, ``build/networks/NAME.yaml``. A CIFAR folder
@@ -24,6 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from export import datasets, deploy, network_file, recipe, train
+
+from . import join_curves
 
 TABLES, NETWORKS, CHECKPOINTS = Path("build/tables"), Path("build/networks"), Path("build/checkpoints")
 CALIBRATION = 32
@@ -126,6 +130,46 @@ def vgg9(data: Folder, train: int = 1000, epochs: int = 2, width: int = 64):
     cifar = load_cifar(data, train, 500)
     size = dict(train_images=train, test_images=500, width=width)
     one_run(recipe.preset("vgg9", epochs=epochs, lr=0.005, shift=2, batch=50, **size), cifar, "vgg9")
+
+
+@app.command()
+def curves(
+    data: Folder,
+    joins: str = "sparse,sew",
+    sparsities: str = "0,0.1,0.3,1",
+    seeds: str = "0",
+    train: int = 8000,
+    epochs: int = 12,
+    width: int = 8,
+    blocks: int = 3,
+    levels: int = 4,
+):
+    """Residual joins over sparsity weights, on images halved to 16 x 16; runs already in the report are kept."""
+    cifar = join_curves.halved(load_cifar(data, train))
+    for seed in map(int, seeds.split(",")):
+        for weight in map(float, sparsities.split(",")):
+            for join in joins.split(","):
+                size = dict(train_images=train, epochs=epochs, width=width, blocks=blocks, levels=levels)
+                options = dict(sparsity=weight, seed=seed, lr=0.01, shift=1, batch=64, threads=1)
+                r = recipe.preset(f"resnet-{join}", **size, **options)
+                name = join_curves.key(dict(join=join, size=cifar.shape[-1], recipe=r.model_dump()))
+                if name in join_curves.load():
+                    continue
+                row = join_curves.measure(join, r, cifar, CHECKPOINTS / f"{r.title}-{r.key()}.pt")
+                join_curves.store(row)
+                print(name, {k: round(v, 2) for k, v in row.items() if isinstance(v, (int, float))}, flush=True)
+
+
+@app.command()
+def plot(width: int = 8, blocks: int = 3, levels: int = 4):
+    """Accuracy against spikes of the joins, and their spikes at equal accuracy."""
+    size = dict(width=width, blocks=blocks, levels=levels)
+    rows = [r for r in join_curves.load().values() if size.items() <= r["recipe"].items()]
+    join_curves.plot(rows, title=f"N={levels}, T=1, {blocks} blocks a stage, width {width}, 16 x 16 images")
+    table = Table("accuracy %", "sparse: spikes", "sew: spikes", "fewer %")
+    for row in join_curves.compare(rows):
+        table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
+    Console().print(table)
 
 
 @app.command()
