@@ -61,7 +61,7 @@ class FrontEnd(wiring.Component):
         m.submodules.sorter = sorter = Sorter(c)
         m.submodules.detector = detector = Detector(c)
         m.submodules.pruner = pruner = Pruner(c)
-        m.submodules.dispatcher = dispatcher = Dispatcher(c, flight=Detector.LATENCY + Pruner.latency(c))
+        m.submodules.dispatcher = dispatcher = Dispatcher(c, flight=Detector.LATENCY + Pruner.LATENCY)
         connect(m, flipped(self.i_rows), loader.i)
         connect(m, loader.o_words, sorter.i_words)
         connect(m, loader.o_tile, sorter.i_tile)
@@ -91,4 +91,4 @@ class FrontEnd(wiring.Component):
         """
         c = config
         front = TileLoader.LATENCY_WORDS + Sorter.latency(c) - (-nonzero // c.queries)
-        return front + Detector.LATENCY + Pruner.latency(c) + Dispatcher.LATENCY
+        return front + Detector.LATENCY + Pruner.LATENCY + Dispatcher.LATENCY

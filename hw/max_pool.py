@@ -24,6 +24,11 @@ def level_group(c: HardwareConfig) -> data.StructLayout:
     )
 
 
+def pooled_item(c: HardwareConfig, depth: int) -> data.StructLayout:
+    """An item on its way through the pool: its word, whether its position is the first and the last of its window."""
+    return data.StructLayout({"item": level_group(c), "address": range(depth), "first": 1, "last": 1})
+
+
 class MaxPool(wiring.Component):
     """``o = max of i over the k * k positions of a window``, for every timestep and channel.
 
@@ -31,8 +36,8 @@ class MaxPool(wiring.Component):
     and groups. The largest level so far is kept for every timestep and group in a memory of ``max_timesteps * groups``
     words. Windows may straddle m tiles: only positions are counted. The stride is k; k = 1 lets everything through.
 
-    Latency: 1 cycle from the item of a window's last position. Throughput: one item per cycle, also for a
-    single timestep and group (the word just written is forwarded).
+    Latency: 2 cycles from the item of a window's last position (block RAM is slow: what was read is registered).
+    Throughput: one item per cycle, also for a single timestep and group (words just written are forwarded).
 
     Parameters
     ----------
@@ -69,39 +74,51 @@ class MaxPool(wiring.Component):
         m.submodules.state = state = memory.Memory(shape=levels, depth=depth, init=[])
         read, write = state.read_port(), state.write_port()
 
-        valid = Signal()
-        held = Signal(level_group(c), reset_less=True)
-        first, last = Signal(reset_less=True), Signal(reset_less=True)
-        recent, forward = Signal(levels, reset_less=True), Signal(reset_less=True)
-        accept, leave = Signal(), Signal()
+        # Stage 1: the word is read; stage 2: it is compared, and written. ``recent`` is the last word written.
+        valid = [Signal(name=f"valid{n}") for n in (1, 2)]
+        held = [Signal(pooled_item(c, depth), name=f"held{n}", reset_less=True) for n in (1, 2)]
+        collides = Signal(reset_less=True)  # the word read in stage 1 was being written
+        forward = Signal(reset_less=True)  # stage 2 had the same word as stage 1
+        old, recent = Signal(levels, reset_less=True), Signal(levels, reset_less=True)
+        accept, step, leave = Signal(), Signal(), Signal()
         largest = Signal(levels)
         t, is_first, is_last = self._count(m, accept)
         m.d.comb += [
-            leave.eq(valid & (~last | self.o.ready)),
-            self.i.ready.eq(~valid | leave),
+            leave.eq(valid[1] & (~held[1].last | self.o.ready)),
+            step.eq(valid[0] & (~valid[1] | leave)),
+            self.i.ready.eq(~valid[0] | step),
             accept.eq(self.i.ready & self.i.valid),
             read.en.eq(accept),
             read.addr.eq(Cat(item.group, t)),
             write.en.eq(leave),
+            write.addr.eq(held[1].address),
             write.data.eq(largest),
-            self.o.valid.eq(valid & last),
-            self.o.payload.eq(held),
+            self.o.valid.eq(valid[1] & held[1].last),
+            self.o.payload.eq(held[1].item),
             self.o.payload.level.eq(largest),
         ]
         for n in range(c.neuron_lanes):
-            old = Mux(forward, recent[n], read.data[n])
-            m.d.comb += largest[n].eq(Mux(first | (held.level[n] > old), held.level[n], old))
-        with m.If(self.i.ready):
-            m.d.sync += valid.eq(self.i.valid)
+            known = Signal(c.level_bits, name=f"known{n}")
+            m.d.comb += known.eq(Mux(forward, recent[n], old[n]))
+            level = held[1].item.level[n]
+            m.d.comb += largest[n].eq(Mux(held[1].first | (level > known), level, known))
         with m.If(accept):
             m.d.sync += [
-                held.eq(item),
-                first.eq(is_first),
-                last.eq(is_last),
-                write.addr.eq(read.addr),
-                recent.eq(largest),
-                forward.eq(valid & (write.addr == read.addr)),
+                held[0].item.eq(item),
+                held[0].address.eq(read.addr),
+                held[0].first.eq(is_first),
+                held[0].last.eq(is_last),
+                collides.eq(leave & (held[1].address == read.addr)),
             ]
+        with m.If(step):
+            m.d.sync += [
+                held[1].eq(held[0]),
+                old.eq(Mux(collides, recent, read.data)),
+                forward.eq(valid[1] & (held[1].address == held[0].address)),
+            ]
+        with m.If(leave):
+            m.d.sync += recent.eq(largest)
+        m.d.sync += [valid[0].eq(accept | (valid[0] & ~step)), valid[1].eq(step | (valid[1] & ~leave))]
         return m
 
     def _count(self, m: Module, accept):

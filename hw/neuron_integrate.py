@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,6 +23,17 @@ def neuron_sum(c: HardwareConfig) -> data.StructLayout:
     )
 
 
+LOW = 17
+"""Bits of a wide factor's lower half: with a sign (0) they fill an 18-bit multiplier."""
+
+
+def halves(value: Value, factor: Value) -> list[Value]:
+    """``value * factor`` (signed times unsigned) as products to be added, the second ``LOW`` bits up."""
+    if len(value) <= LOW + 1:
+        return [value * factor]
+    return [value[:LOW] * factor, value[LOW:].as_signed() * factor]
+
+
 class NeuronIntegrate(wiring.Component):
     """``U = (V * l >> 8) + c + sum over planes of weight * psum``, a group of channels per cycle.
 
@@ -33,11 +44,12 @@ class NeuronIntegrate(wiring.Component):
     - membrane potential, a word per slot (position of a block, group): the first timestep reads the page of v0.
 
     The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
-    bubble. The product with the plane's weight (a power of two or its negative) is what sign planes and shifts have in
-    common, and it maps to a DSP; so does the leak. Sums wrap modulo 2**membrane_bits: widths are proven when a
-    network is exported, intermediate sums may wrap.
+    bubble. A plane weighs a power of two (a DSP shifts by it) or its negative (what is added is inverted, with a carry
+    in). Multipliers are 18 bits wide: wider factors are cut in two (:func:`halves`), both products are registered as
+    they are, and the next adder joins them. Sums wrap modulo 2**membrane_bits: widths are proven when a network is
+    exported, intermediate sums may wrap.
 
-    Latency: 3 cycles (product | running sum and leak | U). Throughput: one group per cycle.
+    Latency: 3 cycles (shifted psum | running sum and products of the leak | U). Throughput: one group per cycle.
 
     Members
     -------
@@ -71,10 +83,9 @@ class NeuronIntegrate(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         c = self.config
-        potentials = data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)
-        product, old, total, leaked = (
-            Signal(potentials, name=name, reset_less=True) for name in ("product", "old", "total", "leaked")
-        )
+        lanes = range(c.neuron_lanes)
+        old = Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes), reset_less=True)
+        total = Signal.like(old, reset_less=True)
         leak = Signal(data.ArrayLayout(9, c.neuron_lanes), reset_less=True)
         step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(2)]
         result = Signal(neuron_sum(c), reset_less=True)
@@ -89,41 +100,64 @@ class NeuronIntegrate(wiring.Component):
             move[2].eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(move[0]),
         ]
-        self._multiply(m, move[0], valid, step[0], product, old, leak)
-        sums = self._add_planes(m, move[1] & valid[0], step[0], product)
+        shifted = self._shift(m, move[0], valid, step[0], old, leak)
+        sums = self._add_planes(m, move[1] & valid[0], step[0], shifted)
         threshold = self._parameter(m, "threshold", step[1].group)
+        leaked = [self._leak(m, move[1], old[n], leak[n]) for n in lanes]
         with m.If(move[1]):
             m.d.sync += [valid[1].eq(valid[0] & step[0].last_plane), step[1].eq(step[0]), total.eq(sums)]
-            for n in range(c.neuron_lanes):
-                m.d.sync += leaked[n].eq((old[n] * leak[n]) >> 8)
         with m.If(move[2]):
             m.d.sync += [self.o.valid.eq(valid[1]), result.step.eq(step[1]), result.threshold.eq(threshold)]
-            for n in range(c.neuron_lanes):
-                m.d.sync += result.sum[n].eq(total[n] + leaked[n])
+            m.d.sync += [result.sum[n].eq(total[n] + leaked[n]) for n in lanes]
         return m
 
-    def _multiply(self, m: Module, move, valid, step, product, old, leak):
-        """First stage: weighs the partial sums, reads the potential and what leaks."""
-        psums, v0 = self.i.payload, self.i_params.payload.v0
+    def _shift(self, m: Module, move, valid, step, old, leak):
+        """First stage: shifts the partial sums, reads the potential and what leaks. Returns what the planes add."""
+        c, psums, v0 = self.config, self.i.payload, self.i_params.payload.v0
         step_in = psums.step
-        word, pages = Signal.like(step_in.slot), slots(self.config)
+        word, pages = Signal.like(step_in.slot), slots(c)
         m.d.comb += word.eq(Mux(step_in.first_t, step_in.group, step_in.slot))
         address = Cat(word, step_in.first_t)
         read = self._state(m, "potential", pages, address, self.i_write, self.i_slot, self.i_potential, v0)
         leak_read = self._parameter(m, "leak", step_in.group)
+        negative = Signal(reset_less=True)
         with m.If(move):
             m.d.sync += [valid[0].eq(self.i.valid), step.eq(psums.step), old.eq(read), leak.eq(leak_read)]
-            for n in range(self.config.neuron_lanes):
-                m.d.sync += product[n].eq(psums.psum[n] * psums.weight)
+            m.d.sync += negative.eq(psums.negative)
+        terms = []
+        for n in range(c.neuron_lanes):
+            term = Signal(c.membrane_bits, name=f"term{n}")
+            products = self._register(m, move, halves(psums.psum[n], psums.weight), "shifted")
+            # Shifted by a power of two, the halves have no bit in common.
+            whole = products[0] if len(products) == 1 else products[0] | (products[1] << LOW)
+            m.d.comb += term.eq(Mux(negative, ~whole, whole))
+            terms.append(Cat(negative, term))
+        return terms
 
-    def _add_planes(self, m: Module, write, step, product):
+    def _add_planes(self, m: Module, write, step, terms):
         """The sums of all planes so far, which the next plane reads a cycle later."""
-        sums = Signal.like(product)
+        c = self.config
+        sums = Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes))
         address, bias = Cat(step.group, step.first_plane), self.i_params.payload.bias
         running = self._state(m, "running", 1 << len(step.group), address, write, step.group, sums, bias)
-        for n in range(self.config.neuron_lanes):
-            m.d.comb += sums[n].eq(running[n] + product[n])
+        for n, term in enumerate(terms):
+            # One more bit below: its carry is the 1 of a negated term.
+            m.d.comb += sums[n].eq((Cat(C(1, 1), running[n]) + term)[1:])
         return sums
+
+    def _leak(self, m: Module, move, old, leak):
+        """``old * leak >> 8``, the products registered, their sum not."""
+        products = self._register(m, move, halves(old, leak), "leak")
+        if len(products) == 1:
+            return products[0] >> 8
+        return (products[0] >> 8) + (products[1] << (LOW - 8))
+
+    def _register(self, m: Module, move, values: list, name: str):
+        """The values a stage later."""
+        kept = [Signal(v.shape(), name=f"{name}{k}", reset_less=True) for k, v in enumerate(values)]
+        with m.If(move):
+            m.d.sync += [k.eq(v) for k, v in zip(kept, values, strict=True)]
+        return kept
 
     def _memory(self, m: Module, name: str, shape, depth: int):
         store = memory.Memory(shape=shape, depth=depth, init=[])

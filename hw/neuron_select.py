@@ -36,7 +36,8 @@ def neuron_psums(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "step": neuron_step(c),
-            "weight": signed(c.max_planes + 1),  # 2**p, 1 or -2**p
+            "weight": c.max_planes,  # 2**p or 1
+            "negative": 1,  # the sign plane
             "psum": data.ArrayLayout(signed(c.psum_bits), c.neuron_lanes),
         }
     )
@@ -120,7 +121,7 @@ class NeuronSelect(wiring.Component):
         self.plane = Signal(range(c.max_planes))
         self.t = Signal(range(c.max_timesteps))
         self.base = Signal(range(slots(c)))  # slot of the position's first group
-        self.weight = Signal(signed(c.max_planes + 1), init=1)
+        self.weight = Signal(c.max_planes, init=1)
         head = Signal(neuron_psums(c))
         m.d.comb += [
             head.step.slot.eq(self.base + group),
@@ -132,7 +133,8 @@ class NeuronSelect(wiring.Component):
             head.step.last_t.eq(self.t + 1 == layer.timesteps),
             head.step.last_position.eq(row.last_position),
             head.step.last.eq(row.last),
-            head.weight.eq(Mux(layer.signed & head.step.last_plane, -self.weight, self.weight)),
+            head.weight.eq(self.weight),
+            head.negative.eq(layer.signed & head.step.last_plane),
         ]
         for n in range(c.neuron_lanes):
             # AND-OR: two groups fit one LUT4; a multiplexer tree would take half as much again.

@@ -47,7 +47,7 @@ class OutputWriter(wiring.Component):
     each other. A linear layer has one position per image. A run may write some lines, or some positions of lines, of a
     map: addresses count from the run's first word.
 
-    Latency: 4 cycles from the item that completes a word (2 for a readout), where the pool is 1 and the word is its
+    Latency: 5 cycles from the item that completes a word (2 for a readout), where the pool is 1 and the word is its
     first plane's. Throughput: one plane of one group per cycle, ``32 / min(neuron_lanes, 32)`` cycles per potential.
 
     Parameters

@@ -19,7 +19,8 @@ class Pruner(wiring.Component):
     In one popcount class the earlier turn has the lower index; of different classes the later turn has more bits.
     (Prosperity, HPCA 2025, section V: pruner.)
 
-    Latency: 2 cycles with one query, 3 with two. Throughput: ``queries`` rows per cycle.
+    Latency: 3 cycles (pattern read | registered, as block RAM is slow | residual). Throughput: ``queries`` rows per
+    cycle.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ class Pruner(wiring.Component):
     o : :func:`hw.frontend_layouts.pruned_group`, no backpressure
     """
 
+    LATENCY = 3
+
     def __init__(self, config: HardwareConfig):
         self.config = config
         super().__init__(
@@ -43,11 +46,6 @@ class Pruner(wiring.Component):
                 "o": Out(frontend_layouts.pruned_group(config)),
             }
         )
-
-    @staticmethod
-    def latency(config: HardwareConfig) -> int:
-        """Cycles from ``i`` to ``o``."""
-        return 1 + config.queries
 
     def elaborate(self, platform):
         c = self.config
@@ -71,36 +69,32 @@ class Pruner(wiring.Component):
                 reader = memory.read_port()
                 m.d.comb += reader.addr.eq(Cat(self.i.rows[lane].best[bank].place, got))
                 words[lane].append(reader.data)
-        found = Signal(frontend_layouts.found_group(c))
-        m.d.sync += found.eq(self.i)
-        if c.queries == 2:
-            found, words = self._choose(m, found, words)
-        self._subtract(m, found, words)
+        found = [Signal(frontend_layouts.found_group(c), name=f"found{stage}") for stage in range(2)]
+        m.d.sync += [found[0].eq(self.i), found[1].eq(found[0])]
+        self._subtract(m, found[1], [self._register(m, lane, some) for lane, some in enumerate(words)])
         return m
 
-    def _choose(self, m, found, words):
-        """Puts the better candidate into the place of the first; one cycle for the patterns, slow out of block RAM."""
-        later = Signal.like(found, name="chosen")
-        m.d.sync += later.eq(found)
-        patterns = []
-        for lane, (even, odd) in enumerate(words):
-            kept = [Signal.like(word, name=f"kept{lane}_{bank}") for bank, word in enumerate((even, odd))]
-            m.d.sync += [kept[0].eq(even), kept[1].eq(odd)]
-            best = later.rows[lane].best
-            same = kept[0].cls == kept[1].cls
-            earlier = kept[1].turn < kept[0].turn  # the odd turn is the earlier one
-            odd_better = best[1].found & (~best[0].found | (same == earlier))
-            patterns.append((Mux(odd_better, kept[1].row, kept[0].row), odd_better))
-        return later, patterns
+    def _register(self, m, lane, words):
+        """The patterns of a lane a cycle later."""
+        kept = [Signal.like(word, name=f"kept{lane}_{bank}") for bank, word in enumerate(words)]
+        m.d.sync += [k.eq(word) for k, word in zip(kept, words, strict=True)]
+        return kept
+
+    def _choose(self, best, even, odd):
+        """The better candidate's pattern, and whether it is the odd bank's."""
+        same = even.cls == odd.cls
+        earlier = odd.turn < even.turn  # the odd turn is the earlier one
+        odd_better = best[1].found & (~best[0].found | (same == earlier))
+        return Mux(odd_better, odd.row, even.row), odd_better
 
     def _subtract(self, m, found, words):
         c = self.config
         m.d.sync += [self.o.valid.eq(found.valid), self.o.last.eq(found.last)]
         for lane, row in enumerate(found.rows):
             if c.queries == 1:
-                pattern, has, prefix = words[0][0].row, row.best[0].found, row.best[0].place
+                pattern, has, prefix = words[lane][0].row, row.best[0].found, row.best[0].place
             else:
-                pattern, odd = words[lane]
+                pattern, odd = self._choose(row.best, *words[lane])
                 has = row.best[0].found | row.best[1].found
                 prefix = Cat(Mux(odd, row.best[1].place, row.best[0].place), odd)
             rest = row.row ^ Mux(has, pattern, C(0, c.tile_k))

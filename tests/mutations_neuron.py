@@ -17,8 +17,8 @@ MUTATIONS = [
     _fault(
         "dropped sign plane",
         "neuron_select",
-        "Mux(layer.signed & head.step.last_plane, -self.weight, self.weight)",
-        "self.weight",
+        "head.negative.eq(layer.signed & head.step.last_plane)",
+        "head.negative.eq(0)",
         f"{ARRAY}::test_sign_plane",
     ),
     _fault(
@@ -113,18 +113,32 @@ MUTATIONS = [
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
-        "the leak rounds towards zero",
+        "the leak's lower half rounds up",
         "neuron_integrate",
-        "(old[n] * leak[n]) >> 8",
-        "((old[n] * leak[n]) + (old[n] < 0) * 255) >> 8",
+        "(products[0] >> 8) + (products[1] << (LOW - 8))",
+        "((products[0] + 255) >> 8) + (products[1] << (LOW - 8))",
+        f"{ARRAY}::test_leak_of_negative_and_positive_potentials",
+    ),
+    _fault(
+        "the leak loses the sign of the upper half",
+        "neuron_integrate",
+        "[value[:LOW] * factor, value[LOW:].as_signed() * factor]",
+        "[value[:LOW] * factor, value[LOW:].as_unsigned() * factor]",
         f"{ARRAY}::test_leak_of_negative_and_positive_potentials",
     ),
     _fault(
         "the leak has 8 bits: 256 becomes 0",
         "neuron_integrate",
-        "(old[n] * leak[n]) >> 8",
-        "(old[n] * leak[n][:8]) >> 8",
+        "self._leak(m, move[1], old[n], leak[n])",
+        "self._leak(m, move[1], old[n], leak[n][:8])",
         f"{ARRAY}::test_leak_of_negative_and_positive_potentials",
+    ),
+    _fault(
+        "a sign plane is only inverted",
+        "neuron_integrate",
+        "terms.append(Cat(negative, term))",
+        "terms.append(Cat(C(0, 1), term))",
+        f"{ARRAY}::test_sign_plane",
     ),
     _fault(
         "rows of planes that are not the last also fire",
@@ -136,8 +150,8 @@ MUTATIONS = [
     _fault(
         "the running sum is written while the pipeline waits",
         "neuron_integrate",
-        "self._add_planes(m, move[1] & valid[0], step[0], product)",
-        "self._add_planes(m, valid[0], step[0], product)",
+        "self._add_planes(m, move[1] & valid[0], step[0], shifted)",
+        "self._add_planes(m, valid[0], step[0], shifted)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
@@ -211,11 +225,25 @@ MUTATIONS = [
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
-        "pool: missing forward",
+        "pool: the word of the item before is not forwarded",
         "max_pool",
-        "forward.eq(valid & (write.addr == read.addr))",
+        "forward.eq(valid[1] & (held[1].address == held[0].address))",
         "forward.eq(0)",
         f"{POOL}::test_maximum_anywhere_in_the_window",
+    ),
+    _fault(
+        "pool: a word read while it is written is not forwarded",
+        "max_pool",
+        "collides.eq(leave & (held[1].address == read.addr))",
+        "collides.eq(0)",
+        f"{POOL}::test_maximum_anywhere_in_the_window",
+    ),
+    _fault(
+        "pool: an item waits in stage 1 although stage 2 is free",
+        "max_pool",
+        "step.eq(valid[0] & (~valid[1] | leave))",
+        "step.eq(valid[0] & ~valid[1])",
+        f"{POOL}::test_one_item_per_cycle",
     ),
     _fault(
         "pool: timesteps share a maximum",
@@ -234,8 +262,8 @@ MUTATIONS = [
     _fault(
         "pool: the last window's maximum is kept",
         "max_pool",
-        "Mux(first | (held.level[n] > old), held.level[n], old)",
-        "Mux(held.level[n] > old, held.level[n], old)",
+        "Mux(held[1].first | (level > known), level, known)",
+        "Mux(level > known, level, known)",
         f"{POOL}::test_random",
     ),
     _fault(

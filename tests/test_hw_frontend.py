@@ -64,7 +64,7 @@ def test_latency_of_a_lone_tile(queries):
     firsts = sinks["compute"].offered  # the other rows of a tile are exact matches
     latencies = [first - sent for first, sent in zip(firsts, source.cycles, strict=True)]
     assert latencies == [FrontEnd.latency(config, n) for n in range(1, 17)]
-    assert FrontEnd.latency(config, 16) == 16 // queries + 18 + 2 * queries
+    assert FrontEnd.latency(config, 16) == 16 // queries + 20 + queries
 
 
 @pytest.mark.parametrize(("queries", "banks"), [(1, 1), (2, 2)])

@@ -65,7 +65,7 @@ def test_residuals_and_prefixes(queries):
             got.append((cycle, unpack(dut.o.shape(), ctx.get(dut.o.as_value()))))
 
     run_streams(dut, [], [], quiet=len(found) + 20, each=each)
-    assert [cycle for cycle, _ in got] == [n + DELAY + Pruner.latency(config) for n in range(len(found))]
+    assert [cycle for cycle, _ in got] == [n + DELAY + Pruner.LATENCY for n in range(len(found))]
     for (_, group), (want, last) in zip(got, wanted, strict=True):
         assert group["last"] == last
         assert [row["valid"] for row in group["rows"]] == [1] * len(want) + [0] * (queries - len(want))

@@ -110,7 +110,7 @@ def encode(c, o, run, packs):
 
 @jit
 def pool_ready(o, encoder_takes):
-    return not o.pool_valid or not o.pool_last or encoder_takes
+    return not o.read_valid or not o.pool_valid or not o.pool_last or encoder_takes
 
 
 @jit
@@ -120,10 +120,13 @@ def pool(o, run, item, encoder_takes):
         if o.pool_last:
             o.e_valid, o.e_item = 1, o.pool_item
         o.pool_valid = 0
+    if o.read_valid and not o.pool_valid:
+        o.pool_valid, o.pool_last, o.pool_item = 1, o.read_last, o.read_item
+        o.read_valid = 0
     if item < 0:
         return
     window = run.pool * run.pool
-    o.pool_valid, o.pool_item = 1, item
-    o.pool_last = o.pool_position == window - 1
+    o.read_valid, o.read_item = 1, item
+    o.read_last = o.pool_position == window - 1
     if item & LAST_GROUP and item & LAST_T:
         o.pool_position = (o.pool_position + 1) % window

@@ -48,7 +48,7 @@ def parameters(c: HardwareConfig, latency: int, gap: int) -> np.ndarray:
     """CONFIG[1]."""
     group_bits = c.neuron_lanes * PARAM_BYTES * 8
     step = 2 if c.bus_bits >= 2 * c.feature_bits else 1
-    flight = Detector.LATENCY + Pruner.latency(c)
+    flight = Detector.LATENCY + Pruner.LATENCY
     margin = c.queries * (flight + 3)
     ring = 4 * c.tile_m if c.tile_m <= 128 else 2 * c.tile_m
     values = {

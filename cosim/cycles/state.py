@@ -103,7 +103,7 @@ NEURONS = record(
 )  # fmt: skip
 
 OUTPUT = record(
-    "pool_valid pool_last pool_item pool_position"
+    "read_valid read_last read_item pool_valid pool_last pool_item pool_position"  # stages of the max pool
     " e_valid e_item e_plane readout_piece"
     " x y image bit position_bit line t_line row_line image_line"  # line cursor
     " p_valid p_give p_twice p_last p_word p_second o_valid o_word o_last done"  # line packer
