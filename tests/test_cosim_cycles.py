@@ -8,11 +8,11 @@ import pytest
 from cosim.accelerator import run_job
 from cosim.estimate_cycles import SystemTiming, estimate_image
 from cosim.figures import rtl_layers
+from cosim.random_networks import random_images, random_network
 from cosim.system import SystemBench, Traffic
 from hw.compile import compile_network
 from model.network import Layer, Network, Neuron, Source
 from tests.cosim_jobs import FILL, TIMEOUT, TINY
-from tests.random_networks import random_images, random_network
 
 TWICE = TINY.replace(queries=2, banks=2, bus_bits=128, neuron_lanes=8, weight_tiles=3)
 """The other arrangement of front end, partial sums and loads: two rows at a time, wide bus words, one group."""

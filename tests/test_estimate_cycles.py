@@ -7,12 +7,12 @@ from cosim.cycles import Machine
 from cosim.cycles.data import drain_order, no_rows
 from cosim.cycles.parameters import BEGIN, FINISH
 from cosim.estimate_cycles import SystemTiming, estimate
+from cosim.random_networks import random_images, random_network
 from hw.config import HardwareConfig
 from model.network import Layer, Network, Neuron, Source
 from model.prosparsity import count_packed
 from model.runner import run
 from model.tiling import network_tiles
-from tests.random_networks import random_images, random_network
 
 TINY = HardwareConfig.load("tiny")
 
