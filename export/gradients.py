@@ -1,4 +1,4 @@
-"""Operations of the quantization-aware layers with gradients of their own: rounding, firing, moments."""
+"""Operations of the quantization-aware layers with gradients of their own: rounding and firing."""
 
 import torch
 
@@ -35,28 +35,6 @@ class _Fire(torch.autograd.Function):
         # over batch and positions: D is (O, 1, 1)
         grad_d = -(grad * x).sum((0, 2, 3), keepdim=True)[0] if ctx.needs_input_grad[1] else None
         return grad, grad_d, None, None
-
-
-class _Moments(torch.autograd.Function):
-    """Mean and variance of (T, B, O, H, W) for each O, in two passes; on the CPU several times faster than var_mean."""
-
-    @staticmethod
-    def forward(ctx, y):
-        mean = y.mean((0, 1, 3, 4))
-        ctx.save_for_backward(y, mean)
-        return mean, (y - mean.view(-1, 1, 1)).square_().mean((0, 1, 3, 4))
-
-    @staticmethod
-    def backward(ctx, grad_mean, grad_var):
-        y, mean = ctx.saved_tensors
-        n = y.numel() // mean.numel()
-        slope, offset = 2 * grad_var / n, grad_mean / n
-        return y * slope.view(-1, 1, 1) + (offset - slope * mean).view(-1, 1, 1)
-
-
-def moments(y):
-    """(mean, biased variance), each (O,), of (T, B, O, H, W)."""
-    return _Moments.apply(y)
 
 
 def fire(u, d, neuron):

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .gradients import fire, moments, round_ste
+from .gradients import fire, round_ste
 from .neurons import reset_potential
 
 WEIGHT_MAX = 127
@@ -181,7 +181,7 @@ class QatLayer(nn.Module):
         if self.normed:
             mean, var = self.mean, self.var
             if y is not None:
-                mean, var = moments(y[:1] if y.stride(0) == 0 else y)
+                var, mean = torch.var_mean(y[:1] if y.stride(0) == 0 else y, dim=(0, 1, 3, 4), unbiased=False)
                 mean, var = (mean * scale).to(self.mean.dtype), (var * scale**2).to(self.var.dtype)
                 with torch.no_grad():
                     self.mean.lerp_(mean, self.momentum)

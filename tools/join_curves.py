@@ -1,7 +1,8 @@
 """Accuracy against spikes of residual joins: one architecture, recipe and set of sparsity weights for every join.
 
-A join is judged by its curve, not by one run: the weight of the spikes in the loss is swept alike for all joins, and
-the spikes of two joins are compared where their curves reach the same accuracy. Figures lie in ``report/joins.json``.
+A join is judged by its curve, not by one run: one network of each join is fine-tuned with the weight of the spikes in
+the loss swept alike, and the spikes of two joins are compared where their curves reach the same accuracy. Figures lie
+in ``report/joins.json``.
 """
 
 import json
@@ -9,52 +10,31 @@ from pathlib import Path
 
 import numpy as np
 
-from export import datasets, recipe, train
+from export import recipe, train
 
 REPORT, PLOT = Path("report/joins.json"), Path("docs/img/joins.svg")
 LABELS = {"sparse": "Sparse-ResNet (barriers)", "sew": "SEW (ADD)", "spiking": "Spiking-ResNet"}
 MARKS = {"sparse": "o", "sew": "s", "spiking": "^"}
 
 
-def halved(data: datasets.Dataset) -> datasets.Dataset:
-    """Images of half the height and width: means of 2 x 2 pixels, rounded."""
-
-    def half(images):
-        n, c, h, w = images.shape
-        mean = images.reshape(n, c, h // 2, 2, w // 2, 2).mean((3, 5), dtype=np.float32)
-        return np.floor(mean + 0.5).astype(np.uint8)
-
-    return datasets.Dataset(
-        name=data.name,
-        levels=data.levels,
-        classes=data.classes,
-        train_images=half(data.train_images),
-        train_labels=data.train_labels,
-        test_images=half(data.test_images),
-        test_labels=data.test_labels,
-    )
+def key(join: str, r: recipe.Recipe) -> str:
+    """Name of one run in the report: everything in which runs of one architecture and recipe may differ."""
+    return f"{join}-N{r.levels}-w{r.width}-b{r.blocks}-n{r.train_images}-e{r.epochs}-s{r.sparsity:g}-seed{r.seed}"
 
 
-def key(row: dict) -> str:
-    """Name of one run in the report: everything that distinguishes it."""
-    r = row["recipe"]
-    size = [row["size"], r["width"], r["blocks"], r["train_images"], r["epochs"]]
-    return "-".join(map(str, [row["join"], f"N{r['levels']}", *size, f"{r['sparsity']:g}", r["seed"]]))
-
-
-def measure(join: str, r: recipe.Recipe, data, checkpoint=None, progress=None) -> dict:
-    """Train one network and count: accuracy in percent on all test images, levels per inference.
+def measure(join: str, r: recipe.Recipe, data, initial=None) -> dict:
+    """Train one network (from ``initial``) and count: accuracy in percent on all test images, levels per inference.
 
     ``joined``: levels that enter joins from both sides; ``cut``: those of them that barriers hold back.
     """
-    model = train.train(r, data, checkpoint=checkpoint, progress=progress)
+    model = train.train(r, data, initial=initial)
     accuracy, spikes = train.evaluate(model, data.test_images, data.test_labels)
     joined = emitted = 0.0
     for layer in model.layers:
         if layer.fixed:
             joined += sum(spikes[s.feature] for s in layer.specs)
             emitted += spikes[layer.name]
-    row = {"join": join, "accuracy": accuracy, "spikes": sum(spikes.values()), "size": data.shape[-1]}
+    row = {"join": join, "accuracy": accuracy, "spikes": sum(spikes.values())}
     row |= {"joined": joined, "cut": joined - emitted, "seconds": model.train_seconds, "images": len(data.test_images)}
     return row | {"layer_spikes": spikes, "recipe": r.model_dump()}
 
@@ -64,7 +44,7 @@ def load() -> dict:
 
 
 def store(row: dict):
-    rows = load() | {key(row): row}
+    rows = load() | {key(row["join"], recipe.Recipe(**row["recipe"])): row}
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
 

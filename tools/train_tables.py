@@ -55,15 +55,22 @@ def load_cifar(folder: Path, n_train=None, n_test=None) -> datasets.Dataset:
     return datasets.Dataset(name="cifar10", levels=255, classes=10, **parts)
 
 
-def one_run(r: recipe.Recipe, data, title: str) -> dict:
-    """Train, evaluate, deploy; the row of the table."""
+def fit(r: recipe.Recipe, data):
+    """The trained network of a recipe; an interrupted run continues, a finished one is only loaded."""
     began = time.monotonic()
 
     def progress(epoch, step, steps, loss):
         if step == steps:
-            print(f"{title}: epoch {epoch + 1}/{r.epochs} loss {loss:.3f} {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"{r.title}: epoch {epoch + 1}/{r.epochs} loss {loss:.3f} {time.monotonic() - began:.0f} s", flush=True
+            )
 
-    model = train.train(r, data, checkpoint=CHECKPOINTS / f"{r.title}-{r.key()}.pt", progress=progress)
+    return train.train(r, data, checkpoint=CHECKPOINTS / f"{r.title}-{r.key()}.pt", progress=progress)
+
+
+def one_run(r: recipe.Recipe, data, title: str) -> dict:
+    """Train, evaluate, deploy; the row of the table."""
+    model = fit(r, data)
     images, labels = train.subset(data.test_images, data.test_labels, r.test_images)
     accuracy, spikes = train.evaluate(model, images, labels)
     row = dict(
@@ -136,36 +143,37 @@ def vgg9(data: Folder, train: int = 1000, epochs: int = 2, width: int = 64):
 def curves(
     data: Folder,
     joins: str = "sparse,sew",
-    sparsities: str = "0,0.1,0.3,1",
-    seeds: str = "0",
-    train: int = 8000,
-    epochs: int = 12,
+    sparsities: str = "0,0.3,1,3",
+    seed: int = 0,
+    train: int = 6000,
+    epochs: int = 8,
     width: int = 8,
-    blocks: int = 3,
-    levels: int = 4,
+    blocks: int = 2,
+    tune: int = 3,
 ):
-    """Residual joins over sparsity weights, on images halved to 16 x 16; runs already in the report are kept."""
-    cifar = join_curves.halved(load_cifar(data, train))
-    for seed in map(int, seeds.split(",")):
-        for weight in map(float, sparsities.split(",")):
-            for join in joins.split(","):
-                size = dict(train_images=train, epochs=epochs, width=width, blocks=blocks, levels=levels)
-                options = dict(sparsity=weight, seed=seed, lr=0.01, shift=1, batch=64, threads=1)
-                r = recipe.preset(f"resnet-{join}", **size, **options)
-                name = join_curves.key(dict(join=join, size=cifar.shape[-1], recipe=r.model_dump()))
-                if name in join_curves.load():
-                    continue
-                row = join_curves.measure(join, r, cifar, CHECKPOINTS / f"{r.title}-{r.key()}.pt")
-                join_curves.store(row)
-                print(name, {k: round(v, 2) for k, v in row.items() if isinstance(v, (int, float))}, flush=True)
+    """The networks of ``joins``, fine-tuned with every sparsity weight; runs already in the report are kept."""
+    cifar = load_cifar(data, train)
+    for weight in map(float, sparsities.split(",")):
+        for join in joins.split(","):
+            base = short(f"resnet-{join}", train, epochs, width, blocks, seed=seed)
+            tuned = base.model_copy(update=dict(epochs=tune, lr=base.lr / 2, sparsity=weight))
+            if join_curves.key(join, tuned) in join_curves.load():
+                continue
+            initial = fit(base, cifar).state_dict()
+            row = join_curves.measure(join, tuned, cifar, initial)
+            join_curves.store(row)
+            print(json.dumps({k: v for k, v in row.items() if not isinstance(v, dict)}), flush=True)
 
 
 @app.command()
-def plot(width: int = 8, blocks: int = 3, levels: int = 4):
+def plot():
     """Accuracy against spikes of the joins, and their spikes at equal accuracy."""
-    size = dict(width=width, blocks=blocks, levels=levels)
-    rows = [r for r in join_curves.load().values() if size.items() <= r["recipe"].items()]
-    join_curves.plot(rows, title=f"N={levels}, T=1, {blocks} blocks a stage, width {width}, 16 x 16 images")
+    rows = list(join_curves.load().values())
+    join_curves.plot(rows)
+    for row in rows:
+        share = 100 * row["cut"] / row["joined"] if row["joined"] else 0.0
+        counts = f"{row['accuracy']:.2f} % {row['spikes']:.0f} spikes, {share:.1f} % of the joined cut"
+        print(f"{row['join']:8} sparsity {row['recipe']['sparsity']:g} seed {row['recipe']['seed']}: {counts}")
     table = Table("accuracy %", "sparse: spikes", "sew: spikes", "fewer %")
     for row in join_curves.compare(rows):
         table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
