@@ -64,10 +64,10 @@ def _core(c, ft, so, p, dr, nr, out, data, run, t):
         neurons.take(nr, dr.o_last_position, dr.o_last)
     p.hold = drain.wants(c, dr, data)
     drain.step(c, p, dr, data, run.groups, ready)
+    takes = sort.detect(c, so, data, t)
     processor.contexts(c, p, so, ft, data, run, t)
     claimed, tile = processor.issue(c, p, so, data, t)
     processor.scoreboard(c, p, so, ft, dr, data, run, claimed, tile, t)
-    takes = sort.detect(c, so, data, t)
     room = c.queue_depth - c.margin
     so.d_room = so.level[1] <= room and so.level[2] <= room and so.level[3] <= room
     sort.scatter(c, so, data, t)
