@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from export import datasets, recipe
+from export import datasets, recipe, train
 from tools import join_curves
 
 torch.set_num_threads(1)
 
 
-def row(join, sparsity, spikes, accuracy, seed=0):
-    return {"join": join, "spikes": spikes, "accuracy": accuracy, "recipe": {"sparsity": sparsity, "seed": seed}}
+def row(join, value, spikes, accuracy, seed=0):
+    return {"join": join, "value": value, "spikes": spikes, "accuracy": accuracy, "recipe": {"seed": seed}}
 
 
 ROWS = [
@@ -66,6 +66,19 @@ def test_measure_counts_what_joins_hold_back(join, tmp_path, monkeypatch):
         assert measured["cut"] > 1
     monkeypatch.setattr(join_curves, "REPORT", tmp_path / "joins.json")
     join_curves.store(measured)
-    assert list(join_curves.load()) == [join_curves.key(join, r)]
+    assert list(join_curves.load()) == [join_curves.key(join, r, "tuned", 0)]
     join_curves.plot([measured], tmp_path / "joins.svg")
     assert (tmp_path / "joins.svg").stat().st_size > 1000
+
+
+def test_scaled_thresholds_lower_activity_and_leave_joins_alone():
+    data = colour_noise()
+    r = recipe.preset("resnet-sparse", width=4, blocks=2, epochs=2, batch=4, threads=1)
+    model = train.train(r, data)
+    before = join_curves.count("sparse", join_curves.with_thresholds(model, 1.0, data.train_images, 6), data)["spikes"]
+    steps = {y.name: y.threshold.clone() for y in model.layers}
+    scaled = join_curves.with_thresholds(model, 2.0, data.train_images, batch=6)
+    for layer in scaled.layers:
+        assert torch.equal(layer.threshold, steps[layer.name] * (1 if layer.fixed or layer.readout else 2))
+    assert not scaled.training
+    assert join_curves.count("sparse", scaled, data)["spikes"] < before

@@ -5,8 +5,8 @@ the four residual joins.
     python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 6000 --epochs 8 --width 8 --blocks 2]
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
     python -m tools.train_tables vgg9   --data CIFAR_FOLDER
-    python -m tools.train_tables curves --data CIFAR_FOLDER                # joins at equal accuracy: report/joins.json
-    python -m tools.train_tables plot                                      # its figure and table: docs/img/joins.svg
+    python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2   # report/joins.json
+    python -m tools.train_tables plot      # the joins at equal accuracy, and docs/img/joins.svg
     python -m tools.train_tables show
 
 Each run writes ``build/tables/NAME.json`` and, if it can be exported, ``build/networks/NAME.yaml``. A CIFAR folder
@@ -143,24 +143,34 @@ def vgg9(data: Folder, train: int = 1000, epochs: int = 2, width: int = 64):
 def curves(
     data: Folder,
     joins: str = "sparse,sew",
-    sparsities: str = "0,0.3,1,3",
+    sparsities: str = "",
+    thresholds: str = "",
     seed: int = 0,
     train: int = 6000,
     epochs: int = 8,
     width: int = 8,
     blocks: int = 2,
     tune: int = 3,
+    test: int = 10000,
 ):
-    """The networks of ``joins``, fine-tuned with every sparsity weight; runs already in the report are kept."""
-    cifar = load_cifar(data, train)
-    for weight in map(float, sparsities.split(",")):
+    """The networks of ``joins``, trained on with every sparsity weight, or with thresholds scaled; rows that the report
+    has already are kept."""
+    cifar = load_cifar(data, train, test)
+    turns = [("tuned", float(v)) for v in sparsities.split(",") if v]
+    turns += [("thresholds", float(v)) for v in thresholds.split(",") if v]
+    for knob, value in turns:
         for join in joins.split(","):
-            base = short(f"resnet-{join}", train, epochs, width, blocks, seed=seed)
-            tuned = base.model_copy(update=dict(epochs=tune, lr=base.lr / 2, sparsity=weight))
-            if join_curves.key(join, tuned) in join_curves.load():
+            r = base = short(f"resnet-{join}", train, epochs, width, blocks, seed=seed)
+            if knob == "tuned":
+                r = base.model_copy(update=dict(epochs=tune, lr=base.lr / 2, sparsity=value))
+            if join_curves.key(join, r, knob, value) in join_curves.load():
                 continue
-            initial = fit(base, cifar).state_dict()
-            row = join_curves.measure(join, tuned, cifar, initial)
+            model = fit(base, cifar)
+            if knob == "tuned":
+                row = join_curves.measure(join, r, cifar, model.state_dict())
+            else:
+                model = join_curves.with_thresholds(model, value, cifar.train_images[:2000])
+                row = join_curves.count(join, model, cifar) | dict(knob=knob, value=value, recipe=r.model_dump())
             join_curves.store(row)
             print(json.dumps({k: v for k, v in row.items() if not isinstance(v, dict)}), flush=True)
 
@@ -170,14 +180,16 @@ def plot():
     """Accuracy against spikes of the joins, and their spikes at equal accuracy."""
     rows = list(join_curves.load().values())
     join_curves.plot(rows)
-    for row in rows:
-        share = 100 * row["cut"] / row["joined"] if row["joined"] else 0.0
-        counts = f"{row['accuracy']:.2f} % {row['spikes']:.0f} spikes, {share:.1f} % of the joined cut"
-        print(f"{row['join']:8} sparsity {row['recipe']['sparsity']:g} seed {row['recipe']['seed']}: {counts}")
-    table = Table("accuracy %", "sparse: spikes", "sew: spikes", "fewer %")
-    for row in join_curves.compare(rows):
-        table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
-    Console().print(table)
+    listing = Table("join", "knob", "value", "accuracy %", "spikes", "joined", "cut")
+    for row in sorted(rows, key=lambda r: (r["knob"], r["join"], r["value"])):
+        counts = [f"{row[k]:.0f}" for k in ("spikes", "joined", "cut")]
+        listing.add_row(row["join"], row["knob"], f"{row['value']:g}", f"{row['accuracy']:.2f}", *counts)
+    Console().print(listing)
+    for knob in join_curves.TITLES:
+        table = Table("accuracy %", "sparse: spikes", "sew: spikes", "fewer %", title=knob)
+        for row in join_curves.compare([r for r in rows if r["knob"] == knob]):
+            table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
+        Console().print(table)
 
 
 @app.command()
