@@ -1,8 +1,7 @@
 """Cycles of a compiled network without RTL: the cycle model on exactly the tiles that the program makes.
 
-The golden interpreter executes the program; each RUN is timed tile by tile. A tile begins when its weights are there,
-its rows have been extracted and the tile before has left the processor; it costs what model.processor says. An m tile
-drains through the neuron array while the next is computed; the one after waits for it (two halves of partial sums).
+The golden interpreter executes the program; each RUN's rows go through :mod:`cosim.cycles`. Beside that stands what
+each part would take by itself: the processor with inputs always ready (model.processor), weights, im2col, neurons.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from model.network import Network
 from model.processor import ProcessorTiming, simulate_processor
 from model.prosparsity import Counts, TileBlock, analyze_packed
 
-from .run_cycles import run_cycles
-from .schedule_cycles import Schedule
+from .cycles import Machine
+from .cycles.data import no_rows, run_data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +56,11 @@ class Estimator:
         c = self.config
         self.processor = ProcessorTiming(banks=c.banks, queries=c.queries, load_rows=c.load_rows)
         self.runs: list[dict] = []
-        self.ends: list[int] = []
         self._last: _Analysis | None = None
-        self._commands = image.commands()
-        self._schedule = Schedule(c, latency=timing.latency, gap=timing.gap)
+        commands = image.commands()
+        word = image.program * 8 // c.bus_bits
+        self.machine = Machine(commands, c, word=word, latency=timing.latency, gap=timing.gap)
+        self.machine.advance(no_rows())
 
     def _analyze(self, trace: RunTrace) -> _Analysis:
         """Counts and processor cycles of every tile; those of the run before if its rows were the same."""
@@ -86,24 +86,14 @@ class Estimator:
         neurons = rows * f["groups"]
         if f["readout"]:
             neurons = neurons + rows // f["planes"] * f["groups"] * c.neuron_lanes
-        cycles = 0
-
-        def run(early: int, weights_early: int) -> tuple[int, int]:
-            nonlocal cycles
-            both = run_cycles(
-                found.block, c, f, trace.segments,
-                latency=t.latency, gap=t.gap, early=early, weights_early=weights_early,
-            )  # fmt: skip
-            cycles = both[0]
-            return both
-
-        self._advance(trace.command)
-        self.ends.append(self._schedule.step("RUN", f, run))
+        data = run_data(found.block, trace.packed, c, f, trace.segments, trace.first_slot)
+        self.machine.advance(data)
+        start, end = self.machine.starts[trace.command], self.machine.ends[trace.command]
         self.runs.append(
             {
                 "command": trace.command,
                 "layer": trace.layer,
-                "cycles": cycles,
+                "cycles": int(end - start),
                 "processor": int(found.costs.sum()),
                 "weights": int(fetched.sum()) * beats,
                 "im2col": int(extract.sum()),
@@ -113,16 +103,10 @@ class Estimator:
             }
         )
 
-    def _advance(self, index: int) -> None:
-        """Schedule the commands before ``index``, none of which is a RUN."""
-        while len(self.ends) < index:
-            opcode, fields = self._commands[len(self.ends)]
-            self.ends.append(self._schedule.step(opcode, fields))
-
     def schedule(self) -> list[int]:
         """For every command the end of the last RUN so far; for END, the last, the end of the job."""
-        self._advance(len(self._commands))
-        return self.ends
+        ends = np.maximum.accumulate(self.machine.ends).tolist()
+        return [*ends[:-1], self.machine.cycles]
 
 
 def _layer(entry, ends: list[int], runs: list[dict], depth: int) -> dict:

@@ -60,7 +60,7 @@ class Verdict:
 
 def soak_configs(count: int) -> list[tuple[str, HardwareConfig]]:
     """Presets and random configurations, ``count`` in all."""
-    from tests.random_networks import random_config
+    from cosim.random_networks import random_config
 
     found = [(name, HardwareConfig.load(name)) for name in PRESETS]
     found += [(f"random{seed}", random_config(seed)) for seed in range(1, count)]
@@ -88,9 +88,9 @@ def cases(networks: int, seed: int, configs: int, engine: str) -> Iterator[Case]
 def play(case: Case) -> Verdict:
     """Compile, run, compare one random job (in a process of its own)."""
     from cosim.interpreter import interpret
+    from cosim.random_networks import random_images, random_network
     from hw.compile import CompileError, compile_network
     from model.runner import run
-    from tests.random_networks import random_images, random_network
 
     from .compare import compare
     from .job import FILL

@@ -10,10 +10,13 @@ from .recipe import Recipe, preset
 # What a trained network depends on, beside its recipe.
 CODE = (
     "neurons",
+    "gradients",
     "qat",
     "qat_network",
     "graph",
     "lower",
+    "sources",
+    "joins",
     "values",
     "networks",
     "train",

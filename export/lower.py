@@ -1,8 +1,8 @@
 """From a graph of operations to accelerator layers.
 
 Nodes are folded greedily: a layer is [one or two convolutions, linears or identities] + [batch norm] + neuron +
-[max pool]. Average pools become larger kernels of the next convolution or repeated columns of the next linear layer;
-additions become two-source layers. What has no such form is refused by its name with a remedy.
+[max pool]. Convolutions, linear layers and average pools are turned into sources in :mod:`export.sources`, additions
+into two-source layers in :mod:`export.joins`. What has no such form is refused by its name with a remedy.
 """
 
 import re
@@ -10,12 +10,14 @@ from dataclasses import replace
 
 import torch
 
+from . import joins
 from .graph import Graph, UnsupportedError, trace
-from .qat import NeuronSpec, QatLayer, SourceSpec
+from .qat import NeuronSpec, QatLayer
 from .qat_network import QatNetwork
+from .sources import conv_current, identity_current, linear_current
 from .values import Current, Feature, fold_norm, over_weight
 
-MAX_KERNEL, MAX_STRIDE, POOLS = 7, 2, (2, 3, 4)
+POOLS = (2, 3, 4)
 NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -71,107 +73,22 @@ class Lowering:
 
     def spikes(self, join):
         """A sum of two level maps (SEW): identity weights, D = 1, so that z = a + b exactly."""
-        sources = tuple(replace(s, weight=torch.ones_like(s.weight), fixed=True) for s in join.sources)
-        if self.units(join) != 1:
-            raise UnsupportedError(
-                join.name, "a sum of spikes needs equal units on both sides", "use the same neuron levels"
-            )
-        levels = sum(join.levels_in)
-        if levels > 255:
-            raise UnsupportedError(
-                join.name,
-                f"the sum of spikes reaches level {levels}, stored levels must be <= 255",
-                "put a Barrier behind it",
-            )
-        unit = float(join.sources[0].weight.flatten()[0])
-        return self.emit(replace(join, sources=sources), NeuronSpec(levels=levels, v0=0.0), unit)
-
-    @staticmethod
-    def units(join):
-        values = torch.cat([s.weight.flatten() for s in join.sources])
-        return len(values.unique())
-
-    def identity(self, feature, where):
-        """An identity source; pending average-pool windows become a k x k kernel of ones with stride k."""
-        if feature.flat:
-            raise UnsupportedError(where, "joins of flattened maps are not supported", "add before flattening")
-        k = feature.avgpool
-        if k > MAX_STRIDE:
-            raise UnsupportedError(
-                where, f"a {k}x{k} pool in front of a join or neuron needs stride {k} > 2", "pool by 2"
-            )
-        c, h, w = feature.shape
-        weight = torch.full((c, 1, k, k), feature.unit / k**2)
-        spec = SourceSpec(feature=feature.name, weight=weight, stride=k, groups=c, in_shape=feature.shape)
-        return Current(
-            name=where, sources=(spec,), levels_in=(feature.levels,), shape=(c, h // k, w // k), identity=True
-        )
+        levels = joins.summed_levels(join)
+        unit = float(joins.unit_of(join))
+        return self.emit(joins.with_ones(join), NeuronSpec(levels=levels, v0=0.0), unit)
 
     # --- operations
     def input_(self, node):
         return self.input
 
     def conv_(self, node, x):
-        x = self.need(node, x, Feature, "put a neuron between the two")
-        a, k = node.attrs, x.avgpool
-        c, h, w = x.shape
-        kernel, stride, padding = a["weight"].shape[2] * k, a["stride"] * k, a["padding"] * k
-        folded = f" (with the folded {k}x{k} average pool)" if k > 1 else ""
-        if a["weight"].shape[2] != a["weight"].shape[3]:
-            raise UnsupportedError(node.name, f"the kernel must be square, is {tuple(a['weight'].shape[2:])}", "pad it")
-        if kernel > MAX_KERNEL or stride > MAX_STRIDE:
-            raise UnsupportedError(
-                node.name,
-                f"kernel <= {MAX_KERNEL} and stride <= {MAX_STRIDE} are needed, this has {kernel} and {stride}{folded}",
-                "use a smaller kernel, or max pooling",
-            )
-        if padding >= kernel:
-            raise UnsupportedError(node.name, f"padding {padding} must be less than the kernel {kernel}", "pad less")
-        if k > 1 and padding and (h % k or w % k):
-            raise UnsupportedError(
-                node.name,
-                f"the average pool drops an edge of the {h}x{w} map and this convolution pads",
-                "make it even",
-            )
-        if a["weight"].shape[1] * a["groups"] != c:
-            raise UnsupportedError(
-                node.name, f"has {a['weight'].shape[1] * a['groups']} input channels, reads {c}", "match"
-            )
-        spec = SourceSpec(
-            feature=x.name,
-            weight=a["weight"] * (x.unit / k**2),
-            stride=a["stride"],
-            padding=a["padding"],
-            groups=a["groups"],
-            avgpool=k,
-            in_shape=x.shape,
-        )
-        size = [(v // k + 2 * a["padding"] - kernel // k) // a["stride"] + 1 for v in (h, w)]
-        if min(size) < 1:
-            raise UnsupportedError(
-                node.name, f"the kernel is larger than its padded {h}x{w} input", "use a smaller one"
-            )
-        shape = (a["weight"].shape[0], *size)
-        return Current(name=node.name, sources=(spec,), levels_in=(x.levels * k * k,), shape=shape, bias=a["bias"])
+        return conv_current(node, self.need(node, x, Feature, "put a neuron between the two"))
 
     def linear_(self, node, x):
-        x = self.need(node, x, Feature, "put a neuron between the two")
-        c, h, w = x.shape
-        if not x.flat and (h > 1 or w > 1):
-            raise UnsupportedError(node.name, f"a linear layer reads a {h}x{w} map", "flatten it first")
-        k = x.avgpool
-        columns = c * (h // k) * (w // k)
-        weight = node.attrs["weight"]
-        if weight.shape[1] != columns:
-            raise UnsupportedError(node.name, f"has {weight.shape[1]} inputs, reads {columns}", "match them")
-        spec = SourceSpec(feature=x.name, weight=weight * (x.unit / k**2), avgpool=k, linear=True, in_shape=x.shape)
-        return Current(
-            name=node.name,
-            sources=(spec,),
-            levels_in=(x.levels * k * k,),
-            shape=(weight.shape[0], 1, 1),
-            bias=node.attrs["bias"],
-        )
+        return linear_current(node, self.need(node, x, Feature, "put a neuron between the two"))
+
+    def add_(self, node, a, b):
+        return joins.add_currents(node.name, a, b)
 
     def norm_(self, node, x):
         x = self.need(node, x, Current, "put the batch norm behind a convolution")
@@ -196,46 +113,19 @@ class Lowering:
         value = torch.as_tensor(node.attrs["value"]).expand(x.shape[0])
         return replace(x, bias=value if x.bias is None else x.bias + value, identity=False)
 
-    def add_(self, node, a, b):
-        parts = [self.identity(v, node.name) if isinstance(v, Feature) else v for v in (a, b)]
-        parts = [fold_norm(p) if p.norm is not None else p for p in parts]
-        joint = all(p.identity for p in parts)
-        parts.sort(key=lambda p: p.identity)
-        sources = sum((p.sources for p in parts), ())
-        if len(sources) > 2:
-            raise UnsupportedError(
-                node.name,
-                f"a sum of {len(sources)} maps; a layer has at most 2 sources (main and shortcut), so a membrane that "
-                "runs through several blocks (MS join) cannot be built",
-                "put a neuron behind each addition: Spiking-ResNet, SEW (spikes + spikes) or Sparse-ResNet (Barrier)",
-            )
-        if any(p.pool for p in parts):
-            raise UnsupportedError(node.name, "an addition behind a max pool without neuron", "put the neuron first")
-        if parts[0].shape != parts[1].shape:
-            raise UnsupportedError(node.name, f"adds shapes {parts[0].shape} and {parts[1].shape}", "make them equal")
-        bias = None
-        for p in parts:
-            if p.bias is not None:
-                bias = p.bias if bias is None else bias + p.bias
-        name = node.name if joint else parts[0].name
-        levels = sum((p.levels_in for p in parts), ())
-        return Current(name=name, sources=sources, levels_in=levels, shape=parts[0].shape, bias=bias, identity=joint)
-
     def neuron_(self, node, x):
         if isinstance(x, Feature):
-            x = self.identity(x, node.name)
+            x = identity_current(x, node.name)
         if node.attrs["timesteps"] != self.timesteps:
             raise UnsupportedError(
                 node.name,
                 f"has {node.attrs['timesteps']} timesteps, the network {self.timesteps}",
                 "use one T everywhere",
             )
-        if x.identity and self.units(x) == 1 and not node.attrs["spec"].trainable:
-            unit = x.sources[0].weight.flatten()[0]
-            spec = node.attrs["spec"]
-            x = replace(x, sources=tuple(replace(s, weight=torch.ones_like(s.weight), fixed=True) for s in x.sources))
-            return self.emit(x, replace(spec, threshold=spec.threshold / unit))
-        return self.emit(x, node.attrs["spec"])
+        spec = node.attrs["spec"]
+        if x.identity and joins.units(x) == 1 and not spec.trainable:
+            return self.emit(joins.with_ones(x), replace(spec, threshold=spec.threshold / joins.unit_of(x)))
+        return self.emit(x, spec)
 
     def maxpool_(self, node, x):
         k = node.attrs["kernel"]

@@ -147,11 +147,18 @@ class ResNet(nn.Module):
 
 
 NETWORKS = ("digits", "lenet5", "vgg9", *(f"resnet-{j}" for j in JOINS))
-SHAPES = {"digits": (1, 8, 8), "lenet5": (1, 28, 28)}
+SHAPES, COLOUR = {"digits": (1, 8, 8), "lenet5": (1, 28, 28)}, (3, 32, 32)
+
+
+def fits(name, shape) -> bool:
+    """Whether images of ``shape`` (C, H, W) suit a network; residual networks take any square of whole 4 x 4 blocks."""
+    if name.startswith("resnet-"):
+        return shape[0] == 3 and shape[1] == shape[2] and shape[1] % 4 == 0
+    return tuple(shape) == SHAPES.get(name, COLOUR)
 
 
 def build(name, *, levels, timesteps, classes=10, neuron="if", seed=0, width=None, blocks=3, **kwargs):
-    """(module, input shape) of a network by name; weights are initialized from ``seed``.
+    """(module, input shape it is meant for) of a network by name; weights are initialized from ``seed``.
 
     Raises ValueError for an unknown name. ``width``: base channels of vgg9 (64) and resnet (16).
     """
@@ -166,4 +173,4 @@ def build(name, *, levels, timesteps, classes=10, neuron="if", seed=0, width=Non
             net = vgg9(sn, classes, width or 64)
         else:
             net = {"digits": digits, "lenet5": lenet5}[name](sn, classes)
-    return net, SHAPES.get(name, (3, 32, 32))
+    return net, SHAPES.get(name, COLOUR)

@@ -15,12 +15,14 @@ layer that could leave the 24 bits of float32 computes in float64 (see :meth:`Qa
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .neurons import reset_potential, spike
+from .gradients import fire, round_ste
+from .neurons import reset_potential
 
 WEIGHT_MAX = 127
 EXACT32 = 1 << 24
@@ -29,51 +31,6 @@ EXACT64 = 1 << 53
 torch.backends.nnpack.set_flags(False)
 torch.backends.cudnn.allow_tf32 = False
 torch.backends.cuda.matmul.allow_tf32 = False
-
-
-class _Round(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        return x.round()
-
-    @staticmethod
-    def backward(ctx, grad):
-        return grad
-
-
-class _Fire(torch.autograd.Function):
-    """z = clip(floor(U / D), 0, N) with a rectangular or identity surrogate: one pass over U each way."""
-
-    @staticmethod
-    def forward(ctx, u, d, levels, window):
-        x = u / d
-        ctx.save_for_backward(x, d)
-        ctx.levels, ctx.window = levels, window
-        return x.floor().clamp_(0, levels)
-
-    @staticmethod
-    def backward(ctx, grad):
-        x, d = ctx.saved_tensors
-        if ctx.window is not None:
-            centre = (ctx.levels + 1) / 2
-            grad = grad * ((x - centre).abs_() < centre - 1 + ctx.window / 2)
-        grad = grad / d
-        # over batch and positions: D is (O, 1, 1)
-        grad_d = -(grad * x).sum((0, 2, 3), keepdim=True)[0] if ctx.needs_input_grad[1] else None
-        return grad, grad_d, None, None
-
-
-def fire(u, d, neuron):
-    """Levels (B, O, H, W) of integer potentials U for steps D (O, 1, 1)."""
-    if neuron.surrogate == "sigmoid":
-        return spike(u / d, neuron.levels, "sigmoid", neuron.width)
-    window = None if neuron.surrogate == "identity" else neuron.width or 1.0
-    return _Fire.apply(u, d, neuron.levels, window)
-
-
-def round_ste(x):
-    """round(x) with gradient 1."""
-    return _Round.apply(x)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +51,16 @@ class SourceSpec:
     linear: bool = False
     in_shape: tuple = ()
     fixed: bool = False
+
+    @property
+    def passes(self):
+        """The map enters the sum as it is: no convolution is needed."""
+        return self.unity and self.stride == 1
+
+    @cached_property
+    def unity(self):
+        """The weight is a fixed 1x1 kernel of one for each channel."""
+        return self.fixed and self.weight.shape[1:] == (1, 1, 1) and bool((self.weight == 1).all())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +161,9 @@ class QatLayer(nn.Module):
             flat = (x[:1] if repeated else x).flatten(0, 1).to(w.dtype)
             if s.avgpool > 1:
                 flat = F.avg_pool2d(flat, s.avgpool, divisor_override=1)
-            if s.linear:
+            if s.passes:
+                y = flat
+            elif s.linear:
                 y = F.linear(flat.flatten(1), w)[..., None, None]
             else:
                 y = F.conv2d(flat, w, stride=s.stride, padding=s.padding, groups=s.groups)

@@ -48,8 +48,9 @@ def build(recipe: Recipe, data: datasets.Dataset):
         surrogate=recipe.surrogate,
         **extra,
     )
-    if shape != tuple(data.shape):
+    if not networks.fits(recipe.network, data.shape):
         raise ValueError(f"network {recipe.network} needs images of shape {shape}, {data.name} has {tuple(data.shape)}")
+    shape = tuple(data.shape)
     if recipe.network == "resnet-ms":
         if recipe.quantize:
             prepare(module, input_shape=shape, timesteps=recipe.timesteps)  # raises, by name
@@ -136,7 +137,16 @@ def subset(images, labels, count):
     return (images, labels) if count is None else (images[:count], labels[:count])
 
 
-def train(recipe: Recipe, data: datasets.Dataset, *, checkpoint=None, device=None, progress=None, stop_after=None):
+def train(
+    recipe: Recipe,
+    data: datasets.Dataset,
+    *,
+    checkpoint=None,
+    device=None,
+    progress=None,
+    stop_after=None,
+    initial=None,
+):
     """Train the network of a recipe.
 
     Parameters
@@ -147,6 +157,8 @@ def train(recipe: Recipe, data: datasets.Dataset, *, checkpoint=None, device=Non
     progress : callable(epoch, step, steps, loss) | None
     stop_after : int | None
         Return after this many epochs of the recipe (an interruption).
+    initial : dict | None
+        State of an equal network to start from (fine-tuning) instead of the recipe's seed.
 
     Returns the network in evaluation mode; its ``train_seconds`` are those of all runs together.
     """
@@ -155,7 +167,10 @@ def train(recipe: Recipe, data: datasets.Dataset, *, checkpoint=None, device=Non
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     images, labels = subset(data.train_images, data.train_labels, recipe.train_images)
     images, labels = torch.tensor(images), torch.tensor(labels)
-    model = build(recipe, data).to(device)
+    model = build(recipe, data)
+    if initial is not None:
+        model.load_state_dict(initial)
+    model.to(device)
     generator = torch.Generator()
     steps = len(batches(len(images), recipe.batch, generator.manual_seed(0)))
     state = start(model, recipe, steps * recipe.epochs)

@@ -85,7 +85,10 @@ class NeuronIntegrate(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         c = self.config
-        total = [Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes), name=f"total{k}") for k in range(2)]
+        total = [
+            Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes), name=f"total{k}", reset_less=True)
+            for k in range(2)
+        ]
         step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(3)]
         result = Signal(neuron_sum(c), reset_less=True)
         # Separate signals: a vector whose bits depend on each other looks like a loop to simulators.

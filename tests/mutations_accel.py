@@ -2,8 +2,11 @@
 
 IM2COL = "tests/test_hw_im2col.py"
 AXI = "tests/test_hw_axi.py"
+AXI_WRITE = "tests/test_hw_axi_write.py"
 LOAD = "tests/test_hw_weight_loader.py"
 SEQ = "tests/test_hw_sequencer.py"
+SEQ_DISPATCH = "tests/test_hw_sequencer_dispatch.py"
+SEQ_FETCH = "tests/test_hw_sequencer_fetch.py"
 CSR = "tests/test_hw_csr.py"
 
 
@@ -29,9 +32,9 @@ MUTATIONS = [
     ),
     fault("axi_read", "~self.halt & ", "", AXI, "bursts begin after a halt"),
     fault("axi_read", "free & ~earlier & ", "free & ", AXI, "two readers get one burst"),
-    fault("axi_write", "& ~aligned ", "", AXI, "a write burst crosses 4 KiB"),
-    fault("axi_write", "(word == burst.word + count)", "1", AXI, "scattered words share a burst"),
-    fault("axi_write", "waiting + begin - answered", "waiting + begin", AXI, "answers aren't counted"),
+    fault("axi_write", "& ~aligned ", "", AXI_WRITE, "a write burst crosses 4 KiB"),
+    fault("axi_write", "(word == burst.word + count)", "1", AXI_WRITE, "scattered words share a burst"),
+    fault("axi_write", "waiting + begin - answered", "waiting + begin", AXI_WRITE, "answers aren't counted"),
     fault("axi_fifo", "(stored != 0) & ", "", AXI, "the FIFO gives what it hasn't"),
     fault(
         "weight_loader", "with m.Elif(beat == 0):", "with m.Elif(0):", LOAD, "lanes beyond a short row keep old weights"
@@ -46,17 +49,21 @@ MUTATIONS = [
         "sequencer",
         "self.prepared & self.loads_idle & ~self.run_busy",
         "self.prepared & ~self.run_busy",
-        SEQ,
+        SEQ_DISPATCH,
         "no wait",
     ),
-    fault("sequencer", "~self.prepared & ~front_used", "~self.prepared", SEQ, "the front is taken from a run"),
+    fault("sequencer", "~self.prepared & ~front_used", "~self.prepared", SEQ_DISPATCH, "the front is taken from a run"),
     fault(
         "sequencer", "[self.reset.eq(1), self.halt.eq(1)]", "[self.reset.eq(1)]", SEQ, "a burst begins before the reset"
     ),
     fault("sequencer", "self.bus_quiet | (left == 0)", "self.bus_quiet", SEQ, "a dead bus is waited for"),
-    fault("sequencer_fetch", "more = ~self.bad_header & ", "more = ", SEQ, "fetches behind a bad command"),
+    fault("sequencer_fetch", "more = ~self.bad_header & ", "more = ", SEQ_FETCH, "fetches behind a bad command"),
     fault(
-        "sequencer_fetch", "with m.Elif(reserved):", "with m.Elif(0):", SEQ, "reserved bits beyond the first word pass"
+        "sequencer_fetch",
+        "with m.Elif(reserved):",
+        "with m.Elif(0):",
+        SEQ_FETCH,
+        "reserved bits beyond the first word pass",
     ),
     fault("csr", "new & enable, 0))", "new, 0))", CSR, "pulses ignore strobes"),
     fault("csr", "(stored & ~cleared) | ", "stored | ", CSR, "the interrupt can't be cleared"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cosim.random_networks import random_config, random_images, random_network
 from hw import program_tables
 from hw.compile import CompileError, compile_network
 from hw.compile.loops import Step, fold, merge
@@ -15,7 +16,6 @@ from hw.memory_image import MemoryImage
 from hw.program import COMMANDS, HEADER, pack, unpack
 from hw.sequencer_rules import aligned, ranges
 from model.network import Layer, Network, Neuron, Source
-from tests.random_networks import random_config, random_images, random_network
 
 TINY = HardwareConfig.load("tiny")
 

@@ -1,32 +1,23 @@
-"""`python -m cosim`: comparison, report, exit codes, and what happens on a mismatch."""
+"""`python -m cosim`: report, exit codes, what happens on a mismatch, captures, soak."""
 
 import io
 import json
 import re
-from base64 import b64decode
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
 from cosim import accelerator, command, job, soak
 from cosim.__main__ import app
 from cosim.command import Options, run_capture, run_network
-from cosim.compare import compare, predictions
-from cosim.failure import element_address, region, writing_run
-from cosim.interpreter import Interpreter, interpret
 from cosim.networks import choose_images
-from cosim.svg import grouped, picture, png, stacked
-from cosim.system import Mark, SystemBench, Traffic, flatten_bits
 from export.network_file import load, save
-from hw.compile import compile_network
 from model.capture import SAMPLE
 from model.runner import run
-from tests.cosim_jobs import FILL, TINY, Job, small_network
-from tests.random_networks import random_images, random_network
+from tests.cosim_jobs import TINY, small_network
 
 LAYER_FIELDS = {"name", "cycles", "bit_density", "product_density", "mismatches", "elements", "tiles", "counts"}
 
@@ -46,94 +37,6 @@ def options(network, out, **changes):
 
 def quiet():
     return Console(file=io.StringIO(), width=160)
-
-
-# Comparison
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_one_wrong_element_is_named(seed):
-    network, r = small_network(seed), np.random.default_rng(seed)
-    one = Job.make(network, r.integers(0, 8, (2, 1, 6, 6)))
-    memory = interpret(one.compiled, one.images, fill=FILL)
-    assert not any(c.mismatches for c in compare(one.compiled, memory, one.expected))
-    for entry in one.compiled.layers:
-        f = one.compiled.features[entry.feature]
-        values = one.compiled.read_feature_map(memory, entry.feature).astype(np.int64)
-        place = tuple(int(r.integers(n)) for n in values.shape)
-        values[place] = (values[place] + 1) % (f.levels + 1) if f.levels else values[place] + 1
-        spoilt = memory.copy()
-        if f.kind == "planes":
-            spoilt[f.address : f.address + f.bytes] = np.frombuffer(f.pack(values), np.uint8)
-        else:
-            at = f.address + place[0] * f.image_bytes + 4 * place[2]
-            spoilt[at : at + 4] = np.frombuffer(np.int32(values[place]).tobytes(), np.uint8)
-        (wrong,) = [c for c in compare(one.compiled, spoilt, one.expected) if c.mismatches]
-        d = wrong.first
-        assert (wrong.mismatches, d.feature) == (1, entry.feature)
-        assert (d.image, d.t, d.channel, d.y, d.x) == place and d.got == values[place] != d.expected
-
-
-def test_unwritten_maps_are_mismatches():
-    one = Job.make(small_network(), np.zeros((1, 1, 6, 6), int))
-    checks = compare(one.compiled, one.memory(), one.expected)
-    assert all(c.mismatches for c in checks)
-    assert any(c.error for c in checks), "the filler pattern is no feature map"
-
-
-def test_predictions_are_those_of_the_memory():
-    one = Job.make(small_network(), np.random.default_rng(3).integers(0, 8, (3, 1, 6, 6)))
-    memory = interpret(one.compiled, one.images, fill=FILL)
-    assert np.array_equal(predictions(one.compiled, memory), one.expected.predictions)
-
-
-class Tracer(Interpreter):
-    """Notes which command wrote each byte."""
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.writer = np.full(len(self.memory), -1)
-
-    def _write(self, address, data):
-        super()._write(address, data)
-        self.writer[address : address + len(data)] = self._at
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_the_writing_run_is_found(seed):
-    from cosim.compare import Difference
-
-    config = TINY.replace(feature_words=128 if seed % 2 else 512)
-    network = random_network(seed, config)
-    images = random_images(seed, network, 2)
-    try:
-        compiled = compile_network(network, config, 2, keep_features=True)
-    except ValueError:
-        pytest.skip("the compiler refuses it")
-    tracer = Tracer(compiled, compiled.initial_memory(images))
-    tracer.run()
-    r = np.random.default_rng(seed)
-    for entry in compiled.layers:
-        f = compiled.features[entry.feature]
-        for _ in range(5):
-            shape = (f.images, f.timesteps, f.channels, f.height, f.width)
-            image, t, channel, y, x = (int(r.integers(n)) for n in shape)
-            place = Difference(feature=entry.feature, image=image, t=t, channel=channel, y=y, x=x, got=0, expected=1)
-            bits = 32 * f.timesteps if f.kind == "potentials" else 1
-            first = x * f.block_channels * bits + (t * f.block_channels * 32 if f.kind == "potentials" else 0)
-            assert writing_run(compiled, place) == tracer.writer[element_address(compiled, place) + first // 8]
-
-
-def test_region_is_bounded():
-    def mark(cycle):
-        return Mark(cycle=cycle, start=True, end=False, beats_read=0, beats_written=0, counts={})
-
-    assert region({3: (mark(100), mark(200))}, 3) == (36, 264)
-    first, last = region({3: (mark(0), mark(10**6))}, 3)
-    assert last - first == 60_000
-
-
-# The command
 
 
 def test_report_of_the_interpreter(network_file, tmp_path):
@@ -235,9 +138,6 @@ def test_capture_in_the_interpreter(tmp_path):
     assert report["cycles"]["dense"] == sum(one["cycles"]["dense"] for one in report["layers"])
 
 
-# Soak
-
-
 def test_soak_in_the_interpreter(tmp_path):
     arguments = dict(networks=8, seed=40, configs=4, processes=1, real=False, data=None, engine="interpreter")
     assert soak.run_soak(**arguments, out=tmp_path, console=quiet()) == 0
@@ -256,55 +156,6 @@ def test_soak_tells_a_failure_from_a_mismatch(monkeypatch):
     monkeypatch.setattr("cosim.interpreter.interpret", broken)
     verdict = soak.play(case)
     assert verdict.status == "failed" and "broken on purpose" in verdict.detail
-
-
-# Parts
-
-
-@pytest.mark.parametrize("shape", [(5, 7), (4, 3, 3)])
-def test_png_is_read_by_others(shape):
-    pixels = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
-    data = png(pixels).removeprefix("data:image/png;base64,")
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(b64decode(data)))), pixels)
-
-
-def test_pictures_of_inputs():
-    def read(uri):
-        return np.asarray(Image.open(io.BytesIO(b64decode(uri.split(",")[1]))))
-
-    assert read(picture(np.array([[[0, 16]]]), 16)).tolist() == [[255, 0]]
-    assert read(picture(np.full((3, 1, 1), 255), 255)).tolist() == [[[255, 255, 255]]]
-    assert read(picture(np.array([[[[0, 4]]], [[[4, 4]]]]), 4)).tolist() == [[128, 0]]
-    assert read(picture(np.array([[[-128, 127]]]), 255, signed=True)).tolist() == [[255, 0]]
-
-
-def test_bars_hold_every_name_and_value():
-    rows = {"a<b": {"x": 3.0, "y": 0.0}, "c": {"x": 1.0}}
-    for drawn in (stacked(rows), grouped(rows)):
-        assert "a&lt;b" in drawn and "<script" not in drawn and drawn.count("<svg") == 1
-    assert "<title>a&lt;b, x: 3" in stacked(rows)
-    assert stacked({}) and grouped({"empty": {}})
-
-
-@pytest.mark.parametrize("field, value", [("stall", 1.0), ("stall", -0.1), ("latency", 70_000), ("gap", 256)])
-def test_wrong_traffic(field, value):
-    with pytest.raises(ValueError, match=f"{field} must be 0.*not {value}"):
-        Traffic(**{field: value})
-
-
-def test_profile_bits_have_names():
-    layout = {
-        "width": 4,
-        "fields": {"a": {"offset": 0, "width": 1}, "n": {"offset": 1, "width": 2}, "b": {"offset": 3, "width": 1}},
-    }
-    assert flatten_bits(layout) == {0: "a", 1: "n[0]", 2: "n[1]", 3: "b"}
-
-
-def test_memory_larger_than_the_bench(monkeypatch):
-    bench = object.__new__(SystemBench)
-    bench.memory_bytes, bench.word = 64, 8
-    with pytest.raises(ValueError, match="memory must be at most 64 bytes .the bench's., not 65"):
-        bench._memory_file(np.zeros(65, np.uint8), None)
 
 
 def test_command_module_needs_no_torch():

@@ -7,6 +7,7 @@ import pytest
 
 from cosim.accelerator import JobFailed, Status, end_steps, read, run_job, start_steps, write
 from cosim.compare import compare
+from cosim.random_networks import random_images, random_network
 from cosim.system import SystemBench, Traffic
 from hw.compile import CompileError, compile_network
 from hw.csr_map import FIELDS
@@ -24,7 +25,6 @@ from tests.cosim_jobs import (
     small_network,
     spoiled,
 )
-from tests.random_networks import random_images, random_network
 
 COMMAND, FIELD, READ, WRITE, WATCHDOG, STOPPED = range(1, 7)
 TRAFFIC = [

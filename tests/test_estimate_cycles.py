@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
+from cosim.cycles import Machine
+from cosim.cycles.data import drain_order, no_rows
+from cosim.cycles.parameters import BEGIN, FINISH
 from cosim.estimate_cycles import SystemTiming, estimate
-from cosim.schedule_cycles import Delays, Schedule
+from cosim.random_networks import random_images, random_network
 from hw.config import HardwareConfig
 from model.network import Layer, Network, Neuron, Source
 from model.prosparsity import count_packed
 from model.runner import run
 from model.tiling import network_tiles
-from tests.random_networks import random_images, random_network
 
 TINY = HardwareConfig.load("tiny")
 
@@ -61,25 +63,29 @@ def test_slower_memory_and_more_images_take_longer():
     assert one["total"]["bytes_written"] * 2 == fast["total"]["bytes_written"]
 
 
-def test_schedule_by_hand():
-    """Loads follow each other without a pause; a RUN starts when they are complete and prepares itself before."""
-    d = Delays()
-    schedule = Schedule(TINY, latency=10, gap=0)
-    words, read = 256 * 8 // TINY.bus_bits, 10 + d.read
-    command = read + words + d.check
-    assert schedule.step("LOAD_FEATURES", {"bytes": 80, "chunks": 3}) == 0
-    assert schedule.taken == d.begin + command and schedule.loads == schedule.taken + read + 30
-    early = []
+def test_an_empty_program_by_hand():
+    """Two commands, one after the other: request, burst and address, the memory, its FIFO, the words, two checks."""
+    for latency in (10, 40):
+        machine = Machine([("BARRIER", {}), ("END", {})], TINY, word=0, latency=latency, gap=0)
+        machine.advance(no_rows())
+        words = 256 * 8 // TINY.bus_bits
+        assert machine.cycles == BEGIN + 2 * (3 + latency + 3 + words + 2) + FINISH
 
-    def run(*ahead):
-        early.append(ahead)
-        return 1000, 600
 
-    end = schedule.step("RUN", {}, run)
-    prepared = d.begin + 2 * command - 1
-    start = max(prepared + 1, schedule.loads + d.load) + d.run
-    assert end == start + 1000 and early == [(start - prepared, start - max(prepared, schedule.loads - read))]
-    assert schedule.step("LOAD_PARAMS", {"groups": 1}) == end, "a load beside the run changes nothing"
-    second = schedule.step("RUN", {}, run)
-    assert second == end + 1 + d.run + 1000 and early[1][0] == end + 1 + d.run - (start + 600)
-    assert schedule.step("END", {}) == second + 10 + d.answer + d.finish
+def test_a_model_that_stands_still_says_so():
+    machine = Machine([("END", {})], TINY, word=0, latency=1, gap=0)
+    machine._config[0]["accepted"] = 0  # the memory takes no address
+    with pytest.raises(RuntimeError, match="stands still"):
+        machine.advance(no_rows())
+
+
+@pytest.mark.parametrize("rows, planes, timesteps, block", [(24, 2, 3, 4), (24, 2, 3, 1), (18, 1, 3, 4), (7, 7, 1, 1)])
+def test_drain_order(rows, planes, timesteps, block):
+    """Rows by block, timestep, position, plane: every one once, planes together, positions of a timestep together."""
+    order, last = drain_order(rows, planes, timesteps, block)
+    position, t, plane = order // (planes * timesteps), order // planes % timesteps, order % planes
+    assert sorted(order) == list(range(rows))
+    keys = list(zip(position // block, t, position % block, plane, strict=True))
+    assert keys == sorted(keys)
+    ends = (position % block == block - 1) | (position == rows // (planes * timesteps) - 1)
+    assert (last == ends).all()

@@ -5,13 +5,13 @@ import pytest
 
 from cosim.interpreter import Interpreter, interpret
 from cosim.interpreter_math import WidthExceeded, check_width, fire
+from cosim.random_networks import random_config, random_images, random_network
 from hw.compile import CompileError, compile_network
 from hw.config import HardwareConfig
 from hw.program import COMMAND_BYTES
 from model.network import Layer, MaxPool, Network, Neuron, Source
 from model.runner import run
 from model.tiling import network_tiles
-from tests.random_networks import random_config, random_images, random_network
 
 TINY = HardwareConfig.load("tiny")
 CRAMPED = TINY.replace(feature_words=64)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from cosim.interpreter import ProgramError, interpret
+from cosim.random_networks import random_images
 from hw.compile import compile_network
 from hw.program import COMMAND_BYTES, pack
-from tests.random_networks import random_images
 from tests.test_interpreter import TINY, conv_network
 
 

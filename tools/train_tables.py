@@ -5,6 +5,8 @@ the four residual joins.
     python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 6000 --epochs 8 --width 8 --blocks 2]
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
     python -m tools.train_tables vgg9   --data CIFAR_FOLDER
+    python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2   # report/joins.json
+    python -m tools.train_tables plot      # the joins at equal accuracy, and docs/img/joins.svg
     python -m tools.train_tables show
 
 Each run writes ``build/tables/NAME.json`` and, if it can be exported, ``build/networks/NAME.yaml``. A CIFAR folder
@@ -24,6 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from export import datasets, deploy, network_file, recipe, train
+
+from . import join_curves
 
 TABLES, NETWORKS, CHECKPOINTS = Path("build/tables"), Path("build/networks"), Path("build/checkpoints")
 CALIBRATION = 32
@@ -51,15 +55,22 @@ def load_cifar(folder: Path, n_train=None, n_test=None) -> datasets.Dataset:
     return datasets.Dataset(name="cifar10", levels=255, classes=10, **parts)
 
 
-def one_run(r: recipe.Recipe, data, title: str) -> dict:
-    """Train, evaluate, deploy; the row of the table."""
+def fit(r: recipe.Recipe, data):
+    """The trained network of a recipe; an interrupted run continues, a finished one is only loaded."""
     began = time.monotonic()
 
     def progress(epoch, step, steps, loss):
         if step == steps:
-            print(f"{title}: epoch {epoch + 1}/{r.epochs} loss {loss:.3f} {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"{r.title}: epoch {epoch + 1}/{r.epochs} loss {loss:.3f} {time.monotonic() - began:.0f} s", flush=True
+            )
 
-    model = train.train(r, data, checkpoint=CHECKPOINTS / f"{r.title}-{r.key()}.pt", progress=progress)
+    return train.train(r, data, checkpoint=CHECKPOINTS / f"{r.title}-{r.key()}.pt", progress=progress)
+
+
+def one_run(r: recipe.Recipe, data, title: str) -> dict:
+    """Train, evaluate, deploy; the row of the table."""
+    model = fit(r, data)
     images, labels = train.subset(data.test_images, data.test_labels, r.test_images)
     accuracy, spikes = train.evaluate(model, images, labels)
     row = dict(
@@ -126,6 +137,59 @@ def vgg9(data: Folder, train: int = 1000, epochs: int = 2, width: int = 64):
     cifar = load_cifar(data, train, 500)
     size = dict(train_images=train, test_images=500, width=width)
     one_run(recipe.preset("vgg9", epochs=epochs, lr=0.005, shift=2, batch=50, **size), cifar, "vgg9")
+
+
+@app.command()
+def curves(
+    data: Folder,
+    joins: str = "sparse,sew",
+    sparsities: str = "",
+    thresholds: str = "",
+    seed: int = 0,
+    train: int = 6000,
+    epochs: int = 8,
+    width: int = 8,
+    blocks: int = 2,
+    tune: int = 3,
+    test: int = 10000,
+):
+    """The networks of ``joins``, trained on with every sparsity weight, or with thresholds scaled; rows that the report
+    has already are kept."""
+    cifar = load_cifar(data, train, test)
+    turns = [("tuned", float(v)) for v in sparsities.split(",") if v]
+    turns += [("thresholds", float(v)) for v in thresholds.split(",") if v]
+    for knob, value in turns:
+        for join in joins.split(","):
+            r = base = short(f"resnet-{join}", train, epochs, width, blocks, seed=seed)
+            if knob == "tuned":
+                r = base.model_copy(update=dict(epochs=tune, lr=base.lr / 2, sparsity=value))
+            if join_curves.key(join, r, knob, value) in join_curves.load():
+                continue
+            model = fit(base, cifar)
+            if knob == "tuned":
+                row = join_curves.measure(join, r, cifar, model.state_dict())
+            else:
+                model = join_curves.with_thresholds(model, value, cifar.train_images[:2000])
+                row = join_curves.count(join, model, cifar) | dict(knob=knob, value=value, recipe=r.model_dump())
+            join_curves.store(row)
+            print(json.dumps({k: v for k, v in row.items() if not isinstance(v, dict)}), flush=True)
+
+
+@app.command()
+def plot():
+    """Accuracy against spikes of the joins, and their spikes at equal accuracy."""
+    rows = list(join_curves.load().values())
+    join_curves.plot(rows)
+    listing = Table("join", "knob", "value", "accuracy %", "spikes", "joined", "cut")
+    for row in sorted(rows, key=lambda r: (r["knob"], r["join"], r["value"])):
+        counts = [f"{row[k]:.0f}" for k in ("spikes", "joined", "cut")]
+        listing.add_row(row["join"], row["knob"], f"{row['value']:g}", f"{row['accuracy']:.2f}", *counts)
+    Console().print(listing)
+    for knob in join_curves.TITLES:
+        table = Table("accuracy %", "sparse: spikes", "sew: spikes", "fewer %", title=knob)
+        for row in join_curves.compare([r for r in rows if r["knob"] == knob]):
+            table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
+        Console().print(table)
 
 
 @app.command()

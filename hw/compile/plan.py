@@ -21,6 +21,7 @@ from model.network import Layer
 
 JOB_CYCLES = 100  # estimated cost of a job beside its transfers: commands, filling and draining the pipeline
 WAIT_CYCLES = 100  # estimated cost of a load that nothing overlaps, beside its transfer: the memory's latency
+UNPACKED = 2  # on-chip words that the loader writes in a cycle
 FIELD = 1 << 16
 MOST_LINE_BITS = 1 << 15  # on chip: a row's first bit is a signed number of 16 bits
 
@@ -182,7 +183,8 @@ class Planner:
         return sum(n > 1 for n in (*first, pool, pool, cut.columns, cut.lines, cut.images))
 
     def _cost(self, cut: _Cut) -> float:
-        """Estimated cycles: the bus and the adders, whichever takes longer; without a second region loads wait."""
+        """Estimated cycles: bus and adders, whichever take longer, and the loads beside which nothing runs: the first
+        job's, all of them without a second region."""
         work, c, out = self.work, self.config, self.work.output
         jobs = -(-out.images // cut.images) * -(-out.height // cut.lines) * -(-out.width // cut.columns)
         positions = cut.images * cut.lines * cut.columns * work.pool**2
@@ -190,9 +192,9 @@ class Planner:
         beats = -(-out.block_channels * 8 // c.bus_bits) * c.tile_k * self.k_tiles * out.blocks
         keep = self.k_tiles <= c.weight_tiles
         weights = beats * ((1 if out.blocks == 1 else jobs) if keep else m_tiles)
-        loads = jobs * self._layout(cut)[2] // self.bus_words
+        loads = jobs * self._layout(cut)[2] // min(self.bus_words, UNPACKED)
         adders = m_tiles * self.k_tiles * out.blocks * c.tile_m / 2
-        exposed = loads + jobs * WAIT_CYCLES if cut.regions == 1 else 0
+        exposed = loads + jobs * WAIT_CYCLES if cut.regions == 1 else loads / jobs
         return max(weights + loads, adders) + exposed + jobs * (JOB_CYCLES + c.tile_m)
 
     def _cuts(self) -> Iterator[_Cut]:

@@ -1,4 +1,4 @@
-"""Random integer networks that a configuration can run: one seed, one network."""
+"""Random integer networks that a configuration can run: one seed, one network (for the soak and for tests)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,107 @@
+"""Neuron array: rows into groups, a pipeline whose gaps close, the reorder buffer (hw.neuron_*)."""
+
+from __future__ import annotations
+
+from .state import jit
+
+LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST = 1, 2, 4, 8, 16
+SLOT = 32
+"""An item in the pipeline: flags, and its slot times SLOT."""
+
+
+@jit
+def reorder_out(neurons, run, takes):
+    """The reader of the reorder buffer; a half that it frees is seen as such from the next cycle on."""
+    if neurons.ro_valid and not takes:
+        return
+    h = neurons.r_half
+    neurons.ro_valid = neurons.half_full[h]
+    if not neurons.half_full[h]:
+        return
+    neurons.ro_group = neurons.r_group + 1 == run.groups
+    neurons.ro_last_t = neurons.r_t + 1 == run.timesteps
+    slot = neurons.r_base + neurons.r_group
+    neurons.r_group += 1
+    if not neurons.ro_group:
+        return
+    neurons.r_group = 0
+    neurons.r_t += 1
+    if not neurons.ro_last_t:
+        return
+    neurons.r_t = 0
+    neurons.r_base = slot + 1
+    if slot == neurons.half_slot[h]:
+        neurons.r_base = 0
+        neurons.half_full[h] = 0
+        neurons.r_half = 1 - h
+
+
+@jit
+def reorder_in(neurons, item):
+    """An item into the half that is being written."""
+    if not (item & LAST_POSITION and item & LAST_GROUP):
+        return
+    neurons.w_t += 1
+    if item & LAST_T:
+        h = neurons.w_half
+        neurons.w_t = 0
+        neurons.half_full[h], neurons.half_slot[h] = 1, item // SLOT
+        neurons.w_half = 1 - h
+
+
+@jit
+def advance(neurons, run, takes):
+    """The pipeline, from its end; ``takes``: what stands there is taken. The item taken, or -1; pending potentials."""
+    pipe, stages = neurons.pipe, neurons.stages
+    early = run.no_reset or run.readout
+    out = pipe[stages - 1] if takes else -1
+    if out >= 0:
+        pipe[stages - 1] = -1
+        if not early and not out & LAST_T:
+            neurons.pending &= ~(1 << (out // SLOT))
+    for n in range(stages - 2, -1, -1):
+        item = pipe[n]
+        if item < 0 or pipe[n + 1] >= 0:
+            continue
+        pipe[n] = -1
+        if n == 1 and not item & LAST_PLANE:
+            continue  # its sum waits for the other planes
+        if n == 3 and early and not item & LAST_T:
+            neurons.pending &= ~(1 << (item // SLOT))
+        pipe[n + 1] = item
+    return out
+
+
+@jit
+def select(neurons, run):
+    """The next group of the row in the buffer into the pipeline; whether the buffer takes a row in this cycle."""
+    if not neurons.full:
+        return True
+    last_plane, last_t = neurons.plane + 1 == run.planes, neurons.t + 1 == run.timesteps
+    last_group = neurons.group + 1 == run.groups
+    slot = neurons.base + neurons.group
+    hazard = last_plane and neurons.t > 0 and neurons.pending >> slot & 1
+    if neurons.pipe[0] >= 0 or hazard:
+        return False
+    if last_plane and not last_t:
+        neurons.pending |= 1 << slot
+    item = SLOT * slot + LAST_PLANE * last_plane + LAST_T * last_t + LAST_GROUP * last_group
+    neurons.pipe[0] = item + LAST_POSITION * neurons.last_position + LAST * neurons.last
+    neurons.group += 1
+    if not last_group:
+        return False
+    neurons.group = neurons.full = 0
+    neurons.plane += 1
+    if last_plane or neurons.last:
+        neurons.plane = 0
+        neurons.base = slot + 1
+        if neurons.last_position or neurons.last:
+            neurons.base = 0
+            neurons.t = 0 if last_t or neurons.last else neurons.t + 1
+    return True
+
+
+@jit
+def take(neurons, last_position, last):
+    """A row into the buffer."""
+    neurons.full, neurons.last_position, neurons.last = 1, last_position, last

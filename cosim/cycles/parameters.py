@@ -1,0 +1,92 @@
+"""Sizes and latencies of the cycle model, taken from the RTL where a block names them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hw.accelerator_datapath import LOAD_WORDS, WEIGHT_WORDS, fetch_words
+from hw.axi_read import OUTSTANDING
+from hw.axi_write import OUTSTANDING as WRITE_BURSTS
+from hw.axi_write import QUEUE_WORDS as WRITE_WORDS
+from hw.config import HardwareConfig
+from hw.detector import Detector
+from hw.dispatcher import BEGINS, ENDS
+from hw.frontend_scatter import TILES as SORTED_TILES
+from hw.im2col import QUEUE_WORDS
+from hw.im2col_extract import LATENCY as EXTRACT
+from hw.loader import JOBS
+from hw.loader_unpack import PARAM_BYTES
+from hw.program import COMMAND_BYTES
+from hw.pruner import Pruner
+from hw.psum_drain import STARVED
+from hw.sequencer_layouts import BURST_BEATS
+from hw.tile_loader import TILES as LOADER_TILES
+from hw.tile_loader import TileLoader
+
+from .state import CONFIG
+
+BEGIN = 13
+"""Cycles from the host's start (the register access begins) to the request of the first command."""
+
+FINISH = 4
+"""Cycles from END, with nothing under way, to the interrupt."""
+
+ACCEPTED = 14
+"""Bursts that the simulated memory accepts ahead (cosim/rtl/axi_memory.sv: DEPTH - 2)."""
+
+SCAN_QUEUE = 4
+"""K tiles that the scan of the segment table runs ahead."""
+
+PUSHED = 1
+"""Cycles from the pruner's output to the queues' memory (hw.dispatcher), beside the FIFO's own."""
+
+NEURON_STAGES = 4
+"""Stages of the neuron pipeline beside one per bit of a level: selected group, product, running sum, potential."""
+
+
+def parameters(c: HardwareConfig, latency: int, gap: int) -> np.ndarray:
+    """CONFIG[1]."""
+    group_bits = c.neuron_lanes * PARAM_BYTES * 8
+    step = 2 if c.bus_bits >= 2 * c.feature_bits else 1
+    flight = Detector.LATENCY + Pruner.LATENCY
+    margin = c.queries * (flight + 3)
+    ring = 4 * c.tile_m if c.tile_m <= 128 else 2 * c.tile_m
+    values = {
+        **{name: getattr(c, name) for name in CONFIG.names if hasattr(c, name)},
+        "latency": latency,
+        "gap": gap,
+        "burst": BURST_BEATS,
+        "outstanding": OUTSTANDING,
+        "accepted": ACCEPTED,
+        "command_words": COMMAND_BYTES * 8 // c.bus_bits,
+        "feature_parts": c.bus_bits // (step * c.feature_bits),
+        "segment_parts": c.bus_bits // 64,
+        "param_words": max(1, group_bits // c.bus_bits),
+        "param_parts": max(1, c.bus_bits // group_bits),
+        "load_jobs": JOBS,
+        "rows_ready": EXTRACT + 2,
+        "rows_queue": QUEUE_WORDS,
+        "scan_queue": SCAN_QUEUE,
+        "loader_tiles": LOADER_TILES,
+        "beat_depth": max(16, 4 * c.words),
+        "histogram": TileLoader.LATENCY,
+        "sorted_tiles": SORTED_TILES,
+        "ring_groups": ring // c.queries,
+        "late": c.queries + 1,
+        "begins": BEGINS,
+        "ends": ENDS,
+        "detect": flight,
+        "margin": margin,
+        "queue_depth": 1 << (max(2 * c.tile_m, 4 * margin) - 1).bit_length(),
+        "starved": STARVED,
+        "write_words": WRITE_WORDS,
+        "write_bursts": WRITE_BURSTS,
+        "write_age": 15,
+        "begin": BEGIN,
+        "finish": FINISH,
+    }
+    found = np.zeros(1, CONFIG)
+    for name, value in values.items():
+        found[0][name] = value
+    found[0]["reader_depth"] = fetch_words(c), WEIGHT_WORDS, LOAD_WORDS
+    return found

@@ -1,0 +1,50 @@
+"""Operations of the quantization-aware layers with gradients of their own: rounding and firing."""
+
+import torch
+
+from .neurons import spike
+
+
+class _Round(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.round()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+class _Fire(torch.autograd.Function):
+    """z = clip(floor(U / D), 0, N) with a rectangular or identity surrogate: one pass over U each way."""
+
+    @staticmethod
+    def forward(ctx, u, d, levels, window):
+        x = u / d
+        ctx.save_for_backward(x, d)
+        ctx.levels, ctx.window = levels, window
+        return x.floor().clamp_(0, levels)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, d = ctx.saved_tensors
+        if ctx.window is not None:
+            centre = (ctx.levels + 1) / 2
+            grad = grad * ((x - centre).abs_() < centre - 1 + ctx.window / 2)
+        grad = grad / d
+        # over batch and positions: D is (O, 1, 1)
+        grad_d = -(grad * x).sum((0, 2, 3), keepdim=True)[0] if ctx.needs_input_grad[1] else None
+        return grad, grad_d, None, None
+
+
+def fire(u, d, neuron):
+    """Levels (B, O, H, W) of integer potentials U for steps D (O, 1, 1)."""
+    if neuron.surrogate == "sigmoid":
+        return spike(u / d, neuron.levels, "sigmoid", neuron.width)
+    window = None if neuron.surrogate == "identity" else neuron.width or 1.0
+    return _Fire.apply(u, d, neuron.levels, window)
+
+
+def round_ste(x):
+    """round(x) with gradient 1."""
+    return _Round.apply(x)

@@ -1,0 +1,67 @@
+"""Residual joins: two currents become one current of two sources, and sums of levels become integer layers."""
+
+from dataclasses import replace
+
+import torch
+
+from .graph import UnsupportedError
+from .sources import identity_current
+from .values import Current, Feature, fold_norm
+
+
+def add_currents(where: str, a, b) -> Current:
+    """The sum of two values (maps or currents); the one with weights comes first, batch norms are folded."""
+    parts = [identity_current(v, where) if isinstance(v, Feature) else v for v in (a, b)]
+    parts = [fold_norm(p) if p.norm is not None else p for p in parts]
+    joint = all(p.identity for p in parts)
+    parts.sort(key=lambda p: p.identity)
+    sources = sum((p.sources for p in parts), ())
+    if len(sources) > 2:
+        raise UnsupportedError(
+            where,
+            f"a sum of {len(sources)} maps; a layer has at most 2 sources (main and shortcut), so a membrane that "
+            "runs through several blocks (MS join) cannot be built",
+            "put a neuron behind each addition: Spiking-ResNet, SEW (spikes + spikes) or Sparse-ResNet (Barrier)",
+        )
+    if any(p.pool for p in parts):
+        raise UnsupportedError(where, "an addition behind a max pool without neuron", "put the neuron first")
+    if parts[0].shape != parts[1].shape:
+        raise UnsupportedError(where, f"adds shapes {parts[0].shape} and {parts[1].shape}", "make them equal")
+    bias = None
+    for p in parts:
+        if p.bias is not None:
+            bias = p.bias if bias is None else bias + p.bias
+    name = where if joint else parts[0].name
+    levels = sum((p.levels_in for p in parts), ())
+    return Current(name=name, sources=sources, levels_in=levels, shape=parts[0].shape, bias=bias, identity=joint)
+
+
+def units(join: Current) -> int:
+    """Number of different weights among the identity sources; 1: all maps count in the same unit."""
+    return len(torch.cat([s.weight.flatten() for s in join.sources]).unique())
+
+
+def unit_of(join: Current) -> torch.Tensor:
+    """The common weight of identity sources with one unit."""
+    return join.sources[0].weight.flatten()[0]
+
+
+def with_ones(join: Current) -> Current:
+    """Identity sources whose weights are the fixed integer 1."""
+    return replace(join, sources=tuple(replace(s, weight=torch.ones_like(s.weight), fixed=True) for s in join.sources))
+
+
+def summed_levels(join: Current) -> int:
+    """Largest level of a sum of two level maps; refused where it cannot be stored or the units differ."""
+    if units(join) != 1:
+        raise UnsupportedError(
+            join.name, "a sum of spikes needs equal units on both sides", "use the same neuron levels"
+        )
+    levels = sum(join.levels_in)
+    if levels > 255:
+        raise UnsupportedError(
+            join.name,
+            f"the sum of spikes reaches level {levels}, stored levels must be <= 255",
+            "put a Barrier behind it",
+        )
+    return levels

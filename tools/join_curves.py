@@ -1,0 +1,126 @@
+"""Accuracy against spikes of residual joins: one architecture, recipe and set of sparsity weights for every join.
+
+A join is judged by its curve, not by one run. Two knobs are turned alike for all joins, from one trained network each:
+``tuned`` trains on with the weight of the spikes in the loss swept; ``thresholds`` multiplies all thresholds but those
+of the joins and measures batch statistics anew, without training. Spikes are compared where two curves reach the same
+accuracy. Figures lie in ``report/joins.json``.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from export import recipe, train
+
+REPORT, PLOT = Path("report/joins.json"), Path("docs/img/joins.svg")
+LABELS = {"sparse": "Sparse-ResNet (barriers)", "sew": "SEW (ADD)", "spiking": "Spiking-ResNet"}
+MARKS = {"sparse": "o", "sew": "s", "spiking": "^"}
+
+
+def key(join: str, r: recipe.Recipe, knob: str, value: float) -> str:
+    """Name of one row in the report: everything in which rows may differ."""
+    return f"{join}-N{r.levels}-w{r.width}-b{r.blocks}-n{r.train_images}-e{r.epochs}-seed{r.seed}-{knob}-{value:g}"
+
+
+def measure(join: str, r: recipe.Recipe, data, initial=None) -> dict:
+    """The row of one network trained (from ``initial``) with the recipe."""
+    model = train.train(r, data, initial=initial)
+    return count(join, model, data) | {"knob": "tuned", "value": r.sparsity, "recipe": r.model_dump()}
+
+
+@torch.no_grad()
+def with_thresholds(model, factor: float, images, batch=200):
+    """``model`` with the thresholds of all firing layers but joins multiplied, and batch statistics of ``images``."""
+    for layer in model.layers:
+        if not layer.fixed and not layer.readout:
+            layer.threshold.mul_(factor)
+    model.train()
+    for i in range(0, len(images), batch):
+        for layer in model.layers:
+            layer.momentum = 1 / (1 + i // batch)  # the mean over all batches
+        model(torch.tensor(images[i : i + batch]).float())
+    return model.eval()
+
+
+def count(join: str, model, data) -> dict:
+    """Accuracy in percent on the test images and levels per inference.
+
+    ``joined``: levels that enter joins from both sides; ``cut``: those of them that barriers hold back.
+    """
+    accuracy, spikes = train.evaluate(model, data.test_images, data.test_labels)
+    joined = emitted = 0.0
+    for layer in model.layers:
+        if layer.fixed:
+            joined += sum(spikes[s.feature] for s in layer.specs)
+            emitted += spikes[layer.name]
+    row = {"join": join, "accuracy": accuracy, "spikes": sum(spikes.values())}
+    return row | {"joined": joined, "cut": joined - emitted, "images": len(data.test_images), "layer_spikes": spikes}
+
+
+def load() -> dict:
+    return json.loads(REPORT.read_text()) if REPORT.exists() else {}
+
+
+def store(row: dict):
+    rows = load() | {key(row["join"], recipe.Recipe(**row["recipe"]), row["knob"], row["value"]): row}
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
+
+
+def curve(rows, join: str):
+    """Mean over seeds of (spikes, accuracy) for each value of the knob, one join, ascending in spikes."""
+    points = []
+    for value in {r["value"] for r in rows if r["join"] == join}:
+        same = [r for r in rows if r["join"] == join and r["value"] == value]
+        points.append([np.mean([r[k] for r in same]) for k in ("spikes", "accuracy")])
+    return np.array(sorted(points)).reshape(-1, 2)
+
+
+def spikes_at(points, accuracy: float) -> float:
+    """Fewest spikes with which a curve reaches ``accuracy``, straight lines between its points; NaN if it does not."""
+    best = np.nan
+    for (s0, a0), (s1, a1) in zip(points[:-1], points[1:], strict=True):
+        if min(a0, a1) <= accuracy <= max(a0, a1) and a0 != a1:
+            best = np.fmin(best, s0 + (accuracy - a0) / (a1 - a0) * (s1 - s0))
+    return best
+
+
+def compare(rows, first="sparse", second="sew", steps=5) -> list[dict]:
+    """Spikes of two joins at equal accuracies over the range that both curves reach."""
+    curves = [curve(rows, j) for j in (first, second)]
+    if min(map(len, curves)) < 2:
+        return []
+    low = max(c[:, 1].min() for c in curves)
+    high = min(c[:, 1].max() for c in curves)
+    found = []
+    for accuracy in np.linspace(low, high, steps) if low < high else ():
+        a, b = (spikes_at(c, accuracy) for c in curves)
+        found.append({"accuracy": accuracy, first: a, second: b, "fewer": 100 * (1 - a / b)})
+    return found
+
+
+TITLES = {"tuned": "spikes in the loss, trained on", "thresholds": "thresholds scaled, not trained"}
+
+
+def plot(rows, path=PLOT):
+    """Accuracy against spikes: one panel a knob, one curve a join."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "joins"
+    from matplotlib import pyplot as plt
+
+    knobs = [k for k in TITLES if any(r["knob"] == k for r in rows)]
+    figure, panels = plt.subplots(1, len(knobs), figsize=(5.2 * len(knobs), 4), layout="constrained", squeeze=False)
+    for knob, axes in zip(knobs, panels[0], strict=True):
+        own = [r for r in rows if r["knob"] == knob]
+        for join in [j for j in LABELS if any(r["join"] == j for r in own)]:
+            axes.plot(*curve(own, join).T / [[1000], [1]], marker=MARKS[join], label=LABELS[join])
+        axes.set(xlabel="thousand spikes (levels) per inference", ylabel="test accuracy (%)", title=TITLES[knob])
+        axes.grid(alpha=0.3)
+        axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
