@@ -51,6 +51,7 @@ def rtl_layers(compiled: MemoryImage, marks: list[Mark], start: int) -> list[dic
                 "bytes_written": (last.beats_written - before_written) * bus,
                 "events": counts,
                 "stalls": stalls(counts),
+                "causes": causes(counts, last.cycle - before_cycle),
             }
         )
         before_cycle, before_read, before_written = last.cycle, last.beats_read, last.beats_written
@@ -66,6 +67,16 @@ def stalls(counts: dict[str, int]) -> dict[str, int]:
         if short.startswith(COUNTED):
             found[short] = found.get(short, 0) + count
     return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def causes(counts: dict[str, int], cycles: int) -> dict[str, int]:
+    """``cycles`` by what the accumulators did in each: added, or why not. Each cycle counts once."""
+    short = {name.rsplit(".", 1)[-1]: count for name, count in counts.items()}
+    found = {"adding": short.get("residual_bit", 0)}
+    waits = {name.removeprefix("stall_"): count for name, count in short.items() if name.startswith("stall_")}
+    found |= {name: n for name, n in sorted(waits.items(), key=lambda item: -item[1]) if n}
+    found["outside"] = cycles - sum(found.values())
+    return found
 
 
 def model_layers(
@@ -105,6 +116,6 @@ def layer_figures(estimate: dict, rtl: dict | None) -> dict:
         "bottlenecks": {key: estimate[key] for key in ("processor", "weights", "im2col", "neurons")},
     }
     if rtl:
-        figures |= {key: rtl[key] for key in ("bytes_read", "bytes_written", "stalls", "events")}
+        figures |= {key: rtl[key] for key in ("bytes_read", "bytes_written", "stalls", "causes", "events")}
         figures["model_error"] = ratio(cycles["own_model"] - cycles["rtl"], cycles["rtl"])
     return figures

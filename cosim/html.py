@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .report import CAUSES_NOTE
 from .svg import grouped, picture, stacked
 
 STYLE = """
@@ -20,23 +21,13 @@ td:first-child,th:first-child{text-align:left}
 """
 
 
-def cycle_causes(one: dict) -> dict[str, float]:
-    """A layer's RTL cycles by what the accumulators did: added, or why not (the causes exclude each other)."""
-    cycles, events = one["cycles"]["rtl"], one.get("events", {})
-    short = {name.rsplit(".", 1)[-1]: count for name, count in events.items()}
-    causes = {"adding residual bits": short.get("residual_bit", 0)}
-    names = {name: count for name, count in short.items() if name.startswith("stall_")}
-    causes |= {name.removeprefix("stall_"): n for name, n in sorted(names.items(), key=lambda i: -i[1]) if n}
-    causes["outside the processor"] = max(0, cycles - sum(causes.values()))
-    return causes
-
-
 def _figures(report: dict) -> list[str]:
     layers = report["layers"]
     parts = []
     if report["cycles"]["rtl"]:
         parts.append("<h2>RTL cycles by layer and cause</h2>")
-        parts.append(stacked({one["name"]: cycle_causes(one) for one in layers}, unit="cycles"))
+        parts.append(stacked({one["name"]: one["causes"] for one in layers}, unit="cycles"))
+        parts.append(f"<p>The accumulators were {CAUSES_NOTE}</p>")
     names = {"rtl": "RTL", "own_model": "own model", "published_model": "published model"}
     rows = {}
     for one in layers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,14 +127,24 @@ def _constants_untouched(compiled: MemoryImage, memory: np.ndarray):
         raise AssertionError(f"the accelerator wrote into its constants, first at byte {compiled.base + int(wrong[0])}")
 
 
+def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    """Sums by name."""
+    whole: dict[str, int] = {}
+    for one in counts:
+        for name, count in one.items():
+            whole[name] = whole.get(name, 0) + count
+    return whole
+
+
 def _total(estimate: dict, rtl: list[dict] | None, cycles: int | None) -> dict:
     whole = None
     if rtl is not None:
-        stalls: dict[str, int] = {}
-        for one in rtl:
-            for name, count in one["stalls"].items():
-                stalls[name] = stalls.get(name, 0) + count
-        whole = {"cycles": cycles, "stalls": stalls, "events": {}}
+        whole = {
+            "cycles": cycles,
+            "events": {},
+            **{key: _added(one[key] for one in rtl) for key in ("stalls", "causes")},
+        }
+        whole["causes"]["outside"] += cycles - sum(whole["causes"].values())  # the job's end
         whole |= {key: sum(one[key] for one in rtl) for key in ("bytes_read", "bytes_written")}
     return layer_figures(estimate, whole)
 

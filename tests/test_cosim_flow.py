@@ -63,6 +63,8 @@ def test_report_of_the_rtl(network_file, tmp_path):
     assert 0 < sum(one["cycles"]["rtl"] for one in layers) <= report["cycles"]["rtl"]
     assert all(one["bytes_written"] > 0 and one["events"]["residual_bit"] > 0 for one in layers)
     assert sum(one["events"]["residual_bit"] for one in layers) == report["total"]["counts"]["residual_bits"]
+    for one in (*layers, report["total"]):  # every cycle has one cause
+        assert sum(one["causes"].values()) == one["cycles"]["rtl"] and min(one["causes"].values()) >= 0
     assert report["frames_per_second"] == pytest.approx(3 * 50e6 / report["cycles"]["rtl"])
     assert report["image_numbers"] != [0, 1, 2], "a seed chooses images"
     assert "RTL cycles by layer and cause" in (tmp_path / "report.html").read_text()
