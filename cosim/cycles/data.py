@@ -9,13 +9,14 @@ import numba as nb
 import numpy as np
 
 from hw.config import HardwareConfig
+from hw.frontend_layouts import word_beats, words
 from hw.interleave import block_positions
 from hw.loader_unpack import PARAM_BYTES
 from hw.program import OPCODES, SEGMENT_BYTES
 from model.processor import bank_of_row
 from model.prosparsity import TileBlock
 
-from .state import COMMAND, REUSE, RING
+from .state import COMMAND, COMPUTE, REUSE, RING
 
 
 class RunData(NamedTuple):
@@ -23,9 +24,10 @@ class RunData(NamedTuple):
 
     bits, rows, prefix, tile_of, bank_of, after, queue_of : by row: residual bits, index in its tile, the prefix's
     index or -1, tile, bank, compute rows of its tile before it, FIFO; computes, reuses : rows by FIFO; ends,
-    compute_count, reuse_count, end_time : by tile; beats, words : non-zero rows by tile and beat, beats by tile;
+    compute_count, reuse_count, end_time : by tile; beats : by tile; class_end, class_words, visit_rows : classes up to
+    and with a tile, words of each class, rows of the class in each word (hw.class_walker);
     m_rows, segments : by m tile, by K tile; order, last_position : walk of the drain through an m tile (1: the last).
-    queue, push, touched : rings of the beats under way and of the pushes to come, touch maps of the two halves.
+    push, touched : ring of the pushes to come, touch maps of the two halves.
     """
 
     bits: np.ndarray
@@ -42,13 +44,14 @@ class RunData(NamedTuple):
     reuse_count: np.ndarray
     end_time: np.ndarray
     beats: np.ndarray
-    words: np.ndarray
+    class_end: np.ndarray
+    class_words: np.ndarray
+    visit_rows: np.ndarray
     m_rows: np.ndarray
     segments: np.ndarray
     order: np.ndarray
     last_position: np.ndarray
     bank_of_row: np.ndarray
-    queue: np.ndarray
     push: np.ndarray
     touched: np.ndarray
     m_tiles: int
@@ -78,7 +81,7 @@ def _rows(residual, prefix, order, starts, nonzero, banks, d):
                     computes[c] = n
                     compute_count[tile] += 1
                     c += 1
-                    queue_of[n] = 1
+                    queue_of[n] = COMPUTE
                 else:
                     reuses[bank, r[bank]] = n
                     reuse_count[bank, tile] += 1
@@ -90,12 +93,36 @@ def _rows(residual, prefix, order, starts, nonzero, banks, d):
 
 
 @nb.njit(cache=True)
-def _beats(packed, starts, load_rows, beats):
+def _visits(packed, starts, word_rows, words, tile_k, class_end, class_words, visit_rows):
+    """Classes and words of every tile as the class walker visits them; (classes, visits)."""
+    counts = np.zeros((tile_k + 1, words), np.int64)
+    classes = visits = 0
     for m in range(len(starts) - 1):
         for k in range(packed.shape[1]):
+            counts[:] = 0
             for i in range(starts[m], starts[m + 1]):
-                if packed[i, k]:
-                    beats[m * packed.shape[1] + k, (i - starts[m]) // load_rows] += 1
+                word, count = packed[i, k], 0
+                while word:
+                    word &= word - np.uint64(1)
+                    count += 1
+                counts[count, (i - starts[m]) // word_rows] += 1
+            begun = classes
+            for p in range(1, tile_k + 1):
+                some = 0
+                for w in range(words):
+                    if counts[p, w]:
+                        visit_rows[visits] = counts[p, w]
+                        visits += 1
+                        some += 1
+                if some:
+                    class_words[classes] = some
+                    classes += 1
+            if classes == begun:  # an empty tile: one class, one word without rows
+                visit_rows[visits], class_words[classes] = 0, 1
+                visits += 1
+                classes += 1
+            class_end[m * packed.shape[1] + k] = classes
+    return classes, visits
 
 
 @lru_cache(maxsize=64)
@@ -128,8 +155,10 @@ def run_data(
     arrays = (*ints, reuses, *by_tile)
     _rows(block.residual, block.prefix, block.order, block.starts, nonzero, c.banks, arrays)
     m_rows = np.diff(block.starts).astype(np.int64)
-    beats = np.zeros((tiles, c.words), np.int64)
-    _beats(packed, block.starts, c.load_rows, beats)
+    most = total + tiles
+    class_end, class_words, visit_rows = (np.zeros(n, np.int64) for n in (tiles, most, most))
+    word_rows = word_beats(c) * c.load_rows
+    _visits(packed, block.starts, word_rows, words(c), c.tile_k, class_end, class_words, visit_rows)
     positions = block_positions(c, fields)
     order = np.zeros((2, c.tile_m), np.int64)
     last = np.zeros((2, c.tile_m), np.int64)
@@ -139,10 +168,11 @@ def run_data(
     return RunData(
         bits=bits, rows=rows, prefix=prefix, tile_of=tile_of, bank_of=bank_of, after=after, queue_of=queue_of,
         computes=computes, reuses=reuses, ends=by_tile[0], compute_count=by_tile[1], reuse_count=by_tile[2],
-        end_time=np.full(tiles, np.int64(1) << 60), beats=beats, words=np.repeat(-(-m_rows // c.load_rows), k_tiles),
+        end_time=np.full(tiles, np.int64(1) << 60), beats=np.repeat(-(-m_rows // c.load_rows), k_tiles),
+        class_end=class_end, class_words=class_words, visit_rows=visit_rows,
         m_rows=m_rows, segments=segments.astype(np.int64), order=order, last_position=last,
         bank_of_row=np.array([bank_of_row(r, c.banks) for r in range(c.tile_m)], np.int64),
-        queue=np.zeros(8 * c.words + 64, np.int64), push=np.zeros((4, RING), np.int64),
+        push=np.zeros((3, RING), np.int64),
         touched=np.zeros((2, c.tile_m), np.int64), m_tiles=len(m_rows), k_tiles=k_tiles, base=base,
         interleaved=positions > 1,
     )  # fmt: skip
@@ -187,6 +217,6 @@ def no_rows() -> RunData:
     """Of no run at all: before the first one."""
     one = np.zeros(1, np.int64)
     two = np.zeros((2, 1), np.int64)
-    flat = {name: one for name in RunData._fields} | {name: two for name in ("reuses", "reuse_count", "beats", "order")}
-    flat |= {"last_position": two, "push": np.zeros((4, RING), np.int64), "touched": two, "interleaved": False}
+    flat = {name: one for name in RunData._fields} | {name: two for name in ("reuses", "reuse_count", "order")}
+    flat |= {"last_position": two, "push": np.zeros((3, RING), np.int64), "touched": two, "interleaved": False}
     return RunData(**(flat | {"m_tiles": 0, "k_tiles": 1, "base": 0}))

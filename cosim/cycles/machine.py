@@ -69,11 +69,11 @@ def _core(c, ft, so, p, dr, nr, out, data, run, t):
     claimed, tile = processor.issue(c, p, so, data, t)
     processor.scoreboard(c, p, so, ft, dr, data, run, claimed, tile, t)
     room = c.queue_depth - c.margin
-    so.d_room = so.level[1] <= room and so.level[2] <= room and so.level[3] <= room
-    sort.scatter(c, so, data, t)
-    sort.sorted_rows(c, so, data, takes, t)
-    sort.load(c, ft, so, data, t)
-    for n in range(2 + c.banks):
+    so.d_room = so.level[0] <= room and so.level[1] <= room and so.level[2] <= room
+    taken = sort.pick(c, so, takes)
+    accept = sort.visit(c, so, data, taken)
+    sort.load(c, ft, so, data, accept, t)
+    for n in range(1 + c.banks):
         sort.fifo(so, n, data.push[n, t % state.RING])
         data.push[n, t % state.RING] = 0
 
@@ -81,10 +81,10 @@ def _core(c, ft, so, p, dr, nr, out, data, run, t):
 @jit
 def _begin(c, so, p, dr, nr, out, run):
     """A run's numbers of rows and tiles begin at 0; of everything else nothing is left from the run before."""
-    so.tile = so.counted = so.sorted = so.row = so.begun_tiles = 0
-    so.b_in = so.b_out = 0
+    so.tile = so.loaded = so.released = so.row = so.begun_tiles = so.c_class = so.v_visit = 0
     p.entered = p.c_head = p.oldest = p.closing = 0
     p.r_head[:] = 0
+    p.held[:] = 0
     dr.m = 0
     out.output = run.output
     output.begin(out)
@@ -164,7 +164,7 @@ class Machine:
         sequencer["wanted"], sequencer["address"], sequencer["command"] = 1, word, -1
         sequencer["load"] = sequencer["front_start"] = sequencer["run_start"] = -1
         front["credits"], front["release"] = self._config[0]["rows_queue"], -1
-        sort["free"] = self._config[0]["ring_groups"]
+        sort["first"] = 1
         for name in ("stage", "active", "finish_tile", "hold", "reuse"):
             processor[name] = -1
         processor["fresh"] = 1
@@ -182,9 +182,9 @@ class Machine:
             It never comes: the model contradicts itself.
         """
         c, run = self._config[0], self._program[self._states[1][0]["run"]]
-        work = data.bits.sum() + data.ends[-1] + data.words.sum() * data.segments.max()
+        work = data.bits.sum() + data.ends[-1] + data.beats.sum() * data.segments.max()
         work += data.m_rows.sum() * run["groups"] * (run["out_planes"] + 32 * run["readout"])
-        work += len(data.words) * c["tile_k"] * run["weight_beats"]
+        work += len(data.beats) * c["tile_k"] * run["weight_beats"]
         work += (self._program["beats"] * self._program["chunks"]).sum() + len(self._program) * (c["latency"] + 100)
         limit = self._cycle + PATIENCE * int(work) * (1 + int(c["gap"]))
         records = tuple(one[0] for one in self._states)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .state import jit
 
-LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST = 1, 2, 4, 8, 16
-SLOT = 32
+LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST, FIRST_T = 1, 2, 4, 8, 16, 32
+SLOT = 64
 """An item in the pipeline: flags, and its slot times SLOT."""
 
 
@@ -15,8 +15,9 @@ def reorder_out(neurons, run, takes):
     if neurons.ro_valid and not takes:
         return
     h = neurons.r_half
-    neurons.ro_valid = neurons.half_full[h]
-    if not neurons.half_full[h]:
+    there = neurons.half_full[h] or (neurons.w_half == h and neurons.r_t < neurons.w_t)
+    neurons.ro_valid = there
+    if not there:
         return
     neurons.ro_group = neurons.r_group + 1 == run.groups
     neurons.ro_last_t = neurons.r_t + 1 == run.timesteps
@@ -41,11 +42,12 @@ def reorder_in(neurons, item):
     """An item into the half that is being written."""
     if not (item & LAST_POSITION and item & LAST_GROUP):
         return
+    h = neurons.w_half
     neurons.w_t += 1
+    neurons.half_slot[h] = item // SLOT
     if item & LAST_T:
-        h = neurons.w_half
         neurons.w_t = 0
-        neurons.half_full[h], neurons.half_slot[h] = 1, item // SLOT
+        neurons.half_full[h] = 1
         neurons.w_half = 1 - h
 
 
@@ -63,10 +65,16 @@ def advance(neurons, run, takes):
         item = pipe[n]
         if item < 0 or pipe[n + 1] >= 0:
             continue
+        if n == 2:  # the potential of the timestep before is needed here
+            slot = item // SLOT
+            if not item & FIRST_T and neurons.pending >> slot & 1:
+                continue
+            if not item & LAST_T:
+                neurons.pending |= 1 << slot
         pipe[n] = -1
         if n == 1 and not item & LAST_PLANE:
             continue  # its sum waits for the other planes
-        if n == 3 and early and not item & LAST_T:
+        if n == 4 and early and not item & LAST_T:
             neurons.pending &= ~(1 << (item // SLOT))
         pipe[n + 1] = item
     return out
@@ -80,12 +88,10 @@ def select(neurons, run):
     last_plane, last_t = neurons.plane + 1 == run.planes, neurons.t + 1 == run.timesteps
     last_group = neurons.group + 1 == run.groups
     slot = neurons.base + neurons.group
-    hazard = last_plane and neurons.t > 0 and neurons.pending >> slot & 1
-    if neurons.pipe[0] >= 0 or hazard:
+    if neurons.pipe[0] >= 0:
         return False
-    if last_plane and not last_t:
-        neurons.pending |= 1 << slot
     item = SLOT * slot + LAST_PLANE * last_plane + LAST_T * last_t + LAST_GROUP * last_group
+    item += FIRST_T * (neurons.t == 0)
     neurons.pipe[0] = item + LAST_POSITION * neurons.last_position + LAST * neurons.last
     neurons.group += 1
     if not last_group:

@@ -11,7 +11,7 @@ from hw.axi_write import QUEUE_WORDS as WRITE_WORDS
 from hw.config import HardwareConfig
 from hw.detector import Detector
 from hw.dispatcher import BEGINS, ENDS
-from hw.frontend_scatter import TILES as SORTED_TILES
+from hw.frontend_layouts import ring_words, word_beats
 from hw.im2col import QUEUE_WORDS
 from hw.im2col_extract import LATENCY as EXTRACT
 from hw.loader import JOBS
@@ -20,8 +20,6 @@ from hw.program import COMMAND_BYTES
 from hw.pruner import Pruner
 from hw.psum_drain import STARVED
 from hw.sequencer_layouts import BURST_BEATS
-from hw.tile_loader import TILES as LOADER_TILES
-from hw.tile_loader import TileLoader
 
 from .state import CONFIG
 
@@ -37,11 +35,8 @@ ACCEPTED = 14
 SCAN_QUEUE = 4
 """K tiles that the scan of the segment table runs ahead."""
 
-PUSHED = 1
-"""Cycles from the pruner's output to the queues' memory (hw.dispatcher), beside the FIFO's own."""
-
-NEURON_STAGES = 4
-"""Stages of the neuron pipeline beside one per bit of a level: selected group, product, running sum, potential."""
+NEURON_STAGES = 5
+"""Stages of the neuron pipeline beside one per bit of a level: selected group, shifted, sum, leak, potential."""
 
 
 def parameters(c: HardwareConfig, latency: int, gap: int) -> np.ndarray:
@@ -50,7 +45,6 @@ def parameters(c: HardwareConfig, latency: int, gap: int) -> np.ndarray:
     step = 2 if c.bus_bits >= 2 * c.feature_bits else 1
     flight = Detector.LATENCY + Pruner.LATENCY
     margin = c.queries * (flight + 3)
-    ring = 4 * c.tile_m if c.tile_m <= 128 else 2 * c.tile_m
     values = {
         **{name: getattr(c, name) for name in CONFIG.names if hasattr(c, name)},
         "latency": latency,
@@ -67,12 +61,8 @@ def parameters(c: HardwareConfig, latency: int, gap: int) -> np.ndarray:
         "rows_ready": EXTRACT + 2,
         "rows_queue": QUEUE_WORDS,
         "scan_queue": SCAN_QUEUE,
-        "loader_tiles": LOADER_TILES,
-        "beat_depth": max(16, 4 * c.words),
-        "histogram": TileLoader.LATENCY,
-        "sorted_tiles": SORTED_TILES,
-        "ring_groups": ring // c.queries,
-        "late": c.queries + 1,
+        "word_beats": word_beats(c),
+        "ring_words": ring_words(c),
         "begins": BEGINS,
         "ends": ENDS,
         "detect": flight,

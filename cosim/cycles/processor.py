@@ -18,6 +18,12 @@ def _same(valid, half, row, other_half, other_row):
 
 
 @jit
+def _holds(p, b, tile, prefix):
+    """The tile result that a row needs is in the bank's operand register."""
+    return p.held[b] and p.held_row[b] == prefix and p.held_tile[b] == tile
+
+
+@jit
 def _finished(p, data, n):
     """The prefix of a reuse row is finished."""
     tile = data.tile_of[n]
@@ -34,6 +40,7 @@ def issue(c, p, sort, data, t):
     claim = data.bank_of[p.active] if active and last else -1
 
     eligible0 = eligible1 = False
+    busy0 = busy1 = False  # eligible, and in need of the read port
     conflict = order = False
     stage = p.stage
     row = data.rows[stage] if stage >= 0 else -1
@@ -51,27 +58,31 @@ def issue(c, p, sort, data, t):
             if ok and stage >= 0:
                 conflict |= r == row and h == half
                 order |= h != half
+        same = n >= 0 and _holds(p, b, data.tile_of[n], data.prefix[n])
         if b == 0:
-            eligible0 = ok
+            eligible0, busy0 = ok, ok and not same
         else:
-            eligible1 = ok
+            eligible1, busy1 = ok, ok and not same
         conflict |= _same(p.slot[b], p.slot_half[b], p.slot_row[b], half, row)
     conflict |= active and active_row == row and active_half == half
 
     # Load the staged row?
     loading = False
-    steal = -1
+    borrow = -1
     if stage >= 0 and _known(p, tile) and p.weights_ok[tile & 1] and not conflict and not order:
         prefix = data.prefix[stage]
-        recent = p.finish_tile == tile and p.finish_row == prefix
+        if banks == 1:
+            recent = _holds(p, 0, tile, prefix)
+        else:
+            recent = p.finish_tile == tile and p.finish_row == prefix
         needs = prefix >= 0 and not recent
-        every = eligible0 and (eligible1 or banks == 1)
+        every = busy0 and (busy1 or banks == 1)
         if active:
             loading = last
         else:
             loading = not needs or not every or p.patience == 0
             if loading and needs:
-                steal = banks - 1 if eligible0 else 0
+                borrow = banks - 1 if busy0 else 0
             if not loading:
                 p.patience -= 1
     if loading:
@@ -81,9 +92,16 @@ def issue(c, p, sort, data, t):
     finish_tile = finish_row = -1
     for b in range(banks):
         p.before[b], p.before_half[b], p.before_row[b] = p.slot[b], p.slot_half[b], p.slot_row[b]
-        took = (eligible0 if b == 0 else eligible1) and claim != b and steal != b and p.hold != b
-        p.slot[b] = took or claim == b
         n = p.reuse[b]
+        needs = busy0 if b == 0 else busy1
+        took = (eligible0 if b == 0 else eligible1) and claim != b and not (borrow == b and needs) and p.hold != b
+        p.slot[b] = took or claim == b
+        if p.held[b] and p.tile[p.held_tile[b] & 1] != p.held_tile[b]:
+            p.held[b] = 0  # its slots are given anew
+        if took:
+            p.held[b], p.held_tile[b], p.held_row[b] = 1, data.tile_of[n], data.prefix[n]
+        if claim == b:
+            p.held[b], p.held_tile[b], p.held_row[b] = 1, p.active_tile, active_row
         if claim == b:
             p.slot_half[b], p.slot_row[b] = active_half, active_row
         elif took:

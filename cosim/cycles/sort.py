@@ -1,8 +1,8 @@
-"""The front end: tile loader, sorter, detector and the queues behind it (hw.tile_loader, frontend_scatter, sorter)."""
+"""The front end: tile loader, class walker, row memory, row picker, detector, and the queues behind it."""
 
 from __future__ import annotations
 
-from .state import BEATS, RING, jit
+from .state import RING, jit
 
 
 @jit
@@ -18,139 +18,139 @@ def fifo(sort, n, pushed):
 
 
 @jit
-def load(c, front, sort, data, t):
-    """A beat of rows goes on unless all are zero, when it is known whether another such beat of its tile follows."""
-    q, push = data.queue, data.push
-    if sort.hist_in - sort.hist_out <= c.loader_tiles and sort.room and front.in_ != front.out:
-        if front.time[front.out % RING] <= t:
-            front.out += 1
-            front.credits += 1
-            count, words = data.beats[sort.tile, sort.beat], data.words[sort.tile]
-            sort.beat += 1
-            last = sort.beat == words
-            if sort.kept and (count or last):
-                q[sort.b_in % len(q)] = 2 * sort.kept + (last and not count)
-                sort.b_in += 1
-                push[BEATS, (t + 1) % RING] += 1
-                sort.kept = 0
-            if count and last:
-                q[sort.b_in % len(q)] = 2 * count + 1
-                sort.b_in += 1
-                push[BEATS, (t + 2) % RING] += 1
-            elif count:
-                sort.kept = count
-            if last:
-                sort.beat = 0
-                sort.tile += 1
-                sort.hist_time[sort.hist_in % RING] = t + c.histogram
-                sort.hist_in += 1
-                if sort.tile % data.k_tiles == 0:
-                    front.left -= 1
-    sort.room = sort.level[BEATS] < c.beat_depth - 5
-
-
-@jit
-def _pick(c, sort, data):
-    """The row picker: ``queries`` rows per cycle out of a window of as many beats."""
-    w, last, room = sort.window, sort.window_last, c.queries
-    taken = ends = 0
-    for n in range(c.queries):
-        if n > 0 and last[0] and taken > 0:
-            break  # rows of two tiles are never paired
-        count = min(room - taken, w[n])
-        w[n] -= count
-        taken += count
-        if count and last[n] and w[n] == 0:
-            ends = 1
-    sort.picked, sort.picked_last = taken, ends
-    if w[0]:
-        return
-    for n in range(c.queries - 1):
-        w[n], last[n] = w[n + 1], last[n + 1]
-    w[c.queries - 1] = 0
-    if sort.valid[BEATS]:
-        sort.popped[BEATS] = 1
-        q = data.queue
-        item = q[sort.b_out % len(q)]
-        sort.b_out += 1
-        w[c.queries - 1], last[c.queries - 1] = item >> 1, item & 1
-
-
-@jit
-def scatter(c, sort, data, t):
-    """Rows to their turns; a tile begins when the ring has room for all of them."""
-    tile = sort.counted
-    shown = sort.hist_out < sort.hist_in and sort.hist_time[sort.hist_out % RING] <= t
-    credit = shown and sort.ahead < c.sorted_tiles
-    fire = done = False
-    need = 0
-    if credit:
-        rows = data.ends[tile] - (data.ends[tile - 1] if tile else 0)
-        need = -(-rows // c.queries)
-        fire = sort.rows_valid > 0 and rows > 0 and (sort.begun or need <= sort.free)
-        done = rows == 0 or (fire and sort.rows_last)
-    if fire:
-        if not sort.begun:
-            sort.free -= need
-        sort.begun = not sort.rows_last
-    if done:
-        sort.late_time[sort.late_in % RING] = t + c.late
-        sort.late_in += 1
-        sort.ahead += 1
-        sort.hist_out += 1
-        if sort.hist_out < sort.hist_in and sort.hist_time[sort.hist_out % RING] <= t:
-            sort.hist_time[sort.hist_out % RING] = t + 1
-        sort.counted += 1
-    if not sort.rows_valid or fire:
-        sort.rows_valid, sort.rows_last = sort.picked, sort.picked_last
-        _pick(c, sort, data)
-
-
-@jit
 def detect(c, sort, data, t):
-    """Groups of sorted rows through the detector into the queues."""
+    """Groups of rows through the detector into the queues; whether the group that is offered is taken."""
     tile_room = sort.begins_stored < c.begins and sort.unread < c.ends
-    takes = sort.o_valid and sort.d_room and (tile_room or not sort.o_first)
+    takes = sort.g_valid and sort.d_room and (tile_room or not sort.g_first)
     if takes:
-        if sort.o_first:
+        if sort.g_first:
             sort.begin_time[sort.begun_tiles % RING] = t + 1
             sort.begun_tiles += 1
             sort.begins_stored += 1
             sort.unread += 1
-        for _ in range(sort.o_count):
-            n = sort.row
-            queue = data.queue_of[n]
-            data.push[queue, (t + c.detect) % RING] += 1
+        for _ in range(sort.g_count):
+            data.push[data.queue_of[sort.row], (t + c.detect) % RING] += 1
             sort.row += 1
-        if sort.o_last:
+        if sort.g_last:
             data.end_time[sort.begun_tiles - 1] = t + c.detect + 1
     return takes
 
 
 @jit
-def sorted_rows(c, sort, data, takes, t):
-    """The reader of the ring: a group per cycle, without a gap between tiles."""
-    move = not sort.o_valid or takes
-    step = sort.r_busy and (not sort.r_waiting or move)
-    accept = not sort.r_busy or (step and sort.r_last)
+def pick(c, sort, takes):
+    """The row picker: groups of ``queries`` rows out of a window of as many words; whether it takes a word."""
+    valid, rows, last, first = sort.w_valid, sort.w_rows, sort.w_last, sort.w_first
+    seen1 = c.queries == 2 and valid[1] and not (valid[0] and last[0])
+    some = (rows[0] if valid[0] else 0) + (rows[1] if seen1 else 0)
+    ends = (valid[0] and last[0]) or (seen1 and last[1])
+    move = not sort.g_valid or takes
+    fire = move and (valid[0] or seen1) and (ends or some >= c.queries)
     if move:
-        sort.o_valid = sort.r_waiting
-        sort.o_count, sort.o_first, sort.o_last = sort.h_count, sort.h_first, sort.h_last
-    sort.r_waiting = step or (sort.r_waiting and not move)
-    if step:
-        sort.h_count, sort.h_first, sort.h_last = min(c.queries, sort.r_count), sort.r_first, sort.r_last
-        if sort.r_count:
-            sort.free += 1
-        sort.r_last = sort.r_count <= 2 * c.queries
-        sort.r_count = max(0, sort.r_count - c.queries)
-        sort.r_first = 0
+        sort.g_valid = fire
+    empty0 = not valid[0]  # before this cycle
+    if fire:
+        count = min(c.queries, some)
+        sort.g_count, sort.g_last = count, ends and count == some
+        sort.g_first = first[0] if valid[0] else first[1]
+        if valid[0]:
+            taken = min(count, rows[0])
+            rows[0] -= taken
+            count -= taken
+            first[0] = 0
+        if seen1:
+            rows[1] -= count
+            first[1] = 0
+    done0 = empty0 or (fire and rows[0] == 0)
+    if c.queries == 1:
+        valid[0] = not done0
+        return done0
+    done1 = not valid[1] or (fire and seen1 and rows[1] == 0)
+    valid[0], valid[1] = not done0, not done1
+    if done0:
+        valid[0], rows[0], last[0], first[0] = valid[1], rows[1], last[1], first[1]
+        valid[1] = 0
+    return done0 or done1
+
+
+@jit
+def visit(c, sort, data, takes):
+    """Row memory and class walker, from their end: a word per cycle, a class per cycle, over tile borders too."""
+    at = c.queries - 1
+    # Row memory
+    ready = not sort.r_valid or takes
+    if takes:
+        sort.w_valid[at] = sort.r_valid
+        sort.w_rows[at], sort.w_last[at], sort.w_first[at] = sort.r_rows, sort.r_last, sort.r_first
+    sort.freed = 0
+    v_last = sort.v_left == 1  # of its class
+    if ready:
+        sort.r_valid = sort.v_valid
+        if sort.v_valid:
+            sort.r_rows, sort.r_first = data.visit_rows[sort.v_visit], sort.v_first
+            sort.r_last = sort.v_last and v_last
+            if sort.r_last:
+                sort.freed = 1
+    # Words of a class
+    move = not sort.v_valid or ready
+    load = not sort.v_valid or (ready and v_last)
+    if sort.v_valid and ready:
+        sort.v_visit += 1
+        sort.v_left -= 1
+        sort.v_first = 0
+    if load:
+        sort.v_valid = sort.o_class_valid
+        if sort.v_valid:
+            sort.v_left = data.class_words[sort.o_class]
+            sort.v_last, sort.v_first = sort.o_class_last, sort.o_class_first
+    # Classes of a tile
+    move = not sort.o_class_valid or load
+    c_last = sort.c_class + 1 == sort.c_end
+    accept = not sort.c_valid or (move and c_last)
+    if move:
+        sort.o_class_valid = sort.c_valid
+        sort.o_class, sort.o_class_last, sort.o_class_first = sort.c_class, c_last, sort.c_first
+        sort.c_first = 0
+        if sort.c_valid:
+            sort.c_class += 1
     if accept:
-        sort.r_busy = 0
-        if sort.late_out < sort.late_in and sort.late_time[sort.late_out % RING] <= t:
-            sort.late_out += 1
-            sort.ahead -= 1
-            tile = sort.sorted
-            sort.sorted += 1
-            sort.r_busy, sort.r_first = 1, 1
-            sort.r_count = data.ends[tile] - (data.ends[tile - 1] if tile else 0)
-            sort.r_last = sort.r_count <= c.queries
+        sort.c_valid = sort.t_valid
+        if sort.t_valid:
+            sort.c_end, sort.c_first = data.class_end[sort.t_tile], 1
+    return accept
+
+
+@jit
+def load(c, front, sort, data, accept, t):
+    """The tile loader: a beat per cycle into the row memory; a tile is offered when its last beat is in."""
+    move = not sort.first or not sort.t_valid or accept
+    take = sort.b_valid and move
+    ready = not sort.b_valid or move
+    full = False
+    if accept:
+        sort.t_valid = 0
+    if take:
+        full = sort.b_last or sort.part == c.word_beats - 1
+        sort.part = 0 if full else sort.part + 1
+        sort.first = sort.b_last
+        sort.t_valid = sort.b_last
+        if sort.b_last:
+            sort.t_tile = sort.loaded
+            sort.loaded += 1
+    used = sort.used
+    sort.used += full
+    if sort.freed:  # the row memory has read the tile's last word for the last time
+        sort.used -= -(-data.beats[sort.released] // c.word_beats)
+        sort.released += 1
+    if ready:
+        sort.b_valid = 0
+        if sort.room and front.in_ != front.out and front.time[front.out % RING] <= t:
+            front.out += 1
+            front.credits += 1
+            sort.beat += 1
+            sort.b_valid, sort.b_last = 1, sort.beat == data.beats[sort.tile]
+            if sort.b_last:
+                sort.beat = 0
+                sort.tile += 1
+                if sort.tile % data.k_tiles == 0:
+                    front.left -= 1
+    sort.room = used < c.ring_words - 3

@@ -11,8 +11,8 @@ jit = nb.njit(error_model="numpy")
 FETCH, WEIGHTS, LOADS = range(3)
 """Readers of the bus, by priority."""
 
-BEATS, COMPUTE, REUSE = 0, 1, 2
-"""FIFOs of the front end: beats with non-zero rows, compute rows, reuse rows (one per bank)."""
+COMPUTE, REUSE = 0, 1
+"""FIFOs between front end and processor: compute rows, reuse rows (one per bank)."""
 
 RING = 64
 """Places of the rings that hold times or counts of what is under way: more than any latency or queue there."""
@@ -30,7 +30,7 @@ CONFIG = record(
     " burst outstanding accepted"  # longest burst; most bursts under way; most that the memory accepts ahead
     " command_words feature_parts segment_parts param_words param_parts load_jobs"
     " rows_ready rows_queue scan_queue"
-    " loader_tiles beat_depth histogram sorted_tiles ring_groups late"
+    " word_beats ring_words"
     " begins ends detect margin queue_depth fifo starved"
     " write_words write_bursts write_age begin finish",
     reader_depth=3,
@@ -74,18 +74,20 @@ FRONT = record(
 )  # fmt: skip
 
 SORT = record(
-    "room tile beat kept hist_in hist_out"  # tile loader
-    " b_in b_out picked picked_last rows_valid rows_last"  # beats in the FIFO, row picker
-    " counted begun free ahead late_in late_out"  # scatter
-    " r_busy r_count r_first r_last r_waiting h_count h_first h_last o_valid o_count o_first o_last"  # reader
-    " row begins_stored unread d_room begun_tiles sorted",
-    window=2, window_last=2, hist_time=RING, late_time=RING, level=4, waiting=4, valid=4, popped=4, begin_time=RING,
+    "room tile beat b_valid b_last first part used t_valid t_tile"  # tile loader: its beat, the tile it offers
+    " c_valid c_class c_end c_first o_class_valid o_class o_class_last o_class_first loaded released"  # class chooser
+    " v_valid v_visit v_left v_last v_first"  # word walker
+    " r_valid r_rows r_last r_first freed"  # row memory
+    " g_valid g_count g_first g_last"  # row picker: the group it offers
+    " row begins_stored unread d_room begun_tiles",
+    w_valid=2, w_rows=2, w_last=2, w_first=2, level=3, waiting=3, valid=3, popped=3, begin_time=RING,
 )  # fmt: skip
 
 PROCESSOR = record(
     "stage active active_bits active_tile patience finish_tile finish_row c_head entered"
     " oldest closing fresh half hold",
-    reuse=2, reuse_ok=2, r_head=2, slot=2, slot_half=2, slot_row=2, before=2, before_half=2, before_row=2,
+    reuse=2, reuse_ok=2, r_head=2, held=2, held_tile=2, held_row=2,
+    slot=2, slot_half=2, slot_row=2, before=2, before_half=2, before_row=2,
     tile=2, valid=2, tile_half=2, weights_ok=2, issued=2, ended=2, computes_done=2, reuse_done=2, closed=2,
     next_weights=2, next_ended=2, next_computes=2, next_reuse=2, reused=4, half_busy=2, full=2, full_m=2,
 )  # fmt: skip
