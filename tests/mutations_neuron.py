@@ -30,16 +30,30 @@ MUTATIONS = [
     ),
     _fault(
         "no wait for the potential of the timestep before",
-        "neuron_select",
-        "hazard.eq(needs & (pending & ~written & slot).any())",
-        "hazard.eq(0)",
+        "neuron_integrate",
+        "known.eq(step.first_t | ~(pending & ~written & mine).any())",
+        "known.eq(1)",
+        f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "the potential is read in the cycle in which it is written",
+        "neuron_integrate",
+        "with m.If(write & (self.i_slot == step.slot) & ~step.first_t):",
+        "with m.If(0):",
+        f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "a start from v0 takes the potential that is written then",
+        "neuron_integrate",
+        "(self.i_slot == step.slot) & ~step.first_t",
+        "(self.i_slot == step.slot)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
         "waits a cycle longer than needed",
-        "neuron_select",
-        "(pending & ~written & slot).any()",
-        "(pending & slot).any()",
+        "neuron_integrate",
+        "(pending & ~written & mine).any()",
+        "(pending & mine).any()",
         f"{CYCLES}::test_interleaved_positions_hide_the_recurrence",
     ),
     _fault(
@@ -66,8 +80,8 @@ MUTATIONS = [
     _fault(
         "interleave: v0 is that of another group",
         "neuron_integrate",
-        "Mux(step_in.first_t, step_in.group, step_in.slot)",
-        "step_in.slot",
+        "Mux(step.first_t, step.group, step.slot)",
+        "step.slot",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
@@ -108,8 +122,8 @@ MUTATIONS = [
     _fault(
         "v0 at every timestep",
         "neuron_integrate",
-        "address = Cat(word, step_in.first_t)",
-        "address = Cat(word, 1)",
+        "Cat(word, step.first_t)",
+        "Cat(word, 1)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
@@ -129,8 +143,8 @@ MUTATIONS = [
     _fault(
         "the leak has 8 bits: 256 becomes 0",
         "neuron_integrate",
-        "self._leak(m, move[1], old[n], leak[n])",
-        "self._leak(m, move[1], old[n], leak[n][:8])",
+        "self._leak(m, move[2], potential[n], leak[n])",
+        "self._leak(m, move[2], potential[n], leak[n][:8])",
         f"{ARRAY}::test_leak_of_negative_and_positive_potentials",
     ),
     _fault(

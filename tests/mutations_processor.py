@@ -52,7 +52,49 @@ MUTATIONS = [
     ),
     _fault("issue.py", "conflicts.append(self._same(self.slot[b], half, row))", "pass", AGAIN, "the same, compute row"),
     _fault(
-        "issue.py", "~self.claiming[b] & ~self.steal[b]", "~self.steal[b]", "test_random_stream", "two rows in a slot"
+        "issue.py", "~self.claiming[b] & (~self.borrow", "(~self.borrow", "test_random_stream", "two rows in a slot"
+    ),
+    _fault(
+        "issue.py",
+        "(~self.borrow[b] | self.same[b])",
+        "1",
+        "test_random_stream",
+        "an exact match reads the prefix of the row that borrowed its port",
+    ),
+    _fault(
+        "issue.py",
+        "m.d.sync += held.valid.eq(0)",
+        "pass",
+        "test_a_held_result_is_not_that_of_an_older_tile",
+        "a held result outlives its tile",
+    ),
+    _fault(
+        "issue.py",
+        "held.slot.eq(active.slot)",
+        "held.slot.eq(reuse.prefix)",
+        "test_random_stream",
+        "a finished row isn't noted as held",
+    ),
+    _fault(
+        "issue.py",
+        "& (held.tag == row.tag)",
+        "",
+        "test_equal_slots_in_neighbouring_tiles",
+        "a held result serves another tile",
+    ),
+    _fault(
+        "issue.py",
+        "busy.eq(self.eligible & ~self.same)",
+        "busy.eq(self.eligible)",
+        "test_a_start_from_a_prefix_takes_no_slot_of_repeated_exact_matches",
+        "the port of an exact match without a read isn't lent",
+    ),
+    _fault(
+        "accumulators.py",
+        "with m.If(finish.bank[b] | fetch[b]):",
+        "with m.If(1):",
+        "test_random_stream",
+        "the operand doesn't stay",
     ),
     _fault(
         "issue.py",

@@ -1,8 +1,12 @@
 """Recorded spikes replayed through the core's RTL: cycles by cause, against the bound and the published model.
 
 ``python -m tools.replay_core CAPTURE [--config paper] [--json OUT]``. Weights are random (seeded), inputs always ready.
-Each layer runs alone with every output channel compared with the model; then all layers run without a pause between
-them (one group of channels compared), which is the figure called *together*.
+Each layer runs alone with every output channel compared with the model. Then all layers run without a pause between
+them, one group of channels compared, twice:
+
+- *unit*: partial sums are taken as they come (a readout of every row). This is the processing unit by itself, what the
+  bound and the published model count; the fill of the first tile and the drain of the last sums are in it.
+- *together*: with the recorded layers' neurons and timesteps, to the last level.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cosim.core_bench import CoreBench
-from cosim.core_job import join, make_job, play
+from cosim.core_job import join, make_job, play, sums_job
 from hw.config import HardwareConfig
 from model.capture import SAMPLE, load_capture
 from model.cycles import own_tile_bound, published_cycles
@@ -46,7 +50,7 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
     rng = np.random.default_rng(seed)
     bench = bench or CoreBench(config)
     report = {"config": config.to_dict(), "seed": seed, "layers": []}
-    jobs, wall, simulated = [], 0.0, 0
+    jobs, sums, wall, simulated = [], [], 0.0, 0
     for captured in load_capture(capture):
         tiles = captured.tiles(config.tile_m, config.tile_k)
         weights = np.zeros_like(tiles.weights)
@@ -72,10 +76,12 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
         padded[:, : min(head, captured.outputs)] = weights[:, :head]
         common = neuron_for(head, np.random.default_rng(seed))
         jobs.append(make_job(replace(tiles, weights=padded), common, config, bitplane=True))
-    together = play(bench, join(jobs), seed=seed)
-    report["together"] = {"cycles": together.elapsed, "events": together.events}
-    for key in ("bound", "published", "tiles"):
-        report["together"][key] = sum(layer[key] for layer in report["layers"])
+        sums.append(sums_job(tiles, config))
+    for name, parts in (("unit", sums), ("together", jobs)):
+        result = play(bench, join(parts), seed=seed)
+        report[name] = {"cycles": result.elapsed, "events": result.events}
+        for key in ("bound", "published", "tiles"):
+            report[name][key] = sum(layer[key] for layer in report["layers"])
     report["simulated_khz"] = simulated / wall / 1e3
     return report
 
@@ -99,7 +105,7 @@ def main(
         table = Table(
             "layer", "tiles", "RTL cycles", "bound", "over", "published", *report["together"]["events"], title=name
         )
-        for entry in [*report["layers"], {"name": "together", **report["together"]}]:
+        for entry in [*report["layers"], *({"name": name, **report[name]} for name in ("unit", "together"))]:
             over = entry["cycles"] / entry["bound"] - 1
             figures = (entry["tiles"], entry["cycles"], entry["bound"], f"{over:+.2%}", entry["published"])
             table.add_row(entry["name"], *map(str, figures), *(str(v) for v in entry["events"].values()))
