@@ -57,7 +57,7 @@ bench: $(STAMP)  ## benchmarks, JSON and table
 	$(PY) -m tools.bench
 
 replay: $(STAMP)  ## recorded spikes through the core's RTL at the paper's size  [CAPTURE=file]
-	$(PY) -m tools.replay_core $(CAPTURE)
+	$(PY) -m tools.replay_core $(CAPTURE) $(if $(DOCS),--docs $(DOCS))
 
 soak: $(STAMP)  ## long random and real-network co-simulation
 	$(PY) -m cosim soak

@@ -155,7 +155,7 @@ class NeuronIntegrate(wiring.Component):
         ]
         m.d.sync += pending.eq((pending & ~written) | leaves)
         potential = Signal.like(read)
-        with m.If(write & (self.i_slot == step.slot) & ~step.first_t):
+        with m.If(write & (self.i_slot == step.slot)):  # never the first timestep: a position's writes are over by then
             m.d.comb += potential.eq(self.i_potential)
         with m.Else():
             m.d.comb += potential.eq(read)

@@ -38,15 +38,8 @@ MUTATIONS = [
     _fault(
         "the potential is read in the cycle in which it is written",
         "neuron_integrate",
-        "with m.If(write & (self.i_slot == step.slot) & ~step.first_t):",
+        "with m.If(write & (self.i_slot == step.slot)):",
         "with m.If(0):",
-        f"{ARRAY}::test_random_layers",
-    ),
-    _fault(
-        "a start from v0 takes the potential that is written then",
-        "neuron_integrate",
-        "(self.i_slot == step.slot) & ~step.first_t",
-        "(self.i_slot == step.slot)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(

@@ -86,12 +86,41 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
     return report
 
 
+def markdown(name: str, report: dict) -> str:
+    """The table of one configuration."""
+    columns = [*report["layers"], *({"name": key, **report[key]} for key in ("unit", "together"))]
+
+    def row(title, values):
+        return f"| {title} | " + " | ".join(values) + " |"
+
+    lines = [f"## `{name}`", "", row("", (f"{c['name']}" for c in columns)), "|---" * (len(columns) + 1) + "|"]
+    lines.append(row("tiles", (f"{c['tiles']:,}" for c in columns)))
+    lines.append(row("**RTL cycles**", (f"**{c['cycles']:,}**" for c in columns)))
+    lines.append(row("bound", (f"{c['bound']:,}" for c in columns)))
+    lines.append(row("over the bound", (f"{c['cycles'] / c['bound'] - 1:+.2%}" for c in columns)))
+    lines.append(row("published", (f"{c['published']:,}" for c in columns)))
+    for event in columns[0]["events"]:
+        if event != "busy":
+            lines.append(row(f"`{event}`", (f"{c['events'][event]:,}" for c in columns)))
+    return "\n".join(lines) + "\n"
+
+
+def rewrite(path: Path, reports: dict):
+    """Put the tables between the marks of a document."""
+    begin, end = "<!-- tables: make replay CAPTURE=FILE DOCS=docs/core.md -->\n", "<!-- end of tables -->\n"
+    head, rest = path.read_text().split(begin)
+    tail = rest.split(end)[1]
+    tables = "\n".join(markdown(name, report) for name, report in reports.items())
+    path.write_text(f"{head}{begin}\n{tables}\n{end}{tail}")
+
+
 @app.command()
 def main(
     capture: Annotated[Path, typer.Argument(help="recorded spikes (.npz with its .yaml)")] = SAMPLE,
     config: Annotated[list[str], typer.Option()] = ["paper", "paper2"],  # noqa: B006
     seed: int = 1,
     out: Annotated[Path | None, typer.Option("--json")] = None,
+    docs: Annotated[Path | None, typer.Option(help="document whose tables are rewritten")] = None,
 ):
     console, reports = Console(), {}
     for name in config:
@@ -113,6 +142,8 @@ def main(
         console.print(f"{report['simulated_khz']:.0f} kHz simulated (with start-up)")
     if out:
         out.write_text(json.dumps(reports, indent=2))
+    if docs:
+        rewrite(docs, reports)
 
 
 if __name__ == "__main__":
