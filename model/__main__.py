@@ -151,6 +151,8 @@ def estimate(
     from hw.config import HardwareConfig
 
     console = Console()
+    if not console.is_terminal:  # a pipe has no width: none is lost
+        console = Console(width=120)
     try:
         network_file, _ = find_network(file)
         batch = choose_images(network_file, images, 0)
@@ -166,7 +168,7 @@ def estimate(
     columns = ("cycles", "processor", "weights", "im2col", "neurons", "published", "bit_sparse", "dense")
     table = Table("layer", *columns, title=f"{report['network']} on {config}, {images} image(s): estimated cycles")
     for column in table.columns[1:]:
-        column.justify = "right"
+        column.justify, column.overflow = "right", "fold"
     for layer in [*report["layers"], {"name": "total", **report["total"]}]:
         table.add_row(layer["name"], *(f"{layer[key]:,}" for key in columns))
     console.print(table)
