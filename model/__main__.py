@@ -151,7 +151,7 @@ def estimate(
     from hw.config import HardwareConfig
 
     console = Console()
-    if not console.is_terminal:  # a pipe has no width: none is lost
+    if not console.is_terminal:  # a pipe has no width of its own
         console = Console(width=120)
     try:
         network_file, _ = find_network(file)
