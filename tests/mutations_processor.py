@@ -58,7 +58,7 @@ MUTATIONS = [
         "issue.py",
         "(~self.borrow[b] | self.same[b])",
         "1",
-        "test_random_stream",
+        "test_a_start_from_a_prefix_takes_a_slot_of_exact_matches_that_differ",
         "an exact match reads the prefix of the row that borrowed its port",
     ),
     _fault(

@@ -116,7 +116,7 @@ def test_equal_slots_in_neighbouring_tiles(config):
 
 def test_a_held_result_is_not_that_of_an_older_tile():
     """Tile 8 has the tag of tile 0, and its exact match the slot of the one that bank 1 saw last: nothing is held."""
-    exact, first_bank = [1, 1], [2, 0]
+    exact, first_bank = [3, 3], [2, 0]
     run(job_of(CONFIGS["two banks"], [[exact, *[first_bank] * 7, exact]]))
     run(job_of(CONFIGS["two banks"], [[exact, *[[0, 0]] * 7, exact]]))
 
@@ -125,42 +125,53 @@ def test_a_held_result_is_not_that_of_an_older_tile():
 def test_repeated_exact_matches_lend_the_read_port(config, count):
     """A row that starts from a prefix while exact matches of one pattern run: it waits for none of them."""
     even = [0, 3, 5, 6, 9, 10, 12, 15]  # rows of bank 0
-    for late in (0b0000_0011, 0b0000_0110):  # its prefix is the pattern that repeats, or another
+    for late in (0b0000_1011, 0b0001_0100):  # its prefix is the pattern that repeats, or another
         rows = [0] * 16
-        for n, pattern in zip(even, [1, 2] * count + [1] * 8, strict=False):
+        for n, pattern in zip(even, [3, 5] * count + [3] * 8, strict=False):
             rows[n] = pattern
-        rows[14] = late
+        rows[1], rows[14] = 4, late
         run(job_of(config, [[rows] * 3, [rows]]))
 
 
-def test_a_start_from_a_prefix_takes_no_slot_of_repeated_exact_matches():
-    """While exact matches of one prefix run, a compute row that comes late starts beside them."""
+def late_start(patterns):
+    """Cycles in which slots are taken: exact matches flow while a compute row comes late, whose prefix isn't at hand."""
     from hw.processor import Processor
     from tests.processor_bench import front_end
     from tests.stream_helpers import Sink, Source, run_streams
 
-    config = CONFIGS["one bank"]
-    job = job_of(config, [[[1] * 14 + [2, 6]]])
+    config = CONFIGS["one bank"].replace(tile_m=128)
+    job = job_of(config, [[patterns + [4, 12]]])
     dut = Processor(config)
     begins, ends, computes, reuses, weights = front_end(job)
     rows = [[item for _, item in stream] for stream in (computes, reuses[0])]
-    compute = Source(dut.i_compute, rows[0], gate=lambda cycle: cycle >= 52 or len(compute.cycles) < 2)
+    compute = Source(dut.i_compute, rows[0], gate=lambda cycle: cycle >= 52 or len(compute.cycles) + 1 < len(rows[0]))
     reuse = Source(dut.i_reuse[0], rows[1], gate=lambda cycle: cycle >= 45)
     slots = []
+
+    def setup(ctx):
+        ctx.set(dut.i_layer, {"groups": config.groups})
 
     def count(ctx, cycle):
         if ctx.get(dut.counters.compute_row) or ctx.get(dut.counters.reuse_rows):
             slots.append(cycle)
 
-    def setup(ctx):
-        ctx.set(dut.i_layer, {"groups": config.groups})
-
     sources = [Source(dut.i_begin, begins), Source(dut.i_end, ends), compute, reuse, Source(dut.i_weights, weights)]
-    sink = Sink(dut.o_psum, expect=16)
+    sink = Sink(dut.o_psum, expect=len(patterns) + 2)
     run_streams(dut, sources, [sink], setup=setup, each=count)
     assert sink.items == job.expected()
-    assert len(slots) == 16
-    assert slots[2:] == list(range(slots[2], slots[2] + 14)), "a slot was lost"
+    assert len(slots) == len(patterns) + 2
+    return np.array(slots[len(rows[0]) - 1 :])
+
+
+def test_a_start_from_a_prefix_takes_no_slot_of_repeated_exact_matches():
+    slots = late_start([3] * 14)
+    assert np.all(np.diff(slots) == 1), "a slot was lost"
+
+
+def test_a_start_from_a_prefix_takes_a_slot_of_exact_matches_that_differ():
+    """It waits for a free port for PATIENCE cycles, then an exact match waits for it."""
+    slots = late_start([3, 5] * 50)
+    assert sorted(np.diff(slots))[-2:] == [1, 2], "exactly one slot is lost"
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5])
