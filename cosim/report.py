@@ -130,7 +130,7 @@ def cycle_table(report: dict) -> Table:
 def density_table(report: dict) -> Table:
     """Densities, bytes moved and what the accumulators did: causes that exclude each other."""
     columns = ("layer", "bit density", "product density", "read", "written", "of 100 cycles the accumulators were")
-    table = Table(*columns, caption=CAUSES_NOTE)
+    table = Table(*columns, caption=CAUSES_NOTE if report["cycles"]["rtl"] else None)
     for name, one in _lines(report):
         if name == "total":
             table.add_section()

@@ -172,6 +172,11 @@ def test_watchdog(bench, job):
     silent = (("set", "latency", 30_000),)
     memory, (end,) = place_programs(job, [encoded([("END", {})])])
     bads = [Bad(error=WATCHDOG, program=job.compiled.program, before=silent, watchdog=n) for n in (1000, 5000)]
+    # ... or that falls silent in the middle: whatever the job waits for then, also the answers to its writes.
+    whole = run_job(bench, job.compiled, job.images, fill=FILL, timeout=TIMEOUT).cycles
+    for n in np.linspace(0.1, 0.9, 7) * whole:
+        silence = (("wait", int(n)), ("set", "latency", 30_000))
+        bads.append(Bad(error=WATCHDOG, program=job.compiled.program, during=silence, watchdog=2000))
     play(bench, job, bads, memory)
     result = bench.run([*start_steps(end, watchdog=1000), *end_steps(TIMEOUT)], memory)
     assert Status.of(result.results[-3]).error == 0

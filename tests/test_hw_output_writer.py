@@ -19,77 +19,16 @@ from model.neurons import RESETS, integrate
 from model.parts import Neuron
 from tests.neuron_bench import row_items
 from tests.output_bench import (
+    CONFIGS,
+    TINY,
     check_commands,
-    group_items,
-    level_memory,
-    line_bytes_of,
-    pooled,
-    potential_memory,
+    level_fields,
+    memory_of,
+    readout_fields,
+    run_writer,
     windows,
 )
 from tests.stream_helpers import Sink, Source, run_streams
-
-TINY = HardwareConfig.load("tiny")
-CONFIGS = {
-    "tiny": TINY,
-    "one lane": TINY.replace(neuron_lanes=1, max_levels=255),
-    "wide chunk": TINY.replace(lanes=64, neuron_lanes=64, max_levels=3),
-    "wide bus": TINY.replace(lanes=32, neuron_lanes=8, bus_bits=256, membrane_bits=32),
-}
-
-
-def level_fields(c, shape, k, planes, thermometer=False, extra_pitch=0, extra_stride=0) -> dict:
-    """writer_config of levels of this shape [images, T, C, H, W] before pooling."""
-    images, timesteps, channels, height, width = shape
-    bus_bytes = c.bus_bits // 8
-    pitch = line_bytes_of(width // k * channels, bus_bytes) + extra_pitch * bus_bytes
-    return {
-        "readout": 0,
-        "channels": channels,
-        "pool": k,
-        "out_planes": planes,
-        "out_thermometer": thermometer,
-        "image_stride": height // k * timesteps * planes * pitch + extra_stride * bus_bytes,
-        "line_bytes": pitch,
-        "out_width": width // k,
-        "out_lines": height // k,
-        "images": images,
-    }
-
-
-def readout_fields(c, shape, extra_pitch=0) -> dict:
-    images, timesteps, channels, height, width = shape
-    fields = level_fields(c, (images, 1, channels * timesteps * 32, height, width), 1, 1, extra_pitch=extra_pitch)
-    return fields | {"readout": 1, "channels": channels, "out_planes": 0}
-
-
-def memory_of(c, values, fields) -> dict:
-    pitch, stride = fields["line_bytes"], fields["image_stride"]
-    if fields["readout"]:
-        return potential_memory(values, c.bus_bits, pitch, stride)
-    levels = pooled(values, fields["pool"])
-    return level_memory(levels, fields["out_planes"], fields["out_thermometer"], c.bus_bits, pitch, stride)
-
-
-def run_writer(c, values, fields, *, idle=0.0, stall=0.0, seed=0):
-    """Writes values [images, T, C, H, W]; checks every word; returns (source, sink)."""
-    field = "potential" if fields["readout"] else "level"
-    items = group_items(c, values, fields["pool"], field, np.random.default_rng(seed))
-    want = memory_of(c, values, fields)
-    dut = OutputWriter(c)
-    source = Source(dut.i, items, idle=idle, gate=lambda cycle: cycle > 1)
-    sink = Sink(dut.o, stall=stall, expect=len(want))
-    done = {}
-
-    def each(ctx, cycle):
-        ctx.set(dut.i_start, cycle == 1)
-        done[cycle] = ctx.get(dut.o_done)
-
-    run_streams(dut, [source], [sink], seed=seed, setup=lambda ctx: ctx.set(dut.i_config, fields), each=each)
-    check_commands(c, sink.items, want)
-    last = sink.cycles[-1]
-    assert done[last + 1] and not any(done[cycle] for cycle in range(2, last + 1))
-    return source, sink
 
 
 @pytest.mark.parametrize("idle, stall", [(0, 0), (0.6, 0), (0, 0.6), (0.5, 0.5)], ids=str)

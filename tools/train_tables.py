@@ -189,7 +189,8 @@ def plot():
         table = Table("accuracy %", "sparse: spikes", "sew: spikes", "fewer %", title=knob)
         for row in join_curves.compare([r for r in rows if r["knob"] == knob]):
             table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
-        Console().print(table)
+        if table.row_count:
+            Console().print(table)
 
 
 @app.command()
