@@ -6,48 +6,13 @@ from amaranth.lib.wiring import In, Out
 
 from .accumulators import finish_control, load_control
 from .config import HardwareConfig
-from .layouts import TAG_BITS, compute_row, reuse_row
+from .issue_layouts import held_result, issue_events, lowest, psum_slot, without_lowest
+from .layouts import compute_row, reuse_row
 from .psum_banking import bank_of
 from .scoreboard import tile_step, tile_view
 
 PATIENCE = 63
 """Cycles a compute row that found the accumulators idle waits for a free read port before it takes a reuse row's."""
-
-
-def lowest(x):
-    """The lowest set bit of ``x``, one-hot."""
-    return (x & (~x + 1))[: len(x)]
-
-
-def without_lowest(x):
-    return (x & (x - 1))[: len(x)]
-
-
-def held_result(c: HardwareConfig) -> data.StructLayout:
-    """The tile result in a bank's operand register."""
-    return data.StructLayout({"valid": 1, "tag": TAG_BITS, "slot": c.row_bits})
-
-
-def psum_slot(c: HardwareConfig) -> data.StructLayout:
-    """An update of one row's partial sum in one bank."""
-    return data.StructLayout({"valid": 1, "half": 1, "row": c.row_bits})
-
-
-def issue_events(c: HardwareConfig) -> data.StructLayout:
-    """Single-cycle events of the issue stage; see :func:`hw.processor.processor_events`."""
-    return data.StructLayout(
-        {
-            "residual_bit": 1,
-            "compute_row": 1,
-            "reuse_rows": range(c.banks + 1),
-            "no_row": 1,
-            "weights": 1,
-            "lead": 1,
-            "hazard": 1,
-            "reuse": 1,
-            "prefix": 1,
-        }
-    )
 
 
 class Issue(wiring.Component):
