@@ -9,6 +9,7 @@ import numba as nb
 import numpy as np
 
 from hw.config import HardwareConfig
+from hw.issue import PATIENCE as PATIENT
 
 from . import bus as read
 from . import commands, drain, front, neurons, output, processor, sort, state, write
@@ -111,13 +112,12 @@ def _loop(version):
             if s.run_start == t:
                 _begin(c, so, p, dr, nr, out, run)
                 starts[s.run] = t
-            if began or s.run_start == t:
-                _core(c, ft, so, p, dr, nr, out, data, run, t)
             full = ft.full[ft.t_read]
             front.table(ft, program[s.front], s.front_start == t)
             if began or s.run_start == t:
                 front.build(c, ft, run, data.segments, full, t)
                 front.scan(c, ft, run, data.segments, s.run_start == t)
+                _core(c, ft, so, p, dr, nr, out, data, run, t)
             front.weights(c, ft, bus, program[s.front], s.front_start == t)
             commands.loads(c, s, load, bus, program, busy, t)
             commands.fetch(c, s, bus, program, takes, t)
@@ -167,7 +167,7 @@ class Machine:
         sort["first"] = 1
         for name in ("stage", "active", "finish_tile", "hold", "reuse"):
             processor[name] = -1
-        processor["fresh"] = 1
+        processor["fresh"], processor["patience"] = 1, PATIENT
         neurons["stages"] = NEURON_STAGES + config.level_bits
         neurons["pipe"] = -1
         output["done"] = 1

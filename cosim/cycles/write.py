@@ -13,9 +13,16 @@ def _fits(c, o):
 
 
 @jit
-def takes(c, o):
+def _room(c, o, t):
+    """The queue of closed bursts takes one: the oldest stands in its output register."""
+    shown = o.b_in != o.b_out and o.b_time[o.b_out % RING] <= t
+    return o.b_in - o.b_out - shown < c.write_bursts
+
+
+@jit
+def takes(c, o, room):
     """Whether a word of the packer would be taken in this cycle."""
-    return (_fits(c, o) or o.b_in - o.b_out < c.write_bursts) and o.words < c.write_words
+    return (_fits(c, o) or room) and o.words < c.write_words
 
 
 @jit
@@ -27,7 +34,8 @@ def idle(o):
 @jit
 def step(c, o, t):
     """One cycle; before the packer's, whose word it takes."""
-    taken = o.o_valid and takes(c, o)
+    room = _room(c, o, t)
+    taken = o.o_valid and takes(c, o, room)
     beat = o.sending and o.words_ready and o.w_in != o.w_out and o.a_in - o.a_out < 16 and o.w_gap == 0
     free = not o.sending or (beat and o.left == 0)
     answered = o.bvalid
@@ -72,7 +80,7 @@ def step(c, o, t):
     # Words join a burst
     fits = _fits(c, o)
     close = o.count and (o.finished or o.age == c.write_age or (o.o_valid and not fits))
-    closed = close and o.b_in - o.b_out < c.write_bursts
+    closed = close and room
     if o.age < c.write_age:
         o.age += 1
     if closed:
