@@ -134,7 +134,7 @@ def test_repeated_exact_matches_lend_the_read_port(config, count):
 
 
 def late_start(patterns):
-    """Cycles in which slots are taken: exact matches flow while a compute row comes late, whose prefix isn't at hand."""
+    """Cycles of the slots: exact matches flow while a compute row comes late, whose prefix is not at hand."""
     from hw.processor import Processor
     from tests.processor_bench import front_end
     from tests.stream_helpers import Sink, Source, run_streams
