@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
+from .processor_memory import BLOCK_RAM
 
 
 def load_control(c: HardwareConfig) -> data.StructLayout:
@@ -74,7 +75,7 @@ class Accumulators(wiring.Component):
 
         results = []
         for b in range(c.banks):
-            memory = Memory(shape=c.lanes * bits, depth=2 * c.tile_m, init=[], attrs={"ram_style": "block"})
+            memory = Memory(shape=c.lanes * bits, depth=2 * c.tile_m, init=[], attrs=BLOCK_RAM)
             m.submodules[f"results{b}"] = memory
             read, write = memory.read_port(), memory.write_port()
             m.d.comb += [

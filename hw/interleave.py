@@ -18,7 +18,7 @@ SLOTS = 8
 
 def recurrence(c: HardwareConfig) -> int:
     """Least cycles between the same group of a position in two timesteps (with a reset)."""
-    return 2 + c.level_bits
+    return 3 + c.level_bits
 
 
 def slots(c: HardwareConfig) -> int:

@@ -39,8 +39,8 @@ class NeuronArray(wiring.Component):
     of interleaved positions two more, and an item waits for those before it in the order of the output.
 
     Throughput: a row takes G cycles, rows of a single group follow each other every cycle. For T > 1, a group
-    needs its own potential of the timestep before: where ``positions of the block * planes * G < 2 + level_bits``, the
-    last plane of t > 0 waits, and timesteps take ``2 + level_bits`` cycles (2 without reset or for a readout) instead.
+    needs its own potential of the timestep before: where ``positions of the block * planes * G < 3 + level_bits``, the
+    last plane of t > 0 waits, and timesteps take ``3 + level_bits`` cycles (3 without reset or for a readout) instead.
     Every stage has a valid bit of its own, so that gaps close while ``o`` isn't ready.
 
     Parameters
@@ -106,19 +106,20 @@ class NeuronArray(wiring.Component):
         return m
 
     def _keep_potentials(self, m: Module, select, integrate, fire):
+        """A potential is written when it is there, not when it leaves: no logic between ``o.ready`` and the groups."""
         write = Signal()
         slot = Signal.like(integrate.i_slot)
         with m.If((self.i_layer.reset == 2) | self.i_layer.readout):
             # Without reset V is U, which nothing keeps until the levels are known: it is written before them.
             u = integrate.o
             m.d.comb += [
-                write.eq(u.valid & u.ready & ~u.payload.step.last_t),
+                write.eq(integrate.o_new & ~u.payload.step.last_t),
                 slot.eq(u.payload.step.slot),
                 integrate.i_potential.eq(u.payload.sum),
             ]
         with m.Else():
             o = fire.o
-            m.d.comb += [write.eq(o.valid & o.ready & ~o.payload.step.last_t), slot.eq(o.payload.step.slot)]
+            m.d.comb += [write.eq(fire.o_new & ~o.payload.step.last_t), slot.eq(o.payload.step.slot)]
             m.d.comb += integrate.i_potential.eq(o.payload.rest)
         m.d.comb += [
             integrate.i_write.eq(write),
@@ -147,7 +148,9 @@ class NeuronArray(wiring.Component):
             reorder.i.payload.step.eq(step),
             reorder.i.payload.level.eq(fire.o.payload.level),
         ]
-        with m.If(interleave(m, self.config, self.i_layer) != 0):
+        turns = Signal()  # positions take turns
+        m.d.sync += turns.eq(interleave(m, self.config, self.i_layer) != 0)
+        with m.If(turns):
             o = self.o.payload
             m.d.comb += [
                 reorder.i.valid.eq(fire.o.valid),

@@ -41,6 +41,8 @@ class NeuronFire(wiring.Component):
     i_layer : In(layer_config)
     i : In(stream of neuron_sum)
     o : Out(stream of neuron_level)
+    o_new : Out(1)
+        The first cycle of what stands at ``o``.
     o_busy : Out(1)
     """
 
@@ -51,6 +53,7 @@ class NeuronFire(wiring.Component):
                 "i_layer": In(layer_config(c)),
                 "i": In(stream.Signature(neuron_sum(c))),
                 "o": Out(stream.Signature(neuron_level(c))),
+                "o_new": Out(1),
                 "o_busy": Out(1),
             }
         )
@@ -62,6 +65,8 @@ class NeuronFire(wiring.Component):
         # Separate signals: a vector whose bits depend on each other looks like a loop to simulators.
         valid = [Signal(name=f"valid{k}") for k in range(c.level_bits)]
         move = [Signal(name=f"move{k}") for k in range(c.level_bits)]
+        arrived = Signal()
+        m.d.sync += arrived.eq(move[-1])
         now = Signal(neuron_level(c))
         sums = self.i.payload
         m.d.comb += [
@@ -71,6 +76,7 @@ class NeuronFire(wiring.Component):
             now.tight.eq(-1),
             self.i.ready.eq(move[0]),
             self.o.valid.eq(valid[-1]),
+            self.o_new.eq(valid[-1] & arrived),
             self.o_busy.eq(Cat(valid).any()),
         ]
         for stage, k in enumerate(reversed(range(c.level_bits))):

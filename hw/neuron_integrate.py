@@ -49,9 +49,9 @@ class NeuronIntegrate(wiring.Component):
     they are, and the next adder joins them. Sums wrap modulo 2**membrane_bits: widths are proven when a network is
     exported, intermediate sums may wrap.
 
-    Latency: 4 cycles (shifted psum | running sum | products of the leak | U). Throughput: one group per cycle; a group
-    whose potential of the timestep before is still on its way waits before the third stage, until the cycle in which
-    it is written.
+    Latency: 4 cycles (shifted psum | running sum and potential | products of the leak | U). Throughput: one group per
+    cycle; a group whose potential of the timestep before is still on its way waits before the second stage, until the
+    cycle in which it is written.
 
     Members
     -------
@@ -62,6 +62,8 @@ class NeuronIntegrate(wiring.Component):
         Membrane potential of a slot after the timestep.
     o : Out(stream of neuron_sum)
         Only of groups whose planes are complete.
+    o_new : Out(1)
+        The first cycle of what stands at ``o``.
     o_busy : Out(1)
         Something is in the pipeline.
     """
@@ -78,6 +80,7 @@ class NeuronIntegrate(wiring.Component):
                 "i_slot": In(range(slots(c))),
                 "i_potential": In(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)),
                 "o": Out(stream.Signature(neuron_sum(c))),
+                "o_new": Out(1),
                 "o_busy": Out(1),
             }
         )
@@ -94,28 +97,30 @@ class NeuronIntegrate(wiring.Component):
         # Separate signals: a vector whose bits depend on each other looks like a loop to simulators.
         valid = [Signal(name=f"valid{k}") for k in range(3)]
         move = [Signal(name=f"move{k}") for k in range(4)]
-        known = Signal()  # the potential that the third stage needs
+        known, arrived = Signal(), Signal()  # known: the potential that the second stage needs
+        m.d.sync += arrived.eq(move[3])
         m.d.comb += [
             self.o.payload.eq(result),
+            self.o_new.eq(self.o.valid & arrived),
             self.o_busy.eq(Cat(valid, self.o.valid).any()),
-            move[0].eq(~valid[0] | move[1]),
-            move[1].eq(~valid[1] | (known & move[2])),
+            move[0].eq(~valid[0] | (known & move[1])),
+            move[1].eq(~valid[1] | move[2]),
             move[2].eq(~valid[2] | move[3]),
             move[3].eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(move[0]),
         ]
         shifted = self._shift(m, move[0])
-        sums = self._add_planes(m, move[1] & valid[0], step[0], shifted)
-        potential = self._potential(m, step[1], valid[1] & move[2], known)
-        leak = self._parameter(m, "leak", step[1].group)
-        leaked = [self._leak(m, move[2], potential[n], leak[n]) for n in range(c.neuron_lanes)]
+        sums = self._add_planes(m, move[1] & known & valid[0], step[0], shifted)
+        potential = self._potential(m, step[0], valid[0] & move[1], known)
+        old, leak = self._register(m, move[1], [potential, self._parameter(m, "leak", step[0].group)], "kept")
+        leaked = [self._leak(m, move[2], old[n], leak[n]) for n in range(c.neuron_lanes)]
         threshold = self._parameter(m, "threshold", step[2].group)
         with m.If(move[0]):
             m.d.sync += [valid[0].eq(self.i.valid), step[0].eq(self.i.payload.step)]
         with m.If(move[1]):
-            m.d.sync += [valid[1].eq(valid[0] & step[0].last_plane), step[1].eq(step[0]), total[0].eq(sums)]
+            m.d.sync += [valid[1].eq(valid[0] & known & step[0].last_plane), step[1].eq(step[0]), total[0].eq(sums)]
         with m.If(move[2]):
-            m.d.sync += [valid[2].eq(valid[1] & known), step[2].eq(step[1]), total[1].eq(total[0])]
+            m.d.sync += [valid[2].eq(valid[1]), step[2].eq(step[1]), total[1].eq(total[0])]
         with m.If(move[3]):
             m.d.sync += [self.o.valid.eq(valid[2]), result.step.eq(step[2]), result.threshold.eq(threshold)]
             m.d.sync += [result.sum[n].eq(total[1][n] + leaked[n]) for n in range(c.neuron_lanes)]
@@ -138,7 +143,7 @@ class NeuronIntegrate(wiring.Component):
         return terms
 
     def _potential(self, m: Module, step, passes, known):
-        """Third stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
+        """Second stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
         pages, write = slots(self.config), self.i_write
         word = Signal.like(step.slot)
         m.d.comb += word.eq(Mux(step.first_t, step.group, step.slot))
@@ -150,8 +155,8 @@ class NeuronIntegrate(wiring.Component):
         m.d.comb += [
             written.eq(write << self.i_slot),
             mine.eq(1 << step.slot),
-            known.eq(step.first_t | ~(pending & ~written & mine).any()),
-            leaves.eq(mine & (passes & known & ~step.last_t).replicate(pages)),
+            known.eq(step.first_t | ~step.last_plane | ~(pending & ~written & mine).any()),
+            leaves.eq(mine & (passes & known & step.last_plane & ~step.last_t).replicate(pages)),
         ]
         m.d.sync += pending.eq((pending & ~written) | leaves)
         potential = Signal.like(read)

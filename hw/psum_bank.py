@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig, clog2
+from .processor_memory import BLOCK_RAM
 from .psum_touched import TouchMap, sweep_layout
 
 
@@ -85,9 +86,7 @@ class PsumBank(wiring.Component):
 
     def _memory(self, m: Module, name: str, depth: int):
         c = self.config
-        m.submodules[name] = memory = Memory(
-            shape=c.lanes * c.psum_bits, depth=depth, init=[], attrs={"ram_style": "block"}
-        )
+        m.submodules[name] = memory = Memory(shape=c.lanes * c.psum_bits, depth=depth, init=[], attrs=BLOCK_RAM)
         return memory.read_port(), memory.write_port()
 
     def _shared_memory(self, m: Module, slot: list, first, data, total):

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
 from .layouts import weight_row
+from .processor_memory import BLOCK_RAM
 
 DISTRIBUTED_ROWS = 64
 """Up to this many rows the buffer is LUT RAM; beyond, block RAM (whose 512 words would otherwise lie idle)."""
@@ -49,7 +50,10 @@ class WeightBuffer(wiring.Component):
         m = Module()
         style = "distributed" if self.distributed else "block"
         m.submodules.memory = memory = Memory(
-            shape=c.lanes * c.weight_bits, depth=c.weight_tiles * c.tile_k, init=[], attrs={"ram_style": style}
+            shape=c.lanes * c.weight_bits,
+            depth=c.weight_tiles * c.tile_k,
+            init=[],
+            attrs=BLOCK_RAM | {"ram_style": style},
         )
         port = memory.read_port()
         if self.distributed:

@@ -11,9 +11,10 @@ from cosim.compare import compare
 from cosim.system import SystemBench, SystemResult, Traffic
 from hw.compile import compile_network
 from hw.config import HardwareConfig
+from hw.fpga.vectors import sample_network
 from hw.memory_image import MemoryImage
 from hw.program import COMMAND_BYTES, pack
-from model.network import Layer, MaxPool, Network, Neuron, Source
+from model.network import Network
 from model.runner import Result, run
 
 TINY = HardwareConfig.load("tiny")
@@ -23,30 +24,7 @@ TIMEOUT = 400_000
 
 def small_network(seed: int = 3) -> Network:
     """Convolution with pool, convolution, readout: every kind of command, a few thousand cycles."""
-    r = np.random.default_rng(seed)
-
-    def weights(*shape):
-        return r.integers(-9, 10, shape).astype(np.int8)
-
-    layers = (
-        Layer(
-            name="conv1",
-            sources=(Source(feature="input", weight=weights(6, 1, 3, 3), padding=1),),
-            neuron=Neuron.uniform(6, levels=3, threshold=11, v0=5),
-            pool=MaxPool(kernel=2),
-        ),
-        Layer(
-            name="conv2",
-            sources=(Source(feature="conv1", weight=weights(10, 6, 3, 3), padding=1),),
-            neuron=Neuron.uniform(10, levels=2, threshold=23, v0=2),
-        ),
-        Layer(
-            name="out",
-            sources=(Source(feature="conv2", weight=weights(4, 90, 1, 1), flatten=True),),
-            neuron=Neuron.readout(4, bias=3),
-        ),
-    )
-    return Network(name="small", input_shape=(1, 6, 6), input_levels=7, timesteps=1, layers=layers)
+    return sample_network(seed, name="small", side=6, levels=7, channels=10, outputs=4)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

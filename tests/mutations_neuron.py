@@ -31,7 +31,7 @@ MUTATIONS = [
     _fault(
         "no wait for the potential of the timestep before",
         "neuron_integrate",
-        "known.eq(step.first_t | ~(pending & ~written & mine).any())",
+        "known.eq(step.first_t | ~step.last_plane | ~(pending & ~written & mine).any())",
         "known.eq(1)",
         f"{ARRAY}::test_random_layers",
     ),
@@ -136,8 +136,8 @@ MUTATIONS = [
     _fault(
         "the leak has 8 bits: 256 becomes 0",
         "neuron_integrate",
-        "self._leak(m, move[2], potential[n], leak[n])",
-        "self._leak(m, move[2], potential[n], leak[n][:8])",
+        "self._leak(m, move[2], old[n], leak[n])",
+        "self._leak(m, move[2], old[n], leak[n][:8])",
         f"{ARRAY}::test_leak_of_negative_and_positive_potentials",
     ),
     _fault(
@@ -150,15 +150,22 @@ MUTATIONS = [
     _fault(
         "rows of planes that are not the last also fire",
         "neuron_integrate",
-        "valid[1].eq(valid[0] & step[0].last_plane)",
-        "valid[1].eq(valid[0])",
+        "valid[1].eq(valid[0] & known & step[0].last_plane)",
+        "valid[1].eq(valid[0] & known)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
         "the running sum is written while the pipeline waits",
         "neuron_integrate",
+        "self._add_planes(m, move[1] & known & valid[0], step[0], shifted)",
+        "self._add_planes(m, known & valid[0], step[0], shifted)",
+        f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "the running sum is written while the potential is awaited",
+        "neuron_integrate",
+        "self._add_planes(m, move[1] & known & valid[0], step[0], shifted)",
         "self._add_planes(m, move[1] & valid[0], step[0], shifted)",
-        "self._add_planes(m, valid[0], step[0], shifted)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
@@ -215,6 +222,20 @@ MUTATIONS = [
         "neuron_array",
         "with m.If((self.i_layer.reset == 2) | self.i_layer.readout):",
         "with m.If(self.i_layer.readout):",
+        f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "a potential that waits at the output is written again",
+        "neuron_fire",
+        "self.o_new.eq(valid[-1] & arrived)",
+        "self.o_new.eq(valid[-1])",
+        f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "a potential without reset that waits is written again",
+        "neuron_integrate",
+        "self.o_new.eq(self.o.valid & arrived)",
+        "self.o_new.eq(self.o.valid)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(

@@ -56,8 +56,8 @@ def test_block_positions(name):
             if readout or not 1 < timesteps <= limit:
                 assert count == 1
             else:
-                assert count * planes * groups >= 2 + c.level_bits or 2 * count * groups > slots(c)
-                assert count == 1 or count // 2 * planes * groups < 2 + c.level_bits
+                assert count * planes * groups >= 3 + c.level_bits or 2 * count * groups > slots(c)
+                assert count == 1 or count // 2 * planes * groups < 3 + c.level_bits
 
     sim = Simulator(dut)
     sim.add_clock(1e-6)

@@ -83,7 +83,7 @@ def test_interleaved_positions_hide_the_recurrence(timesteps, planes, groups, bl
         max(w + (timesteps - 1) * max(w, dut.recurrence), before)
         for w, before in zip(work, [leave[-1], *leave], strict=False)
     )
-    assert dut.recurrence == 2 + c.level_bits
+    assert dut.recurrence == 3 + c.level_bits
     per_tile = positions * timesteps
     assert set(np.diff(rows.cycles[per_tile * planes - 1 :: per_tile * planes])[1:].tolist()) == {cycles}
     assert set(np.diff(sink.cycles[per_tile * groups - 1 :: per_tile * groups])[1:].tolist()) == {cycles}
@@ -106,7 +106,7 @@ def test_latency_of_a_block():
 
 def test_readout_does_not_wait_for_levels():
     _, _, _, gaps = steady(TINY, 3, 1, 1, kind="readout")
-    assert gaps == {1 + 2 * 2}
+    assert gaps == {1 + 2 * 3}
 
 
 def test_gaps_close_under_backpressure():

@@ -8,6 +8,9 @@ LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST, FIRST_T = 1, 2, 4, 8, 16, 3
 SLOT = 64
 """An item in the pipeline: flags, and its slot times SLOT."""
 
+SUM = 4
+"""Stage of the pipeline whose register holds U."""
+
 
 @jit
 def reorder_out(neurons, run, takes):
@@ -56,16 +59,18 @@ def advance(neurons, run, takes):
     """The pipeline, from its end; ``takes``: what stands there is taken. The item taken, or -1; pending potentials."""
     pipe, stages = neurons.pipe, neurons.stages
     early = run.no_reset or run.readout
+    written = pipe[SUM] if early else pipe[stages - 1]
+    if written >= 0 and not written & LAST_T and neurons.arrived:
+        neurons.pending &= ~(1 << (written // SLOT))
+    neurons.arrived = 0
     out = pipe[stages - 1] if takes else -1
     if out >= 0:
         pipe[stages - 1] = -1
-        if not early and not out & LAST_T:
-            neurons.pending &= ~(1 << (out // SLOT))
     for n in range(stages - 2, -1, -1):
         item = pipe[n]
         if item < 0 or pipe[n + 1] >= 0:
             continue
-        if n == 2:  # the potential of the timestep before is needed here
+        if n == 1 and item & LAST_PLANE:  # the potential of the timestep before is needed here
             slot = item // SLOT
             if not item & FIRST_T and neurons.pending >> slot & 1:
                 continue
@@ -74,9 +79,9 @@ def advance(neurons, run, takes):
         pipe[n] = -1
         if n == 1 and not item & LAST_PLANE:
             continue  # its sum waits for the other planes
-        if n == 4 and early and not item & LAST_T:
-            neurons.pending &= ~(1 << (item // SLOT))
         pipe[n + 1] = item
+        if n + 1 == (SUM if early else stages - 1):
+            neurons.arrived = 1
     return out
 
 

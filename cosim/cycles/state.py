@@ -99,7 +99,7 @@ DRAIN = record(
 )
 
 NEURONS = record(
-    "full last_position last group plane t base pending stages"
+    "full last_position last group plane t base pending arrived stages"
     " w_half w_t some r_half r_t r_group r_base ro_valid ro_group ro_last_t",
     pipe=24, half_full=2, half_slot=2,
 )  # fmt: skip

@@ -31,8 +31,17 @@ class Vectors:
         ]
 
 
-def sample_network(seed: int = 7):
-    """A network of fixed random weights that runs on every preset: convolution with pool, convolution, readout."""
+def sample_network(
+    seed: int = 7, *, name: str = "sample", side: int = 8, levels: int = 15, channels: int = 12, outputs: int = 10
+):
+    """A network of fixed random weights that runs on every preset: convolution with pool, convolution, readout.
+
+    Parameters
+    ----------
+    side : pixels of an image's side (even); ``levels``: its largest level.
+    channels : of the second convolution.
+    outputs : of the readout.
+    """
     from model.network import Layer, MaxPool, Network, Neuron, Source
 
     r = np.random.default_rng(seed)
@@ -49,16 +58,18 @@ def sample_network(seed: int = 7):
         ),
         Layer(
             name="conv2",
-            sources=(Source(feature="conv1", weight=weights(12, 6, 3, 3), padding=1),),
-            neuron=Neuron.uniform(12, levels=2, threshold=23, v0=2),
+            sources=(Source(feature="conv1", weight=weights(channels, 6, 3, 3), padding=1),),
+            neuron=Neuron.uniform(channels, levels=2, threshold=23, v0=2),
         ),
         Layer(
             name="out",
-            sources=(Source(feature="conv2", weight=weights(10, 192, 1, 1), flatten=True),),
-            neuron=Neuron.readout(10, bias=3),
+            sources=(
+                Source(feature="conv2", weight=weights(outputs, channels * (side // 2) ** 2, 1, 1), flatten=True),
+            ),
+            neuron=Neuron.readout(outputs, bias=3),
         ),
     )
-    return Network(name="sample", input_shape=(1, 8, 8), input_levels=15, timesteps=1, layers=layers)
+    return Network(name=name, input_shape=(1, side, side), input_levels=levels, timesteps=1, layers=layers)
 
 
 def make_vectors(config: HardwareConfig, *, network: str = "sample", images: int = 2, seed: int = 7) -> Vectors:
