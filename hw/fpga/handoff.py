@@ -14,6 +14,7 @@ import yaml
 from hw import csr_map
 from hw.config import HardwareConfig
 
+from .route import OPTIONS
 from .vectors import Vectors, hex_text, make_vectors
 from .wrappers import ip_ports, pin_ports, testbench_connections
 
@@ -183,6 +184,7 @@ def board_values(board: str | None) -> dict:
         "board": board,
         **{f"ecp5_{key}": found[key] for key in ("part", "package", "grade")},
         "ecp5_mhz": clock["mhz"],
+        "nextpnr_options": ", ".join(f'"{option}"' for option in OPTIONS),
         "clock_site": clock["site"],
         "clock_io": clock["io"],
     }

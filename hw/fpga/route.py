@@ -32,6 +32,9 @@ class Route:
     tool: str
 
 
+OPTIONS = ("--router", "router2", "--placer-heap-beta", "0.5")
+"""How nextpnr runs: placed as densely as it does by itself, the ``small`` core was not routed to its end."""
+
 UTILIZATION = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "ram": "DP16KD", "dsp": "MULT18X18D"}
 
 
@@ -82,7 +85,7 @@ def place_and_route(
     part: str = "85k",
     grade: int = 6,
     seed: int = 1,
-    goal: float = 100.0,
+    goal: float = 80.0,
     bitstream: bool = False,
 ) -> Route:
     """Place and route a synthesized design (with harness) on an LFE5U part in the CABGA381 package.
@@ -104,7 +107,7 @@ def place_and_route(
     arguments = [
         f"--{part}", "--package", "CABGA381", "--speed", str(grade),
         "--seed", str(seed), "--json", str(netlist), "--freq", str(goal), "--report", str(report),
-        "--detailed-timing-report", "--timing-allow-fail", "--lpf-allow-unconstrained",
+        "--detailed-timing-report", "--timing-allow-fail", "--lpf-allow-unconstrained", *OPTIONS,
     ]  # fmt: skip
     if bitstream:
         arguments += ["--textcfg", str(folder / f"{tag}.config")]
