@@ -7,12 +7,16 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
+from .fifo import SmallFifo
 from .interleave import interleave, most_timesteps, recurrence
 from .layouts import layer_config, neuron_out, neuron_params, psum_row
-from .neuron_fire import NeuronFire
+from .neuron_fire import NeuronFire, fired_group
 from .neuron_integrate import NeuronIntegrate
 from .neuron_reorder import NeuronReorder
 from .neuron_select import NeuronSelect
+
+QUEUE = 16
+"""Items behind the pipeline: more than are on their way at a group per cycle (6 + level_bits), so none waits."""
 
 
 class NeuronArray(wiring.Component):
@@ -35,13 +39,16 @@ class NeuronArray(wiring.Component):
     channels, worked off one per cycle. The last block of an m tile may have fewer positions: ``last_position`` says
     where a timestep ends.
 
-    Latency: ``6 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group;
+    Latency: ``7 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group;
     of interleaved positions two more, and an item waits for those before it in the order of the output.
 
     Throughput: a row takes G cycles, rows of a single group follow each other every cycle. For T > 1, a group
     needs its own potential of the timestep before: where ``positions of the block * planes * G < 3 + level_bits``, the
     last plane of t > 0 waits, and timesteps take ``3 + level_bits`` cycles (3 without reset or for a readout) instead.
-    Every stage has a valid bit of its own, so that gaps close while ``o`` isn't ready.
+
+    Backpressure: nothing in the pipeline waits for ``o.ready``. A group of a last plane enters only when the queue at
+    the end (``QUEUE`` items) has room for it, also with everything on its way there. So ``o.ready`` reaches no more
+    than the queue's pointers, and what is on its way closes up while ``o`` isn't ready.
 
     Parameters
     ----------
@@ -76,7 +83,7 @@ class NeuronArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the transfer of a row to ``o.valid`` of its first group."""
-        return 2 + NeuronIntegrate.LATENCY + self.config.level_bits
+        return 3 + NeuronIntegrate.LATENCY + self.config.level_bits
 
     @property
     def recurrence(self) -> int:
@@ -84,77 +91,77 @@ class NeuronArray(wiring.Component):
         return recurrence(self.config)
 
     def elaborate(self, platform):
+        c = self.config
         m = Module()
-        m.submodules.select = select = NeuronSelect(self.config)
-        m.submodules.integrate = integrate = NeuronIntegrate(self.config)
-        m.submodules.fire = fire = NeuronFire(self.config)
+        m.submodules.select = select = NeuronSelect(c)
+        m.submodules.integrate = integrate = NeuronIntegrate(c)
+        m.submodules.fire = fire = NeuronFire(c)
+        m.submodules.queue = queue = SmallFifo(shape=fired_group(c), depth=QUEUE)
         wiring.connect(m, wiring.flipped(self.i_psum), select.i)
         wiring.connect(m, select.o, integrate.i)
         wiring.connect(m, integrate.o, fire.i)
+        inside = Signal(range(QUEUE + 1))  # groups of last planes between the row buffer and ``o``
+        m.d.sync += inside.eq(inside + select.o_issue - (queue.o.valid & queue.o.ready))
         m.d.comb += [
             select.i_layer.eq(self.i_layer),
+            select.i_room.eq(~inside[-1]),
             fire.i_layer.eq(self.i_layer),
-            self.o_busy.eq(select.o_full | select.o.valid | integrate.o_busy | fire.o_busy),
+            queue.i.valid.eq(fire.o.valid),
+            *(queue.i.payload[name].eq(fire.o.payload[name]) for name in ("step", "level", "rest")),
+            self.o_busy.eq(select.o_full | select.o.valid | integrate.o_busy | inside.any()),
             self.i_params.ready.eq(~self.o_busy),
             integrate.i_params.valid.eq(self.i_params.valid & self.i_params.ready),
             integrate.i_params.payload.eq(self.i_params.payload),
         ]
-        self._keep_potentials(m, select, integrate, fire)
-        self._give_out(m, fire)
-        if most_timesteps(self.config) > 1:
-            self._reorder(m, fire)
+        self._keep_potentials(m, integrate, fire)
+        self._give_out(m, queue.o)
+        if most_timesteps(c) > 1:
+            self._reorder(m, queue.o)
         return m
 
-    def _keep_potentials(self, m: Module, select, integrate, fire):
-        """A potential is written when it is there, not when it leaves: no logic between ``o.ready`` and the groups."""
-        write = Signal()
-        slot = Signal.like(integrate.i_slot)
-        with m.If((self.i_layer.reset == 2) | self.i_layer.readout):
-            # Without reset V is U, which nothing keeps until the levels are known: it is written before them.
-            u = integrate.o
-            m.d.comb += [
-                write.eq(integrate.o_new & ~u.payload.step.last_t),
-                slot.eq(u.payload.step.slot),
-                integrate.i_potential.eq(u.payload.sum),
-            ]
-        with m.Else():
-            o = fire.o
-            m.d.comb += [write.eq(fire.o_new & ~o.payload.step.last_t), slot.eq(o.payload.step.slot)]
-            m.d.comb += integrate.i_potential.eq(o.payload.rest)
-        m.d.comb += [
-            integrate.i_write.eq(write),
-            integrate.i_slot.eq(slot),
-        ]
+    def _keep_potentials(self, m: Module, integrate, fire):
+        """A potential is written when it is known, long before its levels leave."""
+        early = Signal()  # without reset V is U, which nothing keeps until the levels are known
+        m.d.sync += early.eq((self.i_layer.reset == 2) | self.i_layer.readout)
+        for at_end, unit in ((False, integrate), (True, fire)):
+            with m.If(early ^ at_end):
+                now, coming = unit.o, unit.o_next
+                m.d.comb += [
+                    integrate.i_soon.eq(coming.valid & ~coming.step.last_t),
+                    integrate.i_soon_slot.eq(coming.step.slot),
+                    integrate.i_write.eq(now.valid & ~now.payload.step.last_t),
+                    integrate.i_slot.eq(now.payload.step.slot),
+                    integrate.i_potential.eq(now.payload["rest" if at_end else "sum"]),
+                ]
 
-    def _give_out(self, m: Module, fire):
-        o, step = self.o.payload, fire.o.payload.step
+    def _give_out(self, m: Module, items):
+        o, step = self.o.payload, items.payload.step
         m.d.comb += [
-            self.o.valid.eq(fire.o.valid),
-            fire.o.ready.eq(self.o.ready),
-            o.level.eq(fire.o.payload.level),
-            o.potential.eq(fire.o.payload.rest),
+            self.o.valid.eq(items.valid),
+            items.ready.eq(self.o.ready),
+            o.level.eq(items.payload.level),
+            o.potential.eq(items.payload.rest),
             o.group.eq(step.group),
             o.last_group.eq(step.last_group),
             o.last_t.eq(step.last_t),
             o.last.eq(step.last & step.last_group),
         ]
 
-    def _reorder(self, m: Module, fire):
+    def _reorder(self, m: Module, items):
         """Interleaved positions take the way through the reorder buffer."""
         m.submodules.reorder = reorder = NeuronReorder(self.config)
-        step = fire.o.payload.step
         m.d.comb += [
             reorder.i_layer.eq(self.i_layer),
-            reorder.i.payload.step.eq(step),
-            reorder.i.payload.level.eq(fire.o.payload.level),
+            reorder.i.payload.step.eq(items.payload.step),
+            reorder.i.payload.level.eq(items.payload.level),
         ]
         turns = Signal()  # positions take turns
         m.d.sync += turns.eq(interleave(m, self.config, self.i_layer) != 0)
         with m.If(turns):
             o = self.o.payload
             m.d.comb += [
-                reorder.i.valid.eq(fire.o.valid),
-                fire.o.ready.eq(reorder.i.ready),
+                reorder.i.valid.eq(items.valid),
+                items.ready.eq(reorder.i.ready),
                 self.o.valid.eq(reorder.o.valid),
                 reorder.o.ready.eq(self.o.ready),
                 *(o[name].eq(reorder.o.payload[name]) for name in reorder.o.payload.shape().members),

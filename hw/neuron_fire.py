@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
 from .layouts import layer_config
-from .neuron_integrate import neuron_sum
+from .neuron_integrate import coming_step, neuron_sum
 from .neuron_select import neuron_step
 
 
@@ -26,6 +26,12 @@ def neuron_level(c: HardwareConfig) -> data.StructLayout:
     )
 
 
+def fired_group(c: HardwareConfig) -> data.StructLayout:
+    """What of a group of channels leaves the search."""
+    known = neuron_level(c).members
+    return data.StructLayout({name: known[name] for name in ("step", "rest", "level")})
+
+
 class NeuronFire(wiring.Component):
     """``z = clip(floor(U / D), 0, N)`` and V after a soft or hard reset, without a divider.
 
@@ -34,16 +40,15 @@ class NeuronFire(wiring.Component):
     with the upper bits of N (``tight``), a bit may only be set where N has one. N = 0 (readout) leaves U alone. A hard
     reset clears the rest of a level that isn't zero in the last stage.
 
-    Latency: ``level_bits`` cycles. Throughput: one group per cycle.
+    Latency: ``level_bits`` cycles. Throughput: one group per cycle. Nothing waits: what comes out must be taken.
 
     Members
     -------
     i_layer : In(layer_config)
-    i : In(stream of neuron_sum)
-    o : Out(stream of neuron_level)
-    o_new : Out(1)
-        The first cycle of what stands at ``o``.
-    o_busy : Out(1)
+    i : In(stream of neuron_sum, always ready)
+    o : Out(stream of neuron_level, always ready)
+    o_next : Out(neuron_step with ``valid``)
+        What stands at ``o`` in the next cycle.
     """
 
     def __init__(self, config: HardwareConfig):
@@ -51,10 +56,9 @@ class NeuronFire(wiring.Component):
         super().__init__(
             {
                 "i_layer": In(layer_config(c)),
-                "i": In(stream.Signature(neuron_sum(c))),
-                "o": Out(stream.Signature(neuron_level(c))),
-                "o_new": Out(1),
-                "o_busy": Out(1),
+                "i": In(stream.Signature(neuron_sum(c), always_ready=True)),
+                "o": Out(stream.Signature(neuron_level(c), always_ready=True)),
+                "o_next": Out(coming_step(c)),
             }
         )
 
@@ -62,32 +66,23 @@ class NeuronFire(wiring.Component):
         m = Module()
         c = self.config
         levels = Mux(self.i_layer.readout, 0, self.i_layer.levels)
-        # Separate signals: a vector whose bits depend on each other looks like a loop to simulators.
-        valid = [Signal(name=f"valid{k}") for k in range(c.level_bits)]
-        move = [Signal(name=f"move{k}") for k in range(c.level_bits)]
-        arrived = Signal()
-        m.d.sync += arrived.eq(move[-1])
-        now = Signal(neuron_level(c))
+        valid, now = self.i.valid, Signal(neuron_level(c))
         sums = self.i.payload
         m.d.comb += [
             now.step.eq(sums.step),
             now.rest.eq(sums.sum),
             now.threshold.eq(sums.threshold),
             now.tight.eq(-1),
-            self.i.ready.eq(move[0]),
-            self.o.valid.eq(valid[-1]),
-            self.o_new.eq(valid[-1] & arrived),
-            self.o_busy.eq(Cat(valid).any()),
         ]
-        for stage, k in enumerate(reversed(range(c.level_bits))):
-            m.d.comb += move[stage].eq(~valid[stage] | (move[stage + 1] if k else self.o.ready))
-            then = Signal(neuron_level(c), name=f"bit{k}", reset_less=True)
-            with m.If(move[stage]):
-                m.d.sync += [valid[stage].eq(valid[stage - 1] if stage else self.i.valid), then.eq(now)]
-                for n in range(c.neuron_lanes):
-                    self._decide(m, now, then, n, k, levels[k])
-            now = then
-        m.d.comb += self.o.payload.eq(now)
+        for k in reversed(range(c.level_bits)):
+            if k == 0:
+                m.d.comb += [self.o_next.valid.eq(valid), self.o_next.step.eq(now.step)]
+            then, arrived = Signal(neuron_level(c), name=f"bit{k}", reset_less=True), Signal(name=f"valid{k}")
+            m.d.sync += [arrived.eq(valid), then.eq(now)]
+            for n in range(c.neuron_lanes):
+                self._decide(m, now, then, n, k, levels[k])
+            valid, now = arrived, then
+        m.d.comb += [self.o.valid.eq(valid), self.o.payload.eq(now)]
         return m
 
     def _decide(self, m: Module, now, then, n: int, k: int, top):

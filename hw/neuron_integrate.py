@@ -23,6 +23,11 @@ def neuron_sum(c: HardwareConfig) -> data.StructLayout:
     )
 
 
+def coming_step(c: HardwareConfig) -> data.StructLayout:
+    """The step that a pipeline's output will show in the next cycle."""
+    return data.StructLayout({"valid": 1, "step": neuron_step(c)})
+
+
 LOW = 17
 """Bits of a wide factor's lower half: with a sign (0) they fill an 18-bit multiplier."""
 
@@ -51,21 +56,23 @@ class NeuronIntegrate(wiring.Component):
 
     Latency: 4 cycles (shifted psum | running sum and potential | products of the leak | U). Throughput: one group per
     cycle; a group whose potential of the timestep before is still on its way waits before the second stage, until the
-    cycle in which it is written.
+    cycle in which it is written. Behind that nothing waits: what comes out must be taken.
 
     Members
     -------
     i : In(stream of neuron_psums)
     i_params : In(stream of neuron_params)
         Taken at once, one group per cycle; the caller lets none through while groups are in the pipeline.
+    i_soon, i_soon_slot : In
+        In the next cycle the membrane potential of this slot is written.
     i_write, i_slot, i_potential : In
         Membrane potential of a slot after the timestep.
-    o : Out(stream of neuron_sum)
+    o : Out(stream of neuron_sum, always ready)
         Only of groups whose planes are complete.
-    o_new : Out(1)
-        The first cycle of what stands at ``o``.
+    o_next : Out(neuron_step with ``valid``)
+        What stands at ``o`` in the next cycle.
     o_busy : Out(1)
-        Something is in the pipeline.
+        A group stands before the second stage.
     """
 
     LATENCY = 4
@@ -76,11 +83,13 @@ class NeuronIntegrate(wiring.Component):
             {
                 "i": In(stream.Signature(neuron_psums(c))),
                 "i_params": In(stream.Signature(neuron_params(c), always_ready=True)),
+                "i_soon": In(1),
+                "i_soon_slot": In(range(slots(c))),
                 "i_write": In(1),
                 "i_slot": In(range(slots(c))),
                 "i_potential": In(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)),
-                "o": Out(stream.Signature(neuron_sum(c))),
-                "o_new": Out(1),
+                "o": Out(stream.Signature(neuron_sum(c), always_ready=True)),
+                "o_next": Out(coming_step(c)),
                 "o_busy": Out(1),
             }
         )
@@ -94,36 +103,38 @@ class NeuronIntegrate(wiring.Component):
         ]
         step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(3)]
         result = Signal(neuron_sum(c), reset_less=True)
-        # Separate signals: a vector whose bits depend on each other looks like a loop to simulators.
         valid = [Signal(name=f"valid{k}") for k in range(3)]
-        move = [Signal(name=f"move{k}") for k in range(4)]
-        known, arrived = Signal(), Signal()  # known: the potential that the second stage needs
-        m.d.sync += arrived.eq(move[3])
+        known, move = Signal(), Signal()  # known: the potential that the second stage needs; move: the first one does
         m.d.comb += [
             self.o.payload.eq(result),
-            self.o_new.eq(self.o.valid & arrived),
-            self.o_busy.eq(Cat(valid, self.o.valid).any()),
-            move[0].eq(~valid[0] | (known & move[1])),
-            move[1].eq(~valid[1] | move[2]),
-            move[2].eq(~valid[2] | move[3]),
-            move[3].eq(~self.o.valid | self.o.ready),
-            self.i.ready.eq(move[0]),
+            self.o_next.valid.eq(valid[2]),
+            self.o_next.step.eq(step[2]),
+            self.o_busy.eq(valid[0]),
+            move.eq(~valid[0] | known),
+            self.i.ready.eq(move),
         ]
-        shifted = self._shift(m, move[0])
-        sums = self._add_planes(m, move[1] & known & valid[0], step[0], shifted)
-        potential = self._potential(m, step[0], valid[0] & move[1], known)
-        old, leak = self._register(m, move[1], [potential, self._parameter(m, "leak", step[0].group)], "kept")
-        leaked = [self._leak(m, move[2], old[n], leak[n]) for n in range(c.neuron_lanes)]
+        shifted = self._shift(m, move)
+        passes = Signal()
+        m.d.comb += passes.eq(valid[0] & known)
+        sums = self._add_planes(m, passes, step[0], shifted)
+        potential = self._potential(m, step[0], passes, known)
+        old, leak = self._register(m, 1, [potential, self._parameter(m, "leak", step[0].group)], "kept")
+        leaked = [self._leak(m, old[n], leak[n]) for n in range(c.neuron_lanes)]
         threshold = self._parameter(m, "threshold", step[2].group)
-        with m.If(move[0]):
+        with m.If(move):
             m.d.sync += [valid[0].eq(self.i.valid), step[0].eq(self.i.payload.step)]
-        with m.If(move[1]):
-            m.d.sync += [valid[1].eq(valid[0] & known & step[0].last_plane), step[1].eq(step[0]), total[0].eq(sums)]
-        with m.If(move[2]):
-            m.d.sync += [valid[2].eq(valid[1]), step[2].eq(step[1]), total[1].eq(total[0])]
-        with m.If(move[3]):
-            m.d.sync += [self.o.valid.eq(valid[2]), result.step.eq(step[2]), result.threshold.eq(threshold)]
-            m.d.sync += [result.sum[n].eq(total[1][n] + leaked[n]) for n in range(c.neuron_lanes)]
+        m.d.sync += [
+            valid[1].eq(passes & step[0].last_plane),
+            step[1].eq(step[0]),
+            total[0].eq(sums),
+            valid[2].eq(valid[1]),
+            step[2].eq(step[1]),
+            total[1].eq(total[0]),
+            self.o.valid.eq(valid[2]),
+            result.step.eq(step[2]),
+            result.threshold.eq(threshold),
+            *(result.sum[n].eq(total[1][n] + leaked[n]) for n in range(c.neuron_lanes)),
+        ]
         return m
 
     def _shift(self, m: Module, move):
@@ -150,15 +161,15 @@ class NeuronIntegrate(wiring.Component):
         v0 = self.i_params.payload.v0
         read = self._state(m, "potential", pages, Cat(word, step.first_t), write, self.i_slot, self.i_potential, v0)
 
-        pending = Signal(pages)  # slots whose membrane potential is on its way
-        written, mine, leaves = Signal.like(pending), Signal.like(pending), Signal.like(pending)
+        pending = Signal(pages)  # slots whose membrane potential comes in a later cycle
+        soon, mine, leaves = Signal.like(pending), Signal.like(pending), Signal.like(pending)
         m.d.comb += [
-            written.eq(write << self.i_slot),
+            soon.eq(self.i_soon << self.i_soon_slot),
             mine.eq(1 << step.slot),
-            known.eq(step.first_t | ~step.last_plane | ~(pending & ~written & mine).any()),
-            leaves.eq(mine & (passes & known & step.last_plane & ~step.last_t).replicate(pages)),
+            known.eq(step.first_t | ~step.last_plane | ~pending.bit_select(step.slot, 1)),
+            leaves.eq(mine & (passes & step.last_plane & ~step.last_t).replicate(pages)),
         ]
-        m.d.sync += pending.eq((pending & ~written) | leaves)
+        m.d.sync += pending.eq((pending & ~soon) | leaves)
         potential = Signal.like(read)
         with m.If(write & (self.i_slot == step.slot)):  # never the first timestep: a position's writes are over by then
             m.d.comb += potential.eq(self.i_potential)
@@ -177,9 +188,9 @@ class NeuronIntegrate(wiring.Component):
             m.d.comb += sums[n].eq((Cat(C(1, 1), running[n]) + term)[1:])
         return sums
 
-    def _leak(self, m: Module, move, old, leak):
+    def _leak(self, m: Module, old, leak):
         """``old * leak >> 8``, the products registered, their sum not."""
-        products = self._register(m, move, halves(old, leak), "leak")
+        products = self._register(m, 1, halves(old, leak), "leak")
         if len(products) == 1:
             return products[0] >> 8
         return (products[0] >> 8) + (products[1] << (LOW - 8))

@@ -47,7 +47,7 @@ class NeuronSelect(wiring.Component):
     """Buffers one row, gives out its groups one by one, counts planes, positions of the block and timesteps.
 
     A row is taken when the buffer is empty or gives out its last group, so rows of G groups follow each other
-    every G cycles.
+    every G cycles. A group of the last plane leaves the buffer only when there is room for its levels.
 
     Latency: 2 cycles (buffer, selected group).
 
@@ -56,6 +56,10 @@ class NeuronSelect(wiring.Component):
     i : In(stream of psum_row)
     i_layer : In(layer_config)
     o : Out(stream of neuron_psums)
+    i_room : In(1)
+        There is room for what comes of one more group of a last plane.
+    o_issue : Out(1)
+        A group of a last plane leaves the buffer.
     o_full : Out(1)
         The buffer holds a row.
     """
@@ -67,6 +71,8 @@ class NeuronSelect(wiring.Component):
                 "i": In(stream.Signature(psum_row(c))),
                 "i_layer": In(layer_config(c)),
                 "o": Out(stream.Signature(neuron_psums(c))),
+                "i_room": In(1),
+                "o_issue": Out(1),
                 "o_full": Out(1),
             }
         )
@@ -84,7 +90,8 @@ class NeuronSelect(wiring.Component):
 
         issue = Signal()
         m.d.comb += [
-            issue.eq(self.o_full & move),
+            issue.eq(self.o_full & move & (self.i_room | ~head.step.last_plane)),
+            self.o_issue.eq(issue & head.step.last_plane),
             self.i.ready.eq(~self.o_full | (issue & head.step.last_group)),
         ]
 

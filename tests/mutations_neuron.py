@@ -31,7 +31,7 @@ MUTATIONS = [
     _fault(
         "no wait for the potential of the timestep before",
         "neuron_integrate",
-        "known.eq(step.first_t | ~step.last_plane | ~(pending & ~written & mine).any())",
+        "known.eq(step.first_t | ~step.last_plane | ~pending.bit_select(step.slot, 1))",
         "known.eq(1)",
         f"{ARRAY}::test_random_layers",
     ),
@@ -45,8 +45,8 @@ MUTATIONS = [
     _fault(
         "waits a cycle longer than needed",
         "neuron_integrate",
-        "(pending & ~written & mine).any()",
-        "(pending & mine).any()",
+        "soon.eq(self.i_soon << self.i_soon_slot)",
+        "soon.eq(self.i_write << self.i_slot)",
         f"{CYCLES}::test_interleaved_positions_hide_the_recurrence",
     ),
     _fault(
@@ -136,8 +136,8 @@ MUTATIONS = [
     _fault(
         "the leak has 8 bits: 256 becomes 0",
         "neuron_integrate",
-        "self._leak(m, move[2], old[n], leak[n])",
-        "self._leak(m, move[2], old[n], leak[n][:8])",
+        "self._leak(m, old[n], leak[n])",
+        "self._leak(m, old[n], leak[n][:8])",
         f"{ARRAY}::test_leak_of_negative_and_positive_potentials",
     ),
     _fault(
@@ -150,22 +150,15 @@ MUTATIONS = [
     _fault(
         "rows of planes that are not the last also fire",
         "neuron_integrate",
-        "valid[1].eq(valid[0] & known & step[0].last_plane)",
-        "valid[1].eq(valid[0] & known)",
-        f"{ARRAY}::test_random_layers",
-    ),
-    _fault(
-        "the running sum is written while the pipeline waits",
-        "neuron_integrate",
-        "self._add_planes(m, move[1] & known & valid[0], step[0], shifted)",
-        "self._add_planes(m, known & valid[0], step[0], shifted)",
+        "valid[1].eq(passes & step[0].last_plane)",
+        "valid[1].eq(passes)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
         "the running sum is written while the potential is awaited",
         "neuron_integrate",
-        "self._add_planes(m, move[1] & known & valid[0], step[0], shifted)",
-        "self._add_planes(m, move[1] & valid[0], step[0], shifted)",
+        "self._add_planes(m, passes, step[0], shifted)",
+        "self._add_planes(m, valid[0], step[0], shifted)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
@@ -220,23 +213,30 @@ MUTATIONS = [
     _fault(
         "no reset is a soft reset",
         "neuron_array",
-        "with m.If((self.i_layer.reset == 2) | self.i_layer.readout):",
-        "with m.If(self.i_layer.readout):",
+        "early.eq((self.i_layer.reset == 2) | self.i_layer.readout)",
+        "early.eq(self.i_layer.readout)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
-        "a potential that waits at the output is written again",
-        "neuron_fire",
-        "self.o_new.eq(valid[-1] & arrived)",
-        "self.o_new.eq(valid[-1])",
+        "a group enters without room for its levels",
+        "neuron_array",
+        "select.i_room.eq(~inside[-1])",
+        "select.i_room.eq(1)",
         f"{ARRAY}::test_random_layers",
     ),
     _fault(
-        "a potential without reset that waits is written again",
-        "neuron_integrate",
-        "self.o_new.eq(self.o.valid & arrived)",
-        "self.o_new.eq(self.o.valid)",
+        "what is on its way takes no room",
+        "neuron_array",
+        "inside.eq(inside + select.o_issue - (queue.o.valid & queue.o.ready))",
+        "inside.eq(inside + fire.o.valid - (queue.o.valid & queue.o.ready))",
         f"{ARRAY}::test_random_layers",
+    ),
+    _fault(
+        "no reset: the potential is expected with the levels",
+        "neuron_array",
+        "now, coming = unit.o, unit.o_next",
+        "now, coming = unit.o, fire.o_next",
+        f"{CYCLES}::test_readout_does_not_wait_for_levels",
     ),
     _fault(
         "parameters are taken during a run",

@@ -28,9 +28,9 @@ RECORDS = (
 
 @jit
 def _results(c, nr, out, run, interleaved, write_takes):
-    """From the neurons' output to the write master; the item that the neuron pipeline hands over in this cycle."""
+    """From the neurons' output to the write master; whether the neurons' queue hands over its item in this cycle."""
     packs = output.pack_ready(out, write_takes)
-    offered = nr.pipe[nr.stages - 1]
+    offered = neurons.offered(nr)
     if run.readout:
         chunk, width, ends, leaves = output.readout(c, out, run, offered, packs)
         output.pack(c, out, run, chunk, width, True, ends, True, write_takes)

@@ -1,6 +1,8 @@
-"""Neuron array: rows into groups, a pipeline whose gaps close, the reorder buffer (hw.neuron_*)."""
+"""Neuron array: rows into groups, a pipeline and the queue behind it, the reorder buffer (hw.neuron_*)."""
 
 from __future__ import annotations
+
+from hw.neuron_array import QUEUE
 
 from .state import jit
 
@@ -55,34 +57,38 @@ def reorder_in(neurons, item):
 
 
 @jit
+def offered(neurons):
+    """The item at the end of the queue, or -1."""
+    return neurons.queue[neurons.q_out % QUEUE] if neurons.q_out < neurons.q_in else -1
+
+
+@jit
 def advance(neurons, run, takes):
-    """The pipeline, from its end; ``takes``: what stands there is taken. The item taken, or -1; pending potentials."""
+    """The pipeline and its queue, from the end; ``takes``: what the queue offers is taken. Pending potentials."""
     pipe, stages = neurons.pipe, neurons.stages
-    early = run.no_reset or run.readout
-    written = pipe[SUM] if early else pipe[stages - 1]
-    if written >= 0 and not written & LAST_T and neurons.arrived:
+    neurons.room = neurons.inside < QUEUE
+    if takes:
+        neurons.q_out += 1
+        neurons.inside -= 1
+    written = pipe[SUM] if run.no_reset or run.readout else pipe[stages - 1]
+    if written >= 0 and not written & LAST_T:
         neurons.pending &= ~(1 << (written // SLOT))
-    neurons.arrived = 0
-    out = pipe[stages - 1] if takes else -1
-    if out >= 0:
-        pipe[stages - 1] = -1
-    for n in range(stages - 2, -1, -1):
-        item = pipe[n]
-        if item < 0 or pipe[n + 1] >= 0:
-            continue
-        if n == 1 and item & LAST_PLANE:  # the potential of the timestep before is needed here
-            slot = item // SLOT
-            if not item & FIRST_T and neurons.pending >> slot & 1:
-                continue
+    if pipe[stages - 1] >= 0:
+        neurons.queue[neurons.q_in % QUEUE] = pipe[stages - 1]
+        neurons.q_in += 1
+    for n in range(stages - 1, 2, -1):
+        pipe[n] = pipe[n - 1]
+    pipe[2] = -1
+    item = pipe[1]
+    if item >= 0:
+        slot, last_plane = item // SLOT, item & LAST_PLANE
+        if last_plane and not item & FIRST_T and neurons.pending >> slot & 1:
+            return  # the potential of the timestep before is needed here
+        if last_plane:  # else its sum waits for the other planes
+            pipe[2] = item
             if not item & LAST_T:
                 neurons.pending |= 1 << slot
-        pipe[n] = -1
-        if n == 1 and not item & LAST_PLANE:
-            continue  # its sum waits for the other planes
-        pipe[n + 1] = item
-        if n + 1 == (SUM if early else stages - 1):
-            neurons.arrived = 1
-    return out
+    pipe[1], pipe[0] = pipe[0], -1
 
 
 @jit
@@ -93,8 +99,9 @@ def select(neurons, run):
     last_plane, last_t = neurons.plane + 1 == run.planes, neurons.t + 1 == run.timesteps
     last_group = neurons.group + 1 == run.groups
     slot = neurons.base + neurons.group
-    if neurons.pipe[0] >= 0:
+    if neurons.pipe[0] >= 0 or (last_plane and not neurons.room):
         return False
+    neurons.inside += last_plane
     item = SLOT * slot + LAST_PLANE * last_plane + LAST_T * last_t + LAST_GROUP * last_group
     item += FIRST_T * (neurons.t == 0)
     neurons.pipe[0] = item + LAST_POSITION * neurons.last_position + LAST * neurons.last

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from hw.neuron_array import QUEUE
+
 jit = nb.njit(error_model="numpy")
 """Of every block's functions; the loop over them is what is cached."""
 
@@ -99,9 +101,9 @@ DRAIN = record(
 )
 
 NEURONS = record(
-    "full last_position last group plane t base pending arrived stages"
+    "full last_position last group plane t base pending stages room inside q_in q_out"
     " w_half w_t some r_half r_t r_group r_base ro_valid ro_group ro_last_t",
-    pipe=24, half_full=2, half_slot=2,
+    pipe=24, queue=QUEUE, half_full=2, half_slot=2,
 )  # fmt: skip
 
 OUTPUT = record(

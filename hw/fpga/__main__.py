@@ -118,18 +118,19 @@ def route(
     """Synthesize, place and route for ECP5; figures go to report/resources.json."""
     from . import store
     from .route import place_and_route
-    from .synth import synthesize
+    from .synth import synthesize, with_harness
     from .yosys import ToolError
 
     name, parameters, changed = configuration(config, changes)
     try:
         with console.status(f"Yosys: {name} {block}"):
-            design = synthesize(parameters, name=name, block=block, harness=True)
+            design = synthesize(parameters, name=name, block=block)
+            netlist = with_harness(parameters, design)
         with console.status(f"nextpnr: {name} {block}, LFE5U-{part}, grade {grade}: 2 to 40 minutes"):
-            found = place_and_route(design.netlist, top=block, part=part, grade=grade, seed=seed)
+            found = place_and_route(netlist, part=part, grade=grade, seed=seed)
     except (ValueError, ToolError) as error:
         raise fail(error) from None
-    store.save(store.synthesis_record(name, parameters, design, store.options(config, changed)) | {"harness": True})
+    store.save(store.synthesis_record(name, parameters, design, store.options(config, changed)))
     record = store.route_record(name, parameters, block, found, store.options(config, changed))
     store.save(record)
     console.print(
@@ -147,18 +148,18 @@ def check(
     """LUT, FF, RAM, DSP and Fmax of the `small` core against report/fpga_baseline.json; exit status 1 if worse."""
     from . import check as baseline
     from .route import place_and_route
-    from .synth import synthesize
+    from .synth import synthesize, with_harness
     from .yosys import ToolError
 
     parameters = load_config("small")
     try:
         with console.status("Yosys: small core"):
-            design = synthesize(parameters, name="small", harness=fmax)
+            design = synthesize(parameters, name="small")
         measured = {"config": "small", "block": "core", "part": "85k", "grade": 6, "seed": 1, **design.resources}
         measured["tools"] = [design.tool]
         if fmax:
             with console.status("nextpnr: small core, LFE5U-85k, grade 6"):
-                routed = place_and_route(design.netlist)
+                routed = place_and_route(with_harness(parameters, design))
             measured["fmax"] = routed.fmax
             measured["tools"].append(routed.tool)
     except ToolError as error:
@@ -171,9 +172,7 @@ def check(
         rows = baseline.compare(baseline.load(), measured)
     except FileNotFoundError:
         raise fail(f"{baseline.BASELINE} is missing: python -m hw.fpga check --update writes it") from None
-    table = Table(
-        "figure", "baseline", "measured", "change", title="small core with harness, LFE5U-85k, grade 6, seed 1"
-    )
+    table = Table("figure", "baseline", "measured", "change", title="small core, LFE5U-85k, grade 6, seed 1")
     for row in rows:
         mark = " [red]worse[/]" if row["worse"] else ""
         table.add_row(row["figure"], str(row["baseline"]), str(row["measured"]), f"{row['change']:+.1%}{mark}")

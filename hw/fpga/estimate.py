@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from hw.config import HardwareConfig
+from hw.interleave import most_timesteps, slots
 
 COEFFICIENTS = Path(__file__).resolve().parent / "coefficients.json"
 
@@ -24,11 +25,15 @@ FEATURES: dict[str, dict[str, Feature]] = {
     "frontend": {
         "constant": lambda c: 1,
         "tcam entries": lambda c: c.tile_m * c.queries,
+        "tcam bits": lambda c: c.tile_m * c.tile_k,
         "row bits loaded": lambda c: c.load_rows * c.tile_k,
+        "row bits queried": lambda c: c.queries * c.tile_k,
     },
     "processor": {
         "lanes": lambda c: c.lanes,
         "adder bits": lambda c: c.lanes * (c.result_bits + c.psum_bits * c.banks),
+        "banked bits": lambda c: c.lanes * (c.result_bits + 2 * c.psum_bits) * (c.banks - 1),
+        "rows": lambda c: c.tile_m,
         "constant": lambda c: 1,
     },
     "neurons": {
@@ -59,7 +64,8 @@ def _rams(part: str, c: HardwareConfig) -> dict[str, float]:
         return {
             "weights": ram_blocks(c.weight_tiles * c.tile_k, c.lanes * c.weight_bits),
             "tile results": c.banks * ram_blocks(2 * c.tile_m, c.lanes * c.result_bits),
-            "partial sums": c.banks * ram_blocks(2 * c.tile_m // c.banks, c.lanes * c.psum_bits),
+            # Two banks have a memory per half (hw.psum_bank).
+            "partial sums": c.banks**2 * ram_blocks(2 * c.tile_m // c.banks**2, c.lanes * c.psum_bits),
         }
     if part == "around":
         words = c.feature_words * 32 // c.feature_bits
@@ -69,7 +75,8 @@ def _rams(part: str, c: HardwareConfig) -> dict[str, float]:
             "bus words": ram_blocks(512, c.bus_bits),
         }
     if part == "neurons":
-        return {}
+        depth = 2 * slots(c) * most_timesteps(c)
+        return {"reorder buffer": ram_blocks(depth, c.neuron_lanes * c.level_bits) if most_timesteps(c) > 1 else 0}
     return {"rows": ram_blocks(2 * c.tile_m, c.tile_k + 2 * c.row_bits) if c.tile_m > 32 else 0}
 
 

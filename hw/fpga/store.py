@@ -11,7 +11,7 @@ from .route import Route, summary
 from .synth import Synthesis
 
 RESOURCES = Path("report/resources.json")
-KEYS = ("kind", "config", "block", "target", "harness", "part", "grade", "seed")
+KEYS = ("kind", "config", "block", "target", "part", "grade", "seed")
 
 
 def key(record: dict) -> tuple:

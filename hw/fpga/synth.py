@@ -71,24 +71,14 @@ def by_block(target: parts.Target, cells: dict[str, dict], depth: int = 3) -> di
     return {path: figures for path, figures in counted.items() if any(figures.values())}
 
 
-def without_harness(cells: dict[str, dict], kinds: dict[str, int], inputs: int, outputs: int) -> dict[str, dict]:
-    """Cells below the harness, its own taken off ``kinds``: a FF per port bit, a LUT per output bit."""
-    kinds["TRELLIS_FF"] -= inputs + outputs
-    kinds["LUT4"] -= outputs
-    return {name.removeprefix("dut."): cell for name, cell in cells.items() if name.startswith("dut.")}
-
-
 def synthesize(
-    config: HardwareConfig, *, name: str, block: str = "core", target: str = "ecp5", harness: bool = False,
-    build: Path = BUILD,
-) -> Synthesis:  # fmt: skip
+    config: HardwareConfig, *, name: str, block: str = "core", target: str = "ecp5", build: Path = BUILD
+) -> Synthesis:
     """Synthesize one block of a configuration.
 
     Parameters
     ----------
     name : of the configuration, for folder names.
-    harness : with shift registers at the ports, for routing; they are in the netlist and not in the figures
-        (ECP5 only).
     build : folder of netlists, scripts and logs.
 
     Raises
@@ -102,20 +92,15 @@ def synthesize(
         raise ValueError(f"target must be one of {', '.join(parts.TARGETS)}, not {target!r}")
     start = time.perf_counter()
     part = parts.TARGETS[target]
-    component = make_block(block, config)
-    if harness:
-        component = Harness(component)
-    top = block
-    folder = build / name / f"{block}-{target}{'-harness' if harness else ''}"
+    folder = build / name / f"{block}-{target}"
     folder.mkdir(parents=True, exist_ok=True)
     source, netlist = folder / "design.il", folder / "netlist.json"
-    source.write_text(rtlil.convert(component, name=top, emit_src=False))
-    lines = [f"read_rtlil {source}", UNCHECKED, part.synth.format(top=top), f"write_json {netlist}"]
+    source.write_text(rtlil.convert(make_block(block, config), name=block, emit_src=False))
+    lines = [f"read_rtlil {source}", UNCHECKED, part.synth.format(top=block)]
+    lines += [f"write_json {netlist}", f"write_rtlil {folder / 'netlist.il'}"]
     yosys.run_script(lines, folder=folder, name="synth", what=f"Yosys ({name} {block}, {target})")
-    cells = yosys.cells_of(netlist, top)
+    cells = yosys.cells_of(netlist, block)
     kinds = dict(sorted(Counter(c["type"] for c in cells.values()).items()))
-    if harness:
-        cells = without_harness(cells, kinds, *component.widths())
     return Synthesis(
         target=target,
         block=block,
@@ -126,3 +111,26 @@ def synthesize(
         seconds=time.perf_counter() - start,
         tool=yosys.tool_version(),
     )
+
+
+def with_harness(config: HardwareConfig, design: Synthesis) -> Path:
+    """The netlist of a synthesized block (ECP5) between shift registers, for routing; its top is ``harness``.
+
+    The harness is synthesized around a black box, which then is filled: the block is the one whose figures are known.
+    """
+    folder, block = design.netlist.parent, design.block
+    netlist = folder / "harness.json"
+    source = folder / "harness.il"
+    source.write_text(rtlil.convert(Harness(make_block(block, config)), name="harness", emit_src=False))
+    lines = [
+        f"read_rtlil {source}",
+        "blackbox harness.dut",
+        parts.TARGETS["ecp5"].synth.format(top="harness"),
+        "delete =harness.dut",
+        f"read_rtlil {folder / 'netlist.il'}",
+        f"rename {block} harness.dut",
+        "flatten",
+        f"write_json {netlist}",
+    ]
+    yosys.run_script(lines, folder=folder, name="harness", what=f"Yosys (harness of {block})")
+    return netlist
