@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from . import frontend_layouts
 from .config import HardwareConfig
+from .fifo import SkidBuffer
 from .frontend_logic import encode, lowest, select
 
 
@@ -19,6 +20,26 @@ def chosen_class(c: HardwareConfig) -> data.StructLayout:
             "visit": frontend_layouts.class_visit(c),  # without bases, word, place
         }
     )
+
+
+def choose(m: Module, load, new, left, pick, last):
+    """Registers of a walk over set bits: the lowest bit of ``new`` or ``left``, those after it, whether it is the last.
+
+    Both outcomes are worked out before ``load`` is known, which comes late.
+    """
+    picks, rests = [], []
+    for coming in (left, new):
+        rest = Signal(len(left))
+        m.d.comb += rest.eq(coming & (coming - 1))
+        picks.append(lowest(m, coming, 1)[0])
+        rests.append(rest)
+    ends = [Signal(name=f"ends{n}") for n in range(2)]
+    m.d.comb += [end.eq(rest == 0) for end, rest in zip(ends, rests, strict=True)]
+    m.d.sync += [
+        pick.eq(Mux(load, picks[1], picks[0])),
+        left.eq(Mux(load, rests[1], rests[0])),
+        last.eq(Mux(load, ends[1], ends[0])),
+    ]
 
 
 class ClassChooser(wiring.Component):
@@ -49,16 +70,14 @@ class ClassChooser(wiring.Component):
         tile = Signal(frontend_layouts.loaded_tile(c), reset_less=True)
         pick, left = Signal(c.tile_k, reset_less=True), Signal(c.tile_k, reset_less=True)  # next class, those after it
         valid, first, last = Signal(), Signal(reset_less=True), Signal(reset_less=True)
-        move, load, coming, rest = Signal(), Signal(), Signal(c.tile_k), Signal(c.tile_k)
+        move, load = Signal(), Signal()
         m.d.comb += [
             move.eq(~self.o.valid | self.o.ready),
             load.eq(~valid | (move & last)),
             self.i.ready.eq(load),
-            coming.eq(Mux(load, self.i.payload.classes, left)),
-            rest.eq(coming & (coming - 1)),
         ]
         with m.If(load | move):
-            m.d.sync += [pick.eq(lowest(m, coming, 1)[0]), left.eq(rest), last.eq(rest == 0)]
+            choose(m, load, self.i.payload.classes, left, pick, last)
         with m.If(move):
             m.d.sync += first.eq(0)
         with m.If(load):
@@ -108,16 +127,14 @@ class WordWalker(wiring.Component):
         pick, left = Signal(count, reset_less=True), Signal(count, reset_less=True)  # next word, those after it
         last = Signal(reset_less=True)
         visit = Signal(frontend_layouts.class_visit(self.config), reset_less=True)
-        load, move, coming, rest = Signal(), Signal(), Signal(count), Signal(count)
+        load, move = Signal(), Signal()
         m.d.comb += [
             move.eq(~self.o.valid | self.o.ready),
             load.eq(~self.o.valid | (self.o.ready & last)),
             self.i.ready.eq(load),
-            coming.eq(Mux(load, self.i.payload.words, left)),
-            rest.eq(coming & (coming - 1)),
         ]
         with m.If(move):
-            m.d.sync += [pick.eq(lowest(m, coming, 1)[0]), left.eq(rest), last.eq(rest == 0)]
+            choose(m, load, self.i.payload.words, left, pick, last)
             m.d.sync += visit.first.eq(0)
         with m.If(load):
             m.d.sync += [self.o.valid.eq(self.i.valid), visit.eq(self.i.payload.visit)]
@@ -149,7 +166,7 @@ class ClassWalker(wiring.Component):
     and odd turns use separate TCAM banks, each ordered by itself.
 
     Latency: 3 cycles from a tile to its first word. Throughput: one word per cycle, over tile borders too; a tile
-    without rows takes one cycle.
+    without rows takes one cycle. One word is kept where ``o`` isn't ready, so that ``o.ready`` goes no further.
 
     Members
     -------
@@ -172,7 +189,9 @@ class ClassWalker(wiring.Component):
         m = Module()
         m.submodules.classes = classes = ClassChooser(self.config)
         m.submodules.words = words = WordWalker(self.config)
+        m.submodules.skid = skid = SkidBuffer(shape=words.o.payload.shape())
         connect(m, flipped(self.i), classes.i)
         connect(m, classes.o, words.i)
-        connect(m, words.o, flipped(self.o))
+        connect(m, words.o, skid.i)
+        connect(m, skid.o, flipped(self.o))
         return m

@@ -1,4 +1,4 @@
-"""FIFOs with stream outputs: one in block RAM with an output register, a small one in distributed RAM."""
+"""FIFOs with stream outputs: one in block RAM with an output register, a small one in distributed RAM, one of a word."""
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
@@ -194,4 +194,38 @@ class SmallFifo(wiring.Component):
             writer.addr.eq(writer.addr + put),
             reader.addr.eq(reader.addr + got),
         ]
+        return m
+
+
+class SkidBuffer(wiring.Component):
+    """Cuts the path of ``ready``: what comes while the consumer is not ready waits here.
+
+    Latency: 0 cycles. Throughput: one item per cycle. ``i.ready`` is a register: the buffer is empty.
+
+    Parameters
+    ----------
+    shape : shape of an item
+
+    Members
+    -------
+    i : stream of items in
+    o : stream of items out
+    """
+
+    def __init__(self, *, shape):
+        self._shape = shape
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform):
+        m = Module()
+        kept = Signal(self._shape, reset_less=True)
+        full = Signal()
+        m.d.comb += [
+            self.i.ready.eq(~full),
+            self.o.valid.eq(self.i.valid | full),
+            self.o.payload.eq(Mux(full, kept, self.i.payload)),
+        ]
+        with m.If(~full):
+            m.d.sync += kept.eq(self.i.payload)
+        m.d.sync += full.eq(self.o.valid & ~self.o.ready)
         return m

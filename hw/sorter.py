@@ -1,6 +1,6 @@
 """Sorter: a tile's non-zero rows by popcount."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -21,7 +21,7 @@ class RowMemory(wiring.Component):
     -------
     write : :func:`hw.frontend_layouts.word_write`
     i : stream of :func:`hw.frontend_layouts.class_visit`
-    freed : words that were read for the last time in this cycle
+    freed : words that were read for the last time in the cycle before
     o : stream of :func:`hw.frontend_layouts.class_word`
     """
 
@@ -63,8 +63,7 @@ class RowMemory(wiring.Component):
             m.d.sync += [self.o.valid.eq(self.i.valid), visit.eq(self.i.payload)]
         m.d.comb += [kept.eq(row.row) for kept, row in zip(self.o.payload.rows, rows, strict=True)]
         m.d.comb += self.o.payload.mine.eq(Cat(row.count == visit.cls + 1 for row in rows))
-        with m.If(step & self.i.payload.last):
-            m.d.comb += self.freed.eq(self.i.payload.count)
+        m.d.sync += self.freed.eq(Mux(step & self.i.payload.last, self.i.payload.count, 0))
         return m
 
 

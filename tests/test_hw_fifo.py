@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from hw.fifo import PushFifo, SmallFifo, StreamFifo
+from hw.fifo import PushFifo, SkidBuffer, SmallFifo, StreamFifo
 from tests.stream_helpers import Sink, Source, run_streams
 
 
@@ -48,6 +48,19 @@ def test_pushes(pushes, stall):
 
     run_streams(dut, [], [sink], seed=3, quiet=400, each=each)
     assert sink.items == sent and len(sent) > 150
+
+
+@pytest.mark.parametrize(("idle", "stall"), [(0.0, 0.0), (0.5, 0.2), (0.2, 0.6), (0.0, 0.5)])
+def test_skid(idle, stall):
+    """No cycle of latency, no bubble; a producer gets ahead of the consumer by one item and not by two."""
+    dut, items, ahead = SkidBuffer(shape=8), list(range(200)), set()
+    source, sink = Source(dut.i, items, idle=idle), Sink(dut.o, stall=stall, expect=200)
+    run_streams(dut, [source], [sink], seed=7, each=lambda ctx, cycle: ahead.add(len(source.cycles) - len(sink.cycles)))
+    assert sink.items == items
+    assert sink.offered[0] == source.cycles[0]
+    if not stall:
+        assert sink.cycles == source.cycles
+    assert max(ahead) == (1 if stall else 0)
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3, 12, 2.0])

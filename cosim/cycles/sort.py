@@ -81,17 +81,21 @@ def visit(c, sort, data, takes):
     if takes:
         sort.w_valid[at] = sort.r_valid
         sort.w_rows[at], sort.w_last[at], sort.w_first[at] = sort.r_rows, sort.r_last, sort.r_first
-    sort.freed = 0
+    sort.freed = sort.frees
+    sort.frees = 0
     v_last = sort.v_left == 1  # of its class
+    offered = sort.v_valid or sort.k_valid
+    rows, last, first = sort.k_rows, sort.k_last, sort.k_first
+    if not sort.k_valid and sort.v_valid:
+        rows, last, first = data.visit_rows[sort.v_visit], sort.v_last and v_last, sort.v_first
     if ready:
-        sort.r_valid = sort.v_valid
-        if sort.v_valid:
-            sort.r_rows, sort.r_first = data.visit_rows[sort.v_visit], sort.v_first
-            sort.r_last = sort.v_last and v_last
-            if sort.r_last:
-                sort.freed = 1
-    # Words of a class
-    move = not sort.v_valid or ready
+        sort.r_valid = offered
+        if offered:
+            sort.r_rows, sort.r_last, sort.r_first = rows, last, first
+            sort.frees = last
+    # The word that is kept where the row memory isn't ready; then words of a class
+    ready, sort.k_valid = not sort.k_valid, offered and not ready
+    sort.k_rows, sort.k_last, sort.k_first = rows, last, first
     load = not sort.v_valid or (ready and v_last)
     if sort.v_valid and ready:
         sort.v_visit += 1

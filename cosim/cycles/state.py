@@ -79,7 +79,8 @@ SORT = record(
     "room tile beat b_valid b_last first part used t_valid t_tile"  # tile loader: its beat, the tile it offers
     " c_valid c_class c_end c_first o_class_valid o_class o_class_last o_class_first loaded released"  # class chooser
     " v_valid v_visit v_left v_last v_first"  # word walker
-    " r_valid r_rows r_last r_first freed"  # row memory
+    " k_valid k_rows k_last k_first"  # its skid buffer
+    " r_valid r_rows r_last r_first frees freed"  # row memory
     " g_valid g_count g_first g_last"  # row picker: the group it offers
     " row begins_stored unread d_room begun_tiles",
     w_valid=2, w_rows=2, w_last=2, w_first=2, level=3, waiting=3, valid=3, popped=3, begin_time=RING,
