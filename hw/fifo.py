@@ -1,4 +1,4 @@
-"""FIFOs with stream outputs: one in block RAM with an output register, a small one in distributed RAM, one of a word."""
+"""FIFOs with stream outputs: in block RAM with an output register, in distributed RAM, and a skid buffer."""
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring

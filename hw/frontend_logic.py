@@ -36,6 +36,15 @@ def lowest(m, bits, count: int) -> list[Signal]:
     return masks
 
 
+def several(bits) -> tuple[Value, Value]:
+    """Whether a bit is set, and whether more than one is: a tree, shorter than the carry chain of ``bits - 1``."""
+    if len(bits) == 1:
+        return bits[0], C(0, 1)
+    half = len(bits) // 2
+    low, high = several(bits[:half]), several(bits[half:])
+    return low[0] | high[0], low[1] | high[1] | (low[0] & high[0])
+
+
 def highest(bits) -> tuple[Value, Value]:
     """Whether a bit is set, and the index of the highest one (undefined without); a power of two of bits."""
     if len(bits) == 1:

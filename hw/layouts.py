@@ -85,6 +85,7 @@ def psum_row(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "psum": data.ArrayLayout(signed(c.psum_bits), c.lanes),
+            "touched": 1,  # else nothing was added to the row: its partial sums are zero, whatever ``psum`` says
             "last_position": 1,  # of its block (hw/interleave.py): the next position's row is of the next timestep
             "last": 1,  # of the m tile
         }

@@ -104,20 +104,19 @@ class NeuronIntegrate(wiring.Component):
         step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(3)]
         result = Signal(neuron_sum(c), reset_less=True)
         valid = [Signal(name=f"valid{k}") for k in range(3)]
-        known, move = Signal(), Signal()  # known: the potential that the second stage needs; move: the first one does
+        move = Signal()  # of the first stage
         m.d.comb += [
             self.o.payload.eq(result),
             self.o_next.valid.eq(valid[2]),
             self.o_next.step.eq(step[2]),
             self.o_busy.eq(valid[0]),
-            move.eq(~valid[0] | known),
             self.i.ready.eq(move),
         ]
         shifted = self._shift(m, move)
-        passes = Signal()
-        m.d.comb += passes.eq(valid[0] & known)
+        passes, known = Signal(), self._known(m, move, valid[0], step[0])
+        m.d.comb += [move.eq(~valid[0] | known), passes.eq(valid[0] & known)]
         sums = self._add_planes(m, passes, step[0], shifted)
-        potential = self._potential(m, step[0], passes, known)
+        potential = self._potential(m, step[0])
         old, leak = self._register(m, 1, [potential, self._parameter(m, "leak", step[0].group)], "kept")
         leaked = [self._leak(m, old[n], leak[n]) for n in range(c.neuron_lanes)]
         threshold = self._parameter(m, "threshold", step[2].group)
@@ -153,23 +152,29 @@ class NeuronIntegrate(wiring.Component):
             terms.append(Cat(negative, term))
         return terms
 
-    def _potential(self, m: Module, step, passes, known):
+    def _known(self, m: Module, move, valid, step) -> Signal:
+        """The potential that the group before the second stage needs is there; found a cycle ahead, for its ready."""
+        pages = slots(self.config)
+        pending, later = Signal(pages), Signal(pages)  # slots whose membrane potential comes in a later cycle
+        known, soon, mine, leaves = Signal(), Signal(pages), Signal(pages), Signal(pages)
+        m.d.comb += [
+            soon.eq(self.i_soon << self.i_soon_slot),
+            mine.eq(1 << step.slot),
+            leaves.eq(mine & (valid & known & step.last_plane & ~step.last_t).replicate(pages)),
+            later.eq((pending & ~soon) | leaves),
+        ]
+        new = self.i.payload.step
+        free = [first.first_t | ~first.last_plane | ~later.bit_select(first.slot, 1) for first in (step, new)]
+        m.d.sync += [pending.eq(later), known.eq(Mux(move, free[1], free[0]))]
+        return known
+
+    def _potential(self, m: Module, step):
         """Second stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
         pages, write = slots(self.config), self.i_write
         word = Signal.like(step.slot)
         m.d.comb += word.eq(Mux(step.first_t, step.group, step.slot))
         v0 = self.i_params.payload.v0
         read = self._state(m, "potential", pages, Cat(word, step.first_t), write, self.i_slot, self.i_potential, v0)
-
-        pending = Signal(pages)  # slots whose membrane potential comes in a later cycle
-        soon, mine, leaves = Signal.like(pending), Signal.like(pending), Signal.like(pending)
-        m.d.comb += [
-            soon.eq(self.i_soon << self.i_soon_slot),
-            mine.eq(1 << step.slot),
-            known.eq(step.first_t | ~step.last_plane | ~pending.bit_select(step.slot, 1)),
-            leaves.eq(mine & (passes & step.last_plane & ~step.last_t).replicate(pages)),
-        ]
-        m.d.sync += pending.eq((pending & ~soon) | leaves)
         potential = Signal.like(read)
         with m.If(write & (self.i_slot == step.slot)):  # never the first timestep: a position's writes are over by then
             m.d.comb += potential.eq(self.i_potential)

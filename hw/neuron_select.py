@@ -82,7 +82,7 @@ class NeuronSelect(wiring.Component):
         c = self.config
         row = Signal(psum_row(c), reset_less=True)
         group = Signal(range(c.groups))
-        select = Signal(c.groups, init=1)  # the group, one-hot: selecting with it costs no decoder
+        select = Signal(c.groups)  # the group, one-hot: selecting with it costs no decoder; none of an untouched row
         head = self._head(m, row, group, select)
         selected = Signal(neuron_psums(c), reset_less=True)
         move = Signal()
@@ -98,9 +98,9 @@ class NeuronSelect(wiring.Component):
         with m.If(issue):
             m.d.sync += [group.eq(group + 1), select.eq(select << 1)]
             with m.If(head.step.last_group):
-                m.d.sync += [group.eq(0), select.eq(1), self.o_full.eq(0)]
+                m.d.sync += [group.eq(0), self.o_full.eq(0)]
         with m.If(self.i.ready & self.i.valid):
-            m.d.sync += [row.eq(self.i.payload), self.o_full.eq(1)]
+            m.d.sync += [row.eq(self.i.payload), select.eq(self.i.payload.touched), self.o_full.eq(1)]
 
         with m.If(move):
             m.d.sync += [self.o.valid.eq(issue), selected.eq(head)]

@@ -20,7 +20,7 @@ only a slow consumer must begin in time.
 
 
 class PsumDrain(wiring.Component):
-    """Rows 0..rows-1 of a full half, in the order of hw/interleave.py; untouched rows are zero without a read.
+    """Rows 0..rows-1 of a full half, in the order of hw/interleave.py; untouched rows are zero and need no read.
 
     Reads can't be held back once they are in the memory, so they are speculative: a row whose data finds the output
     register occupied is dropped, and asked for again every cycle until the register is free. Only a row that
@@ -166,7 +166,5 @@ class PsumDrain(wiring.Component):
         value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.place.row), self.data[1], self.data[0])
         psum = o.psum.as_value()
         with m.If(capture):
-            m.d.sync += [self.o.valid.eq(1), psum.eq(value)]
+            m.d.sync += [self.o.valid.eq(1), psum.eq(value), o.touched.eq(item.touched)]
             m.d.sync += [o.last.eq(item.last), o.last_position.eq(item.last_position)]
-        with m.If(capture & ~item.touched):  # not nested: so it becomes the registers' synchronous reset
-            m.d.sync += psum.eq(0)

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from . import frontend_layouts
 from .config import HardwareConfig
-from .frontend_logic import encode, lowest, select
+from .frontend_logic import encode, lowest, select, several
 
 
 class RowPicker(wiring.Component):
@@ -62,11 +62,13 @@ class RowPicker(wiring.Component):
             fire.eq(move & enough & Cat(seen).any()),
         ]
         left = [Mux(fire & seen[n], rest.word_select(n, size), words[n].mine) for n in range(c.queries)]
+        more = [Signal(name=f"more{n}") for n in range(c.queries)]  # rows of this word stay
         done = [Signal(name=f"done{n}") for n in range(c.queries)]
         for n in range(c.queries):
-            m.d.comb += done[n].eq(~valid[n] | (fire & seen[n] & ~rest.word_select(n, size).any()))
+            stays = several(words[0].mine)[1] if c.queries == 1 else rest.word_select(n, size).any()
+            m.d.comb += [more[n].eq(stays), done[n].eq(~valid[n] | (fire & seen[n] & ~more[n]))]
         self._refill(m, words, valid, seen, left, done, fire)
-        self._give(m, words, seen, picks, rest, ends, move, fire)
+        self._give(m, words, seen, picks, ends & ~Cat(more).any(), move, fire)
         return m
 
     def _refill(self, m, words, valid, seen, left, done, fire):
@@ -88,11 +90,10 @@ class RowPicker(wiring.Component):
         with m.If(fill):
             m.d.sync += [words[-1].eq(self.i.payload), valid[-1].eq(self.i.valid)]
 
-    def _give(self, m, words, seen, picks, rest, ends, move, fire):
+    def _give(self, m, words, seen, picks, last, move, fire):
         c, o = self.config, self.o.payload
         size = len(words[0].mine)
         turn = Signal(frontend_layouts.place_bits(c))  # of the group in its tile
-        last = ends & ~rest.any()
         with m.If(move):
             m.d.sync += [
                 self.o.valid.eq(fire),

@@ -63,7 +63,9 @@ class RowMemory(wiring.Component):
             m.d.sync += [self.o.valid.eq(self.i.valid), visit.eq(self.i.payload)]
         m.d.comb += [kept.eq(row.row) for kept, row in zip(self.o.payload.rows, rows, strict=True)]
         m.d.comb += self.o.payload.mine.eq(Cat(row.count == visit.cls + 1 for row in rows))
-        m.d.sync += self.freed.eq(Mux(step & self.i.payload.last, self.i.payload.count, 0))
+        arrived = Signal()
+        m.d.sync += arrived.eq(step)
+        m.d.comb += self.freed.eq(Mux(arrived & visit.last, visit.count, 0))
         return m
 
 

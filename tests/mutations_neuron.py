@@ -31,7 +31,7 @@ MUTATIONS = [
     _fault(
         "no wait for the potential of the timestep before",
         "neuron_integrate",
-        "known.eq(step.first_t | ~step.last_plane | ~pending.bit_select(step.slot, 1))",
+        "known.eq(Mux(move, free[1], free[0]))",
         "known.eq(1)",
         f"{ARRAY}::test_random_layers",
     ),

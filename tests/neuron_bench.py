@@ -71,7 +71,9 @@ def row_items(psums: np.ndarray, positions_per_tile: int, block: int = 1) -> lis
             here.append(here[-1] + 1)
         for t, n, p in itertools.product(range(timesteps), here, range(planes)):
             end = ends_tile(n, positions, positions_per_tile) and (t, p) == (timesteps - 1, planes - 1)
-            items.append({"psum": psums[n, t, p].tolist(), "last_position": n == here[-1], "last": end})
+            sums = psums[n, t, p]
+            row = {"psum": sums.tolist() if sums.any() else [-21] * channels, "touched": bool(sums.any())}
+            items.append(row | {"last_position": n == here[-1], "last": end})
         position = here[-1] + 1
     return items
 
@@ -136,7 +138,8 @@ def run_layer(
 
 def random_psums(rng, c, positions, timesteps, planes, channels, scale=300) -> np.ndarray:
     psums = rng.integers(-scale // 2, scale, (positions, timesteps, planes, channels))
-    psums[rng.random(psums.shape) < 0.2] = 0  # untouched rows
+    psums[rng.random(psums.shape) < 0.2] = 0
+    psums[rng.random(psums.shape[:3]) < 0.2] = 0  # untouched rows
     return psums
 
 

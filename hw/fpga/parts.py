@@ -28,9 +28,10 @@ XILINX_LUT = {f"LUT{n}": 1 for n in range(1, 7)} | {"RAM32M": 4, "RAM32M16": 8, 
 }  # fmt: skip
 
 TARGETS = {
+    # Without wide multiplexers of LUTs: their tightly packed inputs keep nextpnr from routing the front end to its end.
     "ecp5": Target(
         name="ecp5",
-        synth="synth_ecp5 -top {top}",
+        synth="synth_ecp5 -nowidelut -top {top}",
         ram_unit="EBR (18 kbit)",
         # A carry cell is two LUT4s; 16 x 4 distributed RAM takes four as memory and two for its write port.
         lut={"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},

@@ -34,9 +34,8 @@ class Route:
     tool: str
 
 
-OPTIONS = ("--router", "router2", "--disable-router-lutperm")
-"""How nextpnr runs. Where the router may permute a LUT's inputs it comes to a single wire that it cannot free, and its
-weights grow until everything is routed badly or not to the end."""
+OPTIONS = ("--router", "router2")
+"""How nextpnr runs."""
 
 UTILIZATION = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "ram": "DP16KD", "dsp": "MULT18X18D"}
 
