@@ -171,8 +171,8 @@ MUTATIONS = [
     ),
     dict(
         file="hw/row_picker.py",
-        original="enough.eq(ends | picks[-1].any())",
-        mutated="enough.eq(1)",
+        original="enough.eq(ends | several(bits)[c.queries - 1]),",
+        mutated="enough.eq(1),",
         test="tests/test_hw_row_picker.py::test_lone_row_waits_for_the_next_word",
         fault="two queries: a lone row is sent amid its tile",
     ),
