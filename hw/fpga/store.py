@@ -70,5 +70,5 @@ def route_record(name: str, config: HardwareConfig, block: str, found: Route, sh
         "critical": summary(found.path),
         "path": found.path,
         "tool": found.tool,
-        "command": f"python -m hw.fpga route {shown} --block {block} --part {found.part} --grade {found.grade}",
+        "command": f"python -m hw.fpga route {shown} --block {block} --part {found.part} --grade {found.grade} --seed {found.seed}",
     }
