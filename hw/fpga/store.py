@@ -70,5 +70,6 @@ def route_record(name: str, config: HardwareConfig, block: str, found: Route, sh
         "critical": summary(found.path),
         "path": found.path,
         "tool": found.tool,
-        "command": f"python -m hw.fpga route {shown} --block {block} --part {found.part} --grade {found.grade} --seed {found.seed}",
+        "command": f"python -m hw.fpga route {shown} --block {block} --part {found.part} --grade {found.grade}"
+        f" --seed {found.seed}",
     }
