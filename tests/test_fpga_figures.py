@@ -1,6 +1,7 @@
 """Resource counts, the estimator and the baseline against hand-made and committed figures."""
 
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -8,10 +9,9 @@ import pytest
 
 from hw.config import HardwareConfig
 from hw.fpga import check, estimate, parts, store, tables
-from hw.fpga.harness import Harness, make_block
 from hw.fpga.route import critical_path, summary
 from hw.fpga.synth import by_block, owner, synthesize, with_harness
-from hw.fpga.yosys import cells_of
+from hw.fpga.yosys import ToolError, cells_of, run
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = store.load(ROOT / store.RESOURCES)
@@ -144,7 +144,17 @@ def test_harness_is_put_around_the_synthesized_block(tmp_path):
     inside = Counter(c["type"] for n, c in cells.items() if n.startswith("dut.") and c["type"] != "$scopeinfo")
     assert inside == {k: n for k, n in design.cells.items() if k != "$scopeinfo"}
     outside = Counter(c["type"] for n, c in cells.items() if not n.startswith("dut"))
-    assert outside["TRELLIS_FF"] == sum(Harness(make_block("output", config)).widths())
+    ports = json.loads(design.netlist.read_text())["modules"]["output"]["ports"]
+    assert outside["TRELLIS_FF"] == sum(len(p["bits"]) for name, p in ports.items() if name not in ("clk", "rst"))
+
+
+def test_a_tool_is_stopped_and_its_output_kept(tmp_path):
+    """A router that circles for ever ends with an error that says what to do."""
+    script = "import time; print('begun', flush=True); time.sleep(60)"
+    with pytest.raises(ToolError, match=r"router did not end within 2 s: another --seed may; log: .*\nbegun"):
+        run([sys.executable, "-c", script], log=tmp_path / "log", what="router", limit=2, hint=": another --seed may")
+    with pytest.raises(ToolError, match=r"router failed \(exit 3\)"):
+        run([sys.executable, "-c", "raise SystemExit(3)"], log=tmp_path / "log", what="router", limit=60)
 
 
 def test_tables_need_markers():

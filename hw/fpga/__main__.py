@@ -113,6 +113,7 @@ def route(
     part: Annotated[str, typer.Option(help="25k, 45k or 85k")] = "85k",
     grade: Annotated[int, typer.Option(help="speed grade 6, 7 or 8")] = 6,
     seed: Annotated[int, typer.Option(help="of the placer")] = 1,
+    limit: Annotated[float, typer.Option(help="minutes after which nextpnr is stopped")] = 120,
     changes: Set = None,
 ):
     """Synthesize, place and route for ECP5; figures go to report/resources.json."""
@@ -127,7 +128,7 @@ def route(
             design = synthesize(parameters, name=name, block=block)
             netlist = with_harness(parameters, design)
         with console.status(f"nextpnr: {name} {block}, LFE5U-{part}, grade {grade}: 2 to 40 minutes"):
-            found = place_and_route(netlist, part=part, grade=grade, seed=seed)
+            found = place_and_route(netlist, part=part, grade=grade, seed=seed, limit=60 * limit)
     except (ValueError, ToolError) as error:
         raise fail(error) from None
     store.save(store.synthesis_record(name, parameters, design, store.options(config, changed)))
@@ -155,11 +156,11 @@ def check(
     try:
         with console.status("Yosys: small core"):
             design = synthesize(parameters, name="small")
-        measured = {"config": "small", "block": "core", "part": "85k", "grade": 6, "seed": 2, **design.resources}
-        measured["tools"] = [design.tool]
+        measured = {"config": "small", "block": "core", "part": "85k", "grade": 6, "seed": baseline.SEED}
+        measured |= {**design.resources, "tools": [design.tool]}
         if fmax:
             with console.status("nextpnr: small core, LFE5U-85k, grade 6"):
-                routed = place_and_route(with_harness(parameters, design), seed=2)
+                routed = place_and_route(with_harness(parameters, design), seed=baseline.SEED)
             measured["fmax"] = routed.fmax
             measured["tools"].append(routed.tool)
     except ToolError as error:
@@ -172,7 +173,8 @@ def check(
         rows = baseline.compare(baseline.load(), measured)
     except FileNotFoundError:
         raise fail(f"{baseline.BASELINE} is missing: python -m hw.fpga check --update writes it") from None
-    table = Table("figure", "baseline", "measured", "change", title="small core, LFE5U-85k, grade 6, seed 2")
+    title = f"small core, LFE5U-85k, grade 6, seed {baseline.SEED}"
+    table = Table("figure", "baseline", "measured", "change", title=title)
     for row in rows:
         mark = " [red]worse[/]" if row["worse"] else ""
         table.add_row(row["figure"], str(row["baseline"]), str(row["measured"]), f"{row['change']:+.1%}{mark}")

@@ -102,11 +102,6 @@ class Harness(wiring.Component):
             (inputs if member.flow == In else outputs).append(value)
         return Cat(inputs), Cat(outputs)
 
-    def widths(self) -> tuple[int, int]:
-        """Input and output bits of the block."""
-        given, taken = self._ports()
-        return len(given), len(taken)
-
     def elaborate(self, platform):
         m = Module()
         m.submodules.dut = self.block

