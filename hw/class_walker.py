@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from . import frontend_layouts
 from .config import HardwareConfig
 from .fifo import SkidBuffer
-from .frontend_logic import encode, lowest, select
+from .frontend_logic import encode, lowest, select, several
 
 
 def chosen_class(c: HardwareConfig) -> data.StructLayout:
@@ -33,8 +33,7 @@ def choose(m: Module, load, new, left, pick, last):
         m.d.comb += rest.eq(coming & (coming - 1))
         picks.append(lowest(m, coming, 1)[0])
         rests.append(rest)
-    ends = [Signal(name=f"ends{n}") for n in range(2)]
-    m.d.comb += [end.eq(rest == 0) for end, rest in zip(ends, rests, strict=True)]
+    ends = [~several(coming)[1] for coming in (left, new)]
     m.d.sync += [
         pick.eq(Mux(load, picks[1], picks[0])),
         left.eq(Mux(load, rests[1], rests[0])),

@@ -157,12 +157,13 @@ class StreamFifo(wiring.Component):
 class SmallFifo(wiring.Component):
     """A FIFO of a few items in distributed RAM, read without a clock.
 
-    Latency: 1 cycle. Throughput: one item per cycle. ``i.ready`` does not depend on ``o.ready``.
+    Latency: ``latency`` cycles. Throughput: one item per cycle. ``i.ready`` does not depend on ``o.ready``.
 
     Parameters
     ----------
     shape : shape of an item
     depth : items (power of two, at least 2; 16 fit the distributed RAM of common FPGAs)
+    latency : cycles (0 or 1); with 0 an item that finds the memory empty is offered as it comes
 
     Members
     -------
@@ -170,9 +171,11 @@ class SmallFifo(wiring.Component):
     o : stream of items out
     """
 
-    def __init__(self, *, shape, depth: int):
+    def __init__(self, *, shape, depth: int, latency: int = 1):
         _check_depth(depth)
-        self._shape, self._depth = shape, depth
+        if latency not in (0, 1):
+            raise ValueError(f"latency must be 0 or 1, not {latency!r}")
+        self._shape, self._depth, self._latency = shape, depth, latency
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def elaborate(self, platform):
@@ -189,6 +192,10 @@ class SmallFifo(wiring.Component):
             writer.data.eq(self.i.payload),
             self.o.payload.eq(reader.data),
         ]
+        if self._latency == 0:
+            # The memory is written all the same: an item that passes moves both pointers over it.
+            with m.If(level == 0):
+                m.d.comb += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
         m.d.sync += [
             level.eq(level + put - got),
             writer.addr.eq(writer.addr + put),

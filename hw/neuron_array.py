@@ -39,7 +39,7 @@ class NeuronArray(wiring.Component):
     channels, worked off one per cycle. The last block of an m tile may have fewer positions: ``last_position`` says
     where a timestep ends.
 
-    Latency: ``7 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group;
+    Latency: ``6 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group;
     of interleaved positions two more, and an item waits for those before it in the order of the output.
 
     Throughput: a row takes G cycles, rows of a single group follow each other every cycle. For T > 1, a group
@@ -83,7 +83,7 @@ class NeuronArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the transfer of a row to ``o.valid`` of its first group."""
-        return 3 + NeuronIntegrate.LATENCY + self.config.level_bits
+        return 2 + NeuronIntegrate.LATENCY + self.config.level_bits
 
     @property
     def recurrence(self) -> int:
@@ -96,7 +96,7 @@ class NeuronArray(wiring.Component):
         m.submodules.select = select = NeuronSelect(c)
         m.submodules.integrate = integrate = NeuronIntegrate(c)
         m.submodules.fire = fire = NeuronFire(c)
-        m.submodules.queue = queue = SmallFifo(shape=fired_group(c), depth=QUEUE)
+        m.submodules.queue = queue = SmallFifo(shape=fired_group(c), depth=QUEUE, latency=0)
         wiring.connect(m, wiring.flipped(self.i_psum), select.i)
         wiring.connect(m, select.o, integrate.i)
         wiring.connect(m, integrate.o, fire.i)
@@ -123,16 +123,21 @@ class NeuronArray(wiring.Component):
         """A potential is written when it is known, long before its levels leave."""
         early = Signal()  # without reset V is U, which nothing keeps until the levels are known
         m.d.sync += early.eq((self.i_layer.reset == 2) | self.i_layer.readout)
-        for at_end, unit in ((False, integrate), (True, fire)):
-            with m.If(early ^ at_end):
-                now, coming = unit.o, unit.o_next
-                m.d.comb += [
-                    integrate.i_soon.eq(coming.valid & ~coming.step.last_t),
-                    integrate.i_soon_slot.eq(coming.step.slot),
-                    integrate.i_write.eq(now.valid & ~now.payload.step.last_t),
-                    integrate.i_slot.eq(now.payload.step.slot),
-                    integrate.i_potential.eq(now.payload["rest" if at_end else "sum"]),
-                ]
+
+        def keep(unit, potential):
+            now, coming = unit.o, unit.o_next
+            return [
+                integrate.i_soon.eq(coming.valid & ~coming.step.last_t),
+                integrate.i_soon_slot.eq(coming.step.slot),
+                integrate.i_write.eq(now.valid & ~now.payload.step.last_t),
+                integrate.i_slot.eq(now.payload.step.slot),
+                integrate.i_potential.eq(potential),
+            ]
+
+        with m.If(early):
+            m.d.comb += keep(integrate, integrate.o.payload.sum)
+        with m.Else():
+            m.d.comb += keep(fire, fire.o.payload.rest)
 
     def _give_out(self, m: Module, items):
         o, step = self.o.payload, items.payload.step

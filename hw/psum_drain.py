@@ -122,15 +122,13 @@ class PsumDrain(wiring.Component):
             m.d.comb += self.done.bit_select(half, 1).eq(1)
         self._order(m, cursor, running, self.rows[half])
         for b in range(c.banks):
-            m.d.comb += [
-                self.ask[b].valid.eq(asking & one_hot[b]),
-                self.ask[b].half.eq(half),
-                self.ask[b].row.eq(self._index(row)),
-                self.clear[b].valid.eq(capture & (third_bank == b)),
-                self.clear[b].half.eq(half),
-                self.clear[b].row.eq(self._index(third.place.row)),
-            ]
+            self._name(m, self.ask[b], asking & one_hot[b], half, row)
+            self._name(m, self.clear[b], capture & (third_bank == b), half, third.place.row)
         return m
+
+    def _name(self, m: Module, port, valid, half, row):
+        """Name a row to its bank."""
+        m.d.comb += [port.valid.eq(valid), port.half.eq(half), port.row.eq(self._index(row))]
 
     def _order(self, m: Module, cursor, running, rows):
         """What determines the order of rows: constant while they are drained."""

@@ -1,5 +1,6 @@
 """FIFOs: order, latency, throughput, level."""
 
+import functools
 import random
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from hw.fifo import PushFifo, SkidBuffer, SmallFifo, StreamFifo
 from tests.stream_helpers import Sink, Source, run_streams
 
+PASSING = functools.partial(SmallFifo, latency=0)
 
-@pytest.mark.parametrize(("kind", "latency"), [(StreamFifo, 3), (SmallFifo, 1)])
+
+@pytest.mark.parametrize(("kind", "latency"), [(StreamFifo, 3), (SmallFifo, 1), (PASSING, 0)])
 def test_order_and_latency(kind, latency):
     items = list(range(200))
     for idle, stall in ((0.0, 0.0), (0.5, 0.2), (0.2, 0.6)):
@@ -21,7 +24,7 @@ def test_order_and_latency(kind, latency):
             assert sink.cycles == list(range(latency, 200 + latency))
 
 
-@pytest.mark.parametrize("kind", [StreamFifo, SmallFifo])
+@pytest.mark.parametrize("kind", [StreamFifo, SmallFifo, PASSING])
 def test_fills_and_drains(kind):
     dut = kind(shape=8, depth=4)
     source, sink = Source(dut.i, list(range(40))), Sink(dut.o, expect=40, gate=lambda cycle: cycle >= 50)
@@ -67,6 +70,11 @@ def test_skid(idle, stall):
 def test_init_wrong_depth(depth):
     with pytest.raises(ValueError, match="depth must be a power of two of at least 2, not"):
         SmallFifo(shape=1, depth=depth)
+
+
+def test_init_wrong_latency():
+    with pytest.raises(ValueError, match="latency must be 0 or 1, not 2"):
+        SmallFifo(shape=1, depth=4, latency=2)
 
 
 def test_init_wrong_pushes():

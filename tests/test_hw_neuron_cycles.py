@@ -35,7 +35,7 @@ def steady(c, timesteps, planes, groups, positions=12, kind="if"):
 def test_latency(name):
     c = CONFIGS[name]
     dut, rows, sink, _ = steady(c, 1, 1, 1)
-    assert dut.latency == 7 + c.level_bits
+    assert dut.latency == 6 + c.level_bits
     assert sink.offered[0] - rows.cycles[0] == dut.latency
 
 

@@ -58,8 +58,10 @@ def reorder_in(neurons, item):
 
 @jit
 def offered(neurons):
-    """The item at the end of the queue, or -1."""
-    return neurons.queue[neurons.q_out % QUEUE] if neurons.q_out < neurons.q_in else -1
+    """The item at the end of the queue or, where that is empty, of the pipeline; or -1."""
+    if neurons.q_out < neurons.q_in:
+        return neurons.queue[neurons.q_out % QUEUE]
+    return neurons.pipe[neurons.stages - 1]
 
 
 @jit
