@@ -10,8 +10,10 @@ from tools import join_curves
 torch.set_num_threads(1)
 
 
-def row(join, value, spikes, accuracy, seed=0):
-    return {"join": join, "value": value, "spikes": spikes, "accuracy": accuracy, "recipe": {"seed": seed}}
+def row(join, value, spikes, accuracy, seed=0, **how):
+    recipe = {"seed": seed, "train_images": 50000, "epochs": 6, "width": 8, "blocks": 3, **how}
+    kept = {"join": join, "value": value, "spikes": spikes, "accuracy": accuracy}
+    return kept | {"knob": "thresholds", "recipe": recipe}
 
 
 ROWS = [
@@ -25,6 +27,18 @@ ROWS = [
 
 def test_curve_averages_seeds_and_ascends():
     assert join_curves.curve(ROWS, "sew").tolist() == [[100, 45], [200, 65]]
+
+
+def test_rows_of_other_recipes_are_kept_apart(tmp_path):
+    other = [row("sew", 0, 10, 20, train_images=6000, epochs=8), row("sew", 1, 5, 10, train_images=6000, epochs=8)]
+    found = join_curves.runs([*other, *ROWS])
+    assert list(found.values()) == [ROWS, other]
+    assert [title.split("\n")[1] for title in found] == [
+        "50,000 images, 6 epochs, width 8, 3 blocks",
+        "6,000 images, 8 epochs, width 8, 3 blocks",
+    ]
+    join_curves.plot([*other, *ROWS], tmp_path / "joins.svg")
+    assert (tmp_path / "joins.svg").stat().st_size > 1000
 
 
 def test_spikes_are_read_at_equal_accuracy():

@@ -16,6 +16,7 @@ from export import recipe, train
 
 REPORT, PLOT = Path("report/joins.json"), Path("docs/img/joins.svg")
 LABELS = {"sparse": "Sparse-ResNet (barriers)", "sew": "SEW (ADD)", "spiking": "Spiking-ResNet"}
+TITLES = {"tuned": "spikes in the loss, trained on", "thresholds": "thresholds scaled, not trained"}
 MARKS = {"sparse": "o", "sew": "s", "spiking": "^"}
 
 
@@ -69,6 +70,17 @@ def store(row: dict):
     REPORT.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
 
 
+def runs(rows) -> dict[str, list[dict]]:
+    """The rows of each recipe and knob, by what they are called: only such rows are compared."""
+    found = {}
+    for row in sorted(rows, key=lambda r: (-(r["recipe"]["train_images"] or np.inf), r["knob"])):
+        r = row["recipe"]
+        images = f"{r['train_images']:,}" if r["train_images"] else "all"
+        size = f"{images} images, {r['epochs']} epochs, width {r['width']}, {r['blocks']} blocks"
+        found.setdefault(f"{TITLES[row['knob']]}\n{size}", []).append(row)
+    return found
+
+
 def curve(rows, join: str):
     """Mean over seeds of (spikes, accuracy) for each value of the knob, one join, ascending in spikes."""
     points = []
@@ -101,24 +113,24 @@ def compare(rows, first="sparse", second="sew", steps=5) -> list[dict]:
     return found
 
 
-TITLES = {"tuned": "spikes in the loss, trained on", "thresholds": "thresholds scaled, not trained"}
-
-
 def plot(rows, path=PLOT):
-    """Accuracy against spikes: one panel a knob, one curve a join."""
+    """Accuracy against spikes: one panel a recipe and knob, one curve a join (the mean of its seeds, each thin)."""
     import matplotlib
 
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "joins"
     from matplotlib import pyplot as plt
 
-    knobs = [k for k in TITLES if any(r["knob"] == k for r in rows)]
-    figure, panels = plt.subplots(1, len(knobs), figsize=(5.2 * len(knobs), 4), layout="constrained", squeeze=False)
-    for knob, axes in zip(knobs, panels[0], strict=True):
-        own = [r for r in rows if r["knob"] == knob]
+    groups = runs(rows)
+    figure, panels = plt.subplots(1, len(groups), figsize=(5.2 * len(groups), 4), layout="constrained", squeeze=False)
+    for (title, own), axes in zip(groups.items(), panels[0], strict=True):
         for join in [j for j in LABELS if any(r["join"] == j for r in own)]:
-            axes.plot(*curve(own, join).T / [[1000], [1]], marker=MARKS[join], label=LABELS[join])
-        axes.set(xlabel="thousand spikes (levels) per inference", ylabel="test accuracy (%)", title=TITLES[knob])
+            (line,) = axes.plot(*curve(own, join).T / [[1000], [1]], marker=MARKS[join], label=LABELS[join])
+            seeds = {r["recipe"]["seed"] for r in own if r["join"] == join}
+            for seed in sorted(seeds) if len(seeds) > 1 else ():
+                one = curve([r for r in own if r["recipe"]["seed"] == seed], join).T / [[1000], [1]]
+                axes.plot(*one, color=line.get_color(), linewidth=0.6, alpha=0.6)
+        axes.set(xlabel="thousand spikes (levels) per inference", ylabel="test accuracy (%)", title=title)
         axes.grid(alpha=0.3)
         axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -180,17 +180,21 @@ def plot():
     """Accuracy against spikes of the joins, and their spikes at equal accuracy."""
     rows = list(join_curves.load().values())
     join_curves.plot(rows)
-    listing = Table("join", "knob", "value", "accuracy %", "spikes", "joined", "cut")
-    for row in sorted(rows, key=lambda r: (r["knob"], r["join"], r["value"])):
-        counts = [f"{row[k]:.0f}" for k in ("spikes", "joined", "cut")]
-        listing.add_row(row["join"], row["knob"], f"{row['value']:g}", f"{row['accuracy']:.2f}", *counts)
-    Console().print(listing)
-    for knob in join_curves.TITLES:
-        table = Table("accuracy %", "sparse: spikes", "sew: spikes", "fewer %", title=knob)
-        for row in join_curves.compare([r for r in rows if r["knob"] == knob]):
-            table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
-        if table.row_count:
-            Console().print(table)
+    for title, own in join_curves.runs(rows).items():
+        listing = Table("join", "seed", "value", "accuracy %", "spikes", "joined", "cut", title=title)
+        for row in sorted(own, key=lambda r: (r["join"], r["recipe"]["seed"], r["value"])):
+            counts = [f"{row[k]:.0f}" for k in ("spikes", "joined", "cut")]
+            seed, value = str(row["recipe"]["seed"]), f"{row['value']:g}"
+            listing.add_row(row["join"], seed, value, f"{row['accuracy']:.2f}", *counts)
+        Console().print(listing)
+        every = sorted({r["recipe"]["seed"] for r in own})
+        for seeds in [[seed] for seed in every] + [every] * (len(every) > 1):
+            name = "mean of the seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
+            table = Table("accuracy %", "sparse: spikes", "sew: spikes", "fewer %", title=name)
+            for row in join_curves.compare([r for r in own if r["recipe"]["seed"] in seeds]):
+                table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
+            if table.row_count:
+                Console().print(table)
 
 
 @app.command()
