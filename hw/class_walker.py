@@ -165,7 +165,8 @@ class ClassWalker(wiring.Component):
     and odd turns use separate TCAM banks, each ordered by itself.
 
     Latency: 3 cycles from a tile to its first word. Throughput: one word per cycle, over tile borders too; a tile
-    without rows takes one cycle. One word is kept where ``o`` isn't ready, so that ``o.ready`` goes no further.
+    without rows takes one cycle. A class is kept where the words of another are still visited, so that ``o.ready``
+    goes no further.
 
     Members
     -------
@@ -187,10 +188,10 @@ class ClassWalker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.classes = classes = ClassChooser(self.config)
+        m.submodules.kept = kept = SkidBuffer(shape=classes.o.payload.shape())
         m.submodules.words = words = WordWalker(self.config)
-        m.submodules.skid = skid = SkidBuffer(shape=words.o.payload.shape())
         connect(m, flipped(self.i), classes.i)
-        connect(m, classes.o, words.i)
-        connect(m, words.o, skid.i)
-        connect(m, skid.o, flipped(self.o))
+        connect(m, classes.o, kept.i)
+        connect(m, kept.o, words.i)
+        connect(m, words.o, flipped(self.o))
         return m

@@ -12,8 +12,8 @@ from .frontend_logic import covers, highest
 class TcamBank(wiring.Component):
     """``entry[place]`` is valid and a subset of the query: the highest such place, per query.
 
-    One row is inserted per cycle. Rows inserted in a cycle are seen by queries of the next one. A tile's first
-    insertion *replaces* the valid bits, so that no cycle is lost for clearing them.
+    One row is inserted per cycle. Rows inserted in a cycle are seen by queries of the next one. A tile's last
+    insertion clears the valid bits, so that no cycle is lost for it.
 
     Latency: 3 cycles (match register, groups, place). Throughput: ``queries`` queries and one insertion per cycle.
 
@@ -25,7 +25,7 @@ class TcamBank(wiring.Component):
     Members
     -------
     take : the rows are queried, and lane ``bank`` is inserted if ``insert``
-    first : they are the tile's first rows: nothing matches except ``pair``
+    last : they are the tile's last rows: nothing of the tile is left for the next one
     insert : lane ``bank`` is valid
     place : entry of lane ``bank``
     rows : queries x row
@@ -41,7 +41,7 @@ class TcamBank(wiring.Component):
         super().__init__(
             {
                 "take": In(1),
-                "first": In(1),
+                "last": In(1),
                 "insert": In(1),
                 "place": In(place),
                 "rows": In(data.ArrayLayout(config.tile_k, config.queries)),
@@ -64,11 +64,11 @@ class TcamBank(wiring.Component):
             for e, entry in enumerate(entries):
                 with m.If(chosen[e]):
                     m.d.sync += entry.eq(self.rows[self._bank])
-            m.d.sync += valid.eq(Mux(self.first, 0, valid) | chosen)
+            m.d.sync += valid.eq(Mux(self.last, 0, valid | chosen))
         for lane in range(c.queries):
             match = Signal(size, name=f"match{lane}")
             for e, entry in enumerate(entries):
-                older = valid[e] & ~self.first & covers(self.rows[lane], entry)
+                older = valid[e] & covers(self.rows[lane], entry)
                 # Only the later lane can find the earlier one of its own cycle.
                 newer = chosen[e] & self.pair[lane] if lane > self._bank else C(0, 1)
                 m.d.sync += match[e].eq(older | newer)
@@ -159,7 +159,7 @@ class Detector(wiring.Component):
             mine = group.rows[bank]
             m.d.comb += [
                 tcam.take.eq(take),
-                tcam.first.eq(group.first),
+                tcam.last.eq(group.last),
                 tcam.insert.eq(group.valid[bank]),
                 tcam.place.eq(mine.place),
                 tcam.rows.eq(Cat(row.row for row in group.rows)),

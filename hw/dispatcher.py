@@ -1,6 +1,6 @@
 """Dispatcher: rows into queues for the processor, and the announcement of tiles."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -126,13 +126,13 @@ class Dispatcher(wiring.Component):
         connect(m, begins.o, flipped(self.o_begin))
         connect(m, ends.o, flipped(self.o_end))
         number = Signal(layouts.TAG_BITS)  # of the tile that begins next
-        unread = Signal(range(ENDS + 1))
-        m.d.sync += [
-            number.eq(number + self.begin),
-            unread.eq(unread + self.begin - (self.o_end.valid & self.o_end.ready)),
+        m.d.sync += number.eq(number + self.begin)
+        room = [
+            self._room(m, BEGINS, self.o_begin.valid & self.o_begin.ready),
+            self._room(m, ENDS, self.o_end.valid & self.o_end.ready),
         ]
         m.d.comb += [
-            self.tile_room.eq(begins.i.ready & (unread != ENDS)),
+            self.tile_room.eq(Cat(room).all()),
             begins.i.valid.eq(self.begin),
             begins.i.payload.tag.eq(number),
             begins.i.payload.tile.eq(self.tile),
@@ -141,3 +141,11 @@ class Dispatcher(wiring.Component):
             ends.i.payload.computes.eq(computes),
         ]
         m.d.comb += [ends.i.payload.reuses[bank].eq(count) for bank, count in enumerate(reuses)]
+
+    def _room(self, m, most, read):
+        """Fewer than ``most`` tiles that began are unread: found a cycle ahead, as it lets the whole sorter move."""
+        unread, coming = Signal(range(most + 1), name=f"unread{most}"), Signal(range(most + 1), name=f"coming{most}")
+        room = Signal(init=1, name=f"room{most}")
+        m.d.comb += coming.eq(unread + self.begin - read)
+        m.d.sync += [unread.eq(coming), room.eq(coming != most)]
+        return room

@@ -11,6 +11,13 @@ def _check_depth(depth: int):
         raise ValueError(f"depth must be a power of two of at least 2, not {depth!r}: pointers wrap by themselves")
 
 
+def _later(m: Module, level: Signal, put, got):
+    """``level + put - got``; ``got``, which comes late, passes no adder."""
+    kept, less = Signal.like(level, name="kept"), Signal.like(level, name="less")
+    m.d.comb += [kept.eq(level + put), less.eq(level + put - 1)]
+    return Mux(got, less, kept)
+
+
 class PushFifo(wiring.Component):
     """A FIFO that takes up to ``pushes`` items per cycle, unasked, and gives one per cycle.
 
@@ -60,7 +67,7 @@ class PushFifo(wiring.Component):
             memories.append(memory)
         pushed = self._write(m, memories)
         fetched = self._read(m, memories)
-        m.d.sync += self.level.eq(self.level + pushed - fetched)
+        m.d.sync += self.level.eq(_later(m, self.level, pushed, fetched))
         return m
 
     def _write(self, m, memories):
@@ -197,7 +204,7 @@ class SmallFifo(wiring.Component):
             with m.If(level == 0):
                 m.d.comb += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
         m.d.sync += [
-            level.eq(level + put - got),
+            level.eq(_later(m, level, put, got)),
             writer.addr.eq(writer.addr + put),
             reader.addr.eq(reader.addr + got),
         ]

@@ -16,9 +16,13 @@ SLOTS = 8
 """Potentials kept by the neuron array, at least: with the page of v0, one LUT RAM of 16 words."""
 
 
+EARLY = 3
+"""Least cycles between the same group of a position in two timesteps without a reset: V is U."""
+
+
 def recurrence(c: HardwareConfig) -> int:
     """Least cycles between the same group of a position in two timesteps (with a reset)."""
-    return 3 + c.level_bits
+    return EARLY + c.level_bits
 
 
 def slots(c: HardwareConfig) -> int:

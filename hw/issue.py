@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from .accumulators import finish_control, load_control
 from .config import HardwareConfig
+from .issue_ahead import collisions, recent_prefix, staged_rows
 from .issue_layouts import held_result, issue_events, lowest, psum_slot, without_lowest
 from .layouts import compute_row, reuse_row
 from .psum_banking import bank_of
@@ -68,8 +69,9 @@ class Issue(wiring.Component):
         self._declare()
         for b in range(c.banks):
             self._reuse_stage(m, b)
-            self._reuse_hazard(m, b)
         self._compute_stage(m)
+        recent_prefix(m, self)
+        staged_rows(m, self)
         self._load(m)
         self._active(m)
         for b in range(c.banks):
@@ -89,18 +91,21 @@ class Issue(wiring.Component):
         self.claiming = Signal(c.banks)  # registered flags only: known early in the cycle
         self.loading, self.patience = Signal(), Signal(range(PATIENCE + 1), init=PATIENCE)
         self.borrow = Signal(c.banks)  # an idle start uses the read port
+        self.recent = Signal()  # the staged row's prefix needs no read
         self.held = Signal(data.ArrayLayout(held_result(c), c.banks))
         self.same = Signal(c.banks)  # the reuse row's prefix is held
         self.reuse = [Signal(reuse_row(c), name=f"reuse{b}", reset_less=True) for b in range(c.banks)]
-        self.reuse_valid, self.reuse_ok, self.eligible = (Signal(c.banks) for _ in range(3))
-        self.before = Signal(data.ArrayLayout(psum_slot(c), c.banks))  # the slots two cycles ago
+        self.reuse_valid, self.reuse_ok, self.reuse_half = (Signal(c.banks) for _ in range(3))
+        self.eligible = Signal(c.banks)  # there is a reuse row, its prefix finished, its partial sum not in flight
+        # The staged row has the same index as ...
+        self.meets, self.in_slot, self.in_active = Signal(c.banks), Signal(c.banks), Signal()
 
     def _bank(self, row):
         """One-hot bank of a row index."""
         bank = bank_of(self.config, row)
         return Cat(~bank, bank) if self.config.banks == 2 else 1
 
-    def _half(self, tag):
+    def half(self, tag):
         return self.tiles[tag[0]].half
 
     def _known(self, tag):
@@ -109,32 +114,22 @@ class Issue(wiring.Component):
         return tile.valid & (tile.tag == tag)
 
     def _reuse_stage(self, m: Module, b: int):
-        """Hold the head of the reuse stream; whether its prefix is finished is found one cycle ahead."""
+        """Hold the head of the reuse stream; whether its prefix is finished and its row free is found a cycle ahead."""
         i, row = self.i_reuse[b], self.reuse[b]
-
-        def finished(row):
-            return self._known(row.tag) & (row.after <= self.tiles[row.tag[0]].issued)
-
-        took = self.take[b].valid
-        m.d.comb += i.ready.eq(~self.reuse_valid[b] | took)
-        m.d.sync += self.reuse_ok[b].eq(finished(row))
-        with m.If(i.ready):
-            m.d.sync += [row.eq(i.payload), self.reuse_valid[b].eq(i.valid), self.reuse_ok[b].eq(finished(i.payload))]
-
-    def _reuse_hazard(self, m: Module, b: int):
-        row, half = self.reuse[b].row, self._half(self.reuse[b].tag)
-        hazard = Signal(name=f"hazard{b}")
-        m.d.comb += [
-            hazard.eq(
-                self._same(self.slot[b], half, row)
-                | self._same(self.before[b], half, row)
-                | (self.active_valid & (self.active.row == row) & (self.active_half == half))
-            ),
-            self.eligible[b].eq(self.reuse_valid[b] & self.reuse_ok[b] & ~hazard),
+        ok, free = Signal(2, name=f"ok{b}"), Signal(2, name=f"free{b}")  # of the row that stays, of the row that comes
+        for n, one in enumerate((row, i.payload)):
+            m.d.comb += ok[n].eq(self._known(one.tag) & (one.after <= self.tiles[one.tag[0]].issued))
+        m.d.comb += [free.eq(~collisions(m, self, b)), i.ready.eq(~self.reuse_valid[b] | self.take[b].valid)]
+        m.d.sync += [
+            self.reuse_ok[b].eq(Mux(i.ready, ok[1], ok[0])),
+            self.eligible[b].eq(Mux(i.ready, i.valid & ok[1] & free[1], self.reuse_valid[b] & ok[0] & free[0])),
+            self.reuse_half[b].eq(Mux(i.ready, self.half(i.payload.tag), self.half(row.tag))),
         ]
+        with m.If(i.ready):
+            m.d.sync += [row.eq(i.payload), self.reuse_valid[b].eq(i.valid)]
 
     @staticmethod
-    def _same(slot, half, row):
+    def flies(slot, half, row):
         return slot.valid & (slot.half == half) & (slot.row == row)
 
     def _compute_stage(self, m: Module):
@@ -156,13 +151,13 @@ class Issue(wiring.Component):
     def _load(self, m: Module):
         """Decide whether the staged row becomes the active one in this cycle."""
         c = self.config
-        row, half = self.stage.row, self._half(self.stage.tag)
+        half = self.half(self.stage.tag)
         self.hazard, self.known = Signal(), Signal()
-        conflicts = [self.active_valid & (self.active.row == row) & (self.active_half == half)]
+        conflicts = [self.active_valid & self.in_active & (self.active_half == half)]
         for b in range(c.banks):
-            reuse = self.reuse[b]
-            conflicts.append(self._same(self.slot[b], half, row))
-            conflicts.append(self.eligible[b] & (reuse.row == row) & (self._half(reuse.tag) == half))
+            slot = self.slot[b]
+            conflicts.append(slot.valid & self.in_slot[b] & (slot.half == half))
+            conflicts.append(self.eligible[b] & self.meets[b] & (self.reuse_half[b] == half))
         weights_ok = self.tiles[self.stage.tag[0]].weights_ok
         ready, needs_port, order, busy = Signal(), Signal(), Signal(), Signal(c.banks)
         m.d.comb += [
@@ -171,10 +166,10 @@ class Issue(wiring.Component):
             self.claiming.eq(self._bank(self.active.row) & (self.active_valid & self.active_last).replicate(c.banks)),
             # Reuse rows of the m tile before go first. They aren't many unless partial sums are the bottleneck, and
             # then the first touches of the new m tile, whose read slots feed the drain, should come after its end.
-            order.eq(Cat(self.eligible[b] & (self._half(self.reuse[b].tag) != half) for b in range(c.banks)).any()),
+            order.eq(Cat(self.eligible[b] & (self.reuse_half[b] != half) for b in range(c.banks)).any()),
             ready.eq(self.stage_valid & self.known & weights_ok & ~self.hazard & ~order),
             # In the cycle of a claim a read port is free; an idle start needs one that no reuse row uses.
-            needs_port.eq(self.stage.has_prefix & ~self._recent()),
+            needs_port.eq(self.stage.has_prefix & ~self.recent),
             busy.eq(self.eligible & ~self.same),
             self.loading.eq(
                 ready & Mux(self.active_valid, self.active_last, ~needs_port | ~busy.all() | (self.patience == 0))
@@ -189,14 +184,12 @@ class Issue(wiring.Component):
         with m.Elif(waiting):
             m.d.sync += self.patience.eq(self.patience - 1)
 
-    def _recent(self):
-        """The staged row's prefix was finished in the cycle before this one; with one bank: or is held."""
-        finish, stage = self.finish, self.stage
-        if self.config.banks == 1:
-            return self._holds(0, stage)
-        return finish.valid & (finish.slot == stage.prefix) & (finish.parity == stage.tag[0])
+    def given_anew(self, b: int):
+        """The tile of the result in bank ``b``'s operand register has gone: its slots belong to another."""
+        held = self.held[b]
+        return self.tiles[held.tag[0]].tag != held.tag
 
-    def _holds(self, b: int, row):
+    def holds(self, b: int, row):
         """The prefix of ``row`` is in bank ``b``'s operand register."""
         held = self.held[b]
         return held.valid & (held.slot == row.prefix) & (held.tag == row.tag)
@@ -233,12 +226,12 @@ class Issue(wiring.Component):
         reuse, active = self.reuse[b], self.active
         take = self.take[b]
         m.d.comb += [
-            self.same[b].eq(self._holds(b, reuse)),
+            self.same[b].eq(self.holds(b, reuse)),
             take.valid.eq(self.eligible[b] & ~self.claiming[b] & (~self.borrow[b] | self.same[b]) & ~self.hold[b]),
             take.parity.eq(reuse.tag[0]),
         ]
         held = self.held[b]
-        with m.If(self.tiles[held.tag[0]].tag != held.tag):  # its slots are given anew
+        with m.If(self.given_anew(b)):
             m.d.sync += held.valid.eq(0)
         with m.If(take.valid):
             m.d.sync += [held.valid.eq(1), held.tag.eq(reuse.tag), held.slot.eq(reuse.prefix)]
@@ -246,9 +239,8 @@ class Issue(wiring.Component):
             m.d.sync += [held.valid.eq(1), held.tag.eq(active.tag), held.slot.eq(active.slot)]
         m.d.sync += [
             self.slot[b].valid.eq(self.claiming[b] | take.valid),
-            self.slot[b].half.eq(Mux(self.claiming[b], self.active_half, self._half(reuse.tag))),
+            self.slot[b].half.eq(Mux(self.claiming[b], self.active_half, self.reuse_half[b])),
             self.slot[b].row.eq(Mux(self.claiming[b], active.row, reuse.row)),
-            self.before[b].eq(self.slot[b]),
             self.fetch[b].eq(take.valid & ~self.same[b]),
             self.read[b].eq(
                 Mux(
@@ -263,16 +255,15 @@ class Issue(wiring.Component):
         """Where the loaded row's base comes from, by the distance to its prefix."""
         c = self.config
         stage, active = self.stage, self.active
-        in_place, recent = Signal(), Signal()
+        in_place = Signal()
         m.d.comb += [
             # A row with a prefix comes after it, so the row before is of the same tile; the row before that may not be.
             in_place.eq(self.active_valid & (active.slot == stage.prefix)),
-            recent.eq(self._recent()),
         ]
-        memory = (self.loading & stage.has_prefix & ~in_place & ~recent).replicate(c.banks)
+        memory = (self.loading & stage.has_prefix & ~in_place & ~self.recent).replicate(c.banks)
         m.d.sync += [
             self.load.zero.eq(self.loading & ~stage.has_prefix),
-            self.load.forward.eq(self.loading & stage.has_prefix & recent),
+            self.load.forward.eq(self.loading & stage.has_prefix & self.recent),
             self.load.memory.eq(memory & (self.claiming | self.borrow)),
             self.finish.valid.eq(self.claim.valid),
             self.finish.parity.eq(active.tag[0]),

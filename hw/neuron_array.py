@@ -13,10 +13,7 @@ from .layouts import layer_config, neuron_out, neuron_params, psum_row
 from .neuron_fire import NeuronFire, fired_group
 from .neuron_integrate import NeuronIntegrate
 from .neuron_reorder import NeuronReorder
-from .neuron_select import NeuronSelect
-
-QUEUE = 16
-"""Items behind the pipeline: more than are on their way at a group per cycle (6 + level_bits), so none waits."""
+from .neuron_select import QUEUE, NeuronSelect
 
 
 class NeuronArray(wiring.Component):
@@ -104,7 +101,7 @@ class NeuronArray(wiring.Component):
         m.d.sync += inside.eq(inside + select.o_issue - (queue.o.valid & queue.o.ready))
         m.d.comb += [
             select.i_layer.eq(self.i_layer),
-            select.i_room.eq(~inside[-1]),
+            select.i_inside.eq(inside),
             fire.i_layer.eq(self.i_layer),
             queue.i.valid.eq(fire.o.valid),
             *(queue.i.payload[name].eq(fire.o.payload[name]) for name in ("step", "level", "rest")),
@@ -113,22 +110,21 @@ class NeuronArray(wiring.Component):
             integrate.i_params.valid.eq(self.i_params.valid & self.i_params.ready),
             integrate.i_params.payload.eq(self.i_params.payload),
         ]
-        self._keep_potentials(m, integrate, fire)
+        early = Signal()  # without reset V is U, which nothing keeps until the levels are known
+        m.d.sync += early.eq((self.i_layer.reset == 2) | self.i_layer.readout)
+        m.d.comb += select.i_early.eq(early)
+        self._keep_potentials(m, early, integrate, fire)
         self._give_out(m, queue.o)
         if most_timesteps(c) > 1:
             self._reorder(m, queue.o)
         return m
 
-    def _keep_potentials(self, m: Module, integrate, fire):
+    def _keep_potentials(self, m: Module, early, integrate, fire):
         """A potential is written when it is known, long before its levels leave."""
-        early = Signal()  # without reset V is U, which nothing keeps until the levels are known
-        m.d.sync += early.eq((self.i_layer.reset == 2) | self.i_layer.readout)
 
         def keep(unit, potential):
-            now, coming = unit.o, unit.o_next
+            now = unit.o
             return [
-                integrate.i_soon.eq(coming.valid & ~coming.step.last_t),
-                integrate.i_soon_slot.eq(coming.step.slot),
                 integrate.i_write.eq(now.valid & ~now.payload.step.last_t),
                 integrate.i_slot.eq(now.payload.step.slot),
                 integrate.i_potential.eq(potential),

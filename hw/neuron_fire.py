@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
 from .layouts import layer_config
-from .neuron_integrate import coming_step, neuron_sum
+from .neuron_integrate import neuron_sum
 from .neuron_select import neuron_step
 
 
@@ -47,8 +47,6 @@ class NeuronFire(wiring.Component):
     i_layer : In(layer_config)
     i : In(stream of neuron_sum, always ready)
     o : Out(stream of neuron_level, always ready)
-    o_next : Out(neuron_step with ``valid``)
-        What stands at ``o`` in the next cycle.
     """
 
     def __init__(self, config: HardwareConfig):
@@ -58,7 +56,6 @@ class NeuronFire(wiring.Component):
                 "i_layer": In(layer_config(c)),
                 "i": In(stream.Signature(neuron_sum(c), always_ready=True)),
                 "o": Out(stream.Signature(neuron_level(c), always_ready=True)),
-                "o_next": Out(coming_step(c)),
             }
         )
 
@@ -75,8 +72,6 @@ class NeuronFire(wiring.Component):
             now.tight.eq(-1),
         ]
         for k in reversed(range(c.level_bits)):
-            if k == 0:
-                m.d.comb += [self.o_next.valid.eq(valid), self.o_next.step.eq(now.step)]
             then, arrived = Signal(neuron_level(c), name=f"bit{k}", reset_less=True), Signal(name=f"valid{k}")
             m.d.sync += [arrived.eq(valid), then.eq(now)]
             for n in range(c.neuron_lanes):

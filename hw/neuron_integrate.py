@@ -23,11 +23,6 @@ def neuron_sum(c: HardwareConfig) -> data.StructLayout:
     )
 
 
-def coming_step(c: HardwareConfig) -> data.StructLayout:
-    """The step that a pipeline's output will show in the next cycle."""
-    return data.StructLayout({"valid": 1, "step": neuron_step(c)})
-
-
 LOW = 17
 """Bits of a wide factor's lower half: with a sign (0) they fill an 18-bit multiplier."""
 
@@ -55,22 +50,18 @@ class NeuronIntegrate(wiring.Component):
     exported, intermediate sums may wrap.
 
     Latency: 4 cycles (shifted psum | running sum and potential | products of the leak | U). Throughput: one group per
-    cycle; a group whose potential of the timestep before is still on its way waits before the second stage, until the
-    cycle in which it is written. Behind that nothing waits: what comes out must be taken.
+    cycle. Nothing waits: the potential of the timestep before must be written, at the latest, in the cycle after a
+    group came, and what comes out must be taken.
 
     Members
     -------
-    i : In(stream of neuron_psums)
+    i : In(stream of neuron_psums, always ready)
     i_params : In(stream of neuron_params)
         Taken at once, one group per cycle; the caller lets none through while groups are in the pipeline.
-    i_soon, i_soon_slot : In
-        In the next cycle the membrane potential of this slot is written.
     i_write, i_slot, i_potential : In
         Membrane potential of a slot after the timestep.
     o : Out(stream of neuron_sum, always ready)
         Only of groups whose planes are complete.
-    o_next : Out(neuron_step with ``valid``)
-        What stands at ``o`` in the next cycle.
     o_busy : Out(1)
         A group stands before the second stage.
     """
@@ -81,15 +72,12 @@ class NeuronIntegrate(wiring.Component):
         self.config = c = config
         super().__init__(
             {
-                "i": In(stream.Signature(neuron_psums(c))),
+                "i": In(stream.Signature(neuron_psums(c), always_ready=True)),
                 "i_params": In(stream.Signature(neuron_params(c), always_ready=True)),
-                "i_soon": In(1),
-                "i_soon_slot": In(range(slots(c))),
                 "i_write": In(1),
                 "i_slot": In(range(slots(c))),
                 "i_potential": In(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)),
                 "o": Out(stream.Signature(neuron_sum(c), always_ready=True)),
-                "o_next": Out(coming_step(c)),
                 "o_busy": Out(1),
             }
         )
@@ -104,26 +92,19 @@ class NeuronIntegrate(wiring.Component):
         step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(3)]
         result = Signal(neuron_sum(c), reset_less=True)
         valid = [Signal(name=f"valid{k}") for k in range(3)]
-        move = Signal()  # of the first stage
         m.d.comb += [
             self.o.payload.eq(result),
-            self.o_next.valid.eq(valid[2]),
-            self.o_next.step.eq(step[2]),
             self.o_busy.eq(valid[0]),
-            self.i.ready.eq(move),
         ]
-        shifted = self._shift(m, move)
-        passes, known = Signal(), self._known(m, move, valid[0], step[0])
-        m.d.comb += [move.eq(~valid[0] | known), passes.eq(valid[0] & known)]
-        sums = self._add_planes(m, passes, step[0], shifted)
+        sums = self._add_planes(m, valid[0], step[0], self._shift(m))
         potential = self._potential(m, step[0])
-        old, leak = self._register(m, 1, [potential, self._parameter(m, "leak", step[0].group)], "kept")
+        old, leak = self._register(m, [potential, self._parameter(m, "leak", step[0].group)], "kept")
         leaked = [self._leak(m, old[n], leak[n]) for n in range(c.neuron_lanes)]
         threshold = self._parameter(m, "threshold", step[2].group)
-        with m.If(move):
-            m.d.sync += [valid[0].eq(self.i.valid), step[0].eq(self.i.payload.step)]
         m.d.sync += [
-            valid[1].eq(passes & step[0].last_plane),
+            valid[0].eq(self.i.valid),
+            step[0].eq(self.i.payload.step),
+            valid[1].eq(valid[0] & step[0].last_plane),
             step[1].eq(step[0]),
             total[0].eq(sums),
             valid[2].eq(valid[1]),
@@ -136,37 +117,20 @@ class NeuronIntegrate(wiring.Component):
         ]
         return m
 
-    def _shift(self, m: Module, move):
+    def _shift(self, m: Module):
         """First stage: shifts the partial sums. Returns what the planes add."""
         c, psums = self.config, self.i.payload
         negative = Signal(reset_less=True)
-        with m.If(move):
-            m.d.sync += negative.eq(psums.negative)
+        m.d.sync += negative.eq(psums.negative)
         terms = []
         for n in range(c.neuron_lanes):
             term = Signal(c.membrane_bits, name=f"term{n}")
-            products = self._register(m, move, halves(psums.psum[n], psums.weight), "shifted")
+            products = self._register(m, halves(psums.psum[n], psums.weight), "shifted")
             # Shifted by a power of two, the halves have no bit in common.
             whole = products[0] if len(products) == 1 else products[0] | (products[1] << LOW)
             m.d.comb += term.eq(Mux(negative, ~whole, whole))
             terms.append(Cat(negative, term))
         return terms
-
-    def _known(self, m: Module, move, valid, step) -> Signal:
-        """The potential that the group before the second stage needs is there; found a cycle ahead, for its ready."""
-        pages = slots(self.config)
-        pending, later = Signal(pages), Signal(pages)  # slots whose membrane potential comes in a later cycle
-        known, soon, mine, leaves = Signal(), Signal(pages), Signal(pages), Signal(pages)
-        m.d.comb += [
-            soon.eq(self.i_soon << self.i_soon_slot),
-            mine.eq(1 << step.slot),
-            leaves.eq(mine & (valid & known & step.last_plane & ~step.last_t).replicate(pages)),
-            later.eq((pending & ~soon) | leaves),
-        ]
-        new = self.i.payload.step
-        free = [first.first_t | ~first.last_plane | ~later.bit_select(first.slot, 1) for first in (step, new)]
-        m.d.sync += [pending.eq(later), known.eq(Mux(move, free[1], free[0]))]
-        return known
 
     def _potential(self, m: Module, step):
         """Second stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
@@ -195,16 +159,15 @@ class NeuronIntegrate(wiring.Component):
 
     def _leak(self, m: Module, old, leak):
         """``old * leak >> 8``, the products registered, their sum not."""
-        products = self._register(m, 1, halves(old, leak), "leak")
+        products = self._register(m, halves(old, leak), "leak")
         if len(products) == 1:
             return products[0] >> 8
         return (products[0] >> 8) + (products[1] << (LOW - 8))
 
-    def _register(self, m: Module, move, values: list, name: str):
+    def _register(self, m: Module, values: list, name: str):
         """The values a stage later."""
         kept = [Signal(v.shape(), name=f"{name}{k}", reset_less=True) for k, v in enumerate(values)]
-        with m.If(move):
-            m.d.sync += [k.eq(v) for k, v in zip(kept, values, strict=True)]
+        m.d.sync += [k.eq(v) for k, v in zip(kept, values, strict=True)]
         return kept
 
     def _memory(self, m: Module, name: str, shape, depth: int):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import C, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
-from .interleave import slots
+from .frontend_logic import popcount
+from .interleave import EARLY, recurrence, slots
 from .layouts import layer_config, psum_row
 
 
@@ -43,11 +44,20 @@ def neuron_psums(c: HardwareConfig) -> data.StructLayout:
     )
 
 
+QUEUE = 16
+"""Groups that have left and not been given out, at most: more than are on their way at a group per cycle
+(6 + level_bits), so that none waits."""
+
+
 class NeuronSelect(wiring.Component):
     """Buffers one row, gives out its groups one by one, counts planes, positions of the block and timesteps.
 
     A row is taken when the buffer is empty or gives out its last group, so rows of G groups follow each other
-    every G cycles. A group of the last plane leaves the buffer only when there is room for its levels.
+    every G cycles. A group of the last plane leaves the buffer only when there is room for its levels, and so that it
+    meets the membrane potential of the timestep before, which takes :func:`hw.interleave.recurrence` cycles to come
+    round. Groups never overtake each other: of a block of n groups, fewer than n may have left in the cycles before.
+    Behind the buffer nothing waits. Whether a group may leave, and a row come, is found a cycle ahead: ``i.ready`` is
+    a register.
 
     Latency: 2 cycles (buffer, selected group).
 
@@ -55,9 +65,11 @@ class NeuronSelect(wiring.Component):
     -------
     i : In(stream of psum_row)
     i_layer : In(layer_config)
-    o : Out(stream of neuron_psums)
-    i_room : In(1)
-        There is room for what comes of one more group of a last plane.
+    i_early : In(1)
+        The layer's potentials come round in :data:`hw.interleave.EARLY` cycles.
+    i_inside : In(range(QUEUE + 1))
+        Groups of last planes that left and have not been given out.
+    o : Out(stream of neuron_psums, always ready)
     o_issue : Out(1)
         A group of a last plane leaves the buffer.
     o_full : Out(1)
@@ -70,8 +82,9 @@ class NeuronSelect(wiring.Component):
             {
                 "i": In(stream.Signature(psum_row(c))),
                 "i_layer": In(layer_config(c)),
-                "o": Out(stream.Signature(neuron_psums(c))),
-                "i_room": In(1),
+                "i_early": In(1),
+                "i_inside": In(range(QUEUE + 1)),
+                "o": Out(stream.Signature(neuron_psums(c), always_ready=True)),
                 "o_issue": Out(1),
                 "o_full": Out(1),
             }
@@ -83,28 +96,25 @@ class NeuronSelect(wiring.Component):
         row = Signal(psum_row(c), reset_less=True)
         group = Signal(range(c.groups))
         select = Signal(c.groups)  # the group, one-hot: selecting with it costs no decoder; none of an untouched row
+        may, ready = Signal(), Signal(init=1)  # the head may leave; a row is taken
         head = self._head(m, row, group, select)
-        selected = Signal(neuron_psums(c), reset_less=True)
-        move = Signal()
-        m.d.comb += [self.o.payload.eq(selected), move.eq(~self.o.valid | self.o.ready)]
-
-        issue = Signal()
+        step = head.step
+        issue, row_done = Signal(), Signal()
         m.d.comb += [
-            issue.eq(self.o_full & move & (self.i_room | ~head.step.last_plane)),
-            self.o_issue.eq(issue & head.step.last_plane),
-            self.i.ready.eq(~self.o_full | (issue & head.step.last_group)),
+            issue.eq(self.o_full & may),
+            row_done.eq(issue & step.last_group),
+            self.o_issue.eq(issue & step.last_plane),
+            self.i.ready.eq(ready),
         ]
-
+        full = Signal()  # in the next cycle
+        m.d.comb += full.eq((self.i.valid & ready) | (self.o_full & ~row_done))
+        m.d.sync += [self.o_full.eq(full), self.o.valid.eq(issue), self.o.payload.eq(head)]
         with m.If(issue):
-            m.d.sync += [group.eq(group + 1), select.eq(select << 1)]
-            with m.If(head.step.last_group):
-                m.d.sync += [group.eq(0), self.o_full.eq(0)]
-        with m.If(self.i.ready & self.i.valid):
-            m.d.sync += [row.eq(self.i.payload), select.eq(self.i.payload.touched), self.o_full.eq(1)]
-
-        with m.If(move):
-            m.d.sync += [self.o.valid.eq(issue), selected.eq(head)]
-        self._count_rows(m, issue & head.step.last_group, head.step)
+            m.d.sync += [group.eq(Mux(step.last_group, 0, group + 1)), select.eq(select << 1)]
+        with m.If(ready & self.i.valid):
+            m.d.sync += [row.eq(self.i.payload), select.eq(self.i.payload.touched)]
+        last_group, may_leave = self._ahead(m, group, step, issue, row_done)
+        m.d.sync += [may.eq(may_leave), ready.eq(~full | (may_leave & last_group))]
         return m
 
     def _head(self, m: Module, row, group, select):
@@ -114,15 +124,18 @@ class NeuronSelect(wiring.Component):
         self.t = Signal(range(c.max_timesteps))
         self.base = Signal(range(slots(c)))  # slot of the position's first group
         self.weight = Signal(c.max_planes, init=1)
+        # Flags of the counters, each found a cycle ahead.
+        self.ends = Signal(data.StructLayout({"group": 1, "plane": 1, "t": 1}))
+        self.begins = Signal(init=1)  # the first timestep
         head = Signal(neuron_psums(c))
         m.d.comb += [
             head.step.slot.eq(self.base + group),
             head.step.group.eq(group),
-            head.step.last_group.eq(group + 1 == layer.groups),
+            head.step.last_group.eq(self.ends.group),
             head.step.first_plane.eq(self.plane == 0),
-            head.step.last_plane.eq(self.plane + 1 == layer.planes),
-            head.step.first_t.eq(self.t == 0),
-            head.step.last_t.eq(self.t + 1 == layer.timesteps),
+            head.step.last_plane.eq(self.ends.plane),
+            head.step.first_t.eq(self.begins),
+            head.step.last_t.eq(self.ends.t),
             head.step.last_position.eq(row.last_position),
             head.step.last.eq(row.last),
             head.weight.eq(self.weight),
@@ -134,12 +147,54 @@ class NeuronSelect(wiring.Component):
             m.d.comb += head.psum[n].eq(reduce(or_, lane))
         return head
 
-    def _count_rows(self, m: Module, row_done, step):
+    def _ahead(self, m: Module, group, step, issue, row_done):
+        """Count; whether the next cycle's group is its row's last, and whether it may leave then."""
+        layer, plane, t = self.i_layer, self.plane, self.t
+        turn, wrap, restart = Signal(), Signal(), Signal()  # planes begin again, positions, timesteps
+        coming, begins = Signal.like(self.ends), Signal()
+        m.d.comb += [
+            turn.eq(row_done & (step.last_plane | step.last)),
+            wrap.eq(turn & (step.last_position | step.last)),
+            restart.eq(step.last_t | step.last),
+            # Both outcomes are compared before it is known what happens.
+            coming.group.eq(
+                Mux(row_done, layer.groups == 1, Mux(issue, group + 2 == layer.groups, group + 1 == layer.groups))
+            ),
+            coming.plane.eq(
+                Mux(turn, layer.planes == 1, Mux(row_done, plane + 2 == layer.planes, plane + 1 == layer.planes))
+            ),
+            coming.t.eq(
+                Mux(wrap, Mux(restart, layer.timesteps == 1, t + 2 == layer.timesteps), t + 1 == layer.timesteps)
+            ),
+            begins.eq(Mux(wrap, restart, self.begins)),
+        ]
+        m.d.sync += [self.ends.eq(coming), self.begins.eq(begins)]
         with m.If(row_done):
-            m.d.sync += self.plane.eq(self.plane + 1)
-            with m.If(self.i_layer.weigh):
+            m.d.sync += plane.eq(plane + 1)
+            with m.If(layer.weigh):
                 m.d.sync += self.weight.eq(self.weight << 1)
-            with m.If(step.last_plane | step.last):
-                m.d.sync += [self.plane.eq(0), self.weight.eq(1), self.base.eq(step.slot + 1)]
-                with m.If(step.last_position | step.last):
-                    m.d.sync += [self.base.eq(0), self.t.eq(Mux(step.last_t | step.last, 0, self.t + 1))]
+        with m.If(turn):
+            m.d.sync += [plane.eq(0), self.weight.eq(1), self.base.eq(step.slot + 1)]
+        with m.If(wrap):
+            m.d.sync += [self.base.eq(0), t.eq(Mux(restart, 0, t + 1))]
+        room = Mux(self.o_issue, self.i_inside < QUEUE - 1, self.i_inside < QUEUE)
+        may_leave = Signal()
+        m.d.comb += may_leave.eq(~coming.plane | (room & (begins | self._apart(m, step, wrap))))
+        return coming.group, may_leave
+
+    def _apart(self, m: Module, step, wrap):
+        """Fewer groups than a block has will have left so shortly before that their potentials come too late."""
+        most = recurrence(self.config)
+        left = Signal(most - 2)  # groups of last planes that left, by cycles ago
+        matter = Cat(C(1).replicate(EARLY - 2), (~self.i_early).replicate(most - EARLY))
+        size, block = Signal(range(most + 1), reset_less=True), Signal(range(most + 1))  # groups, as far as it matters
+        near, apart = Signal(range(most)), Signal()
+        some = Signal(most - 2)
+        m.d.comb += [
+            some.eq(left & matter),
+            near.eq(popcount(some)),
+            block.eq(Mux(wrap, Mux(step.slot + 1 < most, step.slot + 1, most), size)),
+            apart.eq(Mux(self.o_issue, near + 1 < block, near < block)),
+        ]
+        m.d.sync += [left.eq(Cat(self.o_issue, left)), size.eq(block)]
+        return apart

@@ -104,7 +104,7 @@ class PsumDrain(wiring.Component):
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
-        self._capture(m, capture, third)
+        self._capture(m, free, capture, third)
         # After a drop the same row is asked for until it is taken; what is in flight then is of no use.
         with m.If(reject | (capture & again)):
             m.d.comb += cursor.step.eq(1)  # from the row taken again; a drop loads it instead
@@ -159,10 +159,12 @@ class PsumDrain(wiring.Component):
         """Row inside its bank."""
         return row[1:] if self.config.banks == 2 else row
 
-    def _capture(self, m: Module, capture, item):
+    def _capture(self, m: Module, free, capture, item):
         c, o = self.config, self.o.payload
         value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.place.row), self.data[1], self.data[0])
         psum = o.psum.as_value()
-        with m.If(capture):
-            m.d.sync += [self.o.valid.eq(1), psum.eq(value), o.touched.eq(item.touched)]
+        with m.If(free):  # of `capture` by itself: it has thousands of loads, and what no row comes with is not valid
+            m.d.sync += [psum.eq(value), o.touched.eq(item.touched)]
             m.d.sync += [o.last.eq(item.last), o.last_position.eq(item.last_position)]
+        with m.If(capture):
+            m.d.sync += self.o.valid.eq(1)

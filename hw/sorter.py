@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from . import frontend_layouts, layouts
 from .class_walker import ClassWalker
 from .config import HardwareConfig
+from .fifo import SkidBuffer
 from .row_picker import RowPicker
 from .tile_loader import TileLoader
 
@@ -54,7 +55,7 @@ class RowMemory(wiring.Component):
                 writer.en.eq(write.en),
                 writer.addr.eq(write.addr),
                 writer.data.eq(write.data),
-                reader.en.eq(step),
+                reader.en.eq(self.i.ready),  # it also reads what no visit asks for: ``o`` is not valid then
                 reader.addr.eq(self.i.payload.place),
             ]
             rows += list(reader.data)
@@ -124,11 +125,13 @@ class Sorter(wiring.Component):
         m.submodules.loader = loader = TileLoader(c)
         m.submodules.walker = walker = ClassWalker(c)
         m.submodules.memory = memory = RowMemory(c)
+        m.submodules.kept = kept = SkidBuffer(shape=memory.o.payload.shape())  # here ``ready`` of the picker ends
         m.submodules.picker = picker = RowPicker(c)
         connect(m, flipped(self.i), loader.i)
         connect(m, loader.o, walker.i)
         connect(m, walker.o, memory.i)
-        connect(m, memory.o, picker.i)
+        connect(m, memory.o, kept.i)
+        connect(m, kept.o, picker.i)
         connect(m, picker.o, flipped(self.o))
         m.d.comb += [memory.write.eq(loader.write), loader.freed.eq(memory.freed)]
         return m

@@ -62,13 +62,16 @@ class TileLoader(wiring.Component):
             move.eq(~first | ~self.o.valid | self.o.ready),
             self.i.ready.eq((~valid | move) & room),
         ]
-        with m.If(~valid | move):
+        enable = Signal()
+        m.d.comb += enable.eq(~valid | move)
+        with m.If(enable):
             m.d.sync += [valid.eq(self.i.valid & room), beat.eq(self.i.payload)]
-            for r, row in enumerate(self.i.payload.rows):
-                count = Signal(range(c.tile_k + 1), name=f"popcount{r}")
-                # Cumulative flags as an OR of equalities: comparators would become carry chains.
-                equal = Signal(c.tile_k, name=f"equal{r}")
-                m.d.comb += [count.eq(popcount(row)), equal.eq(Cat(count == p + 1 for p in range(c.tile_k)))]
+        for r, row in enumerate(self.i.payload.rows):
+            count = Signal(range(c.tile_k + 1), name=f"popcount{r}")
+            # Cumulative flags as an OR of equalities: comparators would become carry chains.
+            equal = Signal(c.tile_k, name=f"equal{r}")
+            m.d.comb += [count.eq(popcount(row)), equal.eq(Cat(count == p + 1 for p in range(c.tile_k)))]
+            with m.If(enable):
                 m.d.sync += [
                     counts[r].eq(count),
                     upto[r].eq(Cat(equal[: p + 1].any() for p in range(c.tile_k))),

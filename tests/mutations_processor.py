@@ -18,7 +18,7 @@ MUTATIONS = [
         PREFIX,
         "no continuation in place (distance 1)",
     ),
-    _fault("issue.py", "recent.eq(self._recent())", "recent.eq(0)", PREFIX, "no forward at distance 2"),
+    _fault("issue_ahead.py", "recent.eq(Mux(", "recent.eq(0 & Mux(", PREFIX, "no forward at distance 2"),
     _fault(
         "accumulators.py",
         "previous = Signal.like(total, reset_less=True)\n        m.d.sync += previous.eq(total)",
@@ -27,7 +27,7 @@ MUTATIONS = [
         "forward a cycle too early (two banks)",
     ),
     _fault(
-        "issue.py", "(row.after <= self.tiles", "(row.after <= 1 + self.tiles", "test_random_stream", "a row too early"
+        "issue.py", "(one.after <= self.tiles", "(one.after <= 1 + self.tiles", "test_random_stream", "a row too early"
     ),
     _fault(
         "issue.py",
@@ -37,20 +37,33 @@ MUTATIONS = [
         "no base 0",
     ),
     _fault(
-        "issue.py",
-        "(finish.parity == stage.tag[0])",
-        "1",
+        "issue_ahead.py",
+        "(active.slot == row.prefix) & (active.tag == row.tag)",
+        "(active.slot == row.prefix)",
         "test_equal_slots_in_neighbouring_tiles",
         "forward from another tile",
     ),
     _fault(
-        "issue.py",
-        "| self._same(self.before[b], half, row)",
-        "",
+        "issue_ahead.py",
+        "issue.flies(issue.slot[b], half, row.row)",
+        "0",
         "test_exact_match_updates_the_row_that_the_last_exact_match_did",
         "read-modify-write two slots apart",
     ),
-    _fault("issue.py", "conflicts.append(self._same(self.slot[b], half, row))", "pass", AGAIN, "the same, compute row"),
+    _fault(
+        "issue_ahead.py",
+        "again = took &",
+        "again = 0 &",
+        "test_exact_match_updates_the_row_that_the_last_exact_match_did",
+        "read-modify-write in neighbouring slots",
+    ),
+    _fault(
+        "issue_ahead.py", "loaded.eq(issue.loading &", "loaded.eq(0 &", AGAIN, "the same, with the row that is loaded"
+    ),
+    _fault(
+        "issue.py", "conflicts.append(slot.valid & self.in_slot[b] & (slot.half == half))", "pass", AGAIN, "compute row"
+    ),
+    _fault("issue.py", "self.eligible[b] & self.meets[b] &", "0 &", AGAIN, "the same row is taken and loaded at once"),
     _fault(
         "issue.py", "~self.claiming[b] & (~self.borrow", "(~self.borrow", "test_random_stream", "two rows in a slot"
     ),

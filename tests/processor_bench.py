@@ -29,6 +29,8 @@ TINY = HardwareConfig(
     segments=16,
 )
 TINY2 = TINY.replace(banks=2, queries=2)
+CONFIGS = {"one bank": TINY, "two banks": TINY2}
+FULL = (1 << TINY.tile_k) - 1
 
 
 @dataclass
@@ -221,4 +223,16 @@ def random_job(c, rng, *, m_tiles=4, k_tiles=3, rows=None, density=None, distinc
         m = rows or int(rng.integers(1, c.tile_m + 1))
         d = density if density is not None else float(rng.choice([0.05, 0.2, 0.5, 0.9]))
         job.add([random_rows(rng, m, c.tile_k, density=d, distinct=distinct) for _ in range(k_tiles)], rng)
+    return job
+
+
+def singles(*bits):
+    return [1 << b for b in bits]
+
+
+def job_of(config, m_tiles, seed=0, **how):
+    rng = np.random.default_rng(seed)
+    job = Job(config)
+    for k_tiles in m_tiles:
+        job.add(k_tiles, rng, **how)
     return job

@@ -20,7 +20,7 @@ from model.cycles import (
 from model.density import density_report
 from model.processor import ProcessorTiming, simulate_processor
 from model.prosparsity import Counts, analyze_packed, analyze_tile, tile_starts
-from tests.oracles import naive_processor
+from tests.processor_oracle import naive_processor
 
 CAPTURE = Path(__file__).parents[2] / "shared/data/captures/lenet5_mnist.npz"
 published = pytest.mark.skipif(not CAPTURE.exists(), reason="the published capture (../shared/data) is absent")

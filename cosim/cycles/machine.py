@@ -169,7 +169,7 @@ class Machine:
             processor[name] = -1
         processor["fresh"], processor["patience"] = 1, PATIENT
         neurons["stages"] = NEURON_STAGES + config.level_bits
-        neurons["pipe"] = -1
+        neurons["pipe"], neurons["room"] = -1, 1
         output["done"] = 1
         self._cycle = int(self._config[0]["begin"])
 

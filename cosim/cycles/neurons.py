@@ -6,12 +6,12 @@ from hw.neuron_array import QUEUE
 
 from .state import jit
 
-LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST, FIRST_T = 1, 2, 4, 8, 16, 32
-SLOT = 64
+LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST = 1, 2, 4, 8, 16
+SLOT = 32
 """An item in the pipeline: flags, and its slot times SLOT."""
 
-SUM = 4
-"""Stage of the pipeline whose register holds U."""
+SUM, POTENTIAL = 4, 1
+"""Stages of the pipeline: its register holds U; the potential of the timestep before is read."""
 
 
 @jit
@@ -66,46 +66,46 @@ def offered(neurons):
 
 @jit
 def advance(neurons, run, takes):
-    """The pipeline and its queue, from the end; ``takes``: what the queue offers is taken. Pending potentials."""
+    """The pipeline and its queue, from the end; ``takes``: what the queue offers is taken."""
     pipe, stages = neurons.pipe, neurons.stages
-    neurons.room = neurons.inside < QUEUE
+    neurons.before = neurons.inside
     if takes:
         neurons.q_out += 1
         neurons.inside -= 1
-    written = pipe[SUM] if run.no_reset or run.readout else pipe[stages - 1]
-    if written >= 0 and not written & LAST_T:
-        neurons.pending &= ~(1 << (written // SLOT))
     if pipe[stages - 1] >= 0:
         neurons.queue[neurons.q_in % QUEUE] = pipe[stages - 1]
         neurons.q_in += 1
-    for n in range(stages - 1, 2, -1):
+    for n in range(stages - 1, 0, -1):
         pipe[n] = pipe[n - 1]
-    pipe[2] = -1
-    item = pipe[1]
-    if item >= 0:
-        slot, last_plane = item // SLOT, item & LAST_PLANE
-        if last_plane and not item & FIRST_T and neurons.pending >> slot & 1:
-            return  # the potential of the timestep before is needed here
-        if last_plane:  # else its sum waits for the other planes
-            pipe[2] = item
-            if not item & LAST_T:
-                neurons.pending |= 1 << slot
-    pipe[1], pipe[0] = pipe[0], -1
+    pipe[0] = -1
+    if pipe[2] >= 0 and not pipe[2] & LAST_PLANE:
+        pipe[2] = -1  # its sum waits for the other planes
+
+
+@jit
+def written(neurons, run, slot):
+    """A group that leaves now will meet the potential that the last group of this slot leaves behind."""
+    last = SUM if run.no_reset or run.readout else neurons.stages - 1
+    for n in range(1, last - POTENTIAL):
+        if neurons.pipe[n] >= 0 and neurons.pipe[n] & LAST_PLANE and neurons.pipe[n] // SLOT == slot:
+            return False
+    return True
 
 
 @jit
 def select(neurons, run):
     """The next group of the row in the buffer into the pipeline; whether the buffer takes a row in this cycle."""
+    room, neurons.room = neurons.room, neurons.before < QUEUE  # known a cycle ahead, before the queue hands over
     if not neurons.full:
         return True
     last_plane, last_t = neurons.plane + 1 == run.planes, neurons.t + 1 == run.timesteps
     last_group = neurons.group + 1 == run.groups
     slot = neurons.base + neurons.group
-    if neurons.pipe[0] >= 0 or (last_plane and not neurons.room):
+    if last_plane and not (room and (neurons.t == 0 or written(neurons, run, slot))):
         return False
     neurons.inside += last_plane
+    neurons.room = neurons.before + last_plane < QUEUE
     item = SLOT * slot + LAST_PLANE * last_plane + LAST_T * last_t + LAST_GROUP * last_group
-    item += FIRST_T * (neurons.t == 0)
     neurons.pipe[0] = item + LAST_POSITION * neurons.last_position + LAST * neurons.last
     neurons.group += 1
     if not last_group:

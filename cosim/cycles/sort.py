@@ -76,38 +76,46 @@ def pick(c, sort, takes):
 def visit(c, sort, data, takes):
     """Row memory and class walker, from their end: a word per cycle, a class per cycle, over tile borders too."""
     at = c.queries - 1
-    # Row memory
-    ready = not sort.r_valid or takes
+    # The word that is kept where the row picker takes none
+    offered = sort.r_valid or sort.k_valid
+    rows, last, first = sort.k_rows, sort.k_last, sort.k_first
+    if not sort.k_valid:
+        rows, last, first = sort.r_rows, sort.r_last, sort.r_first
     if takes:
-        sort.w_valid[at] = sort.r_valid
-        sort.w_rows[at], sort.w_last[at], sort.w_first[at] = sort.r_rows, sort.r_last, sort.r_first
+        sort.w_valid[at] = offered
+        sort.w_rows[at], sort.w_last[at], sort.w_first[at] = rows, last, first
+    ready = not sort.r_valid or not sort.k_valid
+    sort.k_valid = offered and not takes
+    sort.k_rows, sort.k_last, sort.k_first = rows, last, first
+    # Row memory
     sort.freed = sort.frees
     sort.frees = 0
     v_last = sort.v_left == 1  # of its class
-    offered = sort.v_valid or sort.k_valid
-    rows, last, first = sort.k_rows, sort.k_last, sort.k_first
-    if not sort.k_valid and sort.v_valid:
-        rows, last, first = data.visit_rows[sort.v_visit], sort.v_last and v_last, sort.v_first
     if ready:
-        sort.r_valid = offered
-        if offered:
-            sort.r_rows, sort.r_last, sort.r_first = rows, last, first
-            sort.frees = last
-    # The word that is kept where the row memory isn't ready; then words of a class
-    ready, sort.k_valid = not sort.k_valid, offered and not ready
-    sort.k_rows, sort.k_last, sort.k_first = rows, last, first
+        sort.r_valid = sort.v_valid
+        if sort.v_valid:
+            sort.r_rows, sort.r_first = data.visit_rows[sort.v_visit], sort.v_first
+            sort.r_last = sort.frees = sort.v_last and v_last
+    # Words of a class
     load = not sort.v_valid or (ready and v_last)
     if sort.v_valid and ready:
         sort.v_visit += 1
         sort.v_left -= 1
         sort.v_first = 0
+    # The class that is kept where the words of another are visited
+    offered = sort.o_class_valid or sort.kc_valid
+    cls, last, first = sort.kc_class, sort.kc_last, sort.kc_first
+    if not sort.kc_valid:
+        cls, last, first = sort.o_class, sort.o_class_last, sort.o_class_first
     if load:
-        sort.v_valid = sort.o_class_valid
-        if sort.v_valid:
-            sort.v_left = data.class_words[sort.o_class]
-            sort.v_last, sort.v_first = sort.o_class_last, sort.o_class_first
+        sort.v_valid = offered
+        if offered:
+            sort.v_left = data.class_words[cls]
+            sort.v_last, sort.v_first = last, first
+    ready, sort.kc_valid = not sort.kc_valid, offered and not load
+    sort.kc_class, sort.kc_last, sort.kc_first = cls, last, first
     # Classes of a tile
-    move = not sort.o_class_valid or load
+    move = not sort.o_class_valid or ready
     c_last = sort.c_class + 1 == sort.c_end
     accept = not sort.c_valid or (move and c_last)
     if move:

@@ -79,7 +79,7 @@ SORT = record(
     "room tile beat b_valid b_last first part used t_valid t_tile"  # tile loader: its beat, the tile it offers
     " c_valid c_class c_end c_first o_class_valid o_class o_class_last o_class_first loaded released"  # class chooser
     " v_valid v_visit v_left v_last v_first"  # word walker
-    " k_valid k_rows k_last k_first"  # its skid buffer
+    " kc_valid kc_class kc_last kc_first k_valid k_rows k_last k_first"  # what is kept of classes and of words
     " r_valid r_rows r_last r_first frees freed"  # row memory
     " g_valid g_count g_first g_last"  # row picker: the group it offers
     " row begins_stored unread d_room begun_tiles",
@@ -102,7 +102,7 @@ DRAIN = record(
 )
 
 NEURONS = record(
-    "full last_position last group plane t base pending stages room inside q_in q_out"
+    "full last_position last group plane t base stages room before inside q_in q_out"
     " w_half w_t some r_half r_t r_group r_base ro_valid ro_group ro_last_t",
     pipe=24, queue=QUEUE, half_full=2, half_slot=2,
 )  # fmt: skip

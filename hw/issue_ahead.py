@@ -1,0 +1,84 @@
+"""What the issue stage knows a cycle ahead: comparisons of rows, so that a decision begins with registers.
+
+Each outcome of this cycle's decisions (a row stays or another comes) is compared beforehand; the decisions, which come
+late, only select.
+"""
+
+from amaranth import Cat, Module, Mux, Signal
+
+
+def collisions(m: Module, issue, b: int):
+    """Whether a reuse row of bank ``b`` will find its partial sum in flight, or the same row staged, in the next cycle.
+
+    In flight are the rows of the active row and of the last two slots; the next slot is the active row's, if that
+    claims one, or a reuse row's that is taken now. While a row's tile is not known its half means nothing, but then
+    it isn't finished either.
+
+    Parameters
+    ----------
+    issue : :class:`hw.issue.Issue`; its ``meets`` is driven
+
+    Returns
+    -------
+    in flight, by bit: the row that stays, the row that comes
+    """
+    now, new = issue.reuse[b], issue.i_reuse[b].payload
+    fill, took = issue.i_reuse[b].ready, issue.take[b].valid
+    coming, staged, active = issue.i_compute, issue.stage, issue.active
+    blocked, meets = [], []  # of the row that stays, of the row that comes
+    for name, row in (("stays", now), ("comes", new)):
+        half = issue.half(row.tag)
+        flies, loaded = Signal(name=f"{name}{b}_flies"), Signal(name=f"{name}{b}_loaded")
+        m.d.comb += [
+            flies.eq(
+                issue.flies(issue.slot[b], half, row.row)
+                | (issue.active_valid & (active.row == row.row) & (issue.active_half == half))
+            ),
+            loaded.eq(issue.loading & (staged.row == row.row) & (issue.half(staged.tag) == half)),
+        ]
+        blocked.append(flies | loaded)
+        meets.append(Mux(coming.ready, coming.payload.row == row.row, staged.row == row.row))
+    again = took & (new.row == now.row) & (issue.half(new.tag) == issue.half(now.tag))
+    m.d.sync += issue.meets[b].eq(Mux(fill, meets[1], meets[0]))
+    return Cat(blocked[0], blocked[1] | again)
+
+
+def staged_rows(m: Module, issue):
+    """Whether the row staged in the next cycle has the index of the row that is active then, or in a slot.
+
+    Only the index: whose half it is belongs to the tile, which may enter the processor in that very cycle.
+
+    Parameters
+    ----------
+    issue : :class:`hw.issue.Issue`; its ``in_slot`` and ``in_active`` are driven
+    """
+    slots, actives = [[] for _ in issue.reuse], []
+    for name, row in (("stays", issue.stage), ("comes", issue.i_compute.payload)):
+        active = Signal(name=f"{name}_active")
+        m.d.comb += active.eq(issue.active.row == row.row)
+        actives.append(Mux(issue.loading, issue.stage.row == row.row, active))
+        for b, reuse in enumerate(issue.reuse):
+            slots[b].append(Mux(issue.claiming[b], active, reuse.row == row.row))
+    new = issue.i_compute.ready
+    m.d.sync += issue.in_active.eq(Mux(new, actives[1], actives[0]))
+    m.d.sync += [issue.in_slot[b].eq(Mux(new, comes, stays)) for b, (stays, comes) in enumerate(slots)]
+
+
+def recent_prefix(m: Module, issue):
+    """Whether the prefix of the row staged in the next cycle was finished in this one or, with one bank, is held.
+
+    Parameters
+    ----------
+    issue : :class:`hw.issue.Issue`; its ``recent`` is driven
+    """
+    recent = []  # of the row that stays, of the row that comes
+    active, finished = issue.active, issue.claim.valid
+    for name, row in (("stays", issue.stage), ("comes", issue.i_compute.payload)):
+        claimed = finished & (active.slot == row.prefix) & (active.tag == row.tag)
+        if issue.config.banks == 1:
+            reuse, held = issue.reuse[0], Signal(name=f"{name}_held")
+            m.d.comb += held.eq(issue.holds(0, row) & ~issue.given_anew(0))
+            taken = (reuse.prefix == row.prefix) & (reuse.tag == row.tag)
+            claimed |= ~finished & Mux(issue.take[0].valid, taken, held)
+        recent.append(claimed)
+    m.d.sync += issue.recent.eq(Mux(issue.i_compute.ready, recent[1], recent[0]))
