@@ -16,18 +16,24 @@ IMAGES ?= 8
 SEED ?= 0
 COSIM_OPTIONS = --config $(CONFIG) --images $(IMAGES) --seed $(SEED) $(if $(WAVES),--waves)
 
+# One line that counts the packages as pip finds them, then says that it installs them.
+SHOW_PACKAGES = sed -un 's/^ *Collecting \([^ ]*\).*/\1/p; s/^ *Installing collected.*/all found, installing/p' | \
+	{ n=0; while read -r name; do n=$$((n + 1)); printf '\r\033[K[setup] %d of about %d: %s' \
+	$$n $$(grep -c == constraints.txt) "$$name"; done; echo; }
+
 .PHONY: help setup verilog cosim fpga fpga-check test lint format bench replay soak mutate clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-setup: $(STAMP)  ## make the environment (.venv), about two minutes
+setup: $(STAMP)  ## make the environment (.venv), two to five minutes
 
 $(STAMP): pyproject.toml constraints.txt
-	@echo "[setup] making $(VENV) with $(PYTHON): about two minutes, once"
+	@echo "[setup] making $(VENV) with $(PYTHON): two to five minutes, once"
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else f"Python 3.11 is needed, this is {v}: set PYTHON=/path/to/python3.11")'
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[import,fpga,dev]'
+	@set -o pipefail; $(PY) -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt \
+		-e '.[import,fpga,dev]' | $(SHOW_PACKAGES)
 	@touch $@
 	@echo "[setup] done"
 
