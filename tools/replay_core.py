@@ -86,22 +86,29 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
     return report
 
 
-def markdown(name: str, report: dict) -> str:
-    """The table of one configuration."""
+def figures(report: dict) -> list[list[str]]:
+    """The table of one configuration: its head, then what was counted of the layers, of the unit, of all together."""
     columns = [*report["layers"], *({"name": key, **report[key]} for key in ("unit", "together"))]
-
-    def row(title, values):
-        return f"| {title} | " + " | ".join(values) + " |"
-
-    lines = [f"## `{name}`", "", row("", (f"{c['name']}" for c in columns)), "|---" * (len(columns) + 1) + "|"]
-    lines.append(row("tiles", (f"{c['tiles']:,}" for c in columns)))
-    lines.append(row("**RTL cycles**", (f"**{c['cycles']:,}**" for c in columns)))
-    lines.append(row("bound", (f"{c['bound']:,}" for c in columns)))
-    lines.append(row("over the bound", (f"{c['cycles'] / c['bound'] - 1:+.2%}" for c in columns)))
-    lines.append(row("published", (f"{c['published']:,}" for c in columns)))
+    rows = [["", *(c["name"] for c in columns)], ["tiles", *(f"{c['tiles']:,}" for c in columns)]]
+    rows.append(["RTL cycles", *(f"{c['cycles']:,}" for c in columns)])
+    rows.append(["bound", *(f"{c['bound']:,}" for c in columns)])
+    rows.append(["over the bound", *(f"{c['cycles'] / c['bound'] - 1:+.2%}" for c in columns)])
+    rows.append(["published", *(f"{c['published']:,}" for c in columns)])
     for event in columns[0]["events"]:
         if event != "busy":
-            lines.append(row(f"`{event}`", (f"{c['events'][event]:,}" for c in columns)))
+            rows.append([event, *(f"{c['events'][event]:,}" for c in columns)])
+    return rows
+
+
+def markdown(name: str, report: dict) -> str:
+    """The same for a document."""
+    head, *rows = figures(report)
+    marks = {"RTL cycles": "**", **{event: "`" for event in report["unit"]["events"]}}
+    lines = [f"## `{name}`", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for title, *values in rows:
+        mark = marks.get(title, "")
+        bold = mark.replace("`", "")
+        lines.append(f"| {mark}{title}{mark} | {' | '.join(f'{bold}{value}{bold}' for value in values)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -131,13 +138,10 @@ def main(
             f"{name}: model {'found' if bench.model.cached else 'built'} in {time.perf_counter() - start:.0f} s"
         )
         report = reports[name] = replay(capture, parameters, seed=seed, bench=bench)
-        table = Table(
-            "layer", "tiles", "RTL cycles", "bound", "over", "published", *report["together"]["events"], title=name
-        )
-        for entry in [*report["layers"], *({"name": name, **report[name]} for name in ("unit", "together"))]:
-            over = entry["cycles"] / entry["bound"] - 1
-            figures = (entry["tiles"], entry["cycles"], entry["bound"], f"{over:+.2%}", entry["published"])
-            table.add_row(entry["name"], *map(str, figures), *(str(v) for v in entry["events"].values()))
+        head, *rows = figures(report)
+        table = Table(*head, title=name)
+        for row in rows:
+            table.add_row(*row)
         console.print(table)
         console.print(f"{report['simulated_khz']:.0f} kHz simulated (with start-up)")
     if out:
