@@ -67,11 +67,18 @@ class WeightBuffer(wiring.Component):
 
         write = memory.write_port()
         row = self.i.payload
+        # A slot is read two cycles after it is known to be filled, at the earliest: its last row may be written late.
+        put = Signal(data.StructLayout({"en": 1, "addr": len(write.addr), "data": len(write.data)}), reset_less=True)
         m.d.comb += [
             self.i.ready.eq(~self.filled.bit_select(row.slot, 1)),
-            write.addr.eq(Cat(row.row, row.slot)),
-            write.data.eq(row.data),
-            write.en.eq(self.i.valid & self.i.ready),
+            write.en.eq(put.en),
+            write.addr.eq(put.addr),
+            write.data.eq(put.data),
+        ]
+        m.d.sync += [
+            put.en.eq(self.i.valid & self.i.ready),
+            put.addr.eq(Cat(row.row, row.slot)),
+            put.data.eq(row.data),
         ]
         with m.If(self.release.valid):
             m.d.sync += self.filled.bit_select(self.release.slot, 1).eq(0)

@@ -9,6 +9,7 @@ def _fault(file, original, mutated, test, fault):
 
 PREFIX = "test_prefix_finished_just_before"
 AGAIN = "test_partial_sum_updated_again_in_the_next_tile"
+LATE = "test_partial_sum_of_an_exact_match_updated_by_a_late_row"
 
 MUTATIONS = [
     _fault(
@@ -54,16 +55,16 @@ MUTATIONS = [
         "issue_ahead.py",
         "again = took &",
         "again = 0 &",
-        "test_exact_match_updates_the_row_that_the_last_exact_match_did",
+        "test_exact_matches_of_a_row_in_neighbouring_slots",
         "read-modify-write in neighbouring slots",
     ),
     _fault(
-        "issue_ahead.py", "loaded.eq(issue.loading &", "loaded.eq(0 &", AGAIN, "the same, with the row that is loaded"
+        "issue_ahead.py", "loaded.eq(issue.loading &", "loaded.eq(0 &", LATE, "the same, with the row that is loaded"
     ),
     _fault(
         "issue.py", "conflicts.append(slot.valid & self.in_slot[b] & (slot.half == half))", "pass", AGAIN, "compute row"
     ),
-    _fault("issue.py", "self.eligible[b] & self.meets[b] &", "0 &", AGAIN, "the same row is taken and loaded at once"),
+    _fault("issue.py", "self.eligible[b] & self.meets[b] &", "0 &", LATE, "the same row is taken and loaded at once"),
     _fault(
         "issue.py", "~self.claiming[b] & (~self.borrow", "(~self.borrow", "test_random_stream", "two rows in a slot"
     ),

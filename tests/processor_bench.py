@@ -167,9 +167,12 @@ def sums_of(items: list[dict]) -> list[dict]:
 
 
 def run(
-    job: Job, *, idle=0.0, stall=0.0, weight_idle=0.0, seed=0, sink_gate=None, weight_gate=None, one_slot=False
+    job: Job, *, idle=0.0, stall=0.0, weight_idle=0.0, seed=0, sink_gate=None, weight_gate=None, one_slot=False, late=0
 ) -> Run:
-    """Process the job, compare every partial sum, and check the counters against the analysis."""
+    """Process the job, compare every partial sum, and check the counters against the analysis.
+
+    late : the compute rows of odd tiles come that many cycles after the compute row before them.
+    """
     c = job.config
     dut = Processor(c)
     begins, ends, computes, reuses, weights = front_end(job, one_slot)
@@ -177,8 +180,13 @@ def run(
     sources = [begin, Source(dut.i_end, ends, idle=idle)]
     for port, rows in [(dut.i_compute, computes), *zip(dut.i_reuse, reuses, strict=True)]:
         source = Source(port, [item for _, item in rows], idle=idle)
+
         # At most two begins wait unread: that is how far ahead the front end may be.
-        source.gate = lambda cycle, s=source, r=rows: r[len(s.cycles)][0] <= len(begin.cycles) + 1
+        def gate(cycle, s=source, r=rows, late=late if rows is computes else 0):
+            tile = r[len(s.cycles)][0]
+            return tile <= len(begin.cycles) + 1 and (tile % 2 == 0 or not s.cycles or cycle > s.cycles[-1] + late)
+
+        source.gate = gate
         sources.append(source)
     sources.append(Source(dut.i_weights, weights, idle=weight_idle, gate=weight_gate))
     expected = job.expected()

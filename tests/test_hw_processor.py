@@ -105,9 +105,28 @@ def test_exact_match_updates_the_row_that_the_last_exact_match_did(config):
         run(job_of(config, [[[1] * 8, second], [[3] * 8, second]], seed=between))
 
 
-def test_equal_slots_in_neighbouring_tiles(config):
+@pytest.mark.parametrize("late", range(8))
+def test_equal_slots_in_neighbouring_tiles(config, late):
     # The last row of a tile, and the prefix of the second row of the next tile, have the same slot.
-    run(job_of(config, [[[0, 0, 0, FULL], [1, 3, 0, 0]] * 2]))
+    for second in ([1, 3, 0, 0], [7, 15, 0, 0]):
+        run(job_of(config, [[[0, 0, 0, FULL], second] * 2]), late=late)
+
+
+@pytest.mark.parametrize("late", range(12))
+def test_partial_sum_of_an_exact_match_updated_by_a_late_row(config, late):
+    # Row 2 is an exact match at the end of a tile; its partial sum is the first that the next tile updates.
+    for again in (8, 11):
+        tiles = [[3, 4, 3, 0], [0, 0, again, 0]] * 2
+        run(job_of(config.replace(weight_tiles=4), [tiles] * 3, first_weight=0), late=late)
+
+
+@pytest.mark.parametrize("late", range(5))
+def test_exact_matches_of_a_row_in_neighbouring_slots(config, late):
+    # Rows of one bit take all slots: the exact match of row 7 in two tiles waits, and then one follows the other.
+    for count in range(1, 7):
+        ones = singles(*range(count)) + [0] * (6 - count)
+        tiles = [[3, *[0] * 6, 3], [3, *ones, 3]]
+        run(job_of(config.replace(weight_tiles=4), [tiles] * 3, first_weight=0), late=late)
 
 
 def test_a_held_result_is_not_that_of_an_older_tile():

@@ -143,11 +143,12 @@ def route(
 
 @app.command()
 def check(
-    update: Annotated[bool, typer.Option(help="make what is measured the new baseline")] = False,
+    update: Annotated[bool, typer.Option(help="make what is measured the new baseline, and record it")] = False,
     fmax: Annotated[bool, typer.Option(help="place and route too (minutes)")] = True,
 ):
     """LUT, FF, RAM, DSP and Fmax of the `small` core against report/fpga_baseline.json; exit status 1 if worse."""
     from . import check as baseline
+    from . import store
     from .route import place_and_route
     from .synth import synthesize, with_harness
     from .yosys import ToolError
@@ -165,21 +166,26 @@ def check(
             measured["tools"].append(routed.tool)
     except ToolError as error:
         raise fail(error) from None
-    if update:
-        baseline.save(measured)
-        console.print(f"wrote {baseline.BASELINE}")
-        return
     try:
         rows = baseline.compare(baseline.load(), measured)
     except FileNotFoundError:
-        raise fail(f"{baseline.BASELINE} is missing: python -m hw.fpga check --update writes it") from None
+        if not update:
+            raise fail(f"{baseline.BASELINE} is missing: python -m hw.fpga check --update writes it") from None
+        rows = []
     title = f"small core, LFE5U-85k, grade 6, seed {baseline.SEED}"
     table = Table("figure", "baseline", "measured", "change", title=title)
     for row in rows:
         mark = " [red]worse[/]" if row["worse"] else ""
         table.add_row(row["figure"], str(row["baseline"]), str(row["measured"]), f"{row['change']:+.1%}{mark}")
     console.print(table)
-    if any(row["worse"] for row in rows):
+    if update:
+        baseline.save(measured)
+        options = store.options("small", {})
+        store.save(store.synthesis_record("small", parameters, design, options))
+        if fmax:
+            store.save(store.route_record("small", parameters, "core", routed, options))
+        console.print(f"wrote {baseline.BASELINE} and {store.RESOURCES}")
+    elif any(row["worse"] for row in rows):
         raise typer.Exit(1)
 
 

