@@ -12,8 +12,8 @@ from .frontend_logic import covers, highest
 class TcamBank(wiring.Component):
     """``entry[place]`` is valid and a subset of the query: the highest such place, per query.
 
-    One row is inserted per cycle. Rows inserted in a cycle are seen by queries of the next one. A tile's last
-    insertion clears the valid bits, so that no cycle is lost for it.
+    One row is inserted per cycle. Rows inserted in a cycle are seen by queries of the next one. A tile's last group
+    clears the valid bits as it is taken, whether or not it inserts a row, so that no cycle is lost for it.
 
     Latency: 3 cycles (match register, groups, place). Throughput: ``queries`` queries and one insertion per cycle.
 
@@ -25,7 +25,7 @@ class TcamBank(wiring.Component):
     Members
     -------
     take : the rows are queried, and lane ``bank`` is inserted if ``insert``
-    last : they are the tile's last rows: nothing of the tile is left for the next one
+    last : they are the tile's last rows: they are still queried, then no entry is valid
     insert : lane ``bank`` is valid
     place : entry of lane ``bank``
     rows : queries x row

@@ -8,7 +8,8 @@ from amaranth import Cat, Module, Mux, Signal
 
 
 def collisions(m: Module, issue, b: int):
-    """Whether a reuse row of bank ``b`` will find its partial sum in flight, or the same row staged, in the next cycle.
+    """Whether a reuse row of bank ``b`` finds its partial sum in flight in the next cycle (returned), and whether the
+    row staged then has its index (``meets``).
 
     In flight are the rows of the active row and of the last two slots; the next slot is the active row's, if that
     claims one, or a reuse row's that is taken now. While a row's tile is not known its half means nothing, but then

@@ -55,7 +55,8 @@ class NeuronSelect(wiring.Component):
     A row is taken when the buffer is empty or gives out its last group, so rows of G groups follow each other
     every G cycles. A group of the last plane leaves the buffer only when there is room for its levels, and so that it
     meets the membrane potential of the timestep before, which takes :func:`hw.interleave.recurrence` cycles to come
-    round. Groups never overtake each other: of a block of n groups, fewer than n may have left in the cycles before.
+    round. Groups never overtake each other, so the same group of the timestep before left n groups of last planes ago,
+    n being the groups of a block: that is long enough if fewer than n left in the last ``recurrence - 1`` cycles.
     Behind the buffer nothing waits. Whether a group may leave, and a row come, is found a cycle ahead: ``i.ready`` is
     a register.
 
@@ -187,7 +188,8 @@ class NeuronSelect(wiring.Component):
         most = recurrence(self.config)
         left = Signal(most - 2)  # groups of last planes that left, by cycles ago
         matter = Cat(C(1).replicate(EARLY - 2), (~self.i_early).replicate(most - EARLY))
-        size, block = Signal(range(most + 1), reset_less=True), Signal(range(most + 1))  # groups, as far as it matters
+        # Groups of a block, at most ``most``: found where its first timestep ends, not used before.
+        size, block = Signal(range(most + 1), reset_less=True), Signal(range(most + 1))
         near, apart = Signal(range(most)), Signal()
         some = Signal(most - 2)
         m.d.comb += [

@@ -81,7 +81,8 @@ class Sorter(wiring.Component):
 
     No row moves before it is issued: the loader notes which words have rows of which class, the walker visits them
     class by class, and the picker takes the rows of the class. Nothing has to be sorted first, so a tile's first row
-    comes a few cycles after its last beat, whatever it holds.
+    comes a few cycles after its last beat, whatever it holds. A word is kept where the picker takes none, so that its
+    ``ready`` goes no further than the row memory's output.
     (Prosperity, HPCA 2025, section V: dispatcher.)
 
     Latency: the first group of a tile is offered ``LATENCY`` cycles after its last beat was taken; with two queries one

@@ -67,7 +67,8 @@ class WeightBuffer(wiring.Component):
 
         write = memory.write_port()
         row = self.i.payload
-        # A slot is read two cycles after it is known to be filled, at the earliest: its last row may be written late.
+        # The scoreboard registers ``filled``, and a row is loaded before its first bit reads: two cycles at least.
+        # So the last row may be written a cycle late.
         put = Signal(data.StructLayout({"en": 1, "addr": len(write.addr), "data": len(write.data)}), reset_less=True)
         m.d.comb += [
             self.i.ready.eq(~self.filled.bit_select(row.slot, 1)),

@@ -68,7 +68,7 @@ def offered(neurons):
 def advance(neurons, run, takes):
     """The pipeline and its queue, from the end; ``takes``: what the queue offers is taken."""
     pipe, stages = neurons.pipe, neurons.stages
-    neurons.before = neurons.inside
+    neurons.inside_then = neurons.inside  # as the register holds it: what leaves now is counted a cycle later
     if takes:
         neurons.q_out += 1
         neurons.inside -= 1
@@ -95,7 +95,7 @@ def written(neurons, run, slot):
 @jit
 def select(neurons, run):
     """The next group of the row in the buffer into the pipeline; whether the buffer takes a row in this cycle."""
-    room, neurons.room = neurons.room, neurons.before < QUEUE  # known a cycle ahead, before the queue hands over
+    room, neurons.room = neurons.room, neurons.inside_then < QUEUE  # known a cycle ahead
     if not neurons.full:
         return True
     last_plane, last_t = neurons.plane + 1 == run.planes, neurons.t + 1 == run.timesteps
@@ -104,7 +104,7 @@ def select(neurons, run):
     if last_plane and not (room and (neurons.t == 0 or written(neurons, run, slot))):
         return False
     neurons.inside += last_plane
-    neurons.room = neurons.before + last_plane < QUEUE
+    neurons.room = neurons.inside_then + last_plane < QUEUE
     item = SLOT * slot + LAST_PLANE * last_plane + LAST_T * last_t + LAST_GROUP * last_group
     neurons.pipe[0] = item + LAST_POSITION * neurons.last_position + LAST * neurons.last
     neurons.group += 1
