@@ -1,16 +1,19 @@
 """Resource counts, the estimator and the baseline against hand-made and committed figures."""
 
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from amaranth.back import rtlil
 
 from hw.config import HardwareConfig
 from hw.fpga import check, estimate, parts, store, tables
+from hw.fpga.harness import BLOCKS, make_block
 from hw.fpga.route import critical_path, summary
-from hw.fpga.synth import by_block, owner, synthesize, with_harness
+from hw.fpga.synth import by_block, owner, ports_of, synthesize, with_harness
 from hw.fpga.yosys import ToolError, cells_of, run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -134,6 +137,15 @@ def test_baseline_compare():
 def test_committed_baseline():
     measured = json.loads((ROOT / check.BASELINE).read_text())
     assert set(parts.RESOURCES) <= set(measured) and measured["config"] == "small"
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_block_can_be_taken_by_itself(block):
+    """Constant ports (of streams that are always ready) are none of the synthesized module."""
+    component = make_block(block, HardwareConfig.load("tiny"))
+    text = rtlil.convert(component, name=block, ports=ports_of(component), emit_src=False)
+    given = re.findall(rf"module \\{block}\n(.*?)\nend\n", text, re.DOTALL)[0]
+    assert set(re.findall(r"(?:in|out)put \d+\s+\\(\S+)", given)) == {*ports_of(component), "clk", "rst"}
 
 
 def test_harness_is_put_around_the_synthesized_block(tmp_path):

@@ -7,7 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from amaranth import Const, Value
 from amaranth.back import rtlil
+from amaranth.lib import wiring
 
 from hw.config import HardwareConfig
 
@@ -25,8 +27,8 @@ class Synthesis:
     """A synthesized block.
 
     resources : units by resource (see :mod:`hw.fpga.parts`); ``cells``: cells by type; ``blocks``: resources by
-    instance, each with everything below it. A LUT belongs to the instance whose net it drives: the design is flattened,
-    so an instance's LUTs are only attributed; their sum is exact, and so are flip-flops and memories.
+    instance (ECP5), each with everything below it. A LUT belongs to the instance whose net it drives: the design is
+    flattened, so an instance's LUTs are only attributed; their sum is exact, and so are flip-flops and memories.
     """
 
     target: str
@@ -71,6 +73,12 @@ def by_block(target: parts.Target, cells: dict[str, dict], depth: int = 3) -> di
     return {path: figures for path, figures in counted.items() if any(figures.values())}
 
 
+def ports_of(component: wiring.Component) -> dict:
+    """Ports by name; those that are constant (an ``always_ready`` stream's) are none."""
+    ports = {"__".join(map(str, path)): Value.cast(value) for path, _, value in component.signature.flatten(component)}
+    return {name: (value, None) for name, value in ports.items() if not isinstance(value, Const)}
+
+
 def synthesize(
     config: HardwareConfig, *, name: str, block: str = "core", target: str = "ecp5", build: Path = BUILD
 ) -> Synthesis:
@@ -95,7 +103,8 @@ def synthesize(
     folder = build / name / f"{block}-{target}"
     folder.mkdir(parents=True, exist_ok=True)
     source, netlist = folder / "design.il", folder / "netlist.json"
-    source.write_text(rtlil.convert(make_block(block, config), name=block, emit_src=False))
+    component = make_block(block, config)
+    source.write_text(rtlil.convert(component, name=block, ports=ports_of(component), emit_src=False))
     lines = [f"read_rtlil {source}", UNCHECKED, part.synth.format(top=block)]
     lines += [f"write_json {netlist}", f"write_rtlil {folder / 'netlist.il'}"]
     yosys.run_script(lines, folder=folder, name="synth", what=f"Yosys ({name} {block}, {target})")
@@ -107,7 +116,7 @@ def synthesize(
         netlist=netlist,
         resources=parts.count(part, kinds),
         cells=kinds,
-        blocks=by_block(part, cells),
+        blocks=by_block(part, cells) if target == "ecp5" else {},  # others number their LUTs and flip-flops
         seconds=time.perf_counter() - start,
         tool=yosys.tool_version(),
     )
