@@ -23,6 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("model", "hw", "export", "cosim", "tests", "configs", "tools", "docs")
 
 
+def fault(what: str, file: str, original: str, mutated: str, test: str) -> dict:
+    """One fault of a list: ``what`` is broken in ``hw/FILE.py``."""
+    return {"fault": what, "file": f"hw/{file}.py", "original": original, "mutated": mutated, "test": test}
+
+
 def faults(parts: list[str]) -> list[dict]:
     """All faults, or those of some parts (``frontend`` for ``tests/mutations_frontend.py``)."""
     found = []

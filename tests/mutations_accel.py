@@ -1,5 +1,7 @@
 """Deliberate faults of im2col, loaders, bus masters, sequencer and registers (see tests.mutation_runner)."""
 
+from tests.mutation_runner import fault
+
 IM2COL = "tests/test_hw_im2col.py"
 AXI = "tests/test_hw_axi.py"
 AXI_WRITE = "tests/test_hw_axi_write.py"
@@ -10,64 +12,66 @@ SEQ_FETCH = "tests/test_hw_sequencer_fetch.py"
 CSR = "tests/test_hw_csr.py"
 
 
-def fault(file, original, mutated, test, what):
-    return {"file": f"hw/{file}.py", "original": original, "mutated": mutated, "test": test, "fault": what}
+def _fault(file, original, mutated, test, what):
+    return fault(what, file, original, mutated, test)
 
 
 MUTATIONS = [
-    fault("im2col_extract", "(y < lines)", "(y <= lines)", IM2COL, "a line below the map is read"),
-    fault("im2col_extract", "(y >= 0) & ", "", IM2COL, "a line above the map is read"),
-    fault("im2col_extract", "room >= k, ones", "room > k, ones", IM2COL, "a full word at the line's end is lost"),
-    fault("im2col_extract", "bit2 <= -k, 0,", "bit2 < -k, 0,", IM2COL, "bits left of the line are read"),
-    fault("im2col_extract", "(row >= controls[1].tile.rows) | ", "", IM2COL, "rows beyond the m tile aren't zero"),
-    fault("feature_buffer", "(pair + self.address[r][0])", "(pair)", IM2COL, "odd words get a wrong successor"),
-    fault("row_table", "inner_done[n] & ~at_end[n]", "~at_end[n]", IM2COL, "several loops step at once"),
-    fault("row_table", "full[read_half].eq(0), ", "", IM2COL, "a half isn't given back"),
-    fault("segment_table", "segment.bit - segment.shift", "segment.bit", IM2COL, "segments aren't shifted"),
-    fault("im2col", "(credits != 0)", "1", IM2COL, "words are lost under backpressure"),
-    fault("im2col", "& ~self.run.weights_hold", "", IM2COL, "held weights are released"),
-    fault("axi_read", "(self.depth - reserved >= beats) & ", "", AXI, "a burst is asked for without room"),
-    fault(
+    _fault("im2col_extract", "(y < lines)", "(y <= lines)", IM2COL, "a line below the map is read"),
+    _fault("im2col_extract", "(y >= 0) & ", "", IM2COL, "a line above the map is read"),
+    _fault("im2col_extract", "room >= k, ones", "room > k, ones", IM2COL, "a full word at the line's end is lost"),
+    _fault("im2col_extract", "bit2 <= -k, 0,", "bit2 < -k, 0,", IM2COL, "bits left of the line are read"),
+    _fault("im2col_extract", "(row >= controls[1].tile.rows) | ", "", IM2COL, "rows beyond the m tile aren't zero"),
+    _fault("feature_buffer", "(pair + self.address[r][0])", "(pair)", IM2COL, "odd words get a wrong successor"),
+    _fault("row_table", "inner_done[n] & ~at_end[n]", "~at_end[n]", IM2COL, "several loops step at once"),
+    _fault("row_table", "full[read_half].eq(0), ", "", IM2COL, "a half isn't given back"),
+    _fault("segment_table", "segment.bit - segment.shift", "segment.bit", IM2COL, "segments aren't shifted"),
+    _fault("im2col", "(credits != 0)", "1", IM2COL, "words are lost under backpressure"),
+    _fault("im2col", "& ~self.run.weights_hold", "", IM2COL, "held weights are released"),
+    _fault("axi_read", "(self.depth - reserved >= beats) & ", "", AXI, "a burst is asked for without room"),
+    _fault(
         "axi_read", "room.eq(BURST_BEATS - word[: clog2(BURST_BEATS)])", "room.eq(BURST_BEATS)", AXI, "4 KiB crossed"
     ),
-    fault("axi_read", "~self.halt & ", "", AXI, "bursts begin after a halt"),
-    fault("axi_read", "free & ~earlier & ", "free & ", AXI, "two readers get one burst"),
-    fault("axi_write", "& ~aligned ", "", AXI_WRITE, "a write burst crosses 4 KiB"),
-    fault("axi_write", "(word == burst.word + count)", "1", AXI_WRITE, "scattered words share a burst"),
-    fault("axi_write", "waiting + begin - answered", "waiting + begin", AXI_WRITE, "answers aren't counted"),
-    fault("axi_fifo", "(stored != 0) & ", "", AXI, "the FIFO gives what it hasn't"),
-    fault(
+    _fault("axi_read", "~self.halt & ", "", AXI, "bursts begin after a halt"),
+    _fault("axi_read", "free & ~earlier & ", "free & ", AXI, "two readers get one burst"),
+    _fault("axi_write", "& ~aligned ", "", AXI_WRITE, "a write burst crosses 4 KiB"),
+    _fault("axi_write", "(word == burst.word + count)", "1", AXI_WRITE, "scattered words share a burst"),
+    _fault("axi_write", "waiting + begin - answered", "waiting + begin", AXI_WRITE, "answers aren't counted"),
+    _fault("axi_fifo", "(stored != 0) & ", "", AXI, "the FIFO gives what it hasn't"),
+    _fault(
         "weight_loader", "with m.Elif(beat == 0):", "with m.Elif(0):", LOAD, "lanes beyond a short row keep old weights"
     ),
-    fault("loader_unpack", "0b10, 0b01", "0b01, 0b10", LOAD, "single words go to the wrong bank"),
-    fault(
+    _fault("loader_unpack", "0b10, 0b01", "0b01, 0b10", LOAD, "single words go to the wrong bank"),
+    _fault(
         "loader_unpack", "self.o.valid.eq(splitter.valid & ~outside)", "self.o.valid.eq(splitter.valid)", LOAD, "wraps"
     ),
-    fault("loader_unpack", "splitter.valid & (left != 0)", "splitter.valid", LOAD, "more segments than asked for"),
-    fault("sequencer", "(self.watchdog != 0) & ", "", SEQ, "watchdog 0 isn't off"),
-    fault(
+    _fault("loader_unpack", "splitter.valid & (left != 0)", "splitter.valid", LOAD, "more segments than asked for"),
+    _fault("sequencer", "(self.watchdog != 0) & ", "", SEQ, "watchdog 0 isn't off"),
+    _fault(
         "sequencer",
         "self.prepared & self.loads_idle & ~self.run_busy",
         "self.prepared & ~self.run_busy",
         SEQ_DISPATCH,
         "no wait",
     ),
-    fault("sequencer", "~self.prepared & ~front_used", "~self.prepared", SEQ_DISPATCH, "the front is taken from a run"),
-    fault(
+    _fault(
+        "sequencer", "~self.prepared & ~front_used", "~self.prepared", SEQ_DISPATCH, "the front is taken from a run"
+    ),
+    _fault(
         "sequencer", "[self.reset.eq(1), self.halt.eq(1)]", "[self.reset.eq(1)]", SEQ, "a burst begins before the reset"
     ),
-    fault("sequencer", "self.bus_quiet | (left == 0)", "self.bus_quiet", SEQ, "a dead bus is waited for"),
-    fault("sequencer_fetch", "more = ~self.bad_header & ", "more = ", SEQ_FETCH, "fetches behind a bad command"),
-    fault(
+    _fault("sequencer", "self.bus_quiet | (left == 0)", "self.bus_quiet", SEQ, "a dead bus is waited for"),
+    _fault("sequencer_fetch", "more = ~self.bad_header & ", "more = ", SEQ_FETCH, "fetches behind a bad command"),
+    _fault(
         "sequencer_fetch",
         "with m.Elif(reserved):",
         "with m.Elif(0):",
         SEQ_FETCH,
         "reserved bits beyond the first word pass",
     ),
-    fault("csr", "new & enable, 0))", "new, 0))", CSR, "pulses ignore strobes"),
-    fault("csr", "(stored & ~cleared) | ", "stored | ", CSR, "the interrupt can't be cleared"),
-    fault(
+    _fault("csr", "new & enable, 0))", "new, 0))", CSR, "pulses ignore strobes"),
+    _fault("csr", "(stored & ~cleared) | ", "stored | ", CSR, "the interrupt can't be cleared"),
+    _fault(
         "csr_counters",
         "with m.If(self.snapshot):\n                m.d.sync += self.value",
         "with m.If(1):\n                m.d.sync += self.value",

@@ -1,247 +1,245 @@
 """Deliberate faults in the neuron array and the test that must catch each."""
 
+from tests.mutation_runner import fault
+
 ARRAY = "tests/test_hw_neuron_array.py"
 CYCLES = "tests/test_hw_neuron_cycles.py"
 INTERLEAVE = "tests/test_hw_interleave.py"
 
 
-def _fault(fault: str, file: str, original: str, mutated: str, test: str) -> dict:
-    return {"fault": fault, "file": f"hw/{file}.py", "original": original, "mutated": mutated, "test": test}
-
-
 MUTATIONS = [
-    _fault(
+    fault(
         "dropped sign plane",
         "neuron_select",
         "head.negative.eq(layer.signed & head.step.last_plane)",
         "head.negative.eq(0)",
         f"{ARRAY}::test_sign_plane",
     ),
-    _fault(
+    fault(
         "thermometer planes weighed as bit-planes",
         "neuron_select",
         "with m.If(layer.weigh):",
         "with m.If(1):",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "no wait for the potential of the timestep before",
         "neuron_select",
         "begins | self._apart(m, step, wrap)",
         "1",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "the potential is read in the cycle in which it is written",
         "neuron_integrate",
         "with m.If(write & (self.i_slot == step.slot)):",
         "with m.If(0):",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "waits a cycle longer than needed",
         "neuron_select",
         "most = recurrence(self.config)",
         "most = recurrence(self.config) + 1",
         f"{CYCLES}::test_interleaved_positions_hide_the_recurrence",
     ),
-    _fault(
+    fault(
         "a row is taken only when the buffer is empty",
         "neuron_select",
         "ready.eq(~full | (may_leave & last_group))",
         "ready.eq(~full)",
         f"{CYCLES}::test_one_group_per_cycle",
     ),
-    _fault(
+    fault(
         "timesteps are not counted",
         "neuron_select",
         "t.eq(Mux(restart, 0, t + 1))",
         "t.eq(t)",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "interleave: the positions of a block share a potential",
         "neuron_select",
         "head.step.slot.eq(self.base + group)",
         "head.step.slot.eq(group)",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "interleave: v0 is that of another group",
         "neuron_integrate",
         "Mux(step.first_t, step.group, step.slot)",
         "step.slot",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "interleave: a block of few positions is given out as a full one",
         "neuron_reorder",
         "last_slot.eq(slot == end[half].slot)",
         "last_slot.eq(slot.all())",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "interleave: a half of the reorder buffer is overwritten before it is read",
         "neuron_reorder",
         "self.i.ready.eq(~full.bit_select(half, 1))",
         "self.i.ready.eq(1)",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "interleave: the last block of an m tile is as large as the others",
         "drain_cursor",
         "(o.position == walk.most) | (o.row >= walk.edge)",
         "(o.position == walk.most)",
         f"{INTERLEAVE}::test_cursor_walks_every_row_once",
     ),
-    _fault(
+    fault(
         "interleave: blocks are twice as large as needed",
         "interleave",
         "// (g << (shift - 1))",
         "// (g << (shift - 1) >> 1 or 1)",
         f"{INTERLEAVE}::test_block_positions",
     ),
-    _fault(
+    fault(
         "the bias is added by every plane but the first",
         "neuron_integrate",
         "Cat(step.group, step.first_plane)",
         "Cat(step.group, ~step.first_plane)",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "v0 at every timestep",
         "neuron_integrate",
         "Cat(word, step.first_t)",
         "Cat(word, 1)",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "the leak's lower half rounds up",
         "neuron_integrate",
         "(products[0] >> 8) + (products[1] << (LOW - 8))",
         "((products[0] + 255) >> 8) + (products[1] << (LOW - 8))",
         f"{ARRAY}::test_leak_of_negative_and_positive_potentials",
     ),
-    _fault(
+    fault(
         "the leak loses the sign of the upper half",
         "neuron_integrate",
         "[value[:LOW] * factor, value[LOW:].as_signed() * factor]",
         "[value[:LOW] * factor, value[LOW:].as_unsigned() * factor]",
         f"{ARRAY}::test_leak_of_negative_and_positive_potentials",
     ),
-    _fault(
+    fault(
         "the leak has 8 bits: 256 becomes 0",
         "neuron_integrate",
         "self._leak(m, old[n], leak[n])",
         "self._leak(m, old[n], leak[n][:8])",
         f"{ARRAY}::test_leak_of_negative_and_positive_potentials",
     ),
-    _fault(
+    fault(
         "a sign plane is only inverted",
         "neuron_integrate",
         "terms.append(Cat(negative, term))",
         "terms.append(Cat(C(0, 1), term))",
         f"{ARRAY}::test_sign_plane",
     ),
-    _fault(
+    fault(
         "rows of planes that are not the last also fire",
         "neuron_integrate",
         "valid[1].eq(valid[0] & step[0].last_plane)",
         "valid[1].eq(valid[0])",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "the block's groups are counted once, not where it ends",
         "neuron_select",
         "Mux(step.slot + 1 < most, step.slot + 1, most)",
         "most",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "U = k*D does not reach level k",
         "neuron_fire",
         "now.rest[n] - (now.threshold[n] << k)",
         "now.rest[n] - (now.threshold[n] << k) - 1",
         f"{ARRAY}::test_every_multiple_of_the_threshold",
     ),
-    _fault(
+    fault(
         "levels pass an N that is not 2**n - 1",
         "neuron_fire",
         "fits.eq(~difference[-1] & (top | ~now.tight[n]))",
         "fits.eq(~difference[-1])",
         f"{ARRAY}::test_every_multiple_of_the_threshold",
     ),
-    _fault(
+    fault(
         "levels stay tight below N",
         "neuron_fire",
         "then.tight[n].eq(now.tight[n] & (fits | ~top))",
         "then.tight[n].eq(now.tight[n])",
         f"{ARRAY}::test_every_multiple_of_the_threshold",
     ),
-    _fault(
+    fault(
         "D << k loses its upper bits",
         "neuron_fire",
         "difference = Signal(signed(c.membrane_bits + k + 1)",
         "difference = Signal(signed(c.membrane_bits)",
         f"{ARRAY}::test_extreme_widths",
     ),
-    _fault(
+    fault(
         "a readout fires",
         "neuron_fire",
         "Mux(self.i_layer.readout, 0, self.i_layer.levels)",
         "self.i_layer.levels",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "hard reset keeps the rest",
         "neuron_fire",
         "with m.If((self.i_layer.reset == 1) & (fits | now.level[n].any())):",
         "with m.If(0):",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "hard reset only after an odd level",
         "neuron_fire",
         "(fits | now.level[n].any())",
         "fits",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "no reset is a soft reset",
         "neuron_array",
         "early.eq((self.i_layer.reset == 2) | self.i_layer.readout)",
         "early.eq(self.i_layer.readout)",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "a group enters without room for its levels",
         "neuron_select",
         "room = Mux(self.o_issue, self.i_inside < QUEUE - 1, self.i_inside < QUEUE)",
         "room = C(1, 1)",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "what is on its way takes no room",
         "neuron_array",
         "inside.eq(inside + select.o_issue - (queue.o.valid & queue.o.ready))",
         "inside.eq(inside + fire.o.valid - (queue.o.valid & queue.o.ready))",
         f"{ARRAY}::test_random_layers",
     ),
-    _fault(
+    fault(
         "no reset: the potential is expected with the levels",
         "neuron_array",
         "select.i_early.eq(early)",
         "select.i_early.eq(0)",
         f"{CYCLES}::test_readout_does_not_wait_for_levels",
     ),
-    _fault(
+    fault(
         "parameters are taken during a run",
         "neuron_array",
         "self.i_params.ready.eq(~self.o_busy)",
         "self.i_params.ready.eq(1)",
         f"{CYCLES}::test_parameters_wait_for_the_run_before",
     ),
-    _fault(
+    fault(
         "end of an m tile at every group",
         "neuron_array",
         "o.last.eq(step.last & step.last_group)",

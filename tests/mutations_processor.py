@@ -1,10 +1,12 @@
 """Deliberate faults in the processor and the test that must catch each (run by tests/mutation_runner.py)."""
 
+from tests.mutation_runner import fault
+
 TESTS = "tests/test_hw_processor.py::"
 
 
-def _fault(file, original, mutated, test, fault):
-    return {"file": f"hw/{file}", "original": original, "mutated": mutated, "test": TESTS + test, "fault": fault}
+def _fault(file, original, mutated, test, what):
+    return fault(what, file.removesuffix(".py"), original, mutated, TESTS + test)
 
 
 PREFIX = "test_prefix_finished_just_before"
