@@ -79,14 +79,7 @@ class PsumDrain(wiring.Component):
             granted.eq((self.grant & one_hot).any()),
             touched.eq((self.touched & one_hot).any()),
         ]
-        m.d.sync += third.eq(second)
-        m.d.sync += [
-            second.valid.eq(granted),
-            second.touched.eq(touched),
-            second.last.eq(cursor.last),
-            second.last_position.eq(cursor.last_position),
-            second.place.eq(cursor.o),
-        ]
+        self._follow(m, cursor, granted, touched, second, third)
         with m.If(granted & ~again):
             m.d.comb += cursor.step.eq(1)
             with m.If(cursor.last):
@@ -125,6 +118,17 @@ class PsumDrain(wiring.Component):
             self._name(m, self.ask[b], asking & one_hot[b], half, row)
             self._name(m, self.clear[b], capture & (third_bank == b), half, third.place.row)
         return m
+
+    def _follow(self, m: Module, cursor, granted, touched, second, third):
+        """A row walks beside its read."""
+        m.d.sync += third.eq(second)
+        m.d.sync += [
+            second.valid.eq(granted),
+            second.touched.eq(touched),
+            second.last.eq(cursor.last),
+            second.last_position.eq(cursor.last_position),
+            second.place.eq(cursor.o),
+        ]
 
     def _name(self, m: Module, port, valid, half, row):
         """Name a row to its bank."""
