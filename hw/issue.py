@@ -70,8 +70,8 @@ class Issue(wiring.Component):
         for b in range(c.banks):
             self._reuse_stage(m, b)
         self._compute_stage(m)
-        recent_prefix(m, self)
-        staged_rows(m, self)
+        active, slots = staged_rows(m, self)
+        m.d.sync += [self.recent.eq(recent_prefix(m, self)), self.in_active.eq(active), self.in_slot.eq(slots)]
         self._load(m)
         self._active(m)
         for b in range(c.banks):
@@ -119,10 +119,12 @@ class Issue(wiring.Component):
         ok, free = Signal(2, name=f"ok{b}"), Signal(2, name=f"free{b}")  # of the row that stays, of the row that comes
         for n, one in enumerate((row, i.payload)):
             m.d.comb += ok[n].eq(self._known(one.tag) & (one.after <= self.tiles[one.tag[0]].issued))
-        m.d.comb += [free.eq(~collisions(m, self, b)), i.ready.eq(~self.reuse_valid[b] | self.take[b].valid)]
+        flight, meets = collisions(m, self, b)
+        m.d.comb += [free.eq(~flight), i.ready.eq(~self.reuse_valid[b] | self.take[b].valid)]
         m.d.sync += [
             self.reuse_ok[b].eq(Mux(i.ready, ok[1], ok[0])),
             self.eligible[b].eq(Mux(i.ready, i.valid & ok[1] & free[1], self.reuse_valid[b] & ok[0] & free[0])),
+            self.meets[b].eq(Mux(i.ready, meets[1], meets[0])),
             self.reuse_half[b].eq(Mux(i.ready, self.half(i.payload.tag), self.half(row.tag))),
         ]
         with m.If(i.ready):

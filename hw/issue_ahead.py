@@ -1,30 +1,25 @@
 """What the issue stage knows a cycle ahead: comparisons of rows, so that a decision begins with registers.
 
 Each outcome of this cycle's decisions (a row stays or another comes) is compared beforehand; the decisions, which come
-late, only select.
+late, only select. Every function gives what holds in the next cycle; :class:`hw.issue.Issue` registers it.
 """
 
 from amaranth import Cat, Module, Mux, Signal
 
 
 def collisions(m: Module, issue, b: int):
-    """Whether a reuse row of bank ``b`` finds its partial sum in flight in the next cycle (returned), and whether the
-    row staged then has its index (``meets``).
+    """Whether a reuse row of bank ``b`` finds its partial sum in flight; whether the row staged then has its index.
 
     In flight are the rows of the active row and of the last two slots; the next slot is the active row's, if that
     claims one, or a reuse row's that is taken now. While a row's tile is not known its half means nothing, but then
     it isn't finished either.
 
-    Parameters
-    ----------
-    issue : :class:`hw.issue.Issue`; its ``meets`` is driven
-
     Returns
     -------
-    in flight, by bit: the row that stays, the row that comes
+    in flight, same index : of either two bits, the row that stays and the row that comes
     """
     now, new = issue.reuse[b], issue.i_reuse[b].payload
-    fill, took = issue.i_reuse[b].ready, issue.take[b].valid
+    took = issue.take[b].valid
     coming, staged, active = issue.i_compute, issue.stage, issue.active
     blocked, meets = [], []  # of the row that stays, of the row that comes
     for name, row in (("stays", now), ("comes", new)):
@@ -40,8 +35,7 @@ def collisions(m: Module, issue, b: int):
         blocked.append(flies | loaded)
         meets.append(Mux(coming.ready, coming.payload.row == row.row, staged.row == row.row))
     again = took & (new.row == now.row) & (issue.half(new.tag) == issue.half(now.tag))
-    m.d.sync += issue.meets[b].eq(Mux(fill, meets[1], meets[0]))
-    return Cat(blocked[0], blocked[1] | again)
+    return Cat(blocked[0], blocked[1] | again), Cat(meets)
 
 
 def staged_rows(m: Module, issue):
@@ -49,9 +43,9 @@ def staged_rows(m: Module, issue):
 
     Only the index: whose half it is belongs to the tile, which may enter the processor in that very cycle.
 
-    Parameters
-    ----------
-    issue : :class:`hw.issue.Issue`; its ``in_slot`` and ``in_active`` are driven
+    Returns
+    -------
+    active, slots : one bit; one bit a bank
     """
     slots, actives = [[] for _ in issue.reuse], []
     for name, row in (("stays", issue.stage), ("comes", issue.i_compute.payload)):
@@ -61,17 +55,11 @@ def staged_rows(m: Module, issue):
         for b, reuse in enumerate(issue.reuse):
             slots[b].append(Mux(issue.claiming[b], active, reuse.row == row.row))
     new = issue.i_compute.ready
-    m.d.sync += issue.in_active.eq(Mux(new, actives[1], actives[0]))
-    m.d.sync += [issue.in_slot[b].eq(Mux(new, comes, stays)) for b, (stays, comes) in enumerate(slots)]
+    return Mux(new, actives[1], actives[0]), Cat(Mux(new, comes, stays) for stays, comes in slots)
 
 
 def recent_prefix(m: Module, issue):
-    """Whether the prefix of the row staged in the next cycle was finished in this one or, with one bank, is held.
-
-    Parameters
-    ----------
-    issue : :class:`hw.issue.Issue`; its ``recent`` is driven
-    """
+    """Whether the prefix of the row staged in the next cycle was finished in this one or, with one bank, is held."""
     recent = []  # of the row that stays, of the row that comes
     active, finished = issue.active, issue.claim.valid
     for name, row in (("stays", issue.stage), ("comes", issue.i_compute.payload)):
@@ -82,4 +70,4 @@ def recent_prefix(m: Module, issue):
             taken = (reuse.prefix == row.prefix) & (reuse.tag == row.tag)
             claimed |= ~finished & Mux(issue.take[0].valid, taken, held)
         recent.append(claimed)
-    m.d.sync += issue.recent.eq(Mux(issue.i_compute.ready, recent[1], recent[0]))
+    return Mux(issue.i_compute.ready, recent[1], recent[0])

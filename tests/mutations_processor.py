@@ -21,7 +21,13 @@ MUTATIONS = [
         PREFIX,
         "no continuation in place (distance 1)",
     ),
-    _fault("issue_ahead.py", "recent.eq(Mux(", "recent.eq(0 & Mux(", PREFIX, "no forward at distance 2"),
+    _fault(
+        "issue_ahead.py",
+        "return Mux(issue.i_compute.ready, recent",
+        "return 0 & Mux(issue.i_compute.ready, recent",
+        PREFIX,
+        "no forward at distance 2",
+    ),
     _fault(
         "accumulators.py",
         "previous = Signal.like(total, reset_less=True)\n        m.d.sync += previous.eq(total)",
