@@ -165,7 +165,7 @@ def summary(report: dict) -> list[str]:
         f"{what}: {own:,} cycles; dense {cycles['dense']:,} ({cycles['dense'] / own:.1f}x as many), bit-sparse "
         f"{cycles['bit_sparse']:,} ({cycles['bit_sparse'] / own:.1f}x), published model "
         f"{cycles['published_model']:,} ({cycles['published_model'] / own:.2f}x, without memory and neurons)",
-        f"{report['frames_per_second']:,.0f} frames per second at {report['clock_mhz']:g} MHz",
+        f"{report['frames_per_second']:,.0f} frames per second if clocked at {report['clock_mhz']:g} MHz",
     ]
     if report["accuracy"] is not None:
         right = sum(p == n for p, n in zip(report["predictions"], report["labels"], strict=True))

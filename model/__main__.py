@@ -173,7 +173,7 @@ def estimate(
         table.add_row(layer["name"], *(f"{layer[key]:,}" for key in columns))
     console.print(table)
     rate = images * clock_mhz * 1e6 / report["total"]["cycles"]
-    console.print(f"{rate:,.1f} frames per second at {clock_mhz:g} MHz")
+    console.print(f"{rate:,.1f} frames per second if clocked at {clock_mhz:g} MHz")
     if json_out is not None:
         json_out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         console.print(f"figures: {json_out}")
