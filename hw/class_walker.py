@@ -25,7 +25,7 @@ def chosen_class(c: HardwareConfig) -> data.StructLayout:
 def choose(m: Module, load, new, left, pick, last):
     """Registers of a walk over set bits: the lowest bit of ``new`` or ``left``, those after it, whether it is the last.
 
-    Both outcomes are worked out before ``load`` is known, which comes late.
+    Both outcomes are worked out before ``load`` is known, which comes late. Returns what ``last`` becomes.
     """
     picks, rests = [], []
     for coming in (left, new):
@@ -34,17 +34,20 @@ def choose(m: Module, load, new, left, pick, last):
         picks.append(lowest(m, coming, 1)[0])
         rests.append(rest)
     ends = [~several(coming)[1] for coming in (left, new)]
+    ending = Mux(load, ends[1], ends[0])
     m.d.sync += [
         pick.eq(Mux(load, picks[1], picks[0])),
         left.eq(Mux(load, rests[1], rests[0])),
-        last.eq(Mux(load, ends[1], ends[0])),
+        last.eq(ending),
     ]
+    return ending
 
 
 class ClassChooser(wiring.Component):
     """Ascending popcount classes of a tile, without those that have no row; an empty tile gives one without words.
 
-    Latency: 2 cycles. Throughput: one class per cycle, over tile borders too.
+    Latency: 2 cycles. Throughput: one class per cycle, over tile borders too. A class that is not taken is kept, so
+    that it is known a cycle ahead whether a tile is taken: ``i.ready`` is a register, as hundreds hang on it.
 
     Members
     -------
@@ -68,23 +71,25 @@ class ClassChooser(wiring.Component):
         m = Module()
         tile = Signal(frontend_layouts.loaded_tile(c), reset_less=True)
         pick, left = Signal(c.tile_k, reset_less=True), Signal(c.tile_k, reset_less=True)  # next class, those after it
-        valid, first, last = Signal(), Signal(reset_less=True), Signal(reset_less=True)
-        move, load = Signal(), Signal()
-        m.d.comb += [
-            move.eq(~self.o.valid | self.o.ready),
-            load.eq(~valid | (move & last)),
-            self.i.ready.eq(load),
-        ]
+        first, last = Signal(reset_less=True), Signal(reset_less=True)
+        valid, chosen = Signal(), Signal()  # a tile, a class at the output
+        m.submodules.kept = kept = SkidBuffer(shape=self.o.payload.shape())
+        connect(m, kept.o, flipped(self.o))
+        move, load, busy = Signal(), Signal(init=1), Signal()  # busy: the same as ~load, with half of its loads
         with m.If(load | move):
-            choose(m, load, self.i.payload.classes, left, pick, last)
+            ending = choose(m, load, self.i.payload.classes, left, pick, last)
+        over = ~Mux(move, valid, chosen) | kept.soon  # the chosen class moves on in the next cycle
+        free = ~Mux(load, self.i.valid, valid) | (over & Mux(load | move, ending, last))
+        m.d.sync += [load.eq(free), busy.eq(~free)]
+        m.d.comb += [move.eq(~chosen | kept.i.ready), kept.i.valid.eq(chosen), self.i.ready.eq(~busy)]
         with m.If(move):
             m.d.sync += first.eq(0)
         with m.If(load):
             m.d.sync += [valid.eq(self.i.valid), tile.eq(self.i.payload), first.eq(1)]
-        o = self.o.payload
+        o = kept.i.payload
         with m.If(move):
             m.d.sync += [
-                self.o.valid.eq(valid),
+                chosen.eq(valid),
                 o.words.eq(select(pick, tile.words)),
                 o.low.eq(select(pick, [C(0, 1), *(tile.upto[p] for p in range(c.tile_k - 1))])),
                 o.high.eq(select(pick, tile.upto)),
@@ -188,10 +193,8 @@ class ClassWalker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.classes = classes = ClassChooser(self.config)
-        m.submodules.kept = kept = SkidBuffer(shape=classes.o.payload.shape())
         m.submodules.words = words = WordWalker(self.config)
         connect(m, flipped(self.i), classes.i)
-        connect(m, classes.o, kept.i)
-        connect(m, kept.o, words.i)
+        connect(m, classes.o, words.i)
         connect(m, words.o, flipped(self.o))
         return m

@@ -224,11 +224,14 @@ class SkidBuffer(wiring.Component):
     -------
     i : stream of items in
     o : stream of items out
+    soon : ``i.ready`` of the next cycle
     """
 
     def __init__(self, *, shape):
         self._shape = shape
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+        super().__init__(
+            {"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "soon": Out(1)},
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -238,8 +241,9 @@ class SkidBuffer(wiring.Component):
             self.i.ready.eq(~full),
             self.o.valid.eq(self.i.valid | full),
             self.o.payload.eq(Mux(full, kept, self.i.payload)),
+            self.soon.eq(~self.o.valid | self.o.ready),
         ]
         with m.If(~full):
             m.d.sync += kept.eq(self.i.payload)
-        m.d.sync += full.eq(self.o.valid & ~self.o.ready)
+        m.d.sync += full.eq(~self.soon)
         return m

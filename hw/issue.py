@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from .accumulators import finish_control, load_control
 from .config import HardwareConfig
-from .issue_ahead import collisions, recent_prefix, staged_rows
+from .issue_ahead import collisions, held_prefix, recent_prefix, staged_rows
 from .issue_layouts import held_result, issue_events, lowest, psum_slot, without_lowest
 from .layouts import compute_row, reuse_row
 from .psum_banking import bank_of
@@ -120,11 +120,13 @@ class Issue(wiring.Component):
         for n, one in enumerate((row, i.payload)):
             m.d.comb += ok[n].eq(self._known(one.tag) & (one.after <= self.tiles[one.tag[0]].issued))
         flight, meets = collisions(m, self, b)
+        same = held_prefix(m, self, b)
         m.d.comb += [free.eq(~flight), i.ready.eq(~self.reuse_valid[b] | self.take[b].valid)]
         m.d.sync += [
             self.reuse_ok[b].eq(Mux(i.ready, ok[1], ok[0])),
             self.eligible[b].eq(Mux(i.ready, i.valid & ok[1] & free[1], self.reuse_valid[b] & ok[0] & free[0])),
             self.meets[b].eq(Mux(i.ready, meets[1], meets[0])),
+            self.same[b].eq(Mux(i.ready, same[1], same[0])),
             self.reuse_half[b].eq(Mux(i.ready, self.half(i.payload.tag), self.half(row.tag))),
         ]
         with m.If(i.ready):
@@ -228,7 +230,6 @@ class Issue(wiring.Component):
         reuse, active = self.reuse[b], self.active
         take = self.take[b]
         m.d.comb += [
-            self.same[b].eq(self.holds(b, reuse)),
             take.valid.eq(self.eligible[b] & ~self.claiming[b] & (~self.borrow[b] | self.same[b]) & ~self.hold[b]),
             take.parity.eq(reuse.tag[0]),
         ]

@@ -38,6 +38,27 @@ def collisions(m: Module, issue, b: int):
     return Cat(blocked[0], blocked[1] | again), Cat(meets)
 
 
+def held_prefix(m: Module, issue, b: int):
+    """Whether the prefix of a reuse row of bank ``b`` is in the operand register then: it is that of the row which
+    finishes or is taken now, or was there before.
+
+    Returns
+    -------
+    two bits : of the row that stays, of the row that comes
+    """
+    now, new, active = issue.reuse[b], issue.i_reuse[b].payload, issue.active
+    same = []
+    for name, row in (("stays", now), ("comes", new)):
+        finished, held = Signal(name=f"{name}{b}_finished"), Signal(name=f"{name}{b}_held")
+        m.d.comb += [
+            finished.eq((active.slot == row.prefix) & (active.tag == row.tag)),
+            held.eq(issue.holds(b, row) & ~issue.given_anew(b)),
+        ]
+        taken = (now.prefix == row.prefix) & (now.tag == row.tag)
+        same.append(Mux(issue.claiming[b], finished, Mux(issue.take[b].valid, taken, held)))
+    return Cat(same)
+
+
 def staged_rows(m: Module, issue):
     """Whether the row staged in the next cycle has the index of the row that is active then, or in a slot.
 
