@@ -54,7 +54,7 @@ class TcamBank(wiring.Component):
         c = self.config
         m = Module()
         size = 1 << len(self.place)
-        entries = [Signal(c.tile_k, name=f"entry{e}") for e in range(size)]
+        entries = [Signal(c.tile_k, name=f"entry{e}", reset_less=True) for e in range(size)]
         valid, chosen = Signal(size), Signal(size)
         half = len(self.place) // 2
         low = Cat(self.place[:half] == n for n in range(1 << half))
@@ -66,7 +66,7 @@ class TcamBank(wiring.Component):
                     m.d.sync += entry.eq(self.rows[self._bank])
             m.d.sync += valid.eq(Mux(self.last, 0, valid | chosen))
         for lane in range(c.queries):
-            match = Signal(size, name=f"match{lane}")
+            match = Signal(size, name=f"match{lane}", reset_less=True)
             for e, entry in enumerate(entries):
                 older = valid[e] & covers(self.rows[lane], entry)
                 # Only the later lane can find the earlier one of its own cycle.
@@ -80,8 +80,8 @@ class TcamBank(wiring.Component):
         size = len(match)
         width = 1 << ((len(self.place) + 1) // 2)
         count = size // width
-        some = Signal(count, name=f"some{lane}")
-        inner = [Signal(range(width), name=f"inner{lane}_{g}") for g in range(count)]
+        some = Signal(count, name=f"some{lane}", reset_less=True)
+        inner = [Signal(range(width), name=f"inner{lane}_{g}", reset_less=True) for g in range(count)]
         for g in range(count):
             found, index = highest(match[g * width : (g + 1) * width])
             m.d.sync += [some[g].eq(found), inner[g].eq(index)]

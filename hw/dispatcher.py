@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from . import frontend_layouts, layouts
 from .config import HardwareConfig
-from .fifo import PushFifo, SmallFifo
+from .fifo import PushFifo, SkidBuffer, SmallFifo
 from .psum_banking import bank_of
 
 BEGINS = 2
@@ -78,7 +78,7 @@ class Dispatcher(wiring.Component):
         m.d.sync += tag.eq(tag + closes)
 
         m.submodules.compute = compute = PushFifo(shape=layouts.compute_row(c), depth=self._depth, pushes=c.queries)
-        connect(m, compute.o, flipped(self.o_compute))
+        self._offer(m, "compute", compute, self.o_compute)
         for lane, row in enumerate(self.i.rows):
             m.d.comb += [
                 compute.push[lane].en.eq(kept[lane]),
@@ -99,11 +99,17 @@ class Dispatcher(wiring.Component):
         self._tiles(m, tag, closes, before[-1], reuses)
         return m
 
+    def _offer(self, m, name, fifo, o):
+        """A queue's stream; ``ready`` of the processor, which is decided late, goes no further than here."""
+        m.submodules[f"{name}_kept"] = kept = SkidBuffer(shape=o.payload.shape())
+        connect(m, fifo.o, kept.i)
+        connect(m, kept.o, flipped(o))
+
     def _reuse(self, m, bank, tag, before, closes):
         """The queue of one bank; returns it and the bank's exact matches of this tile so far."""
         c = self.config
         m.submodules[f"reuse{bank}"] = fifo = PushFifo(shape=layouts.reuse_row(c), depth=self._depth, pushes=c.queries)
-        connect(m, fifo.o, flipped(self.o_reuse[bank]))
+        self._offer(m, f"reuse{bank}", fifo, self.o_reuse[bank])
         total = Signal(c.count_bits, name=f"reuses{bank}")
         count = total
         for lane, row in enumerate(self.i.rows):

@@ -38,6 +38,7 @@ class Issue(wiring.Component):
     hold : per bank: no reuse row may be issued in this cycle
     claim, take : rows issued in this cycle (stage 0)
     weight : weight row of this cycle's bit (stage 0)
+    soon : per bank: the partial sum that is updated next, if any (stage 0)
     load, finish, read, slot : control of the datapath (stage 1)
     fetch : per bank: the operand comes from the read port (stage 1)
     events : single-cycle events
@@ -58,6 +59,7 @@ class Issue(wiring.Component):
                 "finish": Out(finish_control(c)),
                 "read": Out(data.ArrayLayout(c.row_bits + 1, c.banks)),
                 "fetch": Out(c.banks),
+                "soon": Out(data.ArrayLayout(psum_slot(c), c.banks)),
                 "slot": Out(data.ArrayLayout(psum_slot(c), c.banks)),
                 "events": Out(issue_events(c)),
             }
@@ -240,10 +242,14 @@ class Issue(wiring.Component):
             m.d.sync += [held.valid.eq(1), held.tag.eq(reuse.tag), held.slot.eq(reuse.prefix)]
         with m.If(self.claiming[b]):
             m.d.sync += [held.valid.eq(1), held.tag.eq(active.tag), held.slot.eq(active.slot)]
+        soon = self.soon[b]
+        m.d.comb += [
+            soon.valid.eq(self.claiming[b] | take.valid),
+            soon.half.eq(Mux(self.claiming[b], self.active_half, self.reuse_half[b])),
+            soon.row.eq(Mux(self.claiming[b], active.row, reuse.row)),
+        ]
         m.d.sync += [
-            self.slot[b].valid.eq(self.claiming[b] | take.valid),
-            self.slot[b].half.eq(Mux(self.claiming[b], self.active_half, self.reuse_half[b])),
-            self.slot[b].row.eq(Mux(self.claiming[b], active.row, reuse.row)),
+            self.slot[b].eq(soon),
             self.fetch[b].eq(take.valid & ~self.same[b]),
             self.read[b].eq(
                 Mux(

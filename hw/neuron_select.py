@@ -95,6 +95,7 @@ class NeuronSelect(wiring.Component):
         m = Module()
         c = self.config
         row = Signal(psum_row(c), reset_less=True)
+        left = Signal(neuron_psums(c), reset_less=True)  # the group that has left
         group = Signal(range(c.groups))
         select = Signal(c.groups)  # the group, one-hot: selecting with it costs no decoder; none of an untouched row
         may, ready = Signal(), Signal(init=1)  # the head may leave; a row is taken
@@ -109,7 +110,8 @@ class NeuronSelect(wiring.Component):
         ]
         full = Signal()  # in the next cycle
         m.d.comb += full.eq((self.i.valid & ready) | (self.o_full & ~row_done))
-        m.d.sync += [self.o_full.eq(full), self.o.valid.eq(issue), self.o.payload.eq(head)]
+        m.d.sync += [self.o_full.eq(full), self.o.valid.eq(issue), left.eq(head)]
+        m.d.comb += self.o.payload.eq(left)
         with m.If(issue):
             m.d.sync += [group.eq(Mux(step.last_group, 0, group + 1)), select.eq(select << 1)]
         with m.If(ready & self.i.valid):

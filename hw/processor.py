@@ -39,6 +39,11 @@ def processor_events(c: HardwareConfig) -> data.StructLayout:
     )
 
 
+def _inside(port, slot, banks: int):
+    """Assignments of an update to its bank, which has every second row where there are two."""
+    return [port.valid.eq(slot.valid), port.half.eq(slot.half), port.row.eq(slot.row[banks - 1 :])]
+
+
 class Processor(wiring.Component):
     """``psum[row] = sum over K tiles of sum over k of row[k] * W[k]``, exactly, reusing prefixes' results.
 
@@ -111,9 +116,8 @@ class Processor(wiring.Component):
             connect(m, flipped(self.i_reuse[b]), issue.i_reuse[b])
             m.submodules[f"bank{b}"] = bank = PsumBank(c)
             m.d.comb += [
-                bank.slot.valid.eq(issue.slot[b].valid),
-                bank.slot.half.eq(issue.slot[b].half),
-                bank.slot.row.eq(issue.slot[b].row[c.banks - 1 :]),
+                *_inside(bank.soon, issue.soon[b], c.banks),
+                *_inside(bank.slot, issue.slot[b], c.banks),
                 bank.operand.eq(accumulators.o[b]),
                 bank.drain.eq(drain.ask[b]),
                 bank.clear.eq(drain.clear[b]),

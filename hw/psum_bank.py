@@ -18,8 +18,8 @@ def bank_slot(c: HardwareConfig) -> data.StructLayout:
 class PsumBank(wiring.Component):
     """``psum[half, row] = (touched[half, row] ? psum[half, row] : 0) + operand`` for a half; reads of the other half.
 
-    Stage 1: the touch map is looked up; a first touch needs no read and leaves the read port to the drain. Stage 2:
-    the memory is addressed. Stage 3: its output (or zero) is registered, as is the operand. Stage 4: add and
+    Before it the touch map is looked up. Stage 1: a first touch needs no read and leaves the read port to the drain.
+    Stage 2: the memory is addressed. Stage 3: its output (or zero) is registered, as is the operand. Stage 4: add and
     write. So a row may be updated again three cycles later; the issue stage sees to that.
 
     One bank keeps both halves in one memory; of two banks, each has a memory per half.
@@ -29,12 +29,13 @@ class PsumBank(wiring.Component):
 
     Members
     -------
+    soon : row of the update that may come in the next cycle; not that of ``slot``
     slot : the update (stage 1)
     operand : ``lanes`` signed tile results of that update (stage 3)
     drain : row the drain wants to read (stage 1); its half must have no updates
     grant, touched : it is read; it holds a partial sum, otherwise it is zero (stage 1)
     o : ``lanes`` signed partial sums granted two cycles ago (stage 3)
-    clear : the drain has handed out this row
+    clear : the drain has handed out this row; done a cycle later, its half has no updates before
     sweep : clears the touch maps after reset
     """
 
@@ -46,6 +47,7 @@ class PsumBank(wiring.Component):
         self.split = c.banks == 2
         super().__init__(
             {
+                "soon": In(bank_slot(c)),
                 "slot": In(bank_slot(c)),
                 "operand": In(c.lanes * c.result_bits),
                 "drain": In(bank_slot(c)),
@@ -128,25 +130,23 @@ class PsumBank(wiring.Component):
         ]
 
     def _touch(self, m: Module):
-        """Touch maps of the two halves; a half is either updated or drained, so one port each serves both."""
-        first = Signal()
+        """Touch maps of both halves, each either updated or drained; returns whether ``slot`` is a first touch."""
+        first, cleared = Signal(reset_less=True), Signal(bank_slot(self.config))
+        m.d.sync += cleared.eq(self.clear)
         touched = []
         for h in range(2):
             m.submodules[f"touched{h}"] = touch = TouchMap(self.rows)
-            draining = Signal(name=f"draining{h}")
             update = self.slot.valid & (self.slot.half == h)
-            clear = self.clear.valid & (self.clear.half == h)
+            clear = cleared.valid & (cleared.half == h)
             m.d.comb += [
-                draining.eq(self.drain.valid & (self.drain.half == h)),
-                touch.read.eq(Mux(draining, self.drain.row, self.slot.row)),
-                touch.write.row.eq(Mux(clear, self.clear.row, self.slot.row)),
+                touch.read[0].eq(self.soon.row),
+                touch.read[1].eq(self.drain.row),
+                touch.write.row.eq(Mux(clear, cleared.row, self.slot.row)),
                 touch.write.value.eq(~clear),
                 touch.write.en.eq(clear | update),
                 touch.sweep.eq(self.sweep),
             ]
             touched.append(touch.o)
-        m.d.comb += [
-            first.eq(~Mux(self.slot.half, touched[1], touched[0])),
-            self.touched.eq(Mux(self.drain.half, touched[1], touched[0])),
-        ]
+        m.d.sync += first.eq(~Mux(self.soon.half, touched[1][0], touched[0][0]))
+        m.d.comb += self.touched.eq(Mux(self.drain.half, touched[1][1], touched[0][1]))
         return first

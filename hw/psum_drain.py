@@ -164,11 +164,12 @@ class PsumDrain(wiring.Component):
         return row[1:] if self.config.banks == 2 else row
 
     def _capture(self, m: Module, free, capture, item):
-        c, o = self.config, self.o.payload
+        c, o = self.config, Signal(psum_row(self.config), reset_less=True)
         value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.place.row), self.data[1], self.data[0])
         psum = o.psum.as_value()
         with m.If(free):  # of `capture` by itself: it has thousands of loads, and what no row comes with is not valid
             m.d.sync += [psum.eq(value), o.touched.eq(item.touched)]
             m.d.sync += [o.last.eq(item.last), o.last_position.eq(item.last_position)]
+        m.d.comb += self.o.payload.eq(o)
         with m.If(capture):
             m.d.sync += self.o.valid.eq(1)

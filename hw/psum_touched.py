@@ -15,7 +15,7 @@ def sweep_layout(rows: int) -> data.StructLayout:
 
 
 class TouchMap(wiring.Component):
-    """One bit per row: ``o = touched[read]``; ``write`` sets it to ``value``.
+    """One bit per row: ``o[n] = touched[read[n]]`` for two rows; ``write`` sets one to ``value``.
 
     LUT RAM has no reset, so a sweep of 16 cycles after reset clears it, all columns at once; nothing may be written
     or asked while ``sweep`` runs.
@@ -26,7 +26,7 @@ class TouchMap(wiring.Component):
 
     Members
     -------
-    read, o : row to look at and whether it was touched (in the same cycle)
+    read, o : two rows to look at and whether they were touched (in the same cycle)
     write : row, value and enable
     sweep : word that is being cleared, while valid
     """
@@ -37,8 +37,8 @@ class TouchMap(wiring.Component):
         bits = (rows - 1).bit_length()
         super().__init__(
             {
-                "read": In(bits),
-                "o": Out(1),
+                "read": In(data.ArrayLayout(bits, 2)),
+                "o": Out(2),
                 "write": In(data.StructLayout({"en": 1, "row": bits, "value": 1})),
                 "sweep": In(sweep_layout(rows)),
             }
@@ -52,10 +52,11 @@ class TouchMap(wiring.Component):
         m.submodules.memory = memory = Memory(
             shape=shape, depth=self.words, init=[], attrs={"ram_style": "distributed"}
         )
-        read, write = memory.read_port(domain="comb"), memory.write_port(granularity=1)
+        write = memory.write_port(granularity=1)
+        for o, row in zip(self.o, self.read, strict=True):
+            read = memory.read_port(domain="comb")
+            m.d.comb += [read.addr.eq(row[:low]), o.eq(read.data.as_value().bit_select(row[low:], 1))]
         m.d.comb += [
-            read.addr.eq(self.read[:low]),
-            self.o.eq(read.data.as_value().bit_select(self.read[low:], 1)),
             write.addr.eq(Mux(self.sweep.en, self.sweep.word, self.write.row[:low])),
             write.data.eq((self.write.value & ~self.sweep.en).replicate(columns)),
             write.en.eq(Cat(self.sweep.en | (self.write.en & (self.write.row[low:] == n)) for n in range(columns))),

@@ -119,7 +119,8 @@ class TileLoader(wiring.Component):
         return word, place
 
     def _classes(self, m, take, first, beat, upto, word, place):
-        c, tile = self.config, self.o.payload
+        c, tile = self.config, Signal(frontend_layouts.loaded_tile(self.config), reset_less=True)
+        m.d.comb += self.o.payload.eq(tile)
         exactly = [[flags[p] & ~flags[p - 1] if p else flags[0] for flags in upto] for p in range(c.tile_k)]
         with m.If(take):
             m.d.sync += tile.tile.eq(beat.tile)

@@ -69,15 +69,16 @@ class WeightBuffer(wiring.Component):
         row = self.i.payload
         # The scoreboard registers ``filled``, and a row is loaded before its first bit reads: two cycles at least.
         # So the last row may be written a cycle late.
-        put = Signal(data.StructLayout({"en": 1, "addr": len(write.addr), "data": len(write.data)}), reset_less=True)
+        put = Signal(data.StructLayout({"addr": len(write.addr), "data": len(write.data)}), reset_less=True)
+        putting = Signal()
         m.d.comb += [
             self.i.ready.eq(~self.filled.bit_select(row.slot, 1)),
-            write.en.eq(put.en),
+            write.en.eq(putting),
             write.addr.eq(put.addr),
             write.data.eq(put.data),
         ]
         m.d.sync += [
-            put.en.eq(self.i.valid & self.i.ready),
+            putting.eq(self.i.valid & self.i.ready),
             put.addr.eq(Cat(row.row, row.slot)),
             put.data.eq(row.data),
         ]

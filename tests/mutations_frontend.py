@@ -10,7 +10,7 @@ MUTATIONS = [
     ),
     dict(
         file="hw/fifo.py",
-        original="m.d.sync += full.eq(self.o.valid & ~self.o.ready)",
+        original="m.d.sync += full.eq(~self.soon)",
         mutated="m.d.sync += full.eq(0)",
         test="tests/test_hw_fifo.py::test_skid",
         fault="the skid buffer loses what it should keep",

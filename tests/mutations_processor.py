@@ -47,8 +47,8 @@ MUTATIONS = [
     ),
     _fault(
         "issue_ahead.py",
-        "(active.slot == row.prefix) & (active.tag == row.tag)",
-        "(active.slot == row.prefix)",
+        "finished & (active.slot == row.prefix) & (active.tag == row.tag)",
+        "finished & (active.slot == row.prefix)",
         "test_equal_slots_in_neighbouring_tiles",
         "forward from another tile",
     ),
@@ -71,6 +71,34 @@ MUTATIONS = [
     ),
     _fault(
         "issue.py", "conflicts.append(slot.valid & self.in_slot[b] & (slot.half == half))", "pass", AGAIN, "compute row"
+    ),
+    _fault(
+        "issue_ahead.py",
+        "finished.eq((active.slot == row.prefix) & (active.tag == row.tag))",
+        "finished.eq(active.slot == row.prefix)",
+        "test_equal_slots_in_neighbouring_tiles",
+        "the operand of another tile's row, which has just finished",
+    ),
+    _fault(
+        "issue_ahead.py",
+        "taken = (now.prefix == row.prefix) & (now.tag == row.tag)\n        same",
+        "taken = now.prefix == row.prefix\n        same",
+        "test_equal_slots_in_neighbouring_tiles",
+        "the operand of another tile's row, which has just been taken",
+    ),
+    _fault(
+        "issue_ahead.py",
+        "Mux(issue.take[b].valid, taken, held)",
+        "held",
+        "test_random_stream",
+        "the operand of the row before the last",
+    ),
+    _fault(
+        "psum_bank.py",
+        "first.eq(~Mux(self.soon.half,",
+        "first.eq(~Mux(self.slot.half,",
+        "test_random_stream",
+        "other half",
     ),
     _fault("issue.py", "self.eligible[b] & self.meets[b] &", "0 &", LATE, "the same row is taken and loaded at once"),
     _fault(

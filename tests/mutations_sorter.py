@@ -108,10 +108,24 @@ MUTATIONS = [
     ),
     dict(
         file="hw/class_walker.py",
-        original="load.eq(~valid | (move & last))",
-        mutated="load.eq(~valid | move)",
+        original="(over & Mux(load | move, ending, last))",
+        mutated="over",
         test="tests/test_hw_class_walker.py::test_classes",
         fault="all classes but the first are lost",
+    ),
+    dict(
+        file="hw/class_walker.py",
+        original="over = ~Mux(move, valid, chosen) | kept.soon",
+        mutated="over = 1",
+        test="tests/test_hw_class_walker.py::test_classes",
+        fault="a tile is taken while the last class of the one before waits",
+    ),
+    dict(
+        file="hw/class_walker.py",
+        original="over = ~Mux(move, valid, chosen) | kept.soon",
+        mutated="over = ~Mux(move, valid, chosen)",
+        test="tests/test_hw_class_walker.py::test_classes",
+        fault="a cycle is lost behind every tile",
     ),
     dict(
         file="hw/class_walker.py",

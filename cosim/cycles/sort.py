@@ -7,11 +7,13 @@ from .state import RING, jit
 
 @jit
 def fifo(sort, n, pushed):
-    """One cycle of a FIFO with registered outputs (hw.fifo.PushFifo): ``valid`` says that an item is offered."""
-    move = not sort.valid[n] or sort.popped[n]
+    """One cycle of a FIFO with registered outputs and a skid buffer: ``valid`` says that an item is offered."""
+    move = not sort.stands[n] or not sort.kept[n]
     fetch = sort.level[n] > 0 and (not sort.waiting[n] or move)
+    sort.kept[n] = sort.valid[n] and not sort.popped[n]
     if move:
-        sort.valid[n] = sort.waiting[n]
+        sort.stands[n] = sort.waiting[n]
+    sort.valid[n] = sort.stands[n] or sort.kept[n]
     sort.waiting[n] = fetch or (sort.waiting[n] and not move)
     sort.level[n] += pushed - fetch
     sort.popped[n] = 0

@@ -83,7 +83,7 @@ SORT = record(
     " r_valid r_rows r_last r_first frees freed"  # row memory
     " g_valid g_count g_first g_last"  # row picker: the group it offers
     " row begins_stored unread d_room begun_tiles",
-    w_valid=2, w_rows=2, w_last=2, w_first=2, level=3, waiting=3, valid=3, popped=3, begin_time=RING,
+    w_valid=2, w_rows=2, w_last=2, w_first=2, level=3, waiting=3, stands=3, kept=3, valid=3, popped=3, begin_time=RING,
 )  # fmt: skip
 
 PROCESSOR = record(
