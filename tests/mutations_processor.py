@@ -76,14 +76,14 @@ MUTATIONS = [
         "issue_ahead.py",
         "finished.eq((active.slot == row.prefix) & (active.tag == row.tag))",
         "finished.eq(active.slot == row.prefix)",
-        "test_equal_slots_in_neighbouring_tiles",
+        "test_exact_matches_with_the_slot_of_a_row_in_the_next_tile",
         "the operand of another tile's row, which has just finished",
     ),
     _fault(
         "issue_ahead.py",
         "taken = (now.prefix == row.prefix) & (now.tag == row.tag)\n        same",
         "taken = now.prefix == row.prefix\n        same",
-        "test_equal_slots_in_neighbouring_tiles",
+        "test_exact_matches_with_the_slot_of_a_row_in_the_next_tile",
         "the operand of another tile's row, which has just been taken",
     ),
     _fault(

@@ -112,6 +112,13 @@ def test_equal_slots_in_neighbouring_tiles(config, late):
         run(job_of(config, [[[0, 0, 0, FULL], second] * 2]), late=late)
 
 
+@pytest.mark.parametrize("late", range(8))
+def test_exact_matches_with_the_slot_of_a_row_in_the_next_tile(config, late):
+    # They wait while that row finishes, or its exact matches follow them.
+    for tiles in ([[3, 3, 3, 0], [3, 6, 3, 6]], [[3, 3, 0, 0], [0, 0, 3, 3]]):
+        run(job_of(config.replace(weight_tiles=4), [tiles] * 3, first_weight=0), late=late)
+
+
 @pytest.mark.parametrize("late", range(12))
 def test_partial_sum_of_an_exact_match_updated_by_a_late_row(config, late):
     # Row 2 is an exact match at the end of a tile; its partial sum is the first that the next tile updates.
