@@ -75,7 +75,9 @@ class ClassChooser(wiring.Component):
         valid, chosen = Signal(), Signal()  # a tile, a class at the output
         m.submodules.kept = kept = SkidBuffer(shape=self.o.payload.shape())
         connect(m, kept.o, flipped(self.o))
-        move, load, busy = Signal(), Signal(init=1), Signal()  # busy: the same as ~load, with half of its loads
+        # Together they enable hundreds of flip-flops here and as many in the loader: two registers share these loads.
+        # One holds the opposite, since synthesis makes one register of two equal ones.
+        move, load, busy = Signal(), Signal(init=1), Signal()
         with m.If(load | move):
             ending = choose(m, load, self.i.payload.classes, left, pick, last)
         over = ~Mux(move, valid, chosen) | kept.soon  # the chosen class moves on in the next cycle

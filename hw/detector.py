@@ -54,6 +54,7 @@ class TcamBank(wiring.Component):
         c = self.config
         m = Module()
         size = 1 << len(self.place)
+        # ``valid`` is reset, data is not: a reset with thousands of loads takes the wires that data needs.
         entries = [Signal(c.tile_k, name=f"entry{e}", reset_less=True) for e in range(size)]
         valid, chosen = Signal(size), Signal(size)
         half = len(self.place) // 2

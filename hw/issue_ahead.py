@@ -38,6 +38,21 @@ def collisions(m: Module, issue, b: int):
     return Cat(blocked[0], blocked[1] | again), Cat(meets)
 
 
+def _finishes(issue, row):
+    """The active row is the prefix of ``row``: one bit."""
+    return (issue.active.slot == row.prefix) & (issue.active.tag == row.tag)
+
+
+def _shared(reuse, row):
+    """The reuse row has the prefix of ``row``: one bit."""
+    return (reuse.prefix == row.prefix) & (reuse.tag == row.tag)
+
+
+def _stays_held(issue, b: int, row):
+    """Bank ``b``'s operand register holds the prefix of ``row``, and its tile is not over: one bit."""
+    return issue.holds(b, row) & ~issue.given_anew(b)
+
+
 def held_prefix(m: Module, issue, b: int):
     """Whether the prefix of a reuse row of bank ``b`` is in the operand register then: it is that of the row which
     finishes or is taken now, or was there before.
@@ -46,16 +61,12 @@ def held_prefix(m: Module, issue, b: int):
     -------
     two bits : of the row that stays, of the row that comes
     """
-    now, new, active = issue.reuse[b], issue.i_reuse[b].payload, issue.active
+    now, new = issue.reuse[b], issue.i_reuse[b].payload
     same = []
     for name, row in (("stays", now), ("comes", new)):
         finished, held = Signal(name=f"{name}{b}_finished"), Signal(name=f"{name}{b}_held")
-        m.d.comb += [
-            finished.eq((active.slot == row.prefix) & (active.tag == row.tag)),
-            held.eq(issue.holds(b, row) & ~issue.given_anew(b)),
-        ]
-        taken = (now.prefix == row.prefix) & (now.tag == row.tag)
-        same.append(Mux(issue.claiming[b], finished, Mux(issue.take[b].valid, taken, held)))
+        m.d.comb += [finished.eq(_finishes(issue, row)), held.eq(_stays_held(issue, b, row))]
+        same.append(Mux(issue.claiming[b], finished, Mux(issue.take[b].valid, _shared(now, row), held)))
     return Cat(same)
 
 
@@ -82,13 +93,12 @@ def staged_rows(m: Module, issue):
 def recent_prefix(m: Module, issue):
     """Whether the prefix of the row staged in the next cycle was finished in this one or, with one bank, is held."""
     recent = []  # of the row that stays, of the row that comes
-    active, finished = issue.active, issue.claim.valid
+    finished = issue.claim.valid
     for name, row in (("stays", issue.stage), ("comes", issue.i_compute.payload)):
-        claimed = finished & (active.slot == row.prefix) & (active.tag == row.tag)
+        claimed = finished & _finishes(issue, row)
         if issue.config.banks == 1:
             reuse, held = issue.reuse[0], Signal(name=f"{name}_held")
-            m.d.comb += held.eq(issue.holds(0, row) & ~issue.given_anew(0))
-            taken = (reuse.prefix == row.prefix) & (reuse.tag == row.tag)
-            claimed |= ~finished & Mux(issue.take[0].valid, taken, held)
+            m.d.comb += held.eq(_stays_held(issue, 0, row))
+            claimed |= ~finished & Mux(issue.take[0].valid, _shared(reuse, row), held)
         recent.append(claimed)
     return Mux(issue.i_compute.ready, recent[1], recent[0])
