@@ -189,22 +189,23 @@ class SmallFifo(wiring.Component):
         m = Module()
         m.submodules.memory = memory = Memory(shape=self._shape, depth=self._depth, init=[])
         writer, reader = memory.write_port(), memory.read_port(domain="comb")
-        level = Signal(range(self._depth + 1))
+        level, some = Signal(range(self._depth + 1)), Signal()  # items, and whether there are any
         put = self.i.valid & self.i.ready
         got = self.o.valid & self.o.ready
         m.d.comb += [
             self.i.ready.eq(level != self._depth),
-            self.o.valid.eq(level != 0),
+            self.o.valid.eq(some),
             writer.en.eq(put),
             writer.data.eq(self.i.payload),
             self.o.payload.eq(reader.data),
         ]
         if self._latency == 0:
             # The memory is written all the same: an item that passes moves both pointers over it.
-            with m.If(level == 0):
+            with m.If(~some):
                 m.d.comb += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
         m.d.sync += [
             level.eq(_later(m, level, put, got)),
+            some.eq(Mux(got, (level > 1) | (some & put), some | put)),
             writer.addr.eq(writer.addr + put),
             reader.addr.eq(reader.addr + got),
         ]

@@ -98,14 +98,21 @@ class NeuronArray(wiring.Component):
         wiring.connect(m, select.o, integrate.i)
         wiring.connect(m, integrate.o, fire.i)
         inside = Signal(range(QUEUE + 1))  # groups of last planes between the row buffer and ``o``
-        m.d.sync += inside.eq(inside + select.o_issue - (queue.o.valid & queue.o.ready))
+        given = queue.o.valid & queue.o.ready
+        m.d.sync += inside.eq(inside + select.o_issue - given)
+        # Found a cycle ahead: parameters reach every bit of the state memories, behind nothing but ``busy``.
+        busy, soon = Signal(), Signal()
+        m.d.comb += [
+            soon.eq(select.o_soon | select.o.valid | (inside > 1) | ((inside == 1) & ~given)),
+            self.o_busy.eq(busy),
+        ]
+        m.d.sync += busy.eq(soon)
         m.d.comb += [
             select.i_layer.eq(self.i_layer),
             select.i_inside.eq(inside),
             fire.i_layer.eq(self.i_layer),
             queue.i.valid.eq(fire.o.valid),
             *(queue.i.payload[name].eq(fire.o.payload[name]) for name in ("step", "level", "rest")),
-            self.o_busy.eq(select.o_full | select.o.valid | integrate.o_busy | inside.any()),
             self.i_params.ready.eq(~self.o_busy),
             integrate.i_params.valid.eq(self.i_params.valid & self.i_params.ready),
             integrate.i_params.payload.eq(self.i_params.payload),
@@ -116,7 +123,7 @@ class NeuronArray(wiring.Component):
         self._keep_potentials(m, early, integrate, fire)
         self._give_out(m, queue.o)
         if most_timesteps(c) > 1:
-            self._reorder(m, queue.o)
+            self._reorder(m, queue.o, busy)
         return m
 
     def _keep_potentials(self, m: Module, early, integrate, fire):
@@ -148,7 +155,7 @@ class NeuronArray(wiring.Component):
             o.last.eq(step.last & step.last_group),
         ]
 
-    def _reorder(self, m: Module, items):
+    def _reorder(self, m: Module, items, busy):
         """Interleaved positions take the way through the reorder buffer."""
         m.submodules.reorder = reorder = NeuronReorder(self.config)
         m.d.comb += [
@@ -167,5 +174,5 @@ class NeuronArray(wiring.Component):
                 reorder.o.ready.eq(self.o.ready),
                 *(o[name].eq(reorder.o.payload[name]) for name in reorder.o.payload.shape().members),
             ]
-        with m.If(reorder.o_busy):
-            m.d.comb += self.o_busy.eq(1)
+        with m.If(reorder.o_soon):
+            m.d.sync += busy.eq(1)

@@ -23,6 +23,10 @@ def neuron_sum(c: HardwareConfig) -> data.StructLayout:
     )
 
 
+COPIES = 4
+"""Address registers of a state memory: as many as can differ, in polarity and in the value they start from. Equal ones
+would be merged by synthesis, and a single one would drive every lane: a net of 500 loads, slower than the adder."""
+
 LOW = 17
 """Bits of a wide factor's lower half: with a sign (0) they fill an 18-bit multiplier."""
 
@@ -43,6 +47,8 @@ class NeuronIntegrate(wiring.Component):
     - running sum of the planes, a word per group: the first plane reads the page of biases;
     - membrane potential, a word per slot (position of a block, group): the first timestep reads the page of v0.
 
+    Each is cut by lanes into up to ``COPIES`` parts, whose addresses have registers of their own.
+
     The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
     bubble. A plane weighs a power of two (a DSP shifts by it) or its negative (what is added is inverted, with a carry
     in). Multipliers are 18 bits wide: wider factors are cut in two (:func:`halves`), both products are registered as
@@ -62,8 +68,6 @@ class NeuronIntegrate(wiring.Component):
         Membrane potential of a slot after the timestep.
     o : Out(stream of neuron_sum, always ready)
         Only of groups whose planes are complete.
-    o_busy : Out(1)
-        A group stands before the second stage.
     """
 
     LATENCY = 4
@@ -78,7 +82,6 @@ class NeuronIntegrate(wiring.Component):
                 "i_slot": In(range(slots(c))),
                 "i_potential": In(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)),
                 "o": Out(stream.Signature(neuron_sum(c), always_ready=True)),
-                "o_busy": Out(1),
             }
         )
 
@@ -92,10 +95,7 @@ class NeuronIntegrate(wiring.Component):
         step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(3)]
         result = Signal(neuron_sum(c), reset_less=True)
         valid = [Signal(name=f"valid{k}") for k in range(3)]
-        m.d.comb += [
-            self.o.payload.eq(result),
-            self.o_busy.eq(valid[0]),
-        ]
+        m.d.comb += self.o.payload.eq(result)
         sums = self._add_planes(m, valid[0], step[0], self._shift(m))
         potential = self._potential(m, step[0])
         old, leak = self._register(m, [potential, self._parameter(m, "leak", step[0].group)], "kept")
@@ -134,27 +134,39 @@ class NeuronIntegrate(wiring.Component):
 
     def _potential(self, m: Module, step):
         """Second stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
-        pages, write = slots(self.config), self.i_write
-        word = Signal.like(step.slot)
-        m.d.comb += word.eq(Mux(step.first_t, step.group, step.slot))
+        page, write = slots(self.config), self.i_write
         v0 = self.i_params.payload.v0
-        read = self._state(m, "potential", pages, Cat(word, step.first_t), write, self.i_slot, self.i_potential, v0)
-        potential = Signal.like(read)
+        read = self._state(m, "potential", page, self._potential_address(m), write, self.i_slot, self.i_potential, v0)
+        potential = Signal.like(self.i_potential)
         with m.If(write & (self.i_slot == step.slot)):  # never the first timestep: a position's writes are over by then
             m.d.comb += potential.eq(self.i_potential)
         with m.Else():
             m.d.comb += potential.eq(read)
         return potential
 
+    def _potential_address(self, m: Module):
+        """Of the group that comes."""
+        step = self.i.payload.step
+        word = Signal.like(step.slot)
+        m.d.comb += word.eq(Mux(step.first_t, step.group, step.slot))
+        return Cat(word, step.first_t)
+
+    def _running_address(self):
+        """Of the group that comes."""
+        step = self.i.payload.step
+        return Cat(step.group, step.first_plane)
+
     def _add_planes(self, m: Module, write, step, terms):
         """The sums of all planes so far, which the next plane reads a cycle later."""
         c = self.config
         sums = Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes))
-        address, bias = Cat(step.group, step.first_plane), self.i_params.payload.bias
-        running = self._state(m, "running", 1 << len(step.group), address, write, step.group, sums, bias)
+        page, bias = 1 << len(step.group), self.i_params.payload.bias
+        running = self._state(m, "running", page, self._running_address(), write, step.group, sums, bias)
+        old = Signal.like(sums)
+        m.d.comb += old.eq(running)
         for n, term in enumerate(terms):
             # One more bit below: its carry is the 1 of a negated term.
-            m.d.comb += sums[n].eq((Cat(C(1, 1), running[n]) + term)[1:])
+            m.d.comb += sums[n].eq((Cat(C(1, 1), old[n]) + term)[1:])
         return sums
 
     def _leak(self, m: Module, old, leak):
@@ -175,15 +187,24 @@ class NeuronIntegrate(wiring.Component):
         m.submodules[name] = store
         return store.read_port(domain="comb"), store.write_port()
 
-    def _state(self, m: Module, name: str, page: int, address, write, word, value, start):
-        """State in the lower page, what it starts from (by group) in the upper: the data at ``address``."""
-        c, load = self.config, self.i_params.valid
-        layout = data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)
-        read, port = self._memory(m, name, layout, 2 * page)
-        m.d.comb += [read.addr.eq(address), port.en.eq(write), port.addr.eq(word), port.data.eq(value)]
-        with m.If(load):
-            m.d.comb += [port.en.eq(1), port.addr.eq(self.i_params.payload.group + page), port.data.eq(start)]
-        return read.data
+    def _state(self, m: Module, name: str, page: int, coming, write, word, value, start):
+        """State in the lower page, what it starts from (by group) in the upper: the lanes a cycle after ``coming``."""
+        lanes, load = self.config.neuron_lanes, self.i_params.valid
+        stored = Signal(range(2 * page))
+        m.d.comb += stored.eq(Mux(load, self.i_params.payload.group + page, word))
+        read, part = [], -(-lanes // COPIES)
+        for copy, first in enumerate(range(0, lanes, part)):
+            chunk = range(first, min(first + part, lanes))
+            layout = data.ArrayLayout(signed(self.config.membrane_bits), len(chunk))
+            memory, port = self._memory(m, f"{name}{copy}", layout, 2 * page)
+            # Inverting all addresses only permutes the words.
+            invert, high = (2 * page - 1) * (copy & 1), (2 * page - 1) * (copy >> 1)
+            address = Signal(range(2 * page), name=f"{name}_address{copy}", init=high, reset_less=True)
+            m.d.sync += address.eq(coming ^ invert)
+            m.d.comb += [memory.addr.eq(address), port.en.eq(write | load), port.addr.eq(stored ^ invert)]
+            m.d.comb += [port.data[n].eq(Mux(load, start[lane], value[lane])) for n, lane in enumerate(chunk)]
+            read += [memory.data[n] for n in range(len(chunk))]
+        return Cat(read)
 
     def _parameter(self, m: Module, name: str, address):
         """A parameter of every group: the data at ``address``."""

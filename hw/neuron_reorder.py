@@ -45,8 +45,8 @@ class NeuronReorder(wiring.Component):
     i_layer : In(layer_config)
     i : In(stream of reorder_levels)
     o : Out(stream of ordered_levels)
-    o_busy : Out(1)
-        A block is inside, or part of one.
+    o_soon : Out(1)
+        In the next cycle a block will be inside, or part of one.
     """
 
     def __init__(self, config: HardwareConfig):
@@ -56,7 +56,7 @@ class NeuronReorder(wiring.Component):
                 "i_layer": In(layer_config(c)),
                 "i": In(stream.Signature(reorder_levels(c))),
                 "o": Out(stream.Signature(ordered_levels(c))),
-                "o_busy": Out(1),
+                "o_soon": Out(1),
             }
         )
 
@@ -85,7 +85,8 @@ class NeuronReorder(wiring.Component):
             port.en.eq(accept),
             port.addr.eq(Cat(step.slot, t, half)),
             port.data.eq(self.i.payload.level),
-            self.o_busy.eq(some | full.any() | self.o.valid),
+            # A half becomes free with the transfer that fills ``o``.
+            self.o_soon.eq(some | full.any() | accept | (self.o.valid & ~self.o.ready)),
         ]
         with m.If(accept):
             m.d.sync += some.eq(1)

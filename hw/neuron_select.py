@@ -73,8 +73,8 @@ class NeuronSelect(wiring.Component):
     o : Out(stream of neuron_psums, always ready)
     o_issue : Out(1)
         A group of a last plane leaves the buffer.
-    o_full : Out(1)
-        The buffer holds a row.
+    o_soon : Out(1)
+        In the next cycle the buffer will hold a row, or ``o`` a group.
     """
 
     def __init__(self, config: HardwareConfig):
@@ -87,7 +87,7 @@ class NeuronSelect(wiring.Component):
                 "i_inside": In(range(QUEUE + 1)),
                 "o": Out(stream.Signature(neuron_psums(c), always_ready=True)),
                 "o_issue": Out(1),
-                "o_full": Out(1),
+                "o_soon": Out(1),
             }
         )
 
@@ -101,17 +101,17 @@ class NeuronSelect(wiring.Component):
         may, ready = Signal(), Signal(init=1)  # the head may leave; a row is taken
         head = self._head(m, row, group, select)
         step = head.step
-        issue, row_done = Signal(), Signal()
+        held, issue, row_done = Signal(), Signal(), Signal()
         m.d.comb += [
-            issue.eq(self.o_full & may),
+            issue.eq(held & may),
             row_done.eq(issue & step.last_group),
             self.o_issue.eq(issue & step.last_plane),
             self.i.ready.eq(ready),
         ]
         full = Signal()  # in the next cycle
-        m.d.comb += full.eq((self.i.valid & ready) | (self.o_full & ~row_done))
-        m.d.sync += [self.o_full.eq(full), self.o.valid.eq(issue), left.eq(head)]
-        m.d.comb += self.o.payload.eq(left)
+        m.d.comb += full.eq((self.i.valid & ready) | (held & ~row_done))
+        m.d.sync += [held.eq(full), self.o.valid.eq(issue), left.eq(head)]
+        m.d.comb += [self.o.payload.eq(left), self.o_soon.eq(full | issue)]
         with m.If(issue):
             m.d.sync += [group.eq(Mux(step.last_group, 0, group + 1)), select.eq(select << 1)]
         with m.If(ready & self.i.valid):

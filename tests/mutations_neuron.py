@@ -221,8 +221,8 @@ MUTATIONS = [
     fault(
         "what is on its way takes no room",
         "neuron_array",
-        "inside.eq(inside + select.o_issue - (queue.o.valid & queue.o.ready))",
-        "inside.eq(inside + fire.o.valid - (queue.o.valid & queue.o.ready))",
+        "inside.eq(inside + select.o_issue - given)",
+        "inside.eq(inside + fire.o.valid - given)",
         f"{ARRAY}::test_random_layers",
     ),
     fault(
@@ -245,5 +245,40 @@ MUTATIONS = [
         "o.last.eq(step.last & step.last_group)",
         "o.last.eq(step.last)",
         f"{ARRAY}::test_random_layers",
+    ),
+    fault(
+        "parameters are taken while the last item is on its way",
+        "neuron_array",
+        "(inside > 1) | ((inside == 1) & ~given)",
+        "(inside > 1)",
+        f"{CYCLES}::test_busy_from_the_first_row_to_the_last_item",
+    ),
+    fault(
+        "parameters are taken in the cycle after a row",
+        "neuron_select",
+        "self.o_soon.eq(full | issue)",
+        "self.o_soon.eq(issue)",
+        f"{CYCLES}::test_busy_from_the_first_row_to_the_last_item",
+    ),
+    fault(
+        "interleave: parameters are taken while a block is given out",
+        "neuron_reorder",
+        "some | full.any() | accept |",
+        "some | accept |",
+        f"{CYCLES}::test_busy_from_the_first_row_to_the_last_item",
+    ),
+    fault(
+        "the state of inverted addresses is written where the others are",
+        "neuron_integrate",
+        "port.addr.eq(stored ^ invert)",
+        "port.addr.eq(stored)",
+        f"{ARRAY}::test_random_layers",
+    ),
+    fault(
+        "an item that passes an empty FIFO stays in it",
+        "fifo",
+        "Mux(got, (level > 1) | (some & put), some | put)",
+        "(some & ~got) | put",
+        "tests/test_hw_fifo.py::test_order_and_latency",
     ),
 ]

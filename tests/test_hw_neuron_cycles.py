@@ -145,3 +145,37 @@ def test_parameters_wait_for_the_run_before():
     run_streams(dut, [params, source], [sink], setup=lambda ctx: ctx.set(dut.i_layer, layer))
     check_items(c, sink.items, expected(c, first, psums, np.array([1, 2])), False)
     assert params.cycles[1] > sink.cycles[-1]
+
+
+@pytest.mark.parametrize("timesteps, groups", [(1, 1), (1, 2), (2, 2), (8, 1)])
+def test_busy_from_the_first_row_to_the_last_item(timesteps, groups):
+    """o_busy, and nothing else, keeps parameters out: in every cycle it says whether an item is still to come."""
+    c, rng = TINY, np.random.default_rng(timesteps)
+    neuron = make_neuron(rng, groups * c.neuron_lanes)
+    layer = layer_fields(neuron, groups, timesteps, 1, True)
+    block = block_positions(c, layer)
+    assert (block > 1) == (timesteps > 1), "with and without the reorder buffer"
+    tile = 4 * timesteps  # rows of an m tile; the next one begins when all is quiet
+    psums = random_psums(rng, c, 16, timesteps, 1, groups * c.neuron_lanes)
+    dut = NeuronArray(c)
+    params = Source(dut.i_params, param_items(c, neuron))
+    rows = Source(
+        dut.i_psum,
+        row_items(psums, 4, block),
+        gate=lambda cycle: rows.cycles and len(rows.cycles) % tile or cycle % 150 == 9,
+    )
+    sink = Sink(dut.o, stall=0.4, expect=16 * timesteps * groups, mask=held_bits(dut, block))
+    busy = []
+    run_streams(
+        dut,
+        [params, rows],
+        [sink],
+        setup=lambda ctx: ctx.set(dut.i_layer, layer),
+        each=lambda ctx, _: busy.append((ctx.get(dut.o_busy), ctx.get(dut.i_params.ready))),
+    )
+    for cycle, now in enumerate(busy):
+        taken = sum(at < cycle for at in rows.cycles)
+        inside = taken * groups - sum(at < cycle for at in sink.cycles)
+        assert now == (inside > 0, inside == 0), f"cycle {cycle}"
+    runs = sum(a[0] and not b[0] for a, b in zip(busy, busy[1:], strict=False))
+    assert runs == 4
