@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
+from .fanout import spread
 from .processor_memory import BLOCK_RAM
 
 
@@ -63,8 +64,8 @@ class Accumulators(wiring.Component):
         c = self.config
         m = Module()
         bits = c.result_bits
-        load, finish, fetch = Signal(load_control(c)), Signal(finish_control(c)), Signal(c.banks)
-        m.d.sync += [load.eq(self.load), finish.eq(self.finish), fetch.eq(self.fetch)]
+        finish = Signal(finish_control(c))
+        m.d.sync += finish.eq(self.finish)
 
         accumulator = Signal(c.lanes * bits, reset_less=True)
         total = Signal(c.lanes * bits)
@@ -85,21 +86,33 @@ class Accumulators(wiring.Component):
                 write.en.eq(finish.valid),
             ]
             results.append(read.data)
-            operand = Signal(c.lanes * bits, name=f"operand{b}", reset_less=True)
-            with m.If(finish.bank[b] | fetch[b]):
-                m.d.sync += operand.eq(Mux(finish.bank[b], total, read.data))
-            m.d.comb += self.o[b].eq(operand)
+            self._operand(m, b, total, read.data)
 
         recent = self._recent(m, total)
-        m.d.sync += accumulator.eq(total)
-        for b in range(c.banks):
-            with m.If(load.memory[b]):
-                m.d.sync += accumulator.eq(results[b])
-        with m.If(load.forward):
-            m.d.sync += accumulator.eq(recent)
-        with m.If(load.zero):
-            m.d.sync += accumulator.eq(0)
+        for lanes, flags in spread(m, self.load, c.lanes, name="load"):
+            load = data.View(load_control(c), flags)
+            here = slice(lanes.start * bits, lanes.stop * bits)
+            kept = accumulator[here]
+            m.d.sync += kept.eq(total[here])
+            for b in range(c.banks):
+                with m.If(load.memory[b]):
+                    m.d.sync += kept.eq(results[b][here])
+            with m.If(load.forward):
+                m.d.sync += kept.eq(recent[here])
+            with m.If(load.zero):
+                m.d.sync += kept.eq(0)
         return m
+
+    def _operand(self, m: Module, b: int, total: Signal, read):
+        """The result that finishes, or what is read; it stays until the next one comes."""
+        c, bits = self.config, self.config.result_bits
+        operand = Signal(c.lanes * bits, name=f"operand{b}", reset_less=True)
+        flags = Cat(self.finish.bank[b], self.finish.bank[b] | self.fetch[b])
+        for lanes, (finishes, comes) in spread(m, flags, c.lanes, name=f"operand{b}_comes"):
+            here = slice(lanes.start * bits, lanes.stop * bits)
+            with m.If(comes):
+                m.d.sync += operand[here].eq(Mux(finishes, total[here], read[here]))
+        m.d.comb += self.o[b].eq(operand)
 
     def _recent(self, m: Module, total: Signal):
         """The result finished one cycle ago. With one bank: what the operand register holds, that or an older one."""

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from . import frontend_layouts
 from .config import HardwareConfig
 from .fifo import SkidBuffer
-from .frontend_logic import encode, lowest, select, several
+from .frontend_logic import beforehand, encode, late_mux, lowest, select, several
 
 
 def chosen_class(c: HardwareConfig) -> data.StructLayout:
@@ -33,8 +33,8 @@ def choose(m: Module, load, new, left, pick, last):
         m.d.comb += rest.eq(coming & (coming - 1))
         picks.append(lowest(m, coming, 1)[0])
         rests.append(rest)
-    ends = [~several(coming)[1] for coming in (left, new)]
-    ending = Mux(load, ends[1], ends[0])
+    ends = [beforehand(m, ~several(coming)[1], name="ends") for coming in (left, new)]
+    ending = late_mux(load, ends[1], ends[0])
     m.d.sync += [
         pick.eq(Mux(load, picks[1], picks[0])),
         left.eq(Mux(load, rests[1], rests[0])),

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from . import frontend_layouts, layouts
 from .config import HardwareConfig
 from .fifo import PushFifo, SkidBuffer, SmallFifo
+from .frontend_logic import beforehand, late_mux
 from .psum_banking import bank_of
 
 BEGINS = 2
@@ -150,8 +151,10 @@ class Dispatcher(wiring.Component):
 
     def _room(self, m, most, read):
         """Fewer than ``most`` tiles that began are unread: found a cycle ahead, as it lets the whole sorter move."""
-        unread, coming = Signal(range(most + 1), name=f"unread{most}"), Signal(range(most + 1), name=f"coming{most}")
-        room = Signal(init=1, name=f"room{most}")
-        m.d.comb += coming.eq(unread + self.begin - read)
-        m.d.sync += [unread.eq(coming), room.eq(coming != most)]
+        unread, room = Signal(range(most + 1), name=f"unread{most}"), Signal(init=1, name=f"room{most}")
+        less, more = beforehand(m, (unread - 1)[: len(unread)]), beforehand(m, (unread + 1)[: len(unread)])
+        last, full = beforehand(m, more == most), beforehand(m, unread == most)
+        m.d.sync += room.eq(read | ~late_mux(self.begin, last, full))
+        with m.If(self.begin != read):
+            m.d.sync += unread.eq(Mux(read, less, more))
         return room

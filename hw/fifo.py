@@ -189,11 +189,12 @@ class SmallFifo(wiring.Component):
         m = Module()
         m.submodules.memory = memory = Memory(shape=self._shape, depth=self._depth, init=[])
         writer, reader = memory.write_port(), memory.read_port(domain="comb")
-        level, some = Signal(range(self._depth + 1)), Signal()  # items, and whether there are any
+        level = Signal(range(self._depth + 1))
+        some, full = Signal(), Signal()  # flags of the level, found a cycle ahead
         put = self.i.valid & self.i.ready
         got = self.o.valid & self.o.ready
         m.d.comb += [
-            self.i.ready.eq(level != self._depth),
+            self.i.ready.eq(~full),
             self.o.valid.eq(some),
             writer.en.eq(put),
             writer.data.eq(self.i.payload),
@@ -206,6 +207,7 @@ class SmallFifo(wiring.Component):
         m.d.sync += [
             level.eq(_later(m, level, put, got)),
             some.eq(Mux(got, (level > 1) | (some & put), some | put)),
+            full.eq(~got & (full | (put & (level == self._depth - 1)))),
             writer.addr.eq(writer.addr + put),
             reader.addr.eq(reader.addr + got),
         ]

@@ -6,7 +6,15 @@ from amaranth.lib.wiring import In, Out
 
 from .accumulators import finish_control, load_control
 from .config import HardwareConfig
-from .issue_ahead import collisions, held_prefix, recent_prefix, staged_rows
+from .issue_ahead import (
+    eligible_reuse,
+    held_prefix,
+    next_reuse,
+    next_staged,
+    recent_prefix,
+    reuse_meets,
+    staged_rows,
+)
 from .issue_layouts import held_result, issue_events, lowest, psum_slot, without_lowest
 from .layouts import compute_row, reuse_row
 from .psum_banking import bank_of
@@ -85,7 +93,8 @@ class Issue(wiring.Component):
     def _declare(self):
         c = self.config
         self.stage = Signal(compute_row(c), reset_less=True)
-        self.stage_valid, self.stage_ready = Signal(), Signal()
+        self.stage_valid, self.stage_half = Signal(), Signal()
+        self.stage_usable = Signal()  # its tile is in the processor, the tile's weights too: then the half is right
         self.active = Signal(compute_row(c), reset_less=True)  # residual: the bits after `bit`
         self.bit = Signal(c.tile_k, reset_less=True)
         self.active_valid, self.active_last = Signal(), Signal()
@@ -118,18 +127,15 @@ class Issue(wiring.Component):
     def _reuse_stage(self, m: Module, b: int):
         """Hold the head of the reuse stream; whether its prefix is finished and its row free is found a cycle ahead."""
         i, row = self.i_reuse[b], self.reuse[b]
-        ok, free = Signal(2, name=f"ok{b}"), Signal(2, name=f"free{b}")  # of the row that stays, of the row that comes
-        for n, one in enumerate((row, i.payload)):
-            m.d.comb += ok[n].eq(self._known(one.tag) & (one.after <= self.tiles[one.tag[0]].issued))
-        flight, meets = collisions(m, self, b)
-        same = held_prefix(m, self, b)
-        m.d.comb += [free.eq(~flight), i.ready.eq(~self.reuse_valid[b] | self.take[b].valid)]
+        rows = row, i.payload  # the one that stays, the one that comes
+        known = [self._known(one.tag) & (one.after <= self.tiles[one.tag[0]].issued) for one in rows]
+        m.d.comb += i.ready.eq(~self.reuse_valid[b] | self.take[b].valid)
         m.d.sync += [
-            self.reuse_ok[b].eq(Mux(i.ready, ok[1], ok[0])),
-            self.eligible[b].eq(Mux(i.ready, i.valid & ok[1] & free[1], self.reuse_valid[b] & ok[0] & free[0])),
-            self.meets[b].eq(Mux(i.ready, meets[1], meets[0])),
-            self.same[b].eq(Mux(i.ready, same[1], same[0])),
-            self.reuse_half[b].eq(Mux(i.ready, self.half(i.payload.tag), self.half(row.tag))),
+            self.reuse_ok[b].eq(next_reuse(m, self, b, *known)),
+            self.reuse_half[b].eq(next_reuse(m, self, b, *(self.half(one.tag) for one in rows))),
+            self.eligible[b].eq(eligible_reuse(m, self, b, known)),
+            self.meets[b].eq(reuse_meets(m, self, b)),
+            self.same[b].eq(held_prefix(m, self, b)),
         ]
         with m.If(i.ready):
             m.d.sync += [row.eq(i.payload), self.reuse_valid[b].eq(i.valid)]
@@ -139,8 +145,16 @@ class Issue(wiring.Component):
         return slot.valid & (slot.half == half) & (slot.row == row)
 
     def _compute_stage(self, m: Module):
-        """Hold the head of the compute stream: its lowest bit and the rest are found on the way in."""
+        """Hold the head of the compute stream: its lowest bit and the rest are found on the way in.
+
+        Its tile is looked up a cycle ahead: one that enters has no weights yet, and none goes before its rows.
+        """
         i = self.i_compute
+        usable = [self._known(tag) & self.tiles[tag[0]].weights_soon for tag in (self.stage.tag, i.payload.tag)]
+        m.d.sync += [
+            self.stage_usable.eq(next_staged(m, self, *usable)),
+            self.stage_half.eq(next_staged(m, self, self.half(self.stage.tag), self.half(i.payload.tag))),
+        ]
         m.d.comb += i.ready.eq(~self.stage_valid | self.loading)
         self.stage_bit = Signal.like(self.bit, reset_less=True)
         self.stage_single = Signal(reset_less=True)
@@ -157,23 +171,21 @@ class Issue(wiring.Component):
     def _load(self, m: Module):
         """Decide whether the staged row becomes the active one in this cycle."""
         c = self.config
-        half = self.half(self.stage.tag)
-        self.hazard, self.known = Signal(), Signal()
+        half = self.stage_half
+        self.hazard = Signal()
         conflicts = [self.active_valid & self.in_active & (self.active_half == half)]
         for b in range(c.banks):
             slot = self.slot[b]
             conflicts.append(slot.valid & self.in_slot[b] & (slot.half == half))
             conflicts.append(self.eligible[b] & self.meets[b] & (self.reuse_half[b] == half))
-        weights_ok = self.tiles[self.stage.tag[0]].weights_ok
         ready, needs_port, order, busy = Signal(), Signal(), Signal(), Signal(c.banks)
         m.d.comb += [
             self.hazard.eq(Cat(conflicts).any()),
-            self.known.eq(self._known(self.stage.tag)),
             self.claiming.eq(self._bank(self.active.row) & (self.active_valid & self.active_last).replicate(c.banks)),
             # Reuse rows of the m tile before go first. They aren't many unless partial sums are the bottleneck, and
             # then the first touches of the new m tile, whose read slots feed the drain, should come after its end.
             order.eq(Cat(self.eligible[b] & (self.reuse_half[b] != half) for b in range(c.banks)).any()),
-            ready.eq(self.stage_valid & self.known & weights_ok & ~self.hazard & ~order),
+            ready.eq(self.stage_valid & self.stage_usable & ~self.hazard & ~order),
             # In the cycle of a claim a read port is free; an idle start needs one that no reuse row uses.
             needs_port.eq(self.stage.has_prefix & ~self.recent),
             busy.eq(self.eligible & ~self.same),
@@ -207,7 +219,7 @@ class Issue(wiring.Component):
             tile = self.tiles[self.stage.tag[0]]
             m.d.sync += [
                 self.active.eq(self.stage),
-                self.active_half.eq(tile.half),
+                self.active_half.eq(self.stage_half),
                 self.weight.slot.eq(tile.weight_slot),
                 self.bit.eq(self.stage_bit),
                 self.active_last.eq(self.stage_single),
@@ -283,17 +295,17 @@ class Issue(wiring.Component):
     def _events(self, m: Module):
         e = self.events
         idle = ~self.active_valid
-        known = self.stage_valid & self.known
-        weights_ok = self.tiles[self.stage.tag[0]].weights_ok
+        known = self._known(self.stage.tag)
+        usable = self.stage_valid & self.stage_usable
         took = Cat(t.valid for t in self.take)
         m.d.comb += [
             e.residual_bit.eq(self.active_valid),
             e.compute_row.eq(self.claim.valid),
             e.reuse_rows.eq(sum(took[b] for b in range(len(took)))),
             e.no_row.eq(idle & (~self.stage_valid | self.loading)),  # it came too late for this cycle
-            e.lead.eq(idle & self.stage_valid & ~self.known),
-            e.weights.eq(idle & known & ~weights_ok),
-            e.hazard.eq(idle & known & weights_ok & self.hazard),
-            e.reuse.eq(idle & known & weights_ok & ~self.hazard & self.yielding),
+            e.lead.eq(idle & self.stage_valid & ~known),
+            e.weights.eq(idle & self.stage_valid & known & ~self.stage_usable),
+            e.hazard.eq(idle & usable & self.hazard),
+            e.reuse.eq(idle & usable & ~self.hazard & self.yielding),
             e.prefix.eq((self.reuse_valid & ~self.reuse_ok & ~took).any()),
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -128,19 +128,10 @@ class NeuronArray(wiring.Component):
 
     def _keep_potentials(self, m: Module, early, integrate, fire):
         """A potential is written when it is known, long before its levels leave."""
-
-        def keep(unit, potential):
-            now = unit.o
-            return [
-                integrate.i_write.eq(now.valid & ~now.payload.step.last_t),
-                integrate.i_slot.eq(now.payload.step.slot),
-                integrate.i_potential.eq(potential),
-            ]
-
-        with m.If(early):
-            m.d.comb += keep(integrate, integrate.o.payload.sum)
-        with m.Else():
-            m.d.comb += keep(fire, fire.o.payload.rest)
+        m.d.comb += [
+            integrate.i_write.eq(Mux(early, integrate.o_soon, fire.o_soon)),
+            integrate.i_potential.eq(Mux(early, integrate.o.payload.sum, fire.o.payload.rest)),
+        ]
 
     def _give_out(self, m: Module, items):
         o, step = self.o.payload, items.payload.step

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
 from .layouts import layer_config
-from .neuron_integrate import neuron_sum
+from .neuron_integrate import neuron_sum, potential_write
 from .neuron_select import neuron_step
 
 
@@ -47,6 +47,8 @@ class NeuronFire(wiring.Component):
     i_layer : In(layer_config)
     i : In(stream of neuron_sum, always ready)
     o : Out(stream of neuron_level, always ready)
+    o_soon : Out(potential_write)
+        In the next cycle the rest at ``o`` is a potential that another timestep needs.
     """
 
     def __init__(self, config: HardwareConfig):
@@ -56,6 +58,7 @@ class NeuronFire(wiring.Component):
                 "i_layer": In(layer_config(c)),
                 "i": In(stream.Signature(neuron_sum(c), always_ready=True)),
                 "o": Out(stream.Signature(neuron_level(c), always_ready=True)),
+                "o_soon": Out(potential_write(c)),
             }
         )
 
@@ -72,6 +75,8 @@ class NeuronFire(wiring.Component):
             now.tight.eq(-1),
         ]
         for k in reversed(range(c.level_bits)):
+            if k == 0:
+                m.d.comb += [self.o_soon.valid.eq(valid & ~now.step.last_t), self.o_soon.slot.eq(now.step.slot)]
             then, arrived = Signal(neuron_level(c), name=f"bit{k}", reset_less=True), Signal(name=f"valid{k}")
             m.d.sync += [arrived.eq(valid), then.eq(now)]
             for n in range(c.neuron_lanes):

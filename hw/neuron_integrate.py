@@ -7,9 +7,15 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
+from .fanout import parts, raw_copies, spread
 from .interleave import slots
 from .layouts import neuron_params
 from .neuron_select import neuron_psums, neuron_step
+
+
+def potential_write(c: HardwareConfig) -> data.StructLayout:
+    """A potential is written: to this slot."""
+    return data.StructLayout({"valid": 1, "slot": range(slots(c))})
 
 
 def neuron_sum(c: HardwareConfig) -> data.StructLayout:
@@ -22,10 +28,6 @@ def neuron_sum(c: HardwareConfig) -> data.StructLayout:
         }
     )
 
-
-COPIES = 4
-"""Address registers of a state memory: as many as can differ, in polarity and in the value they start from. Equal ones
-would be merged by synthesis, and a single one would drive every lane: a net of 500 loads, slower than the adder."""
 
 LOW = 17
 """Bits of a wide factor's lower half: with a sign (0) they fill an 18-bit multiplier."""
@@ -47,7 +49,7 @@ class NeuronIntegrate(wiring.Component):
     - running sum of the planes, a word per group: the first plane reads the page of biases;
     - membrane potential, a word per slot (position of a block, group): the first timestep reads the page of v0.
 
-    Each is cut by lanes into up to ``COPIES`` parts, whose addresses have registers of their own.
+    Each is cut by lanes into parts with control registers of their own (:mod:`hw.fanout`).
 
     The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
     bubble. A plane weighs a power of two (a DSP shifts by it) or its negative (what is added is inverted, with a carry
@@ -63,11 +65,15 @@ class NeuronIntegrate(wiring.Component):
     -------
     i : In(stream of neuron_psums, always ready)
     i_params : In(stream of neuron_params)
-        Taken at once, one group per cycle; the caller lets none through while groups are in the pipeline.
-    i_write, i_slot, i_potential : In
-        Membrane potential of a slot after the timestep.
+        Taken at once, one group per cycle, and written a cycle later; the caller lets none through while groups are in
+        the pipeline.
+    i_write : In(potential_write)
+        In the next cycle ``i_potential`` is the membrane potential of a slot after the timestep.
+    i_potential : In
     o : Out(stream of neuron_sum, always ready)
         Only of groups whose planes are complete.
+    o_soon : Out(potential_write)
+        In the next cycle the sum at ``o`` is a potential that another timestep needs.
     """
 
     LATENCY = 4
@@ -78,10 +84,10 @@ class NeuronIntegrate(wiring.Component):
             {
                 "i": In(stream.Signature(neuron_psums(c), always_ready=True)),
                 "i_params": In(stream.Signature(neuron_params(c), always_ready=True)),
-                "i_write": In(1),
-                "i_slot": In(range(slots(c))),
+                "i_write": In(potential_write(c)),
                 "i_potential": In(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)),
                 "o": Out(stream.Signature(neuron_sum(c), always_ready=True)),
+                "o_soon": Out(potential_write(c)),
             }
         )
 
@@ -95,9 +101,14 @@ class NeuronIntegrate(wiring.Component):
         step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(3)]
         result = Signal(neuron_sum(c), reset_less=True)
         valid = [Signal(name=f"valid{k}") for k in range(3)]
-        m.d.comb += self.o.payload.eq(result)
+        m.d.comb += [
+            self.o.payload.eq(result),
+            self.o_soon.valid.eq(valid[2] & ~step[2].last_t),
+            self.o_soon.slot.eq(step[2].slot),
+        ]
+        self._take_parameters(m)
         sums = self._add_planes(m, valid[0], step[0], self._shift(m))
-        potential = self._potential(m, step[0])
+        potential = self._potential(m)
         old, leak = self._register(m, [potential, self._parameter(m, "leak", step[0].group)], "kept")
         leaked = [self._leak(m, old[n], leak[n]) for n in range(c.neuron_lanes)]
         threshold = self._parameter(m, "threshold", step[2].group)
@@ -120,10 +131,9 @@ class NeuronIntegrate(wiring.Component):
     def _shift(self, m: Module):
         """First stage: shifts the partial sums. Returns what the planes add."""
         c, psums = self.config, self.i.payload
-        negative = Signal(reset_less=True)
-        m.d.sync += negative.eq(psums.negative)
         terms = []
-        for n in range(c.neuron_lanes):
+        negatives = spread(m, psums.negative, c.neuron_lanes, name="negative")
+        for n, negative in ((n, value) for part, value in negatives for n in part):
             term = Signal(c.membrane_bits, name=f"term{n}")
             products = self._register(m, halves(psums.psum[n], psums.weight), "shifted")
             # Shifted by a power of two, the halves have no bit in common.
@@ -132,16 +142,21 @@ class NeuronIntegrate(wiring.Component):
             terms.append(Cat(negative, term))
         return terms
 
-    def _potential(self, m: Module, step):
+    def _potential(self, m: Module):
         """Second stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
-        page, write = slots(self.config), self.i_write
-        v0 = self.i_params.payload.v0
-        read = self._state(m, "potential", page, self._potential_address(m), write, self.i_slot, self.i_potential, v0)
+        page, write, lanes = slots(self.config), self.i_write, self.config.neuron_lanes
+        slot = Signal.like(write.slot, reset_less=True)
+        m.d.sync += slot.eq(write.slot)
+        writes = raw_copies(m, write.valid, len(parts(lanes)), name="write")
+        writes = [register ^ invert for register, invert in writes]
+        read = self._state(
+            m, "potential", page, self._potential_address(m), writes, slot, self.i_potential, self.params.v0
+        )
         potential = Signal.like(self.i_potential)
-        with m.If(write & (self.i_slot == step.slot)):  # never the first timestep: a position's writes are over by then
-            m.d.comb += potential.eq(self.i_potential)
-        with m.Else():
-            m.d.comb += potential.eq(read)
+        # Never the first timestep: a position's writes are over by then.
+        meets = write.valid & (write.slot == self.i.payload.step.slot)
+        for part, same in spread(m, meets, lanes, name="same"):
+            m.d.comb += [potential[n].eq(Mux(same, self.i_potential[n], read[n])) for n in part]
         return potential
 
     def _potential_address(self, m: Module):
@@ -160,13 +175,11 @@ class NeuronIntegrate(wiring.Component):
         """The sums of all planes so far, which the next plane reads a cycle later."""
         c = self.config
         sums = Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes))
-        page, bias = 1 << len(step.group), self.i_params.payload.bias
-        running = self._state(m, "running", page, self._running_address(), write, step.group, sums, bias)
-        old = Signal.like(sums)
-        m.d.comb += old.eq(running)
+        page, writes = 1 << len(step.group), [write] * len(parts(c.neuron_lanes))
+        running = self._state(m, "running", page, self._running_address(), writes, step.group, sums, self.params.bias)
         for n, term in enumerate(terms):
             # One more bit below: its carry is the 1 of a negated term.
-            m.d.comb += sums[n].eq((Cat(C(1, 1), old[n]) + term)[1:])
+            m.d.comb += sums[n].eq((Cat(C(1, 1), running[n]) + term)[1:])
         return sums
 
     def _leak(self, m: Module, old, leak):
@@ -187,33 +200,40 @@ class NeuronIntegrate(wiring.Component):
         m.submodules[name] = store
         return store.read_port(domain="comb"), store.write_port()
 
-    def _state(self, m: Module, name: str, page: int, coming, write, word, value, start):
-        """State in the lower page, what it starts from (by group) in the upper: the lanes a cycle after ``coming``."""
-        lanes, load = self.config.neuron_lanes, self.i_params.valid
-        stored = Signal(range(2 * page))
-        m.d.comb += stored.eq(Mux(load, self.i_params.payload.group + page, word))
-        read, part = [], -(-lanes // COPIES)
-        for copy, first in enumerate(range(0, lanes, part)):
-            chunk = range(first, min(first + part, lanes))
-            layout = data.ArrayLayout(signed(self.config.membrane_bits), len(chunk))
-            memory, port = self._memory(m, f"{name}{copy}", layout, 2 * page)
+    def _take_parameters(self, m: Module):
+        """Keep them for a cycle, beside the memories they are written to."""
+        self.params = Signal(neuron_params(self.config), reset_less=True)
+        m.d.sync += self.params.eq(self.i_params.payload)
+        self.loads = [load for _, load in spread(m, self.i_params.valid, self.config.neuron_lanes, name="load")]
+
+    def _state(self, m: Module, name: str, page: int, coming, writes, word, value, start):
+        """State in the lower page, what it starts from (by group) in the upper: the lanes a cycle after ``coming``.
+
+        ``writes`` has a bit for every part of the lanes.
+        """
+        state = Signal.like(value, name=name)
+        cut = parts(self.config.neuron_lanes)
+        addresses = raw_copies(m, coming, len(cut), name=f"{name}_address")
+        for k, (part, load, write, (address, invert)) in enumerate(
+            zip(cut, self.loads, writes, addresses, strict=True)
+        ):
+            layout = data.ArrayLayout(signed(self.config.membrane_bits), len(part))
+            read, port = self._memory(m, f"{name}_part{k}", layout, 2 * page)
             # Inverting all addresses only permutes the words.
-            invert, high = (2 * page - 1) * (copy & 1), (2 * page - 1) * (copy >> 1)
-            address = Signal(range(2 * page), name=f"{name}_address{copy}", init=high, reset_less=True)
-            m.d.sync += address.eq(coming ^ invert)
-            m.d.comb += [memory.addr.eq(address), port.en.eq(write | load), port.addr.eq(stored ^ invert)]
-            m.d.comb += [port.data[n].eq(Mux(load, start[lane], value[lane])) for n, lane in enumerate(chunk)]
-            read += [memory.data[n] for n in range(len(chunk))]
-        return Cat(read)
+            stored = Mux(load, self.params.group + page, word)
+            m.d.comb += [read.addr.eq(address), port.en.eq(write | load), port.addr.eq(stored ^ invert)]
+            for n, lane in enumerate(part):
+                m.d.comb += [port.data[n].eq(Mux(load, start[lane], value[lane])), state[lane].eq(read.data[n])]
+        return state
 
     def _parameter(self, m: Module, name: str, address):
         """A parameter of every group: the data at ``address``."""
-        field = self.i_params.payload[name]
+        field = self.params[name]
         read, port = self._memory(m, name, field.shape(), max(2, self.config.groups))
         m.d.comb += [
             read.addr.eq(address),
-            port.en.eq(self.i_params.valid),
-            port.addr.eq(self.i_params.payload.group),
+            port.en.eq(self.loads[0]),
+            port.addr.eq(self.params.group),
             port.data.eq(field),
         ]
         return read.data

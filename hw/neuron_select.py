@@ -10,6 +10,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
+from .fanout import spread
 from .frontend_logic import popcount
 from .interleave import EARLY, recurrence, slots
 from .layouts import layer_config, psum_row
@@ -98,7 +99,7 @@ class NeuronSelect(wiring.Component):
         left = Signal(neuron_psums(c), reset_less=True)  # the group that has left
         group = Signal(range(c.groups))
         select = Signal(c.groups)  # the group, one-hot: selecting with it costs no decoder; none of an untouched row
-        may, ready = Signal(), Signal(init=1)  # the head may leave; a row is taken
+        may, ready = Signal(), Signal()  # the head may leave; a row is taken (not before the copies of ``ready`` are)
         head = self._head(m, row, group, select)
         step = head.step
         held, issue, row_done = Signal(), Signal(), Signal()
@@ -115,10 +116,22 @@ class NeuronSelect(wiring.Component):
         with m.If(issue):
             m.d.sync += [group.eq(Mux(step.last_group, 0, group + 1)), select.eq(select << 1)]
         with m.If(ready & self.i.valid):
-            m.d.sync += [row.eq(self.i.payload), select.eq(self.i.payload.touched)]
+            m.d.sync += select.eq(self.i.payload.touched)
         last_group, may_leave = self._ahead(m, group, step, issue, row_done)
-        m.d.sync += [may.eq(may_leave), ready.eq(~full | (may_leave & last_group))]
+        free = Signal()
+        m.d.comb += free.eq(~full | (may_leave & last_group))
+        m.d.sync += [may.eq(may_leave), ready.eq(free)]
+        self._take_row(m, row, ready, free)
         return m
+
+    def _take_row(self, m: Module, row, ready, free):
+        """Whatever stands at ``i`` while it is ready: thousands of loads, which hang on nothing but a register."""
+        o = self.i.payload
+        with m.If(ready):
+            m.d.sync += [row.last.eq(o.last), row.last_position.eq(o.last_position)]
+        for lanes, taken in spread(m, free, self.config.lanes, name="taken"):
+            with m.If(taken):
+                m.d.sync += [row.psum[n].eq(o.psum[n]) for n in lanes]
 
     def _head(self, m: Module, row, group, select):
         """The group that leaves the buffer next."""

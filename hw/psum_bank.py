@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig, clog2
+from .fanout import spread
 from .processor_memory import BLOCK_RAM
 from .psum_touched import TouchMap, sweep_layout
 
@@ -63,18 +64,19 @@ class PsumBank(wiring.Component):
         c = self.config
         m = Module()
         first = self._touch(m)
-        slot, fresh = [self.slot], [first]  # by stage
+        slot, fresh = [self.slot], Signal(reset_less=True)  # slots by stage
+        m.d.sync += fresh.eq(first)
         for stage in range(2, 5):
             slot.append(Signal(bank_slot(c), name=f"slot{stage}"))
-            fresh.append(Signal(name=f"fresh{stage}", reset_less=True))
-            m.d.sync += [slot[-1].eq(slot[-2]), fresh[-1].eq(fresh[-2])]
+            m.d.sync += slot[-1].eq(slot[-2])
 
         data, old = Signal(c.lanes * c.psum_bits), Signal(c.lanes * c.psum_bits, reset_less=True)
         operand = Signal.like(self.operand, reset_less=True)
         total = Signal.like(data)
         m.d.sync += [operand.eq(self.operand), old.eq(data)]
-        with m.If(fresh[2]):
-            m.d.sync += old.eq(0)
+        for lanes, none in spread(m, fresh, c.lanes, name="fresh"):
+            with m.If(none):
+                m.d.sync += old[lanes.start * c.psum_bits : lanes.stop * c.psum_bits].eq(0)
         for lane in range(c.lanes):
             here = slice(lane * c.psum_bits, (lane + 1) * c.psum_bits)
             term = operand.word_select(lane, c.result_bits).as_signed()

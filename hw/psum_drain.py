@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
 from .drain_cursor import DrainCursor, drain_place
+from .fanout import spread
 from .interleave import interleave
 from .layouts import layer_config, psum_row
 from .psum_bank import bank_slot
@@ -95,8 +96,6 @@ class PsumDrain(wiring.Component):
             cursor.load.eq(reject),
             cursor.i.eq(third.place),
         ]
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
         self._capture(m, free, capture, third)
         # After a drop the same row is asked for until it is taken; what is in flight then is of no use.
         with m.If(reject | (capture & again)):
@@ -164,12 +163,18 @@ class PsumDrain(wiring.Component):
         return row[1:] if self.config.banks == 2 else row
 
     def _capture(self, m: Module, free, capture, item):
+        """The row that comes stays until it is taken."""
+        valid_soon = capture | (self.o.valid & ~self.o.ready)
         c, o = self.config, Signal(psum_row(self.config), reset_less=True)
         value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.place.row), self.data[1], self.data[0])
         psum = o.psum.as_value()
-        with m.If(free):  # of `capture` by itself: it has thousands of loads, and what no row comes with is not valid
-            m.d.sync += [psum.eq(value), o.touched.eq(item.touched)]
+        # Of ``free``, not of ``capture``: it has thousands of loads, and what no row comes with is not valid.
+        with m.If(free):
+            m.d.sync += o.touched.eq(item.touched)
             m.d.sync += [o.last.eq(item.last), o.last_position.eq(item.last_position)]
+        for lanes, valid in spread(m, valid_soon, c.lanes, name="valid"):
+            here = slice(lanes.start * c.psum_bits, lanes.stop * c.psum_bits)
+            with m.If(~valid | self.o.ready):
+                m.d.sync += psum[here].eq(value[here])
         m.d.comb += self.o.payload.eq(o)
-        with m.If(capture):
-            m.d.sync += self.o.valid.eq(1)
+        m.d.sync += self.o.valid.eq(valid_soon)

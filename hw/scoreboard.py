@@ -15,6 +15,7 @@ def tile_view(c: HardwareConfig) -> data.StructLayout:
             "valid": 1,
             "tag": TAG_BITS,
             "weights_ok": 1,  # the tile's weights are in the buffer
+            "weights_soon": 1,  # they will be in the next cycle, if no other tile enters
             "half": 1,  # half of the partial-sum banks of its m tile
             "weight_slot": c.slot_bits,
             "issued": c.count_bits,  # compute rows whose last residual bit was issued
@@ -104,14 +105,17 @@ class Scoreboard(wiring.Component):
         begin = self.i_begin.payload
         half, fresh, half_busy = Signal(), Signal(init=1), Signal(2)
         parity = begin.tag[0]
-        free = Signal()
+        free, may, waits = Signal(2), Signal(2), Signal()
+        # Whether the tile before retires is known last: the rest is found beside it, per parity.
         m.d.comb += [
-            free.eq(self.enable & (~self.tiles[parity].valid | retiring.bit_select(parity, 1))),
-            self.wait_drain.eq(free & self.i_begin.valid & fresh & half_busy.bit_select(half, 1)),
-            self.i_begin.ready.eq(free & ~(fresh & half_busy.bit_select(half, 1))),
+            free.eq(~Cat(tile.valid for tile in self.tiles) | retiring),
+            waits.eq(fresh & half_busy.bit_select(half, 1)),
+            may.eq(Cat(~parity, parity) & (self.enable & ~waits).replicate(2)),
+            entering.eq(may & self.i_begin.valid.replicate(2) & free),
+            self.wait_drain.eq(self.enable & free.bit_select(parity, 1) & self.i_begin.valid & waits),
+            self.i_begin.ready.eq((may & free).any()),
         ]
-        with m.If(self.i_begin.valid & self.i_begin.ready):
-            m.d.comb += entering.bit_select(parity, 1).eq(1)
+        with m.If(entering.any()):
             m.d.sync += [
                 info[parity].eq(begin),
                 half_busy.bit_select(half, 1).eq(1),
@@ -144,8 +148,9 @@ class Scoreboard(wiring.Component):
             ),
         ]
         filled = self.filled.bit_select(tile.weight_slot, 1)
+        m.d.comb += tile.weights_soon.eq(tile.weights_ok | (tile.valid & filled & ~stale))
         m.d.sync += [
-            tile.weights_ok.eq(tile.weights_ok | (tile.valid & filled & ~stale)),
+            tile.weights_ok.eq(tile.weights_soon),
             reuse_done.eq(ended & Cat(reused[b] == end[p].reuses[b] for b in range(c.banks)).all()),
         ]
         with m.If(self.claim.valid & (self.claim.parity == p)):

@@ -9,6 +9,7 @@ from . import frontend_layouts, layouts
 from .class_walker import ClassWalker
 from .config import HardwareConfig
 from .fifo import SkidBuffer
+from .frontend_logic import equal
 from .row_picker import RowPicker
 from .tile_loader import TileLoader
 
@@ -59,11 +60,11 @@ class RowMemory(wiring.Component):
                 reader.addr.eq(self.i.payload.place),
             ]
             rows += list(reader.data)
-        visit = self.o.payload.visit
+        visit, bits = self.o.payload.visit, Signal.like(rows[0].count, reset_less=True)  # bits of a row of the class
         with m.If(self.i.ready):
-            m.d.sync += [self.o.valid.eq(self.i.valid), visit.eq(self.i.payload)]
+            m.d.sync += [self.o.valid.eq(self.i.valid), visit.eq(self.i.payload), bits.eq(self.i.payload.cls + 1)]
         m.d.comb += [kept.eq(row.row) for kept, row in zip(self.o.payload.rows, rows, strict=True)]
-        m.d.comb += self.o.payload.mine.eq(Cat(row.count == visit.cls + 1 for row in rows))
+        m.d.comb += self.o.payload.mine.eq(Cat(equal(m, row.count, bits) for row in rows))
         arrived = Signal()
         m.d.sync += arrived.eq(step)
         m.d.comb += self.freed.eq(Mux(arrived & visit.last, visit.count, 0))

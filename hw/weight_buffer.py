@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
+from .fanout import parts, raw_copies
 from .layouts import weight_row
 from .processor_memory import BLOCK_RAM
 
@@ -46,44 +47,48 @@ class WeightBuffer(wiring.Component):
         )
 
     def elaborate(self, platform):
-        c = self.config
         m = Module()
-        style = "distributed" if self.distributed else "block"
-        m.submodules.memory = memory = Memory(
-            shape=c.lanes * c.weight_bits,
-            depth=c.weight_tiles * c.tile_k,
-            init=[],
-            attrs=BLOCK_RAM | {"ram_style": style},
-        )
-        port = memory.read_port()
-        if self.distributed:
-            address = Signal.like(port.addr, reset_less=True)
-            m.d.sync += address.eq(Cat(self.read.row, self.read.slot))
-            m.d.comb += [port.addr.eq(address), self.o.eq(port.data)]
-        else:
-            weight = Signal.like(self.o, reset_less=True)
-            m.d.sync += weight.eq(port.data)
-            m.d.comb += [port.addr.eq(Cat(self.read.row, self.read.slot)), self.o.eq(weight)]
-
-        write = memory.write_port()
         row = self.i.payload
         # The scoreboard registers ``filled``, and a row is loaded before its first bit reads: two cycles at least.
         # So the last row may be written a cycle late.
-        put = Signal(data.StructLayout({"addr": len(write.addr), "data": len(write.data)}), reset_less=True)
-        putting = Signal()
-        m.d.comb += [
-            self.i.ready.eq(~self.filled.bit_select(row.slot, 1)),
-            write.en.eq(putting),
-            write.addr.eq(put.addr),
-            write.data.eq(put.data),
-        ]
-        m.d.sync += [
-            putting.eq(self.i.valid & self.i.ready),
-            put.addr.eq(Cat(row.row, row.slot)),
-            put.data.eq(row.data),
-        ]
+        put, putting = Signal(len(self.o), reset_less=True), Signal()
+        m.d.comb += self.i.ready.eq(~self.filled.bit_select(row.slot, 1))
+        m.d.sync += [putting.eq(self.i.valid & self.i.ready), put.eq(row.data)]
+        build = self._distributed if self.distributed else self._block
+        build(m, Cat(self.read.row, self.read.slot), Cat(row.row, row.slot), putting, put)
         with m.If(self.release.valid):
             m.d.sync += self.filled.bit_select(self.release.slot, 1).eq(0)
         with m.If(self.i.valid & self.i.ready & row.last):
             m.d.sync += self.filled.bit_select(row.slot, 1).eq(1)
         return m
+
+    def _memory(self, m: Module, name: str, lanes: int, style: str):
+        c = self.config
+        m.submodules[name] = memory = Memory(
+            shape=lanes * c.weight_bits,
+            depth=c.weight_tiles * c.tile_k,
+            init=[],
+            attrs=BLOCK_RAM | {"ram_style": style},
+        )
+        return memory.read_port(), memory.write_port()
+
+    def _block(self, m: Module, read, row, putting, put):
+        """``put`` is written to ``row`` of the cycle before."""
+        port, write = self._memory(m, "memory", self.config.lanes, "block")
+        weight, address = Signal.like(self.o, reset_less=True), Signal.like(write.addr, reset_less=True)
+        m.d.sync += [weight.eq(port.data), address.eq(row)]
+        m.d.comb += [port.addr.eq(read), self.o.eq(weight)]
+        m.d.comb += [write.en.eq(putting), write.addr.eq(address), write.data.eq(put)]
+
+    def _distributed(self, m: Module, read, row, putting, put):
+        """The same, cut by lanes into parts with address registers of their own (:mod:`hw.fanout`)."""
+        c, cut = self.config, parts(self.config.lanes)
+        words = c.weight_tiles * c.tile_k
+        reads = raw_copies(m, read, len(cut), name="address", words=words)
+        writes = raw_copies(m, row, len(cut), name="put_address", words=words)
+        for k, (lanes, (address, _), (put_address, _)) in enumerate(zip(cut, reads, writes, strict=True)):
+            port, write = self._memory(m, f"memory{k}", len(lanes), "distributed")
+            here = slice(lanes.start * c.weight_bits, lanes.stop * c.weight_bits)
+            # Inverting bits of all addresses, of reads and writes alike, only permutes the words.
+            m.d.comb += [port.addr.eq(address), self.o[here].eq(port.data)]
+            m.d.comb += [write.en.eq(putting), write.addr.eq(put_address), write.data.eq(put[here])]

@@ -32,8 +32,8 @@ MUTATIONS = [
     fault(
         "the potential is read in the cycle in which it is written",
         "neuron_integrate",
-        "with m.If(write & (self.i_slot == step.slot)):",
-        "with m.If(0):",
+        "meets = write.valid & (write.slot == self.i.payload.step.slot)",
+        "meets = C(0, 1)",
         f"{ARRAY}::test_random_layers",
     ),
     fault(
@@ -46,8 +46,8 @@ MUTATIONS = [
     fault(
         "a row is taken only when the buffer is empty",
         "neuron_select",
-        "ready.eq(~full | (may_leave & last_group))",
-        "ready.eq(~full)",
+        "free.eq(~full | (may_leave & last_group))",
+        "free.eq(~full)",
         f"{CYCLES}::test_one_group_per_cycle",
     ),
     fault(

@@ -255,8 +255,8 @@ MUTATIONS = [
     ),
     dict(
         file="hw/sorter.py",
-        original="row.count == visit.cls + 1",
-        mutated="row.count >= visit.cls + 1",
+        original="equal(m, row.count, bits)",
+        mutated="row.count >= bits",
         test="tests/test_hw_sorter.py::test_issue_order_and_places",
         fault="rows of higher classes come early",
     ),
