@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
+from .fanout import raw_copies, spread
 from .fifo import SmallFifo
 from .interleave import interleave, most_timesteps, recurrence
 from .layouts import layer_config, neuron_out, neuron_params, psum_row
@@ -117,21 +118,24 @@ class NeuronArray(wiring.Component):
             integrate.i_params.valid.eq(self.i_params.valid & self.i_params.ready),
             integrate.i_params.payload.eq(self.i_params.payload),
         ]
-        early = Signal()  # without reset V is U, which nothing keeps until the levels are known
-        m.d.sync += early.eq((self.i_layer.reset == 2) | self.i_layer.readout)
-        m.d.comb += select.i_early.eq(early)
-        self._keep_potentials(m, early, integrate, fire)
+        self._keep_potentials(m, select, integrate, fire)
         self._give_out(m, queue.o)
         if most_timesteps(c) > 1:
             self._reorder(m, queue.o, busy)
         return m
 
-    def _keep_potentials(self, m: Module, early, integrate, fire):
+    def _keep_potentials(self, m: Module, select, integrate, fire):
         """A potential is written when it is known, long before its levels leave."""
+        whole, early = Signal(), Signal()  # without reset V is U, which nothing keeps until the levels are known
         m.d.comb += [
+            whole.eq((self.i_layer.reset == 2) | self.i_layer.readout),
+            select.i_early.eq(early),
             integrate.i_write.eq(Mux(early, integrate.o_soon, fire.o_soon)),
-            integrate.i_potential.eq(Mux(early, integrate.o.payload.sum, fire.o.payload.rest)),
         ]
+        m.d.sync += early.eq(whole)
+        sums, rests = integrate.o.payload.sum, fire.o.payload.rest
+        for lanes, sooner in spread(m, whole, self.config.neuron_lanes, name="early"):
+            m.d.comb += [integrate.i_potential[n].eq(Mux(sooner, sums[n], rests[n])) for n in lanes]
 
     def _give_out(self, m: Module, items):
         o, step = self.o.payload, items.payload.step
@@ -154,16 +158,18 @@ class NeuronArray(wiring.Component):
             reorder.i.payload.step.eq(items.payload.step),
             reorder.i.payload.level.eq(items.payload.level),
         ]
-        turns = Signal()  # positions take turns
-        m.d.sync += turns.eq(interleave(m, self.config, self.i_layer) != 0)
-        with m.If(turns):
-            o = self.o.payload
+        # Positions take turns: the streams' control hangs on a register of its own.
+        turns = interleave(m, self.config, self.i_layer) != 0
+        control, payload = (register ^ invert for register, invert in raw_copies(m, turns, 2, name="turns"))
+        with m.If(control):
             m.d.comb += [
                 reorder.i.valid.eq(items.valid),
                 items.ready.eq(reorder.i.ready),
                 self.o.valid.eq(reorder.o.valid),
                 reorder.o.ready.eq(self.o.ready),
-                *(o[name].eq(reorder.o.payload[name]) for name in reorder.o.payload.shape().members),
             ]
+        with m.If(payload):
+            o = self.o.payload
+            m.d.comb += [o[name].eq(reorder.o.payload[name]) for name in reorder.o.payload.shape().members]
         with m.If(reorder.o_soon):
             m.d.sync += busy.eq(1)

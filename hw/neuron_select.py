@@ -98,9 +98,10 @@ class NeuronSelect(wiring.Component):
         row = Signal(psum_row(c), reset_less=True)
         left = Signal(neuron_psums(c), reset_less=True)  # the group that has left
         group = Signal(range(c.groups))
-        select = Signal(c.groups)  # the group, one-hot: selecting with it costs no decoder; none of an untouched row
+        # The group, one-hot: selecting with it costs no decoder; none of an untouched row.
+        select, selected = Signal(c.groups), Signal(c.groups)
         may, ready = Signal(), Signal()  # the head may leave; a row is taken (not before the copies of ``ready`` are)
-        head = self._head(m, row, group, select)
+        head = self._head(m, row, group, selected)
         step = head.step
         held, issue, row_done = Signal(), Signal(), Signal()
         m.d.comb += [
@@ -114,9 +115,9 @@ class NeuronSelect(wiring.Component):
         m.d.sync += [held.eq(full), self.o.valid.eq(issue), left.eq(head)]
         m.d.comb += [self.o.payload.eq(left), self.o_soon.eq(full | issue)]
         with m.If(issue):
-            m.d.sync += [group.eq(Mux(step.last_group, 0, group + 1)), select.eq(select << 1)]
-        with m.If(ready & self.i.valid):
-            m.d.sync += select.eq(self.i.payload.touched)
+            m.d.sync += group.eq(Mux(step.last_group, 0, group + 1))
+        m.d.comb += selected.eq(Mux(ready & self.i.valid, self.i.payload.touched, Mux(issue, select << 1, select)))
+        m.d.sync += select.eq(selected)
         last_group, may_leave = self._ahead(m, group, step, issue, row_done)
         free = Signal()
         m.d.comb += free.eq(~full | (may_leave & last_group))
@@ -133,8 +134,8 @@ class NeuronSelect(wiring.Component):
             with m.If(taken):
                 m.d.sync += [row.psum[n].eq(o.psum[n]) for n in lanes]
 
-    def _head(self, m: Module, row, group, select):
-        """The group that leaves the buffer next."""
+    def _head(self, m: Module, row, group, selected):
+        """The group that leaves the buffer next; in the next cycle it is the ``selected`` one."""
         c, layer = self.config, self.i_layer
         self.plane = Signal(range(c.max_planes))
         self.t = Signal(range(c.max_timesteps))
@@ -157,7 +158,8 @@ class NeuronSelect(wiring.Component):
             head.weight.eq(self.weight),
             head.negative.eq(layer.signed & head.step.last_plane),
         ]
-        for n in range(c.neuron_lanes):
+        selects = spread(m, selected, c.neuron_lanes, name="select")
+        for n, select in ((n, select) for lanes, select in selects for n in lanes):
             # AND-OR: two groups fit one LUT4; a multiplexer tree would take half as much again.
             lane = (row.psum[g * c.neuron_lanes + n] & select[g].replicate(c.psum_bits) for g in range(c.groups))
             m.d.comb += head.psum[n].eq(reduce(or_, lane))

@@ -148,4 +148,11 @@ MUTATIONS = [
         test="tests/formal/test_stream_proofs.py::test_nothing_is_lost_or_reordered[stream]",
         fault="an item at the memory's output is replaced under backpressure",
     ),
+    dict(
+        file="hw/dispatcher.py",
+        original="room.eq(read | ~late_mux(self.begin, last, full))",
+        mutated="room.eq(read | ~full)",
+        test="tests/test_hw_dispatcher.py::test_room_closes_in_time_and_begins_are_bounded",
+        fault="a tile begins in the cycle after the last one that there was room for",
+    ),
 ]

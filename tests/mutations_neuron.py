@@ -207,8 +207,8 @@ MUTATIONS = [
     fault(
         "no reset is a soft reset",
         "neuron_array",
-        "early.eq((self.i_layer.reset == 2) | self.i_layer.readout)",
-        "early.eq(self.i_layer.readout)",
+        "whole.eq((self.i_layer.reset == 2) | self.i_layer.readout)",
+        "whole.eq(self.i_layer.readout)",
         f"{ARRAY}::test_random_layers",
     ),
     fault(
@@ -280,5 +280,26 @@ MUTATIONS = [
         "Mux(got, (level > 1) | (some & put), some | put)",
         "(some & ~got) | put",
         "tests/test_hw_fifo.py::test_order_and_latency",
+    ),
+    fault(
+        "without reset the potential is written when the levels are known",
+        "neuron_array",
+        "integrate.i_write.eq(Mux(early, integrate.o_soon, fire.o_soon))",
+        "integrate.i_write.eq(fire.o_soon)",
+        f"{ARRAY}::test_random_layers",
+    ),
+    fault(
+        "a row is taken a cycle after it came",
+        "neuron_select",
+        'spread(m, free, self.config.lanes, name="taken")',
+        'spread(m, ready, self.config.lanes, name="taken")',
+        f"{ARRAY}::test_random_layers",
+    ),
+    fault(
+        "a full FIFO of a few items takes another",
+        "fifo",
+        "~got & (full | (put & (level == self._depth - 1)))",
+        "~got & put & (level == self._depth - 1)",
+        "tests/test_hw_fifo.py::test_fills_and_drains",
     ),
 ]
