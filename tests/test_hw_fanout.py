@@ -1,0 +1,70 @@
+"""Copies of a register: right for every lane a cycle later, and still so many after synthesis."""
+
+from collections import Counter
+
+import pytest
+from amaranth import Module, Signal
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
+
+from hw.fanout import COPIES, parts, raw_copies, spread
+from hw.fpga import yosys
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5, 16, 30, 128])
+def test_every_lane_is_in_one_part(lanes):
+    cut = parts(lanes)
+    assert [lane for part in cut for lane in part] == list(range(lanes))
+    assert len(cut) <= COPIES and all(len(part) == len(cut[0]) for part in cut[:-1])
+
+
+class Wide(wiring.Component):
+    """``o[lane] = i`` of the cycle before, of all lanes."""
+
+    def __init__(self, lanes: int):
+        self.lanes = lanes
+        super().__init__({"i": In(3), "o": Out(3 * lanes)})
+
+    def elaborate(self, platform):
+        m = Module()
+        for part, value in spread(m, self.i, self.lanes, name="copy"):
+            m.d.comb += [self.o.word_select(lane, 3).eq(value) for lane in part]
+        return m
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 8])
+def test_value_of_the_cycle_before(lanes):
+    dut, sent = Wide(lanes), [5, 0, 7, 2, 2, 1]
+
+    async def bench(ctx):
+        for value in sent:
+            ctx.set(dut.i, value)
+            await ctx.tick()
+            assert ctx.get(dut.o) == sum(value << 3 * lane for lane in range(lanes))
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+@pytest.mark.parametrize("words", [12, 16, 32, 48, 96])
+def test_inverted_addresses_stay_in_the_memory(words):
+    m = Module()
+    for _, invert in raw_copies(m, Signal(range(words)), COPIES, name="address", words=words):
+        assert sorted(address ^ invert for address in range(words)) == list(range(words))
+
+
+def test_synthesis_keeps_every_copy(tmp_path):
+    """What makes this module worth anything: Yosys merges registers that are equal."""
+    (tmp_path / "wide.il").write_text(rtlil.convert(Wide(8), name="wide"))
+    yosys.run_script(
+        [f"read_rtlil {tmp_path}/wide.il", "synth_ecp5 -top wide", f"write_json {tmp_path}/wide.json"],
+        folder=tmp_path,
+        name="wide",
+        what="synthesis of copies",
+    )
+    kinds = Counter(cell["type"] for cell in yosys.cells_of(tmp_path / "wide.json", "wide").values())
+    assert kinds["TRELLIS_FF"] == 3 * COPIES
