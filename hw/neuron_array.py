@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
-from .fanout import raw_copies, spread
+from .fanout import copies, spread
 from .fifo import SmallFifo
 from .interleave import interleave, most_timesteps, recurrence
 from .layouts import layer_config, neuron_out, neuron_params, psum_row
@@ -160,7 +160,7 @@ class NeuronArray(wiring.Component):
         ]
         # Positions take turns: the streams' control hangs on a register of its own.
         turns = interleave(m, self.config, self.i_layer) != 0
-        control, payload = (register ^ invert for register, invert in raw_copies(m, turns, 2, name="turns"))
+        control, payload = copies(m, turns, 2, name="turns")
         with m.If(control):
             m.d.comb += [
                 reorder.i.valid.eq(items.valid),

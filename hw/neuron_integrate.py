@@ -7,7 +7,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
-from .fanout import parts, raw_copies, spread
+from .fanout import copies, parts, spread
 from .interleave import slots
 from .layouts import neuron_params
 from .neuron_select import neuron_psums, neuron_step
@@ -147,8 +147,7 @@ class NeuronIntegrate(wiring.Component):
         page, write, lanes = slots(self.config), self.i_write, self.config.neuron_lanes
         slot = Signal.like(write.slot, reset_less=True)
         m.d.sync += slot.eq(write.slot)
-        writes = raw_copies(m, write.valid, len(parts(lanes)), name="write")
-        writes = [register ^ invert for register, invert in writes]
+        writes = copies(m, write.valid, len(parts(lanes)), name="write")
         read = self._state(
             m, "potential", page, self._potential_address(m), writes, slot, self.i_potential, self.params.v0
         )
@@ -213,15 +212,12 @@ class NeuronIntegrate(wiring.Component):
         """
         state = Signal.like(value, name=name)
         cut = parts(self.config.neuron_lanes)
-        addresses = raw_copies(m, coming, len(cut), name=f"{name}_address")
-        for k, (part, load, write, (address, invert)) in enumerate(
-            zip(cut, self.loads, writes, addresses, strict=True)
-        ):
+        addresses = copies(m, coming, len(cut), name=f"{name}_address")
+        stored = Mux(self.loads[0], self.params.group + page, word)
+        for k, (part, load, write, address) in enumerate(zip(cut, self.loads, writes, addresses, strict=True)):
             layout = data.ArrayLayout(signed(self.config.membrane_bits), len(part))
             read, port = self._memory(m, f"{name}_part{k}", layout, 2 * page)
-            # Inverting all addresses only permutes the words.
-            stored = Mux(load, self.params.group + page, word)
-            m.d.comb += [read.addr.eq(address), port.en.eq(write | load), port.addr.eq(stored ^ invert)]
+            m.d.comb += [read.addr.eq(address), port.en.eq(write | load), port.addr.eq(stored)]
             for n, lane in enumerate(part):
                 m.d.comb += [port.data[n].eq(Mux(load, start[lane], value[lane])), state[lane].eq(read.data[n])]
         return state

@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
-from .fanout import parts, raw_copies
+from .fanout import copies, parts
 from .layouts import weight_row
 from .processor_memory import BLOCK_RAM
 
@@ -83,12 +83,10 @@ class WeightBuffer(wiring.Component):
     def _distributed(self, m: Module, read, row, putting, put):
         """The same, cut by lanes into parts with address registers of their own (:mod:`hw.fanout`)."""
         c, cut = self.config, parts(self.config.lanes)
-        words = c.weight_tiles * c.tile_k
-        reads = raw_copies(m, read, len(cut), name="address", words=words)
-        writes = raw_copies(m, row, len(cut), name="put_address", words=words)
-        for k, (lanes, (address, _), (put_address, _)) in enumerate(zip(cut, reads, writes, strict=True)):
+        reads = copies(m, read, len(cut), name="address")
+        writes = copies(m, row, len(cut), name="put_address")
+        for k, (lanes, address, put_address) in enumerate(zip(cut, reads, writes, strict=True)):
             port, write = self._memory(m, f"memory{k}", len(lanes), "distributed")
             here = slice(lanes.start * c.weight_bits, lanes.stop * c.weight_bits)
-            # Inverting bits of all addresses, of reads and writes alike, only permutes the words.
             m.d.comb += [port.addr.eq(address), self.o[here].eq(port.data)]
             m.d.comb += [write.en.eq(putting), write.addr.eq(put_address), write.data.eq(put[here])]

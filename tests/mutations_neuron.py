@@ -268,10 +268,10 @@ MUTATIONS = [
         f"{CYCLES}::test_busy_from_the_first_row_to_the_last_item",
     ),
     fault(
-        "the state of inverted addresses is written where the others are",
+        "what the state starts from is written over the state",
         "neuron_integrate",
-        "port.addr.eq(stored ^ invert)",
-        "port.addr.eq(stored)",
+        "self.params.group + page, word)",
+        "self.params.group, word)",
         f"{ARRAY}::test_random_layers",
     ),
     fault(

@@ -209,19 +209,12 @@ MUTATIONS = [
         "test_weights_that_come_late",
         "weights aren't awaited",
     ),
-    _fault(
-        "fanout.py",
-        "register ^ invert) for",
-        "register) for",
-        "test_random_stream",
-        "an inverted copy is taken as it is",
-    ),
-    _fault(
-        "fanout.py",
-        "((words & -words) - 1 if words else ones)",
-        "ones",
-        "test_random_configurations",
-        "inverted addresses leave a memory whose depth is no power of two",
+    dict(
+        file="hw/fanout.py",
+        original="reset_less=not copy & 2",
+        mutated="reset_less=True",
+        test="tests/test_hw_fanout.py::test_synthesis_keeps_every_copy",
+        fault="copies that synthesis merges",
     ),
     _fault(
         "psum_drain.py",

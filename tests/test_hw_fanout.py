@@ -3,13 +3,13 @@
 from collections import Counter
 
 import pytest
-from amaranth import Module, Signal
+from amaranth import Module
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from hw.fanout import COPIES, parts, raw_copies, spread
+from hw.fanout import COPIES, parts, spread
 from hw.fpga import yosys
 
 
@@ -48,13 +48,6 @@ def test_value_of_the_cycle_before(lanes):
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-
-
-@pytest.mark.parametrize("words", [12, 16, 32, 48, 96])
-def test_inverted_addresses_stay_in_the_memory(words):
-    m = Module()
-    for _, invert in raw_copies(m, Signal(range(words)), COPIES, name="address", words=words):
-        assert sorted(address ^ invert for address in range(words)) == list(range(words))
 
 
 def test_synthesis_keeps_every_copy(tmp_path):
