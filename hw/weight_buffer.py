@@ -51,11 +51,11 @@ class WeightBuffer(wiring.Component):
         row = self.i.payload
         # The scoreboard registers ``filled``, and a row is loaded before its first bit reads: two cycles at least.
         # So the last row may be written a cycle late.
-        put, putting = Signal(len(self.o), reset_less=True), Signal()
+        put = Signal(len(self.o), reset_less=True)
         m.d.comb += self.i.ready.eq(~self.filled.bit_select(row.slot, 1))
-        m.d.sync += [putting.eq(self.i.valid & self.i.ready), put.eq(row.data)]
+        m.d.sync += put.eq(row.data)
         build = self._distributed if self.distributed else self._block
-        build(m, Cat(self.read.row, self.read.slot), Cat(row.row, row.slot), putting, put)
+        build(m, Cat(self.read.row, self.read.slot), self.i.valid & self.i.ready, Cat(row.row, row.slot), put)
         with m.If(self.release.valid):
             m.d.sync += self.filled.bit_select(self.release.slot, 1).eq(0)
         with m.If(self.i.valid & self.i.ready & row.last):
@@ -72,20 +72,22 @@ class WeightBuffer(wiring.Component):
         )
         return memory.read_port(), memory.write_port()
 
-    def _block(self, m: Module, read, row, putting, put):
-        """``put`` is written to ``row`` of the cycle before."""
+    def _block(self, m: Module, read, comes, row, put):
+        """``put`` is written to ``row`` if it ``comes``, both of the cycle before."""
         port, write = self._memory(m, "memory", self.config.lanes, "block")
         weight, address = Signal.like(self.o, reset_less=True), Signal.like(write.addr, reset_less=True)
-        m.d.sync += [weight.eq(port.data), address.eq(row)]
+        putting = Signal()
+        m.d.sync += [weight.eq(port.data), address.eq(row), putting.eq(comes)]
         m.d.comb += [port.addr.eq(read), self.o.eq(weight)]
         m.d.comb += [write.en.eq(putting), write.addr.eq(address), write.data.eq(put)]
 
-    def _distributed(self, m: Module, read, row, putting, put):
+    def _distributed(self, m: Module, read, comes, row, put):
         """The same, cut by lanes into parts with address registers of their own (:mod:`hw.fanout`)."""
         c, cut = self.config, parts(self.config.lanes)
         reads = copies(m, read, len(cut), name="address")
         writes = copies(m, row, len(cut), name="put_address")
-        for k, (lanes, address, put_address) in enumerate(zip(cut, reads, writes, strict=True)):
+        puts = copies(m, comes, len(cut), name="putting")
+        for k, (lanes, address, put_address, putting) in enumerate(zip(cut, reads, writes, puts, strict=True)):
             port, write = self._memory(m, f"memory{k}", len(lanes), "distributed")
             here = slice(lanes.start * c.weight_bits, lanes.stop * c.weight_bits)
             m.d.comb += [port.addr.eq(address), self.o[here].eq(port.data)]
