@@ -9,7 +9,10 @@ from __future__ import annotations
 from amaranth import Module, Signal, Value
 
 COPIES = 4
-"""Equal registers are merged by synthesis. So many can differ: in what they start from, and whether at reset too."""
+"""Equal registers are merged by synthesis. So many can differ: in what they start from, and whether at reset too.
+
+A register of the same value that resets to 0 becomes one with the third copy: it then has that part's loads too.
+"""
 
 
 def parts(lanes: int) -> list[range]:
@@ -19,7 +22,10 @@ def parts(lanes: int) -> list[range]:
 
 
 def copies(m: Module, value, count: int, *, name: str) -> list[Signal]:
-    """``value`` a cycle later, from each of ``count`` registers; after reset they differ, so nobody may look yet."""
+    """``value`` a cycle later, from each of ``count`` registers.
+
+    After reset they differ for a cycle: what they let through then must not matter.
+    """
     value, found = Value.cast(value), []
     for copy in range(count):
         start = -(copy & 1) & ((1 << len(value)) - 1)

@@ -1,4 +1,4 @@
-"""Small combinational functions of the front-end.
+"""Small combinational functions, most of them the front-end's; how to keep what comes late apart.
 
 Amaranth's expressions are trees: what is used more than once stands in a signal, or it would be built again and again.
 """

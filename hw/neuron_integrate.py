@@ -49,7 +49,8 @@ class NeuronIntegrate(wiring.Component):
     - running sum of the planes, a word per group: the first plane reads the page of biases;
     - membrane potential, a word per slot (position of a block, group): the first timestep reads the page of v0.
 
-    Each is cut by lanes into parts with control registers of their own (:mod:`hw.fanout`).
+    Each is cut by lanes into parts, which have read addresses and the load of parameters from registers of their own,
+    the potential's write enable too (:mod:`hw.fanout`). The write address is one for all.
 
     The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
     bubble. A plane weighs a power of two (a DSP shifts by it) or its negative (what is added is inverted, with a carry
@@ -206,13 +207,15 @@ class NeuronIntegrate(wiring.Component):
         self.loads = [load for _, load in spread(m, self.i_params.valid, self.config.neuron_lanes, name="load")]
 
     def _state(self, m: Module, name: str, page: int, coming, writes, word, value, start):
-        """State in the lower page, what it starts from (by group) in the upper: the lanes a cycle after ``coming``.
+        """State in the lower page, what it starts from (by group) in the upper.
 
+        Returns the word of all lanes at the address that ``coming`` had a cycle before.
         ``writes`` has a bit for every part of the lanes.
         """
         state = Signal.like(value, name=name)
         cut = parts(self.config.neuron_lanes)
         addresses = copies(m, coming, len(cut), name=f"{name}_address")
+        # After reset some parts write once: by the first copy of the load, 0 then, into the lower page, not begun yet.
         stored = Mux(self.loads[0], self.params.group + page, word)
         for k, (part, load, write, address) in enumerate(zip(cut, self.loads, writes, addresses, strict=True)):
             layout = data.ArrayLayout(signed(self.config.membrane_bits), len(part))

@@ -100,7 +100,7 @@ class NeuronSelect(wiring.Component):
         group = Signal(range(c.groups))
         # The group, one-hot: selecting with it costs no decoder; none of an untouched row.
         select, selected = Signal(c.groups), Signal(c.groups)
-        may, ready = Signal(), Signal()  # the head may leave; a row is taken (not before the copies of ``ready`` are)
+        may, ready = Signal(), Signal()  # the head may leave; a row is taken (not at reset: copies differ)
         head = self._head(m, row, group, selected)
         step = head.step
         held, issue, row_done = Signal(), Signal(), Signal()
@@ -127,12 +127,12 @@ class NeuronSelect(wiring.Component):
 
     def _take_row(self, m: Module, row, ready, free):
         """Whatever stands at ``i`` while it is ready: thousands of loads, which hang on nothing but a register."""
-        o = self.i.payload
+        item = self.i.payload
         with m.If(ready):
-            m.d.sync += [row.last.eq(o.last), row.last_position.eq(o.last_position)]
+            m.d.sync += [row.last.eq(item.last), row.last_position.eq(item.last_position)]
         for lanes, taken in spread(m, free, self.config.lanes, name="taken"):
             with m.If(taken):
-                m.d.sync += [row.psum[n].eq(o.psum[n]) for n in lanes]
+                m.d.sync += [row.psum[n].eq(item.psum[n]) for n in lanes]
 
     def _head(self, m: Module, row, group, selected):
         """The group that leaves the buffer next; in the next cycle it is the ``selected`` one."""

@@ -73,7 +73,7 @@ class WeightBuffer(wiring.Component):
         return memory.read_port(), memory.write_port()
 
     def _block(self, m: Module, read, comes, row, put):
-        """``put`` is written to ``row`` if it ``comes``, both of the cycle before."""
+        """Writes ``put``, which is a cycle old, to the ``row`` of that cycle if one came (``comes``)."""
         port, write = self._memory(m, "memory", self.config.lanes, "block")
         weight, address = Signal.like(self.o, reset_less=True), Signal.like(write.addr, reset_less=True)
         putting = Signal()
@@ -82,7 +82,10 @@ class WeightBuffer(wiring.Component):
         m.d.comb += [write.en.eq(putting), write.addr.eq(address), write.data.eq(put)]
 
     def _distributed(self, m: Module, read, comes, row, put):
-        """The same, cut by lanes into parts with address registers of their own (:mod:`hw.fanout`)."""
+        """The same, cut by lanes into parts with address and enable registers of their own (:mod:`hw.fanout`).
+
+        After reset some parts write once: no slot is filled then.
+        """
         c, cut = self.config, parts(self.config.lanes)
         reads = copies(m, read, len(cut), name="address")
         writes = copies(m, row, len(cut), name="put_address")

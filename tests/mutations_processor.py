@@ -23,6 +23,13 @@ MUTATIONS = [
     ),
     _fault(
         "issue_ahead.py",
+        "return issue.claim.valid & finished",
+        "return 0 & finished",
+        PREFIX,
+        "no forward at distance 2, two banks",
+    ),
+    _fault(
+        "issue_ahead.py",
         "late_mux(issue.claim.valid, finished, late_mux(",
         "0 & late_mux(issue.claim.valid, finished, late_mux(",
         PREFIX,
