@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from . import frontend_layouts
 from .config import HardwareConfig
 from .fifo import SkidBuffer
-from .frontend_logic import beforehand, encode, late_mux, lowest, select, several
+from .frontend_logic import encode, lowest, select, several
+from .late import beforehand, late_mux
 
 
 def chosen_class(c: HardwareConfig) -> data.StructLayout:

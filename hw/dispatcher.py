@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from . import frontend_layouts, layouts
 from .config import HardwareConfig
 from .fifo import PushFifo, SkidBuffer, SmallFifo
-from .frontend_logic import beforehand, late_mux
+from .late import beforehand, late_mux
 from .psum_banking import bank_of
 
 BEGINS = 2

@@ -1,4 +1,4 @@
-"""Small combinational functions, most of them the front-end's; how to keep what comes late apart.
+"""Small combinational functions of the front-end.
 
 Amaranth's expressions are trees: what is used more than once stands in a signal, or it would be built again and again.
 """
@@ -34,29 +34,6 @@ def lowest(m, bits, count: int) -> list[Signal]:
         masks.append(mask)
         left = left & below
     return masks
-
-
-def beforehand(m, value, *, name: str = "beforehand") -> Signal:
-    """A value that stays a net of its own in synthesis: what comes late is not mixed into it to save a LUT."""
-    kept = Signal(Value.cast(value).shape(), name=name, attrs={"keep": 1})
-    m.d.comb += kept.eq(value)
-    return kept
-
-
-def late_mux(select, one, zero) -> Value:
-    """``Mux(select, one, zero)`` of single bits, for a ``select`` that comes late.
-
-    Not as a multiplexer: where both sides are the same function, synthesis would put the multiplexer before it.
-    """
-    return (select & one) | (~select & zero)
-
-
-def equal(m, late, value) -> Value:
-    """``late == value``, two levels of LUTs behind a memory's output.
-
-    Synthesis, which takes a block RAM's output for as early as a register's, would find that a chain takes no longer.
-    """
-    return Cat(beforehand(m, late[n : n + 2] == value[n : n + 2], name="equal") for n in range(0, len(late), 2)).all()
 
 
 def several(bits) -> tuple[Value, Value]:

@@ -4,17 +4,9 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from . import issue_ahead as ahead
 from .accumulators import finish_control, load_control
 from .config import HardwareConfig
-from .issue_ahead import (
-    eligible_reuse,
-    held_prefix,
-    next_reuse,
-    next_staged,
-    recent_prefix,
-    reuse_meets,
-    staged_rows,
-)
 from .issue_layouts import held_result, issue_events, lowest, psum_slot, without_lowest
 from .layouts import compute_row, reuse_row
 from .psum_banking import bank_of
@@ -80,8 +72,8 @@ class Issue(wiring.Component):
         for b in range(c.banks):
             self._reuse_stage(m, b)
         self._compute_stage(m)
-        active, slots = staged_rows(m, self)
-        m.d.sync += [self.recent.eq(recent_prefix(m, self)), self.in_active.eq(active), self.in_slot.eq(slots)]
+        active, slots = ahead.staged_rows(m, self)
+        m.d.sync += [self.recent.eq(ahead.recent_prefix(m, self)), self.in_active.eq(active), self.in_slot.eq(slots)]
         self._load(m)
         self._active(m)
         for b in range(c.banks):
@@ -131,18 +123,14 @@ class Issue(wiring.Component):
         known = [self._known(one.tag) & (one.after <= self.tiles[one.tag[0]].issued) for one in rows]
         m.d.comb += i.ready.eq(~self.reuse_valid[b] | self.take[b].valid)
         m.d.sync += [
-            self.reuse_ok[b].eq(next_reuse(m, self, b, *known)),
-            self.reuse_half[b].eq(next_reuse(m, self, b, *(self.half(one.tag) for one in rows))),
-            self.eligible[b].eq(eligible_reuse(m, self, b, known)),
-            self.meets[b].eq(reuse_meets(m, self, b)),
-            self.same[b].eq(held_prefix(m, self, b)),
+            self.reuse_ok[b].eq(ahead.next_reuse(m, self, b, *known)),
+            self.reuse_half[b].eq(ahead.next_reuse(m, self, b, *(self.half(one.tag) for one in rows))),
+            self.eligible[b].eq(ahead.eligible_reuse(m, self, b, known)),
+            self.meets[b].eq(ahead.reuse_meets(m, self, b)),
+            self.same[b].eq(ahead.held_prefix(m, self, b)),
         ]
         with m.If(i.ready):
             m.d.sync += [row.eq(i.payload), self.reuse_valid[b].eq(i.valid)]
-
-    @staticmethod
-    def flies(slot, half, row):
-        return slot.valid & (slot.half == half) & (slot.row == row)
 
     def _compute_stage(self, m: Module):
         """Hold the head of the compute stream: its lowest bit and the rest are found on the way in.
@@ -152,8 +140,8 @@ class Issue(wiring.Component):
         i = self.i_compute
         usable = [self._known(tag) & self.tiles[tag[0]].weights_soon for tag in (self.stage.tag, i.payload.tag)]
         m.d.sync += [
-            self.stage_usable.eq(next_staged(m, self, *usable)),
-            self.stage_half.eq(next_staged(m, self, self.half(self.stage.tag), self.half(i.payload.tag))),
+            self.stage_usable.eq(ahead.next_staged(m, self, *usable)),
+            self.stage_half.eq(ahead.next_staged(m, self, self.half(self.stage.tag), self.half(i.payload.tag))),
         ]
         m.d.comb += i.ready.eq(~self.stage_valid | self.loading)
         self.stage_bit = Signal.like(self.bit, reset_less=True)
@@ -206,11 +194,6 @@ class Issue(wiring.Component):
         """The tile of the result in bank ``b``'s operand register has gone: its slots belong to another."""
         held = self.held[b]
         return self.tiles[held.tag[0]].tag != held.tag
-
-    def holds(self, b: int, row):
-        """The prefix of ``row`` is in bank ``b``'s operand register."""
-        held = self.held[b]
-        return held.valid & (held.slot == row.prefix) & (held.tag == row.tag)
 
     def _active(self, m: Module):
         """The active row: one-hot bit, the bits after it, and whether it is the last, all registered."""

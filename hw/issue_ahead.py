@@ -6,7 +6,7 @@ late, only select. Every function gives what holds in the next cycle; :class:`hw
 
 from amaranth import Cat, Module, Mux
 
-from .frontend_logic import beforehand, late_mux
+from .late import beforehand, late_mux
 
 
 def next_staged(m: Module, issue, stays, comes):
@@ -26,6 +26,11 @@ def _reuse_rows(issue, b: int):
     return issue.reuse[b], issue.i_reuse[b].payload
 
 
+def _flies(slot, half, row):
+    """This slot updates the row of this half: one bit."""
+    return slot.valid & (slot.half == half) & (slot.row == row)
+
+
 def eligible_reuse(m: Module, issue, b: int, known):
     """There is a reuse row, its prefix is finished (``known``), and its partial sum is not in flight.
 
@@ -42,7 +47,7 @@ def eligible_reuse(m: Module, issue, b: int, known):
     quiet, loaded = [], []  # eligible where no row is loaded now, and where the staged one is
     for row, there, finished in zip(rows, (issue.reuse_valid[b], issue.i_reuse[b].valid), known, strict=True):
         half = issue.half(row.tag)
-        flies = issue.flies(issue.slot[b], half, row.row) | (
+        flies = _flies(issue.slot[b], half, row.row) | (
             issue.active_valid & (active.row == row.row) & (issue.active_half == half)
         )
         same = (staged.row == row.row) & (issue.stage_half == half)
@@ -78,7 +83,8 @@ def _shared(reuse, row):
 
 def _stays_held(issue, b: int, row):
     """Bank ``b``'s operand register holds the prefix of ``row``, and its tile is not over: one bit."""
-    return issue.holds(b, row) & ~issue.given_anew(b)
+    held = issue.held[b]
+    return held.valid & (held.slot == row.prefix) & (held.tag == row.tag) & ~issue.given_anew(b)
 
 
 def held_prefix(m: Module, issue, b: int):

@@ -107,7 +107,6 @@ class NeuronArray(wiring.Component):
             soon.eq(select.o_soon | select.o.valid | (inside > 1) | ((inside == 1) & ~given)),
             self.o_busy.eq(busy),
         ]
-        m.d.sync += busy.eq(soon)
         m.d.comb += [
             select.i_layer.eq(self.i_layer),
             select.i_inside.eq(inside),
@@ -120,8 +119,8 @@ class NeuronArray(wiring.Component):
         ]
         self._keep_potentials(m, select, integrate, fire)
         self._give_out(m, queue.o)
-        if most_timesteps(c) > 1:
-            self._reorder(m, queue.o, busy)
+        reordering = self._reorder(m, queue.o) if most_timesteps(c) > 1 else 0
+        m.d.sync += busy.eq(soon | reordering)
         return m
 
     def _keep_potentials(self, m: Module, select, integrate, fire):
@@ -150,8 +149,8 @@ class NeuronArray(wiring.Component):
             o.last.eq(step.last & step.last_group),
         ]
 
-    def _reorder(self, m: Module, items, busy):
-        """Interleaved positions take the way through the reorder buffer."""
+    def _reorder(self, m: Module, items):
+        """Interleaved positions take the way through the reorder buffer; whether it will hold any."""
         m.submodules.reorder = reorder = NeuronReorder(self.config)
         m.d.comb += [
             reorder.i_layer.eq(self.i_layer),
@@ -171,5 +170,4 @@ class NeuronArray(wiring.Component):
         with m.If(payload):
             o = self.o.payload
             m.d.comb += [o[name].eq(reorder.o.payload[name]) for name in reorder.o.payload.shape().members]
-        with m.If(reorder.o_soon):
-            m.d.sync += busy.eq(1)
+        return reorder.o_soon

@@ -14,8 +14,7 @@ def tile_view(c: HardwareConfig) -> data.StructLayout:
         {
             "valid": 1,
             "tag": TAG_BITS,
-            "weights_ok": 1,  # the tile's weights are in the buffer
-            "weights_soon": 1,  # they will be in the next cycle, if no other tile enters
+            "weights_soon": 1,  # in the next cycle the tile's weights will be in the buffer, if no other tile enters
             "half": 1,  # half of the partial-sum banks of its m tile
             "weight_slot": c.slot_bits,
             "issued": c.count_bits,  # compute rows whose last residual bit was issued
@@ -148,9 +147,10 @@ class Scoreboard(wiring.Component):
             ),
         ]
         filled = self.filled.bit_select(tile.weight_slot, 1)
-        m.d.comb += tile.weights_soon.eq(tile.weights_ok | (tile.valid & filled & ~stale))
+        weights_ok = Signal(name=f"weights_ok{p}")
+        m.d.comb += tile.weights_soon.eq(weights_ok | (tile.valid & filled & ~stale))
         m.d.sync += [
-            tile.weights_ok.eq(tile.weights_soon),
+            weights_ok.eq(tile.weights_soon),
             reuse_done.eq(ended & Cat(reused[b] == end[p].reuses[b] for b in range(c.banks)).all()),
         ]
         with m.If(self.claim.valid & (self.claim.parity == p)):
@@ -164,13 +164,13 @@ class Scoreboard(wiring.Component):
             with m.If(self.i_end.valid):
                 m.d.sync += [end[p].eq(self.i_end.payload), ended.eq(1)]
 
-        m.d.sync += computes_done.eq(ended & (tile.issued == end[p].computes) & tile.weights_ok)
+        m.d.sync += computes_done.eq(ended & (tile.issued == end[p].computes) & weights_ok)
         m.d.comb += retiring[p].eq(tile.valid & (oldest == p) & (closed[p] | done[p]) & reuse_done)
         with m.If(retiring[p]):
             m.d.sync += tile.valid.eq(0)
         with m.If(entering[p]):
             m.d.sync += [
-                Cat(tile.weights_ok, ended, reuse_done, computes_done).eq(0),
+                Cat(weights_ok, ended, reuse_done, computes_done).eq(0),
                 tile.issued.eq(0),
                 reused.as_value().eq(0),
                 tile.valid.eq(1),

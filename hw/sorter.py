@@ -9,7 +9,7 @@ from . import frontend_layouts, layouts
 from .class_walker import ClassWalker
 from .config import HardwareConfig
 from .fifo import SkidBuffer
-from .frontend_logic import equal
+from .late import equal
 from .row_picker import RowPicker
 from .tile_loader import TileLoader
 

@@ -155,4 +155,18 @@ MUTATIONS = [
         test="tests/test_hw_dispatcher.py::test_room_closes_in_time_and_begins_are_bounded",
         fault="a tile begins in the cycle after the last one that there was room for",
     ),
+    dict(
+        file="hw/fifo.py",
+        original="Mux(got, (level > 1) | (some & put), some | put)",
+        mutated="(some & ~got) | put",
+        test="tests/test_hw_fifo.py::test_order_and_latency",
+        fault="an item that passes an empty FIFO stays in it",
+    ),
+    dict(
+        file="hw/fifo.py",
+        original="~got & (full | (put & (level == self._depth - 1)))",
+        mutated="~got & put & (level == self._depth - 1)",
+        test="tests/test_hw_fifo.py::test_fills_and_drains",
+        fault="a full FIFO of a few items takes another",
+    ),
 ]

@@ -275,13 +275,6 @@ MUTATIONS = [
         f"{ARRAY}::test_random_layers",
     ),
     fault(
-        "an item that passes an empty FIFO stays in it",
-        "fifo",
-        "Mux(got, (level > 1) | (some & put), some | put)",
-        "(some & ~got) | put",
-        "tests/test_hw_fifo.py::test_order_and_latency",
-    ),
-    fault(
         "without reset the potential is written when the levels are known",
         "neuron_array",
         "integrate.i_write.eq(Mux(early, integrate.o_soon, fire.o_soon))",
@@ -294,12 +287,5 @@ MUTATIONS = [
         'spread(m, free, self.config.lanes, name="taken")',
         'spread(m, ready, self.config.lanes, name="taken")',
         f"{ARRAY}::test_random_layers",
-    ),
-    fault(
-        "a full FIFO of a few items takes another",
-        "fifo",
-        "~got & (full | (put & (level == self._depth - 1)))",
-        "~got & put & (level == self._depth - 1)",
-        "tests/test_hw_fifo.py::test_fills_and_drains",
     ),
 ]

@@ -61,7 +61,7 @@ MUTATIONS = [
     ),
     _fault(
         "issue_ahead.py",
-        "issue.flies(issue.slot[b], half, row.row)",
+        "_flies(issue.slot[b], half, row.row)",
         "0",
         "test_exact_match_updates_the_row_that_the_last_exact_match_did",
         "read-modify-write two slots apart",
@@ -131,7 +131,7 @@ MUTATIONS = [
         "a finished row isn't noted as held",
     ),
     _fault(
-        "issue.py",
+        "issue_ahead.py",
         "& (held.tag == row.tag)",
         "",
         "test_equal_slots_in_neighbouring_tiles",
