@@ -2,12 +2,11 @@
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
 from .fanout import spread
-from .processor_memory import BLOCK_RAM
+from .processor_memory import block_parts, wide_memory
 
 
 def load_control(c: HardwareConfig) -> data.StructLayout:
@@ -64,9 +63,6 @@ class Accumulators(wiring.Component):
         c = self.config
         m = Module()
         bits = c.result_bits
-        finish = Signal(finish_control(c))
-        m.d.sync += finish.eq(self.finish)
-
         accumulator = Signal(c.lanes * bits, reset_less=True)
         total = Signal(c.lanes * bits)
         for lane in range(c.lanes):
@@ -76,17 +72,18 @@ class Accumulators(wiring.Component):
 
         results = []
         for b in range(c.banks):
-            memory = Memory(shape=c.lanes * bits, depth=2 * c.tile_m, init=[], attrs=BLOCK_RAM)
-            m.submodules[f"results{b}"] = memory
-            read, write = memory.read_port(), memory.write_port()
-            m.d.comb += [
-                read.addr.eq(self.read[b]),
-                write.addr.eq(Cat(finish.slot, finish.parity)),
-                write.data.eq(total),
-                write.en.eq(finish.valid),
-            ]
-            results.append(read.data)
-            self._operand(m, b, total, read.data)
+            results.append(
+                wide_memory(
+                    m,
+                    f"results{b}_",
+                    depth=2 * c.tile_m,
+                    reads=[self.read[b]] * len(block_parts(len(total))),
+                    put=self.finish.valid,
+                    put_address=Cat(self.finish.slot, self.finish.parity),
+                    value=total,
+                )
+            )
+            self._operand(m, b, total, results[b])
 
         recent = self._recent(m, total)
         for lanes, flags in spread(m, self.load, c.lanes, name="load"):

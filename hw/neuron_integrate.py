@@ -50,7 +50,7 @@ class NeuronIntegrate(wiring.Component):
     - membrane potential, a word per slot (position of a block, group): the first timestep reads the page of v0.
 
     Each is cut by lanes into parts, which have read addresses and the load of parameters from registers of their own,
-    the potential's write enable too (:mod:`hw.fanout`). The write address is one for all.
+    the write port too (:mod:`hw.fanout`).
 
     The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
     bubble. A plane weighs a power of two (a DSP shifts by it) or its negative (what is added is inverted, with a carry
@@ -146,12 +146,8 @@ class NeuronIntegrate(wiring.Component):
     def _potential(self, m: Module):
         """Second stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
         page, write, lanes = slots(self.config), self.i_write, self.config.neuron_lanes
-        slot = Signal.like(write.slot, reset_less=True)
-        m.d.sync += slot.eq(write.slot)
-        writes = copies(m, write.valid, len(parts(lanes)), name="write")
-        read = self._state(
-            m, "potential", page, self._potential_address(m), writes, slot, self.i_potential, self.params.v0
-        )
+        writes = [(w[0], w[1:]) for w in copies(m, Cat(write.valid, write.slot), len(parts(lanes)), name="write")]
+        read = self._state(m, "potential", page, self._potential_address(m), writes, self.i_potential, self.params.v0)
         potential = Signal.like(self.i_potential)
         # Never the first timestep: a position's writes are over by then.
         meets = write.valid & (write.slot == self.i.payload.step.slot)
@@ -175,8 +171,9 @@ class NeuronIntegrate(wiring.Component):
         """The sums of all planes so far, which the next plane reads a cycle later."""
         c = self.config
         sums = Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes))
-        page, writes = 1 << len(step.group), [write] * len(parts(c.neuron_lanes))
-        running = self._state(m, "running", page, self._running_address(), writes, step.group, sums, self.params.bias)
+        # Written where it was read from, in the lower page.
+        page, writes = 1 << len(step.group), [(write, None)] * len(parts(c.neuron_lanes))
+        running = self._state(m, "running", page, self._running_address(), writes, sums, self.params.bias)
         for n, term in enumerate(terms):
             # One more bit below: its carry is the 1 of a negated term.
             m.d.comb += sums[n].eq((Cat(C(1, 1), running[n]) + term)[1:])
@@ -204,23 +201,26 @@ class NeuronIntegrate(wiring.Component):
         """Keep them for a cycle, beside the memories they are written to."""
         self.params = Signal(neuron_params(self.config), reset_less=True)
         m.d.sync += self.params.eq(self.i_params.payload)
-        self.loads = [load for _, load in spread(m, self.i_params.valid, self.config.neuron_lanes, name="load")]
+        load = Cat(self.i_params.valid, self.i_params.payload.group)
+        self.loads = [(kept[0], kept[1:]) for _, kept in spread(m, load, self.config.neuron_lanes, name="load")]
 
-    def _state(self, m: Module, name: str, page: int, coming, writes, word, value, start):
+    def _state(self, m: Module, name: str, page: int, coming, writes, value, start):
         """State in the lower page, what it starts from (by group) in the upper.
 
         Returns the word of all lanes at the address that ``coming`` had a cycle before.
-        ``writes`` has a bit for every part of the lanes.
+        ``writes`` has, for every part of the lanes, whether ``value`` is written, and where (None: at that address).
         """
         state = Signal.like(value, name=name)
         cut = parts(self.config.neuron_lanes)
         addresses = copies(m, coming, len(cut), name=f"{name}_address")
-        # After reset some parts write once: by the first copy of the load, 0 then, into the lower page, not begun yet.
-        stored = Mux(self.loads[0], self.params.group + page, word)
-        for k, (part, load, write, address) in enumerate(zip(cut, self.loads, writes, addresses, strict=True)):
+        # After reset some parts write once: no run has begun, and parameters are loaded before one does.
+        ports = zip(cut, self.loads, writes, addresses, strict=True)
+        for k, (part, (load, group), (write, word), address) in enumerate(ports):
+            word = address[: (page - 1).bit_length()] if word is None else word
             layout = data.ArrayLayout(signed(self.config.membrane_bits), len(part))
             read, port = self._memory(m, f"{name}_part{k}", layout, 2 * page)
-            m.d.comb += [read.addr.eq(address), port.en.eq(write | load), port.addr.eq(stored)]
+            m.d.comb += [read.addr.eq(address), port.en.eq(write | load)]
+            m.d.comb += port.addr.eq(Mux(load, group + page, word))
             for n, lane in enumerate(part):
                 m.d.comb += [port.data[n].eq(Mux(load, start[lane], value[lane])), state[lane].eq(read.data[n])]
         return state
@@ -231,8 +231,8 @@ class NeuronIntegrate(wiring.Component):
         read, port = self._memory(m, name, field.shape(), max(2, self.config.groups))
         m.d.comb += [
             read.addr.eq(address),
-            port.en.eq(self.loads[0]),
-            port.addr.eq(self.params.group),
+            port.en.eq(self.loads[0][0]),
+            port.addr.eq(self.loads[0][1]),
             port.data.eq(field),
         ]
         return read.data

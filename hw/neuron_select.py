@@ -130,9 +130,11 @@ class NeuronSelect(wiring.Component):
         item = self.i.payload
         with m.If(ready):
             m.d.sync += [row.last.eq(item.last), row.last_position.eq(item.last_position)]
-        for lanes, taken in spread(m, free, self.config.lanes, name="taken"):
+        c = self.config
+        for lanes, taken in spread(m, free, c.neuron_lanes, name="taken"):
             with m.If(taken):
-                m.d.sync += [row.psum[n].eq(item.psum[n]) for n in lanes]
+                for lane in lanes:
+                    m.d.sync += [row.psum[n].eq(item.psum[n]) for n in range(lane, c.lanes, c.neuron_lanes)]
 
     def _head(self, m: Module, row, group, selected):
         """The group that leaves the buffer next; in the next cycle it is the ``selected`` one."""

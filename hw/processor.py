@@ -1,12 +1,13 @@
 """The product-sparse processing unit: weights, accumulators, tile results, partial sums."""
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .accumulators import Accumulators
 from .config import HardwareConfig
 from .issue import Issue
+from .lane_order import to_channels, to_lanes
 from .layouts import compute_row, layer_config, psum_row, reuse_row, tile_begin, tile_end, weight_row
 from .psum_bank import PsumBank
 from .psum_drain import PsumDrain
@@ -93,6 +94,11 @@ class Processor(wiring.Component):
         connect(m, flipped(self.i_compute), issue.i_compute)
         connect(m, flipped(self.i_weights), weights.i)
         connect(m, drain.o, flipped(self.o_psum))
+        # Inside, the lanes are in an order of their own.
+        m.d.comb += [
+            weights.i.payload.data.eq(Cat(to_lanes(c, self.i_weights.payload.data))),
+            self.o_psum.payload.psum.eq(Cat(to_channels(c, drain.o.payload.psum))),
+        ]
         m.d.comb += [
             scoreboard.enable.eq(sweep.done),
             scoreboard.filled.eq(weights.filled),

@@ -2,12 +2,11 @@
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig, clog2
-from .fanout import spread
-from .processor_memory import BLOCK_RAM
+from .fanout import copies, spread
+from .processor_memory import block_parts, wide_memory
 from .psum_touched import TouchMap, sweep_layout
 
 
@@ -66,7 +65,7 @@ class PsumBank(wiring.Component):
         first = self._touch(m)
         slot, fresh = [self.slot], Signal(reset_less=True)  # slots by stage
         m.d.sync += fresh.eq(first)
-        for stage in range(2, 5):
+        for stage in range(2, 4):
             slot.append(Signal(bank_slot(c), name=f"slot{stage}"))
             m.d.sync += slot[-1].eq(slot[-2])
 
@@ -88,43 +87,32 @@ class PsumBank(wiring.Component):
             self._shared_memory(m, slot, first, data, total)
         return m
 
-    def _memory(self, m: Module, name: str, depth: int):
-        c = self.config
-        m.submodules[name] = memory = Memory(shape=c.lanes * c.psum_bits, depth=depth, init=[], attrs=BLOCK_RAM)
-        return memory.read_port(), memory.write_port()
+    def _memory(self, m: Module, name: str, depth: int, address, put, put_address, value):
+        """``address`` and ``put`` are of the cycle before."""
+        reads = copies(m, address, len(block_parts(len(value))), name=f"{name}_address")
+        return wide_memory(m, name, depth=depth, reads=reads, put=put, put_address=put_address, value=value)
 
     def _shared_memory(self, m: Module, slot: list, first, data, total):
         """Both halves in one memory: an update that must read goes before the drain."""
-        read, write = self._memory(m, "memory", 2 * self.rows)
         update = Signal()
-        address = Signal.like(read.addr, reset_less=True)
-        m.d.sync += address.eq(Mux(update, Cat(self.slot.row, self.slot.half), Cat(self.drain.row, self.drain.half)))
+        address = Mux(update, Cat(self.slot.row, self.slot.half), Cat(self.drain.row, self.drain.half))
+        put = Cat(slot[2].row, slot[2].half)
+        word = self._memory(m, "memory", 2 * self.rows, address, slot[2].valid, put, total)
         m.d.comb += [
             update.eq(self.slot.valid & ~first),
             self.grant.eq(self.drain.valid & ~(update & self.touched)),
-            read.addr.eq(address),
-            data.eq(read.data),
-            self.o.eq(read.data),
-            write.addr.eq(Cat(slot[3].row, slot[3].half)),
-            write.en.eq(slot[3].valid),
-            write.data.eq(total),
+            data.eq(word),
+            self.o.eq(word),
         ]
 
     def _split_memories(self, m: Module, slot: list, data, total):
         """A memory per half: a half is either updated or drained, so nobody waits."""
         halves = []
         for h in range(2):
-            read, write = self._memory(m, f"memory{h}", self.rows)
-            address = Signal.like(read.addr, reset_less=True, name=f"address{h}")
             draining = self.drain.valid & (self.drain.half == h)
-            m.d.sync += address.eq(Mux(draining, self.drain.row, self.slot.row))
-            m.d.comb += [
-                read.addr.eq(address),
-                write.addr.eq(slot[3].row),
-                write.en.eq(slot[3].valid & (slot[3].half == h)),
-                write.data.eq(total),
-            ]
-            halves.append(read.data)
+            address = Mux(draining, self.drain.row, self.slot.row)
+            put = slot[2].valid & (slot[2].half == h)
+            halves.append(self._memory(m, f"memory{h}_", self.rows, address, put, slot[2].row, total))
         m.d.comb += [
             self.grant.eq(self.drain.valid),
             data.eq(Mux(slot[2].half, halves[1], halves[0])),

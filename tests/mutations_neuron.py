@@ -270,8 +270,8 @@ MUTATIONS = [
     fault(
         "what the state starts from is written over the state",
         "neuron_integrate",
-        "self.params.group + page, word)",
-        "self.params.group, word)",
+        "port.addr.eq(Mux(load, group + page, word))",
+        "port.addr.eq(Mux(load, group, word))",
         f"{ARRAY}::test_random_layers",
     ),
     fault(
@@ -284,8 +284,8 @@ MUTATIONS = [
     fault(
         "a row is taken a cycle after it came",
         "neuron_select",
-        'spread(m, free, self.config.lanes, name="taken")',
-        'spread(m, ready, self.config.lanes, name="taken")',
+        'spread(m, free, c.neuron_lanes, name="taken")',
+        'spread(m, ready, c.neuron_lanes, name="taken")',
         f"{ARRAY}::test_random_layers",
     ),
 ]

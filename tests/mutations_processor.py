@@ -260,9 +260,23 @@ MUTATIONS = [
     ),
     _fault(
         "accumulators.py",
-        "Cat(finish.slot, finish.parity)",
-        "Cat(finish.slot, 0)",
+        "Cat(self.finish.slot, self.finish.parity)",
+        "Cat(self.finish.slot, 0)",
         "test_random_stream",
         "one result buffer for two tiles",
+    ),
+    _fault(
+        "processor.py",
+        "Cat(to_channels(c, drain.o.payload.psum))",
+        "drain.o.payload.psum",
+        "test_random_stream",
+        "partial sums go out in the order of the lanes",
+    ),
+    _fault(
+        "processor_memory.py",
+        "port.addr.eq(write[1:])",
+        "port.addr.eq(writes[0][2:])",
+        "test_random_stream",
+        "a wide memory is written to another address",
     ),
 ]

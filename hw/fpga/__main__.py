@@ -118,6 +118,7 @@ def route(
 ):
     """Synthesize, place and route for ECP5; figures go to report/resources.json."""
     from . import store
+    from .floorplan import place_macros
     from .route import place_and_route
     from .synth import synthesize, with_harness
     from .yosys import ToolError
@@ -127,6 +128,8 @@ def route(
         with console.status(f"Yosys: {name} {block}"):
             design = synthesize(parameters, name=name, block=block)
             netlist = with_harness(parameters, design)
+            if part == "85k":
+                netlist = place_macros(netlist, parameters)
         with console.status(f"nextpnr: {name} {block}, LFE5U-{part}, grade {grade}: 2 to 40 minutes"):
             found = place_and_route(netlist, part=part, grade=grade, seed=seed, limit=60 * limit)
     except (ValueError, ToolError) as error:
@@ -149,6 +152,7 @@ def check(
     """LUT, FF, RAM, DSP and Fmax of the `small` core against report/fpga_baseline.json; exit status 1 if worse."""
     from . import check as baseline
     from . import store
+    from .floorplan import place_macros
     from .route import place_and_route
     from .synth import synthesize, with_harness
     from .yosys import ToolError
@@ -161,7 +165,8 @@ def check(
         measured |= {**design.resources, "tools": [design.tool]}
         if fmax:
             with console.status("nextpnr: small core, LFE5U-85k, grade 6"):
-                routed = place_and_route(with_harness(parameters, design), seed=baseline.SEED)
+                netlist = place_macros(with_harness(parameters, design), parameters)
+                routed = place_and_route(netlist, seed=baseline.SEED)
             measured["fmax"] = routed.fmax
             measured["tools"].append(routed.tool)
     except ToolError as error:
