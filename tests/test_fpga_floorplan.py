@@ -28,7 +28,7 @@ def test_macros_of_the_synthesized_core_get_sites(tiny):
     memories = [
         name
         for name, cell in tiny["cells"].items()
-        if cell["type"] == "DP16KD" and re.search(r"processor\.(bank|accumulators)", name)
+        if cell["type"] == "DP16KD" and re.search(r"processor\.(bank|accumulators)|frontend", name)
     ]
     multipliers = [name for name, cell in tiny["cells"].items() if cell["type"] == "MULT18X18D"]
     assert memories and multipliers

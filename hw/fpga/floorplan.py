@@ -3,7 +3,8 @@
 A placer spreads logic well, but it moves block RAMs and multipliers to their few sites by chance: at `paper`'s size all
 wires together then become twice as long within a step, and stay so. What belongs together is known: a neuron, its
 multipliers, and the lanes that feed it (hw/lane_order.py). So each neuron gets a column: its block RAMs side by side in
-a row of block RAM, its multipliers in the row of multipliers twelve tiles above. Logic follows them.
+a row of block RAM, its multipliers in the row of multipliers above. The front end's block RAMs hold it together on the
+left of the columns. Logic follows them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ BLOCKS = tuple(4 + 9 * k for k in range(7)) + tuple(69 + 9 * k for k in range(6)
 """X of the blocks of four sites in either kind of row; the global clocks lie between the seventh and the eighth."""
 RAM_SITES = tuple((x + 2 * k, f"EBR{k}") for x in BLOCKS for k in range(4))
 MULTIPLIER_SITES = tuple((x + k, f"MULT18_{k}") for x in BLOCKS for k in (0, 1, 4, 5))
+FRONT_END = ((46, -12), (46, -8), (70, -8))
+"""Blocks of four sites for block RAMs of the front end: Y, and how far before the row's first column."""
 MEMORY = re.compile(r"processor\.(?:(bank)\d\.memory(?:\d_)?|(accumulators)\.results\d_)(\d+)\.0\.(\d+)$")
 
 
@@ -62,19 +65,21 @@ def _multipliers(c: HardwareConfig, module: dict) -> dict[str, int]:
 
 
 def sites(c: HardwareConfig, module: dict) -> dict[str, str]:
-    """The site (nextpnr's BEL) of every block RAM and multiplier of a neuron's column; none where they do not fit.
+    """The site (nextpnr's BEL) of every block RAM and multiplier of a neuron's column, and of block RAMs of the front
+    end; none where they do not fit.
 
     ``module``: the top of a netlist as Yosys writes it (``write_json``), flattened.
     """
     rams = _block_rams(c, (name for name, cell in module["cells"].items() if cell["type"] == "DP16KD"))
     multipliers, found = _multipliers(c, module), {}
     free = {(x, y, site) for x, site in MULTIPLIER_SITES for y in MULTIPLIERS.values()}
-    rows = parts(c.neuron_lanes)
+    rows, starts = parts(c.neuron_lanes), {}
     for row, (y, neurons) in enumerate(zip(ROWS[len(rows)], rows, strict=True)):
         mine = sorted((n, name) for name, n in rams.items() if int(n) in neurons)
         if len(mine) > len(RAM_SITES):
             return {}
-        places, middle = RAM_SITES[len(RAM_SITES) - len(mine) :], defaultdict(list)  # the front end goes to the left
+        starts[y] = len(RAM_SITES) - len(mine)
+        places, middle = RAM_SITES[starts[y] :], defaultdict(list)
         if row % 2:  # like a serpent: the next row begins where this one ends
             mine.reverse()
         for (n, name), (x, site) in zip(mine, places, strict=True):
@@ -86,7 +91,15 @@ def sites(c: HardwareConfig, module: dict) -> dict[str, str]:
                 place = min(near, key=lambda s, n=n: (abs(s[0] - sum(middle[n]) / len(middle[n])), s))
                 free.remove(place)
                 found[name] = "X{}/Y{}/{}".format(*place)
-    return found
+    return found | _front_end(module, starts)
+
+
+def _front_end(module: dict, starts: dict[int, int]) -> dict[str, str]:
+    """Sites beside the columns; ``starts``: the first column's place in its row, by the row's Y."""
+    rams = sorted(n for n, cell in module["cells"].items() if cell["type"] == "DP16KD" and "frontend." in n)
+    blocks = [(y, starts[y] + before) for y, before in FRONT_END if y in starts and starts[y] + before >= 0]
+    free = [f"X{x}/Y{y}/{site}" for y, start in blocks for x, site in RAM_SITES[start : start + 4]]
+    return dict(zip(rams, free, strict=False))
 
 
 def place_macros(netlist: Path, config: HardwareConfig, *, top: str = "harness") -> Path:
