@@ -6,7 +6,8 @@ four joins compared in arXiv 2510.24637:
 - ``spiking``: membrane join in front of a neuron, ``SN(BN(conv(z) + h z))``, h one factor a channel;
 - ``sew``: spikes added to spikes behind the neurons (Fang et al. 2021, ADD), levels pile up from block to block;
 - ``ms``: the membrane is the shortcut, neurons stand in front of convolutions (Hu et al. 2021);
-- ``sparse``: spikes added as in SEW, then a barrier neuron that emits 0..N again.
+- ``sparse``: spikes added as in SEW, then a barrier neuron that emits 0..N again: one level for every ``barrier``
+  levels of the sum, rounded (1: it only clips; 2: the mean of both sides, which nothing clips).
 """
 
 from collections import OrderedDict
@@ -82,7 +83,7 @@ def vgg9(sn, classes=10, width=64):
 class Block(nn.Module):
     """Residual block of two 3x3 convolutions with one of :data:`JOINS`."""
 
-    def __init__(self, c_in, c_out, stride, sn, join, levels, timesteps):
+    def __init__(self, c_in, c_out, stride, sn, join, levels, timesteps, barrier=1):
         super().__init__()
         self.join = join
         down = stride > 1 or c_in != c_out
@@ -109,7 +110,7 @@ class Block(nn.Module):
         if join == "ms" and down:
             self.short = nn.Sequential(self.short, nn.BatchNorm2d(c_out))
         if join == "sparse":
-            self.barrier = Barrier(levels, timesteps)
+            self.barrier = Barrier(levels, timesteps, threshold=barrier, v0=0.0 if barrier == 1 else 0.5)
 
     def forward(self, x):
         if self.join == "spiking":
@@ -123,7 +124,7 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """Residual network for 32x32 images: a 3x3 stem and three stages of ``blocks`` blocks, width w, 2w, 4w."""
 
-    def __init__(self, sn, join, levels, timesteps, classes=10, width=16, blocks=3):
+    def __init__(self, sn, join, levels, timesteps, classes=10, width=16, blocks=3, barrier=1):
         super().__init__()
         if join not in JOINS:
             raise ValueError(f"join must be one of {JOINS}, not {join!r}")
@@ -134,7 +135,7 @@ class ResNet(nn.Module):
         for stage in range(3):
             for b in range(blocks):
                 stride = 2 if stage and not b else 1
-                stages.append(Block(c, width << stage, stride, sn, join, levels, timesteps))
+                stages.append(Block(c, width << stage, stride, sn, join, levels, timesteps, barrier))
                 c = width << stage
         self.blocks = nn.Sequential(*stages)
         self.last = sn() if join == "ms" else nn.Identity()
@@ -157,10 +158,11 @@ def fits(name, shape) -> bool:
     return tuple(shape) == SHAPES.get(name, COLOUR)
 
 
-def build(name, *, levels, timesteps, classes=10, neuron="if", seed=0, width=None, blocks=3, **kwargs):
+def build(name, *, levels, timesteps, classes=10, neuron="if", seed=0, width=None, blocks=3, barrier=1, **kwargs):
     """(module, input shape it is meant for) of a network by name; weights are initialized from ``seed``.
 
-    Raises ValueError for an unknown name. ``width``: base channels of vgg9 (64) and resnet (16).
+    Raises ValueError for an unknown name. ``width``: base channels of vgg9 (64) and resnet (16); ``barrier``: see
+    ``sparse`` above.
     """
     if name not in NETWORKS:
         raise ValueError(f"network must be one of {', '.join(NETWORKS)}, not {name!r}")
@@ -168,7 +170,7 @@ def build(name, *, levels, timesteps, classes=10, neuron="if", seed=0, width=Non
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if name.startswith("resnet-"):
-            net = ResNet(sn, name[7:], levels, timesteps, classes, width or 16, blocks)
+            net = ResNet(sn, name[7:], levels, timesteps, classes, width or 16, blocks, barrier)
         elif name == "vgg9":
             net = vgg9(sn, classes, width or 64)
         else:

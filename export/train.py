@@ -44,6 +44,7 @@ def build(recipe: Recipe, data: datasets.Dataset):
         seed=recipe.seed,
         width=recipe.width,
         blocks=recipe.blocks,
+        barrier=recipe.barrier,
         reset=recipe.reset,
         surrogate=recipe.surrogate,
         **extra,

@@ -74,6 +74,16 @@ def test_sew_join_adds_levels_exactly():
     assert torch.equal(maps[join.name], a + b) and (a + b).max() > 2
 
 
+def test_barriers_that_halve_give_the_rounded_mean_of_both_sides():
+    module, _ = build("resnet-sparse", levels=4, timesteps=1, width=4, blocks=1, barrier=2, seed=SEED)
+    net = settle(prepare(module, input_shape=(3, 8, 8)), pixels((3, 8, 8)))
+    maps, _ = net.trace(pixels((3, 8, 8)))
+    join = next(layer for layer in net.layers if layer.fixed)
+    a, b = (maps[s.feature] for s in join.specs)
+    assert torch.equal(maps[join.name], ((a + b + 1) / 2).floor()) and (a + b).max() > 2
+    assert_agrees(net, (3, 8, 8))
+
+
 def test_ms_join_is_refused_by_name():
     module, _ = build("resnet-ms", levels=4, timesteps=1, width=4, blocks=2)
     with pytest.raises(ValueError, match=r"add_1: a sum of 3 maps.*MS join.*Spiking-ResNet, SEW.*Sparse-ResNet"):

@@ -15,9 +15,14 @@ import torch
 from export import recipe, train
 
 REPORT, PLOT = Path("report/joins.json"), Path("docs/img/joins.svg")
-LABELS = {"sparse": "Sparse-ResNet (barriers)", "sew": "SEW (ADD)", "spiking": "Spiking-ResNet"}
+LABELS = {
+    "sparse": "Sparse-ResNet (barriers clip)",
+    "sparse/2": "Sparse-ResNet (barriers halve)",
+    "sew": "SEW (ADD)",
+    "spiking": "Spiking-ResNet",
+}
 TITLES = {"tuned": "spikes in the loss, trained on", "thresholds": "thresholds scaled, not trained"}
-MARKS = {"sparse": "o", "sew": "s", "spiking": "^"}
+MARKS = {"sparse": "o", "sparse/2": "D", "sew": "s", "spiking": "^"}
 
 
 def key(join: str, r: recipe.Recipe, knob: str, value: float) -> str:

@@ -153,14 +153,15 @@ def curves(
     tune: int = 3,
     test: int = 10000,
 ):
-    """The networks of ``joins``, trained on with every sparsity weight, or with thresholds scaled; rows that the report
-    has already are kept."""
+    """The networks of ``joins`` (sparse/2: barriers emit one level for two), trained on with every sparsity weight, or
+    with thresholds scaled; rows that the report has already are kept."""
     cifar = load_cifar(data, train, test)
     turns = [("tuned", float(v)) for v in sparsities.split(",") if v]
     turns += [("thresholds", float(v)) for v in thresholds.split(",") if v]
     for knob, value in turns:
         for join in joins.split(","):
-            r = base = short(f"resnet-{join}", train, epochs, width, blocks, seed=seed)
+            name, _, barrier = join.partition("/")
+            r = base = short(f"resnet-{name}", train, epochs, width, blocks, seed=seed, barrier=int(barrier or 1))
             if knob == "tuned":
                 r = base.model_copy(update=dict(epochs=tune, lr=base.lr / 2, sparsity=value))
             if join_curves.key(join, r, knob, value) in join_curves.load():
@@ -190,11 +191,12 @@ def plot():
         every = sorted({r["recipe"]["seed"] for r in own})
         for seeds in [[seed] for seed in every] + [every] * (len(every) > 1):
             name = "mean of the seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
-            table = Table("accuracy %", "sparse: spikes", "sew: spikes", "fewer %", title=name)
-            for row in join_curves.compare([r for r in own if r["recipe"]["seed"] in seeds]):
-                table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
-            if table.row_count:
-                Console().print(table)
+            for join in ("sparse", "sparse/2"):
+                table = Table("accuracy %", f"{join}: spikes", "sew: spikes", "fewer %", title=name)
+                for row in join_curves.compare([r for r in own if r["recipe"]["seed"] in seeds], join):
+                    table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
+                if table.row_count:
+                    Console().print(table)
 
 
 @app.command()
