@@ -28,7 +28,7 @@ def test_macros_of_the_synthesized_core_get_sites(tiny):
     memories = [
         name
         for name, cell in tiny["cells"].items()
-        if cell["type"] == "DP16KD" and re.search(r"processor\.(bank|accumulators)|frontend", name)
+        if cell["type"] == "DP16KD" and re.search(r"processor\.(bank|accumulators)", name)
     ]
     multipliers = [name for name, cell in tiny["cells"].items() if cell["type"] == "MULT18X18D"]
     assert memories and multipliers
@@ -68,6 +68,16 @@ def test_columns_lie_side_by_side_like_a_serpent(name):
     for neuron in range(c.neuron_lanes):
         one, other = places[f"multiplier{neuron}.0"], places[f"multiplier{neuron}.1"]
         assert one[1] == other[1] and abs(one[0] - other[0]) <= 11
+
+
+def test_front_end_is_held_together_where_columns_are_many():
+    for name, placed in (("small", 0), ("paper", 3)):
+        c = HardwareConfig.load(name)
+        module = module_of(c)
+        rams = {f"dut.frontend.sorter.memory{k}.0.0": {"type": "DP16KD", "connections": {}} for k in range(3)}
+        module["cells"] |= rams
+        found = floorplan.sites(c, module)
+        assert len(found.keys() & rams.keys()) == placed and len(set(found.values())) == len(found)
 
 
 def order(c: HardwareConfig, cell: str) -> int:

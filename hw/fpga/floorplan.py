@@ -3,8 +3,8 @@
 A placer spreads logic well, but it moves block RAMs and multipliers to their few sites by chance: at `paper`'s size all
 wires together then become twice as long within a step, and stay so. What belongs together is known: a neuron, its
 multipliers, and the lanes that feed it (hw/lane_order.py). So each neuron gets a column: its block RAMs side by side in
-a row of block RAM, its multipliers in the row of multipliers above. The front end's block RAMs hold it together on the
-left of the columns. Logic follows them.
+a row of block RAM, its multipliers in the row of multipliers above. Where columns are many, the front end's
+block RAMs hold it together on their left. Logic follows them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ BLOCKS = tuple(4 + 9 * k for k in range(7)) + tuple(69 + 9 * k for k in range(6)
 RAM_SITES = tuple((x + 2 * k, f"EBR{k}") for x in BLOCKS for k in range(4))
 MULTIPLIER_SITES = tuple((x + k, f"MULT18_{k}") for x in BLOCKS for k in (0, 1, 4, 5))
 FRONT_END = ((46, -12), (46, -8), (70, -8))
-"""Blocks of four sites for block RAMs of the front end: Y, and how far before the row's first column."""
+"""Blocks of four sites for block RAMs of the front end: Y, and how far before the row's first column. Only where
+columns take more than half of a row: beside fewer the placer does better by itself (`small`: docs/fpga.md)."""
 MEMORY = re.compile(r"processor\.(?:(bank)\d\.memory(?:\d_)?|(accumulators)\.results\d_)(\d+)\.0\.(\d+)$")
 
 
@@ -91,7 +92,7 @@ def sites(c: HardwareConfig, module: dict) -> dict[str, str]:
                 place = min(near, key=lambda s, n=n: (abs(s[0] - sum(middle[n]) / len(middle[n])), s))
                 free.remove(place)
                 found[name] = "X{}/Y{}/{}".format(*place)
-    return found | _front_end(module, starts)
+    return found | (_front_end(module, starts) if min(starts.values()) < len(RAM_SITES) / 2 else {})
 
 
 def _front_end(module: dict, starts: dict[int, int]) -> dict[str, str]:
