@@ -15,11 +15,11 @@ def channels(c: HardwareConfig) -> list[int]:
 
 
 def to_lanes(c: HardwareConfig, by_channel) -> list:
-    """Values by channel, in the order of the lanes."""
+    """Values by channel (``lanes`` of them, any type), in the order of the lanes."""
     return [by_channel[channel] for channel in channels(c)]
 
 
 def to_channels(c: HardwareConfig, by_lane) -> list:
-    """Values by lane, in the order of the channels."""
+    """Values by lane (``lanes`` of them, any type), in the order of the channels."""
     lane_of = {channel: lane for lane, channel in enumerate(channels(c))}
     return [by_lane[lane_of[channel]] for channel in range(c.lanes)]

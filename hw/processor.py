@@ -94,7 +94,7 @@ class Processor(wiring.Component):
         connect(m, flipped(self.i_compute), issue.i_compute)
         connect(m, flipped(self.i_weights), weights.i)
         connect(m, drain.o, flipped(self.o_psum))
-        # Inside, the lanes are in an order of their own.
+        # Inside, lanes of one neuron are neighbours, for short wires (hw/lane_order.py).
         m.d.comb += [
             weights.i.payload.data.eq(Cat(to_lanes(c, self.i_weights.payload.data))),
             self.o_psum.payload.psum.eq(Cat(to_channels(c, drain.o.payload.psum))),

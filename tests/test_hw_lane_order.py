@@ -5,6 +5,7 @@ import pytest
 from hw.config import PRESET_FOLDER, HardwareConfig
 from hw.fanout import parts
 from hw.lane_order import channels, to_channels, to_lanes
+from hw.processor_memory import BLOCK_BITS, block_parts
 
 PRESETS = {p.stem: HardwareConfig.load(p.stem) for p in sorted(PRESET_FOLDER.glob("*.yaml"))}
 CONFIGS = PRESETS | {"three groups": PRESETS["tiny"].replace(lanes=24, neuron_lanes=8)}
@@ -33,3 +34,10 @@ def test_a_part_of_the_lanes_feeds_one_part_of_the_neurons(name):
     c = PRESETS[name]
     for lanes, neurons in zip(parts(c.lanes), parts(c.neuron_lanes), strict=True):
         assert {channels(c)[lane] % c.neuron_lanes for lane in lanes} == set(neurons)
+
+
+@pytest.mark.parametrize("bits", [1, 35, 36, 37, 128, 160, 180, 1536, 3072])
+def test_cutting_a_wide_memory_costs_no_block_ram(bits):
+    cut = block_parts(bits)
+    assert [bit for part in cut for bit in range(part.start, part.stop)] == list(range(bits))
+    assert sum(-(-(part.stop - part.start) // BLOCK_BITS) for part in cut) == -(-bits // BLOCK_BITS)

@@ -20,7 +20,7 @@ from ..neuron_select import neuron_psums
 from ..processor_memory import BLOCK_BITS, block_parts
 
 ROWS = {1: (46,), 2: (46, 70), 3: (22, 46, 70), 4: (22, 46, 70, 82)}
-"""Y of the rows of block RAM, by how many are needed."""
+"""Y of the rows of block RAM, by how many parts the neurons are cut into (hw/fanout.py): a part has a row."""
 MULTIPLIERS = {22: 10, 46: 34, 70: 58, 82: 58}
 """Y of the nearest row of multipliers above a row of block RAM."""
 BLOCKS = tuple(4 + 9 * k for k in range(7)) + tuple(69 + 9 * k for k in range(6))
