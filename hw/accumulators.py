@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
-from .fanout import spread
+from .fanout import copies, spread
 from .processor_memory import block_parts, wide_memory
 
 
@@ -41,7 +41,7 @@ class Accumulators(wiring.Component):
     -------
     weight : ``lanes`` signed weights (stage 2)
     load, finish : control of the accumulator (stage 1)
-    read : per bank: address in the result memory, parity on top (stage 1)
+    read : per bank: address in the result memory, parity on top (stage 0)
     fetch : per bank: what is read becomes the operand (stage 1); without, and without a finished row, it stays
     o : per bank: ``lanes`` signed results (stage 3)
     """
@@ -77,7 +77,7 @@ class Accumulators(wiring.Component):
                     m,
                     f"results{b}_",
                     depth=2 * c.tile_m,
-                    reads=[self.read[b]] * len(block_parts(len(total))),
+                    reads=copies(m, self.read[b], len(block_parts(len(total))), name=f"read{b}_"),
                     put=self.finish.valid,
                     put_address=Cat(self.finish.slot, self.finish.parity),
                     value=total,

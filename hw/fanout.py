@@ -8,34 +8,36 @@ from __future__ import annotations
 
 from amaranth import Module, Signal, Value
 
-COPIES = 4
-"""Equal registers are merged by synthesis. So many can differ: in what they start from, and whether at reset too.
+COPIES = 8
+"""Equal registers are merged by synthesis. So many can differ: in what they start from, whether at reset too, and
+whether they keep the opposite.
 
-A register of the same value that resets to 0 becomes one with the third copy: it then has that part's loads too.
+Of eight copies, the last is one with any other register of the same value that resets to 0, which then has that part's
+loads too; of fewer none is.
 """
 
 
-def parts(lanes: int) -> list[range]:
-    """The lanes in up to ``COPIES`` parts, of equal size but for the last."""
-    size = -(-lanes // COPIES)
+def parts(lanes: int, most: int = COPIES) -> list[range]:
+    """The lanes in up to ``most`` parts, of equal size but for the last."""
+    size = -(-lanes // most)
     return [range(first, min(first + size, lanes)) for first in range(0, lanes, size)]
 
 
-def copies(m: Module, value, count: int, *, name: str) -> list[Signal]:
+def copies(m: Module, value, count: int, *, name: str) -> list[Value]:
     """``value`` a cycle later, from each of ``count`` registers.
 
     After reset they differ for a cycle: what they let through then must not matter.
     """
     value, found = Value.cast(value), []
     for copy in range(count):
-        start = -(copy & 1) & ((1 << len(value)) - 1)
-        register = Signal(len(value), name=f"{name}{copy}", init=start, reset_less=not copy & 2)
-        m.d.sync += register.eq(value)
-        found.append(register)
+        start, at_reset, opposite = copy + 1 & 1, copy >> 1 & 1, 3 <= copy < 7
+        register = Signal(len(value), name=f"{name}{copy}", init=-start % (1 << len(value)), reset_less=not at_reset)
+        m.d.sync += register.eq(~value if opposite else value)
+        found.append(~register if opposite else register)
     return found
 
 
-def spread(m: Module, value, lanes: int, *, name: str) -> list[tuple[range, Signal]]:
-    """``value`` a cycle later for every part of the lanes: (lanes, value)."""
-    cut = parts(lanes)
+def spread(m: Module, value, lanes: int, *, name: str, most: int = COPIES) -> list[tuple[range, Value]]:
+    """``value`` a cycle later for each of up to ``most`` parts of the lanes: (lanes, value)."""
+    cut = parts(lanes, most)
     return list(zip(cut, copies(m, value, len(cut), name=name), strict=True))

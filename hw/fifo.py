@@ -1,9 +1,11 @@
 """FIFOs with stream outputs: in block RAM with an output register, in distributed RAM, and a skid buffer."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
+from .fanout import spread
 
 
 def _check_depth(depth: int):
@@ -164,13 +166,15 @@ class StreamFifo(wiring.Component):
 class SmallFifo(wiring.Component):
     """A FIFO of a few items in distributed RAM, read without a clock.
 
-    Latency: ``latency`` cycles. Throughput: one item per cycle. ``i.ready`` does not depend on ``o.ready``.
+    Latency: ``latency`` cycles. Throughput: one item per cycle. ``i.ready`` does not depend on ``o.ready``. A wide item
+    is cut into parts that have pointers of their own (:mod:`hw.fanout`): none may come in the cycle after reset.
 
     Parameters
     ----------
     shape : shape of an item
     depth : items (power of two, at least 2; 16 fit the distributed RAM of common FPGAs)
     latency : cycles (0 or 1); with 0 an item that finds the memory empty is offered as it comes
+    cut : in up to so many parts
 
     Members
     -------
@@ -178,40 +182,58 @@ class SmallFifo(wiring.Component):
     o : stream of items out
     """
 
-    def __init__(self, *, shape, depth: int, latency: int = 1):
+    def __init__(self, *, shape, depth: int, latency: int = 1, cut: int = 1):
         _check_depth(depth)
         if latency not in (0, 1):
             raise ValueError(f"latency must be 0 or 1, not {latency!r}")
-        self._shape, self._depth, self._latency = shape, depth, latency
+        self._shape, self._depth, self._latency, self._cut = shape, depth, latency, cut
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self._shape, depth=self._depth, init=[])
-        writer, reader = memory.write_port(), memory.read_port(domain="comb")
-        level = Signal(range(self._depth + 1))
-        some, full = Signal(), Signal()  # flags of the level, found a cycle ahead
+        level, full = Signal(range(self._depth + 1)), Signal()
+        pointer = range(self._depth)
+        state = data.StructLayout({"some": 1, "writer": pointer, "reader": pointer})  # some: a flag of the level
+        here, soon = Signal(state), Signal(state)
         put = self.i.valid & self.i.ready
         got = self.o.valid & self.o.ready
         m.d.comb += [
             self.i.ready.eq(~full),
-            self.o.valid.eq(some),
-            writer.en.eq(put),
-            writer.data.eq(self.i.payload),
-            self.o.payload.eq(reader.data),
+            self.o.valid.eq(here.some),
+            soon.some.eq(Mux(got, (level > 1) | (here.some & put), here.some | put)),
+            soon.writer.eq(here.writer + put),
+            soon.reader.eq(here.reader + got),
         ]
         if self._latency == 0:
             # The memory is written all the same: an item that passes moves both pointers over it.
-            with m.If(~some):
-                m.d.comb += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
+            with m.If(~here.some):
+                m.d.comb += self.o.valid.eq(self.i.valid)
         m.d.sync += [
             level.eq(_later(m, level, put, got)),
-            some.eq(Mux(got, (level > 1) | (some & put), some | put)),
             full.eq(~got & (full | (put & (level == self._depth - 1)))),
-            writer.addr.eq(writer.addr + put),
-            reader.addr.eq(reader.addr + got),
+            here.eq(soon),
         ]
+        bits = len(Value.cast(self.i.payload))
+        cut = [(range(bits), here)]
+        if self._cut > 1:
+            cut = [(part, data.View(state, own)) for part, own in spread(m, soon, bits, name="part", most=self._cut)]
+        for number, (part, own) in enumerate(cut):
+            self._keep(m, f"memory{number}", slice(part.start, part.stop), put, own)
         return m
+
+    def _keep(self, m: Module, name: str, bits: slice, put, state):
+        """These bits of the items; without latency an item that finds the memory empty passes by."""
+        memory = Memory(shape=bits.stop - bits.start, depth=self._depth, init=[])
+        m.submodules[name] = memory
+        writer, reader = memory.write_port(), memory.read_port(domain="comb")
+        comes, goes = Value.cast(self.i.payload)[bits], Value.cast(self.o.payload)[bits]
+        m.d.comb += [
+            writer.en.eq(put),
+            writer.addr.eq(state.writer),
+            writer.data.eq(comes),
+            reader.addr.eq(state.reader),
+            goes.eq(reader.data if self._latency else Mux(state.some, reader.data, comes)),
+        ]
 
 
 class SkidBuffer(wiring.Component):

@@ -39,7 +39,8 @@ class Issue(wiring.Component):
     claim, take : rows issued in this cycle (stage 0)
     weight : weight row of this cycle's bit (stage 0)
     soon : per bank: the partial sum that is updated next, if any (stage 0)
-    load, finish, read, slot : control of the datapath (stage 1)
+    read : per bank: address in the result memory (stage 0)
+    load, finish, slot : control of the datapath (stage 1)
     fetch : per bank: the operand comes from the read port (stage 1)
     events : single-cycle events
     """
@@ -243,17 +244,9 @@ class Issue(wiring.Component):
             soon.half.eq(Mux(self.claiming[b], self.active_half, self.reuse_half[b])),
             soon.row.eq(Mux(self.claiming[b], active.row, reuse.row)),
         ]
-        m.d.sync += [
-            self.slot[b].eq(soon),
-            self.fetch[b].eq(take.valid & ~self.same[b]),
-            self.read[b].eq(
-                Mux(
-                    self.claiming[b] | self.borrow[b],
-                    Cat(self.stage.prefix, self.stage.tag[0]),
-                    Cat(reuse.prefix, reuse.tag[0]),
-                )
-            ),
-        ]
+        m.d.sync += [self.slot[b].eq(soon), self.fetch[b].eq(take.valid & ~self.same[b])]
+        base, shared = (Cat(row.prefix, row.tag[0]) for row in (self.stage, reuse))
+        m.d.comb += self.read[b].eq(Mux(self.claiming[b] | self.borrow[b], base, shared))
 
     def _base(self, m: Module):
         """Where the loaded row's base comes from, by the distance to its prefix."""

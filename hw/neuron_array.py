@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
-from .fanout import copies, spread
+from .fanout import COPIES, copies, spread
 from .fifo import SmallFifo
 from .interleave import interleave, most_timesteps, recurrence
 from .layouts import layer_config, neuron_out, neuron_params, psum_row
@@ -94,7 +94,7 @@ class NeuronArray(wiring.Component):
         m.submodules.select = select = NeuronSelect(c)
         m.submodules.integrate = integrate = NeuronIntegrate(c)
         m.submodules.fire = fire = NeuronFire(c)
-        m.submodules.queue = queue = SmallFifo(shape=fired_group(c), depth=QUEUE, latency=0)
+        m.submodules.queue = queue = SmallFifo(shape=fired_group(c), depth=QUEUE, latency=0, cut=COPIES)
         wiring.connect(m, wiring.flipped(self.i_psum), select.i)
         wiring.connect(m, select.o, integrate.i)
         wiring.connect(m, integrate.o, fire.i)

@@ -53,10 +53,10 @@ class NeuronIntegrate(wiring.Component):
     the write port too (:mod:`hw.fanout`).
 
     The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
-    bubble. A plane weighs a power of two (a DSP shifts by it) or its negative (what is added is inverted, with a carry
-    in). Multipliers are 18 bits wide: wider factors are cut in two (:func:`halves`), both products are registered as
-    they are, and the next adder joins them. Sums wrap modulo 2**membrane_bits: widths are proven when a network is
-    exported, intermediate sums may wrap.
+    bubble. A plane weighs a power of two (a DSP shifts by it) or its negative: its partial sums come inverted, ones
+    are shifted in, and one is carried in. Multipliers are 18 bits wide: wider factors are cut in two (:func:`halves`),
+    both products are registered as they are, and the next adder joins them. Sums wrap modulo 2**membrane_bits: widths
+    are proven when a network is exported, intermediate sums may wrap.
 
     Latency: 4 cycles (shifted psum | running sum and potential | products of the leak | U). Throughput: one group per
     cycle. Nothing waits: the potential of the timestep before must be written, at the latest, in the cycle after a
@@ -133,14 +133,17 @@ class NeuronIntegrate(wiring.Component):
         """First stage: shifts the partial sums. Returns what the planes add."""
         c, psums = self.config, self.i.payload
         terms = []
-        negatives = spread(m, psums.negative, c.neuron_lanes, name="negative")
-        for n, negative in ((n, value) for part, value in negatives for n in part):
-            term = Signal(c.membrane_bits, name=f"term{n}")
-            products = self._register(m, halves(psums.psum[n], psums.weight), "shifted")
-            # Shifted by a power of two, the halves have no bit in common.
-            whole = products[0] if len(products) == 1 else products[0] | (products[1] << LOW)
-            m.d.comb += term.eq(Mux(negative, ~whole, whole))
-            terms.append(Cat(negative, term))
+        # Below the weight, which is one-hot: what a shifted inverted number lacks to be the inverted shifted one.
+        below = Cat(psums.negative & psums.weight[0][p + 1 :].any() for p in range(c.max_planes - 1))
+        negatives = spread(m, Cat(psums.negative, below), c.neuron_lanes, name="negative")
+        for (lanes, negative), weight in zip(negatives, psums.weight, strict=True):
+            for n in lanes:
+                term = Signal(c.membrane_bits, name=f"term{n}")
+                products = self._register(m, halves(psums.psum[n], weight), "shifted")
+                # Shifted by a power of two, the halves have no bit in common.
+                whole = products[0] if len(products) == 1 else products[0] | (products[1] << LOW)
+                m.d.comb += term.eq(whole | negative[1:])
+                terms.append(Cat(negative[0], term))
         return terms
 
     def _potential(self, m: Module):

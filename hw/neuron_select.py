@@ -10,7 +10,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig
-from .fanout import spread
+from .fanout import copies, parts, spread
 from .frontend_logic import popcount
 from .interleave import EARLY, recurrence, slots
 from .layouts import layer_config, psum_row
@@ -38,8 +38,8 @@ def neuron_psums(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "step": neuron_step(c),
-            "weight": c.max_planes,  # 2**p or 1
-            "negative": 1,  # the sign plane
+            "negative": 1,  # the sign plane: its partial sums are inverted
+            "weight": data.ArrayLayout(c.max_planes, len(parts(c.neuron_lanes))),  # 2**p or 1, for every part
             "psum": data.ArrayLayout(signed(c.psum_bits), c.neuron_lanes),
         }
     )
@@ -114,6 +114,8 @@ class NeuronSelect(wiring.Component):
         m.d.comb += full.eq((self.i.valid & ready) | (held & ~row_done))
         m.d.sync += [held.eq(full), self.o.valid.eq(issue), left.eq(head)]
         m.d.comb += [self.o.payload.eq(left), self.o_soon.eq(full | issue)]
+        weights = copies(m, self.weight, len(left.weight), name="weight")
+        m.d.comb += [self.o.payload.weight[k].eq(weight) for k, weight in enumerate(weights)]
         with m.If(issue):
             m.d.sync += group.eq(Mux(step.last_group, 0, group + 1))
         m.d.comb += selected.eq(Mux(ready & self.i.valid, self.i.payload.touched, Mux(issue, select << 1, select)))
@@ -131,7 +133,7 @@ class NeuronSelect(wiring.Component):
         with m.If(ready):
             m.d.sync += [row.last.eq(item.last), row.last_position.eq(item.last_position)]
         c = self.config
-        for lanes, taken in spread(m, free, c.neuron_lanes, name="taken"):
+        for lanes, taken in spread(m, free, c.neuron_lanes, name="taken", most=4):
             with m.If(taken):
                 for lane in lanes:
                     m.d.sync += [row.psum[n].eq(item.psum[n]) for n in range(lane, c.lanes, c.neuron_lanes)]
@@ -145,6 +147,7 @@ class NeuronSelect(wiring.Component):
         self.weight = Signal(c.max_planes, init=1)
         # Flags of the counters, each found a cycle ahead.
         self.ends = Signal(data.StructLayout({"group": 1, "plane": 1, "t": 1}))
+        self.coming = Signal.like(self.ends)
         self.begins = Signal(init=1)  # the first timestep
         head = Signal(neuron_psums(c))
         m.d.comb += [
@@ -157,21 +160,22 @@ class NeuronSelect(wiring.Component):
             head.step.last_t.eq(self.ends.t),
             head.step.last_position.eq(row.last_position),
             head.step.last.eq(row.last),
-            head.weight.eq(self.weight),
             head.negative.eq(layer.signed & head.step.last_plane),
         ]
-        selects = spread(m, selected, c.neuron_lanes, name="select")
+        negative = Signal()  # of the next cycle's group
+        m.d.comb += negative.eq(layer.signed & self.coming.plane)
+        selects = spread(m, Cat(negative, selected), c.neuron_lanes, name="select")
         for n, select in ((n, select) for lanes, select in selects for n in lanes):
             # AND-OR: two groups fit one LUT4; a multiplexer tree would take half as much again.
-            lane = (row.psum[g * c.neuron_lanes + n] & select[g].replicate(c.psum_bits) for g in range(c.groups))
-            m.d.comb += head.psum[n].eq(reduce(or_, lane))
+            lane = (row.psum[g * c.neuron_lanes + n] & select[1 + g].replicate(c.psum_bits) for g in range(c.groups))
+            m.d.comb += head.psum[n].eq(reduce(or_, lane) ^ select[0].replicate(c.psum_bits))
         return head
 
     def _ahead(self, m: Module, group, step, issue, row_done):
         """Count; whether the next cycle's group is its row's last, and whether it may leave then."""
         layer, plane, t = self.i_layer, self.plane, self.t
         turn, wrap, restart = Signal(), Signal(), Signal()  # planes begin again, positions, timesteps
-        coming, begins = Signal.like(self.ends), Signal()
+        coming, begins = self.coming, Signal()
         m.d.comb += [
             turn.eq(row_done & (step.last_plane | step.last)),
             wrap.eq(turn & (step.last_position | step.last)),

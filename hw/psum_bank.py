@@ -29,7 +29,7 @@ class PsumBank(wiring.Component):
 
     Members
     -------
-    soon : row of the update that may come in the next cycle; not that of ``slot``
+    soon : the next cycle's ``slot``; not the same row
     slot : the update (stage 1)
     operand : ``lanes`` signed tile results of that update (stage 3)
     drain : row the drain wants to read (stage 1); its half must have no updates
@@ -62,7 +62,7 @@ class PsumBank(wiring.Component):
     def elaborate(self, platform):
         c = self.config
         m = Module()
-        first = self._touch(m)
+        first, update = self._touch(m)
         slot, fresh = [self.slot], Signal(reset_less=True)  # slots by stage
         m.d.sync += fresh.eq(first)
         for stage in range(2, 4):
@@ -84,7 +84,7 @@ class PsumBank(wiring.Component):
         if self.split:
             self._split_memories(m, slot, data, total)
         else:
-            self._shared_memory(m, slot, first, data, total)
+            self._shared_memory(m, slot, update, data, total)
         return m
 
     def _memory(self, m: Module, name: str, depth: int, address, put, put_address, value):
@@ -92,14 +92,12 @@ class PsumBank(wiring.Component):
         reads = copies(m, address, len(block_parts(len(value))), name=f"{name}_address")
         return wide_memory(m, name, depth=depth, reads=reads, put=put, put_address=put_address, value=value)
 
-    def _shared_memory(self, m: Module, slot: list, first, data, total):
-        """Both halves in one memory: an update that must read goes before the drain."""
-        update = Signal()
+    def _shared_memory(self, m: Module, slot: list, update, data, total):
+        """Both halves in one memory: an ``update`` that must read goes before the drain."""
         address = Mux(update, Cat(self.slot.row, self.slot.half), Cat(self.drain.row, self.drain.half))
         put = Cat(slot[2].row, slot[2].half)
         word = self._memory(m, "memory", 2 * self.rows, address, slot[2].valid, put, total)
         m.d.comb += [
-            update.eq(self.slot.valid & ~first),
             self.grant.eq(self.drain.valid & ~(update & self.touched)),
             data.eq(word),
             self.o.eq(word),
@@ -120,23 +118,27 @@ class PsumBank(wiring.Component):
         ]
 
     def _touch(self, m: Module):
-        """Touch maps of both halves, each either updated or drained; returns whether ``slot`` is a first touch."""
-        first, cleared = Signal(reset_less=True), Signal(bank_slot(self.config))
+        """Touch maps of both halves, each either updated or drained.
+
+        Returns whether ``slot`` is a first touch, and whether it is one that must read.
+        """
+        first, update, cleared = Signal(reset_less=True), Signal(), Signal(bank_slot(self.config))
         m.d.sync += cleared.eq(self.clear)
         touched = []
         for h in range(2):
             m.submodules[f"touched{h}"] = touch = TouchMap(self.rows)
-            update = self.slot.valid & (self.slot.half == h)
+            puts = self.slot.valid & (self.slot.half == h)
             clear = cleared.valid & (cleared.half == h)
             m.d.comb += [
                 touch.read[0].eq(self.soon.row),
                 touch.read[1].eq(self.drain.row),
                 touch.write.row.eq(Mux(clear, cleared.row, self.slot.row)),
                 touch.write.value.eq(~clear),
-                touch.write.en.eq(clear | update),
+                touch.write.en.eq(clear | puts),
                 touch.sweep.eq(self.sweep),
             ]
             touched.append(touch.o)
-        m.d.sync += first.eq(~Mux(self.soon.half, touched[1][0], touched[0][0]))
+        again = Mux(self.soon.half, touched[1][0], touched[0][0])
+        m.d.sync += [first.eq(~again), update.eq(self.soon.valid & again)]
         m.d.comb += self.touched.eq(Mux(self.drain.half, touched[1][1], touched[0][1]))
-        return first
+        return first, update

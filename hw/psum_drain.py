@@ -172,7 +172,7 @@ class PsumDrain(wiring.Component):
         with m.If(free):
             m.d.sync += o.touched.eq(item.touched)
             m.d.sync += [o.last.eq(item.last), o.last_position.eq(item.last_position)]
-        for lanes, valid in spread(m, valid_soon, c.lanes, name="valid"):
+        for lanes, valid in spread(m, valid_soon, c.lanes, name="valid", most=4):
             here = slice(lanes.start * c.psum_bits, lanes.stop * c.psum_bits)
             with m.If(~valid | self.o.ready):
                 m.d.sync += psum[here].eq(value[here])

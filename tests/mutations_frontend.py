@@ -157,10 +157,17 @@ MUTATIONS = [
     ),
     dict(
         file="hw/fifo.py",
-        original="Mux(got, (level > 1) | (some & put), some | put)",
-        mutated="(some & ~got) | put",
+        original="Mux(got, (level > 1) | (here.some & put), here.some | put)",
+        mutated="(here.some & ~got) | put",
         test="tests/test_hw_fifo.py::test_order_and_latency",
         fault="an item that passes an empty FIFO stays in it",
+    ),
+    dict(
+        file="hw/fifo.py",
+        original='spread(m, soon, bits, name="part", most=self._cut)',
+        mutated='spread(m, here, bits, name="part", most=self._cut)',
+        test="tests/test_hw_fifo.py::test_order_and_latency",
+        fault="pointers of parts a cycle late",
     ),
     dict(
         file="hw/fifo.py",

@@ -16,6 +16,20 @@ MUTATIONS = [
         f"{ARRAY}::test_sign_plane",
     ),
     fault(
+        "a sign plane's partial sums are not inverted",
+        "neuron_select",
+        "negative.eq(layer.signed & self.coming.plane)",
+        "negative.eq(0)",
+        f"{ARRAY}::test_sign_plane",
+    ),
+    fault(
+        "zeros are shifted into an inverted partial sum",
+        "neuron_integrate",
+        "term.eq(whole | negative[1:])",
+        "term.eq(whole)",
+        f"{ARRAY}::test_sign_plane",
+    ),
+    fault(
         "thermometer planes weighed as bit-planes",
         "neuron_select",
         "with m.If(layer.weigh):",
@@ -137,7 +151,7 @@ MUTATIONS = [
     fault(
         "a sign plane is only inverted",
         "neuron_integrate",
-        "terms.append(Cat(negative, term))",
+        "terms.append(Cat(negative[0], term))",
         "terms.append(Cat(C(0, 1), term))",
         f"{ARRAY}::test_sign_plane",
     ),
@@ -284,8 +298,8 @@ MUTATIONS = [
     fault(
         "a row is taken a cycle after it came",
         "neuron_select",
-        'spread(m, free, c.neuron_lanes, name="taken")',
-        'spread(m, ready, c.neuron_lanes, name="taken")',
+        'spread(m, free, c.neuron_lanes, name="taken", most=4)',
+        'spread(m, ready, c.neuron_lanes, name="taken", most=4)',
         f"{ARRAY}::test_random_layers",
     ),
 ]

@@ -100,8 +100,8 @@ MUTATIONS = [
     ),
     _fault(
         "psum_bank.py",
-        "first.eq(~Mux(self.soon.half,",
-        "first.eq(~Mux(self.slot.half,",
+        "again = Mux(self.soon.half,",
+        "again = Mux(self.slot.half,",
         "test_random_stream",
         "other half",
     ),
@@ -161,7 +161,7 @@ MUTATIONS = [
     _fault("psum_bank.py", "fresh.eq(first)", "fresh.eq(0)", "test_corner", "first touch adds to old data"),
     _fault(
         "psum_bank.py",
-        "update.eq(self.slot.valid & ~first)",
+        "update.eq(self.soon.valid & again)",
         "update.eq(0)",
         "test_random_stream",
         "drain reads before updates",
@@ -218,10 +218,17 @@ MUTATIONS = [
     ),
     dict(
         file="hw/fanout.py",
-        original="reset_less=not copy & 2",
+        original="reset_less=not at_reset",
         mutated="reset_less=True",
         test="tests/test_hw_fanout.py::test_synthesis_keeps_every_copy",
         fault="copies that synthesis merges",
+    ),
+    dict(
+        file="hw/fanout.py",
+        original="copy >> 1 & 1, 3 <= copy < 7",
+        mutated="copy >> 1 & 1, False",
+        test="tests/test_hw_fanout.py::test_synthesis_keeps_every_copy",
+        fault="no copy keeps the opposite",
     ),
     _fault(
         "psum_drain.py",

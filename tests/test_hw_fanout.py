@@ -13,24 +13,26 @@ from hw.fanout import COPIES, parts, spread
 from hw.fpga import yosys
 
 
+@pytest.mark.parametrize("most", [1, 4, COPIES])
 @pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5, 16, 30, 128])
-def test_every_lane_is_in_one_part(lanes):
-    cut = parts(lanes)
+def test_every_lane_is_in_one_part(lanes, most):
+    cut = parts(lanes, most)
     assert [lane for part in cut for lane in part] == list(range(lanes))
-    assert len(cut) <= COPIES and all(len(part) == len(cut[0]) for part in cut[:-1])
+    assert len(cut) <= most and all(len(part) == len(cut[0]) for part in cut[:-1])
 
 
 class Wide(wiring.Component):
-    """``o[lane] = i`` of the cycle before, of all lanes."""
+    """``o[lane] = i`` of the cycle before, of all lanes; ``control`` too, from a register as any other."""
 
-    def __init__(self, lanes: int):
-        self.lanes = lanes
-        super().__init__({"i": In(3), "o": Out(3 * lanes)})
+    def __init__(self, lanes: int, most: int = COPIES):
+        self.lanes, self.most = lanes, most
+        super().__init__({"i": In(3), "o": Out(3 * lanes), "control": Out(3)})
 
     def elaborate(self, platform):
         m = Module()
-        for part, value in spread(m, self.i, self.lanes, name="copy"):
+        for part, value in spread(m, self.i, self.lanes, name="copy", most=self.most):
             m.d.comb += [self.o.word_select(lane, 3).eq(value) for lane in part]
+        m.d.sync += self.control.eq(self.i)
         return m
 
 
@@ -50,9 +52,10 @@ def test_value_of_the_cycle_before(lanes):
     simulator.run()
 
 
-def test_synthesis_keeps_every_copy(tmp_path):
-    """What makes this module worth anything: Yosys merges registers that are equal."""
-    (tmp_path / "wide.il").write_text(rtlil.convert(Wide(8), name="wide"))
+@pytest.mark.parametrize(("copies", "registers"), [(8, 8), (7, 7 + 1), (4, 4 + 1)])
+def test_synthesis_keeps_every_copy(tmp_path, copies, registers):
+    """What makes this module worth anything: Yosys merges registers that are equal. The eighth is the ordinary one."""
+    (tmp_path / "wide.il").write_text(rtlil.convert(Wide(copies, copies), name="wide"))
     yosys.run_script(
         [f"read_rtlil {tmp_path}/wide.il", "synth_ecp5 -top wide", f"write_json {tmp_path}/wide.json"],
         folder=tmp_path,
@@ -60,4 +63,4 @@ def test_synthesis_keeps_every_copy(tmp_path):
         what="synthesis of copies",
     )
     kinds = Counter(cell["type"] for cell in yosys.cells_of(tmp_path / "wide.json", "wide").values())
-    assert kinds["TRELLIS_FF"] == 3 * COPIES
+    assert kinds["TRELLIS_FF"] == 3 * registers

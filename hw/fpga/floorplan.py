@@ -20,7 +20,7 @@ from ..neuron_select import neuron_psums
 from ..processor_memory import BLOCK_BITS, block_parts
 
 ROWS = {1: (46,), 2: (46, 70), 3: (22, 46, 70), 4: (22, 46, 70, 82)}
-"""Y of the rows of block RAM, by how many parts the neurons are cut into (hw/fanout.py): a part has a row."""
+"""Y of the rows of block RAM, by how many rows the neurons are laid in."""
 MULTIPLIERS = {22: 10, 46: 34, 70: 58, 82: 58}
 """Y of the nearest row of multipliers above a row of block RAM."""
 BLOCKS = tuple(4 + 9 * k for k in range(7)) + tuple(69 + 9 * k for k in range(6))
@@ -74,7 +74,7 @@ def sites(c: HardwareConfig, module: dict) -> dict[str, str]:
     rams = _block_rams(c, (name for name, cell in module["cells"].items() if cell["type"] == "DP16KD"))
     multipliers, found = _multipliers(c, module), {}
     free = {(x, y, site) for x, site in MULTIPLIER_SITES for y in MULTIPLIERS.values()}
-    rows, starts = parts(c.neuron_lanes), {}
+    rows, starts = parts(c.neuron_lanes, max(ROWS)), {}
     for row, (y, neurons) in enumerate(zip(ROWS[len(rows)], rows, strict=True)):
         mine = sorted((n, name) for name, n in rams.items() if int(n) in neurons)
         if len(mine) > len(RAM_SITES):
