@@ -13,7 +13,8 @@ class TcamBank(wiring.Component):
     """``entry[place]`` is valid and a subset of the query: the highest such place, per query.
 
     One row is inserted per cycle. Rows inserted in a cycle are seen by queries of the next one. A tile's last group
-    clears the valid bits as it is taken, whether or not it inserts a row, so that no cycle is lost for it.
+    clears the valid bits as it is taken, whether or not it inserts a row, so that no cycle is lost for it. An entry is
+    written as soon as its row is there, and is valid when that is taken: a tile's places differ.
 
     Latency: 3 cycles (match register, groups, place). Throughput: ``queries`` queries and one insertion per cycle.
 
@@ -24,7 +25,8 @@ class TcamBank(wiring.Component):
 
     Members
     -------
-    take : the rows are queried, and lane ``bank`` is inserted if ``insert``
+    offer : the rows are there
+    take : they are queried, and lane ``bank`` is inserted if ``insert``
     last : they are the tile's last rows: they are still queried, then no entry is valid
     insert : lane ``bank`` is valid
     place : entry of lane ``bank``
@@ -40,6 +42,7 @@ class TcamBank(wiring.Component):
         place = frontend_layouts.place_bits(config)
         super().__init__(
             {
+                "offer": In(1),
                 "take": In(1),
                 "last": In(1),
                 "insert": In(1),
@@ -59,12 +62,12 @@ class TcamBank(wiring.Component):
         valid, chosen = Signal(size), Signal(size)
         half = len(self.place) // 2
         low = Cat(self.place[:half] == n for n in range(1 << half))
-        high = Cat((self.place[half:] == n) & self.insert for n in range(size >> half))
+        high = Cat((self.place[half:] == n) & self.insert & self.offer for n in range(size >> half))
         m.d.comb += chosen.eq(Cat(low[e % (1 << half)] & high[e >> half] for e in range(size)))
+        for e, entry in enumerate(entries):
+            with m.If(chosen[e]):
+                m.d.sync += entry.eq(self.rows[self._bank])
         with m.If(self.take):
-            for e, entry in enumerate(entries):
-                with m.If(chosen[e]):
-                    m.d.sync += entry.eq(self.rows[self._bank])
             m.d.sync += valid.eq(Mux(self.last, 0, valid | chosen))
         for lane in range(c.queries):
             match = Signal(size, name=f"match{lane}", reset_less=True)
@@ -159,6 +162,7 @@ class Detector(wiring.Component):
             m.submodules[f"bank{bank}"] = tcam = TcamBank(c, bank=bank)
             mine = group.rows[bank]
             m.d.comb += [
+                tcam.offer.eq(self.i.valid),
                 tcam.take.eq(take),
                 tcam.last.eq(group.last),
                 tcam.insert.eq(group.valid[bank]),

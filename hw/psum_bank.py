@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from .config import HardwareConfig, clog2
 from .fanout import copies, spread
+from .late import beforehand
 from .processor_memory import block_parts, wide_memory
 from .psum_touched import TouchMap, sweep_layout
 
@@ -138,7 +139,10 @@ class PsumBank(wiring.Component):
                 touch.sweep.eq(self.sweep),
             ]
             touched.append(touch.o)
-        again = Mux(self.soon.half, touched[1][0], touched[0][0])
-        m.d.sync += [first.eq(~again), update.eq(self.soon.valid & again)]
+        soon = self.soon
+        m.d.sync += first.eq(~Mux(soon.half, touched[1][0], touched[0][0]))
+        # Each by itself: the maps come late, and what is known before them is put before them.
+        which = [beforehand(m, soon.valid & half) for half in (~soon.half, soon.half)]
+        m.d.sync += update.eq((which[0] & touched[0][0]) | (which[1] & touched[1][0]))
         m.d.comb += self.touched.eq(Mux(self.drain.half, touched[1][1], touched[0][1]))
         return first, update

@@ -100,8 +100,8 @@ MUTATIONS = [
     ),
     _fault(
         "psum_bank.py",
-        "again = Mux(self.soon.half,",
-        "again = Mux(self.slot.half,",
+        "first.eq(~Mux(soon.half,",
+        "first.eq(~Mux(self.slot.half,",
         "test_random_stream",
         "other half",
     ),
@@ -161,7 +161,7 @@ MUTATIONS = [
     _fault("psum_bank.py", "fresh.eq(first)", "fresh.eq(0)", "test_corner", "first touch adds to old data"),
     _fault(
         "psum_bank.py",
-        "update.eq(self.soon.valid & again)",
+        "update.eq((which[0] & touched[0][0]) | (which[1] & touched[1][0]))",
         "update.eq(0)",
         "test_random_stream",
         "drain reads before updates",
