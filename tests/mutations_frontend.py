@@ -163,6 +163,13 @@ MUTATIONS = [
         fault="an item that passes an empty FIFO stays in it",
     ),
     dict(
+        file="hw/detector.py",
+        original="& self.insert & self.offer for n",
+        mutated="& self.insert for n",
+        test="tests/test_hw_detector.py",
+        fault="entries are written where no row is",
+    ),
+    dict(
         file="hw/fifo.py",
         original='spread(m, soon, bits, name="part", most=self._cut)',
         mutated='spread(m, here, bits, name="part", most=self._cut)',

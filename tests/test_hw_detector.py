@@ -35,6 +35,8 @@ def collect(dut, groups, *, idle=0.0, closed=0.0, seed=0):
     def each(ctx, cycle):
         ctx.set(dut.room, rng.random() >= closed)
         ctx.set(dut.tile_room, rng.random() >= closed)
+        if not ctx.get(dut.i.valid):  # whatever stands there then means nothing
+            ctx.set(dut.i.payload.as_value(), rng.getrandbits(len(dut.i.payload.as_value())))
         if ctx.get(dut.o.valid):
             got.append((cycle, unpack(dut.o.shape(), ctx.get(dut.o.as_value()))))
 
