@@ -133,9 +133,7 @@ class NeuronIntegrate(wiring.Component):
         """First stage: shifts the partial sums. Returns what the planes add."""
         c, psums = self.config, self.i.payload
         terms = []
-        # Below the weight, which is one-hot: what a shifted inverted number lacks to be the inverted shifted one.
-        below = Cat(psums.negative & psums.weight[0][p + 1 :].any() for p in range(c.max_planes - 1))
-        negatives = spread(m, Cat(psums.negative, below), c.neuron_lanes, name="negative")
+        negatives = spread(m, Cat(psums.negative, psums.fill), c.neuron_lanes, name="negative")
         for (lanes, negative), weight in zip(negatives, psums.weight, strict=True):
             for n in lanes:
                 term = Signal(c.membrane_bits, name=f"term{n}")

@@ -39,6 +39,7 @@ def neuron_psums(c: HardwareConfig) -> data.StructLayout:
         {
             "step": neuron_step(c),
             "negative": 1,  # the sign plane: its partial sums are inverted
+            "fill": c.max_planes - 1,  # ones below its weight
             "weight": data.ArrayLayout(c.max_planes, len(parts(c.neuron_lanes))),  # 2**p or 1, for every part
             "psum": data.ArrayLayout(signed(c.psum_bits), c.neuron_lanes),
         }
@@ -161,6 +162,8 @@ class NeuronSelect(wiring.Component):
             head.step.last_position.eq(row.last_position),
             head.step.last.eq(row.last),
             head.negative.eq(layer.signed & head.step.last_plane),
+            # What a shifted inverted number lacks to be the inverted shifted one (the weight is one-hot).
+            head.fill.eq(Cat(head.negative & self.weight[p + 1 :].any() for p in range(c.max_planes - 1))),
         ]
         negative = Signal()  # of the next cycle's group
         m.d.comb += negative.eq(layer.signed & self.coming.plane)
