@@ -57,7 +57,7 @@ def test_columns_lie_side_by_side_like_a_serpent(name):
     found = floorplan.sites(c, module_of(c))
     assert len(set(found.values())) == len(found) == len(module_of(c)["cells"])
     places = {cell: tuple(map(int, SITE.fullmatch(site).groups()[:2])) for cell, site in found.items()}
-    rows = parts(c.neuron_lanes)
+    rows = parts(c.neuron_lanes, max(floorplan.ROWS))
     psums = sorted((cell for cell in places if ".bank0." in cell), key=lambda cell: order(c, cell))
     turns = 0
     for one, other in pairwise(places[cell] for cell in psums):
