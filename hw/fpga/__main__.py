@@ -114,6 +114,7 @@ def route(
     grade: Annotated[int, typer.Option(help="speed grade 6, 7 or 8")] = 6,
     seed: Annotated[int, typer.Option(help="of the placer")] = 1,
     limit: Annotated[float, typer.Option(help="minutes after which nextpnr is stopped")] = 120,
+    ripup: Annotated[bool, typer.Option("--ripup", help="the router tries nets again that are too slow")] = False,
     changes: Set = None,
 ):
     """Synthesize, place and route for ECP5; figures go to report/resources.json."""
@@ -131,7 +132,7 @@ def route(
             if part == "85k":
                 netlist = place_macros(netlist, parameters)
         with console.status(f"nextpnr: {name} {block}, LFE5U-{part}, grade {grade}: 2 to 40 minutes"):
-            found = place_and_route(netlist, part=part, grade=grade, seed=seed, limit=60 * limit)
+            found = place_and_route(netlist, part=part, grade=grade, seed=seed, limit=60 * limit, ripup=ripup)
     except (ValueError, ToolError) as error:
         raise fail(error) from None
     store.save(store.synthesis_record(name, parameters, design, store.options(config, changed)))

@@ -32,6 +32,7 @@ class Route:
     luts: dict[str, int]
     seconds: float
     tool: str
+    ripup: bool = False
 
 
 OPTIONS = ("--placer", "static", "--router", "router2")
@@ -89,6 +90,7 @@ def place_and_route(
     seed: int = 1,
     goal: float = 80.0,
     limit: float = 7200.0,
+    ripup: bool = False,
     bitstream: bool = False,
 ) -> Route:
     """Place and route a synthesized design (with harness) on an LFE5U part in the CABGA381 package.
@@ -99,6 +101,7 @@ def place_and_route(
     ----------
     top : the netlist's top module.
     goal : MHz that the placer aims at; missing it is no error.
+    ripup : the router tries nets again that are too slow (nextpnr's experimental ``--tmg-ripup``).
     limit : seconds; the router may circle for ever around a bad placement, which another seed avoids.
 
     Raises
@@ -115,6 +118,8 @@ def place_and_route(
         "--seed", str(seed), "--json", str(netlist), "--freq", str(goal), "--report", str(report),
         "--detailed-timing-report", "--timing-allow-fail", "--lpf-allow-unconstrained", *OPTIONS,
     ]  # fmt: skip
+    if ripup:
+        arguments.append("--tmg-ripup")
     if bitstream:
         arguments += ["--textcfg", str(folder / f"{tag}.config")]
     native = shutil.which("nextpnr-ecp5")
@@ -131,6 +136,7 @@ def place_and_route(
         part=part,
         grade=grade,
         seed=seed,
+        ripup=ripup,
         fmax=round(min(c["achieved"] for c in found["fmax"].values()), 2),
         utilization=used,
         path=critical_path(found, instances_of(yosys.cells_of(netlist, top))),

@@ -71,5 +71,5 @@ def route_record(name: str, config: HardwareConfig, block: str, found: Route, sh
         "path": found.path,
         "tool": found.tool,
         "command": f"python -m hw.fpga route {shown} --block {block} --part {found.part} --grade {found.grade}"
-        f" --seed {found.seed}",
+        f" --seed {found.seed}{' --ripup' if found.ripup else ''}",
     }
