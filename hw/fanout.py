@@ -12,8 +12,8 @@ COPIES = 8
 """Equal registers are merged by synthesis. So many can differ: in what they start from, whether at reset too, and
 whether they keep the opposite.
 
-Of eight copies, the last is one with any other register of the same value that resets to 0, which then has that part's
-loads too; of fewer none is.
+The second copy is one with any other register of the same value that has no reset, the eighth with one that resets to
+0: that one then has the part's loads too. Where it must not, cut into fewer parts.
 """
 
 
@@ -26,8 +26,10 @@ def parts(lanes: int, most: int = COPIES) -> list[range]:
 def copies(m: Module, value, count: int, *, name: str) -> list[Value]:
     """``value`` a cycle later, from each of ``count`` registers.
 
-    After reset they differ for a cycle: what they let through then must not matter.
+    After reset they differ for a cycle: what they let through then must not matter. ``count``: at most ``COPIES``.
     """
+    if count > COPIES:
+        raise ValueError(f"count must be at most {COPIES}, not {count}: more copies would be merged")
     value, found = Value.cast(value), []
     for copy in range(count):
         start, at_reset, opposite = copy + 1 & 1, copy >> 1 & 1, 3 <= copy < 7

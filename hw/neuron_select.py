@@ -134,6 +134,7 @@ class NeuronSelect(wiring.Component):
         with m.If(ready):
             m.d.sync += [row.last.eq(item.last), row.last_position.eq(item.last_position)]
         c = self.config
+        # Four: the eighth copy would be one with ``ready`` (hw/fanout.py), which is on the way of the handshake.
         for lanes, taken in spread(m, free, c.neuron_lanes, name="taken", most=4):
             with m.If(taken):
                 for lane in lanes:

@@ -30,7 +30,7 @@ class PsumBank(wiring.Component):
 
     Members
     -------
-    soon : the next cycle's ``slot``; not the same row
+    soon : what ``slot`` is in the next cycle (``valid`` too); never the row that ``slot`` has now
     slot : the update (stage 1)
     operand : ``lanes`` signed tile results of that update (stage 3)
     drain : row the drain wants to read (stage 1); its half must have no updates

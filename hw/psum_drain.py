@@ -172,6 +172,7 @@ class PsumDrain(wiring.Component):
         with m.If(free):
             m.d.sync += o.touched.eq(item.touched)
             m.d.sync += [o.last.eq(item.last), o.last_position.eq(item.last_position)]
+        # Four: the eighth copy would be one with ``o.valid`` (hw/fanout.py), which is on the way of the handshake.
         for lanes, valid in spread(m, valid_soon, c.lanes, name="valid", most=4):
             here = slice(lanes.start * c.psum_bits, lanes.stop * c.psum_bits)
             with m.If(~valid | self.o.ready):

@@ -168,6 +168,13 @@ MUTATIONS = [
     ),
     _fault(
         "psum_bank.py",
+        "for half in (~soon.half, soon.half)]",
+        "for half in (soon.half, ~soon.half)]",
+        "test_random_stream",
+        "an update looks at the other half's touch map",
+    ),
+    _fault(
+        "psum_bank.py",
         "touch.write.value.eq(~clear)",
         "touch.write.value.eq(1)",
         "test_corner",

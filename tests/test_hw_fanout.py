@@ -3,13 +3,13 @@
 from collections import Counter
 
 import pytest
-from amaranth import Module
+from amaranth import Module, Signal
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from hw.fanout import COPIES, parts, spread
+from hw.fanout import COPIES, copies, parts, spread
 from hw.fpga import yosys
 
 
@@ -22,17 +22,19 @@ def test_every_lane_is_in_one_part(lanes, most):
 
 
 class Wide(wiring.Component):
-    """``o[lane] = i`` of the cycle before, of all lanes; ``control`` too, from a register as any other."""
+    """``o[lane] = i`` of the cycle before, of all lanes; ``control`` too, from registers as any other."""
 
     def __init__(self, lanes: int, most: int = COPIES):
         self.lanes, self.most = lanes, most
-        super().__init__({"i": In(3), "o": Out(3 * lanes), "control": Out(3)})
+        super().__init__({"i": In(3), "o": Out(3 * lanes), "control": Out(3), "data": Out(3)})
 
     def elaborate(self, platform):
         m = Module()
         for part, value in spread(m, self.i, self.lanes, name="copy", most=self.most):
             m.d.comb += [self.o.word_select(lane, 3).eq(value) for lane in part]
-        m.d.sync += self.control.eq(self.i)
+        data = Signal(3, reset_less=True)
+        m.d.sync += [self.control.eq(self.i), data.eq(self.i)]
+        m.d.comb += self.data.eq(data)
         return m
 
 
@@ -52,10 +54,13 @@ def test_value_of_the_cycle_before(lanes):
     simulator.run()
 
 
-@pytest.mark.parametrize(("copies", "registers"), [(8, 8), (7, 7 + 1), (4, 4 + 1)])
-def test_synthesis_keeps_every_copy(tmp_path, copies, registers):
-    """What makes this module worth anything: Yosys merges registers that are equal. The eighth is the ordinary one."""
-    (tmp_path / "wide.il").write_text(rtlil.convert(Wide(copies, copies), name="wide"))
+@pytest.mark.parametrize(("count", "registers"), [(8, 8), (7, 7 + 1), (4, 4 + 1), (1, 1 + 2)])
+def test_synthesis_keeps_every_copy(tmp_path, count, registers):
+    """What makes this module worth anything: Yosys merges registers that are equal.
+
+    The eighth copy is one with an ordinary register, the second with one that has no reset.
+    """
+    (tmp_path / "wide.il").write_text(rtlil.convert(Wide(count, count), name="wide"))
     yosys.run_script(
         [f"read_rtlil {tmp_path}/wide.il", "synth_ecp5 -top wide", f"write_json {tmp_path}/wide.json"],
         folder=tmp_path,
@@ -64,3 +69,8 @@ def test_synthesis_keeps_every_copy(tmp_path, copies, registers):
     )
     kinds = Counter(cell["type"] for cell in yosys.cells_of(tmp_path / "wide.json", "wide").values())
     assert kinds["TRELLIS_FF"] == 3 * registers
+
+
+def test_more_copies_than_can_differ():
+    with pytest.raises(ValueError, match="count must be at most 8, not 9"):
+        copies(Module(), Signal(), COPIES + 1, name="copy")

@@ -28,8 +28,8 @@ class Synthesis:
     """A synthesized block.
 
     resources : units by resource (see :mod:`hw.fpga.parts`); ``cells``: cells by type; ``blocks``: resources by
-    instance (ECP5), each with everything below it. A LUT belongs to the instance whose net it drives: the design is
-    flattened, so an instance's LUTs are only attributed; their sum is exact, and so are flip-flops and memories.
+    instance (ECP5), each with everything below it. A LUT or flip-flop belongs to the instance whose net it drives: the
+    design is flattened, so what is on a border is only attributed; the totals are exact, and so are memories.
     """
 
     target: str

@@ -7,6 +7,8 @@ from pathlib import Path
 from .parts import TARGETS
 
 PAGE = Path("docs/fpga.md")
+BORDERS = "By net name: registers and LUTs between two instances may be counted to either, or to what holds both."
+TWO_RUNS = "`paper` was placed and routed in two runs, once for both grades: by the commands under *Clock*."
 BEGIN, END = "<!-- tables: python -m hw.fpga tables -->", "<!-- end of tables -->"
 
 
@@ -66,9 +68,9 @@ def text(records: list[dict]) -> str:
     for config in ("small", "paper"):
         table = block_table(records, config)
         if len(table) > 2:
-            parts += ["", f"### Blocks of the `{config}` core", "", *table]
+            parts += ["", f"### Blocks of the `{config}` core", "", BORDERS, "", *table]
     if any(r["kind"] == "route" for r in records):
-        parts += ["", "### Placed and routed", "", *route_table(records)]
+        parts += ["", "### Placed and routed", "", TWO_RUNS, "", *route_table(records)]
     return "\n".join([*parts, "", f"Tools: {', '.join(tools)}.", ""])
 
 
