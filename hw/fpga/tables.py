@@ -7,7 +7,7 @@ from pathlib import Path
 from .parts import TARGETS
 
 PAGE = Path("docs/fpga.md")
-BORDERS = "By net name: registers and LUTs between two instances may be counted to either, or to what holds both."
+BORDERS = "By net name: registers and LUTs between two instances may be counted to either, or to the one around them."
 TWO_RUNS = "`paper` was placed and routed in two runs, once for both grades: by the commands under *Clock*."
 BEGIN, END = "<!-- tables: python -m hw.fpga tables -->", "<!-- end of tables -->"
 
