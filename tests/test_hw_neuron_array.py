@@ -58,6 +58,14 @@ def test_random_layers(name, case, idle, stall):
     run_layer(c, neuron, psums, encoding=encoding, signed=signed, idle=idle, stall=stall, seed=seed)
 
 
+@pytest.mark.parametrize("planes", [1, 2, 5])
+def test_as_many_planes_as_there_are(planes):
+    """A design of few planes: with one, no bit lies below its weight. (Signed inputs always have 8.)"""
+    c, rng = TINY.replace(max_planes=planes), np.random.default_rng(planes)
+    neuron = make_neuron(rng, c.lanes)
+    run_layer(c, neuron, random_psums(rng, c, 4, 2, planes, c.lanes), encoding="bitplane")
+
+
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_hypothesis_layers(data):
