@@ -30,7 +30,7 @@ class TcamBank(wiring.Component):
     last : they are the tile's last rows: they are still queried, then no entry is valid
     insert : lane ``bank`` is valid
     place : entry of lane ``bank``
-    rows : queries x row
+    rows : queries x copies of the row, one for each part of the entries (:func:`hw.frontend_layouts.query_parts`)
     pair : by lane: lane ``bank`` of this very cycle is an earlier subset of it
     best : queries x {found, place}, LATENCY cycles later
     """
@@ -39,6 +39,7 @@ class TcamBank(wiring.Component):
 
     def __init__(self, config: HardwareConfig, *, bank: int):
         self.config, self._bank = config, bank
+        self._copies = data.ArrayLayout(config.tile_k, len(frontend_layouts.query_parts(config)))
         place = frontend_layouts.place_bits(config)
         super().__init__(
             {
@@ -47,7 +48,7 @@ class TcamBank(wiring.Component):
                 "last": In(1),
                 "insert": In(1),
                 "place": In(place),
-                "rows": In(data.ArrayLayout(config.tile_k, config.queries)),
+                "rows": In(data.ArrayLayout(self._copies, config.queries)),
                 "pair": In(config.queries),
                 "best": Out(frontend_layouts.bests(config)),
             }
@@ -64,15 +65,16 @@ class TcamBank(wiring.Component):
         low = Cat(self.place[:half] == n for n in range(1 << half))
         high = Cat((self.place[half:] == n) & self.insert & self.offer for n in range(size >> half))
         m.d.comb += chosen.eq(Cat(low[e % (1 << half)] & high[e >> half] for e in range(size)))
+        part = {e: n for n, some in enumerate(frontend_layouts.query_parts(c)) for e in some}
         for e, entry in enumerate(entries):
             with m.If(chosen[e]):
-                m.d.sync += entry.eq(self.rows[self._bank])
+                m.d.sync += entry.eq(self.rows[self._bank][part[e]])
         with m.If(self.take):
             m.d.sync += valid.eq(Mux(self.last, 0, valid | chosen))
         for lane in range(c.queries):
             match = Signal(size, name=f"match{lane}", reset_less=True)
             for e, entry in enumerate(entries):
-                older = valid[e] & covers(self.rows[lane], entry)
+                older = valid[e] & covers(self.rows[lane][part[e]], entry)
                 # Only the later lane can find the earlier one of its own cycle.
                 newer = chosen[e] & self.pair[lane] if lane > self._bank else C(0, 1)
                 m.d.sync += match[e].eq(older | newer)
@@ -167,7 +169,7 @@ class Detector(wiring.Component):
                 tcam.last.eq(group.last),
                 tcam.insert.eq(group.valid[bank]),
                 tcam.place.eq(mine.place),
-                tcam.rows.eq(Cat(row.row for row in group.rows)),
+                tcam.rows.eq(Cat(row.query for row in group.rows)),
                 tcam.pair.eq(pair),
                 self.insert[bank].valid.eq(take & group.valid[bank]),
                 self.insert[bank].place.eq(mine.place),

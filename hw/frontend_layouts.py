@@ -3,6 +3,7 @@
 from amaranth.lib import data
 
 from .config import HardwareConfig, clog2
+from .fanout import COPIES, parts
 from .layouts import tile_info
 
 
@@ -84,11 +85,19 @@ def class_word(c: HardwareConfig) -> data.StructLayout:
     )
 
 
+def query_parts(c: HardwareConfig) -> list[range]:
+    """The TCAM entries of a bank in parts, each with a copy of the row that it is asked for: 32 or more, as long as
+    there are at most ``COPIES`` parts."""
+    entries = 1 << place_bits(c)
+    return parts(entries, min(COPIES, max(1, entries // 32)))
+
+
 def sorted_row(c: HardwareConfig) -> data.StructLayout:
     """A non-zero row in issue order."""
     return data.StructLayout(
         {
             "row": c.tile_k,
+            "query": data.ArrayLayout(c.tile_k, len(query_parts(c))),  # the same, for every part of the TCAM entries
             "index": c.row_bits,  # in the tile
             "place": place_bits(c),  # TCAM entry in its bank: higher is better
             "cls": class_bits(c),  # popcount - 1

@@ -125,6 +125,7 @@ class Processor(wiring.Component):
                 *_inside(bank.soon, issue.soon[b], c.banks),
                 *_inside(bank.slot, issue.slot[b], c.banks),
                 bank.operand.eq(accumulators.o[b]),
+                bank.look.eq(drain.look[b]),
                 bank.drain.eq(drain.ask[b]),
                 bank.clear.eq(drain.clear[b]),
                 bank.sweep.eq(sweep.o),

@@ -11,9 +11,19 @@ from .processor_memory import block_parts, wide_memory
 from .psum_touched import TouchMap, sweep_layout
 
 
+def bank_row(c: HardwareConfig) -> data.StructLayout:
+    """Place of a row in a bank."""
+    return data.StructLayout({"half": 1, "row": clog2(c.tile_m // c.banks)})
+
+
 def bank_slot(c: HardwareConfig) -> data.StructLayout:
-    """A row of a bank."""
-    return data.StructLayout({"valid": 1, "half": 1, "row": clog2(c.tile_m // c.banks)})
+    """A row of a bank, where there is one."""
+    return data.StructLayout({"valid": 1, **bank_row(c).members})
+
+
+def bank_read(c: HardwareConfig) -> data.StructLayout:
+    """A row of a bank that shall be read, unless it was not touched."""
+    return data.StructLayout({**bank_slot(c).members, "touched": 1})
 
 
 class PsumBank(wiring.Component):
@@ -33,8 +43,8 @@ class PsumBank(wiring.Component):
     soon : what ``slot`` is in the next cycle (``valid`` too); never the row that ``slot`` has now
     slot : the update (stage 1)
     operand : ``lanes`` signed tile results of that update (stage 3)
-    drain : row the drain wants to read (stage 1); its half must have no updates
-    grant, touched : it is read; it holds a partial sum, otherwise it is zero (stage 1)
+    look, touched : row the drain will want next; whether it holds a partial sum, otherwise it is zero (stage 0)
+    drain, grant : row the drain wants to read; it is read (stage 1). Its half must have no updates
     o : ``lanes`` signed partial sums granted two cycles ago (stage 3)
     clear : the drain has handed out this row; done a cycle later, its half has no updates before
     sweep : clears the touch maps after reset
@@ -51,9 +61,10 @@ class PsumBank(wiring.Component):
                 "soon": In(bank_slot(c)),
                 "slot": In(bank_slot(c)),
                 "operand": In(c.lanes * c.result_bits),
-                "drain": In(bank_slot(c)),
-                "grant": Out(1),
+                "look": In(bank_row(c)),
                 "touched": Out(1),
+                "drain": In(bank_read(c)),
+                "grant": Out(1),
                 "o": Out(c.lanes * c.psum_bits),
                 "clear": In(bank_slot(c)),
                 "sweep": In(sweep_layout(self.rows)),
@@ -99,7 +110,7 @@ class PsumBank(wiring.Component):
         put = Cat(slot[2].row, slot[2].half)
         word = self._memory(m, "memory", 2 * self.rows, address, slot[2].valid, put, total)
         m.d.comb += [
-            self.grant.eq(self.drain.valid & ~(update & self.touched)),
+            self.grant.eq(self.drain.valid & ~(update & self.drain.touched)),
             data.eq(word),
             self.o.eq(word),
         ]
@@ -132,7 +143,7 @@ class PsumBank(wiring.Component):
             clear = cleared.valid & (cleared.half == h)
             m.d.comb += [
                 touch.read[0].eq(self.soon.row),
-                touch.read[1].eq(self.drain.row),
+                touch.read[1].eq(self.look.row),
                 touch.write.row.eq(Mux(clear, cleared.row, self.slot.row)),
                 touch.write.value.eq(~clear),
                 touch.write.en.eq(clear | puts),
@@ -144,5 +155,5 @@ class PsumBank(wiring.Component):
         # Each by itself: the maps come late, and what is known before them is put before them.
         which = [beforehand(m, soon.valid & half) for half in (~soon.half, soon.half)]
         m.d.sync += update.eq((which[0] & touched[0][0]) | (which[1] & touched[1][0]))
-        m.d.comb += self.touched.eq(Mux(self.drain.half, touched[1][1], touched[0][1]))
+        m.d.comb += self.touched.eq(Mux(self.look.half, touched[1][1], touched[0][1]))
         return first, update

@@ -9,7 +9,7 @@ from .drain_cursor import DrainCursor, drain_place
 from .fanout import spread
 from .interleave import interleave
 from .layouts import layer_config, psum_row
-from .psum_bank import bank_slot
+from .psum_bank import bank_read, bank_row, bank_slot
 from .psum_banking import bank_of
 
 STARVED = 32
@@ -35,10 +35,10 @@ class PsumDrain(wiring.Component):
     Members
     -------
     i_layer : the layer, constant while rows are inside
-    full, rows : per half: complete, and its number of rows
+    full, rows : per half: complete; its number of rows, known a cycle before
     done : per half: the last row is in the output register
-    ask : per bank: row to read (stage 1)
-    grant, touched : per bank: answers to ``ask``
+    look, touched : per bank: row that is asked for next; whether it holds a partial sum (stage 0)
+    ask, grant : per bank: row to read; it is read (stage 1)
     hold : per bank: leave the next update slot empty
     data : per bank: partial sums granted two cycles ago
     clear : per bank: row that was handed out
@@ -53,10 +53,11 @@ class PsumDrain(wiring.Component):
                 "full": In(2),
                 "rows": In(data.ArrayLayout(c.count_bits, 2)),
                 "done": Out(2),
-                "ask": Out(data.ArrayLayout(bank_slot(c), c.banks)),
+                "look": Out(data.ArrayLayout(bank_row(c), c.banks)),
+                "touched": In(c.banks),
+                "ask": Out(data.ArrayLayout(bank_read(c), c.banks)),
                 "grant": In(c.banks),
                 "hold": Out(c.banks),
-                "touched": In(c.banks),
                 "data": In(data.ArrayLayout(c.lanes * c.psum_bits, c.banks)),
                 "clear": Out(data.ArrayLayout(bank_slot(c), c.banks)),
                 "o": Out(stream.Signature(psum_row(c))),
@@ -66,83 +67,92 @@ class PsumDrain(wiring.Component):
     def elaborate(self, platform):
         c = self.config
         m = Module()
-        item = data.StructLayout({"valid": 1, "touched": 1, "last": 1, "last_position": 1, "place": drain_place(c)})
-        running, half, again = Signal(), Signal(), Signal()
-        asking = Signal()
-        m.submodules.cursor = cursor = DrainCursor(c)  # the row that is asked for
-        row = cursor.o.row
-        second, third = Signal(item), Signal(item)
+        item = data.StructLayout({"touched": 1, "last": 1, "last_position": 1, "place": drain_place(c)})
+        running, half, again, behind = Signal(), Signal(), Signal(), Signal()
+        m.submodules.cursor = cursor = DrainCursor(c)  # the row that is asked for next
+        ahead, asked, second, third = (Signal(item, name=n) for n in ("ahead", "asked", "second", "third"))
+        asking, second_valid, third_valid = Signal(), Signal(), Signal()
 
-        granted, touched = Signal(), Signal()
-        bank, third_bank = bank_of(c, row), bank_of(c, third.place.row)
-        one_hot = Cat(~bank, bank) if c.banks == 2 else Cat(1)
+        bank, third_bank = self._one_hot(asked.place.row), bank_of(c, third.place.row)
+        granted, free, capture, reject, end = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            granted.eq((self.grant & one_hot).any()),
-            touched.eq((self.touched & one_hot).any()),
-        ]
-        self._follow(m, cursor, granted, touched, second, third)
-        with m.If(granted & ~again):
-            m.d.comb += cursor.step.eq(1)
-            with m.If(cursor.last):
-                m.d.sync += asking.eq(0)
-
-        self._starve(m, asking & ~granted & (~self.o.valid | self.o.ready), one_hot)
-
-        capture, reject, free = Signal(), Signal(), Signal()
-        m.d.comb += [
+            granted.eq((self.grant & bank).any()),
             free.eq(~self.o.valid | self.o.ready),
-            capture.eq(third.valid & free),
-            reject.eq(third.valid & ~free),
-            cursor.load.eq(reject),
-            cursor.i.eq(third.place),
+            capture.eq(third_valid & free),
+            reject.eq(third_valid & ~free),
+            end.eq(capture & third.last),
         ]
+        m.d.sync += [second.eq(asked), third.eq(second)]  # a row walks beside its read
+        m.d.sync += [second_valid.eq(granted), third_valid.eq(second_valid)]
+        self._look(m, cursor, half, ahead)
+        self._starve(m, asking & ~granted & free, bank)
         self._capture(m, free, capture, third)
+
+        # The cursor is a row ahead, so that what is known of the row that is asked for comes from registers.
+        with m.If((granted & ~again) | (capture & again) | ~running):
+            m.d.sync += asked.eq(ahead)
+            m.d.comb += cursor.step.eq(running | self.full.bit_select(half, 1))
+        with m.If(granted & ~again & asked.last):
+            m.d.sync += asking.eq(0)
         # After a drop the same row is asked for until it is taken; what is in flight then is of no use.
         with m.If(reject | (capture & again)):
-            m.d.comb += cursor.step.eq(1)  # from the row taken again; a drop loads it instead
-            m.d.sync += [second.valid.eq(0), third.valid.eq(0), again.eq(reject)]
+            m.d.sync += [second_valid.eq(0), third_valid.eq(0), again.eq(reject)]
             m.d.sync += asking.eq(reject | ~third.last)
         with m.If(reject & again):  # the copies behind it are the same row
-            m.d.sync += [second.valid.eq(granted), third.valid.eq(second.valid)]
+            m.d.sync += [second_valid.eq(granted), third_valid.eq(second_valid)]
+        m.d.sync += behind.eq(reject & ~again)
+        with m.If(reject & ~again):
+            m.d.comb += cursor.load.eq(1)
+            m.d.sync += asked.eq(third)
+        with m.If(behind):  # no row is taken before the next one is known: its read takes two cycles more
+            m.d.comb += cursor.step.eq(1)
 
         with m.If(~running):
             m.d.sync += [running.eq(self.full.bit_select(half, 1)), asking.eq(self.full.bit_select(half, 1))]
-            m.d.sync += again.eq(0)
-            m.d.comb += cursor.clear.eq(1)
-        with m.If(capture & third.last):
+        with m.If(end):
             m.d.sync += [running.eq(0), half.eq(~half)]
-            m.d.comb += self.done.bit_select(half, 1).eq(1)
-        self._order(m, cursor, running, self.rows[half])
+            m.d.comb += [self.done.bit_select(half, 1).eq(1), cursor.clear.eq(1)]
+        m.d.comb += cursor.i.eq(third.place)
+        self._order(m, cursor, half ^ end)
         for b in range(c.banks):
-            self._name(m, self.ask[b], asking & one_hot[b], half, row)
+            self._name(m, self.ask[b], asking & bank[b], half, asked.place.row)
             self._name(m, self.clear[b], capture & (third_bank == b), half, third.place.row)
+            m.d.comb += self.ask[b].touched.eq(asked.touched)
         return m
 
-    def _follow(self, m: Module, cursor, granted, touched, second, third):
-        """A row walks beside its read."""
-        m.d.sync += third.eq(second)
-        m.d.sync += [
-            second.valid.eq(granted),
-            second.touched.eq(touched),
-            second.last.eq(cursor.last),
-            second.last_position.eq(cursor.last_position),
-            second.place.eq(cursor.o),
+    def _one_hot(self, row):
+        """The bank of a row, a bit each."""
+        bank = bank_of(self.config, row)
+        return Cat(~bank, bank) if self.config.banks == 2 else Cat(1)
+
+    def _look(self, m: Module, cursor, half, ahead):
+        """What is to be known of the cursor's row before it is asked for."""
+        for look in self.look:
+            m.d.comb += [look.half.eq(half), look.row.eq(self._index(cursor.o.row))]
+        m.d.comb += [
+            ahead.touched.eq((self.touched & self._one_hot(cursor.o.row)).any()),
+            ahead.last.eq(cursor.last),
+            ahead.last_position.eq(cursor.last_position),
+            ahead.place.eq(cursor.o),
         ]
 
     def _name(self, m: Module, port, valid, half, row):
         """Name a row to its bank."""
         m.d.comb += [port.valid.eq(valid), port.half.eq(half), port.row.eq(self._index(row))]
 
-    def _order(self, m: Module, cursor, running, rows):
-        """What determines the order of rows: constant while they are drained."""
+    def _order(self, m: Module, cursor, half):
+        """What determines the order of the rows of the half that will be drained in the next cycle."""
         layer, walk = self.i_layer, cursor.walk
         stride = Signal(range(self.config.tile_m + 1), reset_less=True)  # rows of a position: T * P
         jump, end, edge = (Signal.like(walk[name], name=name, reset_less=True) for name in ("jump", "end", "edge"))
         # By shifts: a product would take one of the neurons' multipliers.
         product = sum((layer.timesteps & p.replicate(len(layer.timesteps))) << n for n, p in enumerate(layer.planes))
-        m.d.sync += [stride.eq(product), jump.eq(stride - layer.planes + 1)]
-        with m.If(~running):
-            m.d.sync += [end.eq(rows - 1), edge.eq(rows - stride)]
+        m.d.sync += [
+            stride.eq(product),
+            jump.eq(stride - layer.planes + 1),
+            end.eq(Mux(half, self.rows[1] - 1, self.rows[0] - 1)),
+            edge.eq(Mux(half, self.rows[1] - stride, self.rows[0] - stride)),
+        ]
         m.d.comb += [
             cursor.i_layer.eq(layer),
             walk.jump.eq(jump),

@@ -3,12 +3,13 @@
 from functools import reduce
 from operator import or_
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from . import frontend_layouts
 from .config import HardwareConfig
+from .fanout import copies
 from .frontend_logic import encode, lowest, select, several
 
 
@@ -57,7 +58,8 @@ class RowPicker(wiring.Component):
         enough, move, fire = Signal(), Signal(), Signal()
         m.d.comb += [
             ends.eq(Cat(here & word.visit.last for word, here in zip(words, seen, strict=True)).any()),
-            enough.eq(ends | several(bits)[c.queries - 1]),  # not of the picks, which are behind a carry chain
+            # Not of the picks, which are behind a carry chain. A word without rows is an empty tile's: it ends one.
+            enough.eq(C(1, 1) if c.queries == 1 else ends | several(bits)[1]),
             move.eq(~self.o.valid | self.o.ready),
             fire.eq(move & enough & Cat(seen).any()),
         ]
@@ -91,8 +93,9 @@ class RowPicker(wiring.Component):
             m.d.sync += [words[-1].eq(self.i.payload), valid[-1].eq(self.i.valid)]
 
     def _give(self, m, words, seen, picks, last, move, fire):
-        c, o = self.config, self.o.payload
+        c, o = self.config, Signal(self.o.payload.shape(), name="given")
         size = len(words[0].mine)
+        m.d.comb += self.o.payload.eq(o)
         turn = Signal(frontend_layouts.place_bits(c))  # of the group in its tile
         with m.If(move):
             m.d.sync += [
@@ -102,17 +105,23 @@ class RowPicker(wiring.Component):
                 o.last.eq(last),
                 o.tile.eq(Mux(seen[0], words[0].visit.tile, words[-1].visit.tile)),
             ]
+            queries = []
             for lane, (row, pick) in enumerate(zip(o.rows, picks, strict=True)):
                 parts = [pick.word_select(n, size) for n in range(c.queries)]
                 word = words[0].visit
                 if c.queries == 2:
                     word = Signal.like(words[0].visit, name=f"visit{lane}")
                     m.d.comb += word.eq(Mux(parts[1].any(), words[1].visit, words[0].visit))
+                taken = Signal(c.tile_k, name=f"row{lane}")
+                m.d.comb += taken.eq(select(pick, [r for w in words for r in w.rows]))
+                queries.append(copies(m, taken, len(row.query), name=f"query{lane}_"))
                 m.d.sync += [
-                    row.row.eq(select(pick, [r for w in words for r in w.rows])),
+                    row.row.eq(taken),
                     row.index.eq(Cat(encode(list(reduce(or_, parts))), word.word)),
                     row.cls.eq(word.cls),
                     row.place.eq(word.bases[lane] + ~turn),
                 ]
+        for row, query in zip(self.o.payload.rows, queries, strict=True):
+            m.d.comb += row.query.eq(Cat(query))
         with m.If(fire):
             m.d.sync += turn.eq(Mux(last, 0, turn + 1))

@@ -48,7 +48,7 @@ class Scoreboard(wiring.Component):
     drained : per half: its last partial sum was handed out
     tiles : the two contexts
     release : the weight slot may be refilled
-    full, rows : per half: its m tile is complete and has this many rows
+    full, rows : per half: its m tile is complete; its number of rows, a cycle earlier unless the other half is full
     wait_drain : a tile waits for a half to be drained
     busy : a tile or a partial sum is inside
     """
@@ -90,12 +90,13 @@ class Scoreboard(wiring.Component):
         for h in range(2):
             with m.If(self.drained[h]):
                 m.d.sync += [self.full[h].eq(0), half_busy[h].eq(0)]
+        tile, half = info[oldest].tile, self.tiles[oldest].half
+        with m.If(self.tiles[oldest].valid):
+            m.d.sync += self.rows[half].eq(tile.rows)
         with m.If(retiring.any()):
             m.d.sync += oldest.eq(~oldest)
-            tile = info[oldest].tile
             with m.If(tile.last_k):
-                half = self.tiles[oldest].half
-                m.d.sync += [self.full.bit_select(half, 1).eq(1), self.rows[half].eq(tile.rows)]
+                m.d.sync += self.full.bit_select(half, 1).eq(1)
         m.d.comb += self.busy.eq(self.tiles[0].valid | self.tiles[1].valid | half_busy.any())
         return m
 

@@ -6,6 +6,7 @@ import pytest
 
 from hw.config import HardwareConfig
 from hw.detector import Detector
+from hw.frontend_layouts import query_parts
 from tests.frontend_oracle import CORNERS, corner_tile, naive_tile, random_info, random_tile
 from tests.stream_helpers import Source, run_streams, unpack
 
@@ -14,6 +15,7 @@ def sorted_groups(config, rows, info):
     """The sorter's output by definition, and [(index, row, slot)] in issue order."""
     order = [(index, row) for index, row, _, _ in naive_tile(rows)]
     lanes = [order[lane :: config.queries] for lane in range(config.queries)]
+    copies = len(query_parts(config))
     ranked = [sorted(lane, key=lambda item: (item[1].bit_count(), -item[0])) for lane in lanes]
     groups, slots = [], []
     for n in range(max(1, -(-len(order) // config.queries))):
@@ -21,7 +23,8 @@ def sorted_groups(config, rows, info):
         items = []
         for lane, (index, row) in enumerate(pair):
             place = ranked[lane].index((index, row))
-            items.append({"row": row, "index": index, "place": place, "cls": row.bit_count() - 1})
+            item = {"row": row, "query": [row] * copies, "index": index, "place": place, "cls": row.bit_count() - 1}
+            items.append(item)
             slots.append((index, row, (lane * config.tile_m // 2 if lane else 0) + place))
         groups.append({"rows": items, "valid": (1 << len(pair)) - 1, "first": n == 0, "tile": info, "last": 0})
     groups[-1]["last"] = 1
@@ -46,9 +49,13 @@ def collect(dut, groups, *, idle=0.0, closed=0.0, seed=0):
 
 
 @pytest.mark.parametrize("queries", [1, 2])
+@pytest.mark.parametrize("rows, parts", [(None, 1), (128, (4, 2))], ids=["one part", "several parts"])
 @pytest.mark.parametrize(("idle", "closed"), [(0.0, 0.0), (0.3, 0.4)])
-def test_best_of_every_bank(queries, idle, closed):
+def test_best_of_every_bank(queries, rows, parts, idle, closed):
     config, rng = HardwareConfig.load("tiny").replace(queries=queries), random.Random(queries)
+    if rows:
+        config, parts = config.replace(tile_m=rows), parts[queries - 1]
+    assert len(query_parts(config)) == parts
     tiles = [corner_tile(config, name, rng) for name in CORNERS for _ in range(2)]
     tiles += [random_tile(config, rng) for _ in range(30)]
     groups, rows = [], []

@@ -50,6 +50,7 @@ CORNERS = {
     "exact matches at the end of every tile": [[[FULL, FULL]] * 6],
     "one bank only": [[[9, 0] * 8] * 3, [[0, 9] * 8] * 3],
     "many m tiles of one row": [[[n]] for n in range(12)],
+    "short m tiles between long ones": [[[0] * n] for n in (16, 1, 1, 9, 1, 16, 2, 1)] + [[[FULL] * 16], [[0]], [[1]]],
     "last row alone": [[[0] * 15 + [FULL]] * 2] * 4,
 }
 
