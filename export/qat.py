@@ -154,8 +154,11 @@ class QatLayer(nn.Module):
         return torch.float32 if small else torch.float64
 
     def partial_sums(self, inputs, weights):
-        """Y, integer-valued: (T, B, O, H, W). Timesteps that are views of one image are computed once."""
-        total = None
+        """Y, integer-valued: (T, B, O, H, W), and the last source's part of it if there are several.
+
+        Timesteps that are views of one image are computed once.
+        """
+        total = shortcut = None
         for x, w, s in zip(inputs, weights, self.specs, strict=True):
             repeated = x.shape[0] > 1 and x.stride(0) == 0
             flat = (x[:1] if repeated else x).flatten(0, 1).to(w.dtype)
@@ -169,10 +172,10 @@ class QatLayer(nn.Module):
                 y = F.conv2d(flat, w, stride=s.stride, padding=s.padding, groups=s.groups)
             y = y.unflatten(0, (-1, x.shape[1]))
             y = y.expand(x.shape[0], *y.shape[1:]) if repeated else y
-            total = y if total is None else total + y
+            total, shortcut = (y, None) if total is None else (total + y, y)
         if self.quantize and total.device.type != "cpu":
             total = round_ste(total)
-        return total
+        return total, shortcut
 
     def constants(self, scale, y=None):
         """(D, c, v0), each (O,), integer-valued; ``y`` given: batch statistics are used (and averaged in)."""
@@ -201,19 +204,20 @@ class QatLayer(nn.Module):
         scale = self.scale()
         weights = self.integer_weights(scale)
         dtype = self.dtype_for(weights)
-        y = self.partial_sums(inputs, [w.to(dtype) for w in weights])
+        y, shortcut = self.partial_sums(inputs, [w.to(dtype) for w in weights])
         d, c, v0 = self.constants(scale, y if self.training and self.normed else None)
         if self.quantize and dtype == torch.float32:
             dtype = self.dtype_for(weights, c, v0)
         potentials = None if self.record is None else []
-        out = self.fire(y.to(dtype), *(p.to(dtype).view(-1, 1, 1) for p in (d, c, v0)), potentials)
+        shortcut = None if shortcut is None else shortcut.to(dtype)
+        out = self.fire(y.to(dtype), *(p.to(dtype).view(-1, 1, 1) for p in (d, c, v0)), potentials, shortcut)
         if self.pool:
             out = F.max_pool2d(out.flatten(0, 1), self.pool).unflatten(0, (out.shape[0], -1))
         if self.record is not None:
             self.record(self, out, y, potentials)
         return out if self.readout else out.to(self.threshold.dtype)
 
-    def fire(self, y, d, c, v0, potentials=None):
+    def fire(self, y, d, c, v0, potentials=None, shortcut=None):
         """Levels (T, B, O, H, W) of partial sums; a list given takes V after each timestep."""
         n = self.neuron
         if self.readout:
@@ -221,7 +225,7 @@ class QatLayer(nn.Module):
         v, out = v0, []
         for t in range(y.shape[0]):
             u = y[t] + (self.leak(v) + c)
-            z = fire(u, d, n)
+            z = fire(u, d, n, None if shortcut is None else shortcut[t])
             if potentials is not None or t + 1 < y.shape[0]:
                 v = reset_potential(u, z, d, n.reset)
             if potentials is not None:

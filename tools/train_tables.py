@@ -153,15 +153,16 @@ def curves(
     tune: int = 3,
     test: int = 10000,
 ):
-    """The networks of ``joins`` (sparse/2: barriers emit one level for two), trained on with every sparsity weight, or
-    with thresholds scaled; rows that the report has already are kept."""
+    """The networks of ``joins`` (sparse/2, sparse/membrane: with that ``barrier``), trained on with every sparsity
+    weight, or with thresholds scaled; rows that the report has already are kept."""
     cifar = load_cifar(data, train, test)
     turns = [("tuned", float(v)) for v in sparsities.split(",") if v]
     turns += [("thresholds", float(v)) for v in thresholds.split(",") if v]
     for knob, value in turns:
         for join in joins.split(","):
             name, _, barrier = join.partition("/")
-            r = base = short(f"resnet-{name}", train, epochs, width, blocks, seed=seed, barrier=int(barrier or 1))
+            barrier = int(barrier or 1) if barrier.isdecimal() or not barrier else barrier
+            r = base = short(f"resnet-{name}", train, epochs, width, blocks, seed=seed, barrier=barrier)
             if knob == "tuned":
                 r = base.model_copy(update=dict(epochs=tune, lr=base.lr / 2, sparsity=value))
             if join_curves.key(join, r, knob, value) in join_curves.load():
