@@ -1,11 +1,12 @@
 """Class walker: the words of the row memory that hold rows of a popcount class, class by class."""
 
-from amaranth import C, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from . import frontend_layouts
 from .config import HardwareConfig
+from .fanout import COPIES, copies
 from .fifo import SkidBuffer
 from .frontend_logic import encode, lowest, select, several
 from .late import beforehand, late_mux
@@ -53,6 +54,7 @@ class ClassChooser(wiring.Component):
     Members
     -------
     i : stream of :func:`hw.frontend_layouts.loaded_tile`
+    ready : copies of ``i.ready``
     o : stream of :func:`chosen_class`
     """
 
@@ -63,6 +65,7 @@ class ClassChooser(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(frontend_layouts.loaded_tile(config))),
+                "ready": Out(frontend_layouts.MAP_PARTS),
                 "o": Out(stream.Signature(chosen_class(config))),
             }
         )
@@ -76,14 +79,17 @@ class ClassChooser(wiring.Component):
         valid, chosen = Signal(), Signal()  # a tile, a class at the output
         m.submodules.kept = kept = SkidBuffer(shape=self.o.payload.shape())
         connect(m, kept.o, flipped(self.o))
-        # Together they enable hundreds of flip-flops here and as many in the loader: two registers share these loads.
-        # One holds the opposite, since synthesis makes one register of two equal ones.
+        # They enable hundreds of flip-flops here, their copies as many in the loader. One holds the opposite, since
+        # synthesis makes one register of two equal ones.
         move, load, busy = Signal(), Signal(init=1), Signal()
         with m.If(load | move):
             ending = choose(m, load, self.i.payload.classes, left, pick, last)
         over = ~Mux(move, valid, chosen) | kept.soon  # the chosen class moves on in the next cycle
         free = ~Mux(load, self.i.valid, valid) | (over & Mux(load | move, ending, last))
         m.d.sync += [load.eq(free), busy.eq(~free)]
+        # Not the third and the fourth, which would be one with these two (hw/fanout.py).
+        ready = copies(m, free, COPIES, name="ready")
+        m.d.comb += self.ready.eq(Cat(ready[:2], ready[4:]))
         m.d.comb += [move.eq(~chosen | kept.i.ready), kept.i.valid.eq(chosen), self.i.ready.eq(~busy)]
         with m.If(move):
             m.d.sync += first.eq(0)
@@ -179,6 +185,7 @@ class ClassWalker(wiring.Component):
     Members
     -------
     i : stream of :func:`hw.frontend_layouts.loaded_tile`
+    ready : copies of ``i.ready``
     o : stream of :func:`hw.frontend_layouts.class_visit`
     """
 
@@ -189,6 +196,7 @@ class ClassWalker(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(frontend_layouts.loaded_tile(config))),
+                "ready": Out(frontend_layouts.MAP_PARTS),
                 "o": Out(stream.Signature(frontend_layouts.class_visit(config))),
             }
         )
@@ -200,4 +208,5 @@ class ClassWalker(wiring.Component):
         connect(m, flipped(self.i), classes.i)
         connect(m, classes.o, words.i)
         connect(m, words.o, flipped(self.o))
+        m.d.comb += self.ready.eq(classes.ready)
         return m

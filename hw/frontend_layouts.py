@@ -6,6 +6,9 @@ from .config import HardwareConfig, clog2
 from .fanout import COPIES, parts
 from .layouts import tile_info
 
+MAP_PARTS = 6
+"""Parts of a tile's maps, by class."""
+
 
 def place_bits(c: HardwareConfig) -> int:
     """Bits of a TCAM entry's index: the TCAM has one bank of tile_m / queries entries per query."""

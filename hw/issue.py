@@ -8,6 +8,7 @@ from . import issue_ahead as ahead
 from .accumulators import finish_control, load_control
 from .config import HardwareConfig
 from .issue_layouts import held_result, issue_events, lowest, psum_slot, without_lowest
+from .late import beforehand
 from .layouts import compute_row, reuse_row
 from .psum_banking import bank_of
 from .scoreboard import tile_step, tile_view
@@ -39,7 +40,7 @@ class Issue(wiring.Component):
     claim, take : rows issued in this cycle (stage 0)
     weight : weight row of this cycle's bit (stage 0)
     soon : per bank: the partial sum that is updated next, if any (stage 0)
-    read : per bank: address in the result memory (stage 0)
+    read : per bank: address in the result memory (stage 0); anything where no row uses what is read
     load, finish, slot : control of the datapath (stage 1)
     fetch : per bank: the operand comes from the read port (stage 1)
     events : single-cycle events
@@ -95,6 +96,7 @@ class Issue(wiring.Component):
         self.claiming = Signal(c.banks)  # registered flags only: known early in the cycle
         self.loading, self.patience = Signal(), Signal(range(PATIENCE + 1), init=PATIENCE)
         self.borrow = Signal(c.banks)  # an idle start uses the read port
+        self.seize = Signal(c.banks)  # no reuse row has the read port
         self.recent = Signal()  # the staged row's prefix needs no read
         self.held = Signal(data.ArrayLayout(held_result(c), c.banks))
         self.same = Signal(c.banks)  # the reuse row's prefix is held
@@ -184,6 +186,9 @@ class Issue(wiring.Component):
         ]
         with m.If(~self.active_valid & needs_port & self.loading):
             m.d.comb += self.borrow.eq(Mux(busy[0], 1 << (c.banks - 1), 1))
+        # Where a read goes: what no row uses may be wrong, so it does not wait for ``loading``.
+        impatient = beforehand(m, ~self.active_valid & needs_port & (self.patience == 0) & busy.all(), name="impatient")
+        m.d.comb += self.seize.eq(Cat(~busy[:-1], ~busy[-1] | (impatient & ready)))
         waiting = ready & ~self.active_valid & ~self.loading
         self.yielding = waiting | order
         with m.If(self.loading):
@@ -246,7 +251,7 @@ class Issue(wiring.Component):
         ]
         m.d.sync += [self.slot[b].eq(soon), self.fetch[b].eq(take.valid & ~self.same[b])]
         base, shared = (Cat(row.prefix, row.tag[0]) for row in (self.stage, reuse))
-        m.d.comb += self.read[b].eq(Mux(self.claiming[b] | self.borrow[b], base, shared))
+        m.d.comb += self.read[b].eq(Mux(self.claiming[b] | self.seize[b], base, shared))
 
     def _base(self, m: Module):
         """Where the loaded row's base comes from, by the distance to its prefix."""

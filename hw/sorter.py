@@ -135,5 +135,9 @@ class Sorter(wiring.Component):
         connect(m, memory.o, kept.i)
         connect(m, kept.o, picker.i)
         connect(m, picker.o, flipped(self.o))
-        m.d.comb += [memory.write.eq(loader.write), loader.freed.eq(memory.freed)]
+        m.d.comb += [
+            memory.write.eq(loader.write),
+            loader.freed.eq(memory.freed),
+            loader.ready.eq(walker.ready),
+        ]
         return m

@@ -34,6 +34,7 @@ class TileLoader(wiring.Component):
     write : beats of a word x {en, addr, data: ``load_rows`` x :func:`hw.frontend_layouts.kept_row`}, the row memory
     freed : words of the row memory that were read for the last time in this cycle
     o : stream of :func:`hw.frontend_layouts.loaded_tile`
+    ready : ``o.ready``, a copy for each part of the maps
     """
 
     LATENCY = 2
@@ -46,6 +47,7 @@ class TileLoader(wiring.Component):
                 "write": Out(frontend_layouts.word_write(config)),
                 "freed": In(range(frontend_layouts.words(config) + 1)),
                 "o": Out(stream.Signature(frontend_layouts.loaded_tile(config))),
+                "ready": In(frontend_layouts.MAP_PARTS),
             }
         )
 
@@ -81,7 +83,8 @@ class TileLoader(wiring.Component):
         with m.If(take):
             m.d.sync += [first.eq(beat.last), self.o.valid.eq(beat.last)]
         word, place = self._write(m, take, beat, counts, room)
-        self._classes(m, take, first, beat, upto, word, place)
+        takes = [valid & (~first | ~self.o.valid | ready) for ready in self.ready]
+        self._classes(m, take, takes, first, beat, upto, word, place)
         return m
 
     def _write(self, m, take, beat, counts, room):
@@ -118,7 +121,8 @@ class TileLoader(wiring.Component):
                 ]
         return word, place
 
-    def _classes(self, m, take, first, beat, upto, word, place):
+    def _classes(self, m, take, takes, first, beat, upto, word, place):
+        """``takes``: ``take`` for each part of the classes."""
         c, tile = self.config, Signal(frontend_layouts.loaded_tile(self.config), reset_less=True)
         m.d.comb += self.o.payload.eq(tile)
         exactly = [[flags[p] & ~flags[p - 1] if p else flags[0] for flags in upto] for p in range(c.tile_k)]
@@ -127,10 +131,11 @@ class TileLoader(wiring.Component):
             with m.If(first):
                 m.d.sync += tile.base.eq(place)
             m.d.sync += tile.count.eq(word + 1)
-            for p in range(c.tile_k):
-                some = Signal(name=f"some{p}")
-                more = popcount(Cat(flags[p] for flags in upto))
-                m.d.comb += some.eq(reduce(or_, exactly[p]))
+        for p in range(c.tile_k):
+            some = Signal(name=f"some{p}")
+            more = popcount(Cat(flags[p] for flags in upto))
+            m.d.comb += some.eq(reduce(or_, exactly[p]))
+            with m.If(takes[p * len(takes) // c.tile_k]):
                 m.d.sync += [
                     tile.upto[p].eq(Mux(first, 0, tile.upto[p]) + more),
                     tile.classes[p].eq((tile.classes[p] & ~first) | some),

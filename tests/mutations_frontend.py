@@ -2,6 +2,13 @@
 
 MUTATIONS = [
     dict(
+        file="hw/detector.py",
+        original="covers(self.rows[lane][part[e]], entry)",
+        mutated="covers(self.rows[lane][0], self.rows[lane][1] if part[e] == 1 else entry)",
+        test="tests/test_hw_detector.py",
+        fault="a part of the entries is not asked",
+    ),
+    dict(
         file="hw/frontend_logic.py",
         original="Mux(high[0], high[1], low[1])[: half.bit_length() - 1]",
         mutated="Mux(low[0], low[1], high[1])[: half.bit_length() - 1]",

@@ -16,6 +16,14 @@ LATE = "test_partial_sum_of_an_exact_match_updated_by_a_late_row"
 MUTATIONS = [
     _fault(
         "issue.py",
+        "~busy[-1] | (impatient & ready)",
+        "~busy[-1]",
+        "test_a_start_from_a_prefix_takes_a_slot_of_exact_matches_that_differ",
+        "an impatient row reads the prefix of the exact match before it",
+    ),
+    _fault("issue.py", "| self.seize[b], base", ", base", "test_random_stream", "an idle start reads any prefix"),
+    _fault(
+        "issue.py",
         "in_place.eq(self.active_valid &",
         "in_place.eq(0 &",
         PREFIX,

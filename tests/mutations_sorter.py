@@ -2,6 +2,20 @@
 
 MUTATIONS = [
     dict(
+        file="hw/class_walker.py",
+        original='copies(m, free, COPIES, name="ready")',
+        mutated='copies(m, ~load | free, COPIES, name="ready")',
+        test="tests/test_hw_class_walker.py::test_classes",
+        fault="the loader's maps take a beat before the tile is taken",
+    ),
+    dict(
+        file="hw/tile_loader.py",
+        original="valid & (~first | ~self.o.valid | ready)",
+        mutated="valid & (~first | ready)",
+        test="tests/test_hw_tile_loader.py::test_maps_and_memory",
+        fault="the maps leave out the first beat of a tile that nobody waits for",
+    ),
+    dict(
         file="hw/tile_loader.py",
         original="Mux(first, 0, tile.upto[p]) + more",
         mutated="tile.upto[p] + more",
@@ -178,7 +192,7 @@ MUTATIONS = [
     ),
     dict(
         file="hw/row_picker.py",
-        original="enough.eq(ends | several(bits)[c.queries - 1]),",
+        original="enough.eq(C(1, 1) if c.queries == 1 else ends | several(bits)[1]),",
         mutated="enough.eq(1),",
         test="tests/test_hw_row_picker.py::test_lone_row_waits_for_the_next_word",
         fault="two queries: a lone row is sent amid its tile",

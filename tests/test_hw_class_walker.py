@@ -6,7 +6,7 @@ import pytest
 
 from hw.class_walker import ClassChooser, ClassWalker, WordWalker
 from hw.config import HardwareConfig
-from hw.frontend_layouts import place_bits, ring_words
+from hw.frontend_layouts import MAP_PARTS, place_bits, ring_words
 from tests.frontend_oracle import CORNERS, corner_tile, random_info, random_tile, visits
 from tests.stream_helpers import Sink, Source, run_streams
 from tests.test_hw_tile_loader import loaded
@@ -78,7 +78,12 @@ def classes_of(config, rows, tile):
 
 def run(dut, given, wanted, *, idle, stall, seed=0):
     source, sink = Source(dut.i, given, idle=idle), Sink(dut.o, stall=stall, expect=len(wanted))
-    run_streams(dut, [source], [sink], seed=seed, limit=20_000)
+
+    def copies_agree(ctx, cycle):
+        if cycle and hasattr(dut, "ready"):
+            assert ctx.get(dut.ready) == (1 << MAP_PARTS) - 1 if ctx.get(dut.i.ready) else ctx.get(dut.ready) == 0
+
+    run_streams(dut, [source], [sink], seed=seed, limit=20_000, each=copies_agree)
     for got, want in zip(sink.items, wanted, strict=True):
         bases = want.get("bases", [])
         for lane, base in enumerate(bases):  # without a row in the lane: any

@@ -4,9 +4,10 @@ import random
 from collections import deque
 
 import pytest
+from amaranth import Module
 
 from hw.config import HardwareConfig
-from hw.frontend_layouts import ring_words, word_beats, words
+from hw.frontend_layouts import MAP_PARTS, ring_words, word_beats, words
 from hw.tile_loader import TileLoader
 from tests.frontend_oracle import CORNERS, beats, corner_tile, random_info, random_tile, visits
 from tests.stream_helpers import Sink, Source, run_streams, unpack
@@ -71,10 +72,13 @@ def run_loader(config, tiles, *, seed=0, idle=0.0, stall=0.0, hold=None, gate=No
     rng = random.Random(seed)
     infos = [random_info(config, rng) for _ in tiles]
     dut = TileLoader(config)
+    top = Module()
+    top.submodules.dut = dut
+    top.d.comb += dut.ready.eq(dut.o.ready.replicate(MAP_PARTS))
     memory = RowMemory(dut, config, hold=hold)
     given = [beat for rows, info in zip(tiles, infos, strict=True) for beat in beats(config, rows, info)]
     source, sink = Source(dut.i, given, idle=idle), Sink(dut.o, stall=stall, expect=len(tiles), gate=gate)
-    run_streams(dut, [source], [sink], seed=seed, each=memory.each, limit=20_000)
+    run_streams(top, [source], [sink], seed=seed, each=memory.each, limit=20_000)
     base, size = 0, config.load_rows * word_beats(config)
     for rows, info, got, kept in zip(tiles, infos, sink.items, memory.kept, strict=True):
         assert got == loaded(config, rows, info, base)
