@@ -16,13 +16,10 @@ class _Round(torch.autograd.Function):
 
 
 class _Fire(torch.autograd.Function):
-    """z = clip(floor(U / D), 0, N) with a rectangular or identity surrogate: one pass over U each way.
-
-    ``shortcut``, a term of U or None, gets the gradient outside of the window, too.
-    """
+    """z = clip(floor(U / D), 0, N) with a rectangular or identity surrogate: one pass over U each way."""
 
     @staticmethod
-    def forward(ctx, u, d, levels, window, shortcut):
+    def forward(ctx, u, d, levels, window):
         x = u / d
         ctx.save_for_backward(x, d)
         ctx.levels, ctx.window = levels, window
@@ -31,24 +28,21 @@ class _Fire(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         x, d = ctx.saved_tensors
-        grad = grad / d
-        outside = None
         if ctx.window is not None:
             centre = (ctx.levels + 1) / 2
-            inside = grad * ((x - centre).abs_() < centre - 1 + ctx.window / 2)
-            outside = grad - inside if ctx.needs_input_grad[4] else None
-            grad = inside
+            grad = grad * ((x - centre).abs_() < centre - 1 + ctx.window / 2)
+        grad = grad / d
         # over batch and positions: D is (O, 1, 1)
         grad_d = -(grad * x).sum((0, 2, 3), keepdim=True)[0] if ctx.needs_input_grad[1] else None
-        return grad, grad_d, None, None, outside
+        return grad, grad_d, None, None
 
 
-def fire(u, d, neuron, shortcut=None):
-    """Levels (B, O, H, W) of integer potentials U for steps D (O, 1, 1); ``shortcut``: the term of U by that name."""
+def fire(u, d, neuron):
+    """Levels (B, O, H, W) of integer potentials U for steps D (O, 1, 1)."""
     if neuron.surrogate == "sigmoid":
         return spike(u / d, neuron.levels, "sigmoid", neuron.width)
     window = None if neuron.surrogate == "identity" else neuron.width or 1.0
-    return _Fire.apply(u, d, neuron.levels, window, shortcut if neuron.surrogate == "shortcut" else None)
+    return _Fire.apply(u, d, neuron.levels, window)
 
 
 def round_ste(x):

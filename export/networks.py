@@ -7,9 +7,7 @@ four joins compared in arXiv 2510.24637:
 - ``sew``: spikes added to spikes behind the neurons (Fang et al. 2021, ADD), levels pile up from block to block;
 - ``ms``: the membrane is the shortcut, neurons stand in front of convolutions (Hu et al. 2021);
 - ``sparse``: spikes added as in SEW, then a barrier neuron that emits 0..N again: one level for every ``barrier``
-  levels of the sum, rounded (1: it only clips; 2: the mean of both sides, which nothing clips). With ``barrier``
-  "membrane" the barrier is the main path's only neuron, ``Barrier(BN(conv(z) + h z))``: a join as in ``spiking``, whose
-  gradient is straight-through along the shortcut.
+  levels of the sum, rounded (1: it only clips; 2: the mean of both sides, which nothing clips).
 """
 
 from collections import OrderedDict
@@ -88,7 +86,6 @@ class Block(nn.Module):
     def __init__(self, c_in, c_out, stride, sn, join, levels, timesteps, barrier=1):
         super().__init__()
         self.join = join
-        self.early = join == "spiking" or (join == "sparse" and barrier == "membrane")  # joined before its neuron
         down = stride > 1 or c_in != c_out
         conv = partial(nn.Conv2d, kernel_size=3, padding=1, bias=False)
         if join == "ms":
@@ -99,28 +96,25 @@ class Block(nn.Module):
         self.conv2, self.bn2 = conv(c_out, c_out), nn.BatchNorm2d(c_out)
         if down:
             self.short = nn.Conv2d(c_in, c_out, 1, stride, bias=False)
-        elif self.early:
+        elif join == "spiking":
             self.short = nn.Conv2d(c_in, c_out, 1, groups=c_in, bias=False)
             nn.init.ones_(self.short.weight)
         else:
             self.short = nn.Identity()
         if join == "spiking":
             self.sn = sn()
-        elif self.early:
-            self.barrier = Barrier(levels, timesteps, v0=0.5, surrogate="shortcut")
-        elif join != "ms":
+        if join in ("sew", "sparse"):
             self.sn2 = sn()
             if down:
                 self.short = nn.Sequential(self.short, nn.BatchNorm2d(c_out), sn())
         if join == "ms" and down:
             self.short = nn.Sequential(self.short, nn.BatchNorm2d(c_out))
-        if join == "sparse" and not self.early:
+        if join == "sparse":
             self.barrier = Barrier(levels, timesteps, threshold=barrier, v0=0.0 if barrier == 1 else 0.5)
 
     def forward(self, x):
-        if self.early:
-            fire = self.sn if self.join == "spiking" else self.barrier
-            return fire(self.bn2(self.conv2(self.sn1(self.bn1(self.conv1(x)))) + self.short(x)))
+        if self.join == "spiking":
+            return self.sn(self.bn2(self.conv2(self.sn1(self.bn1(self.conv1(x)))) + self.short(x)))
         if self.join == "ms":
             return self.bn2(self.conv2(self.sn2(self.bn1(self.conv1(self.sn1(x)))))) + self.short(x)
         out = self.sn2(self.bn2(self.conv2(self.sn1(self.bn1(self.conv1(x)))))) + self.short(x)

@@ -12,7 +12,7 @@ norms and pools of ``torch.nn`` stand between neurons unchanged.
 import torch
 from torch import nn
 
-SURROGATES = ("rectangular", "sigmoid", "identity", "shortcut")
+SURROGATES = ("rectangular", "sigmoid", "identity")
 RESETS = ("soft", "hard", "none")
 
 
@@ -31,7 +31,7 @@ class _Spike(torch.autograd.Function):
         levels, width = ctx.levels, ctx.width
         if ctx.surrogate == "identity":
             return grad, None, None, None
-        if ctx.surrogate in ("rectangular", "shortcut"):
+        if ctx.surrogate == "rectangular":
             window = (u > 1 - width / 2) & (u < levels + width / 2)
             return grad * window, None, None, None
         total = torch.zeros_like(u)
@@ -53,9 +53,7 @@ def spike(u, levels: int, surrogate: str = "rectangular", width: float | None = 
     surrogate : str
         ``"rectangular"``: gradient 1 for ``1 - width/2 < u < N + width/2`` (width 1 by default; for N = 1 the
         usual rectangular window). ``"sigmoid"``: sum over k = 1..N of the derivative of ``sigmoid(width (u - k))``
-        (width 4 by default). ``"identity"``: gradient 1 everywhere (barrier neurons). ``"shortcut"``: rectangular,
-        but :func:`export.lower.prepare` gives the second term of a join the gradient 1 everywhere (barrier neurons on
-        membrane joins); what is not prepared cannot tell the terms of a sum apart.
+        (width 4 by default). ``"identity"``: gradient 1 everywhere (barrier neurons).
     """
     if surrogate not in SURROGATES:
         raise ValueError(f"surrogate must be one of {SURROGATES}, not {surrogate!r}")
@@ -179,8 +177,7 @@ class Barrier(MultiLevelIF):
 
     It takes the sum of the levels of main path and shortcut, 0..2N, and emits 0..N, so that levels do not pile
     up from block to block; its gradient is straight-through. By default nothing is added before (v0 = 0) and
-    the step is one level. On a membrane join (``v0=0.5, surrogate="shortcut"``) it takes the sum of a current and of
-    the shortcut's levels, and the gradient is straight-through for the shortcut.
+    the step is one level.
     """
 
     def __init__(self, levels: int = 1, timesteps: int = 1, *, v0: float = 0.0, **kwargs):

@@ -154,11 +154,8 @@ class QatLayer(nn.Module):
         return torch.float32 if small else torch.float64
 
     def partial_sums(self, inputs, weights):
-        """Y, integer-valued: (T, B, O, H, W), and the last source's part of it if there are several.
-
-        Timesteps that are views of one image are computed once.
-        """
-        total = shortcut = None
+        """Y, integer-valued: (T, B, O, H, W). Timesteps that are views of one image are computed once."""
+        total = None
         for x, w, s in zip(inputs, weights, self.specs, strict=True):
             repeated = x.shape[0] > 1 and x.stride(0) == 0
             flat = (x[:1] if repeated else x).flatten(0, 1).to(w.dtype)
@@ -172,10 +169,10 @@ class QatLayer(nn.Module):
                 y = F.conv2d(flat, w, stride=s.stride, padding=s.padding, groups=s.groups)
             y = y.unflatten(0, (-1, x.shape[1]))
             y = y.expand(x.shape[0], *y.shape[1:]) if repeated else y
-            total, shortcut = (y, None) if total is None else (total + y, y)
+            total = y if total is None else total + y
         if self.quantize and total.device.type != "cpu":
             total = round_ste(total)
-        return total, shortcut
+        return total
 
     def constants(self, scale, y=None):
         """(D, c, v0), each (O,), integer-valued; ``y`` given: batch statistics are used (and averaged in)."""
@@ -204,20 +201,19 @@ class QatLayer(nn.Module):
         scale = self.scale()
         weights = self.integer_weights(scale)
         dtype = self.dtype_for(weights)
-        y, shortcut = self.partial_sums(inputs, [w.to(dtype) for w in weights])
+        y = self.partial_sums(inputs, [w.to(dtype) for w in weights])
         d, c, v0 = self.constants(scale, y if self.training and self.normed else None)
         if self.quantize and dtype == torch.float32:
             dtype = self.dtype_for(weights, c, v0)
         potentials = None if self.record is None else []
-        shortcut = None if shortcut is None else shortcut.to(dtype)
-        out = self.fire(y.to(dtype), *(p.to(dtype).view(-1, 1, 1) for p in (d, c, v0)), potentials, shortcut)
+        out = self.fire(y.to(dtype), *(p.to(dtype).view(-1, 1, 1) for p in (d, c, v0)), potentials)
         if self.pool:
             out = F.max_pool2d(out.flatten(0, 1), self.pool).unflatten(0, (out.shape[0], -1))
         if self.record is not None:
             self.record(self, out, y, potentials)
         return out if self.readout else out.to(self.threshold.dtype)
 
-    def fire(self, y, d, c, v0, potentials=None, shortcut=None):
+    def fire(self, y, d, c, v0, potentials=None):
         """Levels (T, B, O, H, W) of partial sums; a list given takes V after each timestep."""
         n = self.neuron
         if self.readout:
@@ -225,7 +221,7 @@ class QatLayer(nn.Module):
         v, out = v0, []
         for t in range(y.shape[0]):
             u = y[t] + (self.leak(v) + c)
-            z = fire(u, d, n, None if shortcut is None else shortcut[t])
+            z = fire(u, d, n)
             if potentials is not None or t + 1 < y.shape[0]:
                 v = reset_potential(u, z, d, n.reset)
             if potentials is not None:

@@ -55,11 +55,10 @@ def test_digits_network(levels, timesteps, mode):
     assert [layer.pool is not None for layer in network.layers] == [True, True, False, False]
 
 
-@pytest.mark.parametrize(("join", "barrier"), [("spiking", 1), ("sew", 1), ("sparse", 1), ("sparse", "membrane")])
+@pytest.mark.parametrize("join", ["spiking", "sew", "sparse"])
 @pytest.mark.parametrize(("levels", "timesteps"), [(4, 1), (1, 2)])
-def test_residual_joins(join, barrier, levels, timesteps):
-    size = dict(levels=levels, timesteps=timesteps, width=4, blocks=2, barrier=barrier)
-    module, _ = build(f"resnet-{join}", seed=SEED, **size)
+def test_residual_joins(join, levels, timesteps):
+    module, _ = build(f"resnet-{join}", levels=levels, timesteps=timesteps, width=4, blocks=2, seed=SEED)
     shape = (3, 12, 12)
     net = settle(prepare(module, input_shape=shape, timesteps=timesteps), pixels(shape))
     network = assert_agrees(net, shape, count=3)
@@ -83,30 +82,6 @@ def test_barriers_that_halve_give_the_rounded_mean_of_both_sides():
     a, b = (maps[s.feature] for s in join.specs)
     assert torch.equal(maps[join.name], ((a + b + 1) / 2).floor()) and (a + b).max() > 2
     assert_agrees(net, (3, 8, 8))
-
-
-@pytest.mark.parametrize("timesteps", [1, 2])
-def test_barriers_on_membrane_joins_pass_the_gradient_along_the_shortcut(timesteps):
-    """The convolution's gradient is that of the window, the shortcut's is 1 / D everywhere."""
-    size = dict(levels=2, timesteps=timesteps, width=4, blocks=2)
-    module, _ = build("resnet-sparse", barrier="membrane", seed=SEED, **size)
-    net = prepare(module, input_shape=(3, 8, 8), timesteps=timesteps)
-    joins = [layer for layer in net.layers if len(layer.specs) == 2]
-    assert [layer.neuron.surrogate for layer in joins] == ["shortcut"] * 6
-    layer = joins[0].eval()
-    rng = torch.Generator().manual_seed(SEED)
-    shapes = [(timesteps, 2, *spec.in_shape) for spec in layer.specs]
-    main, shortcut = (torch.randint(0, 3, s, generator=rng).float().requires_grad_() for s in shapes)
-    weights = layer.integer_weights(layer.scale())
-    y, last = layer.partial_sums([main, shortcut], weights)
-    assert torch.equal(last, layer.partial_sums([main * 0, shortcut], weights)[0])
-    y, last = (v.detach().requires_grad_() for v in (y, last))
-    d, c, v0 = (p.detach().view(-1, 1, 1) for p in layer.constants(layer.scale()))
-    layer.fire(y, d, c, v0, shortcut=last)[-1].sum().backward()
-    total = (y.grad + last.grad)[-1]  # of the shortcut: it is a term of y, too
-    assert torch.allclose(total, (1 / d).expand_as(total))
-    inside = y.grad[-1] != 0
-    assert inside.any() and not inside.all() and torch.allclose(y.grad[-1][inside], total[inside])
 
 
 def test_ms_join_is_refused_by_name():

@@ -18,12 +18,11 @@ REPORT, PLOT = Path("report/joins.json"), Path("docs/img/joins.svg")
 LABELS = {
     "sparse": "Sparse-ResNet (barriers clip)",
     "sparse/2": "Sparse-ResNet (barriers halve)",
-    "sparse/membrane": "Sparse-ResNet (barriers on membrane joins)",
     "sew": "SEW (ADD)",
     "spiking": "Spiking-ResNet",
 }
 TITLES = {"tuned": "spikes in the loss, trained on", "thresholds": "thresholds scaled, not trained"}
-MARKS = {"sparse": "o", "sparse/2": "D", "sparse/membrane": "v", "sew": "s", "spiking": "^"}
+MARKS = {"sparse": "o", "sparse/2": "D", "sew": "s", "spiking": "^"}
 
 
 def key(join: str, r: recipe.Recipe, knob: str, value: float) -> str:

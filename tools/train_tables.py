@@ -109,31 +109,26 @@ def lenet5(data: Folder):
         one_run(recipe.preset(name), mnist, name)
 
 
-def short(join, n_train, epochs, width, blocks, **extra):
-    """The preset of a residual network, shortened; JOIN/BARRIER sets the recipe's field ``barrier``."""
+def short(name, n_train, epochs, width, blocks, **extra):
     over = dict(
         train_images=n_train, test_images=2000, epochs=epochs, width=width, blocks=blocks, lr=0.01, shift=2, batch=64
     )
-    name, _, barrier = join.partition("/")
-    if barrier:
-        over["barrier"] = int(barrier) if barrier.isdecimal() else barrier
-    return recipe.preset(f"resnet-{name}", **over, **extra)
+    return recipe.preset(name, **over, **extra)
 
 
 @app.command()
 def joins(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2, only: str = ""):
-    """The residual joins, a shortened run."""
+    """The four residual joins, a shortened run."""
     cifar = load_cifar(data, train, 2000)
-    for join in only.split(",") if only else ("sparse", "sparse/membrane", "sew", "spiking", "ms"):
-        r = short(join, train, epochs, width, blocks)
-        one_run(r, cifar, f"resnet-{join.replace('/', '-')}")
+    for join in only.split(",") if only else ("sparse", "sew", "spiking", "ms"):
+        one_run(short(f"resnet-{join}", train, epochs, width, blocks), cifar, f"resnet-{join}")
 
 
 @app.command()
 def binary(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2):
     """Sparse-ResNet with binary spikes over four timesteps."""
     cifar = load_cifar(data, train, 2000)
-    one_run(short("sparse", train, epochs, width, blocks, levels=1, timesteps=4), cifar, "resnet-sparse-binary")
+    one_run(short("resnet-sparse", train, epochs, width, blocks, levels=1, timesteps=4), cifar, "resnet-sparse-binary")
 
 
 @app.command()
@@ -158,14 +153,15 @@ def curves(
     tune: int = 3,
     test: int = 10000,
 ):
-    """The networks of ``joins`` (sparse/2, sparse/membrane: with that ``barrier``), trained on with every sparsity
-    weight, or with thresholds scaled; rows that the report has already are kept."""
+    """The networks of ``joins`` (sparse/2: barriers emit one level for two), trained on with every sparsity weight, or
+    with thresholds scaled; rows that the report has already are kept."""
     cifar = load_cifar(data, train, test)
     turns = [("tuned", float(v)) for v in sparsities.split(",") if v]
     turns += [("thresholds", float(v)) for v in thresholds.split(",") if v]
     for knob, value in turns:
         for join in joins.split(","):
-            r = base = short(join, train, epochs, width, blocks, seed=seed)
+            name, _, barrier = join.partition("/")
+            r = base = short(f"resnet-{name}", train, epochs, width, blocks, seed=seed, barrier=int(barrier or 1))
             if knob == "tuned":
                 r = base.model_copy(update=dict(epochs=tune, lr=base.lr / 2, sparsity=value))
             if join_curves.key(join, r, knob, value) in join_curves.load():
@@ -195,7 +191,7 @@ def plot():
         every = sorted({r["recipe"]["seed"] for r in own})
         for seeds in [[seed] for seed in every] + [every] * (len(every) > 1):
             name = "mean of the seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
-            for join in ("sparse", "sparse/2", "sparse/membrane"):
+            for join in ("sparse", "sparse/2"):
                 table = Table("accuracy %", f"{join}: spikes", "sew: spikes", "fewer %", title=name)
                 for row in join_curves.compare([r for r in own if r["recipe"]["seed"] in seeds], join):
                     table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
