@@ -54,7 +54,7 @@ class ClassChooser(wiring.Component):
     Members
     -------
     i : stream of :func:`hw.frontend_layouts.loaded_tile`
-    ready : copies of ``i.ready``
+    ready : copies of ``i.ready``, from the second cycle after reset
     o : stream of :func:`chosen_class`
     """
 
@@ -185,7 +185,7 @@ class ClassWalker(wiring.Component):
     Members
     -------
     i : stream of :func:`hw.frontend_layouts.loaded_tile`
-    ready : copies of ``i.ready``
+    ready : copies of ``i.ready``, from the second cycle after reset
     o : stream of :func:`hw.frontend_layouts.class_visit`
     """
 

@@ -6,8 +6,8 @@ from .config import HardwareConfig, clog2
 from .fanout import COPIES, parts
 from .layouts import tile_info
 
-MAP_PARTS = 6
-"""Parts of a tile's maps, by class."""
+MAP_PARTS = COPIES - 2
+"""Parts of a tile's maps, by class: as many as there are copies that differ from the chooser's own registers."""
 
 
 def place_bits(c: HardwareConfig) -> int:

@@ -96,7 +96,7 @@ class Issue(wiring.Component):
         self.claiming = Signal(c.banks)  # registered flags only: known early in the cycle
         self.loading, self.patience = Signal(), Signal(range(PATIENCE + 1), init=PATIENCE)
         self.borrow = Signal(c.banks)  # an idle start uses the read port
-        self.seize = Signal(c.banks)  # no reuse row has the read port
+        self.seize = Signal(c.banks)  # where no last bit claims: the read port is the staged row's
         self.recent = Signal()  # the staged row's prefix needs no read
         self.held = Signal(data.ArrayLayout(held_result(c), c.banks))
         self.same = Signal(c.banks)  # the reuse row's prefix is held
@@ -186,7 +186,7 @@ class Issue(wiring.Component):
         ]
         with m.If(~self.active_valid & needs_port & self.loading):
             m.d.comb += self.borrow.eq(Mux(busy[0], 1 << (c.banks - 1), 1))
-        # Where a read goes: what no row uses may be wrong, so it does not wait for ``loading``.
+        # Where a read goes; what no row uses may be wrong. It waits for ``ready`` only where patience has run out.
         impatient = beforehand(m, ~self.active_valid & needs_port & (self.patience == 0) & busy.all(), name="impatient")
         m.d.comb += self.seize.eq(Cat(~busy[:-1], ~busy[-1] | (impatient & ready)))
         waiting = ready & ~self.active_valid & ~self.loading

@@ -16,7 +16,7 @@ def tile_info(c: HardwareConfig) -> data.StructLayout:
             "weight_slot": c.slot_bits,  # weight buffer slot that holds the tile's weights
             "weight_release": 1,  # the slot may be refilled when this tile is done
             "last_k": 1,  # last K tile of its m tile: partial sums are then drained
-            "rows": c.count_bits,  # rows of the m tile, 1..tile_m
+            "rows": c.count_bits,  # rows of the m tile, 1..tile_m: the same in all its K tiles
         }
     )
 

@@ -35,7 +35,7 @@ class PsumDrain(wiring.Component):
     Members
     -------
     i_layer : the layer, constant while rows are inside
-    full, rows : per half: complete; its number of rows, known a cycle before
+    full, rows : per half: complete; its number of rows, known a cycle before, or when the other half is done
     done : per half: the last row is in the output register
     look, touched : per bank: row that is asked for next; whether it holds a partial sum (stage 0)
     ask, grant : per bank: row to read; it is read (stage 1)
@@ -68,19 +68,20 @@ class PsumDrain(wiring.Component):
         c = self.config
         m = Module()
         item = data.StructLayout({"touched": 1, "last": 1, "last_position": 1, "place": drain_place(c)})
-        running, half, again, behind = Signal(), Signal(), Signal(), Signal()
-        m.submodules.cursor = cursor = DrainCursor(c)  # the row that is asked for next
+        running, half, again, catch_up = Signal(), Signal(), Signal(), Signal()
+        m.submodules.cursor = cursor = DrainCursor(c)  # the row after the one that is asked for
+        # The cursor's row, the row that is asked for (stage 1), the rows on their way through the memory (stages 2, 3).
         ahead, asked, second, third = (Signal(item, name=n) for n in ("ahead", "asked", "second", "third"))
         asking, second_valid, third_valid = Signal(), Signal(), Signal()
 
         bank, third_bank = self._one_hot(asked.place.row), bank_of(c, third.place.row)
-        granted, free, capture, reject, end = Signal(), Signal(), Signal(), Signal(), Signal()
+        granted, free, capture, reject, ending = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             granted.eq((self.grant & bank).any()),
             free.eq(~self.o.valid | self.o.ready),
             capture.eq(third_valid & free),
             reject.eq(third_valid & ~free),
-            end.eq(capture & third.last),
+            ending.eq(capture & third.last),
         ]
         m.d.sync += [second.eq(asked), third.eq(second)]  # a row walks beside its read
         m.d.sync += [second_valid.eq(granted), third_valid.eq(second_valid)]
@@ -100,20 +101,21 @@ class PsumDrain(wiring.Component):
             m.d.sync += asking.eq(reject | ~third.last)
         with m.If(reject & again):  # the copies behind it are the same row
             m.d.sync += [second_valid.eq(granted), third_valid.eq(second_valid)]
-        m.d.sync += behind.eq(reject & ~again)
+        m.d.sync += catch_up.eq(reject & ~again)
         with m.If(reject & ~again):
             m.d.comb += cursor.load.eq(1)
             m.d.sync += asked.eq(third)
-        with m.If(behind):  # no row is taken before the next one is known: its read takes two cycles more
+        # The cursor stands on the row that is asked for. None is taken before it moves: a read takes two cycles more.
+        with m.If(catch_up):
             m.d.comb += cursor.step.eq(1)
 
         with m.If(~running):
             m.d.sync += [running.eq(self.full.bit_select(half, 1)), asking.eq(self.full.bit_select(half, 1))]
-        with m.If(end):
+        with m.If(ending):
             m.d.sync += [running.eq(0), half.eq(~half)]
             m.d.comb += [self.done.bit_select(half, 1).eq(1), cursor.clear.eq(1)]
         m.d.comb += cursor.i.eq(third.place)
-        self._order(m, cursor, half ^ end)
+        self._order(m, cursor, half ^ ending)
         for b in range(c.banks):
             self._name(m, self.ask[b], asking & bank[b], half, asked.place.row)
             self._name(m, self.clear[b], capture & (third_bank == b), half, third.place.row)

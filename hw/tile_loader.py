@@ -34,7 +34,7 @@ class TileLoader(wiring.Component):
     write : beats of a word x {en, addr, data: ``load_rows`` x :func:`hw.frontend_layouts.kept_row`}, the row memory
     freed : words of the row memory that were read for the last time in this cycle
     o : stream of :func:`hw.frontend_layouts.loaded_tile`
-    ready : ``o.ready``, a copy for each part of the maps
+    ready : ``o.ready``, a copy for each part of the maps (wrong in the first cycle after reset, when nothing is there)
     """
 
     LATENCY = 2

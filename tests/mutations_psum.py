@@ -68,17 +68,19 @@ MUTATIONS = [
         "last flag a row early",
     ),
     _fault("psum_drain.py", "cursor.clear.eq(1)]", "]", "test_random_stream", "a half begins where the other ended"),
-    _fault("psum_drain.py", "with m.If(behind):", "with m.If(0):", "test_slow_consumer_gets_every_row", "a row twice"),
+    _fault(
+        "psum_drain.py", "with m.If(catch_up):", "with m.If(0):", "test_slow_consumer_gets_every_row", "a row twice"
+    ),
     _fault(
         "psum_drain.py",
-        "behind.eq(reject & ~again)",
-        "behind.eq(reject)",
+        "catch_up.eq(reject & ~again)",
+        "catch_up.eq(reject)",
         "test_slow_consumer_gets_every_row",
         "a row is left out after one that was dropped twice",
     ),
     _fault(
         "psum_drain.py",
-        "self._order(m, cursor, half ^ end)",
+        "self._order(m, cursor, half ^ ending)",
         "self._order(m, cursor, half)",
         "test_corner",
         "the order of rows is that of the m tile before",
@@ -102,7 +104,7 @@ MUTATIONS = [
         "(update & self.drain.touched)",
         "(update & self.touched)",
         "test_random_stream",
-        "the row behind decides whether a row is read",
+        "the row after it decides whether a row is read",
     ),
     _fault(
         "psum_drain.py",

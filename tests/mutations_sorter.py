@@ -2,6 +2,13 @@
 
 MUTATIONS = [
     dict(
+        file="hw/row_picker.py",
+        original="row.query.eq(Cat(query))",
+        mutated="row.query.eq(Cat(query[:1]))",
+        test="tests/test_hw_row_picker.py::test_a_row_for_every_part_of_the_tcam",
+        fault="only the first part of the TCAM is asked",
+    ),
+    dict(
         file="hw/class_walker.py",
         original='copies(m, free, COPIES, name="ready")',
         mutated='copies(m, ~load | free, COPIES, name="ready")',

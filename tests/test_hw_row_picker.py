@@ -6,7 +6,7 @@ import random
 import pytest
 
 from hw.config import HardwareConfig
-from hw.frontend_layouts import words
+from hw.frontend_layouts import query_parts, words
 from hw.row_picker import RowPicker
 from tests.frontend_oracle import CORNERS, corner_tile, random_info, random_tile, row_cycles, schedule, visits
 from tests.stream_helpers import Sink, Source, run_streams
@@ -63,6 +63,13 @@ def test_groups(queries, idle, stall, sizes):
         start = source.cycles[0] + RowPicker.LATENCY
         assert [cycle - start for cycle in sink.cycles] == schedule(queries, counts)
         assert sink.cycles[-1] - start < sum(row_cycles(config, rows) for rows in tiles) + queries - 1
+
+
+@pytest.mark.parametrize(("queries", "parts"), [(1, 8), (2, 4)])
+def test_a_row_for_every_part_of_the_tcam(queries, parts):
+    config, rng = config_for(queries, tile_m=256), random.Random(queries)
+    assert len(query_parts(config)) == parts
+    run_picker(config, [random_tile(config, rng) for _ in range(6)], seed=queries, stall=0.3)
 
 
 def test_one_query_gives_a_row_per_cycle():
