@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from . import frontend_layouts
 from .config import HardwareConfig
+from .fanout import copies
 from .frontend_logic import covers, highest
 
 
@@ -14,7 +15,8 @@ class TcamBank(wiring.Component):
 
     One row is inserted per cycle. Rows inserted in a cycle are seen by queries of the next one. A tile's last group
     clears the valid bits as it is taken, whether or not it inserts a row, so that no cycle is lost for it. An entry is
-    written as soon as its row is there, and is valid when that is taken: a tile's places differ.
+    written as soon as its row is there, and is valid when that is taken: a tile's places differ. Whether it is taken is
+    known late, so valid bits learn it a cycle later, from registers per part of the entries, on their way to the match.
 
     Latency: 3 cycles (match register, groups, place). Throughput: ``queries`` queries and one insertion per cycle.
 
@@ -58,19 +60,23 @@ class TcamBank(wiring.Component):
         c = self.config
         m = Module()
         size = 1 << len(self.place)
-        # ``valid`` is reset, data is not: a reset with thousands of loads takes the wires that data needs.
+        # ``brought`` and ``before`` are reset, data is not: a reset with thousands of loads takes the wires that data
+        # needs.
         entries = [Signal(c.tile_k, name=f"entry{e}", reset_less=True) for e in range(size)]
-        valid, chosen = Signal(size), Signal(size)
+        chosen, brought, before, valid = Signal(size), Signal(size), Signal(size), Signal(size)
         half = len(self.place) // 2
         low = Cat(self.place[:half] == n for n in range(1 << half))
         high = Cat((self.place[half:] == n) & self.insert & self.offer for n in range(size >> half))
         m.d.comb += chosen.eq(Cat(low[e % (1 << half)] & high[e >> half] for e in range(size)))
-        part = {e: n for n, some in enumerate(frontend_layouts.query_parts(c)) for e in some}
+        cut = frontend_layouts.query_parts(c)
+        part = {e: n for n, some in enumerate(cut) for e in some}
+        taken = copies(m, self.take, len(cut), name="taken")
+        closed = copies(m, self.take & self.last, len(cut), name="closed")
         for e, entry in enumerate(entries):
             with m.If(chosen[e]):
                 m.d.sync += entry.eq(self.rows[self._bank][part[e]])
-        with m.If(self.take):
-            m.d.sync += valid.eq(Mux(self.last, 0, valid | chosen))
+            m.d.comb += valid[e].eq((before[e] | (brought[e] & taken[part[e]])) & ~closed[part[e]])
+        m.d.sync += [brought.eq(chosen), before.eq(valid)]
         for lane in range(c.queries):
             match = Signal(size, name=f"match{lane}", reset_less=True)
             for e, entry in enumerate(entries):

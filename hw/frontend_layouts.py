@@ -90,9 +90,9 @@ def class_word(c: HardwareConfig) -> data.StructLayout:
 
 def query_parts(c: HardwareConfig) -> list[range]:
     """The TCAM entries of a bank in parts, each with a copy of the row that it is asked for: 32 or more, as long as
-    there are at most ``COPIES`` parts."""
+    there are fewer than ``COPIES`` parts, as the last copy would be one with the row itself."""
     entries = 1 << place_bits(c)
-    return parts(entries, min(COPIES, max(1, entries // 32)))
+    return parts(entries, min(COPIES - 1, max(1, entries // 32)))
 
 
 def sorted_row(c: HardwareConfig) -> data.StructLayout:

@@ -71,7 +71,8 @@ class PsumDrain(wiring.Component):
         running, half, again, catch_up = Signal(), Signal(), Signal(), Signal()
         m.submodules.cursor = cursor = DrainCursor(c)  # the row after the one that is asked for
         # The cursor's row, the row that is asked for (stage 1), the rows on their way through the memory (stages 2, 3).
-        ahead, asked, second, third = (Signal(item, name=n) for n in ("ahead", "asked", "second", "third"))
+        ahead = Signal(item)
+        asked, second, third = (Signal(item, name=n, reset_less=True) for n in ("asked", "second", "third"))
         asking, second_valid, third_valid = Signal(), Signal(), Signal()
 
         bank, third_bank = self._one_hot(asked.place.row), bank_of(c, third.place.row)

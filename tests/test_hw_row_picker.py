@@ -65,7 +65,7 @@ def test_groups(queries, idle, stall, sizes):
         assert sink.cycles[-1] - start < sum(row_cycles(config, rows) for rows in tiles) + queries - 1
 
 
-@pytest.mark.parametrize(("queries", "parts"), [(1, 8), (2, 4)])
+@pytest.mark.parametrize(("queries", "parts"), [(1, 7), (2, 4)])
 def test_a_row_for_every_part_of_the_tcam(queries, parts):
     config, rng = config_for(queries, tile_m=256), random.Random(queries)
     assert len(query_parts(config)) == parts
