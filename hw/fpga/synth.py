@@ -83,7 +83,7 @@ def ports_of(component: wiring.Component) -> dict:
 def synthesize(
     config: HardwareConfig, *, name: str, block: str = "core", target: str = "ecp5", build: Path = BUILD
 ) -> Synthesis:
-    """Synthesize one block of a configuration.
+    """Synthesize one block of a configuration. A netlist that is there already, of the same design, is taken.
 
     Parameters
     ----------
@@ -109,13 +109,16 @@ def synthesize(
     before = [f"read_rtlil {source}", UNCHECKED]
     after = [part.synth.format(top=block), f"write_json {netlist}", f"write_rtlil {folder / 'netlist.il'}"]
     run = partial(yosys.run_script, folder=folder, name="synth", what=f"Yosys ({name} {block}, {target})")
-    try:
-        run(before + after)
-    except yosys.ToolError as error:
-        # A defect of Yosys (abc9, pyosys 0.70): few designs fail an assertion when they come with a hierarchy.
-        if "ERROR: Assert" not in str(error):
-            raise
-        run([*before, f"hierarchy -top {block}", "flatten", *after])
+    key = yosys.key_of(source.read_bytes(), *before, *after, yosys.tool_version())
+    if not yosys.is_made(netlist, key):
+        try:
+            run(before + after)
+        except yosys.ToolError as error:
+            # A defect of Yosys (abc9, pyosys 0.70): few designs fail an assertion when they come with a hierarchy.
+            if "ERROR: Assert" not in str(error):
+                raise
+            run([*before, f"hierarchy -top {block}", "flatten", *after])
+        yosys.mark_made(netlist, key)
     cells = yosys.cells_of(netlist, block)
     kinds = dict(sorted(Counter(c["type"] for c in cells.values()).items()))
     return Synthesis(
@@ -149,5 +152,9 @@ def with_harness(config: HardwareConfig, design: Synthesis) -> Path:
         "flatten",
         f"write_json {netlist}",
     ]
-    yosys.run_script(lines, folder=folder, name="harness", what=f"Yosys (harness of {block})")
+    contents = (source.read_bytes(), (folder / "netlist.il").read_bytes())
+    key = yosys.key_of(*contents, *lines, yosys.tool_version())
+    if not yosys.is_made(netlist, key):
+        yosys.run_script(lines, folder=folder, name="harness", what=f"Yosys (harness of {block})")
+        yosys.mark_made(netlist, key)
     return netlist

