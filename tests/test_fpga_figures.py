@@ -53,11 +53,17 @@ def test_critical_path_names_blocks():
             {"from": "async", "to": "posedge clk", "path": slow * 3},
         ]
     }
-    known = {"dut", "dut.processor", "dut.processor.issue", "dut.frontend", "dut.frontend.pruner"}
+    names = ("dut", "dut.processor", "dut.processor.issue", "dut.frontend", "dut.frontend.pruner")
+    known = {name: {"type": "$scopeinfo"} for name in names}
     path = critical_path(report, known)
     assert [s["block"] for s in path] == ["processor.issue", "frontend.pruner"]
     assert summary(path).startswith("0.5 ns logic + 2.2 ns routing through processor.issue, frontend.pruner:")
     assert critical_path({"critical_paths": []}, known) == []
+    slow.append(step("logic", 0.25, "dut.frontend.pruner.sum$7_CCU2C_S$CCU2_COMB1"))
+    known |= {"dut.frontend.pruner.sum$7_CCU2C_S": {"type": "CCU2C"}, "dut.processor.issue.q": {"type": "TRELLIS_FF"}}
+    path = critical_path(report, known)
+    assert [s["element"] for s in path] == ["", "", "a carry chain"]
+    assert summary(path).startswith("0.8 ns logic with a carry chain + 2.2 ns routing through processor.issue,")
 
 
 def test_save_replaces_the_same_measurement(tmp_path):

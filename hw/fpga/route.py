@@ -20,7 +20,8 @@ class Route:
     """A routed design.
 
     fmax : MHz. ``utilization``: {"lut", "ff", "ram", "dsp"} -> (used, available), harness included. ``path``: the
-    critical path, one dictionary a step (block, cell, kind "routing" or what the cell does, delay in ns).
+    critical path, one dictionary a step (block, cell, kind "routing" or what the cell does, delay in ns, element: of
+    :data:`ELEMENTS`, or "").
     """
 
     part: str
@@ -41,6 +42,25 @@ OPTIONS = ("--placer", "static", "--router", "router2")
 UTILIZATION = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "ram": "DP16KD", "dsp": "MULT18X18D"}
 
 
+ELEMENTS = {
+    "CCU2C": "a carry chain",
+    "TRELLIS_DPR16X4": "LUT RAM",
+    "DP16KD": "block RAM",
+    "MULT18X18D": "a multiplier",
+}
+"""What a path can end on that is no tree of logic, by cell type."""
+
+
+def element_of(cell: str, types: dict[str, str]) -> str:
+    """What a cell of a routed design is, if one of :data:`ELEMENTS`; ``types``: cell types of the netlist.
+
+    nextpnr cuts cells up, with a dollar and the part's name behind the cell's.
+    """
+    while cell not in types and "$" in cell:
+        cell = cell.rpartition("$")[0]
+    return ELEMENTS.get(types.get(cell, ""), "")
+
+
 def lut_totals(log: str) -> dict[str, int]:
     """nextpnr's split of LUT4s: total, logic, carry, RAM, RAM write ports."""
     names = {
@@ -58,8 +78,12 @@ def lut_totals(log: str) -> dict[str, int]:
     return found
 
 
-def critical_path(report: dict, instances: set[str], depth: int = 4) -> list[dict]:
-    """The slowest clock-to-clock path of a nextpnr report, each step with the instance that its last cell is in."""
+def critical_path(report: dict, cells: dict[str, dict], depth: int = 4) -> list[dict]:
+    """The slowest clock-to-clock path of a nextpnr report, each step with the instance that its last cell is in.
+
+    ``cells``: of the netlist, with their types.
+    """
+    instances, types = instances_of(cells), {name: cell["type"] for name, cell in cells.items()}
     paths = [p for p in report["critical_paths"] if p["from"].startswith("posedge") and p["to"].startswith("posedge")]
     if not paths:
         return []
@@ -68,17 +92,19 @@ def critical_path(report: dict, instances: set[str], depth: int = 4) -> list[dic
     for step in worst["path"]:
         cell = step["to"]["cell"] or ""
         block = owner(cell, instances, depth).removeprefix("dut").removeprefix(".") or "(top)"
-        steps.append({"block": block, "cell": cell, "kind": step["type"], "delay": round(step["delay"], 3)})
+        delay, element = round(step["delay"], 3), element_of(cell, types)
+        steps.append({"block": block, "cell": cell, "kind": step["type"], "delay": delay, "element": element})
     return steps
 
 
 def summary(path: list[dict]) -> str:
-    """One line: nanoseconds of logic and routing, and the blocks that the path crosses."""
+    """One line: nanoseconds of logic and routing, what the path goes through, and the blocks that it crosses."""
     logic = sum(s["delay"] for s in path if s["kind"] != "routing")
     routing = sum(s["delay"] for s in path if s["kind"] == "routing")
     blocks = list(dict.fromkeys(s["block"] for s in path))
     ends = f"{path[0]['cell']} -> {path[-1]['cell']}" if path else ""
-    return f"{logic:.1f} ns logic + {routing:.1f} ns routing through {', '.join(blocks)}: {ends}"
+    elements = "".join(f" with {e}" for e in dict.fromkeys(s["element"] for s in path) if e)
+    return f"{logic:.1f} ns logic{elements} + {routing:.1f} ns routing through {', '.join(blocks)}: {ends}"
 
 
 def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, native: str | None) -> Path:
@@ -159,7 +185,7 @@ def place_and_route(
         ripup=ripup,
         fmax=round(min(c["achieved"] for c in found["fmax"].values()), 2),
         utilization=used,
-        path=critical_path(found, instances_of(yosys.cells_of(netlist, top))),
+        path=critical_path(found, yosys.cells_of(netlist, top)),
         luts=lut_totals(placed.with_suffix(".log").read_text()),
         seconds=time.perf_counter() - start,
         tool=tool_version(native),

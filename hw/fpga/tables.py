@@ -8,7 +8,7 @@ from .parts import TARGETS
 
 PAGE = Path("docs/fpga.md")
 BORDERS = "By net name: registers and LUTs between two instances may be counted to either, or to the one around them."
-TWO_RUNS = "`paper` was placed and routed in two runs, once for both grades: by the commands under *Clock*."
+PLACED_ONCE = "A seed is placed once, for grade 6, and routed for each grade."
 BEGIN, END = "<!-- tables: python -m hw.fpga tables -->", "<!-- end of tables -->"
 
 
@@ -70,7 +70,7 @@ def text(records: list[dict]) -> str:
         if len(table) > 2:
             parts += ["", f"### Blocks of the `{config}` core", "", BORDERS, "", *table]
     if any(r["kind"] == "route" for r in records):
-        parts += ["", "### Placed and routed", "", TWO_RUNS, "", *route_table(records)]
+        parts += ["", "### Placed and routed", "", PLACED_ONCE, "", *route_table(records)]
     return "\n".join([*parts, "", f"Tools: {', '.join(tools)}.", ""])
 
 
