@@ -24,10 +24,11 @@ def chosen_class(c: HardwareConfig) -> data.StructLayout:
     )
 
 
-def choose(m: Module, load, new, left, pick, last):
+def choose(m: Module, enable, load, new, left, pick, last):
     """Registers of a walk over set bits: the lowest bit of ``new`` or ``left``, those after it, whether it is the last.
 
-    Both outcomes are worked out before ``load`` is known, which comes late. Returns what ``last`` becomes.
+    Both outcomes are worked out before ``enable`` and ``load`` are known, which come late: no logic stands in an
+    ``If``, which would let it wait for the condition. Returns what ``last`` becomes.
     """
     picks, rests = [], []
     for coming in (left, new):
@@ -37,11 +38,12 @@ def choose(m: Module, load, new, left, pick, last):
         rests.append(rest)
     ends = [beforehand(m, ~several(coming)[1], name="ends") for coming in (left, new)]
     ending = late_mux(load, ends[1], ends[0])
-    m.d.sync += [
-        pick.eq(Mux(load, picks[1], picks[0])),
-        left.eq(Mux(load, rests[1], rests[0])),
-        last.eq(ending),
-    ]
+    with m.If(enable):
+        m.d.sync += [
+            pick.eq(Mux(load, picks[1], picks[0])),
+            left.eq(Mux(load, rests[1], rests[0])),
+            last.eq(ending),
+        ]
     return ending
 
 
@@ -82,8 +84,7 @@ class ClassChooser(wiring.Component):
         # They enable hundreds of flip-flops here, their copies as many in the loader. One holds the opposite, since
         # synthesis makes one register of two equal ones.
         move, load, busy = Signal(), Signal(init=1), Signal()
-        with m.If(load | move):
-            ending = choose(m, load, self.i.payload.classes, left, pick, last)
+        ending = choose(m, load | move, load, self.i.payload.classes, left, pick, last)
         over = ~Mux(move, valid, chosen) | kept.soon  # the chosen class moves on in the next cycle
         free = ~Mux(load, self.i.valid, valid) | (over & Mux(load | move, ending, last))
         m.d.sync += [load.eq(free), busy.eq(~free)]
@@ -146,8 +147,8 @@ class WordWalker(wiring.Component):
             load.eq(~self.o.valid | (self.o.ready & last)),
             self.i.ready.eq(load),
         ]
+        choose(m, move, load, self.i.payload.words, left, pick, last)
         with m.If(move):
-            choose(m, load, self.i.payload.words, left, pick, last)
             m.d.sync += visit.first.eq(0)
         with m.If(load):
             m.d.sync += [self.o.valid.eq(self.i.valid), visit.eq(self.i.payload.visit)]

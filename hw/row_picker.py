@@ -97,6 +97,16 @@ class RowPicker(wiring.Component):
         size = len(words[0].mine)
         m.d.comb += self.o.payload.eq(o)
         turn = Signal(frontend_layouts.place_bits(c))  # of the group in its tile
+        # Not in the If: what is chosen would wait for ``move``, which comes late.
+        parts = [[pick.word_select(n, size) for n in range(c.queries)] for pick in picks]
+        visits, taken = [words[0].visit] * c.queries, [Signal(c.tile_k, name=f"row{n}") for n in range(c.queries)]
+        if c.queries == 2:
+            visits = [Signal.like(words[0].visit, name=f"visit{lane}") for lane in range(2)]
+            for visit, mine in zip(visits, parts, strict=True):
+                m.d.comb += visit.eq(Mux(mine[1].any(), words[1].visit, words[0].visit))
+        for row, pick in zip(taken, picks, strict=True):
+            m.d.comb += row.eq(select(pick, [r for w in words for r in w.rows]))
+        queries = []
         with m.If(move):
             m.d.sync += [
                 self.o.valid.eq(fire),
@@ -105,21 +115,13 @@ class RowPicker(wiring.Component):
                 o.last.eq(last),
                 o.tile.eq(Mux(seen[0], words[0].visit.tile, words[-1].visit.tile)),
             ]
-            queries = []
-            for lane, (row, pick) in enumerate(zip(o.rows, picks, strict=True)):
-                parts = [pick.word_select(n, size) for n in range(c.queries)]
-                word = words[0].visit
-                if c.queries == 2:
-                    word = Signal.like(words[0].visit, name=f"visit{lane}")
-                    m.d.comb += word.eq(Mux(parts[1].any(), words[1].visit, words[0].visit))
-                taken = Signal(c.tile_k, name=f"row{lane}")
-                m.d.comb += taken.eq(select(pick, [r for w in words for r in w.rows]))
-                queries.append(copies(m, taken, len(row.query), name=f"query{lane}_"))
+            for lane, (row, visit) in enumerate(zip(o.rows, visits, strict=True)):
+                queries.append(copies(m, taken[lane], len(row.query), name=f"query{lane}_"))
                 m.d.sync += [
-                    row.row.eq(taken),
-                    row.index.eq(Cat(encode(list(reduce(or_, parts))), word.word)),
-                    row.cls.eq(word.cls),
-                    row.place.eq(word.bases[lane] + ~turn),
+                    row.row.eq(taken[lane]),
+                    row.index.eq(Cat(encode(list(reduce(or_, parts[lane]))), visit.word)),
+                    row.cls.eq(visit.cls),
+                    row.place.eq(visit.bases[lane] + ~turn),
                 ]
         for row, query in zip(self.o.payload.rows, queries, strict=True):
             m.d.comb += row.query.eq(Cat(query))
