@@ -16,7 +16,7 @@ class _Round(torch.autograd.Function):
 
 
 class _Fire(torch.autograd.Function):
-    """z = clip(floor(U / D), 0, N) with a rectangular or identity surrogate: one pass over U each way."""
+    """z = clip(floor(U / D), 0, N) with a gradient of 1 or 0: one pass over U each way."""
 
     @staticmethod
     def forward(ctx, u, d, levels, window):
@@ -28,7 +28,9 @@ class _Fire(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         x, d = ctx.saved_tensors
-        if ctx.window is not None:
+        if ctx.window == "clipped":
+            grad = grad * (x < ctx.levels + 1 / 2)
+        elif ctx.window is not None:
             centre = (ctx.levels + 1) / 2
             grad = grad * ((x - centre).abs_() < centre - 1 + ctx.window / 2)
         grad = grad / d
@@ -41,7 +43,7 @@ def fire(u, d, neuron):
     """Levels (B, O, H, W) of integer potentials U for steps D (O, 1, 1)."""
     if neuron.surrogate == "sigmoid":
         return spike(u / d, neuron.levels, "sigmoid", neuron.width)
-    window = None if neuron.surrogate == "identity" else neuron.width or 1.0
+    window = {"identity": None, "clipped": "clipped"}.get(neuron.surrogate, neuron.width or 1.0)
     return _Fire.apply(u, d, neuron.levels, window)
 
 

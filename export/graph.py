@@ -147,6 +147,14 @@ class _Tracer(torch.fx.Tracer):
 ADDS = {"add", "iadd", "__add__", "add_"}
 
 
+def scaling(n, target) -> float | None:
+    """The positive number that a map is multiplied by (or, for ``truediv``, divided by in inverse)."""
+    numbers = [a for a in n.args if isinstance(a, (int, float)) and a > 0]
+    if len(n.args) != 2 or len(numbers) != 1 or (target == "truediv" and n.args[1] is not numbers[0]):
+        return None
+    return 1 / numbers[0] if target == "truediv" else float(numbers[0])
+
+
 def trace(module: nn.Module, convert=module_node) -> Graph:
     """Graph of a PyTorch module by symbolic tracing.
 
@@ -179,11 +187,15 @@ def trace(module: nn.Module, convert=module_node) -> Graph:
             node = convert(name, modules[name], inputs)
         elif target in ADDS and len(inputs) == 2:
             node = Node(name=name, op="add", inputs=inputs)
+        elif target in ("mul", "truediv") and (factor := scaling(n, target)):
+            node = Node(name=name, op="scale", inputs=inputs, attrs=dict(factor=factor))
         elif target == "flatten" and inputs:
             node = Node(name=name, op="flatten", inputs=inputs)
         else:
             raise UnsupportedError(
-                name, f"operation {target!r} does not exist on the accelerator", "use modules and additions of two maps"
+                name,
+                f"operation {target!r} does not exist on the accelerator",
+                "use modules, additions of two maps and products with a positive number",
             )
         if node is not None:
             nodes.append(node)

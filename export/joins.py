@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 
 from .graph import UnsupportedError
+from .qat import WEIGHT_MAX
 from .sources import identity_current
 from .values import Current, Feature, fold_norm
 
@@ -36,24 +37,28 @@ def add_currents(where: str, a, b) -> Current:
     return Current(name=name, sources=sources, levels_in=levels, shape=parts[0].shape, bias=bias, identity=joint)
 
 
-def units(join: Current) -> int:
-    """Number of different weights among the identity sources; 1: all maps count in the same unit."""
-    return len(torch.cat([s.weight.flatten() for s in join.sources]).unique())
+def integers_of(join: Current) -> tuple[list[int], float]:
+    """(integer weight of every identity source, value of weight 1); no integers where the units have no such ratio."""
+    values = [s.weight.flatten().unique() for s in join.sources]
+    if any(len(v) != 1 for v in values):
+        return [], 0.0
+    base = float(min(v[0] for v in values))
+    ratios = [float(v[0]) / base for v in values]
+    whole = all(abs(r - round(r)) < 1e-5 and r <= WEIGHT_MAX for r in ratios)
+    return ([round(r) for r in ratios], base) if whole else ([], base)
 
 
-def unit_of(join: Current) -> torch.Tensor:
-    """The common weight of identity sources with one unit."""
-    return join.sources[0].weight.flatten()[0]
-
-
-def with_ones(join: Current) -> Current:
-    """Identity sources whose weights are the fixed integer 1."""
-    return replace(join, sources=tuple(replace(s, weight=torch.ones_like(s.weight), fixed=True) for s in join.sources))
+def with_integers(join: Current, weights: list[int]) -> Current:
+    """Identity sources whose weights are fixed integers."""
+    sources = (
+        replace(s, weight=torch.full_like(s.weight, w), fixed=True) for s, w in zip(join.sources, weights, strict=True)
+    )
+    return replace(join, sources=tuple(sources))
 
 
 def summed_levels(join: Current) -> int:
     """Largest level of a sum of two level maps; refused where it cannot be stored or the units differ."""
-    if units(join) != 1:
+    if set(integers_of(join)[0]) != {1}:
         raise UnsupportedError(
             join.name, "a sum of spikes needs equal units on both sides", "use the same neuron levels"
         )

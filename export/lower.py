@@ -74,8 +74,8 @@ class Lowering:
     def spikes(self, join):
         """A sum of two level maps (SEW): identity weights, D = 1, so that z = a + b exactly."""
         levels = joins.summed_levels(join)
-        unit = float(joins.unit_of(join))
-        return self.emit(joins.with_ones(join), NeuronSpec(levels=levels, v0=0.0), unit)
+        ones, unit = joins.integers_of(join)
+        return self.emit(joins.with_integers(join, ones), NeuronSpec(levels=levels, v0=0.0), unit)
 
     # --- operations
     def input_(self, node):
@@ -123,8 +123,9 @@ class Lowering:
                 "use one T everywhere",
             )
         spec = node.attrs["spec"]
-        if x.identity and joins.units(x) == 1 and not spec.trainable:
-            return self.emit(joins.with_ones(x), replace(spec, threshold=spec.threshold / joins.unit_of(x)))
+        weights, unit = joins.integers_of(x) if x.identity else ([], 1.0)
+        if weights and not spec.trainable:
+            return self.emit(joins.with_integers(x, weights), replace(spec, threshold=spec.threshold / unit))
         return self.emit(x, spec)
 
     def maxpool_(self, node, x):

@@ -6,8 +6,9 @@ four joins compared in arXiv 2510.24637:
 - ``spiking``: membrane join in front of a neuron, ``SN(BN(conv(z) + h z))``, h one factor a channel;
 - ``sew``: spikes added to spikes behind the neurons (Fang et al. 2021, ADD), levels pile up from block to block;
 - ``ms``: the membrane is the shortcut, neurons stand in front of convolutions (Hu et al. 2021);
-- ``sparse``: spikes added as in SEW, then a barrier neuron that emits 0..N again: one level for every ``barrier``
-  levels of the sum, rounded (1: it only clips; 2: the mean of both sides, which nothing clips).
+- ``sparse``: spikes added as in SEW, then a barrier neuron that emits 0..N again, or fewer (``barrier_levels``): one
+  level for every ``barrier`` levels of the sum, rounded (1: it only clips; 2: the mean of both sides, which nothing
+  clips).
 """
 
 from collections import OrderedDict
@@ -83,7 +84,7 @@ def vgg9(sn, classes=10, width=64):
 class Block(nn.Module):
     """Residual block of two 3x3 convolutions with one of :data:`JOINS`."""
 
-    def __init__(self, c_in, c_out, stride, sn, join, levels, timesteps, barrier=1):
+    def __init__(self, c_in, c_out, stride, sn, join, barrier):
         super().__init__()
         self.join = join
         down = stride > 1 or c_in != c_out
@@ -110,7 +111,7 @@ class Block(nn.Module):
         if join == "ms" and down:
             self.short = nn.Sequential(self.short, nn.BatchNorm2d(c_out))
         if join == "sparse":
-            self.barrier = Barrier(levels, timesteps, threshold=barrier, v0=0.0 if barrier == 1 else 0.5)
+            self.barrier = barrier()
 
     def forward(self, x):
         if self.join == "spiking":
@@ -124,7 +125,7 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """Residual network for 32x32 images: a 3x3 stem and three stages of ``blocks`` blocks, width w, 2w, 4w."""
 
-    def __init__(self, sn, join, levels, timesteps, classes=10, width=16, blocks=3, barrier=1):
+    def __init__(self, sn, join, barrier, classes=10, width=16, blocks=3):
         super().__init__()
         if join not in JOINS:
             raise ValueError(f"join must be one of {JOINS}, not {join!r}")
@@ -135,7 +136,7 @@ class ResNet(nn.Module):
         for stage in range(3):
             for b in range(blocks):
                 stride = 2 if stage and not b else 1
-                stages.append(Block(c, width << stage, stride, sn, join, levels, timesteps, barrier))
+                stages.append(Block(c, width << stage, stride, sn, join, barrier))
                 c = width << stage
         self.blocks = nn.Sequential(*stages)
         self.last = sn() if join == "ms" else nn.Identity()
@@ -158,11 +159,26 @@ def fits(name, shape) -> bool:
     return tuple(shape) == SHAPES.get(name, COLOUR)
 
 
-def build(name, *, levels, timesteps, classes=10, neuron="if", seed=0, width=None, blocks=3, barrier=1, **kwargs):
+def build(
+    name,
+    *,
+    levels,
+    timesteps,
+    classes=10,
+    neuron="if",
+    seed=0,
+    width=None,
+    blocks=3,
+    barrier=1,
+    barrier_levels=None,
+    barrier_surrogate="identity",
+    **kwargs,
+):
     """(module, input shape it is meant for) of a network by name; weights are initialized from ``seed``.
 
     Raises ValueError for an unknown name. ``width``: base channels of vgg9 (64) and resnet (16); ``barrier``: see
-    ``sparse`` above.
+    ``sparse`` above; ``barrier_levels``: largest level of barriers, 1..255 (None: ``levels``); ``barrier_surrogate``:
+    ``identity``, or ``clipped``: no gradient where they clip (needed where they clip often).
     """
     if name not in NETWORKS:
         raise ValueError(f"network must be one of {', '.join(NETWORKS)}, not {name!r}")
@@ -170,7 +186,10 @@ def build(name, *, levels, timesteps, classes=10, neuron="if", seed=0, width=Non
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if name.startswith("resnet-"):
-            net = ResNet(sn, name[7:], levels, timesteps, classes, width or 16, blocks, barrier)
+            v0 = 0.0 if barrier == 1 else 0.5  # halves are rounded, whole levels need no rounding
+            step = dict(threshold=barrier, v0=v0, surrogate=barrier_surrogate)
+            joint = partial(Barrier, barrier_levels or levels, timesteps, **step)
+            net = ResNet(sn, name[7:], joint, classes, width or 16, blocks)
         elif name == "vgg9":
             net = vgg9(sn, classes, width or 64)
         else:

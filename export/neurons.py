@@ -12,7 +12,7 @@ norms and pools of ``torch.nn`` stand between neurons unchanged.
 import torch
 from torch import nn
 
-SURROGATES = ("rectangular", "sigmoid", "identity")
+SURROGATES = ("rectangular", "sigmoid", "identity", "clipped")
 RESETS = ("soft", "hard", "none")
 
 
@@ -31,6 +31,8 @@ class _Spike(torch.autograd.Function):
         levels, width = ctx.levels, ctx.width
         if ctx.surrogate == "identity":
             return grad, None, None, None
+        if ctx.surrogate == "clipped":
+            return grad * (u < levels + 1 / 2), None, None, None
         if ctx.surrogate == "rectangular":
             window = (u > 1 - width / 2) & (u < levels + width / 2)
             return grad * window, None, None, None
@@ -53,7 +55,8 @@ def spike(u, levels: int, surrogate: str = "rectangular", width: float | None = 
     surrogate : str
         ``"rectangular"``: gradient 1 for ``1 - width/2 < u < N + width/2`` (width 1 by default; for N = 1 the
         usual rectangular window). ``"sigmoid"``: sum over k = 1..N of the derivative of ``sigmoid(width (u - k))``
-        (width 4 by default). ``"identity"``: gradient 1 everywhere (barrier neurons).
+        (width 4 by default). ``"identity"``: gradient 1 everywhere (barrier neurons). ``"clipped"``: 1 where
+        ``u < N + 1/2``, 0 where the levels are clipped at N.
     """
     if surrogate not in SURROGATES:
         raise ValueError(f"surrogate must be one of {SURROGATES}, not {surrogate!r}")

@@ -52,15 +52,11 @@ class SourceSpec:
     in_shape: tuple = ()
     fixed: bool = False
 
-    @property
-    def passes(self):
-        """The map enters the sum as it is: no convolution is needed."""
-        return self.unity and self.stride == 1
-
     @cached_property
-    def unity(self):
-        """The weight is a fixed 1x1 kernel of one for each channel."""
-        return self.fixed and self.weight.shape[1:] == (1, 1, 1) and bool((self.weight == 1).all())
+    def factor(self) -> int:
+        """The map enters the sum times this fixed integer, without a convolution; 0: it does not."""
+        one = self.fixed and self.stride == 1 and self.weight.shape[1:] == (1, 1, 1)
+        return int(self.weight[0]) if one and bool((self.weight == self.weight[0]).all()) else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +157,8 @@ class QatLayer(nn.Module):
             flat = (x[:1] if repeated else x).flatten(0, 1).to(w.dtype)
             if s.avgpool > 1:
                 flat = F.avg_pool2d(flat, s.avgpool, divisor_override=1)
-            if s.passes:
-                y = flat
+            if s.factor:
+                y = flat if s.factor == 1 else flat * s.factor
             elif s.linear:
                 y = F.linear(flat.flatten(1), w)[..., None, None]
             else:

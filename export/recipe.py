@@ -14,7 +14,8 @@ PRESETS = Path(__file__).resolve().parent.parent / "configs" / "networks"
 class Recipe(BaseModel):
     """Network, neuron, data and optimization of one training run; same recipe and seed, same network.
 
-    Units: ``levels`` N per timestep; ``barrier`` levels that enter a join for each level that its barrier emits;
+    Units: ``levels`` N per timestep; ``barrier`` levels that enter a join for each level that its barrier emits,
+    ``barrier_levels`` at most (None: N), with a gradient that ends there (``clipped``) or not (``identity``);
     ``epochs`` passes over the training set; ``shift`` pixels; ``sparsity`` weight of the mean level in the loss;
     ``threads`` of the CPU (None: all; the order of sums, and so the last bits of the weights, depend on it).
     """
@@ -33,6 +34,8 @@ class Recipe(BaseModel):
     width: Annotated[int, Field(ge=1, le=512)] | None = None
     blocks: Annotated[int, Field(ge=1, le=32)] = 3
     barrier: Annotated[int, Field(ge=1, le=255)] = 1
+    barrier_levels: Annotated[int, Field(ge=1, le=255)] | None = None
+    barrier_surrogate: Literal["identity", "clipped"] = "identity"
     quantize: bool = True
     epochs: Annotated[int, Field(ge=1, le=10000)] = 10
     batch: Annotated[int, Field(ge=1, le=65536)] = 128

@@ -45,6 +45,8 @@ def build(recipe: Recipe, data: datasets.Dataset):
         width=recipe.width,
         blocks=recipe.blocks,
         barrier=recipe.barrier,
+        barrier_levels=recipe.barrier_levels,
+        barrier_surrogate=recipe.barrier_surrogate,
         reset=recipe.reset,
         surrogate=recipe.surrogate,
         **extra,

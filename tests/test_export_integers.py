@@ -45,6 +45,20 @@ def pixels(shape, levels=255, count=8):
     return torch.randint(0, levels + 1, (count, *shape), generator=torch.Generator().manual_seed(SEED)).float()
 
 
+class Joined(nn.Module):
+    """conv -> sn -> (conv + identity) -> barrier, with a shortcut whose levels exceed the main path's."""
+
+    def __init__(self, levels):
+        super().__init__()
+        self.conv1, self.sn1 = nn.Conv2d(1, 4, 3, padding=1), MultiLevelIF(200, threshold=20.0)
+        self.conv2, self.sn2 = nn.Conv2d(4, 4, 3, padding=1), MultiLevelIF(levels, threshold=2.0)
+        self.barrier, self.fc = Barrier(5, threshold=3.0, v0=0.5), nn.Linear(4 * 25, 3)
+
+    def forward(self, x):
+        x = self.sn1(self.conv1(x))
+        return self.fc(torch.flatten(self.barrier(self.sn2(self.conv2(x)) + x), 1))
+
+
 @pytest.mark.parametrize("mode", ["repeat", "once"])
 @pytest.mark.parametrize(("levels", "timesteps"), [(1, 1), (4, 1), (1, 4), (3, 2)])
 def test_digits_network(levels, timesteps, mode):
@@ -82,6 +96,37 @@ def test_barriers_that_halve_give_the_rounded_mean_of_both_sides():
     a, b = (maps[s.feature] for s in join.specs)
     assert torch.equal(maps[join.name], ((a + b + 1) / 2).floor()) and (a + b).max() > 2
     assert_agrees(net, (3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    "product", [lambda x: x * -0.5, lambda x: x * x, lambda x: 1 / x, lambda x: x * 0, lambda x: x - 1]
+)
+def test_products_that_do_not_exist_are_refused(product):
+    class Scaled(Joined):
+        def forward(self, x):
+            x = self.sn1(self.conv1(x))
+            return self.fc(torch.flatten(self.barrier(self.sn2(self.conv2(x)) + product(x)), 1))
+
+    with pytest.raises(
+        ValueError, match="(mul|truediv|sub).*additions of two maps and products with a positive number"
+    ):
+        prepare(Scaled(100), input_shape=(1, 5, 5))
+
+
+@pytest.mark.parametrize(
+    ("product", "weights", "step"),
+    [(lambda x: x * 2, [1, 2], 3), (lambda x: 0.25 * x, [4, 1], 12), (lambda x: x / 0.1, [1, 10], 3)],
+)
+def test_joins_of_unequal_units_are_exact(product, weights, step):
+    class Scaled(Joined):
+        def forward(self, x):
+            x = self.sn1(self.conv1(x))
+            return self.fc(torch.flatten(self.barrier(self.sn2(self.conv2(x)) + product(x)), 1))
+
+    torch.manual_seed(SEED)
+    network = assert_agrees(prepare(Scaled(100), input_shape=(1, 5, 5)).eval(), (1, 5, 5))
+    join = network.layer("add")
+    assert [s.weight.max() for s in join.sources] == weights and join.neuron.threshold.tolist() == [step] * 4
 
 
 def test_ms_join_is_refused_by_name():
@@ -219,20 +264,6 @@ def test_overflow_is_refused_with_layer_bound_and_width():
 def test_unsupported_is_refused_by_name(parts, message):
     with pytest.raises(ValueError, match=message):
         prepare(nn.Sequential(*parts, nn.Flatten()), input_shape=(1, 10, 10))
-
-
-class Joined(nn.Module):
-    """conv -> sn -> (conv + identity) -> barrier, with a shortcut whose levels exceed the main path's."""
-
-    def __init__(self, levels):
-        super().__init__()
-        self.conv1, self.sn1 = nn.Conv2d(1, 4, 3, padding=1), MultiLevelIF(200, threshold=20.0)
-        self.conv2, self.sn2 = nn.Conv2d(4, 4, 3, padding=1), MultiLevelIF(levels, threshold=2.0)
-        self.barrier, self.fc = Barrier(5, threshold=3.0, v0=0.5), nn.Linear(4 * 25, 3)
-
-    def forward(self, x):
-        x = self.sn1(self.conv1(x))
-        return self.fc(torch.flatten(self.barrier(self.sn2(self.conv2(x)) + x), 1))
 
 
 def test_barrier_with_step_three():

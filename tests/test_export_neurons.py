@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from export.gradients import fire
 from export.neurons import Barrier, MultiLevelIF, MultiLevelLIF, spike
+from export.qat import NeuronSpec
 from model.network import Neuron
 from model.neurons import integrate
 
@@ -70,6 +72,22 @@ def test_barrier_clips_sums_and_passes_the_gradient():
     z.sum().backward()
     assert z.tolist() == [0, 1, 2, 3, 4, 4, 4, 4, 4]
     assert x.grad.tolist() == [1] * 9
+
+
+def test_a_clipped_gradient_ends_where_levels_are_clipped():
+    """Of the neuron and of the trained integer layer alike."""
+    expected = [1.0, 1.0, 1.0, 0.0, 0.0]
+    x = torch.arange(5.0, requires_grad=True)
+    z = Barrier(levels=2, surrogate="clipped")(x)
+    z.sum().backward()
+    assert z.tolist() == [0, 1, 2, 2, 2] and x.grad.tolist() == expected
+    u = torch.arange(5.0, requires_grad=True)
+    one = torch.ones(1, 1, 1)
+    fire(u.view(1, 1, 1, 5), one, NeuronSpec(levels=2, surrogate="clipped")).sum().backward()
+    assert u.grad.tolist() == expected
+    below = torch.linspace(-3, 2.49, 100, requires_grad=True)
+    spike(below, 2, "clipped").sum().backward()
+    assert (below.grad == 1).all()
 
 
 def test_trainable_threshold_learns():

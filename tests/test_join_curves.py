@@ -41,6 +41,19 @@ def test_rows_of_other_recipes_are_kept_apart(tmp_path):
     assert (tmp_path / "joins.svg").stat().st_size > 1000
 
 
+def test_names_of_joins():
+    names = ("sew", "sparse", "sparse/2", "sparse:2-c", "sparse-c")
+    assert [join_curves.parse(name) for name in names] == [
+        ("sew", {}),
+        ("sparse", {}),
+        ("sparse", {"barrier": 2}),
+        ("sparse", {"barrier_levels": 2, "barrier_surrogate": "clipped"}),
+        ("sparse", {"barrier_surrogate": "clipped"}),
+    ]
+    with pytest.raises(ValueError, match="a join must be like sparse, .* not 'sparse:x'"):
+        join_curves.parse("sparse:x")
+
+
 def test_spikes_are_read_at_equal_accuracy():
     found = join_curves.compare(ROWS)
     assert [f["accuracy"] for f in found] == [50, 52.5, 55, 57.5, 60]
@@ -67,10 +80,14 @@ def colour_noise(n=12, size=8):
     return datasets.Dataset(name="cifar10", levels=255, classes=10, **parts)
 
 
-@pytest.mark.parametrize("join", ["sparse", "sew"])
-def test_measure_counts_what_joins_hold_back(join, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("join", "preset", "levels"),
+    [("sparse", "resnet-sparse", 1), ("sparse:2-c", "resnet-sparse-b2", 3), ("sew", "resnet-sew", 1)],
+)
+def test_measure_counts_what_joins_hold_back(join, preset, levels, tmp_path, monkeypatch):
     data = colour_noise()
-    r = recipe.preset(f"resnet-{join}", width=4, blocks=2, epochs=6, batch=4, levels=1, threads=1)
+    r = recipe.preset(preset, width=4, blocks=2, epochs=6, batch=4, levels=levels, threads=1)
+    assert join_curves.parse(join)[1] == {k: v for k, v in r.model_dump(exclude_defaults=True).items() if "barr" in k}
     measured = join_curves.measure(join, r, data)
     assert measured["spikes"] == pytest.approx(sum(measured["layer_spikes"].values()))
     assert measured["joined"] > 0

@@ -7,6 +7,7 @@ accuracy. Figures lie in ``report/joins.json``.
 """
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,25 @@ from export import recipe, train
 REPORT, PLOT = Path("report/joins.json"), Path("docs/img/joins.svg")
 LABELS = {
     "sparse": "Sparse-ResNet (barriers clip)",
+    "sparse:2-c": "Sparse-ResNet (barriers emit 0..2)",
     "sparse/2": "Sparse-ResNet (barriers halve)",
     "sew": "SEW (ADD)",
     "spiking": "Spiking-ResNet",
 }
 TITLES = {"tuned": "spikes in the loss, trained on", "thresholds": "thresholds scaled, not trained"}
-MARKS = {"sparse": "o", "sparse/2": "D", "sew": "s", "spiking": "^"}
+MARKS = {"sparse": "o", "sparse:2-c": "v", "sparse/2": "D", "sew": "s", "spiking": "^"}
+
+
+def parse(join: str) -> tuple[str, dict]:
+    """(network's join, recipe fields) of a name: ``sparse/2`` has barriers that halve, ``sparse:2`` barriers that emit
+    0..2; behind that ``-c``: their gradient ends where they clip."""
+    match = re.fullmatch(r"(\w+?)(?:/(\d+))?(?::(\d+))?(-c)?", join)
+    if not match:
+        raise ValueError(f"a join must be like sparse, sparse/2 or sparse:2-c, not {join!r}")
+    name, step, top, clipped = match.groups()
+    fields = {"barrier": int(step)} if step else {}
+    fields |= {"barrier_levels": int(top)} if top else {}
+    return name, fields | ({"barrier_surrogate": "clipped"} if clipped else {})
 
 
 def key(join: str, r: recipe.Recipe, knob: str, value: float) -> str:

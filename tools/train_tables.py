@@ -153,15 +153,15 @@ def curves(
     tune: int = 3,
     test: int = 10000,
 ):
-    """The networks of ``joins`` (sparse/2: barriers emit one level for two), trained on with every sparsity weight, or
-    with thresholds scaled; rows that the report has already are kept."""
+    """The networks of ``joins`` (sparse:2-c: barriers emit 0..2, sparse/2: one level for two), trained on with every
+    sparsity weight, or with thresholds scaled; rows that the report has already are kept."""
     cifar = load_cifar(data, train, test)
     turns = [("tuned", float(v)) for v in sparsities.split(",") if v]
     turns += [("thresholds", float(v)) for v in thresholds.split(",") if v]
     for knob, value in turns:
         for join in joins.split(","):
-            name, _, barrier = join.partition("/")
-            r = base = short(f"resnet-{name}", train, epochs, width, blocks, seed=seed, barrier=int(barrier or 1))
+            name, barrier = join_curves.parse(join)
+            r = base = short(f"resnet-{name}", train, epochs, width, blocks, seed=seed, **barrier)
             if knob == "tuned":
                 r = base.model_copy(update=dict(epochs=tune, lr=base.lr / 2, sparsity=value))
             if join_curves.key(join, r, knob, value) in join_curves.load():
@@ -191,7 +191,7 @@ def plot():
         every = sorted({r["recipe"]["seed"] for r in own})
         for seeds in [[seed] for seed in every] + [every] * (len(every) > 1):
             name = "mean of the seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
-            for join in ("sparse", "sparse/2"):
+            for join in ("sparse:2-c", "sparse", "sparse/2"):
                 table = Table("accuracy %", f"{join}: spikes", "sew: spikes", "fewer %", title=name)
                 for row in join_curves.compare([r for r in own if r["recipe"]["seed"] in seeds], join):
                     table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
