@@ -95,6 +95,7 @@ class Issue(wiring.Component):
         self.active_half = Signal(reset_less=True)
         self.claiming = Signal(c.banks)  # registered flags only: known early in the cycle
         self.loading, self.patience = Signal(), Signal(range(PATIENCE + 1), init=PATIENCE)
+        self.exhausted = Signal()  # no patience is left
         self.borrow = Signal(c.banks)  # an idle start uses the read port
         self.seize = Signal(c.banks)  # where no last bit claims: the read port is the staged row's
         self.recent = Signal()  # the staged row's prefix needs no read
@@ -181,20 +182,20 @@ class Issue(wiring.Component):
             needs_port.eq(self.stage.has_prefix & ~self.recent),
             busy.eq(self.eligible & ~self.same),
             self.loading.eq(
-                ready & Mux(self.active_valid, self.active_last, ~needs_port | ~busy.all() | (self.patience == 0))
+                ready & Mux(self.active_valid, self.active_last, ~needs_port | ~busy.all() | self.exhausted)
             ),
         ]
         with m.If(~self.active_valid & needs_port & self.loading):
             m.d.comb += self.borrow.eq(Mux(busy[0], 1 << (c.banks - 1), 1))
         # Where a read goes; what no row uses may be wrong. It waits for ``ready`` only where patience has run out.
-        impatient = beforehand(m, ~self.active_valid & needs_port & (self.patience == 0) & busy.all(), name="impatient")
+        impatient = beforehand(m, ~self.active_valid & needs_port & self.exhausted & busy.all(), name="impatient")
         m.d.comb += self.seize.eq(Cat(~busy[:-1], ~busy[-1] | (impatient & ready)))
         waiting = ready & ~self.active_valid & ~self.loading
         self.yielding = waiting | order
         with m.If(self.loading):
-            m.d.sync += self.patience.eq(PATIENCE)
+            m.d.sync += [self.patience.eq(PATIENCE), self.exhausted.eq(0)]
         with m.Elif(waiting):
-            m.d.sync += self.patience.eq(self.patience - 1)
+            m.d.sync += [self.patience.eq(self.patience - 1), self.exhausted.eq(self.patience == 1)]
 
     def given_anew(self, b: int):
         """The tile of the result in bank ``b``'s operand register has gone: its slots belong to another."""
