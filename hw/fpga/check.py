@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 BASELINE = Path("report/fpga_baseline.json")
-SEED = 1
+SEED = 3
 """Of the placer."""
 
 FIGURES = ("lut", "ff", "ram", "dsp", "fmax")
