@@ -69,14 +69,17 @@ def test_digits_network(levels, timesteps, mode):
     assert [layer.pool is not None for layer in network.layers] == [True, True, False, False]
 
 
-@pytest.mark.parametrize("join", ["spiking", "sew", "sparse"])
+@pytest.mark.parametrize(("join", "barrier"), [("spiking", None), ("sew", None), ("sparse", None), ("sparse", 2)])
 @pytest.mark.parametrize(("levels", "timesteps"), [(4, 1), (1, 2)])
-def test_residual_joins(join, levels, timesteps):
-    module, _ = build(f"resnet-{join}", levels=levels, timesteps=timesteps, width=4, blocks=2, seed=SEED)
+def test_residual_joins(join, barrier, levels, timesteps):
+    size = dict(width=4, blocks=2, barrier_levels=barrier, barrier_surrogate="clipped" if barrier else "identity")
+    module, _ = build(f"resnet-{join}", levels=levels, timesteps=timesteps, seed=SEED, **size)
     shape = (3, 12, 12)
     net = settle(prepare(module, input_shape=shape, timesteps=timesteps), pixels(shape))
     network = assert_agrees(net, shape, count=3)
-    assert max(len(layer.sources) for layer in network.layers) == 2
+    joined = [layer.neuron.levels for layer in network.layers if len(layer.sources) == 2]
+    piled = {"spiking": {levels}, "sew": {levels * n for n in (2, 3)}, "sparse": {barrier or levels}}
+    assert set(joined) == piled[join]
 
 
 def test_sew_join_adds_levels_exactly():

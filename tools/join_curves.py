@@ -144,11 +144,12 @@ def plot(rows, path=PLOT):
     figure, panels = plt.subplots(1, len(groups), figsize=(5.2 * len(groups), 4), layout="constrained", squeeze=False)
     for (title, own), axes in zip(groups.items(), panels[0], strict=True):
         for join in [j for j in LABELS if any(r["join"] == j for r in own)]:
-            (line,) = axes.plot(*curve(own, join).T / [[1000], [1]], marker=MARKS[join], label=LABELS[join])
+            color = f"C{list(LABELS).index(join)}"  # the same in every panel
+            axes.plot(*curve(own, join).T / [[1000], [1]], marker=MARKS[join], label=LABELS[join], color=color)
             seeds = {r["recipe"]["seed"] for r in own if r["join"] == join}
             for seed in sorted(seeds) if len(seeds) > 1 else ():
                 one = curve([r for r in own if r["recipe"]["seed"] == seed], join).T / [[1000], [1]]
-                axes.plot(*one, color=line.get_color(), linewidth=0.6, alpha=0.6)
+                axes.plot(*one, color=color, linewidth=0.6, alpha=0.6)
         axes.set(xlabel="thousand spikes (levels) per inference", ylabel="test accuracy (%)", title=title)
         axes.grid(alpha=0.3)
         axes.legend()
