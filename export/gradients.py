@@ -19,32 +19,31 @@ class _Fire(torch.autograd.Function):
     """z = clip(floor(U / D), 0, N) with a gradient of 1 or 0: one pass over U each way."""
 
     @staticmethod
-    def forward(ctx, u, d, levels, window):
+    def forward(ctx, u, d, levels, surrogate, width):
         x = u / d
         ctx.save_for_backward(x, d)
-        ctx.levels, ctx.window = levels, window
+        ctx.levels, ctx.surrogate, ctx.width = levels, surrogate, width
         return x.floor().clamp_(0, levels)
 
     @staticmethod
     def backward(ctx, grad):
         x, d = ctx.saved_tensors
-        if ctx.window == "clipped":
+        if ctx.surrogate == "clipped":
             grad = grad * (x < ctx.levels + 1 / 2)
-        elif ctx.window is not None:
+        elif ctx.surrogate == "rectangular":
             centre = (ctx.levels + 1) / 2
-            grad = grad * ((x - centre).abs_() < centre - 1 + ctx.window / 2)
+            grad = grad * ((x - centre).abs_() < centre - 1 + ctx.width / 2)
         grad = grad / d
         # over batch and positions: D is (O, 1, 1)
         grad_d = -(grad * x).sum((0, 2, 3), keepdim=True)[0] if ctx.needs_input_grad[1] else None
-        return grad, grad_d, None, None
+        return grad, grad_d, None, None, None
 
 
 def fire(u, d, neuron):
     """Levels (B, O, H, W) of integer potentials U for steps D (O, 1, 1)."""
     if neuron.surrogate == "sigmoid":
         return spike(u / d, neuron.levels, "sigmoid", neuron.width)
-    window = {"identity": None, "clipped": "clipped"}.get(neuron.surrogate, neuron.width or 1.0)
-    return _Fire.apply(u, d, neuron.levels, window)
+    return _Fire.apply(u, d, neuron.levels, neuron.surrogate, neuron.width or 1.0)
 
 
 def round_ste(x):

@@ -7,6 +7,7 @@ Operations and their attributes (arrays are torch tensors in the module's precis
 total (True: a sum, not a mean); ``maxpool``: kernel; ``scale``: factor; ``flatten``; ``output``.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -148,8 +149,8 @@ ADDS = {"add", "iadd", "__add__", "add_"}
 
 
 def scaling(n, target) -> float | None:
-    """The positive number that a map is multiplied by (or, for ``truediv``, divided by in inverse)."""
-    numbers = [a for a in n.args if isinstance(a, (int, float)) and a > 0]
+    """The factor of ``map * number`` or ``map / number``; None for anything else, or where it is not positive."""
+    numbers = [a for a in n.args if isinstance(a, (int, float)) and 0 < a < math.inf]
     if len(n.args) != 2 or len(numbers) != 1 or (target == "truediv" and n.args[1] is not numbers[0]):
         return None
     return 1 / numbers[0] if target == "truediv" else float(numbers[0])

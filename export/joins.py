@@ -9,6 +9,9 @@ from .qat import WEIGHT_MAX
 from .sources import identity_current
 from .values import Current, Feature, fold_norm
 
+WHOLE = 1e-6
+"""Relative difference from a whole number that is float32's rounding."""
+
 
 def add_currents(where: str, a, b) -> Current:
     """The sum of two values (maps or currents); the one with weights comes first, batch norms are folded."""
@@ -37,15 +40,26 @@ def add_currents(where: str, a, b) -> Current:
     return Current(name=name, sources=sources, levels_in=levels, shape=parts[0].shape, bias=bias, identity=joint)
 
 
-def integers_of(join: Current) -> tuple[list[int], float]:
-    """(integer weight of every identity source, value of weight 1); no integers where the units have no such ratio."""
-    values = [s.weight.flatten().unique() for s in join.sources]
-    if any(len(v) != 1 for v in values):
+def integers_of(join: Current, threshold=None) -> tuple[list[int], float]:
+    """(integer weight of every identity source, value of weight 1); no integers where the units have no such ratio.
+
+    With the threshold (scalar or (O,), > 0) of the neuron behind the join, the weights are a multiple with which
+    that is a whole number of weight 1 too; where there is none up to 127, the largest, whose steps are the finest.
+    """
+    values = [s.weight.flatten().double().unique() for s in join.sources]
+    if any(len(v) != 1 or v[0] <= 0 for v in values):
         return [], 0.0
     base = float(min(v[0] for v in values))
     ratios = [float(v[0]) / base for v in values]
-    whole = all(abs(r - round(r)) < 1e-5 and r <= WEIGHT_MAX for r in ratios)
-    return ([round(r) for r in ratios], base) if whole else ([], base)
+    weights = [round(r) for r in ratios]
+    if max(weights) > WEIGHT_MAX or any(abs(r - w) > WHOLE * w for r, w in zip(ratios, weights, strict=True)):
+        return [], base
+    multiple = 1
+    if threshold is not None:
+        steps, most = torch.as_tensor(threshold).double() / base, WEIGHT_MAX // max(weights)
+        whole = (m for m in range(1, most + 1) if ((m * steps).round() / (m * steps) - 1).abs().max() < WHOLE)
+        multiple = next(whole, most)
+    return [multiple * w for w in weights], base / multiple
 
 
 def with_integers(join: Current, weights: list[int]) -> Current:

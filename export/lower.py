@@ -123,8 +123,9 @@ class Lowering:
                 "use one T everywhere",
             )
         spec = node.attrs["spec"]
-        weights, unit = joins.integers_of(x) if x.identity else ([], 1.0)
-        if weights and not spec.trainable:
+        fixed = x.identity and not spec.trainable
+        weights, unit = joins.integers_of(x, spec.threshold) if fixed else ([], 1.0)
+        if weights:
             return self.emit(joins.with_integers(x, weights), replace(spec, threshold=spec.threshold / unit))
         return self.emit(x, spec)
 

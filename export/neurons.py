@@ -55,8 +55,8 @@ def spike(u, levels: int, surrogate: str = "rectangular", width: float | None = 
     surrogate : str
         ``"rectangular"``: gradient 1 for ``1 - width/2 < u < N + width/2`` (width 1 by default; for N = 1 the
         usual rectangular window). ``"sigmoid"``: sum over k = 1..N of the derivative of ``sigmoid(width (u - k))``
-        (width 4 by default). ``"identity"``: gradient 1 everywhere (barrier neurons). ``"clipped"``: 1 where
-        ``u < N + 1/2``, 0 where the levels are clipped at N.
+        (width 4 by default). ``"identity"``: gradient 1 everywhere (barrier neurons). ``"clipped"``: 1 for
+        ``u < N + 1/2``, so 0 where one level more would be clipped.
     """
     if surrogate not in SURROGATES:
         raise ValueError(f"surrogate must be one of {SURROGATES}, not {surrogate!r}")
@@ -179,8 +179,8 @@ class Barrier(MultiLevelIF):
     """Barrier neuron: a multi-level neuron on a residual join (arXiv 2510.24637, Sparse-ResNet).
 
     It takes the sum of the levels of main path and shortcut, 0..2N, and emits 0..N, so that levels do not pile
-    up from block to block; its gradient is straight-through. By default nothing is added before (v0 = 0) and
-    the step is one level.
+    up from block to block; its gradient is straight-through (``surrogate``: ``identity`` or ``clipped``). By default
+    nothing is added before (v0 = 0) and the step is one level.
     """
 
     def __init__(self, levels: int = 1, timesteps: int = 1, *, v0: float = 0.0, **kwargs):

@@ -54,7 +54,7 @@ class SourceSpec:
 
     @cached_property
     def factor(self) -> int:
-        """The map enters the sum times this fixed integer, without a convolution; 0: it does not."""
+        """The map enters the sum times this fixed integer, without a convolution; 0: it needs one."""
         one = self.fixed and self.stride == 1 and self.weight.shape[1:] == (1, 1, 1)
         return int(self.weight[0]) if one and bool((self.weight == self.weight[0]).all()) else 0
 
@@ -191,7 +191,11 @@ class QatLayer(nn.Module):
             c = c + self.bias / scale
         if self.quantize:
             d, c = rnd(d).clamp_min(1), rnd(c)
-        return d, c, rnd(self.neuron.v0 * d) if not self.readout else torch.zeros_like(d)
+        if self.readout:
+            return d, c, torch.zeros_like(d)
+        v0 = self.neuron.v0 * d
+        # A sum of integers reaches a half step when it reaches the next whole: rounded up, it would do so too soon.
+        return d, c, v0.floor() if self.quantize and self.fixed else rnd(v0)
 
     def forward(self, inputs):
         scale = self.scale()

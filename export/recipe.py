@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 PRESETS = Path(__file__).resolve().parent.parent / "configs" / "networks"
+
+
+BARRIER_FIELDS = ("barrier", "barrier_levels", "barrier_surrogate")
 
 
 class Recipe(BaseModel):
@@ -49,6 +52,13 @@ class Recipe(BaseModel):
     test_images: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
+
+    @model_validator(mode="after")
+    def _barriers(self):
+        changed = [name for name in BARRIER_FIELDS if getattr(self, name) != type(self).model_fields[name].default]
+        if changed and self.network != "resnet-sparse":
+            raise ValueError(f"{changed[0]} is of resnet-sparse, the network with barriers, not of {self.network}")
+        return self
 
     @property
     def title(self) -> str:

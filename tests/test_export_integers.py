@@ -8,55 +8,11 @@ from torch import nn
 from export import check, deploy
 from export.lower import prepare
 from export.networks import build
-from export.neurons import Barrier, MultiLevelIF, MultiLevelLIF
+from export.neurons import MultiLevelIF, MultiLevelLIF
 from model.widths import WidthError
+from tests.export_helpers import SEED, assert_agrees, pixels, settle
 
-SEED = 5
 torch.set_num_threads(1)
-
-
-def settle(net, images, steps=3):
-    """A few training steps, so that statistics and parameters are no longer the initial ones."""
-    net.train()
-    optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=1e-3)
-    for _ in range(steps):
-        loss = net(images).logsumexp(1).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return net.eval()
-
-
-def assert_agrees(net, shape, levels=255, count=6):
-    network = deploy.to_network(net, "net")
-    rng = np.random.default_rng(SEED)
-    images = rng.integers(0, levels + 1, (count, *shape)).astype(np.uint8)
-    images[rng.random(images.shape) < 0.3] = 0
-    images[0], images[1] = 0, levels  # all-zero rows, full rows
-    report = check.compare(network, images, net)
-    assert report.difference is None, str(report.difference)
-    assert min(report.compared.values()) > 0
-    twin = check.compare(network, images)
-    assert twin.difference is None, str(twin.difference)
-    return network
-
-
-def pixels(shape, levels=255, count=8):
-    return torch.randint(0, levels + 1, (count, *shape), generator=torch.Generator().manual_seed(SEED)).float()
-
-
-class Joined(nn.Module):
-    """conv -> sn -> (conv + identity) -> barrier, with a shortcut whose levels exceed the main path's."""
-
-    def __init__(self, levels):
-        super().__init__()
-        self.conv1, self.sn1 = nn.Conv2d(1, 4, 3, padding=1), MultiLevelIF(200, threshold=20.0)
-        self.conv2, self.sn2 = nn.Conv2d(4, 4, 3, padding=1), MultiLevelIF(levels, threshold=2.0)
-        self.barrier, self.fc = Barrier(5, threshold=3.0, v0=0.5), nn.Linear(4 * 25, 3)
-
-    def forward(self, x):
-        x = self.sn1(self.conv1(x))
-        return self.fc(torch.flatten(self.barrier(self.sn2(self.conv2(x)) + x), 1))
 
 
 @pytest.mark.parametrize("mode", ["repeat", "once"])
@@ -67,75 +23,6 @@ def test_digits_network(levels, timesteps, mode):
     net = settle(net, pixels(shape, 16))
     network = assert_agrees(net, shape, 16)
     assert [layer.pool is not None for layer in network.layers] == [True, True, False, False]
-
-
-@pytest.mark.parametrize(("join", "barrier"), [("spiking", None), ("sew", None), ("sparse", None), ("sparse", 2)])
-@pytest.mark.parametrize(("levels", "timesteps"), [(4, 1), (1, 2)])
-def test_residual_joins(join, barrier, levels, timesteps):
-    size = dict(width=4, blocks=2, barrier_levels=barrier, barrier_surrogate="clipped" if barrier else "identity")
-    module, _ = build(f"resnet-{join}", levels=levels, timesteps=timesteps, seed=SEED, **size)
-    shape = (3, 12, 12)
-    net = settle(prepare(module, input_shape=shape, timesteps=timesteps), pixels(shape))
-    network = assert_agrees(net, shape, count=3)
-    joined = [layer.neuron.levels for layer in network.layers if len(layer.sources) == 2]
-    piled = {"spiking": {levels}, "sew": {levels * n for n in (2, 3)}, "sparse": {barrier or levels}}
-    assert set(joined) == piled[join]
-
-
-def test_sew_join_adds_levels_exactly():
-    module, _ = build("resnet-sew", levels=2, timesteps=2, width=4, blocks=1, seed=SEED)
-    net = settle(prepare(module, input_shape=(3, 8, 8), timesteps=2), pixels((3, 8, 8)))
-    maps, _ = net.trace(pixels((3, 8, 8)))
-    join = next(layer for layer in net.layers if layer.fixed)
-    a, b = (maps[s.feature] for s in join.specs)
-    assert torch.equal(maps[join.name], a + b) and (a + b).max() > 2
-
-
-def test_barriers_that_halve_give_the_rounded_mean_of_both_sides():
-    module, _ = build("resnet-sparse", levels=4, timesteps=1, width=4, blocks=1, barrier=2, seed=SEED)
-    net = settle(prepare(module, input_shape=(3, 8, 8)), pixels((3, 8, 8)))
-    maps, _ = net.trace(pixels((3, 8, 8)))
-    join = next(layer for layer in net.layers if layer.fixed)
-    a, b = (maps[s.feature] for s in join.specs)
-    assert torch.equal(maps[join.name], ((a + b + 1) / 2).floor()) and (a + b).max() > 2
-    assert_agrees(net, (3, 8, 8))
-
-
-@pytest.mark.parametrize(
-    "product", [lambda x: x * -0.5, lambda x: x * x, lambda x: 1 / x, lambda x: x * 0, lambda x: x - 1]
-)
-def test_products_that_do_not_exist_are_refused(product):
-    class Scaled(Joined):
-        def forward(self, x):
-            x = self.sn1(self.conv1(x))
-            return self.fc(torch.flatten(self.barrier(self.sn2(self.conv2(x)) + product(x)), 1))
-
-    with pytest.raises(
-        ValueError, match="(mul|truediv|sub).*additions of two maps and products with a positive number"
-    ):
-        prepare(Scaled(100), input_shape=(1, 5, 5))
-
-
-@pytest.mark.parametrize(
-    ("product", "weights", "step"),
-    [(lambda x: x * 2, [1, 2], 3), (lambda x: 0.25 * x, [4, 1], 12), (lambda x: x / 0.1, [1, 10], 3)],
-)
-def test_joins_of_unequal_units_are_exact(product, weights, step):
-    class Scaled(Joined):
-        def forward(self, x):
-            x = self.sn1(self.conv1(x))
-            return self.fc(torch.flatten(self.barrier(self.sn2(self.conv2(x)) + product(x)), 1))
-
-    torch.manual_seed(SEED)
-    network = assert_agrees(prepare(Scaled(100), input_shape=(1, 5, 5)).eval(), (1, 5, 5))
-    join = network.layer("add")
-    assert [s.weight.max() for s in join.sources] == weights and join.neuron.threshold.tolist() == [step] * 4
-
-
-def test_ms_join_is_refused_by_name():
-    module, _ = build("resnet-ms", levels=4, timesteps=1, width=4, blocks=2)
-    with pytest.raises(ValueError, match=r"add_1: a sum of 3 maps.*MS join.*Spiking-ResNet, SEW.*Sparse-ResNet"):
-        prepare(module, input_shape=(3, 16, 16))
 
 
 def sn(timesteps=1, cls=MultiLevelIF, **kwargs):
@@ -267,23 +154,6 @@ def test_overflow_is_refused_with_layer_bound_and_width():
 def test_unsupported_is_refused_by_name(parts, message):
     with pytest.raises(ValueError, match=message):
         prepare(nn.Sequential(*parts, nn.Flatten()), input_shape=(1, 10, 10))
-
-
-def test_barrier_with_step_three():
-    torch.manual_seed(SEED)
-    net = prepare(Joined(100), input_shape=(1, 5, 5)).eval()
-    network = assert_agrees(net, (1, 5, 5))
-    assert network.layer("add").neuron.threshold.tolist() == [3] * 4
-
-
-def test_sum_of_spikes_beyond_255_is_refused():
-    class Piled(Joined):
-        def forward(self, x):
-            x = self.sn1(self.conv1(x))
-            return self.fc(torch.flatten(self.sn2(self.conv2(x)) + x, 1))
-
-    with pytest.raises(ValueError, match="add: the sum of spikes reaches level 300.*Barrier"):
-        prepare(Piled(100), input_shape=(1, 5, 5))
 
 
 def test_negative_norm_factor_is_folded():

@@ -18,25 +18,27 @@ from export import recipe, train
 REPORT, PLOT = Path("report/joins.json"), Path("docs/img/joins.svg")
 LABELS = {
     "sparse": "Sparse-ResNet (barriers clip)",
-    "sparse:2-c": "Sparse-ResNet (barriers emit 0..2)",
+    "sparse-b2": "Sparse-ResNet (barriers emit 0..2)",
     "sparse/2": "Sparse-ResNet (barriers halve)",
     "sew": "SEW (ADD)",
     "spiking": "Spiking-ResNet",
 }
 TITLES = {"tuned": "spikes in the loss, trained on", "thresholds": "thresholds scaled, not trained"}
-MARKS = {"sparse": "o", "sparse:2-c": "v", "sparse/2": "D", "sew": "s", "spiking": "^"}
+MARKS = {"sparse": "o", "sparse-b2": "v", "sparse/2": "D", "sew": "s", "spiking": "^"}
 
 
 def parse(join: str) -> tuple[str, dict]:
-    """(network's join, recipe fields) of a name: ``sparse/2`` has barriers that halve, ``sparse:2`` barriers that emit
-    0..2; behind that ``-c``: their gradient ends where they clip."""
-    match = re.fullmatch(r"(\w+?)(?:/(\d+))?(?::(\d+))?(-c)?", join)
-    if not match:
-        raise ValueError(f"a join must be like sparse, sparse/2 or sparse:2-c, not {join!r}")
-    name, step, top, clipped = match.groups()
-    fields = {"barrier": int(step)} if step else {}
-    fields |= {"barrier_levels": int(top)} if top else {}
-    return name, fields | ({"barrier_surrogate": "clipped"} if clipped else {})
+    """(preset of the network, recipe fields beside it) of a curve: ``sew``, ``sparse``, ``sparse-b2``, ... are presets
+    ``resnet-*``; ``sparse/2`` has barriers that emit one level for two, ``sparse:2`` barriers that emit 0..2.
+
+    Raises ValueError for another name.
+    """
+    match = re.fullmatch(r"([a-z0-9-]+)(?:/(\d+))?(?::(\d+))?", join)
+    if not match or f"resnet-{match[1]}" not in recipe.presets():
+        known = ", ".join(name.removeprefix("resnet-") for name in recipe.presets() if name.startswith("resnet-"))
+        raise ValueError(f"a join must be one of {known}, or like sparse/2 or sparse:2, not {join!r}")
+    name, step, top = match.groups()
+    return f"resnet-{name}", ({"barrier": int(step)} if step else {}) | ({"barrier_levels": int(top)} if top else {})
 
 
 def key(join: str, r: recipe.Recipe, knob: str, value: float) -> str:

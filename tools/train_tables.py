@@ -120,7 +120,7 @@ def short(name, n_train, epochs, width, blocks, **extra):
 def joins(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2, only: str = ""):
     """The four residual joins, a shortened run."""
     cifar = load_cifar(data, train, 2000)
-    for join in only.split(",") if only else ("sparse", "sew", "spiking", "ms"):
+    for join in only.split(",") if only else ("sparse", "sparse-b2", "sew", "spiking", "ms"):
         one_run(short(f"resnet-{join}", train, epochs, width, blocks), cifar, f"resnet-{join}")
 
 
@@ -153,7 +153,7 @@ def curves(
     tune: int = 3,
     test: int = 10000,
 ):
-    """The networks of ``joins`` (sparse:2-c: barriers emit 0..2, sparse/2: one level for two), trained on with every
+    """The networks of ``joins`` (sparse-b2: barriers emit 0..2; sparse/2: one level for two), trained on with every
     sparsity weight, or with thresholds scaled; rows that the report has already are kept."""
     cifar = load_cifar(data, train, test)
     turns = [("tuned", float(v)) for v in sparsities.split(",") if v]
@@ -161,7 +161,7 @@ def curves(
     for knob, value in turns:
         for join in joins.split(","):
             name, barrier = join_curves.parse(join)
-            r = base = short(f"resnet-{name}", train, epochs, width, blocks, seed=seed, **barrier)
+            r = base = short(name, train, epochs, width, blocks, seed=seed, **barrier)
             if knob == "tuned":
                 r = base.model_copy(update=dict(epochs=tune, lr=base.lr / 2, sparsity=value))
             if join_curves.key(join, r, knob, value) in join_curves.load():
@@ -191,7 +191,7 @@ def plot():
         every = sorted({r["recipe"]["seed"] for r in own})
         for seeds in [[seed] for seed in every] + [every] * (len(every) > 1):
             name = "mean of the seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
-            for join in ("sparse:2-c", "sparse", "sparse/2"):
+            for join in ("sparse-b2", "sparse", "sparse/2"):
                 table = Table("accuracy %", f"{join}: spikes", "sew: spikes", "fewer %", title=name)
                 for row in join_curves.compare([r for r in own if r["recipe"]["seed"] in seeds], join):
                     table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
