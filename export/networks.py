@@ -178,7 +178,7 @@ def build(
 
     Raises ValueError for an unknown name. ``width``: base channels of vgg9 (64) and resnet (16); ``barrier``: see
     ``sparse`` above; ``barrier_levels``: largest level of barriers, 1..255 (None: ``levels``); ``barrier_surrogate``:
-    ``identity``, or ``clipped``: no gradient where they clip (needed where they clip often).
+    ``identity``, or ``clipped``: no gradient where they clip (needed with fewer levels).
     """
     if name not in NETWORKS:
         raise ValueError(f"network must be one of {', '.join(NETWORKS)}, not {name!r}")

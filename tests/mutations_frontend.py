@@ -45,6 +45,13 @@ MUTATIONS = [
     ),
     dict(
         file="hw/detector.py",
+        original="(brought[e] & taken[part[e]])",
+        mutated="brought[e]",
+        test="tests/test_hw_detector.py",
+        fault="a row that waits to be taken matches itself",
+    ),
+    dict(
+        file="hw/detector.py",
         original="chosen[e] & self.pair[lane] if lane > self._bank else C(0, 1)",
         mutated="C(0, 1)",
         test="tests/test_hw_detector.py",

@@ -21,6 +21,13 @@ MUTATIONS = [
         "test_a_start_from_a_prefix_takes_a_slot_of_exact_matches_that_differ",
         "an impatient row reads the prefix of the exact match before it",
     ),
+    _fault(
+        "issue.py",
+        "self.exhausted.eq(self.patience == 1)",
+        "self.exhausted.eq(0)",
+        "test_a_start_from_a_prefix_takes_a_slot_of_exact_matches_that_differ",
+        "a row's patience never runs out",
+    ),
     _fault("issue.py", "| self.seize[b], base", ", base", "test_random_stream", "an idle start reads any prefix"),
     _fault(
         "issue.py",

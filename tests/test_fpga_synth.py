@@ -18,6 +18,7 @@ def fake(failures, seen):
         if left:
             raise yosys.ToolError(left.pop(0))
         (folder / "netlist.json").write_text(json.dumps({"modules": {"core": {"cells": {}}}}))
+        (folder / "netlist.il").write_text("")
 
     return run_script
 
@@ -56,6 +57,29 @@ def test_a_failed_synthesis_is_not_taken(tmp_path, monkeypatch):
         synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
     synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
     assert len(seen) == 2
+
+
+def test_what_a_failed_run_left_behind_is_not_taken(tmp_path):
+    """A is made; B fails over A's files: A is made again."""
+    target, done = tmp_path / "netlist.json", []
+
+    def work(text, fails=False):
+        def write():
+            target.write_text(text)
+            done.append(text)
+            if fails:
+                raise yosys.ToolError("stopped")
+
+        return write
+
+    yosys.make([target], "a", work("A"))
+    with pytest.raises(yosys.ToolError):
+        yosys.make([target], "b", work("half of B", fails=True))
+    yosys.make([target], "a", work("A"))
+    yosys.make([target], "a", work("A"))
+    assert done == ["A", "half of B", "A"] and target.read_text() == "A"
+    yosys.make([target, tmp_path / "log"], "a", work("A"))
+    assert len(done) == 4, "a target was missing"
 
 
 def test_one_placement_serves_every_grade(tmp_path, monkeypatch):

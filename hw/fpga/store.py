@@ -11,7 +11,7 @@ from .route import Route, summary
 from .synth import Synthesis
 
 RESOURCES = Path("report/resources.json")
-KEYS = ("kind", "config", "block", "target", "part", "grade", "seed")
+KEYS = ("kind", "config", "block", "target", "part", "grade", "seed", "ripup")
 
 
 def key(record: dict) -> tuple:
@@ -64,6 +64,7 @@ def route_record(name: str, config: HardwareConfig, block: str, found: Route, sh
         "part": found.part,
         "grade": found.grade,
         "seed": found.seed,
+        "ripup": found.ripup,
         "fmax": found.fmax,
         "utilization": {k: list(v) for k, v in found.utilization.items()},
         "luts": found.luts,

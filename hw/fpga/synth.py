@@ -109,8 +109,8 @@ def synthesize(
     before = [f"read_rtlil {source}", UNCHECKED]
     after = [part.synth.format(top=block), f"write_json {netlist}", f"write_rtlil {folder / 'netlist.il'}"]
     run = partial(yosys.run_script, folder=folder, name="synth", what=f"Yosys ({name} {block}, {target})")
-    key = yosys.key_of(source.read_bytes(), *before, *after, yosys.tool_version())
-    if not yosys.is_made(netlist, key):
+
+    def work():
         try:
             run(before + after)
         except yosys.ToolError as error:
@@ -118,7 +118,9 @@ def synthesize(
             if "ERROR: Assert" not in str(error):
                 raise
             run([*before, f"hierarchy -top {block}", "flatten", *after])
-        yosys.mark_made(netlist, key)
+
+    key = yosys.key_of(source.read_bytes(), *before, *after, yosys.tool_version())
+    yosys.make([netlist, folder / "netlist.il"], key, work)
     cells = yosys.cells_of(netlist, block)
     kinds = dict(sorted(Counter(c["type"] for c in cells.values()).items()))
     return Synthesis(
@@ -152,9 +154,7 @@ def with_harness(config: HardwareConfig, design: Synthesis) -> Path:
         "flatten",
         f"write_json {netlist}",
     ]
-    contents = (source.read_bytes(), (folder / "netlist.il").read_bytes())
-    key = yosys.key_of(*contents, *lines, yosys.tool_version())
-    if not yosys.is_made(netlist, key):
-        yosys.run_script(lines, folder=folder, name="harness", what=f"Yosys (harness of {block})")
-        yosys.mark_made(netlist, key)
+    key = yosys.key_of(source.read_bytes(), (folder / "netlist.il").read_bytes(), *lines, yosys.tool_version())
+    what = f"Yosys (harness of {block})"
+    yosys.make([netlist], key, lambda: yosys.run_script(lines, folder=folder, name="harness", what=what))
     return netlist

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,15 +51,17 @@ def key_of(*contents: str | bytes) -> str:
     return total.hexdigest()
 
 
-def is_made(target: Path, key: str) -> bool:
-    """``target`` is there and was made from what has this key: an earlier run of minutes need not be repeated."""
-    note = target.with_suffix(".key")
-    return target.is_file() and note.is_file() and note.read_text() == key
+def make(targets: list[Path], key: str, work: Callable[[], None]) -> None:
+    """Run ``work``, which writes ``targets``, unless it wrote them before for the same key: it may take minutes.
 
-
-def mark_made(target: Path, key: str) -> None:
-    """Remember what ``target`` was made from, for :func:`is_made`."""
-    target.with_suffix(".key").write_text(key)
+    The key stands beside the first target. It is taken away first, so that nothing half-written is ever taken.
+    """
+    note = targets[0].with_suffix(".key")
+    if all(t.is_file() for t in targets) and note.is_file() and note.read_text() == key:
+        return
+    note.unlink(missing_ok=True)
+    work()
+    note.write_text(key)
 
 
 def run(arguments: list[str], *, log: Path, what: str, limit: float | None = None, hint: str = "") -> None:
