@@ -76,7 +76,9 @@ def summed_levels(join: Current) -> int:
         raise UnsupportedError(
             join.name, "a sum of spikes needs equal units on both sides", "use the same neuron levels"
         )
-    levels = sum(join.levels_in)
+    levels = sum(
+        n * s.weight[0].numel() for n, s in zip(join.levels_in, join.sources, strict=True)
+    )  # pooled windows add
     if levels > 255:
         raise UnsupportedError(
             join.name,

@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import avg_pool2d
 
 from export.joins import add_currents, integers_of
 from export.lower import prepare
@@ -105,6 +106,28 @@ def test_barrier_with_step_three():
     net = prepare(Joined(100), input_shape=(1, 5, 5)).eval()
     network = assert_agrees(net, (1, 5, 5))
     assert network.layer("add").neuron.threshold.tolist() == [3] * 4
+
+
+def test_pooled_maps_add_their_windows():
+    class Pooled(Joined):
+        def __init__(self, levels):
+            super().__init__(levels)
+            self.sn1 = MultiLevelIF(4, threshold=20.0)
+            self.pool1, self.pool2, self.fc = nn.AvgPool2d(2), nn.AvgPool2d(2), nn.Linear(4 * 4, 3)
+
+        def forward(self, x):
+            x = self.sn1(self.conv1(x))
+            return self.fc(torch.flatten(self.pool1(self.sn2(self.conv2(x))) + self.pool2(x), 1))
+
+    torch.manual_seed(SEED)
+    net = prepare(Pooled(4), input_shape=(1, 5, 5)).eval()
+    maps, _ = net.trace(pixels((1, 5, 5)))
+    a, b = (4 * avg_pool2d(maps[s.feature][0], 2)[None] for s in net.layers[2].specs)
+    assert torch.equal(maps["add"], a + b) and (a + b).max() > 8
+    network = assert_agrees(net, (1, 5, 5))
+    assert network.layer("add").neuron.levels == 32
+    with pytest.raises(ValueError, match="add: the sum of spikes reaches level 416"):
+        prepare(Pooled(100), input_shape=(1, 5, 5))
 
 
 def test_sum_of_spikes_beyond_255_is_refused():
