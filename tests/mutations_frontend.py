@@ -45,6 +45,13 @@ MUTATIONS = [
     ),
     dict(
         file="hw/detector.py",
+        original="chosen, brought, before, valid = Signal(size), Signal(size), Signal(size)",
+        mutated="chosen, brought, before, valid = Signal(size), Signal(size, reset_less=True), Signal(size)",
+        test="tests/test_hw_detector.py::test_reset_forgets_rows_that_were_taken",
+        fault="a row that is taken in the cycle of a reset is kept",
+    ),
+    dict(
+        file="hw/detector.py",
         original="(brought[e] & taken[part[e]])",
         mutated="brought[e]",
         test="tests/test_hw_detector.py",

@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from amaranth import ResetInserter, Signal
+from amaranth.sim import Simulator
 
 from hw.config import HardwareConfig
 from hw.detector import Detector
@@ -92,3 +94,31 @@ def check_best(item, earlier, row, queries, half):
         assert best["found"] == bool(subsets)
         if subsets:
             assert best["place"] == max(subsets)[2] - bank * half
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("queries", [1, 2])
+def test_reset_forgets_rows_that_were_taken(queries, reset):
+    """Also the one that is taken in the cycle of the reset: its valid bit would come a cycle later."""
+    config, rst, found = HardwareConfig.load("tiny").replace(queries=queries), Signal(), []
+    dut = Detector(config)
+
+    async def bench(ctx):
+        ctx.set(dut.room, 1)
+        ctx.set(dut.tile_room, 1)
+        ctx.set(dut.i.valid, 1)
+        for n, row in enumerate((1, 2, 4, 7)):  # the last one contains all before it
+            group = {"row": row, "query": [row] * len(query_parts(config)), "place": n, "cls": row.bit_count() - 1}
+            ctx.set(dut.i.payload, {"rows": [group] * queries, "valid": 1})
+            ctx.set(rst, reset and row == 4)
+            await ctx.tick()
+        ctx.set(dut.i.valid, 0)
+        await ctx.tick().repeat(Detector.LATENCY - 1)
+        assert ctx.get(dut.o.valid) and ctx.get(dut.o.rows[0].row) == 7
+        found.append((ctx.get(dut.o.rows[0].best[0].found), ctx.get(dut.o.rows[0].best[0].place)))
+
+    simulator = Simulator(ResetInserter(rst)(dut))
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert found[0][0] == (not reset) and (reset or found[0][1] == 2)
