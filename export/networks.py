@@ -84,7 +84,7 @@ def vgg9(sn, classes=10, width=64):
 class Block(nn.Module):
     """Residual block of two 3x3 convolutions with one of :data:`JOINS`."""
 
-    def __init__(self, c_in, c_out, stride, sn, join, barrier):
+    def __init__(self, c_in, c_out, stride, sn, join, make_barrier):
         super().__init__()
         self.join = join
         down = stride > 1 or c_in != c_out
@@ -111,7 +111,7 @@ class Block(nn.Module):
         if join == "ms" and down:
             self.short = nn.Sequential(self.short, nn.BatchNorm2d(c_out))
         if join == "sparse":
-            self.barrier = barrier()
+            self.barrier = make_barrier()
 
     def forward(self, x):
         if self.join == "spiking":
@@ -125,7 +125,7 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """Residual network for 32x32 images: a 3x3 stem and three stages of ``blocks`` blocks, width w, 2w, 4w."""
 
-    def __init__(self, sn, join, barrier, classes=10, width=16, blocks=3):
+    def __init__(self, sn, join, make_barrier, classes=10, width=16, blocks=3):
         super().__init__()
         if join not in JOINS:
             raise ValueError(f"join must be one of {JOINS}, not {join!r}")
@@ -136,7 +136,7 @@ class ResNet(nn.Module):
         for stage in range(3):
             for b in range(blocks):
                 stride = 2 if stage and not b else 1
-                stages.append(Block(c, width << stage, stride, sn, join, barrier))
+                stages.append(Block(c, width << stage, stride, sn, join, make_barrier))
                 c = width << stage
         self.blocks = nn.Sequential(*stages)
         self.last = sn() if join == "ms" else nn.Identity()
@@ -188,8 +188,8 @@ def build(
         if name.startswith("resnet-"):
             v0 = 0.0 if barrier == 1 else 0.5  # halves are rounded, whole levels need no rounding
             step = dict(threshold=barrier, v0=v0, surrogate=barrier_surrogate)
-            joint = partial(Barrier, barrier_levels or levels, timesteps, **step)
-            net = ResNet(sn, name[7:], joint, classes, width or 16, blocks)
+            make_barrier = partial(Barrier, barrier_levels or levels, timesteps, **step)
+            net = ResNet(sn, name[7:], make_barrier, classes, width or 16, blocks)
         elif name == "vgg9":
             net = vgg9(sn, classes, width or 64)
         else:

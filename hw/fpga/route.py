@@ -103,8 +103,9 @@ def summary(path: list[dict]) -> str:
     routing = sum(s["delay"] for s in path if s["kind"] == "routing")
     blocks = list(dict.fromkeys(s["block"] for s in path))
     ends = f"{path[0]['cell']} -> {path[-1]['cell']}" if path else ""
-    elements = "".join(f" with {e}" for e in dict.fromkeys(s["element"] for s in path) if e)
-    return f"{logic:.1f} ns logic{elements} + {routing:.1f} ns routing through {', '.join(blocks)}: {ends}"
+    elements = " and ".join(e for e in dict.fromkeys(s["element"] for s in path) if e)
+    shown = f" with {elements}" if elements else ""
+    return f"{logic:.1f} ns logic{shown} + {routing:.1f} ns routing through {', '.join(blocks)}: {ends}"
 
 
 def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, native: str | None) -> Path:
