@@ -5,6 +5,7 @@ PYTHON ?= python3.11
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 VENV := .venv
 PY := $(VENV)/bin/python
+REPRISE := $(VENV)/bin/reprise
 STAMP := $(VENV)/.stamp
 CONFIG ?= paper
 
@@ -38,23 +39,24 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "[setup] done"
 
 verilog: $(STAMP)  ## build/verilog/CONFIG/reprise.v and its JSON sidecar  [CONFIG=paper]
-	$(PY) -m hw verilog --config $(CONFIG)
+	$(REPRISE) verilog --config $(CONFIG)
 
 cosim: $(STAMP)  ## a network in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=0 WAVES=1 CAPTURE=file]
-	$(PY) -m cosim run $(if $(CAPTURE),--capture $(CAPTURE),--network $(NETWORK)) $(COSIM_OPTIONS)
+	$(REPRISE) cosim $(if $(CAPTURE),--capture $(CAPTURE),--network $(NETWORK)) $(COSIM_OPTIONS)
 
 fpga: $(STAMP)  ## build/handoff/CONFIG: RTL, constraints, drivers, testbench  [CONFIG=small TARGET=ecp5]
-	$(PY) -m hw.fpga handoff --config $(FPGA_CONFIG) --target $(TARGET)
+	$(REPRISE) fpga handoff --config $(FPGA_CONFIG) --target $(TARGET)
 
 fpga-check: $(STAMP)  ## synthesize and route `small`; delta against the committed baseline
-	$(PY) -m hw.fpga check
+	$(REPRISE) fpga check
 
 test: $(STAMP)  ## all tests (about 20 minutes on two cores when nothing is cached)
 	@echo "[test] pytest on two cores"
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow"
 
-lint: $(STAMP)  ## ruff: rules and format
+lint: $(STAMP)  ## ruff: rules and format; the order of the rooms
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
 
 format: $(STAMP)  ## rewrite with the formatter
 	$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
@@ -66,10 +68,10 @@ replay: $(STAMP)  ## recorded spikes through the core's RTL at the paper's size 
 	$(PY) -m tools.replay_core $(CAPTURE) $(if $(DOCS),--docs $(DOCS))
 
 soak: $(STAMP)  ## long random and real-network co-simulation
-	$(PY) -m cosim soak
+	$(REPRISE) soak
 
 mutate: $(STAMP)  ## deliberate faults in the sources, each must be caught by its test
-	$(PY) -m tests.mutation_runner
+	$(PY) -m tests.mutation.runner
 
 clean:  ## remove build products (not .venv)
 	rm -rf build

@@ -9,18 +9,17 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from hw.config import HardwareConfig
-
-from .job import Outcome, execute, open_bench
-from .networks import choose_images, find_network
-from .report import cycle_table, density_table, make_report, summary, write_json
-from .stages import Stages
-from .system import Traffic
+from ..export.find import choose_images, find_network
+from ..hw.arch.config import HardwareConfig
+from ..support.progress import Stages
+from .bench.system import Traffic
+from .jobs.run import Outcome, execute, open_bench
+from .report.report import cycle_table, density_table, make_report, summary, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a person asked for; see ``python -m cosim run --help``."""
+    """What a person asked for; see ``reprise cosim --help``."""
 
     network: str
     config: str
@@ -47,8 +46,8 @@ class Options:
 
 def run_network(options: Options, console: Console) -> int:
     """A network on images; the exit code: 0 if everything equals the model, else 1."""
-    from hw.compile import compile_network
-    from model.runner import run
+    from ..compiler import compile_network
+    from ..model.inference.runner import run
 
     config = HardwareConfig.load(options.config)
     options.out.mkdir(parents=True, exist_ok=True)  # better now than after the run
@@ -83,7 +82,7 @@ def run_network(options: Options, console: Console) -> int:
 
 
 def _write(report: dict, out: Path, images: np.ndarray, levels: int, signed: bool) -> None:
-    from .html import write_html
+    from .report.html import write_html
 
     write_json(report, out / "report.json")
     write_html(report, out / "report.html", images=images, levels=levels, signed=signed, notes=summary(report))
@@ -115,16 +114,15 @@ def _failure(outcome: Outcome, images: np.ndarray, options: Options, console: Co
     """Waveform of the region of the first mismatch; None in the interpreter."""
     if options.engine != "rtl":
         return None
-    from .failure import record
+    from .jobs.failure import record
 
     return record(outcome, images, options, console)
 
 
 def run_capture(options: Options, path: Path, console: Console) -> int:
     """Recorded spikes, layer by layer; the exit code as of :func:`run_network`."""
-    from model.runner import run
-
-    from .capture import replays
+    from ..model.inference.runner import run
+    from .jobs.replay import replays
 
     config = HardwareConfig.load(options.config)
     options.out.mkdir(parents=True, exist_ok=True)  # better now than after the run

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from hw.config import HardwareConfig
+from ..hw.arch.config import HardwareConfig
 
 ATTEMPTS = 8  # networks tried when the compiler refuses one for its configuration
 PRESETS = ("tiny", "small")  # beside random configurations
@@ -60,7 +60,7 @@ class Verdict:
 
 def soak_configs(count: int) -> list[tuple[str, HardwareConfig]]:
     """Presets and random configurations, ``count`` in all."""
-    from cosim.random_networks import random_config
+    from .jobs.random_networks import random_config
 
     found = [(name, HardwareConfig.load(name)) for name in PRESETS]
     found += [(f"random{seed}", random_config(seed)) for seed in range(1, count)]
@@ -87,14 +87,13 @@ def cases(networks: int, seed: int, configs: int, engine: str) -> Iterator[Case]
 
 def play(case: Case) -> Verdict:
     """Compile, run, compare one random job (in a process of its own)."""
-    from cosim.interpreter import interpret
-    from cosim.random_networks import random_images, random_network
-    from hw.compile import CompileError, compile_network
-    from model.runner import run
-
-    from .compare import compare
-    from .job import FILL
-    from .system import SystemBench, Traffic
+    from ..compiler import CompileError, compile_network
+    from ..compiler.golden.interpreter import interpret
+    from ..model.inference.runner import run
+    from .bench.system import SystemBench, Traffic
+    from .jobs.compare import compare
+    from .jobs.random_networks import random_images, random_network
+    from .jobs.run import FILL
 
     start = time.perf_counter()
     cycles = 0
@@ -126,7 +125,7 @@ def play(case: Case) -> Verdict:
         else:
             return verdict("refused", refusal)
         if case.engine == "rtl":
-            from .accelerator import run_job
+            from .jobs.host import run_job
 
             traffic = Traffic(latency=case.latency, stall=case.stall, gap=case.gap, seed=case.seed)
             ran = run_job(SystemBench(config), compiled, images, traffic=traffic, fill=FILL)
@@ -158,7 +157,7 @@ def _bars(console: Console) -> Progress:
 
 def build_all(configs: list[tuple[str, HardwareConfig]], console: Console) -> None:
     """Every configuration's model, once, before the jobs start."""
-    from .system import SystemBench
+    from .bench.system import SystemBench
 
     with _bars(console) as progress:
         task = progress.add_task("Verilator models", total=len(configs), note="")
@@ -192,8 +191,8 @@ def run_random(jobs: list[Case], processes: int, console: Console) -> list[Verdi
 
 def run_real(data: Path | None, engine: str, out: Path, console: Console) -> dict[str, str]:
     """The real networks; name -> equal, mismatch, or why it was left out."""
+    from ..export.find import available
     from .command import Options, run_network
-    from .networks import available
 
     verdicts = {}
     for network, config, images in REAL:

@@ -1,7 +1,7 @@
 """PyTorch side of Reprise: neurons, networks, training, quantization, the network file, imports.
 
-Reading network files (:mod:`export.network_file`) and data sets (:mod:`export.datasets`) imports no torch, and so
-does :func:`pretrained` when the network lies in the cache.
+Reading network files (:mod:`reprise.model.files.network_file`) and data sets (:mod:`reprise.export.train.datasets`)
+imports no torch, and so does :func:`pretrained` when the network lies in the cache.
 """
 
 from pathlib import Path

@@ -4,35 +4,17 @@ import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
-from . import network_file
-from .recipe import Recipe, preset
-
-# What a trained network depends on, beside its recipe.
-CODE = (
-    "neurons",
-    "gradients",
-    "qat",
-    "qat_network",
-    "graph",
-    "lower",
-    "sources",
-    "joins",
-    "values",
-    "networks",
-    "train",
-    "deploy",
-    "datasets",
-    "network_file",
-    "manifest",
-)
+from ..model.files import network_file
+from ..support.presets import PACKAGE
+from .train.recipe import Recipe, preset
 
 
 def code_key() -> str:
-    """SHA-256 of the training code and of torch's version."""
-    here = Path(__file__).parent
+    """SHA-256 of what a trained network depends on beside its recipe: networks, training, quantization, torch."""
     digest = hashlib.sha256(version("torch").encode())
-    for name in CODE:
-        digest.update((here / f"{name}.py").read_bytes())
+    for folder in ("nn", "qat", "trace", "train"):
+        for path in sorted((PACKAGE / "export" / folder).glob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

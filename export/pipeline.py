@@ -7,8 +7,10 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from . import check, datasets, deploy, network_file, train
-from .recipe import Recipe
+from ..model.files import network_file
+from .qat import check, deploy
+from .train import datasets, train
+from .train.recipe import Recipe
 
 CALIBRATION = 64  # images on which encodings are chosen
 SAMPLES = 64  # test images that travel with the file

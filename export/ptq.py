@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.network import Network
-
-from . import check, deploy, train
-from .graph import Graph
-from .lower import prepare
+from ..model.network.network import Network
+from .qat import check, deploy
+from .trace.graph import Graph
+from .trace.lower import prepare
+from .train import train
 
 SAMPLES, CHECKED, COARSE = 64, 8, 16
 
@@ -43,14 +43,14 @@ def convert(graph: Graph, data, *, name, timesteps, input_scale=1.0, images=64) 
 
     Parameters
     ----------
-    graph : from :mod:`export.nir_import` or :mod:`export.spikingjelly_import`
-    data : export.datasets.Dataset
+    graph : from :mod:`reprise.export.importers.nir` or :mod:`reprise.export.importers.spikingjelly`
+    data : reprise.export.train.datasets.Dataset
         The first ``images`` training images calibrate (encodings, agreement); the test images give the accuracy.
     input_scale : the source network was trained on ``pixel * input_scale``
 
     Raises
     ------
-    UnsupportedError, model.widths.WidthError
+    UnsupportedError, reprise.model.inference.widths.WidthError
         By name, with what to do.
     """
     net = prepare(

@@ -6,14 +6,14 @@ from amaranth import Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-from .accelerator_datapath import Datapath
-from .axi import lite_members, prefixed, read_members, write_members
-from .config import HardwareConfig
-from .csr import Registers
-from .csr_counters import Counters
-from .csr_layouts import events_layout
-from .csr_map import COUNTERS, FIELDS
-from .sequencer import Sequencer
+from .arch.config import HardwareConfig
+from .axi.ports import lite_members, prefixed, read_members, write_members
+from .csr.counters import Counters
+from .csr.register_map import COUNTERS, FIELDS
+from .csr.registers import Registers
+from .datapath import Datapath
+from .interface.events import events_layout
+from .sequencer.sequencer import Sequencer
 
 
 class Accelerator(wiring.Component):
@@ -35,7 +35,7 @@ class Accelerator(wiring.Component):
     s_axil_* : AXI4-Lite slave, 32 bits (docs/registers.md)
     m_axi_* : AXI4 master, ``bus_bits`` wide, ADDRESS_BITS addresses, INCR bursts, one ID
     irq : Out(1), level: IRQ_STATUS and IRQ_ENABLE
-    profile : Out, events of the cycle (``hw.csr_layouts``), for benches and logic analysers
+    profile : Out, events of the cycle (``reprise.hw.interface.events``), for benches and logic analysers
     """
 
     def __init__(self, config: HardwareConfig):

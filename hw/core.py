@@ -4,11 +4,12 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from . import layouts
-from .config import HardwareConfig
+from .arch.config import HardwareConfig
 from .frontend import FrontEnd
-from .neuron_array import NeuronArray
-from .processor import Processor, processor_events
+from .interface import streams
+from .interface.events import processor_events
+from .neurons.array import NeuronArray
+from .processor.processor import Processor
 
 
 class Core(wiring.Component):
@@ -29,23 +30,23 @@ class Core(wiring.Component):
 
     Members
     -------
-    i_rows : stream of :func:`hw.layouts.tile_word`
-    i_weights : stream of :func:`hw.layouts.weight_row`
-    i_params : stream of :func:`hw.layouts.neuron_params`; only while no rows of a layer are in flight
-    i_layer : :func:`hw.layouts.layer_config`, constant while a layer is in flight
-    o : stream of :func:`hw.layouts.neuron_out`
-    events : single-cycle strobes for performance counters, see :func:`hw.processor.processor_events`
+    i_rows : stream of :func:`reprise.hw.interface.streams.tile_word`
+    i_weights : stream of :func:`reprise.hw.interface.streams.weight_row`
+    i_params : stream of :func:`reprise.hw.interface.streams.neuron_params`; only while no rows of a layer are in flight
+    i_layer : :func:`reprise.hw.interface.streams.layer_config`, constant while a layer is in flight
+    o : stream of :func:`reprise.hw.interface.streams.neuron_out`
+    events : single-cycle strobes for performance counters, see :func:`reprise.hw.interface.events.processor_events`
     """
 
     def __init__(self, config: HardwareConfig):
         self.config = config
         super().__init__(
             {
-                "i_rows": In(stream.Signature(layouts.tile_word(config))),
-                "i_weights": In(stream.Signature(layouts.weight_row(config))),
-                "i_params": In(stream.Signature(layouts.neuron_params(config))),
-                "i_layer": In(layouts.layer_config(config)),
-                "o": Out(stream.Signature(layouts.neuron_out(config))),
+                "i_rows": In(stream.Signature(streams.tile_word(config))),
+                "i_weights": In(stream.Signature(streams.weight_row(config))),
+                "i_params": In(stream.Signature(streams.neuron_params(config))),
+                "i_layer": In(streams.layer_config(config)),
+                "o": Out(stream.Signature(streams.neuron_out(config))),
                 "events": Out(processor_events(config)),
             }
         )

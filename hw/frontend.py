@@ -4,12 +4,12 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from . import layouts
-from .config import HardwareConfig
-from .detector import Detector
-from .dispatcher import Dispatcher
-from .pruner import Pruner
-from .sorter import Sorter
+from .arch.config import HardwareConfig
+from .detector.detector import Detector
+from .detector.dispatcher import Dispatcher
+from .detector.pruner import Pruner
+from .interface import streams
+from .sorter.sorter import Sorter
 
 
 class FrontEnd(wiring.Component):
@@ -25,7 +25,7 @@ class FrontEnd(wiring.Component):
     (Prosperity, HPCA 2025, arXiv 2503.03379, section V.)
 
     Latency: ``latency(config)`` cycles from a lone tile's last beat to its first row (with two queries up to one
-    more, see :class:`hw.sorter.Sorter`). Throughput: that of the sorter. With beats in equal number a tile takes
+    more, see :class:`hw.sorter.sorter.Sorter`). Throughput: that of the sorter. With beats in equal number a tile takes
     max(beats, rows) cycles, sustained, no bubble between tiles, zero rows are free; rows: max(nonzero, 1) with one
     query; with two at most the sum of ceil(n / 2) over its visits: n rows of one popcount in one row-memory word.
 
@@ -35,22 +35,22 @@ class FrontEnd(wiring.Component):
 
     Members
     -------
-    i_rows : stream of :func:`hw.layouts.tile_word`
-    o_begin : stream of :func:`hw.layouts.tile_begin`
-    o_end : stream of :func:`hw.layouts.tile_end`
-    o_compute : stream of :func:`hw.layouts.compute_row`
-    o_reuse : banks x stream of :func:`hw.layouts.reuse_row`
+    i_rows : stream of :func:`reprise.hw.interface.streams.tile_word`
+    o_begin : stream of :func:`reprise.hw.interface.streams.tile_begin`
+    o_end : stream of :func:`reprise.hw.interface.streams.tile_end`
+    o_compute : stream of :func:`reprise.hw.interface.streams.compute_row`
+    o_reuse : banks x stream of :func:`reprise.hw.interface.streams.reuse_row`
     """
 
     def __init__(self, config: HardwareConfig):
         self.config = config
         super().__init__(
             {
-                "i_rows": In(stream.Signature(layouts.tile_word(config))),
-                "o_begin": Out(stream.Signature(layouts.tile_begin(config))),
-                "o_end": Out(stream.Signature(layouts.tile_end(config))),
-                "o_compute": Out(stream.Signature(layouts.compute_row(config))),
-                "o_reuse": Out(stream.Signature(layouts.reuse_row(config))).array(config.banks),
+                "i_rows": In(stream.Signature(streams.tile_word(config))),
+                "o_begin": Out(stream.Signature(streams.tile_begin(config))),
+                "o_end": Out(stream.Signature(streams.tile_end(config))),
+                "o_compute": Out(stream.Signature(streams.compute_row(config))),
+                "o_reuse": Out(stream.Signature(streams.reuse_row(config))).array(config.banks),
             }
         )
 

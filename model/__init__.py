@@ -7,7 +7,7 @@ It is the specification in executable form: exporter, hardware and co-simulation
 def __getattr__(name: str):
     # lazily: importing a constant from a submodule must not compile or load the kernels
     if name in ("run", "Result"):
-        from model import runner
+        from .inference import runner
 
         return getattr(runner, name)
     raise AttributeError(f"module 'model' has no attribute {name!r}")

@@ -4,12 +4,14 @@ import time
 
 import numpy as np
 
-from model.capture import SAMPLE, Capture, load_capture
-from model.density import density_report
-from model.network import Layer, MaxPool, Network, Neuron, Source
-from model.prosparsity import analyze_packed, analyze_rows, count_rows
-from model.rows import unpack_rows
-from model.runner import run
+from reprise.estimate.density import density_report
+from reprise.model.files.capture import SAMPLE, Capture, load_capture
+from reprise.model.inference.runner import run
+from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.network import Network
+from reprise.model.network.neuron import Neuron
+from reprise.model.prosparsity.rows import unpack_rows
+from reprise.model.prosparsity.tiles import analyze_packed, analyze_rows, count_rows
 from tools.bench import ROOT, Skip, best
 
 CAPTURE = ROOT.parent / "shared" / "data" / "captures" / "lenet5_mnist.npz"
@@ -26,7 +28,7 @@ def _naive_seconds(capture: Capture) -> float:
 
     CPU time, because its one long run cannot be repeated until the machine is quiet: the ratio is not flattered.
     """
-    from tests.oracles import naive_tile
+    from tests.support.oracles import naive_tile
 
     tiles = [one.tiles(256, 16) for one in capture]
     begin = time.process_time()

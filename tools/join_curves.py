@@ -3,7 +3,7 @@
 A join is judged by its curve, not by one run. Two knobs are turned alike for all joins, from one trained network each:
 ``tuned`` trains on with the weight of the spikes in the loss swept; ``thresholds`` multiplies all thresholds but those
 of the joins and measures batch statistics anew, without training. Spikes are compared where two curves reach the same
-accuracy. Figures lie in ``report/joins.json``.
+accuracy. Figures lie in ``docs/measured/joins.json``.
 """
 
 import json
@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export import recipe, train
+from reprise.export.train import recipe, train
 
-REPORT, PLOT = Path("report/joins.json"), Path("docs/img/joins.svg")
+REPORT, PLOT = Path("docs/measured/joins.json"), Path("docs/img/joins.svg")
 LABELS = {
     "sparse": "Sparse-ResNet (barriers clip)",
     "sparse-b2": "Sparse-ResNet (barriers emit 0..2)",

@@ -1,4 +1,4 @@
-"""Make the sample capture that ``python -m model density`` shows by default: ``python -m tools.make_sample``.
+"""Make the sample capture that ``reprise density`` shows by default: ``python -m tools.make_sample``.
 
 A small network is trained on scikit-learn's digits (8 x 8 pixels) with activations clipped to 0..1 in T + 1 steps,
 turned into integer IF neurons of T = 16 timesteps (int8 weights), and the binary spikes at the inputs of its layers
@@ -12,10 +12,12 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from model.capture import SAMPLE
-from model.layers import flatten_columns
-from model.network import Layer, Network, Neuron, Source
-from model.runner import run
+from reprise.model.files.capture import SAMPLE
+from reprise.model.inference.layers import flatten_columns
+from reprise.model.inference.runner import run
+from reprise.model.network.layer import Layer, Source
+from reprise.model.network.network import Network
+from reprise.model.network.neuron import Neuron
 
 T, SEED, IMAGE, EPOCHS = 16, 2, 0, 40
 

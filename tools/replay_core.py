@@ -22,13 +22,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cosim.core_bench import CoreBench
-from cosim.core_job import join, make_job, play, sums_job
-from hw.config import HardwareConfig
-from model.capture import SAMPLE, load_capture
-from model.cycles import own_tile_bound, published_cycles
-from model.parts import Neuron
-from model.prosparsity import count_packed
+from reprise.cosim.bench.core import CoreBench
+from reprise.cosim.jobs.core_job import join, make_job, play, sums_job
+from reprise.estimate.baselines.prosperity import published_cycles
+from reprise.hw.arch.config import HardwareConfig
+from reprise.model.files.capture import SAMPLE, load_capture
+from reprise.model.network.neuron import Neuron
+from reprise.model.prosparsity.bound import own_tile_bound
+from reprise.model.prosparsity.tiles import count_packed
 
 app = typer.Typer(add_completion=False)
 

@@ -5,7 +5,8 @@ the four residual joins.
     python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 6000 --epochs 8 --width 8 --blocks 2]
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
     python -m tools.train_tables vgg9   --data CIFAR_FOLDER
-    python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2   # report/joins.json
+    python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2   #
+    docs/measured/joins.json
     python -m tools.train_tables plot      # the joins at equal accuracy, and docs/img/joins.svg
     python -m tools.train_tables show
 
@@ -25,9 +26,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from export import datasets, deploy, network_file, recipe, train
-
-from . import join_curves
+from reprise.export.qat import deploy
+from reprise.export.train import datasets, recipe, train
+from reprise.model.files import network_file
+from tools import join_curves
 
 TABLES, NETWORKS, CHECKPOINTS = Path("build/tables"), Path("build/networks"), Path("build/checkpoints")
 CALIBRATION = 32

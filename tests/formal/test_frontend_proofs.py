@@ -4,12 +4,13 @@ import pytest
 from amaranth import Array, C, Mux, Signal, Value
 from amaranth.hdl import Assert, Assume
 
-from hw.class_walker import ClassChooser, WordWalker
-from hw.config import HardwareConfig
-from hw.dispatcher import Dispatcher
-from hw.psum_banking import bank_of
-from hw.row_picker import RowPicker
-from hw.sorter import RowMemory, Sorter
+from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.detector.dispatcher import Dispatcher
+from reprise.hw.interface.row_order import bank_of
+from reprise.hw.sorter.class_walker import ClassChooser, WordWalker
+from reprise.hw.sorter.row_memory import RowMemory
+from reprise.hw.sorter.row_picker import RowPicker
+from reprise.hw.sorter.sorter import Sorter
 from tests.formal.sby import Harness, arbitrary, holds, prove
 
 

@@ -4,7 +4,7 @@ import pytest
 from amaranth import Signal
 from amaranth.hdl import Assert, Assume
 
-from hw.fifo import PushFifo, SmallFifo, StreamFifo
+from reprise.hw.lib.fifo import PushFifo, SmallFifo, StreamFifo
 from tests.formal.sby import Harness, arbitrary, holds, prove
 
 DEPTH = 4  # items in memory

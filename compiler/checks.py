@@ -1,0 +1,64 @@
+"""What a configuration can't run, found before anything is placed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..hw.arch.config import HardwareConfig
+from ..model.inference.widths import WidthError, Widths, check
+from ..model.network.network import Network
+from .errors import CompileError, limit
+from .plan import Work
+
+
+def check_layer(work: Work, config: HardwareConfig):
+    """Limits of one layer.
+
+    Raises
+    ------
+    CompileError
+        Names the layer, the limit, the value and the remedy.
+    """
+    name, neuron, out = work.layer.name, work.layer.neuron, work.output
+    bigger = "use a configuration with a larger limit, or fewer of them"
+    limit(out.timesteps <= config.max_timesteps, name, "timesteps", out.timesteps, config.max_timesteps, bigger)
+    limit(neuron.levels <= config.max_levels, name, "neuron levels", neuron.levels, config.max_levels, bigger)
+    fewer = "use bit planes instead of thermometer planes, fewer levels, or a configuration with more max_planes"
+    limit(work.planes <= config.max_planes, name, "planes of its input", work.planes, config.max_planes, fewer)
+    if out.kind == "planes":
+        limit(out.planes <= config.max_planes, name, "planes of its output", out.planes, config.max_planes, fewer)
+    rows = work.rows_per_position
+    remedy = "a position's timesteps and planes share a tile: use fewer of them or a larger tile_m"
+    limit(rows <= config.tile_m, name, "timesteps x planes", rows, f"tile_m={config.tile_m}", remedy)
+    top = (1 << (config.membrane_bits - 1)) - 1
+    limit(
+        int(neuron.threshold.max()) <= top,
+        name,
+        "threshold",
+        int(neuron.threshold.max()),
+        top,
+        "use more membrane_bits",
+    )
+    half = 1 << (config.weight_bits - 1)
+    for i in work.inputs:
+        low, high = int(np.min(i.weight)), int(np.max(i.weight))
+        if low < -half or high >= half:
+            raise CompileError(
+                f"layer {name!r}: weights must be {-half}..{half - 1} (weight_bits={config.weight_bits}),"
+                f" not {low}..{high}: quantize to fewer bits or use more weight_bits"
+            )
+
+
+def check_widths(network: Network, config: HardwareConfig):
+    """Prove that no sum can overflow the configuration's registers, for any input.
+
+    Raises
+    ------
+    CompileError
+        Names the layer, the bound and the width.
+    """
+    widths = Widths(row_psum=config.psum_bits, psum=config.membrane_bits, membrane=config.membrane_bits)
+    try:
+        check(network, widths, config.tile_k)
+    except WidthError as error:
+        raise CompileError(str(error)) from None

@@ -1,0 +1,188 @@
+"""Commands of a program, in order, with a BARRIER wherever a load could meet a run (hw.arch.program, "Order")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..hw.arch.config import HardwareConfig
+from ..hw.arch.program import pack
+from .errors import CompileError
+from .loops import loop_fields
+from .plan import Job, Plan, Work
+
+RESETS = {"soft": 0, "hard": 1, "none": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constants:
+    """Where the constants of a layer lie: byte addresses of each output block's weights and parameters, and of the
+    segment table with its number of entries."""
+
+    weights: tuple[int, ...]
+    parameters: tuple[int, ...]
+    segments: int
+    segment_count: int
+
+
+@dataclass
+class Emitter:
+    """Collects commands and keeps track of what the last RUN uses and what has been written since the last BARRIER.
+
+    Members
+    -------
+    commands : (opcode, fields), packed by :meth:`bytes`.
+    """
+
+    config: HardwareConfig
+    commands: list[tuple[str, dict[str, int]]] = field(default_factory=list)
+    _words: range = range(0)  # on-chip words of the last RUN
+    _segments: range = range(0)
+    _written: set[tuple[int, str]] = field(default_factory=set)
+    _run: dict[str, int] | None = None
+    _parameters: int | None = None
+
+    def _barrier(self):
+        self.commands.append(("BARRIER", {}))
+        self._words, self._segments, self._written = range(0), range(0), set()
+
+    @staticmethod
+    def _meet(a: range, b: range) -> bool:
+        return a.start < b.stop and b.start < a.stop
+
+    def _load_segments(self, constants: Constants) -> int:
+        """Emit the load; the first entry. Half of the table if that is enough, other than the last RUN's."""
+        half = self.config.segments // 2
+        count = constants.segment_count
+        target = half if count <= half and self._meet(self._segments, range(half)) else 0
+        if self._meet(self._segments, range(target, target + count)):
+            self._barrier()
+        self.commands.append(("LOAD_SEGMENTS", {"source": constants.segments, "count": count, "target": target}))
+        return target
+
+    def _region(self, plan: Plan, number: int, start: int) -> int:
+        """First on-chip word of a job's region."""
+        return self.config.feature_words // 2 * ((start + number) % plan.regions)
+
+    def _load_features(self, work: Work, plan: Plan, job: Job, region: int):
+        words = range(region, region + plan.words)
+        names = {(i.feature.address, i.feature.name) for i in work.inputs}
+        if self._meet(words, self._words) or names & self._written:
+            self._barrier()
+        for i, pitch, start, part in zip(work.inputs, plan.pitches, plan.starts, job.slices, strict=True):
+            f = i.feature
+            image_words = f.blocks * pitch.block
+            base = f.address + job.image * f.image_bytes
+            if part.words * f.bus_bytes == f.line_bytes and part.lines == f.height:
+                self._chunks(base, job.images * f.image_bytes, 1, 0, region + start, 0)
+                continue
+            for image in range(job.images):  # one, when lines or columns are cut
+                at = base + image * f.image_bytes + part.top * f.lines_per_row * f.line_bytes
+                target = region + start + image * image_words
+                if part.words * f.bus_bytes == f.line_bytes:
+                    size = part.lines * f.lines_per_row * f.line_bytes
+                    self._chunks(at, size, f.blocks, f.block_bytes, target, pitch.block)
+                    continue
+                for block in range(f.blocks):
+                    source = at + block * f.block_bytes + part.first * f.bus_bytes
+                    lines = part.lines * f.lines_per_row
+                    size = part.words * f.bus_bytes
+                    self._chunks(source, size, lines, f.line_bytes, target + block * pitch.block, pitch.line)
+
+    def _chunks(self, source: int, size: int, chunks: int, stride: int, target: int, target_stride: int):
+        if chunks == 1:
+            stride = target_stride = 0
+        fields = {"source": source, "bytes": size, "chunks": chunks, "stride": stride}
+        self.commands.append(("LOAD_FEATURES", fields | {"target": target, "target_stride": target_stride}))
+
+    def _load_parameters(self, address: int, groups: int):
+        if self._parameters != address:
+            self.commands.append(("LOAD_PARAMS", {"source": address, "groups": groups}))
+            self._parameters = address
+
+    def layer(self, work: Work, plan: Plan, constants: Constants, k_tiles: int):
+        """All commands of a layer."""
+        half = self.config.feature_words // 2
+        start = 1 if plan.regions == 2 and self._meet(self._words, range(half)) else 0
+        segment_first = self._load_segments(constants)
+        groups = -(-work.output.block_channels // self.config.neuron_lanes)
+        for number, job in enumerate(plan.jobs):
+            region = self._region(plan, number, start)
+            self._load_features(work, plan, job, region)
+            place = loop_fields(work, plan, job, region, self.config)
+            for block in range(work.output.blocks):
+                self._load_parameters(constants.parameters[block], groups)
+                fields = place | self._layer_fields(work, groups) | self._output_fields(work, job, block)
+                fields |= self._tile_fields(work, job, k_tiles) | {
+                    "weights": constants.weights[block],
+                    "segment_first": segment_first,
+                }
+                self._run_command(fields)
+                self._words = range(region, region + plan.words)
+                self._segments = range(segment_first, segment_first + constants.segment_count)
+                self._written.add((work.output.address, work.output.name))
+
+    def _run_command(self, fields: dict[str, int]):
+        if self._run and fields["weights_keep"] and self._run["weights"] == fields["weights"]:
+            self._run["weights_hold"] = fields["weights_ready"] = 1
+        self.commands.append(("RUN", fields))
+        self._run = fields
+
+    def _tile_fields(self, work: Work, job: Job, k_tiles: int) -> dict[str, int]:
+        per_tile = self.config.tile_m // work.rows_per_position
+        positions = job.images * job.lines * job.columns * work.pool**2
+        m_tiles = -(-positions // per_tile)
+        last = positions - (m_tiles - 1) * per_tile
+        return {
+            "k_tiles": k_tiles,
+            "m_tiles": m_tiles,
+            "rows": min(per_tile, positions) * work.rows_per_position,
+            "rows_last": last * work.rows_per_position,
+            "weight_beats": -(-work.output.block_channels * 8 // self.config.bus_bits),
+            "weights_keep": int(k_tiles <= self.config.weight_tiles),
+        }
+
+    @staticmethod
+    def _layer_fields(work: Work, groups: int) -> dict[str, int]:
+        neuron = work.layer.neuron
+        return {
+            "readout": int(neuron.kind == "readout"),
+            "reset": RESETS[neuron.reset],
+            "weigh": int(work.layer.encoding == "bitplane"),
+            "signed": int(any(i.feature.signed for i in work.inputs)),
+            "planes": work.planes,
+            "levels": neuron.levels,
+            "groups": groups,
+            "timesteps": work.output.timesteps,
+        }
+
+    @staticmethod
+    def _output_fields(work: Work, job: Job, block: int) -> dict[str, int]:
+        f = work.output
+        element = 32 * f.timesteps if f.kind == "potentials" else 1
+        first = job.column * f.block_channels * element // 8
+        line = job.line * f.lines_per_row * f.line_bytes
+        return {
+            "channels": f.block_channels,
+            "output": f.address + job.image * f.image_bytes + block * f.block_bytes + line + first,
+            "image_stride": f.image_bytes,
+            "line_bytes": f.line_bytes,
+            "out_width": job.columns,
+            "out_lines": job.lines,
+            "images": job.images,
+            "pool": work.pool,
+            "out_planes": 0 if f.kind == "potentials" else f.planes,
+            "out_thermometer": int(f.encoding == "thermometer"),
+        }
+
+    def bytes(self) -> bytes:
+        """The program, closed by END.
+
+        Raises
+        ------
+        CompileError
+            A field does not fit its bits.
+        """
+        try:
+            return b"".join(pack(op, **fields) for op, fields in [*self.commands, ("END", {})])
+        except ValueError as error:
+            raise CompileError(f"{error}: use fewer channels, or cut the feature map, batch or kernel") from None

@@ -1,0 +1,116 @@
+"""What one RUN of a program does, item by item: the tiles, weights and neuron outputs that the blocks exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...hw.arch.config import HardwareConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileStep:
+    """One tile of a run, in the order in which the core takes them.
+
+    ``rows`` uint64[rows] are its rows; the other fields are those of reprise.hw.interface.streams.tile_info
+    (``m_rows``: ``rows``).
+    """
+
+    m: int
+    k: int
+    rows: np.ndarray
+    weight_slot: int
+    weight_release: bool
+    last_k: bool
+    m_rows: int
+
+    def words(self, load_rows: int) -> np.ndarray:
+        """uint64[words, load_rows]: the tile's words; missing rows are zero."""
+        count = -(-len(self.rows) // load_rows)
+        padded = np.zeros(count * load_rows, np.uint64)
+        padded[: len(self.rows)] = self.rows
+        return padded.reshape(count, load_rows)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunTrace:
+    """A RUN and everything that passes between the blocks while it works.
+
+    Members
+    -------
+    command : index of the command in the program.
+    layer : name of the layer.
+    fields : fields of the command.
+    packed : uint64[M, k_tiles], the rows of all m tiles, one word per K tile.
+    starts : int64[m_tiles + 1], first row of each m tile, and M.
+    segments : int64[k_tiles], im2col segments of each K tile.
+    weights : int8[k_tiles, tile_k, lanes].
+    parameters : int64[channels, 4] (bias, threshold, v0, leak) of ``groups * neuron_lanes`` channels.
+    psums : int32[M, lanes], the finished partial sums of every row.
+    levels : uint8[positions, T, channels]; zeros for a readout.
+    potentials : int64[positions, T, channels], the membrane potential after each timestep.
+    first_slot : weight slot of the first tile.
+    """
+
+    config: HardwareConfig
+    command: int
+    layer: str
+    fields: dict[str, int]
+    packed: np.ndarray
+    starts: np.ndarray
+    segments: np.ndarray
+    weights: np.ndarray
+    parameters: np.ndarray
+    psums: np.ndarray
+    levels: np.ndarray
+    potentials: np.ndarray
+    first_slot: int
+
+    def tiles(self) -> Iterator[TileStep]:
+        """Every tile: m tiles outside, K tiles inside. Slots go round; kept weights repeat them."""
+        f, k_tiles = self.fields, self.fields["k_tiles"]
+        m_tiles = len(self.starts) - 1
+        for m in range(m_tiles):
+            for k in range(k_tiles):
+                rows = self.packed[self.starts[m] : self.starts[m + 1], k]
+                step = k if f["weights_keep"] else m * k_tiles + k
+                release = not f["weights_keep"] or (m == m_tiles - 1 and not f["weights_hold"])
+                yield TileStep(
+                    m=m,
+                    k=k,
+                    rows=rows,
+                    weight_slot=(self.first_slot + step) % self.config.weight_tiles,
+                    weight_release=release,
+                    last_k=k == k_tiles - 1,
+                    m_rows=len(rows),
+                )
+
+    def weight_tiles(self) -> Iterator[tuple[int, np.ndarray]]:
+        """(slot, int8[tile_k, lanes]) of every weight tile fetched, in order; none if the weights are ready."""
+        f = self.fields
+        if f["weights_ready"]:
+            return
+        for tile in self.tiles():
+            if tile.m == 0 or not f["weights_keep"]:
+                yield tile.weight_slot, self.weights[tile.k]
+
+    def neuron_items(self) -> Iterator[dict]:
+        """Items of reprise.hw.interface.streams.neuron_out in order: position, timestep, group."""
+        f, n = self.fields, self.config.neuron_lanes
+        rows = f["timesteps"] * f["planes"]
+        ends = set((self.starts[1:] // rows - 1).tolist())
+        for position in range(len(self.levels)):
+            for t in range(f["timesteps"]):
+                for group in range(f["groups"]):
+                    lanes = slice(group * n, (group + 1) * n)
+                    last_group, last_t = group == f["groups"] - 1, t == f["timesteps"] - 1
+                    yield {
+                        "level": self.levels[position, t, lanes],
+                        "potential": self.potentials[position, t, lanes],
+                        "group": group,
+                        "last_group": last_group,
+                        "last_t": last_t,
+                        "last": last_group and last_t and position in ends,
+                    }

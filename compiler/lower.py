@@ -1,0 +1,217 @@
+"""From the network to what hardware runs: every layer a convolution over feature maps of packed planes.
+
+A linear layer becomes a convolution whose kernel is the whole feature map. The bits of a hardware row are ordered
+(source, block of channels, ky, kx, channel in the block); each source begins a K tile of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..hw.arch.config import HardwareConfig
+from ..hw.arch.feature_map import FeatureMap
+from ..hw.arch.program import SEGMENT, SEGMENT_BYTES, pack_fields
+from ..model.network.layer import Layer, Source
+from ..model.network.network import Network
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Input:
+    """One source of a layer as hardware reads it.
+
+    Members
+    -------
+    feature : FeatureMap
+    weight : int8[O, C, KH, KW]
+    stride, padding : int
+    """
+
+    feature: FeatureMap
+    weight: np.ndarray
+    stride: int
+    padding: int
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """(KH, KW)."""
+        return self.weight.shape[2], self.weight.shape[3]
+
+    @property
+    def depth(self) -> int:
+        """Bits of a row that this source fills: blocks * KH * KW * block_channels."""
+        return self.feature.blocks * self.feature.block_channels * self.kernel[0] * self.kernel[1]
+
+    def weight_rows(self) -> np.ndarray:
+        """int8[depth, O] in hardware order; zero for channels beyond C."""
+        f = self.feature
+        outputs, channels, kh, kw = self.weight.shape
+        padded = np.zeros((outputs, f.blocks * f.block_channels, kh, kw), np.int8)
+        padded[:, :channels] = self.weight
+        blocks = padded.reshape(outputs, f.blocks, f.block_channels, kh, kw)
+        return blocks.transpose(1, 3, 4, 2, 0).reshape(self.depth, outputs)
+
+
+def lower_source(source: Source, feature: FeatureMap) -> Input:
+    """A source with its feature map; a flattening one becomes a kernel of the map's size."""
+    weight = source.weight
+    if source.flatten:
+        shape = (len(weight), feature.height, feature.width, feature.channels)
+        weight = weight.reshape(shape).transpose(0, 3, 1, 2)
+    return Input(feature=feature, weight=weight, stride=source.stride, padding=source.padding)
+
+
+def depth_tiles(inputs: tuple[Input, ...], tile_k: int) -> int:
+    """K tiles of a layer."""
+    return sum(-(-i.depth // tile_k) for i in inputs)
+
+
+def tile_weights(inputs: tuple[Input, ...], tile_k: int) -> np.ndarray:
+    """int8[k_tiles * tile_k, O]: the weight row of every bit of the K tiles, zero where K is filled up."""
+    parts = []
+    for i in inputs:
+        rows = i.weight_rows()
+        parts.append(np.pad(rows, ((0, -len(rows) % tile_k), (0, 0))))
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pitch:
+    """On-chip words of one source: from line to line, and from block to block."""
+
+    line: int
+    block: int
+
+
+def segments(inputs: tuple[Input, ...], pitches: tuple[Pitch, ...], tile_k: int) -> list[dict[str, int]]:
+    """The segments of a layer's K tiles, as fields of reprise.hw.arch.program.SEGMENT, in order.
+
+    A run of KW * Cb bits (one block, one ky) lies in one line; it is cut at the borders of the K tiles.
+    """
+    found = []
+    for number, (i, pitch) in enumerate(zip(inputs, pitches, strict=True)):
+        k, run = 0, i.kernel[1] * i.feature.block_channels
+        for block in range(i.feature.blocks):
+            for ky in range(i.kernel[0]):
+                address = block * pitch.block + ky * i.feature.lines_per_row * pitch.line
+                bit = 0
+                while bit < run:
+                    length = min(run - bit, tile_k - k % tile_k)
+                    k += length
+                    last = k % tile_k == 0 or k == i.depth
+                    found.append(
+                        {
+                            "address": address,
+                            "bit": bit,
+                            "ky": ky,
+                            "length": length,
+                            "shift": (k - length) % tile_k,
+                            "source": number,
+                            "last": int(last),
+                        }
+                    )
+                    bit += length
+    return found
+
+
+def segment_bytes(entries: list[dict[str, int]]) -> bytes:
+    """The segment table in memory.
+
+    Raises
+    ------
+    ValueError
+        A field doesn't fit its bits.
+    """
+    fields = {f.name: f for f in SEGMENT}
+    return b"".join(pack_fields(fields, entry, SEGMENT_BYTES, "segment") for entry in entries)
+
+
+def weight_bytes(weights: np.ndarray, first: int, count: int, row_bytes: int) -> bytes:
+    """Weights of ``count`` output channels from ``first`` on: one row of ``row_bytes`` for each bit, zero filled."""
+    rows = np.zeros((len(weights), row_bytes), np.int8)
+    block = weights[:, first : first + count]
+    rows[:, : block.shape[1]] = block
+    return rows.tobytes()
+
+
+def parameter_bytes(layer: Layer, first: int, count: int, channels: int) -> bytes:
+    """16 bytes a channel: bias, threshold, v0, leak (int32), for ``channels`` channels; ``count`` are the layer's.
+
+    The channels that fill the last group (and the last block) have no bias and no weights, so that their potential
+    stays 0, below their threshold of 1: they hold level 0.
+    """
+    table = np.zeros((channels, 4), "<i4")
+    table[:, 1] = 1
+    n = layer.neuron
+    for column, values in enumerate((n.bias, n.threshold, n.v0, n.leak)):
+        table[:count, column] = values[first : first + count]
+    return table.tobytes()
+
+
+def plane_count(levels: int, encoding: str, signed: bool) -> int:
+    """Planes that levels 0..``levels`` need."""
+    if signed:
+        return 8
+    return levels if encoding == "thermometer" else levels.bit_length()
+
+
+def layer_planes(network: Network, layer: Layer) -> int:
+    """P of a layer's rows: as many planes as its richest source needs."""
+    return max(
+        plane_count(network.feature_levels(s.feature), layer.encoding, network.feature_signed(s.feature))
+        for s in layer.sources
+    )
+
+
+def block_channels(channels: int, lanes: int) -> int:
+    """Channels of a block: equal blocks, no more of them than needed."""
+    return -(-channels // -(-channels // lanes))
+
+
+def encoding_of(network: Network, layer: Layer, feature: str) -> str:
+    """The encoding in which a layer reads a feature; the planes of binary spikes are the same in both."""
+    return layer.encoding if network.feature_levels(feature) > 1 else "bitplane"
+
+
+def variants(network: Network) -> dict[str, dict[str, int]]:
+    """For every feature: encoding -> planes, for all that its readers want; one for a feature that nobody reads.
+
+    A feature that is read in two encodings is computed and written once for each; the planes are those of the reader
+    that has the most (the others leave the upper ones, which are zero).
+    """
+    wanted: dict[str, dict[str, int]] = {"input": {}} | {layer.name: {} for layer in network.layers}
+    for layer in network.layers:
+        planes = layer_planes(network, layer)
+        for source in layer.sources:
+            kinds = wanted[source.feature]
+            encoding = encoding_of(network, layer, source.feature)
+            kinds[encoding] = max(planes, kinds.get(encoding, 0))
+    for layer in network.layers:
+        if not wanted[layer.name]:  # nobody reads it: the result of the network
+            wanted[layer.name]["bitplane"] = max(1, layer.neuron.levels.bit_length())
+    return wanted
+
+
+def new_feature(
+    network: Network, name: str, encoding: str, planes: int, images: int, config: HardwareConfig
+) -> FeatureMap:
+    """The feature map of a layer (or of "input") in one encoding, not yet placed."""
+    channels, height, width = network.feature_shape(name)
+    readout = name != "input" and network.layer(name).neuron.kind == "readout"
+    return FeatureMap(
+        name=name,
+        kind="potentials" if readout else "planes",
+        images=images,
+        timesteps=network.timesteps,
+        channels=channels,
+        height=height,
+        width=width,
+        levels=network.feature_levels(name),
+        signed=network.feature_signed(name),
+        encoding=encoding,
+        planes=planes,
+        block_channels=block_channels(channels, config.lanes),
+        bus_bytes=config.bus_bits // 8,
+        repeat=name == "input" and network.input_mode == "repeat",
+    )

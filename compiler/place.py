@@ -1,0 +1,90 @@
+"""Addresses of constants and feature maps."""
+
+from __future__ import annotations
+
+from ..hw.arch.feature_map import FeatureMap
+from ..hw.arch.memory_image import Region
+
+ALIGN = 64  # bytes: the widest bus word
+PAGE = 4096
+ADDRESS_BITS = 40  # of the memory port (reprise.hw.interface.commands)
+
+
+def align(address: int, to: int = ALIGN) -> int:
+    """The next multiple of ``to``."""
+    return -(-address // to) * to
+
+
+class Builder:
+    """Constants one after the other, from a base address on, each aligned to a bus word of any width."""
+
+    def __init__(self, base: int):
+        self.base, self.end = base, base
+        self.regions: list[Region] = []
+        self._data = bytearray()
+
+    def add(self, name: str, kind: str, data: bytes, to: int = ALIGN) -> int:
+        """Append a region at the next multiple of ``to``; its address."""
+        self._data += bytes(align(self.end, to) - self.end)
+        self.end = address = self.base + len(self._data)
+        self.regions.append(Region(name=name, kind=kind, address=address, bytes=len(data)))
+        self._data += data + bytes(align(len(data)) - len(data))
+        self.end = self.base + len(self._data)
+        return address
+
+    def put(self, address: int, data: bytes):
+        """Overwrite bytes that were added before."""
+        at = address - self.base
+        self._data[at : at + len(data)] = data
+
+    def data(self) -> bytes:
+        return bytes(self._data)
+
+
+def place_features(
+    features: dict[str, FeatureMap], steps: list[tuple[tuple[str, ...], str]], start: int, keep: bool
+) -> tuple[dict[str, FeatureMap], int]:
+    """Addresses of the feature maps, first fit by lifetime.
+
+    Parameters
+    ----------
+    features : maps by key, those of the input first.
+    steps : for each layer of the program, the keys it reads and the key it writes.
+    start : first free address.
+    keep : no map's memory is used again.
+
+    Returns
+    -------
+    The placed maps, and the first address behind all of them.
+    """
+    last = len(steps)
+    birth = {key: -1 for key in features}
+    death = {key: last for key in features}  # a map that nobody reads is a result
+    for number, (reads, write) in enumerate(steps):
+        birth[write] = number
+        for key in reads:
+            death[key] = number
+    if keep:
+        death = dict.fromkeys(features, last)
+    inputs = [key for key, f in features.items() if f.name == "input"]
+    for key in inputs:  # the host may write the next batch's input only after the end
+        death[key] = last
+    placed: dict[str, FeatureMap] = {}
+    end = address = align(start, PAGE)
+    for key in inputs:
+        placed[key] = features[key].at(address)
+        end = address = align(address + features[key].bytes)
+    for _, write in steps:
+        busy = [
+            (f.address, f.address + f.bytes)
+            for key, f in placed.items()
+            if birth[key] <= birth[write] and death[key] >= birth[write]
+        ]
+        at = align(start, PAGE)
+        for low, high in sorted(busy):
+            if at + features[write].bytes <= low:
+                break
+            at = max(at, align(high))
+        placed[write] = features[write].at(at)
+        end = max(end, align(at + features[write].bytes))
+    return {key: placed[key] for key in features}, end

@@ -1,0 +1,246 @@
+"""How a layer is cut into jobs whose input fits the on-chip feature buffer.
+
+A job computes some pooled output lines (and columns) of some images, for all output channels. With ``regions`` 2 the
+jobs alternate between the halves of the buffer, so that the next job's input loads while this one computes; with 1 they
+all use the whole buffer and wait for each other. Of all cuts that fit, the one with the least estimated time is taken:
+weights are fetched for every m tile, so ragged m tiles and many small jobs cost bus words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..hw.arch.config import HardwareConfig
+from ..hw.arch.feature_map import FeatureMap
+from ..hw.arch.program import LOOPS
+from ..model.network.layer import Layer
+from .errors import CompileError
+from .lower import Input, Pitch, depth_tiles
+
+JOB_CYCLES = 100  # estimated cost of a job beside its transfers: commands, filling and draining the pipeline
+WAIT_CYCLES = 100  # estimated cost of a load that nothing overlaps, beside its transfer: the memory's latency
+UNPACKED = 2  # on-chip words that the loader writes in a cycle
+FIELD = 1 << 16
+MOST_LINE_BITS = 1 << 15  # on chip: a row's first bit is a signed number of 16 bits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Work:
+    """A layer as hardware runs it, writing one variant of its feature.
+
+    Members
+    -------
+    layer : Layer
+    inputs : its sources
+    output : the feature map it writes
+    planes : P of its rows
+    """
+
+    layer: Layer
+    inputs: tuple[Input, ...]
+    output: FeatureMap
+    planes: int
+
+    @property
+    def pool(self) -> int:
+        return self.layer.pool.kernel if self.layer.pool else 1
+
+    @property
+    def rows_per_position(self) -> int:
+        """T * P."""
+        return self.output.timesteps * self.planes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """What a job needs of a source: lines ``top .. top+lines-1``, bus words ``first .. first+words-1`` of each."""
+
+    top: int
+    lines: int
+    first: int
+    words: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Pooled output lines and columns of some images, and what of the inputs they need."""
+
+    image: int
+    images: int
+    line: int
+    lines: int
+    column: int
+    columns: int
+    slices: tuple[Slice, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The jobs of a layer and the on-chip layout that they share.
+
+    ``[source][image][block][y][q]`` lines follow each other on chip; ``pitches`` give the words from line to line and
+    block to block of each source, ``starts`` the first word of each source in a region and ``words`` those of a region.
+    """
+
+    jobs: tuple[Job, ...]
+    regions: int
+    pitches: tuple[Pitch, ...]
+    starts: tuple[int, ...]
+    words: int
+
+
+@dataclass(frozen=True)
+class _Cut:
+    images: int
+    lines: int
+    columns: int
+    regions: int
+
+
+def _span(outputs: int, pool: int, stride: int, kernel: int, size: int) -> int:
+    """Most input lines (or columns) that ``outputs`` pooled outputs in a row need."""
+    return min(size, (outputs * pool - 1) * stride + kernel)
+
+
+class Planner:
+    """Cuts one layer; see the module.
+
+    Parameters
+    ----------
+    work : Work
+    config : HardwareConfig
+    """
+
+    def __init__(self, work: Work, config: HardwareConfig):
+        self.work, self.config = work, config
+        self.bus_words = config.bus_bits // config.feature_bits  # on-chip words of a bus word
+        self.k_tiles = depth_tiles(work.inputs, config.tile_k)
+
+    def _layout(self, cut: _Cut) -> tuple[tuple[Pitch, ...], tuple[int, ...], int]:
+        """Pitches, first words of the sources and words of a region."""
+        pitches, starts, total = [], [], 0
+        for i in self.work.inputs:
+            f = i.feature
+            bus = f.line_bytes // f.bus_bytes
+            if cut.columns < self.work.output.width:
+                bits = _span(cut.columns, self.work.pool, i.stride, i.kernel[1], f.width) * f.block_channels
+                bus = min(bus, (bits + self.config.bus_bits - 2) // self.config.bus_bits + 1)
+            lines = f.height
+            if cut.lines < self.work.output.height:
+                lines = _span(cut.lines, self.work.pool, i.stride, i.kernel[0], f.height)
+            line = bus * self.bus_words
+            pitches.append(Pitch(line=line, block=line * lines * f.lines_per_row))
+            starts.append(total)
+            total += cut.images * f.blocks * pitches[-1].block
+        return tuple(pitches), tuple(starts), total
+
+    def _slice(self, i: Input, job: _Cut, line: int, lines: int, column: int, columns: int) -> Slice:
+        f, pool = i.feature, self.work.pool
+        top, bottom = 0, f.height
+        if job.lines < self.work.output.height:
+            first = line * pool * i.stride - i.padding
+            top, bottom = max(0, first), min(f.height, first + (lines * pool - 1) * i.stride + i.kernel[0])
+        left, right = 0, f.width
+        if job.columns < self.work.output.width:
+            first = column * pool * i.stride - i.padding
+            left, right = max(0, first), min(f.width, first + (columns * pool - 1) * i.stride + i.kernel[1])
+        begin = left * f.block_channels // self.config.bus_bits
+        end = -(-right * f.block_channels // self.config.bus_bits)
+        return Slice(top=top, lines=bottom - top, first=begin, words=end - begin)
+
+    def _jobs(self, cut: _Cut) -> Iterator[Job]:
+        out = self.work.output
+        for image in range(0, out.images, cut.images):
+            for column in range(0, out.width, cut.columns):
+                for line in range(0, out.height, cut.lines):
+                    lines, columns = min(cut.lines, out.height - line), min(cut.columns, out.width - column)
+                    slices = tuple(self._slice(i, cut, line, lines, column, columns) for i in self.work.inputs)
+                    yield Job(
+                        image=image,
+                        images=min(cut.images, out.images - image),
+                        line=line,
+                        lines=lines,
+                        column=column,
+                        columns=columns,
+                        slices=slices,
+                    )
+
+    def _fits(self, cut: _Cut) -> bool:
+        pitches, _, words = self._layout(cut)
+        positions = cut.images * cut.lines * cut.columns * self.work.pool**2
+        m_tiles = -(-positions // (self.config.tile_m // self.work.rows_per_position))
+        line_bits = max(pitch.line for pitch in pitches) * self.config.feature_bits
+        counters = m_tiles < FIELD and words < FIELD and line_bits <= MOST_LINE_BITS and self._loops(cut) <= LOOPS
+        return counters and words <= self.config.feature_words // cut.regions
+
+    def _loops(self, cut: _Cut) -> int:
+        """Most loops that the rows of a job need (reprise.compiler.loops)."""
+        work, pool = self.work, self.work.pool
+        even = all(not i.feature.repeat and i.feature.planes == work.planes for i in work.inputs)
+        first = (work.rows_per_position,) if even else (work.planes, work.output.timesteps)
+        return sum(n > 1 for n in (*first, pool, pool, cut.columns, cut.lines, cut.images))
+
+    def _cost(self, cut: _Cut) -> float:
+        """Estimated cycles: bus and adders, whichever take longer, and the loads beside which nothing runs: the first
+        job's, all of them without a second region."""
+        work, c, out = self.work, self.config, self.work.output
+        jobs = -(-out.images // cut.images) * -(-out.height // cut.lines) * -(-out.width // cut.columns)
+        positions = cut.images * cut.lines * cut.columns * work.pool**2
+        m_tiles = jobs * -(-positions // (c.tile_m // work.rows_per_position))
+        beats = -(-out.block_channels * 8 // c.bus_bits) * c.tile_k * self.k_tiles * out.blocks
+        keep = self.k_tiles <= c.weight_tiles
+        weights = beats * ((1 if out.blocks == 1 else jobs) if keep else m_tiles)
+        loads = jobs * self._layout(cut)[2] // min(self.bus_words, UNPACKED)
+        adders = m_tiles * self.k_tiles * out.blocks * c.tile_m / 2
+        exposed = loads + jobs * WAIT_CYCLES if cut.regions == 1 else loads / jobs
+        return max(weights + loads, adders) + exposed + jobs * (JOB_CYCLES + c.tile_m)
+
+    def _cuts(self) -> Iterator[_Cut]:
+        """Cuts worth a look, all of them without cutting lines."""
+        out = self.work.output
+        yield _Cut(out.images, out.height, out.width, 1)
+        for regions in (2, 1):
+            for groups in range(1, out.images + 1):
+                images = -(-out.images // groups)
+                if groups == 1 or images < -(-out.images // (groups - 1)):
+                    yield _Cut(images, out.height, out.width, regions)
+            for stripes in range(2, out.height + 1):
+                lines = -(-out.height // stripes)
+                if lines < -(-out.height // (stripes - 1)):
+                    yield _Cut(1, lines, out.width, regions)
+
+    def _column_cuts(self) -> Iterator[_Cut]:
+        """Cuts of lines: a stripe's output must begin on a bus word."""
+        out = self.work.output
+        unit = self.config.bus_bits // math.gcd(self.config.bus_bits, out.block_channels)
+        if out.kind == "potentials":
+            unit = self.config.bus_bits // math.gcd(self.config.bus_bits, 32 * out.block_channels * out.timesteps)
+        for regions in (2, 1):
+            for lines in sorted({out.height, *(-(-out.height // n) for n in range(1, out.height + 1))}):
+                for columns in range(unit, out.width, unit):
+                    yield _Cut(1, lines, columns, regions)
+
+    def plan(self) -> Plan:
+        """The cheapest cut that fits.
+
+        Raises
+        ------
+        CompileError
+            Not even one pooled output line of one image, cut into columns, fits.
+        """
+        cuts = [cut for cut in self._cuts() if self._fits(cut)]
+        if not cuts:
+            cuts = [cut for cut in self._column_cuts() if self._fits(cut)]
+        if not cuts:
+            words = self._layout(_Cut(1, 1, self.work.output.width, 1))[2]
+            raise CompileError(
+                f"layer {self.work.layer.name!r}: the input of one output line must be at most feature_words="
+                f"{self.config.feature_words} on-chip words (a line {MOST_LINE_BITS} bits), not {words}, and cutting"
+                " it into columns did not help: use a configuration with more feature_words, or fewer channels, planes"
+                " or timesteps"
+            )
+        best = min(cuts, key=self._cost)
+        pitches, starts, words = self._layout(best)
+        return Plan(jobs=tuple(self._jobs(best)), regions=best.regions, pitches=pitches, starts=starts, words=words)

@@ -1,0 +1,71 @@
+"""A second, independent bench of the accelerator: cocotbext-axi's masters and memory instead of ours.
+
+It is slow (Python in every cycle), so it is for small networks; what it adds is a memory and a host that others wrote,
+with random backpressure on all ten channels.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ...hw.arch.config import HardwareConfig
+from ...hw.arch.memory_image import MemoryImage
+from . import verilator
+from .emission import TOP, accelerator
+
+
+def run_axi(
+    config: HardwareConfig,
+    compiled: MemoryImage,
+    images: np.ndarray,
+    *,
+    pause: float = 0.3,
+    seed: int = 1,
+    fill: int = 0xA5,
+    timeout: int = 200_000,
+) -> tuple[np.ndarray, int]:
+    """Run a job twice; the memory and the cycles of the second time.
+
+    Parameters
+    ----------
+    pause : probability that a channel pauses, each for itself
+    seed : of the pauses
+    fill : what the memory holds at first where nothing is written
+
+    Raises
+    ------
+    SimulationError
+        A wrong status, no interrupt, or a protocol error that cocotbext-axi reports.
+    """
+    emitted = accelerator(config)
+    ports = sorted(emitted.sidecar["ports"])
+    model = verilator.build({f"{TOP}.v": emitted.text}, TOP, ports=ports)
+    with tempfile.TemporaryDirectory(prefix="axi-") as name:
+        folder = Path(name)
+        (folder / "memory.bin").write_bytes(compiled.initial_memory(images, fill).tobytes())
+        env = {
+            "AXI_MEMORY": folder / "memory.bin",
+            "AXI_RESULT": folder / "result.bin",
+            "AXI_CYCLES": folder / "cycles",
+            "AXI_PROGRAM": compiled.program,
+            "AXI_TIMEOUT": timeout,
+            "AXI_PAUSE": pause,
+            "AXI_SEED": seed,
+        }
+        try:
+            verilator.run(
+                model,
+                "reprise.cosim.bench.axi_cocotb",
+                folder=folder / "run",
+                env={key: str(value) for key, value in env.items()},
+                seed=seed,
+                log=folder / "log",
+            )
+        except verilator.SimulationError as error:
+            log = (folder / "log").read_text()[-3000:] if (folder / "log").exists() else ""
+            raise verilator.SimulationError(f"{error}\n{log}") from None
+        memory = np.frombuffer((folder / "result.bin").read_bytes(), np.uint8)
+        return memory, int((folder / "cycles").read_text())

@@ -1,0 +1,79 @@
+"""cocotb side of :mod:`cosim.bench.axi`: cocotbext-axi's masters and memory, random backpressure on every channel."""
+
+import os
+import random
+from pathlib import Path
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, First, RisingEdge
+from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRam
+
+from ...hw.csr.register_map import OFFSETS
+
+
+def pauses(seed: int, probability: float):
+    """An endless random pattern, in runs: a channel that is slow stays so for some cycles."""
+    r = random.Random(seed)
+    while True:
+        pause = r.random() < probability
+        for _ in range(r.choice((1, 1, 2, 5, 17))):
+            yield pause
+
+
+class Bench:
+    """The design between a host's master and a memory."""
+
+    def __init__(self, dut, probability: float, seed: int):
+        self.dut = dut
+        self.host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
+        self.ram = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, size=1 << 40)
+        sides = (self.host.write_if, self.host.read_if, self.ram.write_if, self.ram.read_if)
+        channels = [getattr(s, f"{n}_channel") for s in sides for n in ("aw", "w", "b", "ar", "r")
+                    if hasattr(s, f"{n}_channel")]  # fmt: skip
+        assert len(channels) == 10, "five channels on each side"
+        for n, channel in enumerate(channels):
+            channel.set_pause_generator(pauses(seed * 100 + n, probability))
+
+    async def reset(self):
+        self.dut.rst.value = 1
+        await ClockCycles(self.dut.clk, 5)
+        self.dut.rst.value = 0
+        await ClockCycles(self.dut.clk, 2)
+
+    async def write(self, register: str, value: int):
+        await self.host.write_dword(OFFSETS[register], value)
+
+    async def read(self, register: str) -> int:
+        return await self.host.read_dword(OFFSETS[register])
+
+    async def job(self, program: int, timeout: int) -> int:
+        """Start, wait for the interrupt, take it back; STATUS."""
+        for register, value in (("IRQ_ENABLE", 1), ("PROGRAM_LO", program & 0xFFFFFFFF), ("PROGRAM_HI", program >> 32)):
+            await self.write(register, value)
+        await self.write("CONTROL", 1)
+        if not int(self.dut.irq.value):
+            limit = ClockCycles(self.dut.clk, timeout)
+            assert await First(RisingEdge(self.dut.irq), limit) is not limit, f"no interrupt within {timeout} cycles"
+        status = await self.read("STATUS")
+        await self.write("IRQ_STATUS", 1)
+        await ClockCycles(self.dut.clk, 3)
+        assert not int(self.dut.irq.value), "the interrupt stays"
+        return status
+
+
+@cocotb.test()
+async def play(dut):
+    """The same job twice; the memory afterwards goes to a file."""
+    env = os.environ
+    bench = Bench(dut, float(env["AXI_PAUSE"]), int(env["AXI_SEED"]))
+    Clock(dut.clk, 10, unit="ns").start()
+    await bench.reset()
+    memory = Path(env["AXI_MEMORY"]).read_bytes()
+    for _ in range(2):
+        bench.ram.write(0, memory)
+        status = await bench.job(int(env["AXI_PROGRAM"]), int(env["AXI_TIMEOUT"]))
+        assert status & 0xFF0F == 2, f"STATUS 0x{status:08x}"
+    Path(env["AXI_CYCLES"]).write_text(str(await bench.read("CYCLES_LO")))
+    await ClockCycles(dut.clk, 100)
+    Path(env["AXI_RESULT"]).write_bytes(bench.ram.read(0, len(memory)))

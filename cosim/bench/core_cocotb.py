@@ -1,0 +1,37 @@
+"""cocotb side of :mod:`reprise.cosim.bench.core`: sets the bench's inputs, waits for the end, notes the start."""
+
+import os
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import First, RisingEdge, Timer
+
+PERIOD = 10  # ns of simulated time: only a unit, the design has no time of its own
+
+
+def number(name: str) -> int:
+    return int(os.environ[f"CORE_{name}"])
+
+
+@cocotb.test()
+async def play(dut):
+    """Play the streams until every expected output came, or the timeout."""
+    dut.rst.value = 1
+    dut.row_items.value = number("ROWS")
+    dut.weight_items.value = number("WEIGHTS")
+    dut.param_items.value = number("PARAMS")
+    dut.output_items.value = number("OUTPUTS")
+    dut.row_idle.value = dut.weight_idle.value = number("IDLE")
+    dut.output_stall.value = number("STALL")
+    dut.seed.value = number("SEED")
+    dut.layer.value = number("LAYER")
+    Clock(dut.clk, PERIOD, unit="ns", impl="gpi").start()
+    await Timer(5 * PERIOD, "ns")
+    dut.rst.value = 0
+    await First(RisingEdge(dut.finished), Timer(number("TIMEOUT") * PERIOD, "ns"))
+    got = int(dut.received.value)
+    assert int(dut.finished.value), f"timeout: {got} of {number('OUTPUTS')} outputs after {int(dut.cycle.value)} cycles"
+    await Timer(200 * PERIOD, "ns")
+    assert int(dut.received.value) == got, "outputs beyond the expected ones"
+    with open(os.environ["CORE_RESULT"], "w") as file:
+        file.write(str(int(dut.first_row.value)))

@@ -1,0 +1,292 @@
+"""The whole accelerator in RTL beside a simulated memory: build the bench, play a host's steps, read memory back.
+
+``SystemBench(config)`` emits the accelerator, builds its Verilator model (both cached by content) and plays *steps*:
+lists such as ``["write", address, value]`` (see :mod:`reprise.cosim.bench.system_cocotb`). No Python runs per cycle.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...hw.arch.config import HardwareConfig
+from . import verilator
+from .emission import TOP, accelerator
+
+RTL = Path(__file__).resolve().parent / "rtl"
+MEMORY_BYTES = 1 << 25
+PORTS = (
+    "clk", "rst", "host_*", "latency", "stall", "gap", "seed", "fault_*", "dump_*", "load_request",
+    "irq", "cycle", "beats_*",
+)  # fmt: skip
+BENCH_NETS = ("s_axil_", "m_axi_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """How the simulated memory behaves.
+
+    latency : cycles from an address to its first answer.
+    stall : probability of a stalled cycle on every channel, 0..1.
+    gap : cycles between two data beats beside the beat itself (bandwidth = bus / (1 + gap)).
+    seed : of the stalls.
+    """
+
+    latency: int = 20
+    stall: float = 0.0
+    gap: int = 0
+    seed: int = 1
+
+    def __post_init__(self):
+        if not 0 <= self.stall <= 0.9:
+            raise ValueError(f"stall must be 0..0.9, not {self.stall}: it is the probability of a stalled cycle")
+        for name, most in (("latency", 65535), ("gap", 255)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be 0..{most} cycles, not {getattr(self, name)}")
+
+    def signals(self) -> dict[str, int]:
+        return {
+            "latency": self.latency,
+            "stall": round(self.stall * 256),
+            "gap": self.gap,
+            "seed": self.seed & 0xFFFFFFFF,
+            "fault_first": 1,  # first > last: no faults
+            "fault_last": 0,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """One line of the profile log: the counts up to (not including) ``cycle``."""
+
+    cycle: int
+    start: bool
+    end: bool
+    beats_read: int
+    beats_written: int
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemResult:
+    """What a simulation gave: what each step returned, memory dumps by name, the profile, wall-clock seconds."""
+
+    results: list
+    dumps: dict[str, np.ndarray]
+    marks: list[Mark]
+    cycles: int
+    beats_read: int
+    beats_written: int
+    seconds: float = field(compare=False)
+
+
+def flatten_bits(description: dict, base: int = 0, prefix: str = "") -> dict[int, str]:
+    """Bit offset -> name of every bit of a packed port in the sidecar."""
+    if "fields" in description:
+        found = {}
+        for name, part in description["fields"].items():
+            found |= flatten_bits(part, base + part["offset"], f"{prefix}{name}.")
+        return found
+    if "elements" in description:
+        found, width = {}, description["element"]["width"]
+        for i in range(description["elements"]):
+            found |= flatten_bits(description["element"], base + i * width, f"{prefix}{i}.")
+        return found
+    name = prefix.rstrip(".")
+    if description["width"] == 1:
+        return {base: name}
+    return {base + i: f"{name}[{i}]" for i in range(description["width"])}
+
+
+def instance(sidecar: dict) -> str:
+    """Verilog text that instantiates the design: inputs that the bench has no net for are 0, outputs open."""
+    lines = []
+    nets = {"clk", "rst", "irq", "profile"}
+    # Signals of AXI that a memory with one ID needs not know.
+    extra = ("id", "size", "burst", "cache", "prot", "lock", "qos", "region", "user")
+    ignored = {f"{channel}{signal}" for channel in ("aw", "w", "b", "ar", "r") for signal in extra}
+    for name, port in sidecar["ports"].items():
+        signal = name.removeprefix("s_axil_").removeprefix("m_axi_")
+        known = name in nets or (name.startswith(BENCH_NETS) and signal not in ignored)
+        value = name if known else ("'0" if port["direction"] == "input" else "")
+        lines.append(f"    .{name}({value})")
+    return f"{TOP} dut (\n" + ",\n".join(lines) + "\n);\n"
+
+
+def _watch(stage, profile: Path, runs: int) -> threading.Event:
+    """Show in a stage's bar how many of a job's ``runs`` have ended, from the log as it grows; set the event to end."""
+    done = threading.Event()
+
+    def look():
+        while not done.wait(0.5):
+            if profile.exists():
+                lines = profile.read_text().splitlines()
+                ended = [line.split(" ", 2) for line in lines]
+                count = sum(len(line) == 3 and line[1] in ("2", "3") for line in ended)
+                stage.advance(count, f"run {count} of {runs}", total=runs)
+
+    threading.Thread(target=look, daemon=True).start()
+    return done
+
+
+class SystemBench:
+    """A built model of the whole accelerator with its memory.
+
+    Parameters
+    ----------
+    config : HardwareConfig
+    trace : with waveforms (slower, larger).
+    emitted, built : seconds that emission and build took, and whether they came from the cache.
+    """
+
+    def __init__(self, config: HardwareConfig, *, trace: bool = False, memory_bytes: int = MEMORY_BYTES, watch=None):
+        self.config, self.memory_bytes = config, memory_bytes
+        self.word = config.bus_bits // 8
+        start = time.perf_counter()
+        emitted = accelerator(config)
+        self.sidecar = emitted.sidecar
+        self.seconds = {"verilog": time.perf_counter() - start}
+        if watch:
+            watch("verilog", emitted.cached)
+        profile = self.sidecar["ports"]["profile"]
+        self.bits = flatten_bits(profile)
+        index = {name: bit for bit, name in self.bits.items()}
+        defines = {
+            "BUS_BITS": config.bus_bits,
+            "ADDRESS_BITS": self.sidecar["ports"]["m_axi_araddr"]["width"],
+            "MEMORY_WORDS": memory_bytes // self.word,
+            "PROFILE_BITS": profile["width"],
+            "RUN_START": index["run_start"],
+            "RUN_END": index["run_end"],
+        }
+        sources = {name: (RTL / name).read_text() for name in ("system_tb.sv", "axi_memory.sv")}
+        start = time.perf_counter()
+        self.model = verilator.build(
+            {**sources, f"{TOP}.v": emitted.text},
+            "system_tb",
+            ports=PORTS,
+            trace=trace,
+            arguments=[f"-D{name}={value}" for name, value in defines.items()],
+            includes={"dut.svh": instance(self.sidecar)},
+        )
+        self.seconds["build"] = time.perf_counter() - start
+        self.cached = {"verilog": emitted.cached, "build": self.model.cached}
+        if watch:
+            watch("build", self.model.cached)
+
+    def _memory_file(self, memory: np.ndarray, path: Path):
+        if len(memory) > self.memory_bytes:
+            raise ValueError(f"memory must be at most {self.memory_bytes} bytes (the bench's), not {len(memory)}")
+        padded = np.zeros(-(-len(memory) // self.word) * self.word, np.uint8)
+        padded[: len(memory)] = memory
+        path.write_bytes(padded.reshape(-1, self.word)[:, ::-1].tobytes())
+
+    def run(
+        self,
+        steps: Sequence[list],
+        memory: np.ndarray,
+        *,
+        traffic: Traffic | None = None,
+        waves: Path | None = None,
+        window: tuple[int, int] | None = None,
+        log: Path | None = None,
+        stage=None,
+        runs: int = 0,
+    ) -> SystemResult:
+        """Load ``memory`` (uint8, from byte address 0 on), play the steps.
+
+        A step ``["dump", name, first_byte, bytes]`` reads memory back into ``dumps[name]``. ``waves`` is the FST
+        file of a bench built with trace; ``window`` the cycles that it covers.
+
+        Raises
+        ------
+        SimulationError
+            A step failed or the simulation died; the message ends with the log's last lines.
+        """
+        with tempfile.TemporaryDirectory(prefix="cosim-") as name:
+            folder = Path(name)
+            self._memory_file(memory, folder / "memory.bin")
+            played, ranges = self._translate(steps, folder)
+            job = {"signals": (traffic or Traffic()).signals(), "steps": played}
+            (folder / "steps.json").write_text(json.dumps(job))
+            env = {"SYSTEM_STEPS": folder / "steps.json", "SYSTEM_RESULTS": folder / "results.json"}
+            env["SYSTEM_DUMP"] = folder / "dump.bin"
+            if window:
+                env |= {"TRACE_FIRST": window[0], "TRACE_LAST": window[1]}
+            files = {"memory": "memory.bin", "dump": "dump.bin", "profile": "profile.txt"}
+            start = time.perf_counter()
+            watch = _watch(stage, folder / "profile.txt", runs) if stage else None
+            try:
+                verilator.run(
+                    self.model,
+                    "reprise.cosim.bench.system_cocotb",
+                    folder=folder / "run",
+                    env={key: str(value) for key, value in env.items()},
+                    plusargs=[f"+{key}={folder / file}" for key, file in files.items()],
+                    seed=1,
+                    waves=waves,
+                    log=log or folder / "log",
+                )
+            except verilator.SimulationError as error:
+                path = log or folder / "log"
+                text = path.read_text()[-3000:] if path.exists() else ""
+                raise verilator.SimulationError(f"{error}\n{text}") from None
+            finally:
+                if watch:
+                    watch.set()
+            seconds = time.perf_counter() - start
+            seen = json.loads((folder / "results.json").read_text())
+            dumps = {}
+            for dump, (offset, size) in ranges.items():
+                data = np.fromfile(folder / f"{dump}.dump", np.uint8)
+                dumps[dump] = data[offset : offset + size]
+            marks = self._marks((folder / "profile.txt").read_text())
+        return SystemResult(
+            results=seen["results"],
+            dumps=dumps,
+            marks=marks,
+            cycles=seen["cycle"],
+            beats_read=seen["beats_read"],
+            beats_written=seen["beats_written"],
+            seconds=seconds,
+        )
+
+    def _translate(self, steps: Sequence[list], folder: Path) -> tuple[list[list], dict[str, tuple[int, int]]]:
+        """Dumps by bytes become dumps by words; where in the dumped words the bytes lie."""
+        played, ranges = [], {}
+        for step in steps:
+            if step[0] == "dump":
+                _, name, first, size = step
+                word = first // self.word
+                last = max(word, (first + size - 1) // self.word)
+                ranges[name] = (first - word * self.word, size)
+                step = ["dump", word, last, str(folder / f"{name}.dump")]
+            played.append(step)
+        return played, ranges
+
+    def _marks(self, text: str) -> list[Mark]:
+        marks = []
+        for line in text.splitlines():
+            cycle, kind, read, written, *counts = map(int, line.split())
+            named: dict[str, int] = {}
+            for i, count in enumerate(counts):  # bit n of a small number counts for 2**n
+                name, _, bit = self.bits[i].partition("[")
+                named[name] = named.get(name, 0) + (count << int(bit.rstrip("]") or 0) if bit else count)
+            marks.append(
+                Mark(
+                    cycle=cycle,
+                    start=bool(kind & 1),
+                    end=bool(kind & 2),
+                    beats_read=read,
+                    beats_written=written,
+                    counts=named,
+                )
+            )
+        return marks

@@ -1,0 +1,92 @@
+"""After a mismatch: which RUN wrote the first wrong element, and a waveform of the cycles around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from ...hw.arch.memory_image import MemoryImage
+from ..bench.system import Mark
+from .compare import Difference
+
+MARGIN = 64  # cycles before the RUN starts and after it ends
+LONGEST = 60_000  # cycles of a waveform: the last ones of a longer RUN
+
+
+def element_address(compiled: MemoryImage, place: Difference) -> int:
+    """Byte address of the line that holds an element (of its lowest plane)."""
+    f = compiled.features[place.feature]
+    block = place.channel // f.block_channels
+    line = 0 if f.kind == "potentials" else place.t * f.planes
+    lines = place.y * f.lines_per_row + line
+    return f.address + place.image * f.image_bytes + block * f.block_bytes + lines * f.line_bytes
+
+
+def writing_run(compiled: MemoryImage, place: Difference) -> int:
+    """Index of the RUN command that writes an element.
+
+    Raises
+    ------
+    ValueError
+        When no RUN does.
+    """
+    f = compiled.features[place.feature]
+    address = element_address(compiled, place)
+    if f.kind == "potentials":
+        bit = (place.x * f.timesteps + place.t) * f.block_channels * 32
+    else:
+        bit = place.x * f.block_channels
+    address += bit // 8 // f.bus_bytes * f.bus_bytes
+    entry = next(e for e in compiled.layers if e.feature == place.feature)
+    for index, (opcode, fields) in enumerate(compiled.commands()):
+        if opcode != "RUN" or not entry.first <= index < entry.last:
+            continue
+        lines = fields["out_lines"] * f.lines_per_row
+        bits = fields["out_width"] * f.block_channels * (32 * f.timesteps if f.kind == "potentials" else 1)
+        width = -(-bits // (8 * f.bus_bytes)) * f.bus_bytes
+        for image in range(fields["images"]):
+            offset = address - fields["output"] - image * fields["image_stride"]
+            line, within = divmod(offset, fields["line_bytes"] or 1)
+            if 0 <= line < lines and within < width:
+                return index
+    raise ValueError(f"no RUN writes {place}")
+
+
+def region(runs: dict[int, tuple[Mark, Mark]], index: int) -> tuple[int, int]:
+    """Cycles (first, last) around a RUN."""
+    start, end = runs[index]
+    last = end.cycle + MARGIN
+    return max(0, start.cycle - MARGIN, last - LONGEST), last
+
+
+def record(outcome, images: np.ndarray, options, console: Console) -> dict | None:
+    """Run the job again with waveforms of the RUN that wrote the first wrong element.
+
+    Returns ``{"file", "cycles", "command_index", "command"}`` for the report, None if no element can be named.
+    """
+    from ...hw.arch.config import HardwareConfig
+    from ..bench.system import SystemBench
+    from .host import run_job
+    from .run import FILL, memory_bytes
+
+    place = next((check.first for check in outcome.checks if check.first), None)
+    if place is None:
+        return None
+    index = writing_run(outcome.compiled, place)
+    window = region(outcome.runs, index)
+    path = Path(options.out) / "mismatch.fst"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    console.print(
+        f"[red]mismatch[/] {place}: command {index}; running again for a waveform of cycles {window[0]}..{window[1]}"
+    )
+    config = HardwareConfig.load(options.config)
+    bench = SystemBench(config, trace=True, memory_bytes=memory_bytes(outcome.compiled.size))
+    run_job(bench, outcome.compiled, images, traffic=options.traffic, fill=FILL, waves=path, window=window)
+    return {
+        "file": str(path),
+        "cycles": list(window),
+        "command_index": index,
+        "command": f"gtkwave {path}",
+    }

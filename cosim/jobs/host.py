@@ -1,0 +1,149 @@
+"""The host's side of the accelerator in RTL: steps that start a job, wait for its end and read the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...hw.arch.memory_image import MemoryImage
+from ...hw.arch.program import ERRORS
+from ...hw.csr.register_map import COUNTERS, FIELDS, OFFSETS
+from ..bench.system import Mark, SystemBench, Traffic
+from .figures import run_ends
+
+START, STOP, SNAPSHOT = (1 << FIELDS["CONTROL"][name][0] for name in ("start", "stop", "snapshot"))
+
+
+class JobFailed(RuntimeError):
+    """A job that ended in an error code, or without having done what its counters say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """The STATUS register."""
+
+    busy: int
+    done: int
+    refused: int
+    bus_hung: int
+    error: int
+    command: int
+
+    @classmethod
+    def of(cls, value: int) -> Status:
+        return cls(**{n: (value >> at) & ((1 << bits) - 1) for n, (at, bits, *_) in FIELDS["STATUS"].items()})
+
+    def __str__(self) -> str:
+        return f"error {self.error} ({ERRORS.get(self.error, 'unknown')}) at command {self.command}; {vars(self)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRun:
+    """One job.
+
+    Members
+    -------
+    memory : uint8[size] afterwards.
+    start, end : cycles of the bench at the start command and at the interrupt.
+    seconds : of simulation.
+    marks, runs : the profile; command index of a RUN -> marks of its start and its end.
+    counters : performance counters as the host reads them, CYCLES with them.
+    """
+
+    memory: np.ndarray
+    start: int
+    end: int
+    seconds: float
+    marks: list[Mark]
+    runs: dict[int, tuple[Mark, Mark]]
+    counters: dict[str, int]
+
+    @property
+    def cycles(self) -> int:
+        return self.end - self.start
+
+
+def write(register: str, value: int) -> list:
+    return ["write", OFFSETS[register], value]
+
+
+def read(register: str) -> list:
+    return ["read", OFFSETS[register]]
+
+
+def start_steps(program: int, *, watchdog: int | None = None) -> list[list]:
+    """Program address, interrupt enable, start. The last step gives the cycle."""
+    steps = [
+        write("IRQ_STATUS", 1),
+        write("IRQ_ENABLE", 1),
+        write("PROGRAM_LO", program & 0xFFFFFFFF),
+        write("PROGRAM_HI", program >> 32),
+    ]
+    if watchdog is not None:
+        steps.append(write("WATCHDOG", watchdog))
+    return [*steps, ["mark"], write("CONTROL", START)]
+
+
+def end_steps(timeout: int) -> list[list]:
+    """Wait for the interrupt, read STATUS, take the interrupt back."""
+    return [["irq", timeout], read("STATUS"), write("IRQ_STATUS", 1), ["no_irq"]]
+
+
+def run_job(
+    bench: SystemBench,
+    compiled: MemoryImage,
+    images: np.ndarray,
+    *,
+    traffic: Traffic | None = None,
+    fill: int = 0,
+    waves: Path | None = None,
+    window: tuple[int, int] | None = None,
+    timeout: int = 50_000_000,
+    stage=None,
+) -> JobRun:
+    """Run a compiled network on images.
+
+    Raises
+    ------
+    JobFailed
+        The job ended in an error, or its counters contradict what the bench saw.
+    SimulationError
+        It never ended (``timeout`` cycles), or the simulation died.
+    """
+    if compiled.base:
+        raise ValueError(f"compiled.base must be 0, not {compiled.base}: the bench's memory begins there")
+    memory = compiled.initial_memory(images, fill)
+    names = ["CYCLES_LO", *COUNTERS]
+    steps = [*start_steps(compiled.program), *end_steps(timeout), *(read(name) for name in names)]
+    steps.append(["dump", "memory", 0, compiled.size])
+    runs = sum(opcode == "RUN" for opcode, _ in compiled.commands())
+    result = bench.run(steps, memory, traffic=traffic, waves=waves, window=window, stage=stage, runs=runs)
+    first = next(i for i, step in enumerate(steps) if step[0] == "mark")
+    start, end = result.results[first], result.results[first + 2]
+    status = Status.of(result.results[first + 3])
+    if status.error or status.busy or not status.done:
+        raise JobFailed(f"the job ended with {status}")
+    at = len(steps) - 1 - len(names)
+    counters = dict(zip(names, result.results[at : at + len(names)], strict=True))
+    check_counters(counters, result.marks[-1])
+    return JobRun(
+        memory=result.dumps["memory"],
+        start=start,
+        end=end,
+        seconds=result.seconds,
+        marks=result.marks[:-1],
+        runs=run_ends(compiled, result.marks),
+        counters=counters,
+    )
+
+
+def check_counters(counters: dict[str, int], last: Mark) -> None:
+    """The registers that the host reads against what the bench counted from the profile port."""
+    for register, event in COUNTERS.items():
+        if counters[register] != last.counts[event]:
+            raise JobFailed(f"{register} must be {last.counts[event]} ({event} cycles seen), not {counters[register]}")
+    for register, beats in (("READ_BEATS", last.beats_read), ("WRITE_BEATS", last.beats_written)):
+        if counters[register] != beats:
+            raise JobFailed(f"{register} must be {beats} (beats of the memory), not {counters[register]}")

@@ -1,0 +1,192 @@
+"""Random integer networks that a configuration can run: one seed, one network (for the soak and for tests)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...hw.arch.config import HardwareConfig
+from ...model.inference.widths import WidthError, Widths, check
+from ...model.network.layer import Layer, MaxPool, Source
+from ...model.network.network import Network
+from ...model.network.neuron import Neuron
+
+
+def random_config(seed: int) -> HardwareConfig:
+    """A small configuration in which little is a power of the other."""
+    r = np.random.default_rng([seed, 77])
+    neuron_lanes = int(r.choice([1, 2, 4]))
+    lanes = neuron_lanes * int(r.integers(1, 7))
+    row = lanes * 8
+    buses = [b for b in (64, 128, 256, 512) if not (row % b and b % row)]
+    if not buses:
+        lanes, buses = 8, [64, 128]
+    tile_m = int(r.choice([16, 32, 64]))
+    return HardwareConfig(
+        tile_m=tile_m,
+        tile_k=int(r.choice([4, 8, 16, 64], p=[0.3, 0.3, 0.3, 0.1])),
+        lanes=lanes,
+        load_rows=int(r.choice([2, 4, 8])),
+        queries=int(r.integers(1, 3)),
+        banks=int(r.integers(1, 3)),
+        weight_tiles=int(r.integers(2, 9)),
+        weight_bits=int(r.choice([4, 7, 8])),
+        psum_bits=20,
+        membrane_bits=24,
+        max_timesteps=8,
+        neuron_lanes=neuron_lanes,
+        bus_bits=int(r.choice(buses)),
+        feature_words=int(r.choice([256, 512, 1024])),
+        segments=512,
+    )
+
+
+def _planes(levels: int, encoding: str) -> int:
+    return levels if encoding == "thermometer" else int(levels).bit_length()
+
+
+class _Maker:
+    def __init__(self, seed: int, config: HardwareConfig, most_size: int, most_channels: int):
+        self.r = np.random.default_rng([seed, 5])
+        self.config, self.most_size, self.most_channels = config, most_size, most_channels
+        self.features: dict[str, tuple[tuple[int, int, int], int]] = {}  # name -> shape, levels
+
+    def pick(self, *options):
+        return options[self.r.integers(len(options))]
+
+    def head(self) -> dict:
+        """The input, T and the timesteps that a tile can hold."""
+        r = self.r
+        size = int(r.integers(3, self.most_size + 1))
+        shape = (int(r.integers(1, 5)), size, int(r.integers(3, self.most_size + 1)))
+        kind = self.pick("pixel", "signed", "binary", "levels")
+        levels = {"pixel": 255, "signed": 255, "binary": 1}.get(kind, int(r.integers(2, 8)))
+        self.signed = kind == "signed"
+        most = min(self.config.max_timesteps, self.config.tile_m // levels.bit_length())
+        self.timesteps = int(r.integers(1, min(most, 4) + 1))
+        self.features["input"] = (shape, levels)
+        mode = self.pick("repeat", "once", "given")
+        return {
+            "input_shape": shape,
+            "input_levels": levels,
+            "input_signed": self.signed,
+            "timesteps": self.timesteps,
+            "input_mode": mode,
+        }
+
+    def encoding(self, names: list[str]) -> str:
+        levels = max(self.features[n][1] for n in names)
+        fits = levels <= self.config.max_planes and levels * self.timesteps <= self.config.tile_m
+        if fits and not (self.signed and "input" in names):
+            return self.pick("bitplane", "thermometer")
+        return "bitplane"
+
+    def weight(self, shape: tuple[int, ...]) -> np.ndarray:
+        w = self.r.integers(-self.span, self.span + 1, shape)
+        return (w * (self.r.random(shape) < 0.7)).astype(np.int8)
+
+    def source(self, name: str, outputs: int, *, wanted: tuple[int, int] | None = None) -> Source | None:
+        """A convolution; None when the wanted output size can't be had."""
+        (channels, height, width), r = self.features[name][0], self.r
+        for _ in range(40):
+            kh, kw = int(r.integers(1, 8)), int(r.integers(1, 8))
+            stride = int(r.integers(1, 3))
+            padding = int(r.integers(0, min(kh, kw, 4)))
+            size = ((height + 2 * padding - kh) // stride + 1, (width + 2 * padding - kw) // stride + 1)
+            if height + 2 * padding < kh or width + 2 * padding < kw or min(size) < 1:
+                continue
+            if wanted is None or size == wanted:
+                return Source(
+                    feature=name, weight=self.weight((outputs, channels, kh, kw)), stride=stride, padding=padding
+                )
+        return None
+
+    def neuron(self, outputs: int, depth: int, levels_in: int) -> Neuron:
+        r = self.r
+        levels = int(self.pick(1, 1, 2, 3, 4, 5, min(7, self.config.max_levels)))
+        while levels.bit_length() * self.timesteps > self.config.tile_m:
+            levels = 1
+        scale = max(1, int(self.span * np.sqrt(depth) * levels_in * 0.3))
+        kind = self.pick("if", "lif")
+        leak = r.integers(0, 257, outputs) if kind == "lif" else np.full(outputs, 256)
+        return Neuron(
+            kind=kind,
+            levels=levels,
+            reset=self.pick("soft", "soft", "hard", "none"),
+            threshold=r.integers(1, max(2, scale // levels), outputs) + 1,
+            bias=r.integers(-scale // 4 - 1, scale // 4 + 2, outputs),
+            v0=r.integers(-scale // 2 - 1, scale // 2 + 2, outputs),
+            leak=leak,
+        )
+
+    def layer(self, number: int, last: bool) -> Layer:
+        r, name = self.r, f"layer{number}"
+        feature = list(self.features)[-1] if r.random() < 0.8 else self.pick(*self.features)
+        outputs = int(r.integers(1, self.most_channels + 1))
+        (channels, height, width), levels_in = self.features[feature]
+        flat = (last and r.random() < 0.7) or r.random() < 0.15
+        first = None if flat else self.source(feature, outputs)
+        if first is None:
+            weight = self.weight((outputs, channels * height * width, 1, 1))
+            first = Source(feature=feature, weight=weight, flatten=True)
+        size = first.output_size(height, width)
+        sources = [first]
+        others = [n for n in self.features if not (self.signed and (n == "input") != (feature == "input"))]
+        if r.random() < 0.4:
+            other = self.pick(*others)
+            second = self.source(other, outputs, wanted=size)
+            if second is not None:
+                sources.append(second)
+        names = [s.feature for s in sources]
+        if last and r.random() < 0.7:
+            neuron = Neuron.readout(outputs, bias=r.integers(-50, 50, outputs), v0=r.integers(-50, 50, outputs))
+        else:
+            neuron = self.neuron(outputs, sum(s.depth for s in sources), max(self.features[n][1] for n in names))
+        k = int(r.integers(2, 5))
+        pool = MaxPool(kernel=k) if neuron.levels and min(size) >= k and r.random() < 0.5 else None
+        made = Layer(name=name, sources=tuple(sources), neuron=neuron, encoding=self.encoding(names), pool=pool)
+        if neuron.levels:
+            k = k if pool else 1
+            self.features[name] = ((outputs, size[0] // k, size[1] // k), neuron.levels)
+        return made
+
+    def make(self, span: int, layers: int) -> Network:
+        self.span = span
+        head = self.head()
+        made = tuple(self.layer(n, n == layers - 1) for n in range(layers))
+        return Network(name="random", layers=made, **head)
+
+
+def random_network(
+    seed: int, config: HardwareConfig | None = None, *, layers: int | None = None, size: int = 11, channels: int = 20
+) -> Network:
+    """A network of convolutions, linear layers, joins, pools and maybe a readout, whose sums fit ``config``.
+
+    Parameters
+    ----------
+    seed : int
+    config : HardwareConfig; ``tiny`` if not given.
+    layers : number of layers, 1..4 at random if not given.
+    size, channels : largest height or width of the input, most channels of a layer.
+    """
+    config = config or HardwareConfig.load("tiny")
+    layers = layers or int(np.random.default_rng([seed, 1]).integers(1, 5))
+    widths = Widths(row_psum=config.psum_bits, psum=config.membrane_bits, membrane=config.membrane_bits)
+    for span in (127, 63, 31, 15, 7, 3, 1):
+        span = min(span, (1 << (config.weight_bits - 1)) - 1)
+        network = _Maker(seed, config, size, channels).make(span, layers)
+        try:
+            check(network, widths, config.tile_k)
+        except WidthError:
+            continue
+        return network
+    raise AssertionError(f"seed {seed}: no network fits the widths")
+
+
+def random_images(seed: int, network: Network, images: int) -> np.ndarray:
+    """Levels (images, C, H, W), or (images, T, C, H, W) where the mode is "given"; dense or with zeros."""
+    r = np.random.default_rng([seed, 9])
+    frames = (network.timesteps,) if network.input_mode == "given" else ()
+    shape = (images, *frames, *network.input_shape)
+    low, high = (-128, 127) if network.input_signed else (0, network.input_levels)
+    values = r.integers(low, high + 1, shape)
+    return (values * (r.random(shape) < r.choice([0.2, 0.6, 1.0]))).astype(np.int64)

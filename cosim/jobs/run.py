@@ -1,0 +1,163 @@
+"""One job of ``make cosim``: a network on images, in RTL or in the interpreter, compared with the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...hw.arch.config import HardwareConfig
+from ...hw.arch.memory_image import MemoryImage
+from ...model.inference.runner import Result
+from ...model.network.network import Network
+from ...support.progress import Stages
+from ..bench.system import SystemBench, Traffic
+from .compare import FeatureCheck, compare, predictions
+from .figures import layer_figures, model_layers, rtl_layers
+
+FILL = 0xA5  # what memory holds that nobody has written: a line left out is then a mismatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a job gave; ``rtl`` is None in the interpreter.
+
+    Members
+    -------
+    layers : figures by layer (see :mod:`reprise.cosim.jobs.figures`), in the program's order; total likewise.
+    checks : comparisons with the model, one per feature map.
+    predictions : int64[images] by the maps in memory; None if unreadable.
+    cycles : RTL cycles from the start command to the interrupt, None in the interpreter.
+    seconds : of simulation alone.
+    """
+
+    compiled: MemoryImage
+    expected: Result
+    memory: np.ndarray
+    layers: list[dict]
+    total: dict
+    checks: list[FeatureCheck]
+    predictions: np.ndarray | None
+    cycles: int | None
+    seconds: float
+    runs: dict = field(default_factory=dict)
+
+    @property
+    def mismatches(self) -> int:
+        return sum(check.mismatches for check in self.checks)
+
+
+def memory_bytes(size: int) -> int:
+    """Bytes of the bench's memory: 32 MiB, or the next power of two that holds ``size``."""
+    return max(1 << 25, 1 << (size - 1).bit_length())
+
+
+def execute(
+    compiled: MemoryImage,
+    network: Network,
+    images: np.ndarray,
+    expected: Result,
+    stages: Stages,
+    *,
+    bench: SystemBench | None,
+    traffic: Traffic,
+    waves: Path | None = None,
+    timeout: int = 50_000_000,
+) -> Outcome:
+    """Run a compiled network and compare every feature map; without a ``bench`` in the interpreter."""
+    with stages.stage("cycle model", "cycle model", total=len(compiled.layers)) as stage:
+        seen: list[str] = []
+
+        def progress(layer: str):
+            if layer not in seen:
+                seen.append(layer)
+            stage.advance(len(seen) - 1, layer)
+
+        estimate, golden = model_layers(
+            compiled, network, images, latency=traffic.latency, gap=traffic.gap, fill=FILL, progress=progress
+        )
+        stage.advance(note="")
+    rtl, cycles, seconds, runs = None, None, 0.0, {}
+    if bench is None:
+        memory = golden
+    else:
+        from .host import run_job
+
+        with stages.stage("simulation", "RTL simulation", total=None) as stage:
+            start = time.perf_counter()
+            ran = run_job(
+                bench, compiled, images, traffic=traffic, fill=FILL, waves=waves, timeout=timeout, stage=stage
+            )
+            seconds = time.perf_counter() - start
+            stage.advance(note=f"{ran.cycles:,} cycles, {ran.end / max(ran.seconds, 1e-9) / 1e3:.0f} kHz")
+        memory, cycles, runs = ran.memory, ran.cycles, ran.runs
+        rtl = rtl_layers(compiled, ran.marks, ran.start)
+    with stages.stage("comparison", "comparison", total=1):
+        checks = compare(compiled, memory, expected)
+        if bench is not None:
+            _constants_untouched(compiled, memory)
+    layers = []
+    for number, (entry, one) in enumerate(zip(compiled.layers, estimate["layers"], strict=True)):
+        figures = {"name": entry.name, "feature": entry.feature, "jobs": entry.jobs, "k_tiles": entry.k_tiles}
+        check = checks[number]
+        figures |= {"elements": check.elements, "mismatches": check.mismatches}
+        layers.append(figures | layer_figures(one, rtl[number] if rtl else None))
+    return Outcome(
+        compiled=compiled,
+        expected=expected,
+        memory=memory,
+        layers=layers,
+        total=_total(estimate["total"], rtl, cycles),
+        checks=checks,
+        predictions=predictions(compiled, memory),
+        cycles=cycles,
+        seconds=seconds,
+        runs=runs,
+    )
+
+
+def _constants_untouched(compiled: MemoryImage, memory: np.ndarray):
+    data = np.frombuffer(compiled.data, np.uint8)
+    wrong = np.flatnonzero(memory[: len(data)] != data)
+    if len(wrong):
+        raise AssertionError(f"the accelerator wrote into its constants, first at byte {compiled.base + int(wrong[0])}")
+
+
+def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    """Sums by name."""
+    whole: dict[str, int] = {}
+    for one in counts:
+        for name, count in one.items():
+            whole[name] = whole.get(name, 0) + count
+    return whole
+
+
+def _total(estimate: dict, rtl: list[dict] | None, cycles: int | None) -> dict:
+    whole = None
+    if rtl is not None:
+        whole = {
+            "cycles": cycles,
+            "events": {},
+            **{key: _added(one[key] for one in rtl) for key in ("stalls", "causes")},
+        }
+        whole["causes"]["outside"] += cycles - sum(whole["causes"].values())  # the job's end
+        whole |= {key: sum(one[key] for one in rtl) for key in ("bytes_read", "bytes_written")}
+    return layer_figures(estimate, whole)
+
+
+def open_bench(config: HardwareConfig, size: int, stages: Stages, *, trace: bool = False) -> SystemBench:
+    """Emit the Verilog and build its model, each a stage."""
+    from ..bench import emission
+
+    with stages.stage("verilog", "Verilog") as stage:
+        stage.advance(note="generating (10 to 60 s the first time)")
+        emitted = emission.accelerator(config)
+        stage.remark("cached" if emitted.cached else "generated")
+    with stages.stage("build", "Verilator model") as stage:
+        stage.advance(note="building (30 to 100 s the first time)")
+        bench = SystemBench(config, trace=trace, memory_bytes=memory_bytes(size))
+        stage.remark("cached" if bench.model.cached else "built")
+    return bench

@@ -1,0 +1,178 @@
+"""Readers, arbiter and memory of the read channels (reprise.hw.axi.read, cosim/bench/rtl/axi_memory.sv)."""
+
+from __future__ import annotations
+
+from .state import RING, jit
+
+
+@jit
+def pop(bus, reader):
+    """Take a word that stands at a reader's output (``bus.ready``)."""
+    bus.ready[reader] = 0
+    bus.leaves[reader] = 1
+
+
+@jit
+def ask(bus, reader, word, beats):
+    """Begin a request; the reader must be free (``bus.left`` is 0). It sees it from the next cycle on."""
+    bus.new_word[reader] = word
+    bus.new_beats[reader] = beats
+
+
+@jit
+def _answer(c, bus, t):
+    """The memory: a beat for the next cycle, a burst accepted in this one."""
+    beat = 0
+    if bus.in_ != bus.out and t >= bus.time[bus.out % RING] and bus.gap_left == 0:
+        head = bus.out % RING
+        if bus.beats_left == 0:
+            bus.beats_left = bus.beats[head]
+        beat = bus.owner[head] + 1
+        bus.beats_left -= 1
+        bus.gap_left = c.gap
+        if bus.beats_left == 0:
+            bus.out += 1
+            beat += 10  # the burst's last
+    elif bus.gap_left > 0:
+        bus.gap_left -= 1
+    return beat
+
+
+@jit
+def read_step(c, bus, hold_weights, t):
+    """One cycle, after everybody took words and began requests."""
+    # Words that came fill the readers' buffers; their FIFOs refill the output register.
+    for r in range(3):
+        if not bus.ready[r] and bus.stored[r] > 0:
+            bus.ready[r] = 1
+            bus.stored[r] -= 1
+    if bus.rvalid:
+        bus.stored[bus.rvalid % 10 - 1] += 1
+        if bus.rvalid > 10:
+            bus.owners -= 1
+    accepts = bus.in_ - bus.out < c.accepted
+    bus.rvalid = _answer(c, bus, t)
+    # Address channel
+    free = bus.owners < c.outstanding and (not bus.arvalid or bus.arready)
+    if bus.arvalid and bus.arready:
+        at = bus.in_ % RING
+        bus.time[at], bus.beats[at], bus.owner[at] = t + c.latency, bus.arvalid, bus.arowner
+        bus.in_ += 1
+        bus.arvalid = 0
+    bus.arready = accepts
+    granted = -1
+    for r in range(3):
+        if granted < 0 and free and bus.offer[r] and not (r == 1 and hold_weights):
+            granted = r
+    if granted >= 0:
+        bus.arvalid, bus.arowner = bus.offer[granted], granted
+        bus.owners += 1
+        bus.offer[granted] = 0
+    # Readers cut their requests into bursts that end at multiples of ``burst``.
+    for r in range(3):
+        beats = min(bus.left[r], c.burst - bus.word[r] % c.burst)
+        offers = beats > 0 and c.reader_depth[r] - bus.reserved[r] >= beats and bus.offer[r] == 0
+        bus.reserved[r] -= bus.leaves[r]
+        bus.leaves[r] = 0
+        if offers:
+            bus.offer[r] = beats
+            bus.reserved[r] += beats
+            bus.word[r] += beats
+            bus.left[r] -= beats
+        if bus.new_beats[r]:
+            bus.word[r], bus.left[r] = bus.new_word[r], bus.new_beats[r]
+            bus.new_beats[r] = 0
+
+
+@jit
+def _fits(c, o):
+    """The word at the packer joins the open burst."""
+    joins = o.o_word + o.output == o.burst + o.count and (o.burst + o.count) % c.burst != 0
+    return o.count == 0 or (joins and not o.finished)
+
+
+@jit
+def _room(c, o, t):
+    """The queue of closed bursts takes one: the oldest stands in its output register."""
+    shown = o.b_in != o.b_out and o.b_time[o.b_out % RING] <= t
+    return o.b_in - o.b_out - shown < c.write_bursts
+
+
+@jit
+def takes(c, o, room):
+    """Whether a word of the packer would be taken in this cycle."""
+    return (_fits(c, o) or room) and o.words < c.write_words
+
+
+@jit
+def idle(o):
+    """No word is stored and every burst is answered."""
+    return o.waiting == 0 and o.count == 0 and o.b_in == o.b_out
+
+
+@jit
+def write_step(c, o, t):
+    """One cycle; before the packer's, whose word it takes."""
+    room = _room(c, o, t)
+    taken = o.o_valid and takes(c, o, room)
+    beat = o.sending and o.words_ready and o.w_in != o.w_out and o.a_in - o.a_out < 16 and o.w_gap == 0
+    free = not o.sending or (beat and o.left == 0)
+    answered = o.bvalid
+    # The memory
+    o.bvalid = 0
+    if o.a_in != o.a_out and t >= o.a_time[o.a_out % RING]:
+        o.bvalid = 1
+        o.a_out += 1
+    if o.w_gap:
+        o.w_gap -= 1
+    accepts = o.w_in - o.w_out < c.accepted
+    if beat:
+        o.w_gap = c.gap
+        o.words_ready = 0
+        if o.left == 0:
+            o.w_out += 1
+            o.a_time[o.a_in % RING] = t + c.latency
+            o.a_in += 1
+        o.left -= 1
+    addressed = o.awvalid and o.awready
+    if addressed:
+        o.w_in += 1
+    o.awready = accepts
+    # Bursts begun; lengths wait for their data
+    begins = o.b_in != o.b_out and o.b_time[o.b_out % RING] <= t and o.waiting < 16 and (not o.awvalid or addressed)
+    if addressed:
+        o.awvalid = 0
+    if free:
+        o.sending = 0
+        if o.l_in != o.l_out and o.l_time[o.l_out % RING] <= t:
+            o.sending, o.left = 1, o.l_length[o.l_out % RING]
+            o.l_out += 1
+    if begins:
+        o.awvalid = 1
+        o.l_time[o.l_in % RING], o.l_length[o.l_in % RING] = t + 2, o.b_length[o.b_out % RING]
+        o.l_in += 1
+        o.b_out += 1
+    o.waiting += begins - answered
+    if not o.words_ready and o.words:
+        o.words_ready = 1
+        o.words -= 1
+    # Words join a burst
+    fits = _fits(c, o)
+    close = o.count and (o.finished or o.age == c.write_age or (o.o_valid and not fits))
+    closed = close and room
+    if o.age < c.write_age:
+        o.age += 1
+    if closed:
+        o.b_time[o.b_in % RING], o.b_length[o.b_in % RING] = t + 2, o.count - 1
+        o.b_in += 1
+    if taken:
+        o.age = 0
+        if o.count == 0 or closed:
+            o.burst, o.count = o.o_word + o.output, 1
+        else:
+            o.count += 1
+        o.finished = o.o_last
+        o.words += 1
+    elif closed:
+        o.count = o.finished = 0
+    return taken

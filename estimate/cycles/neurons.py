@@ -1,0 +1,126 @@
+"""Neuron array: rows into groups, a pipeline and the queue behind it, the reorder buffer (hw.neuron_*)."""
+
+from __future__ import annotations
+
+from ...hw.neurons.select import QUEUE
+from .state import jit
+
+LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST = 1, 2, 4, 8, 16
+SLOT = 32
+"""An item in the pipeline: flags, and its slot times SLOT."""
+
+SUM, POTENTIAL = 4, 1
+"""Stages of the pipeline: its register holds U; the potential of the timestep before is read."""
+
+
+@jit
+def reorder_out(neurons, run, takes):
+    """The reader of the reorder buffer; a half that it frees is seen as such from the next cycle on."""
+    if neurons.ro_valid and not takes:
+        return
+    h = neurons.r_half
+    there = neurons.half_full[h] or (neurons.w_half == h and neurons.r_t < neurons.w_t)
+    neurons.ro_valid = there
+    if not there:
+        return
+    neurons.ro_group = neurons.r_group + 1 == run.groups
+    neurons.ro_last_t = neurons.r_t + 1 == run.timesteps
+    slot = neurons.r_base + neurons.r_group
+    neurons.r_group += 1
+    if not neurons.ro_group:
+        return
+    neurons.r_group = 0
+    neurons.r_t += 1
+    if not neurons.ro_last_t:
+        return
+    neurons.r_t = 0
+    neurons.r_base = slot + 1
+    if slot == neurons.half_slot[h]:
+        neurons.r_base = 0
+        neurons.half_full[h] = 0
+        neurons.r_half = 1 - h
+
+
+@jit
+def reorder_in(neurons, item):
+    """An item into the half that is being written."""
+    if not (item & LAST_POSITION and item & LAST_GROUP):
+        return
+    h = neurons.w_half
+    neurons.w_t += 1
+    neurons.half_slot[h] = item // SLOT
+    if item & LAST_T:
+        neurons.w_t = 0
+        neurons.half_full[h] = 1
+        neurons.w_half = 1 - h
+
+
+@jit
+def offered(neurons):
+    """The item at the end of the queue or, where that is empty, of the pipeline; or -1."""
+    if neurons.q_out < neurons.q_in:
+        return neurons.queue[neurons.q_out % QUEUE]
+    return neurons.pipe[neurons.stages - 1]
+
+
+@jit
+def advance(neurons, run, takes):
+    """The pipeline and its queue, from the end; ``takes``: what the queue offers is taken."""
+    pipe, stages = neurons.pipe, neurons.stages
+    neurons.inside_then = neurons.inside  # as the register holds it: what leaves now is counted a cycle later
+    if takes:
+        neurons.q_out += 1
+        neurons.inside -= 1
+    if pipe[stages - 1] >= 0:
+        neurons.queue[neurons.q_in % QUEUE] = pipe[stages - 1]
+        neurons.q_in += 1
+    for n in range(stages - 1, 0, -1):
+        pipe[n] = pipe[n - 1]
+    pipe[0] = -1
+    if pipe[2] >= 0 and not pipe[2] & LAST_PLANE:
+        pipe[2] = -1  # its sum waits for the other planes
+
+
+@jit
+def written(neurons, run, slot):
+    """A group that leaves now will meet the potential that the last group of this slot leaves behind."""
+    last = SUM if run.no_reset or run.readout else neurons.stages - 1
+    for n in range(1, last - POTENTIAL):
+        if neurons.pipe[n] >= 0 and neurons.pipe[n] & LAST_PLANE and neurons.pipe[n] // SLOT == slot:
+            return False
+    return True
+
+
+@jit
+def select(neurons, run):
+    """The next group of the row in the buffer into the pipeline; whether the buffer takes a row in this cycle."""
+    room, neurons.room = neurons.room, neurons.inside_then < QUEUE  # known a cycle ahead
+    if not neurons.full:
+        return True
+    last_plane, last_t = neurons.plane + 1 == run.planes, neurons.t + 1 == run.timesteps
+    last_group = neurons.group + 1 == run.groups
+    slot = neurons.base + neurons.group
+    if last_plane and not (room and (neurons.t == 0 or written(neurons, run, slot))):
+        return False
+    neurons.inside += last_plane
+    neurons.room = neurons.inside_then + last_plane < QUEUE
+    item = SLOT * slot + LAST_PLANE * last_plane + LAST_T * last_t + LAST_GROUP * last_group
+    neurons.pipe[0] = item + LAST_POSITION * neurons.last_position + LAST * neurons.last
+    neurons.group += 1
+    if not last_group:
+        return False
+    neurons.group = neurons.full = 0
+    neurons.plane += 1
+    if last_plane or neurons.last:
+        neurons.plane = 0
+        neurons.base = slot + 1
+        if neurons.last_position or neurons.last:
+            neurons.base = 0
+            neurons.t = 0 if last_t or neurons.last else neurons.t + 1
+    return True
+
+
+@jit
+def take(neurons, last_position, last):
+    """A row into the buffer."""
+    neurons.full, neurons.last_position, neurons.last = 1, last_position, last

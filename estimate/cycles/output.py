@@ -1,0 +1,132 @@
+"""Max pool, plane encoder, readout and line packer (hw.output.max_pool, plane_encoder, neuron_readout, line_packer)."""
+
+from __future__ import annotations
+
+from .neurons import LAST_GROUP, LAST_T
+from .state import jit
+
+
+@jit
+def pack_ready(o, write_takes):
+    """Whether the line packer takes a chunk in this cycle."""
+    return not o.p_valid or ((not o.p_give or not o.o_valid or write_takes) and not _twice(o))
+
+
+@jit
+def _twice(o):
+    """The line's end is in a word of its own, which hasn't been given yet."""
+    return o.p_twice and not o.p_second
+
+
+@jit
+def pack(c, o, run, chunk, width, last_plane, last_group, last_t, write_takes):
+    """One cycle of the packer; ``chunk`` says that it takes one."""
+    free = not o.o_valid or write_takes
+    if o.o_valid and write_takes and o.o_last:
+        o.done = 1
+    twice = _twice(o)
+    leave = o.p_valid and (not o.p_give or free) and not twice
+    if free:
+        o.o_valid = o.p_valid and o.p_give
+        if o.p_valid:
+            o.o_word = o.p_word + o.p_second
+            o.o_last = o.p_last and not twice
+            o.p_second = twice
+    if leave:
+        o.p_valid = 0
+    if not chunk:
+        return
+    fill = o.bit % c.bus_bits
+    end = o.x + 1 == run.out_width and last_group
+    last = end and last_t and last_plane and o.y + 1 == run.out_lines and o.image + 1 == run.images
+    o.p_valid = 1
+    o.p_give = fill + width >= c.bus_bits or end
+    o.p_twice = fill + width > c.bus_bits and end
+    o.p_last, o.p_word = last, o.line + o.bit // c.bus_bits
+    _move(o, run, width, last_plane, last_group, last_t)
+
+
+@jit
+def _move(o, run, width, last_plane, last_group, last_t):
+    """The line cursor: plane, group, timestep, position, line, image (hw.output.line_cursor); lines in bus words."""
+    after, bit = o.line + run.line_words, o.bit + width
+    if not last_plane:
+        o.line = after
+    elif not last_group:
+        o.line, o.bit = o.t_line, bit
+    elif not last_t:
+        o.line, o.bit, o.t_line = after, o.position_bit, after
+    elif o.x + 1 < run.out_width:
+        o.x += 1
+        o.position_bit = o.bit = bit
+        o.line = o.t_line = o.row_line
+    else:
+        o.x = o.position_bit = o.bit = 0
+        o.y += 1
+        if o.y == run.out_lines:
+            o.y = 0
+            o.image += 1
+            o.image_line += run.image_stride
+            after = o.image_line
+        o.line = o.t_line = o.row_line = after
+
+
+@jit
+def begin(o):
+    """The strobe ``i_start``."""
+    o.x = o.y = o.image = o.bit = o.position_bit = 0
+    o.line = o.t_line = o.row_line = o.image_line = 0
+    o.pool_position = o.readout_piece = o.done = 0
+
+
+@jit
+def readout(c, o, run, item, packs):
+    """A readout's potentials in chunks; (a chunk is given, its width, last of its line's position, item leaves)."""
+    if item < 0:
+        return False, 0, False, False
+    size = min(c.neuron_lanes, 32)
+    lanes = run.last_width if item & LAST_GROUP else c.neuron_lanes
+    last = o.readout_piece + 1 == lanes * (32 // size)
+    if packs:
+        o.readout_piece = 0 if last else o.readout_piece + 1
+    ends = last and item & LAST_GROUP and item & LAST_T
+    return packs, size, ends, packs and last
+
+
+@jit
+def encode(c, o, run, packs):
+    """The plane encoder's chunk: (given, width, last plane, last group, last t), and whether it takes an item."""
+    if not o.e_valid:
+        return False, 0, False, False, False, True
+    item = o.e_item
+    last = o.e_plane + 1 == run.out_planes
+    width = run.last_width if item & LAST_GROUP else c.neuron_lanes
+    if packs:
+        o.e_plane = 0 if last else o.e_plane + 1
+        if last:
+            o.e_valid = 0
+    return packs, width, last, item & LAST_GROUP != 0, item & LAST_T != 0, packs and last
+
+
+@jit
+def pool_ready(o, encoder_takes):
+    return not o.read_valid or not o.pool_valid or not o.pool_last or encoder_takes
+
+
+@jit
+def pool(o, run, item, encoder_takes):
+    """Max pool: the items of a window's last position go on to the encoder. ``item``: taken in this cycle, or -1."""
+    if o.pool_valid and (not o.pool_last or encoder_takes):
+        if o.pool_last:
+            o.e_valid, o.e_item = 1, o.pool_item
+        o.pool_valid = 0
+    if o.read_valid and not o.pool_valid:
+        o.pool_valid, o.pool_last, o.pool_item = 1, o.read_last, o.read_item
+        o.read_valid = 0
+    if item < 0:
+        return
+    window = run.pool * run.pool
+    o.read_valid, o.read_item = 1, item
+    o.read_last = o.pool_position == window - 1
+    if item & LAST_GROUP and item & LAST_T:
+        o.pool_position = (o.pool_position + 1) % window

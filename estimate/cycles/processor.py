@@ -1,0 +1,227 @@
+"""Issue stage and scoreboard of the processor (hw.processor.issue, scoreboard): bits, exact matches, tiles."""
+
+from __future__ import annotations
+
+from ...hw.processor.issue import PATIENCE
+from .state import COMPUTE, REUSE, RING, jit
+
+
+@jit
+def _known(p, tile):
+    return p.valid[tile & 1] and p.tile[tile & 1] == tile
+
+
+@jit
+def _same(valid, half, row, other_half, other_row):
+    return valid and half == other_half and row == other_row
+
+
+@jit
+def _holds(p, b, tile, prefix):
+    """The tile result that a row needs is in the bank's operand register."""
+    return p.held[b] and p.held_row[b] == prefix and p.held_tile[b] == tile
+
+
+@jit
+def _finished(p, data, n):
+    """The prefix of a reuse row is finished."""
+    tile = data.tile_of[n]
+    return _known(p, tile) and data.after[n] <= p.issued[tile & 1]
+
+
+@jit
+def issue(c, p, sort, data, t):
+    """Bits of compute rows, and reuse rows in the slots of their banks; ``p.hold`` names the bank the drain wants."""
+    banks = c.banks
+    active, last = p.active >= 0, p.active_bits == 1
+    active_row = data.rows[p.active] if active else -1
+    active_half = p.tile_half[p.active_tile & 1] if active else -1
+    claim = data.bank_of[p.active] if active and last else -1
+
+    eligible0 = eligible1 = False
+    busy0 = busy1 = False  # eligible, and in need of the read port
+    conflict = order = False
+    stage = p.stage
+    row = data.rows[stage] if stage >= 0 else -1
+    tile = data.tile_of[stage] if stage >= 0 else 0
+    half = p.tile_half[tile & 1]
+    for b in range(banks):
+        n = p.reuse[b]
+        ok = n >= 0 and p.reuse_ok[b]
+        if ok:
+            r, h = data.rows[n], p.tile_half[data.tile_of[n] & 1]
+            hazard = _same(p.slot[b], p.slot_half[b], p.slot_row[b], h, r)
+            hazard |= _same(p.before[b], p.before_half[b], p.before_row[b], h, r)
+            hazard |= active and active_row == r and active_half == h
+            ok = not hazard
+            if ok and stage >= 0:
+                conflict |= r == row and h == half
+                order |= h != half
+        same = n >= 0 and _holds(p, b, data.tile_of[n], data.prefix[n])
+        if b == 0:
+            eligible0, busy0 = ok, ok and not same
+        else:
+            eligible1, busy1 = ok, ok and not same
+        conflict |= _same(p.slot[b], p.slot_half[b], p.slot_row[b], half, row)
+    conflict |= active and active_row == row and active_half == half
+
+    # Load the staged row?
+    loading = False
+    borrow = -1
+    if stage >= 0 and _known(p, tile) and p.weights_ok[tile & 1] and not conflict and not order:
+        prefix = data.prefix[stage]
+        if banks == 1:
+            recent = _holds(p, 0, tile, prefix)
+        else:
+            recent = p.finish_tile == tile and p.finish_row == prefix
+        needs = prefix >= 0 and not recent
+        every = busy0 and (busy1 or banks == 1)
+        if active:
+            loading = last
+        else:
+            loading = not needs or not every or p.patience == 0
+            if loading and needs:
+                borrow = banks - 1 if busy0 else 0
+            if not loading:
+                p.patience -= 1
+    if loading:
+        p.patience = PATIENCE
+
+    # The slots of the next stage
+    finish_tile = finish_row = -1
+    for b in range(banks):
+        p.before[b], p.before_half[b], p.before_row[b] = p.slot[b], p.slot_half[b], p.slot_row[b]
+        n = p.reuse[b]
+        needs = busy0 if b == 0 else busy1
+        took = (eligible0 if b == 0 else eligible1) and claim != b and not (borrow == b and needs) and p.hold != b
+        p.slot[b] = took or claim == b
+        if p.held[b] and p.tile[p.held_tile[b] & 1] != p.held_tile[b]:
+            p.held[b] = 0  # its slots are given anew
+        if took:
+            p.held[b], p.held_tile[b], p.held_row[b] = 1, data.tile_of[n], data.prefix[n]
+        if claim == b:
+            p.held[b], p.held_tile[b], p.held_row[b] = 1, p.active_tile, active_row
+        if claim == b:
+            p.slot_half[b], p.slot_row[b] = active_half, active_row
+        elif took:
+            i = data.tile_of[n] & 1
+            p.slot_half[b], p.slot_row[b] = p.tile_half[i], data.rows[n]
+            p.reused[2 * i + b] += 1
+        _next_reuse(c, p, sort, data, b, took)
+    if claim >= 0:
+        finish_tile, finish_row = p.active_tile, active_row
+    p.finish_tile, p.finish_row = finish_tile, finish_row
+
+    # Active and staged row
+    if loading:
+        p.active, p.active_bits, p.active_tile = stage, data.bits[stage], tile
+    elif active:
+        p.active_bits -= 1
+        if last:
+            p.active = -1
+    if stage < 0 or loading:
+        p.stage = -1
+        if sort.valid[COMPUTE]:
+            sort.popped[COMPUTE] = 1
+            p.stage = data.computes[p.c_head]
+            p.c_head += 1
+    return claim >= 0, finish_tile
+
+
+@jit
+def _next_reuse(c, p, sort, data, b, took):
+    """The head of a bank's reuse rows; whether its prefix is finished is found a cycle ahead."""
+    n = p.reuse[b]
+    if n >= 0 and not took:
+        p.reuse_ok[b] = _finished(p, data, n)
+        return
+    p.reuse[b], p.reuse_ok[b] = -1, 0
+    if sort.valid[REUSE + b]:
+        sort.popped[REUSE + b] = 1
+        n = data.reuses[b, p.r_head[b]]
+        p.r_head[b] += 1
+        p.reuse[b], p.reuse_ok[b] = n, _finished(p, data, n)
+
+
+@jit
+def weight_slot(c, run, base, tile):
+    """Slot of a tile's weights, and whether nobody needs them after it."""
+    step = tile % run.k_tiles if run.keep else tile
+    release = not run.keep or (tile >= (run.m_tiles - 1) * run.k_tiles and not run.hold)
+    return (base + step) % c.weight_tiles, release
+
+
+@jit
+def contexts(c, p, sort, front, data, run, t):
+    """What the registers of the two contexts will hold: from counts as they are before this cycle's rows."""
+    for i in range(2):
+        p.next_weights[i], p.next_computes[i], p.next_reuse[i] = p.weights_ok[i], 0, 0
+        p.next_ended[i] = p.ended[i]
+        if not p.valid[i]:
+            continue
+        tile, other = p.tile[i], 1 - i
+        slot = weight_slot(c, run, data.base, tile)[0]
+        stale = False
+        if p.valid[other] and p.oldest != i and not p.closed[other]:
+            older, release = weight_slot(c, run, data.base, p.tile[other])
+            stale = release and older == slot
+        p.next_weights[i] = p.weights_ok[i] or (front.filled[slot] and not stale)
+        p.next_computes[i] = p.ended[i] and p.issued[i] == data.compute_count[tile] and p.weights_ok[i]
+        done = p.ended[i] != 0
+        for b in range(c.banks):
+            done = done and p.reused[2 * i + b] == data.reuse_count[b, tile]
+        p.next_reuse[i] = done
+        if not p.ended[i] and data.end_time[tile] <= t:
+            p.next_ended[i] = 1
+            sort.unread -= 1
+
+
+@jit
+def scoreboard(c, p, sort, front, drain, data, run, claimed, claimed_tile, t):
+    """Tiles enter, close, retire. Runs after :func:`contexts` and :func:`issue`; sees registers otherwise."""
+    closes = retires = enters = -1
+    for i in range(2):
+        if p.computes_done[i] and not p.closed[i] and p.closing == i:
+            closes = i
+    o = p.oldest
+    if p.valid[o] and (p.closed[o] or closes == o) and p.reuse_done[o]:
+        retires = o
+    tile = p.entered
+    if sort.begins_stored and sort.begin_time[tile % RING] <= t:
+        i = tile & 1
+        if (not p.valid[i] or retires == i) and not (p.fresh and p.half_busy[p.half]):
+            enters = i
+    for i in range(2):
+        p.weights_ok[i], p.computes_done[i] = p.next_weights[i], p.next_computes[i]
+        p.reuse_done[i], p.ended[i] = p.next_reuse[i], p.next_ended[i]
+    if claimed:
+        p.issued[claimed_tile & 1] += 1
+    for h in range(2):
+        if drain.drained[h]:
+            p.full[h] = p.half_busy[h] = 0
+            drain.drained[h] = 0
+    if closes >= 0:
+        p.closed[closes] = 1
+        p.closing = 1 - p.closing
+        slot, release = weight_slot(c, run, data.base, p.tile[closes])
+        if release:
+            front.release = slot
+    if retires >= 0:
+        p.valid[retires] = 0
+        p.oldest = 1 - o
+        done = p.tile[retires]
+        if (done + 1) % data.k_tiles == 0:
+            h = p.tile_half[retires]
+            p.full[h], p.full_m[h] = 1, done // data.k_tiles
+    if enters >= 0:
+        sort.begins_stored -= 1
+        p.entered += 1
+        last_k = (tile + 1) % data.k_tiles == 0
+        p.tile[enters], p.valid[enters], p.tile_half[enters] = tile, 1, p.half
+        p.half_busy[p.half] = 1
+        p.fresh = last_k
+        if last_k:
+            p.half = 1 - p.half
+        p.weights_ok[enters] = p.ended[enters] = p.reuse_done[enters] = p.computes_done[enters] = 0
+        p.issued[enters] = p.closed[enters] = 0
+        p.reused[2 * enters] = p.reused[2 * enters + 1] = 0

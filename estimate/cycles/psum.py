@@ -1,0 +1,84 @@
+"""Partial sums of a finished m tile, row by row (reprise.hw.psum.drain, reprise.hw.psum.bank)."""
+
+from __future__ import annotations
+
+from .state import jit
+
+
+@jit
+def wants(c, drain, data):
+    """The bank whose next update slot must stay empty, or -1."""
+    if drain.starved < c.starved:
+        return -1
+    return data.bank_of_row[_row(drain, data, drain.at)]
+
+
+@jit
+def _row(drain, data, at):
+    """The row that comes at place ``at`` of the walk through the m tile."""
+    return data.order[int(drain.m == data.m_tiles - 1), at]
+
+
+@jit
+def _granted(c, p, drain, data, row):
+    """The bank's read port is free: always with a memory per half, else unless an update must read."""
+    if c.banks == 2:
+        return True
+    update = p.slot[0] and data.touched[p.slot_half[0], p.slot_row[0]]
+    return not (update and data.touched[drain.half, row])
+
+
+@jit
+def step(c, p, drain, data, groups, ready):
+    """One cycle; ``ready`` says that the neurons take the row at the output. Reads of rows are speculative."""
+    half = drain.half
+    asking, again = drain.asking, drain.again
+    row = _row(drain, data, drain.at) if asking else 0
+    rows = data.m_rows[drain.m] if drain.m < data.m_tiles else 0
+    granted = asking and _granted(c, p, drain, data, row)
+    free = not drain.o_valid or ready
+    waiting = asking and not granted and free
+    third, third_at = drain.third, drain.third_at
+    capture, reject = third and free, third and not free
+    last = third_at == rows - 1
+    if ready:
+        drain.o_valid = 0
+    drain.third, drain.third_at = drain.second, drain.second_at
+    drain.second, drain.second_at = granted, drain.at
+    if granted and not again:
+        if drain.at == rows - 1:
+            drain.asking = 0
+        else:
+            drain.at += 1
+    if capture:
+        drain.o_valid = 1
+        kind = int(drain.m == data.m_tiles - 1)
+        drain.o_last, drain.o_last_position = last, data.last_position[kind, third_at]
+        data.touched[half, _row(drain, data, third_at)] = 0
+    if reject or (capture and again):
+        # The row is asked for again until it is taken; what is in flight then is of no use.
+        second = drain.third
+        drain.at = third_at if reject else min(third_at + 1, rows - 1)
+        drain.second = drain.third = 0
+        drain.asking = reject or not last
+        drain.again = reject
+        if reject and again:  # the copies behind it are the same row
+            drain.second, drain.third = granted, second
+            drain.second_at, drain.third_at = third_at, third_at
+    if not drain.running:
+        if p.full[half]:
+            drain.running = drain.asking = 1
+            drain.m = p.full_m[half]
+        drain.again = drain.at = 0
+    if capture and last:
+        drain.running = drain.again = 0
+        drain.half = 1 - half
+        drain.drained[half] = 1
+    if waiting and drain.starved < c.starved:
+        drain.starved += groups
+    else:
+        drain.starved = 0
+    # Updates of this cycle have been looked at: now they touch their rows.
+    for b in range(c.banks):
+        if p.slot[b]:
+            data.touched[p.slot_half[b], p.slot_row[b]] = 1

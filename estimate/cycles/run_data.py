@@ -1,0 +1,220 @@
+"""What the cycle model must know of the program and of a run's rows."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+
+from ...hw.arch.config import HardwareConfig
+from ...hw.arch.program import OPCODES, PARAM_BYTES, SEGMENT_BYTES
+from ...hw.interface.row_order import block_positions
+from ...hw.sorter.layouts import word_beats, words
+from ...model.prosparsity.tiles import TileBlock
+from ..processor_model import bank_of_row
+from .state import COMMAND, COMPUTE, REUSE, RING
+
+
+class RunData(NamedTuple):
+    """Rows of a run in issue order, tiles with K fastest, and where they are found.
+
+    bits, rows, prefix, tile_of, bank_of, after, queue_of : by row: residual bits, index in its tile, the prefix's
+    index or -1, tile, bank, compute rows of its tile before it, FIFO; computes, reuses : rows by FIFO; ends,
+    compute_count, reuse_count, end_time : by tile; beats : by tile; class_end, class_words, visit_rows : classes up to
+    and with a tile, words of each class, rows of the class in each word (reprise.hw.sorter.class_walker);
+    m_rows, segments : by m tile, by K tile; order, last_position : walk of the drain through an m tile (1: the last).
+    push, touched : ring of the pushes to come, touch maps of the two halves.
+    """
+
+    bits: np.ndarray
+    rows: np.ndarray
+    prefix: np.ndarray
+    tile_of: np.ndarray
+    bank_of: np.ndarray
+    after: np.ndarray
+    queue_of: np.ndarray
+    computes: np.ndarray
+    reuses: np.ndarray
+    ends: np.ndarray
+    compute_count: np.ndarray
+    reuse_count: np.ndarray
+    end_time: np.ndarray
+    beats: np.ndarray
+    class_end: np.ndarray
+    class_words: np.ndarray
+    visit_rows: np.ndarray
+    m_rows: np.ndarray
+    segments: np.ndarray
+    order: np.ndarray
+    last_position: np.ndarray
+    bank_of_row: np.ndarray
+    push: np.ndarray
+    touched: np.ndarray
+    m_tiles: int
+    k_tiles: int
+    base: int
+    interleaved: bool
+
+
+@nb.njit(cache=True)
+def _rows(residual, prefix, order, starts, nonzero, banks, d):
+    """Fill the arrays by row and by tile."""
+    bits, rows, based, tile_of, bank_of, after, queue_of, computes, reuses, ends, compute_count, reuse_count = d
+    n = tile = c = 0
+    r = np.zeros(2, np.int64)
+    for m in range(len(starts) - 1):
+        for k in range(residual.shape[1]):
+            for s in range(nonzero[m, k]):
+                i = order[starts[m] + s, k]
+                word, count = residual[starts[m] + i, k], 0
+                while word:
+                    word &= word - np.uint64(1)
+                    count += 1
+                bank = bank_of_row(i, banks)
+                bits[n], rows[n], based[n], tile_of[n] = count, i, prefix[starts[m] + i, k], tile
+                bank_of[n], after[n] = bank, compute_count[tile]
+                if count:
+                    computes[c] = n
+                    compute_count[tile] += 1
+                    c += 1
+                    queue_of[n] = COMPUTE
+                else:
+                    reuses[bank, r[bank]] = n
+                    reuse_count[bank, tile] += 1
+                    r[bank] += 1
+                    queue_of[n] = REUSE + bank
+                n += 1
+            ends[tile] = n
+            tile += 1
+
+
+@nb.njit(cache=True)
+def _visits(packed, starts, word_rows, words, tile_k, class_end, class_words, visit_rows):
+    """Classes and words of every tile as the class walker visits them; (classes, visits)."""
+    counts = np.zeros((tile_k + 1, words), np.int64)
+    classes = visits = 0
+    for m in range(len(starts) - 1):
+        for k in range(packed.shape[1]):
+            counts[:] = 0
+            for i in range(starts[m], starts[m + 1]):
+                word, count = packed[i, k], 0
+                while word:
+                    word &= word - np.uint64(1)
+                    count += 1
+                counts[count, (i - starts[m]) // word_rows] += 1
+            begun = classes
+            for p in range(1, tile_k + 1):
+                some = 0
+                for w in range(words):
+                    if counts[p, w]:
+                        visit_rows[visits] = counts[p, w]
+                        visits += 1
+                        some += 1
+                if some:
+                    class_words[classes] = some
+                    classes += 1
+            if classes == begun:  # an empty tile: one class, one word without rows
+                visit_rows[visits], class_words[classes] = 0, 1
+                visits += 1
+                classes += 1
+            class_end[m * packed.shape[1] + k] = classes
+    return classes, visits
+
+
+@lru_cache(maxsize=64)
+def drain_order(rows: int, planes: int, timesteps: int, block: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of an m tile in the order in which the drain hands them out (reprise.hw.psum.cursor), and whether each is of
+    the last position of its block."""
+    order, last = [], []
+    per = planes * timesteps
+    for first in range(0, rows, block * per):
+        count = min(block, -(-(rows - first) // per))
+        for t in range(timesteps):
+            for position in range(count):
+                for plane in range(planes):
+                    row = first + position * per + t * planes + plane
+                    if row < rows:
+                        order.append(row)
+                        last.append(position == count - 1)
+    return np.array(order, np.int64), np.array(last, np.int64)
+
+
+def run_data(
+    block: TileBlock, packed: np.ndarray, c: HardwareConfig, fields: dict[str, int], segments: np.ndarray, base: int
+) -> RunData:
+    """Everything that one RUN's time depends on; ``base``: slot of its first weights."""
+    nonzero = block.counts.nonzero
+    total, tiles, k_tiles = int(nonzero.sum()), nonzero.size, nonzero.shape[1]
+    ints = [np.zeros(total + 1, np.int64) for _ in range(8)]
+    reuses = np.zeros((2, total + 1), np.int64)
+    by_tile = np.zeros(tiles, np.int64), np.zeros(tiles, np.int64), np.zeros((2, tiles), np.int64)
+    arrays = (*ints, reuses, *by_tile)
+    _rows(block.residual, block.prefix, block.order, block.starts, nonzero, c.banks, arrays)
+    m_rows = np.diff(block.starts).astype(np.int64)
+    most = total + tiles
+    class_end, class_words, visit_rows = (np.zeros(n, np.int64) for n in (tiles, most, most))
+    word_rows = word_beats(c) * c.load_rows
+    _visits(packed, block.starts, word_rows, words(c), c.tile_k, class_end, class_words, visit_rows)
+    positions = block_positions(c, fields)
+    order = np.zeros((2, c.tile_m), np.int64)
+    last = np.zeros((2, c.tile_m), np.int64)
+    for kind, rows in enumerate((int(m_rows[0]), int(m_rows[-1]))):
+        order[kind, :rows], last[kind, :rows] = drain_order(rows, fields["planes"], fields["timesteps"], positions)
+    bits, rows, prefix, tile_of, bank_of, after, queue_of, computes = ints
+    return RunData(
+        bits=bits, rows=rows, prefix=prefix, tile_of=tile_of, bank_of=bank_of, after=after, queue_of=queue_of,
+        computes=computes, reuses=reuses, ends=by_tile[0], compute_count=by_tile[1], reuse_count=by_tile[2],
+        end_time=np.full(tiles, np.int64(1) << 60), beats=np.repeat(-(-m_rows // c.load_rows), k_tiles),
+        class_end=class_end, class_words=class_words, visit_rows=visit_rows,
+        m_rows=m_rows, segments=segments.astype(np.int64), order=order, last_position=last,
+        bank_of_row=np.array([bank_of_row(r, c.banks) for r in range(c.tile_m)], np.int64),
+        push=np.zeros((3, RING), np.int64),
+        touched=np.zeros((2, c.tile_m), np.int64), m_tiles=len(m_rows), k_tiles=k_tiles, base=base,
+        interleaved=positions > 1,
+    )  # fmt: skip
+
+
+def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) -> np.ndarray:
+    """COMMAND[n]: a program, as far as time depends on it."""
+    bus = c.bus_bits // 8
+    found = np.zeros(len(commands), COMMAND)
+    for at, (opcode, f) in zip(found, commands, strict=True):
+        at["opcode"] = OPCODES[opcode]
+        values: dict[str, int] = {}
+        if opcode.startswith("LOAD"):
+            values = {"word": f["source"] // bus, "chunks": 1, "stride": 0, "items": 0}
+        if opcode == "LOAD_FEATURES":
+            values |= {"beats": f["bytes"] // bus, "chunks": f["chunks"], "stride": f["stride"] // bus}
+        elif opcode == "LOAD_SEGMENTS":
+            values |= {"beats": -(-f["count"] * SEGMENT_BYTES // bus), "items": f["count"]}
+        elif opcode == "LOAD_PARAMS":
+            values |= {"beats": -(-f["groups"] * c.neuron_lanes * PARAM_BYTES // bus), "items": f["groups"]}
+        elif opcode == "RUN":
+            names = ("k_tiles", "m_tiles", "rows", "rows_last", "weight_beats", "planes", "groups", "timesteps")
+            names += ("channels", "readout", "out_width", "out_lines", "images", "pool", "out_planes")
+            values = {name: f[name] for name in names}
+            values |= {
+                "weights": f["weights"] // bus,
+                "keep": f["weights_keep"],
+                "ready": f["weights_ready"],
+                "hold": f["weights_hold"],
+                "no_reset": f["reset"] == 2,
+                "output": f["output"] // bus,
+                "image_stride": f["image_stride"] // bus,
+                "line_words": f["line_bytes"] // bus,
+                "last_width": (f["channels"] - 1) % c.neuron_lanes + 1,
+            }
+        for name, value in values.items():
+            at[name] = value
+    return found
+
+
+def no_rows() -> RunData:
+    """Of no run at all: before the first one."""
+    one = np.zeros(1, np.int64)
+    two = np.zeros((2, 1), np.int64)
+    flat = {name: one for name in RunData._fields} | {name: two for name in ("reuses", "reuse_count", "order")}
+    flat |= {"last_position": two, "push": np.zeros((3, RING), np.int64), "touched": two, "interleaved": False}
+    return RunData(**(flat | {"m_tiles": 0, "k_tiles": 1, "base": 0}))

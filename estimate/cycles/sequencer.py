@@ -1,0 +1,157 @@
+"""Command fetch, dispatcher and loader (hw.sequencer.fetch, hw.sequencer.sequencer, hw.loader.loader)."""
+
+from __future__ import annotations
+
+from ...hw.arch.program import OPCODES
+from . import axi as read
+from .state import FETCH, LOADS, RING, jit
+
+END, BARRIER, RUN = OPCODES["END"], OPCODES["BARRIER"], OPCODES["RUN"]
+FEATURES, SEGMENTS, PARAMS = OPCODES["LOAD_FEATURES"], OPCODES["LOAD_SEGMENTS"], OPCODES["LOAD_PARAMS"]
+
+
+@jit
+def loads_idle(load):
+    """No load is under way."""
+    unpack = load.feature_valid or load.segment_valid or load.param_full or load.param_valid
+    return not (load.ask_left or load.stored or load.ready or load.left or unpack)
+
+
+@jit
+def dispatch(c, s, load, program, front_busy, run_done, writes_idle, t):
+    """Issue the command that is complete and checked; whether it is taken. Runs first: it sees only registers."""
+    used, busy, prepared = s.front_used, s.run_busy, s.prepared
+    idle = loads_idle(load)
+    if not front_busy and s.front_start != t and not prepared:
+        s.front_used = 0
+    if busy and s.run_start != t and run_done and not used:
+        s.run_busy = 0
+    s.load = -1
+    if not s.valid:
+        return False
+    takes, command = False, s.command
+    opcode = program[command].opcode
+    if opcode == RUN:
+        if not prepared and not used:
+            s.prepared, s.front_start, s.front = 1, t + 1, command
+        if prepared and idle and not busy:
+            takes = True
+            s.run_start, s.run_busy, s.prepared, s.front_used = t + 1, 1, 0, 1
+            s.run = command
+            s.taken_run = command
+    elif opcode == BARRIER or opcode == END:
+        if idle and not busy and writes_idle:
+            takes = opcode == BARRIER
+            if opcode == END:
+                s.finished = t
+    elif load.ask_left == 0 and load.stored < c.load_jobs:
+        takes = True
+        s.load = command
+    return takes
+
+
+@jit
+def fetch(c, s, bus, program, takes, t):
+    """The next command into its register; the one behind it is asked for when this one has been checked."""
+    end = False
+    if bus.ready[FETCH] and not s.valid and not s.checking0 and not s.checking1:
+        read.pop(bus, FETCH)
+        s.beat += 1
+        end = s.beat == c.command_words
+        if end:
+            s.beat = 0
+    if s.wanted and bus.left[FETCH] == 0:
+        read.ask(bus, FETCH, s.address, c.command_words)
+        s.wanted = 0
+        s.address += c.command_words
+    if s.checking1:
+        s.valid = 1
+        s.command += 1
+        s.ahead = program[s.command].opcode != END
+        s.wanted = s.ahead
+    s.checking1, s.checking0 = s.checking0, end
+    if takes:
+        s.valid = 0
+        if not s.ahead:
+            s.wanted = 1
+
+
+@jit
+def _unpack(c, load, words, takes_params):
+    """Whether the unpacker of the job's kind takes a bus word in this cycle; the others empty themselves."""
+    kind = load.job
+    ready = False
+    if load.feature_valid:  # a bus word's parts leave one per cycle
+        load.feature_index += 1
+        if load.feature_index == c.feature_parts:
+            load.feature_valid = load.feature_index = 0
+    if load.segment_valid:
+        load.segment_index += 1
+        if load.segment_index == c.segment_parts:
+            load.segment_valid = load.segment_index = 0
+    if kind == FEATURES:
+        ready = not load.feature_valid
+    elif kind == SEGMENTS:
+        ready = not load.segment_valid
+    elif c.param_words > 1:  # a group is gathered from several bus words
+        leave = load.param_full == c.param_words and (takes_params or load.param_left == 0)
+        ready = load.param_full < c.param_words or leave
+        if leave:
+            load.param_full = 0
+            load.param_left -= load.param_left > 0
+    else:  # a bus word holds one or more groups
+        leave = load.param_valid and (takes_params or load.param_left == 0)
+        if leave:
+            load.param_left -= load.param_left > 0
+            load.param_index += 1
+            if load.param_index == c.param_parts:
+                load.param_valid = load.param_index = 0
+        ready = not load.param_valid
+    if not (ready and words and load.left):
+        return False
+    if kind == FEATURES:
+        load.feature_valid = 1
+    elif kind == SEGMENTS:
+        load.segment_valid = 1
+    elif c.param_words > 1:
+        load.param_full += 1
+    else:
+        load.param_valid = 1
+    return True
+
+
+@jit
+def loads(c, s, load, bus, program, run_busy, t):
+    """Requests chunk by chunk, data job by job. Neuron parameters wait until no run needs the old ones."""
+    if load.ask_left and bus.left[LOADS] == 0:
+        read.ask(bus, LOADS, load.ask_word, load.ask_beats)
+        load.ask_left -= 1
+        load.ask_word += load.ask_stride
+    starts = load.ready and not load.left and loads_quiet(load)
+    if _unpack(c, load, bus.ready[LOADS], not run_busy):
+        read.pop(bus, LOADS)
+        load.beats -= 1
+        if load.beats == 0:
+            load.left -= 1
+            load.beats = program[load.jobs[(load.out - 1) % RING]].beats
+    if starts:
+        job = program[load.jobs[load.out % RING]]
+        load.out += 1
+        load.ready = 0
+        load.left, load.beats, load.job, load.param_left = job.chunks, job.beats, job.opcode, job.items
+    if not load.ready and load.stored:
+        load.ready = 1
+        load.stored -= 1
+    if s.load >= 0:
+        job = program[s.load]
+        load.jobs[load.in_ % RING] = s.load
+        load.in_ += 1
+        load.stored += 1
+        load.ask_left, load.ask_word = job.chunks, job.word
+        load.ask_beats, load.ask_stride = job.beats, job.stride
+
+
+@jit
+def loads_quiet(load):
+    """Nothing is being unpacked."""
+    return not (load.feature_valid or load.segment_valid or load.param_full or load.param_valid)

@@ -1,0 +1,120 @@
+"""What the blocks of the cycle model remember from one cycle to the next: one record per block, named like the RTL."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from ...hw.neurons.select import QUEUE
+
+jit = nb.njit(error_model="numpy")
+"""Of every block's functions; the loop over them is what is cached."""
+
+FETCH, WEIGHTS, LOADS = range(3)
+"""Readers of the bus, by priority."""
+
+COMPUTE, REUSE = 0, 1
+"""FIFOs between front end and processor: compute rows, reuse rows (one per bank)."""
+
+RING = 64
+"""Places of the rings that hold times or counts of what is under way: more than any latency or queue there."""
+
+
+def record(names: str, **arrays: int) -> np.dtype:
+    """A record of integers; ``arrays`` names the fields that are arrays, with their length."""
+    fields = [(name, np.int64) for name in names.split()]
+    return np.dtype(fields + [(name, np.int64, (size,)) for name, size in arrays.items()])
+
+
+CONFIG = record(
+    "tile_m tile_k load_rows queries banks weight_tiles neuron_lanes bus_bits level_bits words"
+    " latency gap"  # of the memory
+    " burst outstanding accepted"  # longest burst; most bursts under way; most that the memory accepts ahead
+    " command_words feature_parts segment_parts param_words param_parts load_jobs"
+    " rows_ready rows_queue scan_queue"
+    " word_beats ring_words"
+    " begins ends detect margin queue_depth fifo starved"
+    " write_words write_bursts write_age begin finish",
+    reader_depth=3,
+)
+"""Sizes and latencies: :mod:`reprise.estimate.cycles.parameters`."""
+
+COMMAND = record(
+    "opcode word beats chunks stride items"  # loads; words are bus words
+    " weights weight_beats keep ready hold k_tiles m_tiles rows rows_last"
+    " readout no_reset planes groups timesteps channels out_width out_lines images pool out_planes"
+    " output image_stride line_words last_width"
+)
+"""A command of the program, as far as time depends on it."""
+
+BUS = record(
+    "owners arvalid arowner arready rvalid gap_left in_ out beats_left",
+    left=3, word=3, reserved=3, stored=3, ready=3, offer=3, leaves=3, new_beats=3, new_word=3,
+    time=RING, beats=RING, owner=RING,
+)  # fmt: skip
+"""Readers (left, word, reserved, stored, ready: the output register is full), arbiter, and the memory's queue."""
+
+SEQUENCER = record(
+    "wanted address beat valid checking0 checking1 ahead command"  # command fetch
+    " prepared front front_start front_used run run_start run_busy taken_run finished"  # dispatcher
+    " load"  # the load taken in this cycle, or -1
+)
+
+LOADER = record(
+    "ask_left ask_word ask_beats ask_stride stored ready in_ out"
+    " left beats job feature_valid feature_index segment_valid segment_index"
+    " param_full param_left param_index param_valid",
+    jobs=RING,
+)
+
+FRONT = record(
+    "asked asked_k taken beat row o_valid o_slot o_last slot base release"  # weight loader, assembler, buffer
+    " prime t_left t_row t_half t_read"  # row table
+    " g_left g_k g_count g_valid g_stored g_ready"  # scan of the segment table
+    " k word segment credits left in_ out",  # row builder; im2col's queue
+    full=2, rows=2, filled=1024, time=RING,
+)  # fmt: skip
+
+SORT = record(
+    "room tile beat b_valid b_last first part used t_valid t_tile"  # tile loader: its beat, the tile it offers
+    " c_valid c_class c_end c_first o_class_valid o_class o_class_last o_class_first loaded released"  # class chooser
+    " v_valid v_visit v_left v_last v_first"  # word walker
+    " kc_valid kc_class kc_last kc_first k_valid k_rows k_last k_first"  # what is kept of classes and of words
+    " r_valid r_rows r_last r_first frees freed"  # row memory
+    " g_valid g_count g_first g_last"  # row picker: the group it offers
+    " row begins_stored unread d_room begun_tiles",
+    w_valid=2, w_rows=2, w_last=2, w_first=2, level=3, waiting=3, stands=3, kept=3, valid=3, popped=3, begin_time=RING,
+)  # fmt: skip
+
+PROCESSOR = record(
+    "stage active active_bits active_tile patience finish_tile finish_row c_head entered"
+    " oldest closing fresh half hold",
+    reuse=2, reuse_ok=2, r_head=2, held=2, held_tile=2, held_row=2,
+    slot=2, slot_half=2, slot_row=2, before=2, before_half=2, before_row=2,
+    tile=2, valid=2, tile_half=2, weights_ok=2, issued=2, ended=2, computes_done=2, reuse_done=2, closed=2,
+    next_weights=2, next_ended=2, next_computes=2, next_reuse=2, reused=4, half_busy=2, full=2, full_m=2,
+)  # fmt: skip
+"""Issue stage and scoreboard; rows are numbers in issue order, -1: none."""
+
+DRAIN = record(
+    "running half m asking again at starved second second_at third third_at o_valid o_last_position o_last",
+    drained=2,
+)
+
+NEURONS = record(
+    "full last_position last group plane t base stages room inside_then inside q_in q_out"
+    " w_half w_t some r_half r_t r_group r_base ro_valid ro_group ro_last_t",
+    pipe=24, queue=QUEUE, half_full=2, half_slot=2,
+)  # fmt: skip
+
+OUTPUT = record(
+    "read_valid read_last read_item pool_valid pool_last pool_item pool_position"  # stages of the max pool
+    " e_valid e_item e_plane readout_piece"
+    " x y image bit position_bit line t_line row_line image_line"  # line cursor
+    " p_valid p_give p_twice p_last p_word p_second o_valid o_word o_last done"  # line packer
+    " count burst finished age"  # write master: the open burst
+    " output"  # first word of the run's output
+    " words words_ready b_in b_out l_in l_out awvalid sending left waiting"
+    " w_in w_out w_gap awready a_in a_out bvalid",
+    b_time=RING, b_length=RING, l_time=RING, l_length=RING, a_time=RING,
+)  # fmt: skip

@@ -1,0 +1,206 @@
+"""Cycles of a compiled network without RTL: the cycle model on exactly the tiles that the program makes.
+
+The golden interpreter executes the program; each RUN's rows go through :mod:`estimate.cycles`. Beside that stands what
+each part would take by itself: the processor with inputs always ready (reprise.estimate.processor_model), weights,
+im2col, neurons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ..compiler import compile_network
+from ..compiler.golden.interpreter import Interpreter
+from ..compiler.golden.trace import RunTrace
+from ..hw.arch.config import HardwareConfig
+from ..hw.arch.memory_image import MemoryImage
+from ..model.network.network import Network
+from ..model.prosparsity.tiles import Counts, TileBlock, analyze_packed
+from .baselines.dense import bit_sparse_cycles, dense_cycles
+from .baselines.prosperity import published_cycles
+from .cycles import Machine
+from .cycles.run_data import no_rows, run_data
+from .processor_model import ProcessorTiming, simulate_processor
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemTiming:
+    """The memory: ``latency`` cycles from an address to its first beat, ``gap`` idle cycles after every beat."""
+
+    latency: int = 20
+    gap: int = 0
+
+
+@dataclass
+class _Analysis:
+    packed: np.ndarray
+    starts: np.ndarray
+    counts: Counts
+    costs: np.ndarray
+    block: TileBlock
+
+
+class Estimator:
+    """Times the RUNs of a program as the interpreter executes it.
+
+    Parameters
+    ----------
+    image : MemoryImage
+    timing : SystemTiming
+    """
+
+    def __init__(self, image: MemoryImage, timing: SystemTiming):
+        self.image, self.config, self.timing = image, image.config, timing
+        c = self.config
+        self.processor = ProcessorTiming(banks=c.banks, queries=c.queries, load_rows=c.load_rows)
+        self.runs: list[dict] = []
+        self._last: _Analysis | None = None
+        commands = image.commands()
+        word = image.program * 8 // c.bus_bits
+        self.machine = Machine(commands, c, word=word, latency=timing.latency, gap=timing.gap)
+        self.machine.advance(no_rows())
+
+    def _analyze(self, trace: RunTrace) -> _Analysis:
+        """Counts and processor cycles of every tile; those of the run before if its rows were the same."""
+        last = self._last
+        if last and np.array_equal(last.starts, trace.starts) and np.array_equal(last.packed, trace.packed):
+            return last
+        block = analyze_packed(trace.packed, trace.starts)
+        costs = simulate_processor(block, self.processor).tile_cycles.reshape(block.counts.rows.shape)
+        self._last = _Analysis(trace.packed, trace.starts, block.counts, costs, block)
+        return self._last
+
+    def observe(self, trace: RunTrace) -> None:
+        """Time one RUN (an observer of the interpreter)."""
+        f, c, t = trace.fields, self.config, self.timing
+        found = self._analyze(trace)
+        rows = np.diff(trace.starts)
+        m_tiles, k_tiles = found.costs.shape
+        extract = -(-rows // c.load_rows)[:, None] * trace.segments[None]
+        fetched = np.zeros((m_tiles, k_tiles), bool)
+        if not f["weights_ready"]:
+            fetched[: 1 if f["weights_keep"] else m_tiles] = True
+        beats = c.tile_k * f["weight_beats"] * (1 + t.gap)
+        neurons = rows * f["groups"]
+        if f["readout"]:
+            neurons = neurons + rows // f["planes"] * f["groups"] * c.neuron_lanes
+        data = run_data(found.block, trace.packed, c, f, trace.segments, trace.first_slot)
+        self.machine.advance(data)
+        start, end = self.machine.starts[trace.command], self.machine.ends[trace.command]
+        self.runs.append(
+            {
+                "command": trace.command,
+                "layer": trace.layer,
+                "cycles": int(end - start),
+                "processor": int(found.costs.sum()),
+                "weights": int(fetched.sum()) * beats,
+                "im2col": int(extract.sum()),
+                "neurons": int(neurons.sum()),
+                "tiles": int(found.costs.size),
+                "counts": found.counts,
+            }
+        )
+
+    def schedule(self) -> list[int]:
+        """For every command the end of the last RUN so far; for END, the last, the end of the job."""
+        ends = np.maximum.accumulate(self.machine.ends).tolist()
+        return [*ends[:-1], self.machine.cycles]
+
+
+def _layer(entry, ends: list[int], runs: list[dict], depth: int) -> dict:
+    """One layer's figures: its cycles are the time from the end of the layer before to its last RUN's end."""
+    mine = [r for r in runs if entry.first <= r["command"] < entry.last]
+    before = max(ends[: entry.first], default=0)
+    sums = {key: sum(r[key] for r in mine) for key in ("processor", "weights", "im2col", "neurons", "tiles")}
+    totals = [r["counts"].total() for r in mine]
+    counts = {
+        name: sum(getattr(one, name) for one in totals) for name in ("nonzero", "exact", "set_bits", "residual_bits")
+    }
+    return {
+        "name": entry.name,
+        "feature": entry.feature,
+        "runs": len(mine),
+        "cycles": max(ends[entry.first : entry.last]) - before,
+        **sums,
+        "dense": sum(dense_cycles(r["counts"], depth) for r in mine),
+        "bit_sparse": sum(bit_sparse_cycles(r["counts"]) for r in mine),
+        "published": sum(published_cycles(r["counts"]) for r in mine),
+        "counts": counts,
+    }
+
+
+def estimate(
+    network: Network,
+    config: HardwareConfig,
+    images: np.ndarray,
+    *,
+    timing: SystemTiming | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict:
+    """Cycles of a network on images, layer by layer, without simulating RTL.
+
+    Parameters
+    ----------
+    network : Network
+    config : HardwareConfig
+    images : levels (images, C, H, W), or (images, T, C, H, W)
+    timing : SystemTiming, the RTL's if not given.
+    progress : called with the layer's name before each RUN's tiles are timed.
+
+    Returns
+    -------
+    ``{"network", "images", "config", "timing", "layers": [...], "total": {...}}``. Each layer and the total hold
+    ``cycles`` (the whole accelerator), ``processor`` (inputs always ready), ``weights``, ``im2col``, ``neurons`` (each
+    of these alone; the largest is the bottleneck), ``dense``, ``bit_sparse``, ``published``, ``tiles``, ``runs``,
+    ``counts``; the total also bytes read and written.
+
+    Raises
+    ------
+    CompileError
+        The configuration can't run the network.
+    """
+    compiled = compile_network(network, config, len(images))
+    return estimate_image(compiled, network, images, timing=timing, progress=progress)[0]
+
+
+def estimate_image(
+    compiled: MemoryImage,
+    network: Network,
+    images: np.ndarray,
+    *,
+    timing: SystemTiming | None = None,
+    progress: Callable[[str], None] | None = None,
+    fill: int = 0,
+) -> tuple[dict, np.ndarray]:
+    """:func:`estimate` of a network that is compiled already; also the memory that the interpreter leaves.
+
+    ``fill`` is what memory that nobody has written holds.
+    """
+    estimator = Estimator(compiled, timing or SystemTiming())
+
+    def observe(trace: RunTrace):
+        if progress:
+            progress(trace.layer)
+        estimator.observe(trace)
+
+    interpreter = Interpreter(compiled, compiled.initial_memory(images, fill), observe)
+    memory = interpreter.run()
+    ends = estimator.schedule()
+    depths = {layer.name: sum(s.depth for s in layer.sources) for layer in network.layers}
+    layers = [_layer(e, ends, estimator.runs, depths[e.name]) for e in compiled.layers]
+    keys = ("runs", "processor", "weights", "im2col", "neurons", "tiles", "dense", "bit_sparse", "published")
+    total = {"cycles": ends[-1]} | {key: sum(one[key] for one in layers) for key in keys}
+    total["counts"] = {key: sum(one["counts"][key] for one in layers) for key in layers[0]["counts"]}
+    total |= {"bytes_read": interpreter.bytes_read, "bytes_written": interpreter.bytes_written}
+    report = {
+        "network": network.name,
+        "images": len(images),
+        "config": compiled.config.to_dict(),
+        "timing": asdict(estimator.timing),
+        "layers": layers,
+        "total": total,
+    }
+    return report, memory

@@ -1,0 +1,75 @@
+"""Which network and which images a job takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..model.files.network_file import NetworkFile, load
+from .cache import cached, is_network_file
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Images (levels), their labels (-1: unknown) and their numbers among the file's samples."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    numbers: np.ndarray
+
+
+def find_network(name: str, *, data: Path | None = None) -> tuple[NetworkFile, bool]:
+    """A network file by path, or a preset of ``configs/networks``, trained unless a trained one is cached.
+
+    Returns the file and whether nothing had to be trained.
+    """
+    if is_network_file(name):
+        return load(name), True
+    before = set(Path("build/networks").glob("*.yaml"))
+    path = cached(name, data=data)
+    if path is None:
+        raise ValueError(f"network {name!r} is trained in floating point only: there is nothing to run")
+    return load(path), path in before
+
+
+def choose_images(file: NetworkFile, count: int, seed: int) -> Batch:
+    """``count`` of the file's sample images: the first ones for seed 0, else a random choice.
+
+    A file without samples gets random levels.
+
+    Raises
+    ------
+    ValueError
+        More images than the file holds.
+    """
+    network = file.network
+    rng = np.random.default_rng(seed)
+    if not len(file.images):
+        frames = (network.timesteps,) if network.input_mode == "given" else ()
+        low, high = (-128, 127) if network.input_signed else (0, network.input_levels)
+        images = rng.integers(low, high + 1, (count, *frames, *network.input_shape))
+        return Batch(images=images, labels=np.full(count, -1), numbers=np.arange(count))
+    if not 1 <= count <= len(file.images):
+        raise ValueError(f"images must be 1..{len(file.images)}, not {count}: {file.path} holds so many samples")
+    numbers = np.arange(count) if seed == 0 else rng.permutation(len(file.images))[:count]
+    return Batch(images=file.images[numbers], labels=file.labels[numbers], numbers=numbers)
+
+
+def available(name: str, data: Path | None) -> tuple[str | None, str]:
+    """A network for a run without surprises: trained already, or quickly trained from embedded data.
+
+    Returns (what to give to :func:`find_network`, "") or (None, why not). ``build/networks/NAME.yaml``, a file that
+    somebody trained or copied there, comes first; mnist and cifar10 are looked for in folders of ``data``.
+    """
+    from .cache import code_key
+    from .train.recipe import preset
+
+    for folder in (Path("build/networks"), Path("networks")):
+        if is_network_file(folder / f"{name}.yaml"):
+            return str(folder / f"{name}.yaml"), ""
+    recipe = preset(name)
+    if Path(f"build/networks/{recipe.title}-{recipe.key(code_key())}.yaml").is_file() or recipe.dataset == "digits":
+        return name, ""
+    return None, f"not trained: reprise train --network {name} --data FOLDER -o build/networks/{name}.yaml"

@@ -1,0 +1,108 @@
+"""SpikingJelly networks (IFNode, LIFNode, ILIFNode) as a :class:`reprise.export.trace.graph.Graph`.
+
+SpikingJelly: H = (1 - 1/tau) V + X (LIF; X / tau with decay_input), S = H >= v_threshold, hard reset to v_reset or soft
+reset. Ours, with V' = V - v_reset: the same recurrence, threshold v_threshold - v_reset, reset to 0.
+ILIFNode rounds: z = round(clip(H / v_threshold, 0, N)). Half a threshold added to V turns that into a floor; the leak
+takes its part of the half away each timestep, so the bias gives it back.
+"""
+
+import importlib
+
+import torch
+from torch import nn
+
+from ..qat.layers import NeuronSpec
+from ..trace.graph import Graph, Node, UnsupportedError, module_node, trace
+
+NODES = ("IFNode", "LIFNode", "ILIFNode")
+
+
+def make(factory: str, weights=None) -> nn.Module:
+    """Call MODULE:FUNCTION and load a state dict (safetensors, or a .pt of tensors only)."""
+    module, _, function = factory.partition(":")
+    if not function:
+        raise ValueError(f"factory must be MODULE:FUNCTION, not {factory!r}")
+    net = getattr(importlib.import_module(module), function)()
+    if weights is not None:
+        if str(weights).endswith(".safetensors"):
+            from safetensors.torch import load_file
+
+            state = load_file(str(weights))
+        else:
+            state = torch.load(weights, weights_only=True, map_location="cpu")
+        net.load_state_dict(state)
+    return net
+
+
+def neuron_nodes(name, m, inputs, timesteps, changes):
+    """Nodes of one SpikingJelly neuron: gain, bias, neuron."""
+    kind = type(m).__name__
+    if kind not in NODES:
+        raise UnsupportedError(name, f"neuron {kind} has no integer form here", f"use one of {', '.join(NODES)}")
+    rest = 0.0 if m.v_reset is None else float(m.v_reset)
+    threshold = float(m.v_threshold) - rest
+    if threshold <= 0:
+        raise UnsupportedError(name, f"v_threshold must exceed v_reset, {m.v_threshold} and {m.v_reset}", "raise it")
+    leak, levels, v0, gain, bias = 256, 1, 0.0, 1.0, 0.0
+    if kind != "IFNode":
+        kept = 1 - 1 / float(m.tau)
+        leak = round(256 * kept)
+        gain = 1 / float(m.tau) if m.decay_input else 1.0
+        if abs(leak / 256 - kept) > 1e-9:
+            changes.append(f"{name}: leak factor {kept:.6f} becomes {leak}/256")
+        if leak < 256:
+            changes.append(f"{name}: the leaked potential is rounded down to a whole weight step")
+    if kind == "ILIFNode":
+        levels, v0 = int(m.surrogate_function.max_spike_count), 0.5
+        bias = threshold / 2 * (1 - leak / 256)
+        changes.append(
+            f"{name}: rounding becomes a floor by half a threshold of initial potential and bias; "
+            "exact halves round up instead of to the even level"
+        )
+    reset = "soft" if m.v_reset is None else "hard"
+    if rest:
+        changes.append(f"{name}: potentials are counted from v_reset {rest}, so that a hard reset is to 0")
+    spec = NeuronSpec(
+        levels=levels, kind="lif" if leak < 256 else "if", reset=reset, v0=v0, leak=leak, threshold=threshold
+    )
+    return gain, bias, spec
+
+
+def read(module: nn.Module, *, timesteps: int) -> Graph:
+    """Trace a SpikingJelly module.
+
+    Raises
+    ------
+    UnsupportedError
+        A module that has no form on the accelerator, by its qualified name.
+    """
+    changes, pending = [], {}
+
+    def convert(name, m, inputs):
+        if hasattr(m, "v_threshold"):
+            gain, bias, spec = neuron_nodes(name, m, inputs, timesteps, changes)
+            pending[name] = (gain, bias)
+            return Node(name=name, op="neuron", inputs=inputs, attrs=dict(spec=spec, timesteps=timesteps))
+        if type(m).__name__ in ("Dropout", "Dropout2d"):
+            return None
+        return module_node(name, m, inputs)
+
+    graph = trace(module, convert)
+    changes.append("every neuron starts from its reset potential for each image")
+    return Graph(nodes=tuple(_with_gains(graph.nodes, pending)), changes=tuple(changes))
+
+
+def _with_gains(nodes, pending):
+    """Insert a factor and a constant current in front of neurons that need them."""
+    for node in nodes:
+        if node.op == "neuron":
+            gain, bias = pending[node.name]
+            source = node.inputs[0]
+            if gain != 1:
+                yield Node(name=f"{node.name}.gain", op="scale", inputs=(source,), attrs=dict(factor=gain))
+                source = f"{node.name}.gain"
+            if bias:
+                yield Node(name=f"{node.name}.bias", op="bias", inputs=(source,), attrs=dict(value=torch.tensor(bias)))
+                source = f"{node.name}.bias"
+            node = Node(name=node.name, op="neuron", inputs=(source,), attrs=node.attrs)
+        yield node

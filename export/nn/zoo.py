@@ -1,0 +1,197 @@
+"""Ready-made networks, as ordinary PyTorch modules of ``torch.nn`` layers and the neurons of :mod:`export.nn.neurons`.
+
+``build(name, levels, timesteps, ...)`` returns (module, input shape, input levels). Residual networks come with the
+four joins compared in arXiv 2510.24637:
+
+- ``spiking``: membrane join in front of a neuron, ``SN(BN(conv(z) + h z))``, h one factor a channel;
+- ``sew``: spikes added to spikes behind the neurons (Fang et al. 2021, ADD), levels pile up from block to block;
+- ``ms``: the membrane is the shortcut, neurons stand in front of convolutions (Hu et al. 2021);
+- ``sparse``: spikes added as in SEW, then a barrier neuron that emits 0..N again, or fewer (``barrier_levels``): one
+  level for every ``barrier`` levels of the sum, rounded (1: it only clips; 2: the mean of both sides, which nothing
+  clips).
+"""
+
+from collections import OrderedDict
+from functools import partial
+
+import torch
+from torch import nn
+
+from .neurons import Barrier, MultiLevelIF, MultiLevelLIF
+
+JOINS = ("spiking", "sew", "ms", "sparse")
+
+
+def neuron_factory(levels, timesteps, neuron="if", **kwargs):
+    if neuron not in ("if", "lif"):
+        raise ValueError(f"neuron must be if or lif, not {neuron!r}")
+    return partial(MultiLevelLIF if neuron == "lif" else MultiLevelIF, levels, timesteps, **kwargs)
+
+
+class Chain:
+    """Collects named layers of a plain network: conv1, norm1, sn1, pool1, conv2, ..."""
+
+    def __init__(self, sn):
+        self.sn, self.parts, self.counts = sn, OrderedDict(), {}
+
+    def add(self, kind, module):
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.parts[f"{kind}{self.counts[kind]}"] = module
+        return self
+
+    def conv(self, c_in, c_out, kernel, padding=0):
+        self.add("conv", nn.Conv2d(c_in, c_out, kernel, 1, padding, bias=False))
+        return self.add("norm", nn.BatchNorm2d(c_out)).add("sn", self.sn())
+
+    def linear(self, n_in, n_out):
+        self.add("fc", nn.Linear(n_in, n_out, bias=False))
+        return self.add("norm", nn.BatchNorm1d(n_out)).add("sn", self.sn())
+
+    def pool(self):
+        return self.add("pool", nn.MaxPool2d(2))
+
+    def flatten(self):
+        return self.add("flatten", nn.Flatten())
+
+    def readout(self, n_in, n_out):
+        self.parts["readout"] = nn.Linear(n_in, n_out)
+        return nn.Sequential(self.parts)
+
+
+def digits(sn, classes=10):
+    """8x8 digits: 16C3 - P2 - 32C3 - P2 - 64 - 10."""
+    net = Chain(sn).conv(1, 16, 3, padding=1).pool().conv(16, 32, 3, padding=1).pool()
+    return net.flatten().linear(128, 64).readout(64, classes)
+
+
+def lenet5(sn, classes=10):
+    """LeNet-5 (LeCun et al. 1998) for 28x28: 6C5 (padding 2) - P2 - 16C5 - P2 - 120 - 84 - 10."""
+    net = Chain(sn).conv(1, 6, 5, padding=2).pool().conv(6, 16, 5).pool()
+    return net.flatten().linear(400, 120).linear(120, 84).readout(84, classes)
+
+
+def vgg9(sn, classes=10, width=64):
+    """VGG-9 for 32x32: 2 x wC3 - P2 - 2 x 2wC3 - P2 - 3 x 4wC3 - P2 - 8w - 10."""
+    net, c = Chain(sn), 3
+    for factor, repeat in ((1, 2), (2, 2), (4, 3)):
+        for _ in range(repeat):
+            net.conv(c, factor * width, 3, padding=1)
+            c = factor * width
+        net.pool()
+    return net.flatten().linear(16 * c, 8 * width).readout(8 * width, classes)
+
+
+class Block(nn.Module):
+    """Residual block of two 3x3 convolutions with one of :data:`JOINS`."""
+
+    def __init__(self, c_in, c_out, stride, sn, join, make_barrier):
+        super().__init__()
+        self.join = join
+        down = stride > 1 or c_in != c_out
+        conv = partial(nn.Conv2d, kernel_size=3, padding=1, bias=False)
+        if join == "ms":
+            self.sn1, self.sn2 = sn(), sn()
+        else:
+            self.sn1 = sn()
+        self.conv1, self.bn1 = conv(c_in, c_out, stride=stride), nn.BatchNorm2d(c_out)
+        self.conv2, self.bn2 = conv(c_out, c_out), nn.BatchNorm2d(c_out)
+        if down:
+            self.short = nn.Conv2d(c_in, c_out, 1, stride, bias=False)
+        elif join == "spiking":
+            self.short = nn.Conv2d(c_in, c_out, 1, groups=c_in, bias=False)
+            nn.init.ones_(self.short.weight)
+        else:
+            self.short = nn.Identity()
+        if join == "spiking":
+            self.sn = sn()
+        if join in ("sew", "sparse"):
+            self.sn2 = sn()
+            if down:
+                self.short = nn.Sequential(self.short, nn.BatchNorm2d(c_out), sn())
+        if join == "ms" and down:
+            self.short = nn.Sequential(self.short, nn.BatchNorm2d(c_out))
+        if join == "sparse":
+            self.barrier = make_barrier()
+
+    def forward(self, x):
+        if self.join == "spiking":
+            return self.sn(self.bn2(self.conv2(self.sn1(self.bn1(self.conv1(x)))) + self.short(x)))
+        if self.join == "ms":
+            return self.bn2(self.conv2(self.sn2(self.bn1(self.conv1(self.sn1(x)))))) + self.short(x)
+        out = self.sn2(self.bn2(self.conv2(self.sn1(self.bn1(self.conv1(x)))))) + self.short(x)
+        return self.barrier(out) if self.join == "sparse" else out
+
+
+class ResNet(nn.Module):
+    """Residual network for 32x32 images: a 3x3 stem and three stages of ``blocks`` blocks, width w, 2w, 4w."""
+
+    def __init__(self, sn, join, make_barrier, classes=10, width=16, blocks=3):
+        super().__init__()
+        if join not in JOINS:
+            raise ValueError(f"join must be one of {JOINS}, not {join!r}")
+        self.stem = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(width)
+        self.sn = nn.Identity() if join == "ms" else sn()
+        stages, c = [], width
+        for stage in range(3):
+            for b in range(blocks):
+                stride = 2 if stage and not b else 1
+                stages.append(Block(c, width << stage, stride, sn, join, make_barrier))
+                c = width << stage
+        self.blocks = nn.Sequential(*stages)
+        self.last = sn() if join == "ms" else nn.Identity()
+        self.pool, self.flatten = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        self.fc = nn.Linear(c, classes)
+
+    def forward(self, x):
+        x = self.last(self.blocks(self.sn(self.bn(self.stem(x)))))
+        return self.fc(self.flatten(self.pool(x)))
+
+
+NETWORKS = ("digits", "lenet5", "vgg9", *(f"resnet-{j}" for j in JOINS))
+SHAPES, COLOUR = {"digits": (1, 8, 8), "lenet5": (1, 28, 28)}, (3, 32, 32)
+
+
+def fits(name, shape) -> bool:
+    """Whether images of ``shape`` (C, H, W) suit a network; residual networks take any square of whole 4 x 4 blocks."""
+    if name.startswith("resnet-"):
+        return shape[0] == 3 and shape[1] == shape[2] and shape[1] % 4 == 0
+    return tuple(shape) == SHAPES.get(name, COLOUR)
+
+
+def build(
+    name,
+    *,
+    levels,
+    timesteps,
+    classes=10,
+    neuron="if",
+    seed=0,
+    width=None,
+    blocks=3,
+    barrier=1,
+    barrier_levels=None,
+    barrier_surrogate="identity",
+    **kwargs,
+):
+    """(module, input shape it is meant for) of a network by name; weights are initialized from ``seed``.
+
+    Raises ValueError for an unknown name. ``width``: base channels of vgg9 (64) and resnet (16); ``barrier``: see
+    ``sparse`` above; ``barrier_levels``: largest level of barriers, 1..255 (None: ``levels``); ``barrier_surrogate``:
+    ``identity``, or ``clipped``: no gradient where they clip (needed with fewer levels).
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"network must be one of {', '.join(NETWORKS)}, not {name!r}")
+    sn = neuron_factory(levels, timesteps, neuron, **kwargs)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if name.startswith("resnet-"):
+            v0 = 0.0 if barrier == 1 else 0.5  # halves are rounded, whole levels need no rounding
+            step = dict(threshold=barrier, v0=v0, surrogate=barrier_surrogate)
+            make_barrier = partial(Barrier, barrier_levels or levels, timesteps, **step)
+            net = ResNet(sn, name[7:], make_barrier, classes, width or 16, blocks)
+        elif name == "vgg9":
+            net = vgg9(sn, classes, width or 64)
+        else:
+            net = {"digits": digits, "lenet5": lenet5}[name](sn, classes)
+    return net, SHAPES.get(name, COLOUR)

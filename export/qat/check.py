@@ -1,0 +1,162 @@
+"""The two-way check: PyTorch's integer-simulated forward against the NumPy model, spike for spike."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ...model.inference.runner import run
+from ...model.network.layer import Layer
+from ...model.network.network import Network
+from .layers import NeuronSpec, QatLayer, SourceSpec
+from .network import QatNetwork
+
+
+class IntegerLayer(QatLayer):
+    """A layer of an integer network, computed by the same forward pass as in training."""
+
+    def __init__(self, layer: Layer, network: Network):
+        specs = [_spec(s, network.feature_shape(s.feature)) for s in layer.sources]
+        n = layer.neuron
+        levels_in = [
+            128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.sources
+        ]
+        if len(set(n.leak.tolist())) > 1:
+            raise ValueError(
+                f"layer {layer.name}: leak must be equal in all channels to be simulated, not {set(n.leak)}"
+            )
+        spec = NeuronSpec(levels=n.levels, kind=n.kind, reset=n.reset, leak=int(n.leak[0]))
+        pool = layer.pool.kernel if layer.pool else 0
+        super().__init__(layer.name, specs, spec, pool=pool, levels_in=levels_in, timesteps=network.timesteps)
+        for name in ("threshold", "bias", "v0"):
+            self.register_buffer(f"int_{name}", torch.tensor(getattr(n, name), dtype=torch.float64))
+
+    def constants(self, scale, y=None):
+        return self.int_threshold, self.int_bias, self.int_v0
+
+
+def _spec(source, shape) -> SourceSpec:
+    weight = torch.tensor(source.weight.astype(np.float32))
+    if source.flatten:  # columns (y, x, c) back to PyTorch's (c, y, x)
+        c, h, w = shape
+        weight = weight.reshape(-1, h, w, c).permute(0, 3, 1, 2).flatten(1)
+    return SourceSpec(
+        feature=source.feature,
+        weight=weight,
+        stride=source.stride,
+        padding=source.padding,
+        linear=source.flatten,
+        in_shape=tuple(shape),
+        fixed=True,
+    )
+
+
+def from_network(network: Network) -> QatNetwork:
+    """The PyTorch twin of an integer network."""
+    layers = [IntegerLayer(layer, network) for layer in network.layers]
+    twin = QatNetwork(
+        layers,
+        input_shape=network.input_shape,
+        input_levels=network.input_levels,
+        timesteps=network.timesteps,
+        input_mode=network.input_mode,
+        input_signed=network.input_signed,
+    )
+    return twin.eval()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """The first place where both disagree; ``what`` is "partial sum", "level" or "potential"."""
+
+    layer: str
+    what: str
+    image: int
+    timestep: int
+    channel: int
+    y: int
+    x: int
+    torch: int
+    model: int
+
+    def __str__(self):
+        return (
+            f"layer {self.layer}: {self.what} of image {self.image}, timestep {self.timestep}, channel {self.channel}, "
+            f"position (y={self.y}, x={self.x}): PyTorch {self.torch}, model {self.model}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Elements compared per layer, and the first difference or None."""
+
+    images: int
+    compared: dict
+    difference: Difference | None
+
+
+def first_difference(layer, what, ours, theirs):
+    """The first unequal element of two arrays (n, T, C, H, W), in order of timestep within an image."""
+    unequal = np.argwhere(ours != theirs)
+    if not len(unequal):
+        return None
+    at = tuple(int(i) for i in unequal[0])
+    image, timestep, channel, y, x = at
+    return Difference(
+        layer=layer,
+        what=what,
+        image=image,
+        timestep=timestep,
+        channel=channel,
+        y=y,
+        x=x,
+        torch=int(ours[at]),
+        model=int(theirs[at]),
+    )
+
+
+def compare(network: Network, images, net: QatNetwork | None = None, batch: int = 50) -> Report:
+    """Compare every partial sum, level and potential of every layer on ``images``.
+
+    ``net``: the trained network itself; None: the PyTorch twin built from the network's integers.
+    """
+    net = from_network(network) if net is None else net
+    compared = {layer.name: 0 for layer in network.layers}
+    for start in range(0, len(images), batch):
+        part = np.asarray(images[start : start + batch])
+        pixels = torch.tensor(part).float()
+        potentials = {}
+        maps, sums = net.trace(pixels.transpose(0, 1) if network.input_mode == "given" else pixels, potentials)
+        result = run(network, part, record=("features", "psums", "potentials"))
+        for layer in network.layers:
+            h, w = result.psums[layer.name].shape[-2:]
+            fired = layer.neuron.kind != "readout"
+            membrane = potentials[layer.name] if fired else maps[layer.name]
+            pairs = [
+                ("partial sum", sums[layer.name][..., :h, :w], result.psums[layer.name]),
+                ("potential", membrane[..., :h, :w], result.potentials[layer.name]),
+            ]
+            if fired:
+                pairs.append(("level", maps[layer.name], result.features[layer.name]))
+            for what, ours, theirs in pairs:
+                ours = ours.transpose(0, 1).double().cpu().numpy()
+                if ours.shape != theirs.shape:
+                    raise ValueError(
+                        f"layer {layer.name}: {what}s have shape {ours.shape} in PyTorch, {theirs.shape} in the model"
+                    )
+                compared[layer.name] += ours.size
+                if (found := first_difference(layer.name, what, ours, theirs)) is not None:
+                    found = Difference(**{**found.__dict__, "image": found.image + start})
+                    return Report(images=len(images), compared=compared, difference=found)
+    return Report(images=len(images), compared=compared, difference=None)
+
+
+def random_images(network: Network, count: int, seed: int = 0) -> np.ndarray:
+    """Inputs of every level, from a seed; a third of the pixels are zero and some are at the maximum."""
+    rng = np.random.default_rng(seed)
+    frame = (network.timesteps,) * (network.input_mode == "given") + network.input_shape
+    low, high = (-128, 127) if network.input_signed else (0, network.input_levels)
+    images = rng.integers(low, high + 1, (count, *frame))
+    images[rng.random(images.shape) < 1 / 3] = 0
+    images[rng.random(images.shape) < 1 / 20] = high
+    return images.astype(np.int8 if network.input_signed else np.uint8)

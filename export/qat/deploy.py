@@ -1,0 +1,186 @@
+"""From trained layers to the integer network: integers read off, encodings chosen by cost, widths proven. No rounding
+happens here that training has not simulated."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ...model.inference.layers import flatten_columns
+from ...model.inference.runner import run
+from ...model.inference.widths import Widths, check
+from ...model.network.layer import Layer, MaxPool, Source
+from ...model.network.network import Network
+from ...model.network.neuron import Neuron
+from ...model.prosparsity.bound import output_groups, own_cycles
+from ...model.prosparsity.tiles import count_packed
+from ...model.prosparsity.tiling import layer_tiles
+from .layers import QatLayer
+from .network import QatNetwork
+
+# What every configuration of the hardware offers; a network beyond it is refused when exported.
+HARDWARE = Widths(row_psum=24, psum=32, membrane=32, steps=32)
+MAX_THERMOMETER = 64  # planes: beyond, thermometer rows cost more than bit-planes in any case
+
+
+def dense_kernel(weight: np.ndarray, groups: int) -> np.ndarray:
+    """[O, C/groups, KH, KW] -> [O, C, KH, KW] with zeros between groups."""
+    o, c = weight.shape[:2]
+    dense = np.zeros((o, c * groups, *weight.shape[2:]), weight.dtype)
+    for g in range(groups):
+        rows = slice(g * o // groups, (g + 1) * o // groups)
+        dense[rows, g * c : (g + 1) * c] = weight[rows]
+    return dense
+
+
+def source(spec, weight: np.ndarray) -> Source:
+    """One integer source: groups filled with zeros, average pools folded, linear columns in (y, x, c) order."""
+    k = spec.avgpool
+    if not spec.linear:
+        kernel = np.repeat(np.repeat(dense_kernel(weight, spec.groups), k, axis=2), k, axis=3)
+        return Source(feature=spec.feature, weight=kernel, stride=spec.stride * k, padding=spec.padding * k)
+    c, h, w = spec.in_shape
+    columns = np.zeros((len(weight), c, h, w), weight.dtype)
+    pooled = weight.reshape(-1, c, h // k, w // k)
+    columns[:, :, : h // k * k, : w // k * k] = np.repeat(np.repeat(pooled, k, axis=2), k, axis=3)
+    columns = flatten_columns(columns.reshape(len(weight), -1), (c, h, w))
+    return Source(feature=spec.feature, weight=columns[:, :, None, None], flatten=True)
+
+
+def integers(value) -> np.ndarray:
+    """A tensor of integer values as int64; ValueError if one is not an integer."""
+    array = value.detach().double().cpu().numpy()
+    if not np.array_equal(array, np.rint(array)):
+        raise ValueError(f"expected integers, not {array[array != np.rint(array)][:3]}")
+    return array.astype(np.int64)
+
+
+@torch.no_grad()
+def to_layer(layer: QatLayer, timesteps: int) -> Layer:
+    scale = layer.scale()
+    weights = [integers(w) for w in layer.integer_weights(scale)]
+    d, c, v0 = (integers(p) for p in layer.constants(scale))
+    n = layer.neuron
+    if layer.readout:
+        neuron = Neuron.readout(layer.channels, bias=c)
+    else:
+        leak = np.full(layer.channels, n.leak if n.kind == "lif" else 256)
+        # A threshold beyond every potential never fires; the smallest such one acts alike and needs fewer bits.
+        high = sum(
+            np.maximum(w, 0).reshape(len(w), -1).sum(1) * k for w, k in zip(weights, layer.levels_in, strict=True)
+        )
+        d = np.minimum(d, np.maximum(1, np.maximum(v0, 0) + timesteps * (high + np.maximum(c, 0)) + 1))
+        neuron = Neuron(kind=n.kind, levels=n.levels, reset=n.reset, threshold=d, bias=c, v0=v0, leak=leak)
+    return Layer(
+        name=layer.name,
+        sources=tuple(source(s, w.astype(np.int8)) for s, w in zip(layer.specs, weights, strict=True)),
+        neuron=neuron,
+        pool=MaxPool(kernel=layer.pool) if layer.pool else None,
+    )
+
+
+def to_network(net: QatNetwork, name: str) -> Network:
+    """The integer network that ``net`` in evaluation mode computes; layers read bit-planes until chosen otherwise."""
+    net.eval()
+    if not all(layer.quantize for layer in net.layers):
+        raise ValueError("network: quantize must be on for every layer (it was trained or evaluated in floating point)")
+    return Network(
+        name=name,
+        input_shape=net.input_shape,
+        input_levels=net.input_levels,
+        input_signed=net.input_signed,
+        timesteps=net.timesteps,
+        input_mode=net.input_mode,
+        layers=tuple(to_layer(layer, net.timesteps) for layer in net.layers),
+    )
+
+
+def encoding_costs(network: Network, images, *, tile_m=256, tile_k=16, lanes=128, banks=2) -> dict[str, dict]:
+    """Per layer: counts and cycles per image of both encodings on calibration images.
+
+    ``{layer: {"cycles": {encoding: cycles}, "counts": {encoding: totals}}}``; thermometer is absent where it cannot win
+    (one level, signed input) or does not fit a tile.
+    """
+    features = run(network, images, record=("features",)).features
+    n, costs = len(features["input"]), {}
+    for layer in network.layers:
+        levels = tuple(network.feature_levels(s.feature) for s in layer.sources)
+        signed = any(network.feature_signed(s.feature) for s in layer.sources)
+        options = ["bitplane"]
+        if 1 < max(levels) <= min(MAX_THERMOMETER, tile_m // network.timesteps) and not signed:
+            options.append("thermometer")
+        costs[layer.name] = {"cycles": {}, "counts": {}, "depth": sum(s.depth for s in layer.sources)}
+        for encoding in options:
+            tiles = layer_tiles(
+                replace(layer, encoding=encoding),
+                tuple(features[s.feature] for s in layer.sources),
+                levels,
+                tile_m=tile_m,
+                tile_k=tile_k,
+                signed=signed,
+            )
+            counts = count_packed(tiles.packed, tiles.starts)
+            cycles = own_cycles(counts, output_groups(layer.channels, lanes), banks=banks)
+            costs[layer.name]["cycles"][encoding] = cycles / n
+            costs[layer.name]["counts"][encoding] = counts.total()
+    return costs
+
+
+def choose_encodings(network: Network, costs: dict) -> Network:
+    """Every layer with its cheaper encoding (bit-planes if equal)."""
+    layers = [
+        replace(y, encoding=min(costs[y.name]["cycles"], key=costs[y.name]["cycles"].get)) for y in network.layers
+    ]
+    return replace(network, layers=tuple(layers))
+
+
+def statistics(network: Network, costs: dict, images, spikes: dict | None = None) -> dict:
+    """Per layer, per image: spikes written, densities of the rows it reads, cycles of both encodings."""
+    out = run(network, images, record=("features",)).features
+    found = {}
+    for layer in network.layers:
+        cost = costs[layer.name]
+        counts = cost["counts"][layer.encoding]
+        bits = counts.rows * cost["depth"]
+        entry = {
+            "bit_density": counts.set_bits / bits,
+            "product_density": counts.residual_bits / bits,
+            "cycles": {k: round(v, 2) for k, v in cost["cycles"].items()},
+        }
+        if layer.name in out:
+            measured = float(out[layer.name].sum(dtype=np.int64)) / len(images)
+            entry = {"spikes": round((spikes or {}).get(layer.name, measured), 3), **entry}
+        found[layer.name] = entry
+    return found
+
+
+def width_proof(network: Network, widths: Widths = HARDWARE) -> dict:
+    """{layer: {sum: (low, high, bits)}}; WidthError names the layer, the sum, its bound and the width."""
+    names = ("tile_result", "row_psum", "psum", "membrane", "steps")
+    bounds = check(network, widths)
+    return {
+        k: {n: (getattr(b, n).low, getattr(b, n).high, getattr(b, n).bits) for n in names} for k, b in bounds.items()
+    }
+
+
+def deploy(net: QatNetwork, name: str, calibration) -> tuple[Network, dict, dict]:
+    """(network with encodings chosen, statistics, width proofs) of trained layers and calibration images."""
+    network = to_network(net, name)
+    widths = width_proof(network)
+    costs = encoding_costs(network, calibration)
+    network = choose_encodings(network, costs)
+    return network, statistics(network, costs, calibration), widths
+
+
+def totals(network: Network, costs: dict, lanes: int = 128) -> dict:
+    """The whole network on the calibration images, layers weighted by rows * K * output tiles: bit density, product
+    density, and ideal cycles per image (``reprise.model.prosparsity.bound.own_cycles``)."""
+    bits = set_bits = residual = cycles = 0
+    for layer in network.layers:
+        cost, groups = costs[layer.name], output_groups(layer.channels, lanes)
+        counts = cost["counts"][layer.encoding]
+        bits += counts.rows * cost["depth"] * groups
+        set_bits += counts.set_bits * groups
+        residual += counts.residual_bits * groups
+        cycles += cost["cycles"][layer.encoding]
+    return {"bit_density": set_bits / bits, "product_density": residual / bits, "cycles": cycles}

@@ -1,0 +1,237 @@
+"""Quantization-aware layers: what they compute in training *is* the integer arithmetic of the hardware.
+
+A :class:`QatLayer` is one layer of the accelerator: one or two sources (convolution, linear, identity), batch
+norm, neuron, max pool. Its weights are floating-point parameters w; its forward pass rounds them to int8 with a
+scale s for each output channel and convolves integers, so psum = Y is an integer tensor. The neuron compares
+scale-free: with batch norm ``gamma (s Y - mu) / sigma + beta`` and threshold theta,
+
+    D = round(theta sigma / (gamma s)),   c = round((beta sigma / gamma - mu + b) / s),   v0 = round(f D)
+
+and ``U = leak(V) + Y + c``, ``z = clip(floor(U / D), 0, N)``. Rounding is straight-through in the gradient. In
+training mode mu and sigma are the batch's, in evaluation the running ones, which are those exported.
+
+Floating-point numbers hold these integers exactly: every pass bounds |psum| and |U| from its weights, and a
+layer that could leave the 24 bits of float32 computes in float64 (see :meth:`QatLayer.dtype_for`).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..nn.gradients import fire, round_ste
+from ..nn.neurons import reset_potential
+
+WEIGHT_MAX = 127
+EXACT32 = 1 << 24
+EXACT64 = 1 << 53
+# Integers in float32 need sums of products, not transforms: NNPACK's Winograd kernels round, cuDNN's TF32 drops bits.
+torch.backends.nnpack.set_flags(False)
+torch.backends.cudnn.allow_tf32 = False
+torch.backends.cuda.matmul.allow_tf32 = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec:
+    """One input of a layer, before quantization.
+
+    weight : (O, C // groups, KH, KW) tensor in units of one input level; linear: (O, C*H*W) with columns (c, y, x)
+    feature : name of the feature map that is read; ``avgpool`` : its k x k windows are summed first
+    fixed : the weights are integers already and are used as they are (sum joins)
+    """
+
+    feature: str
+    weight: torch.Tensor
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+    avgpool: int = 1
+    linear: bool = False
+    in_shape: tuple = ()
+    fixed: bool = False
+
+    @cached_property
+    def factor(self) -> int:
+        """The map enters the sum times this fixed integer, without a convolution; 0: it needs one."""
+        one = self.fixed and self.stride == 1 and self.weight.shape[1:] == (1, 1, 1)
+        return int(self.weight[0]) if one and bool((self.weight == self.weight[0]).all()) else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuronSpec:
+    """Neuron of a layer; ``levels`` 0 is the readout. ``threshold`` is a scalar or (O,) tensor."""
+
+    levels: int
+    kind: str = "if"
+    reset: str = "soft"
+    v0: float = 0.5
+    leak: int = 256
+    surrogate: str = "rectangular"
+    width: float | None = None
+    threshold: torch.Tensor | float = 1.0
+    trainable: bool = False
+
+
+class QatLayer(nn.Module):
+    """One accelerator layer, trainable.
+
+    ``forward(inputs)`` takes one (T, B, C, H, W) tensor of levels per source and returns the levels
+    (T, B, O, H', W') (readout: potentials). ``quantize = False`` leaves every rounding out: the float network.
+    ``levels_in`` holds the maximal level of every source; it enters the exactness bound.
+    """
+
+    def __init__(self, name, sources, neuron, *, bias=None, norm=None, pool=0, levels_in=(), timesteps=1):
+        super().__init__()
+        self.name, self.neuron, self.pool, self.timesteps = name, neuron, pool, timesteps
+        self.specs, self.levels_in = tuple(sources), tuple(levels_in)
+        self.quantize = True
+        self.record = None
+        self.weights = nn.ParameterList(
+            nn.Parameter(s.weight.detach().clone().float(), requires_grad=not s.fixed) for s in sources
+        )
+        self.channels = self.weights[0].shape[0]
+        self.bias = None if bias is None else nn.Parameter(torch.as_tensor(bias).detach().clone().float())
+        threshold = torch.as_tensor(neuron.threshold).detach().clone().float()
+        if neuron.trainable:
+            self.threshold = nn.Parameter(threshold)
+        else:
+            self.register_buffer("threshold", threshold)
+        self.normed = norm is not None
+        if self.normed:
+            self.gamma = nn.Parameter(norm.weight.detach().clone().float())
+            self.beta = nn.Parameter(norm.bias.detach().clone().float())
+            self.register_buffer("mean", norm.running_mean.clone().float())
+            self.register_buffer("var", norm.running_var.clone().float())
+            self.eps, self.momentum = norm.eps, norm.momentum if norm.momentum is not None else 0.1
+
+    @property
+    def readout(self):
+        return self.neuron.levels == 0
+
+    @property
+    def fixed(self):
+        return all(s.fixed for s in self.specs)
+
+    def scale(self):
+        """Value of one integer weight step: (O,), common to all sources; one value for all in a readout."""
+        if self.fixed:
+            return torch.ones_like(self.weights[0].flatten(1)[:, 0])
+        peak = torch.stack([w.detach().flatten(1).abs().amax(1) for w in self.weights]).amax(0)
+        if self.readout:
+            peak = peak.amax().expand_as(peak)
+        return (peak / WEIGHT_MAX).clamp_min(1e-12)
+
+    def integer_weights(self, scale):
+        """Weights in integer steps (float tensors holding integers in -127..127), straight-through."""
+        out = []
+        for w, s in zip(self.weights, self.specs, strict=True):
+            q = w if s.fixed else w / scale.view(-1, *(1,) * (w.ndim - 1))
+            out.append(round_ste(q).clamp(-WEIGHT_MAX, WEIGHT_MAX) if self.quantize else q)
+        return out
+
+    def dtype_for(self, weights, c=None, v0=None):
+        """float32 where every sum stays below 2**24 in magnitude, else float64; refuses beyond 2**53."""
+        pairs = zip(weights, self.levels_in, strict=True)
+        bound = sum(w.detach().abs().flatten(1).double().sum(1) * n for w, n in pairs)
+        if c is not None:
+            bound = self.timesteps * (bound + c.detach().abs()) + (0 if v0 is None else v0.detach().abs())
+            if self.neuron.kind == "lif":
+                bound = bound * 256
+        bound = float(bound.max())
+        if bound >= EXACT64:
+            raise ValueError(
+                f"layer {self.name}: |potential| may reach {bound:.4g}, must stay below 2**53 to be exact; "
+                "lower the timesteps or the input levels, or scale the weights"
+            )
+        # On a GPU the convolution may be a transform (Winograd): evaluation takes float64 there.
+        small = bound < EXACT32 and (self.training or weights[0].device.type == "cpu")
+        return torch.float32 if small else torch.float64
+
+    def partial_sums(self, inputs, weights):
+        """Y, integer-valued: (T, B, O, H, W). Timesteps that are views of one image are computed once."""
+        total = None
+        for x, w, s in zip(inputs, weights, self.specs, strict=True):
+            repeated = x.shape[0] > 1 and x.stride(0) == 0
+            flat = (x[:1] if repeated else x).flatten(0, 1).to(w.dtype)
+            if s.avgpool > 1:
+                flat = F.avg_pool2d(flat, s.avgpool, divisor_override=1)
+            if s.factor:
+                y = flat if s.factor == 1 else flat * s.factor
+            elif s.linear:
+                y = F.linear(flat.flatten(1), w)[..., None, None]
+            else:
+                y = F.conv2d(flat, w, stride=s.stride, padding=s.padding, groups=s.groups)
+            y = y.unflatten(0, (-1, x.shape[1]))
+            y = y.expand(x.shape[0], *y.shape[1:]) if repeated else y
+            total = y if total is None else total + y
+        if self.quantize and total.device.type != "cpu":
+            total = round_ste(total)
+        return total
+
+    def constants(self, scale, y=None):
+        """(D, c, v0), each (O,), integer-valued; ``y`` given: batch statistics are used (and averaged in)."""
+        rnd = round_ste if self.quantize else (lambda v: v)
+        theta = self.threshold.clamp_min(1e-6).expand(self.channels)
+        if self.normed:
+            mean, var = self.mean, self.var
+            if y is not None:
+                var, mean = torch.var_mean(y[:1] if y.stride(0) == 0 else y, dim=(0, 1, 3, 4), unbiased=False)
+                mean, var = (mean * scale).to(self.mean.dtype), (var * scale**2).to(self.var.dtype)
+                with torch.no_grad():
+                    self.mean.lerp_(mean, self.momentum)
+                    self.var.lerp_(var, self.momentum)
+            gamma = self.gamma.abs().clamp_min(1e-2)
+            sigma = (var + self.eps).sqrt()
+            d, c = theta * sigma / (gamma * scale), (self.beta * sigma / gamma - mean) / scale
+        else:
+            d, c = theta / scale, torch.zeros_like(scale)
+        if self.bias is not None:
+            c = c + self.bias / scale
+        if self.quantize:
+            d, c = rnd(d).clamp_min(1), rnd(c)
+        if self.readout:
+            return d, c, torch.zeros_like(d)
+        v0 = self.neuron.v0 * d
+        # A sum of integers reaches a half step when it reaches the next whole: rounded up, it would do so too soon.
+        return d, c, v0.floor() if self.quantize and self.fixed else rnd(v0)
+
+    def forward(self, inputs):
+        scale = self.scale()
+        weights = self.integer_weights(scale)
+        dtype = self.dtype_for(weights)
+        y = self.partial_sums(inputs, [w.to(dtype) for w in weights])
+        d, c, v0 = self.constants(scale, y if self.training and self.normed else None)
+        if self.quantize and dtype == torch.float32:
+            dtype = self.dtype_for(weights, c, v0)
+        potentials = None if self.record is None else []
+        out = self.fire(y.to(dtype), *(p.to(dtype).view(-1, 1, 1) for p in (d, c, v0)), potentials)
+        if self.pool:
+            out = F.max_pool2d(out.flatten(0, 1), self.pool).unflatten(0, (out.shape[0], -1))
+        if self.record is not None:
+            self.record(self, out, y, potentials)
+        return out if self.readout else out.to(self.threshold.dtype)
+
+    def fire(self, y, d, c, v0, potentials=None):
+        """Levels (T, B, O, H, W) of partial sums; a list given takes V after each timestep."""
+        n = self.neuron
+        if self.readout:
+            return (y + c).cumsum(0)
+        v, out = v0, []
+        for t in range(y.shape[0]):
+            u = y[t] + (self.leak(v) + c)
+            z = fire(u, d, n)
+            if potentials is not None or t + 1 < y.shape[0]:
+                v = reset_potential(u, z, d, n.reset)
+            if potentials is not None:
+                potentials.append(v)
+            out.append(z)
+        return torch.stack(out) if len(out) > 1 else z[None]
+
+    def leak(self, v):
+        """(V * l) >> 8 with an arithmetic shift, straight-through."""
+        if self.neuron.kind != "lif":
+            return v
+        leaked = v * self.neuron.leak / 256
+        return leaked + (leaked.floor() - leaked).detach() if self.quantize else leaked

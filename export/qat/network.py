@@ -1,0 +1,78 @@
+"""A chain or graph of :class:`reprise.export.qat.layers.QatLayer` over named feature maps."""
+
+import torch
+from torch import nn
+
+
+class QatNetwork(nn.Module):
+    """Layers in execution order over named feature maps.
+
+    ``forward(images)`` takes (B, C, H, W) pixels (levels 0..input_levels; integer-valued) and returns logits
+    (B, classes): the readout's final potentials in real units over T, or the spike sums of the last layer.
+    ``input_mode``: ``"repeat"`` shows the image at every timestep, ``"once"`` at t = 0 only, ``"given"`` takes
+    (T, B, C, H, W).
+    """
+
+    def __init__(self, layers, *, input_shape, input_levels, timesteps, input_mode="repeat", input_signed=False):
+        super().__init__()
+        if input_mode not in ("repeat", "once", "given"):
+            raise ValueError(f"input_mode must be repeat, once or given, not {input_mode!r}")
+        self.layers = nn.ModuleList(layers)
+        self.input_shape, self.input_levels = tuple(input_shape), input_levels
+        self.timesteps, self.input_mode, self.input_signed = timesteps, input_mode, input_signed
+        last = {}
+        for i, layer in enumerate(layers):
+            last.update({s.feature: i for s in layer.specs})
+        self.last_use = last
+
+    def quantize(self, on: bool):
+        for layer in self.layers:
+            layer.quantize = on
+        return self
+
+    def present(self, images):
+        """(T, B, C, H, W) input levels of a batch of images."""
+        if self.input_mode == "given":
+            return images
+        if self.input_mode == "repeat" or self.timesteps == 1:
+            return images.expand(self.timesteps, *images.shape)
+        return torch.cat([images[None], images.new_zeros(self.timesteps - 1, *images.shape)])
+
+    def forward(self, images):
+        maps = {"input": self.present(images)}
+        for i, layer in enumerate(self.layers):
+            out = layer([maps[s.feature] for s in layer.specs])
+            for s in layer.specs:
+                if self.last_use[s.feature] == i:
+                    maps.pop(s.feature, None)
+            maps[layer.name] = out
+        if layer.readout:
+            out = out[-1].to(torch.float32) * layer.scale().view(-1, 1, 1) / self.timesteps
+        else:
+            out = out.sum(0)
+        return out.mean((-2, -1))
+
+    @torch.no_grad()
+    def trace(self, images, potentials=None):
+        """Feature maps and partial sums of a batch: ({name: (T, B, O, H, W)}, {name: Y}), integer-valued.
+
+        ``potentials``: a dict that takes V of every firing layer after each timestep.
+        """
+        maps, sums = {"input": self.present(images)}, {}
+
+        def record(layer, out, y, v):
+            maps[layer.name], sums[layer.name] = out, y
+            if potentials is not None and v:
+                potentials[layer.name] = torch.stack(v)
+
+        training = self.training
+        self.eval()
+        for layer in self.layers:
+            layer.record = record
+        try:
+            self(images)
+        finally:
+            for layer in self.layers:
+                layer.record = None
+            self.train(training)
+        return maps, sums

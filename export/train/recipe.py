@@ -1,0 +1,94 @@
+"""What a training run is: a validated recipe, from a YAML preset and command-line overrides. No torch."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ...support.errors import explain
+from ...support.presets import NETWORKS as PRESETS
+
+BARRIER_FIELDS = ("barrier", "barrier_levels", "barrier_surrogate")
+
+
+class Recipe(BaseModel):
+    """Network, neuron, data and optimization of one training run; same recipe and seed, same network.
+
+    Units: ``levels`` N per timestep; ``barrier`` levels that enter a join for each level that its barrier emits,
+    ``barrier_levels`` at most (None: N), with a gradient that ends there (``clipped``) or not (``identity``);
+    ``epochs`` passes over the training set; ``shift`` pixels; ``sparsity`` weight of the mean level in the loss;
+    ``threads`` of the CPU (None: all; the order of sums, and so the last bits of the weights, depend on it).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    network: str
+    dataset: Literal["digits", "mnist", "cifar10"]
+    levels: Annotated[int, Field(ge=1, le=255)] = 4
+    timesteps: Annotated[int, Field(ge=1, le=64)] = 1
+    neuron: Literal["if", "lif"] = "if"
+    leak: Annotated[int, Field(ge=0, le=256)] = 256
+    reset: Literal["soft", "hard", "none"] = "soft"
+    surrogate: Literal["rectangular", "sigmoid"] = "rectangular"
+    input_mode: Literal["repeat", "once"] = "repeat"
+    width: Annotated[int, Field(ge=1, le=512)] | None = None
+    blocks: Annotated[int, Field(ge=1, le=32)] = 3
+    barrier: Annotated[int, Field(ge=1, le=255)] = 1
+    barrier_levels: Annotated[int, Field(ge=1, le=255)] | None = None
+    barrier_surrogate: Literal["identity", "clipped"] = "identity"
+    quantize: bool = True
+    epochs: Annotated[int, Field(ge=1, le=10000)] = 10
+    batch: Annotated[int, Field(ge=1, le=65536)] = 128
+    lr: Annotated[float, Field(gt=0, le=10)] = 0.003
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    sparsity: Annotated[float, Field(ge=0, le=10)] = 0.0
+    shift: Annotated[int, Field(ge=0, le=8)] = 0
+    flip: bool = False
+    train_images: Annotated[int, Field(ge=1)] | None = None
+    test_images: Annotated[int, Field(ge=1)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    threads: Annotated[int, Field(ge=1, le=256)] | None = None
+
+    @model_validator(mode="after")
+    def _barriers(self):
+        changed = [name for name in BARRIER_FIELDS if getattr(self, name) != type(self).model_fields[name].default]
+        if changed and self.network != "resnet-sparse":
+            raise ValueError(f"{changed[0]} is of resnet-sparse, the network with barriers, not of {self.network}")
+        return self
+
+    @property
+    def title(self) -> str:
+        """NETWORK-nN-tT, with -float when not quantized."""
+        return f"{self.network}-n{self.levels}-t{self.timesteps}" + ("" if self.quantize else "-float")
+
+    def key(self, *extra: str) -> str:
+        """16 hexadecimal digits of the recipe's content (and ``extra``)."""
+        text = json.dumps([self.model_dump(), *extra], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def make(where: str, values: dict) -> Recipe:
+    try:
+        return Recipe(**values)
+    except ValidationError as e:
+        raise explain(where, e) from e
+
+
+def presets() -> list[str]:
+    return sorted(p.stem for p in PRESETS.glob("*.yaml"))
+
+
+def preset(name: str, **overrides) -> Recipe:
+    """A preset of ``configs/networks`` by name (or a YAML file's path), with fields replaced where not None."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
+    if not path.is_file():
+        raise ValueError(f"network preset must be one of {', '.join(presets())} or a YAML file, not {name!r}")
+    values = yaml.safe_load(path.read_text())
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: a preset is a mapping of fields, not {type(values).__name__}")
+    values.update({k: v for k, v in overrides.items() if v is not None})
+    return make(str(path), values)

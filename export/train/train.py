@@ -1,0 +1,241 @@
+"""Training with resumable checkpoints; the forward pass of a quantized network is the deployed integer arithmetic."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..nn import zoo
+from ..nn.neurons import MultiLevelIF
+from ..trace.lower import prepare
+from . import datasets
+from .recipe import Recipe
+
+CHECKPOINT_VERSION = 1
+
+
+class FloatNetwork(nn.Module):
+    """A plain module trained as it stands; spikes are recorded from its neurons."""
+
+    def __init__(self, module, timesteps, input_mode):
+        super().__init__()
+        self.module, self.timesteps, self.input_mode = module, timesteps, input_mode
+
+    def forward(self, images):
+        if self.input_mode == "once":
+            images = torch.cat([images, images.new_zeros((self.timesteps - 1) * len(images), *images.shape[1:])])
+        else:
+            images = images.repeat(self.timesteps, 1, 1, 1)
+        return self.module(images).unflatten(0, (self.timesteps, -1)).mean(0)
+
+
+def build(recipe: Recipe, data: datasets.Dataset):
+    """The network of a recipe: a QatNetwork, or for what cannot be exported a FloatNetwork."""
+    extra = {"leak": recipe.leak} if recipe.neuron == "lif" else {}
+    module, shape = zoo.build(
+        recipe.network,
+        levels=recipe.levels,
+        timesteps=recipe.timesteps,
+        classes=data.classes,
+        neuron=recipe.neuron,
+        seed=recipe.seed,
+        width=recipe.width,
+        blocks=recipe.blocks,
+        barrier=recipe.barrier,
+        barrier_levels=recipe.barrier_levels,
+        barrier_surrogate=recipe.barrier_surrogate,
+        reset=recipe.reset,
+        surrogate=recipe.surrogate,
+        **extra,
+    )
+    if not zoo.fits(recipe.network, data.shape):
+        raise ValueError(f"network {recipe.network} needs images of shape {shape}, {data.name} has {tuple(data.shape)}")
+    shape = tuple(data.shape)
+    if recipe.network == "resnet-ms":
+        if recipe.quantize:
+            prepare(module, input_shape=shape, timesteps=recipe.timesteps)  # raises, by name
+        return FloatNetwork(module, recipe.timesteps, recipe.input_mode)
+    net = prepare(
+        module,
+        input_shape=shape,
+        input_levels=data.levels,
+        timesteps=recipe.timesteps,
+        input_mode=recipe.input_mode,
+    )
+    return net.quantize(recipe.quantize)
+
+
+def augment(images, recipe, generator):
+    """Random shifts (zero fill) and flips of a batch (B, C, H, W) of levels."""
+    b, _, h, w = images.shape
+    if recipe.shift:
+        s = recipe.shift
+        padded = F.pad(images, (s, s, s, s))
+        offset = torch.randint(0, 2 * s + 1, (2, b), generator=generator).to(images.device)
+        rows = offset[0][:, None] + torch.arange(h, device=images.device)
+        cols = offset[1][:, None] + torch.arange(w, device=images.device)
+        batch = torch.arange(b, device=images.device)[:, None, None]
+        images = padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+    if recipe.flip:
+        flips = (torch.rand(b, generator=generator) < 0.5).to(images.device)
+        images = torch.where(flips[:, None, None, None], images.flip(3), images)
+    return images.contiguous()
+
+
+@dataclass
+class State:
+    """What a checkpoint holds: enough to continue bit for bit."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    epoch: int = 0
+    seconds: float = 0.0  # of training, over all runs
+
+    def save(self, path: Path, recipe: Recipe):
+        data = {
+            "version": CHECKPOINT_VERSION,
+            "recipe": recipe.model_dump_json(),
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        torch.save(data, part)
+        os.replace(part, path)
+
+    def load(self, path: Path, recipe: Recipe):
+        data = torch.load(path, weights_only=True, map_location="cpu")
+        if data.get("version") != CHECKPOINT_VERSION:
+            raise ValueError(f"{path}: version must be {CHECKPOINT_VERSION}, not {data.get('version')}")
+        if data["recipe"] != recipe.model_dump_json():
+            raise ValueError(f"{path}: its recipe differs from the one asked for; delete it or name another checkpoint")
+        self.model.load_state_dict(data["model"])
+        self.optimizer.load_state_dict(data["optimizer"])
+        self.schedule.load_state_dict(data["schedule"])
+        self.epoch, self.seconds = data["epoch"], data.get("seconds", 0.0)
+
+
+def start(model, recipe, steps):
+    decay = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+    plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    groups = [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=recipe.lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.lr, total_steps=max(2, steps), pct_start=0.2)
+    return State(model, optimizer, schedule)
+
+
+def batches(n, size, generator):
+    """Shuffled index batches; a last batch of one image is dropped (batch norm needs two)."""
+    return [b for b in torch.randperm(n, generator=generator).split(size) if len(b) > 1]
+
+
+def subset(images, labels, count):
+    return (images, labels) if count is None else (images[:count], labels[:count])
+
+
+def train(
+    recipe: Recipe,
+    data: datasets.Dataset,
+    *,
+    checkpoint=None,
+    device=None,
+    progress=None,
+    stop_after=None,
+    initial=None,
+):
+    """Train the network of a recipe.
+
+    Parameters
+    ----------
+    checkpoint : Path | None
+        Written after every epoch; if it exists, training continues from it, bit for bit as without interruption
+        (on the CPU with an equal number of threads).
+    progress : callable(epoch, step, steps, loss) | None
+    stop_after : int | None
+        Return after this many epochs of the recipe (an interruption).
+    initial : dict | None
+        State of an equal network to start from (fine-tuning) instead of the recipe's seed.
+
+    Returns the network in evaluation mode; its ``train_seconds`` are those of all runs together.
+    """
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    images, labels = subset(data.train_images, data.train_labels, recipe.train_images)
+    images, labels = torch.tensor(images), torch.tensor(labels)
+    model = build(recipe, data)
+    if initial is not None:
+        model.load_state_dict(initial)
+    model.to(device)
+    generator = torch.Generator()
+    steps = len(batches(len(images), recipe.batch, generator.manual_seed(0)))
+    state = start(model, recipe, steps * recipe.epochs)
+    if checkpoint and Path(checkpoint).exists():
+        state.load(Path(checkpoint), recipe)
+    while state.epoch < min(recipe.epochs, stop_after or recipe.epochs):
+        model.train()
+        began = time.monotonic()
+        generator.manual_seed(recipe.seed * 100003 + state.epoch)
+        for step, index in enumerate(batches(len(images), recipe.batch, generator)):
+            x = augment(images[index].to(device).float(), recipe, generator)
+            loss = train_step(state, recipe, x, labels[index].to(device))
+            if progress:
+                progress(state.epoch, step + 1, steps, loss)
+        state.epoch += 1
+        state.seconds += time.monotonic() - began
+        if checkpoint:
+            state.save(Path(checkpoint), recipe)
+    model.train_seconds = state.seconds
+    return model.eval()
+
+
+def train_step(state, recipe, x, y):
+    state.optimizer.zero_grad(set_to_none=True)
+    penalty, hooks = [], []
+    if recipe.sparsity:
+        hooks = watch(state.model, lambda _, z: penalty.append(z.mean()))
+    loss = F.cross_entropy(state.model(x), y, label_smoothing=recipe.label_smoothing)
+    for h in hooks:
+        h.remove()
+    total = loss + recipe.sparsity * torch.stack(penalty).mean() if penalty else loss
+    total.backward()
+    state.optimizer.step()
+    state.schedule.step()
+    return float(loss.detach())
+
+
+def watch(model, see):
+    """Hooks that call ``see(name, levels)`` for every spiking layer; remove them afterwards."""
+    hooks = []
+    for name, m in model.named_modules():
+        if isinstance(m, MultiLevelIF) or getattr(m, "readout", None) is False:
+            label = getattr(m, "name", name)
+            hooks.append(m.register_forward_hook(lambda _m, _i, out, label=label: see(label, out)))
+    return hooks
+
+
+@torch.no_grad()
+def evaluate(model, images, labels, *, batch=500, device=None):
+    """(accuracy in percent, {layer: spikes per inference}): levels are summed over positions and timesteps."""
+    device = device or next(model.parameters()).device
+    model.eval()
+    spikes, right = {}, 0
+    hooks = watch(
+        model, lambda name, z: spikes.__setitem__(name, spikes.get(name, 0) + int(z.sum(dtype=torch.float64)))
+    )
+    try:
+        for i in range(0, len(images), batch):
+            x = torch.tensor(images[i : i + batch]).to(device).float()
+            right += int((model(x).argmax(1).cpu() == torch.tensor(labels[i : i + batch])).sum())
+    finally:
+        for h in hooks:
+            h.remove()
+    return 100 * right / len(images), {k: v / len(images) for k, v in spikes.items()}

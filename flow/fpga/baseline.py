@@ -1,0 +1,45 @@
+"""``make fpga-check``: the ``small`` core, synthesized and routed, against the committed baseline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+BASELINE = Path("docs/measured/fpga_baseline.json")
+SEED = 3
+"""Of the placer."""
+
+FIGURES = ("lut", "ff", "ram", "dsp", "fmax")
+LIMITS = {"lut": 0.03, "ff": 0.03, "ram": 0.0, "dsp": 0.0, "fmax": -0.08}
+"""Change still taken as noise: this share more; less, where negative (nextpnr's Fmax scatters by seed)."""
+
+
+def compare(baseline: dict, measured: dict) -> list[dict]:
+    """One row a figure: name, baseline, measured, change (share), worse (beyond LIMITS)."""
+    rows = []
+    for name in FIGURES:
+        if name not in measured or name not in baseline:
+            continue
+        old, new = baseline[name], measured[name]
+        change = (new - old) / old if old else float(new != old)
+        limit = LIMITS[name]
+        worse = change < limit if limit < 0 else change > limit
+        rows.append({"figure": name, "baseline": old, "measured": new, "change": change, "worse": worse})
+    return rows
+
+
+def load(path: Path = BASELINE) -> dict:
+    """The committed baseline.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none yet: ``reprise fpga check --update`` writes it.
+    """
+    return json.loads(path.read_text())
+
+
+def save(measured: dict, path: Path = BASELINE) -> None:
+    """Make the measured figures the baseline."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(measured, indent=1) + "\n")

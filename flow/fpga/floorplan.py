@@ -1,0 +1,114 @@
+"""Floorplan of a core on the LFE5U-85: the sites of its block RAMs and multipliers.
+
+A placer spreads logic well, but it moves block RAMs and multipliers to their few sites by chance: at `paper`'s size all
+wires together then become twice as long within a step, and stay so. What belongs together is known: a neuron, its
+multipliers, and the lanes that feed it (hw/interface/row_order.py). So each neuron gets a column: its block RAMs side
+by side in a row of block RAM, its multipliers in the row of multipliers above. Where columns are many, the front end's
+block RAMs hold it together on their left. Logic follows them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from ...hw.arch.config import HardwareConfig
+from ...hw.lib.fanout import parts
+from ...hw.lib.wide_memory import BLOCK_BITS, block_parts
+from ...hw.neurons.layouts import neuron_psums
+
+ROWS = {1: (46,), 2: (46, 70), 3: (22, 46, 70), 4: (22, 46, 70, 82)}
+"""Y of the rows of block RAM, by how many rows the neurons are laid in."""
+MULTIPLIERS = {22: 10, 46: 34, 70: 58, 82: 58}
+"""Y of the nearest row of multipliers above a row of block RAM."""
+BLOCKS = tuple(4 + 9 * k for k in range(7)) + tuple(69 + 9 * k for k in range(6))
+"""X of the blocks of four sites in either kind of row; the global clocks lie between the seventh and the eighth."""
+RAM_SITES = tuple((x + 2 * k, f"EBR{k}") for x in BLOCKS for k in range(4))
+MULTIPLIER_SITES = tuple((x + k, f"MULT18_{k}") for x in BLOCKS for k in (0, 1, 4, 5))
+FRONT_END = ((46, -12), (46, -8), (70, -8))
+"""Blocks of four sites for block RAMs of the front end: Y, and how far before the row's first column. Only where
+columns take more than half of a row: beside fewer the placer does better by itself (`small`: docs/fpga.md)."""
+MEMORY = re.compile(r"processor\.(?:(bank)\d\.memory(?:\d_)?|(accumulators)\.results\d_)(\d+)\.0\.(\d+)$")
+
+
+def _block_rams(c: HardwareConfig, cells) -> dict[str, float]:
+    """Where in the order of neurons the lanes of every wide block RAM lie."""
+    found = {}
+    for name in cells:
+        match = MEMORY.search(name)
+        if match:
+            bits = c.psum_bits if match[1] else c.result_bits
+            start = block_parts(c.lanes * bits)[int(match[3])].start + BLOCK_BITS * int(match[4])
+            found[name] = min(c.lanes - 1, (start + BLOCK_BITS / 2) / bits) / c.groups
+    return found
+
+
+def _multipliers(c: HardwareConfig, module: dict) -> dict[str, int]:
+    """The neuron of every multiplier, by what it multiplies: a partial sum or a membrane potential."""
+    psums = neuron_psums(c)["psum"]
+    bits = {"integrate.i__payload": (psums.offset, c.psum_bits), "integrate.kept0": (0, c.membrane_bits)}
+    neuron_of = {}
+    for name, (offset, width) in bits.items():
+        for net, wires in module["netnames"].items():
+            if net.endswith(name):
+                lanes = wires["bits"][offset : offset + width * c.neuron_lanes]
+                neuron_of |= {wire: n // width for n, wire in enumerate(lanes) if isinstance(wire, int)}
+    found = {}
+    for name, cell in module["cells"].items():
+        if cell["type"] == "MULT18X18D":
+            operands = (w for port, w in cell["connections"].items() if re.fullmatch(r"[AB]\d+", port) and w)
+            neurons = {neuron_of[w[0]] for w in operands if w[0] in neuron_of}
+            if len(neurons) == 1:
+                found[name] = neurons.pop()
+    return found
+
+
+def sites(c: HardwareConfig, module: dict) -> dict[str, str]:
+    """The site (nextpnr's BEL) of every block RAM and multiplier of a neuron's column, and of block RAMs of the front
+    end; none where they do not fit.
+
+    ``module``: the top of a netlist as Yosys writes it (``write_json``), flattened.
+    """
+    rams = _block_rams(c, (name for name, cell in module["cells"].items() if cell["type"] == "DP16KD"))
+    multipliers, found = _multipliers(c, module), {}
+    free = {(x, y, site) for x, site in MULTIPLIER_SITES for y in MULTIPLIERS.values()}
+    rows, starts = parts(c.neuron_lanes, max(ROWS)), {}
+    for row, (y, neurons) in enumerate(zip(ROWS[len(rows)], rows, strict=True)):
+        mine = sorted((n, name) for name, n in rams.items() if int(n) in neurons)
+        if len(mine) > len(RAM_SITES):
+            return {}
+        starts[y] = len(RAM_SITES) - len(mine)
+        places, middle = RAM_SITES[starts[y] :], defaultdict(list)
+        if row % 2:  # like a serpent: the next row begins where this one ends
+            mine.reverse()
+        for (n, name), (x, site) in zip(mine, places, strict=True):
+            found[name] = f"X{x}/Y{y}/{site}"
+            middle[int(n)].append(x)
+        for name, n in sorted(multipliers.items()):
+            near = [s for s in free if s[1] == MULTIPLIERS[y]]
+            if n in neurons and middle[n] and near:
+                place = min(near, key=lambda s, n=n: (abs(s[0] - sum(middle[n]) / len(middle[n])), s))
+                free.remove(place)
+                found[name] = "X{}/Y{}/{}".format(*place)
+    return found | (_front_end(module, starts) if min(starts.values()) < len(RAM_SITES) / 2 else {})
+
+
+def _front_end(module: dict, starts: dict[int, int]) -> dict[str, str]:
+    """Sites beside the columns; ``starts``: the first column's place in its row, by the row's Y."""
+    rams = sorted(n for n, cell in module["cells"].items() if cell["type"] == "DP16KD" and "frontend." in n)
+    blocks = [(y, starts[y] + before) for y, before in FRONT_END if y in starts and starts[y] + before >= 0]
+    free = [f"X{x}/Y{y}/{site}" for y, start in blocks for x, site in RAM_SITES[start : start + 4]]
+    return dict(zip(rams, free, strict=False))
+
+
+def place_macros(netlist: Path, config: HardwareConfig, *, top: str = "harness") -> Path:
+    """A copy of the netlist of a core between shift registers in which block RAMs and multipliers have their sites."""
+    design = json.loads(netlist.read_text())
+    module = design["modules"][top]
+    for name, site in sites(config, module).items():
+        module["cells"][name].setdefault("attributes", {})["BEL"] = site
+    target = netlist.with_name("floorplan.json")
+    target.write_text(json.dumps(design))
+    return target

@@ -1,0 +1,75 @@
+"""The committed figures: ``docs/measured/resources.json``, one record per measurement."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ...hw.arch.config import HardwareConfig
+from .route import Route, summary
+from .synth import Synthesis
+
+RESOURCES = Path("docs/measured/resources.json")
+KEYS = ("kind", "config", "block", "target", "part", "grade", "seed", "ripup")
+
+
+def key(record: dict) -> tuple:
+    """What makes a record a measurement of its own: a later one with the same key replaces it."""
+    return tuple(record.get(k) for k in KEYS)
+
+
+def load(path: Path = RESOURCES) -> list[dict]:
+    """All records, or none."""
+    return json.loads(path.read_text())["records"] if path.is_file() else []
+
+
+def save(record: dict, path: Path = RESOURCES) -> None:
+    """Add a record, or replace the one with its key."""
+    records = [r for r in load(path) if key(r) != key(record)] + [record]
+    records.sort(key=lambda r: tuple(str(k) for k in key(r)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = ",\n".join(json.dumps(r) for r in records)
+    path.write_text(f'{{"format": 1, "records": [\n{text}\n]}}\n')
+
+
+def options(config: str, changes: dict[str, int]) -> str:
+    """The command line's options for a configuration with changes."""
+    return " ".join([f"--config {config}", *(f"--set {k}={v}" for k, v in changes.items())])
+
+
+def synthesis_record(name: str, config: HardwareConfig, found: Synthesis, shown: str) -> dict:
+    """A synthesis as a record; ``shown``: the options that give the configuration."""
+    return {
+        "kind": "synthesis",
+        "config": name,
+        "block": found.block,
+        "target": found.target,
+        **found.resources,
+        "cells": found.cells,
+        "blocks": found.blocks,
+        "configuration": config.to_dict(),
+        "tool": found.tool,
+        "command": f"reprise fpga synth {shown} --block {found.block} --target {found.target}",
+    }
+
+
+def route_record(name: str, config: HardwareConfig, block: str, found: Route, shown: str) -> dict:
+    """A routed design as a record."""
+    return {
+        "kind": "route",
+        "config": name,
+        "block": block,
+        "target": "ecp5",
+        "part": found.part,
+        "grade": found.grade,
+        "seed": found.seed,
+        "ripup": found.ripup,
+        "fmax": found.fmax,
+        "utilization": {k: list(v) for k, v in found.utilization.items()},
+        "luts": found.luts,
+        "critical": summary(found.path),
+        "path": found.path,
+        "tool": found.tool,
+        "command": f"reprise fpga route {shown} --block {block} --part {found.part} --grade {found.grade}"
+        f" --seed {found.seed}{' --ripup' if found.ripup else ''}",
+    }

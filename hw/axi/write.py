@@ -1,0 +1,146 @@
+"""AXI4 write master: single words to bursts, answers counted."""
+
+from __future__ import annotations
+
+from amaranth import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig, clog2
+from ..arch.program import ADDRESS_BITS
+from ..interface.memory import BURST_BEATS, write_word
+from ..lib.fifo2 import StreamFifo
+from .ports import constant_address_signals, write_members
+
+QUEUE_WORDS = 64
+"""Bus words buffered: four full bursts."""
+
+OUTSTANDING = 16
+"""Most bursts whose answer hasn't come."""
+
+
+class WriteMaster(wiring.Component):
+    """Words with addresses -> INCR bursts of up to BURST_BEATS words.
+
+    Words join a burst while each address is the last one's successor and none is a multiple of BURST_BEATS words (so no
+    burst spans a 4 KiB boundary). A burst closes when the next word doesn't fit, with a run's last word, or when no
+    word has come for 16 cycles. Only closed bursts go out: their data is all there, the bus never waits for it.
+
+    ``halt`` drops what isn't in a closed burst and stops new ones; address and data of those begun are still sent.
+
+    Members
+    -------
+    i : In stream of write_word
+    halt : In(1)
+    idle : Out(1), no word is stored and every burst is answered
+    quiet : Out(1), no burst has begun that isn't answered
+    error : Out(1), strobe: a burst was answered with an error
+    beat : Out(1), strobe per beat sent
+    and the write channels of AXI4.
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(write_word(config))),
+                "halt": In(1),
+                "idle": Out(1),
+                "quiet": Out(1),
+                "error": Out(1),
+                "beat": Out(1),
+                **write_members(config.bus_bits),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        beat_layout = data.StructLayout({"data": c.bus_bits, "strobe": c.bus_bits // 8})
+        burst_layout = data.StructLayout({"word": ADDRESS_BITS - clog2(c.bus_bits // 8), "length": 8})
+        m.submodules.words = words = StreamFifo(beat_layout, QUEUE_WORDS)
+        m.submodules.bursts = bursts = StreamFifo(burst_layout, OUTSTANDING)
+        m.submodules.lengths = lengths = StreamFifo(8, OUTSTANDING)
+        open_burst = self._collect(m, words.i, bursts.i)
+        self._send(m, words.o, bursts.o, lengths)
+        m.d.comb += self.idle.eq(self.quiet & ~open_burst & (bursts.level == 0))
+        return m
+
+    def _collect(self, m, words, bursts):
+        """Words into the data queue, closed bursts into the burst queue."""
+        c = self.config
+        shift = clog2(c.bus_bits // 8)
+        item = self.i.payload
+        word = Signal(ADDRESS_BITS - shift)
+        burst = Signal(bursts.payload.shape())
+        count = Signal(range(BURST_BEATS + 1))
+        finished = Signal()  # the run's last word is in
+        age = Signal(4)
+        fits, close, take = Signal(), Signal(), Signal()
+        aligned = word[: clog2(BURST_BEATS)] == 0
+        m.d.comb += [
+            word.eq(item.address >> shift),
+            fits.eq((count == 0) | ((word == burst.word + count) & ~aligned & ~finished)),
+            close.eq((count != 0) & (finished | (age == 15) | (self.i.valid & ~fits))),
+            take.eq(self.i.valid & (fits | bursts.ready) & words.ready & ~self.halt),
+            self.i.ready.eq((fits | bursts.ready) & words.ready & ~self.halt),
+            words.valid.eq(take),
+            words.payload.data.eq(item.data),
+            words.payload.strobe.eq(item.strobe),
+            bursts.valid.eq(close & ~self.halt),
+            bursts.payload.word.eq(burst.word),
+            bursts.payload.length.eq(count - 1),
+        ]
+        m.d.sync += age.eq(age + (age != 15))
+        with m.If(bursts.valid & bursts.ready):
+            m.d.sync += [count.eq(0), finished.eq(0)]
+        with m.If(take):
+            m.d.sync += [age.eq(0), finished.eq(item.last)]
+            with m.If((count == 0) | (bursts.valid & bursts.ready)):
+                m.d.sync += [burst.word.eq(word), count.eq(1)]
+            with m.Else():
+                m.d.sync += count.eq(count + 1)
+        return count != 0
+
+    def _send(self, m, words, bursts, lengths):
+        """Address, data and answer channels."""
+        c = self.config
+        shift = clog2(c.bus_bits // 8)
+        waiting = Signal(range(OUTSTANDING + 1))  # bursts begun and not answered
+        begin, answered = Signal(), Signal()
+        left = Signal(8)  # beats after this one
+        sending = Signal()
+        free = Signal()
+        m.d.comb += [
+            *constant_address_signals(self, "aw", c.bus_bits),
+            begin.eq(
+                bursts.valid & lengths.i.ready & (waiting != OUTSTANDING) & ~self.halt & (~self.awvalid | self.awready)
+            ),
+            bursts.ready.eq(begin),
+            lengths.i.valid.eq(begin),
+            lengths.i.payload.eq(bursts.payload.length),
+            self.bready.eq(1),
+            answered.eq(self.bvalid),
+            self.error.eq(self.bvalid & self.bresp[1]),
+            self.quiet.eq(waiting == 0),
+            # Data: one burst after the other.
+            self.wvalid.eq(sending & words.valid),
+            self.wdata.eq(words.payload.data),
+            self.wstrb.eq(words.payload.strobe),
+            self.wlast.eq(left == 0),
+            self.beat.eq(self.wvalid & self.wready),
+            words.ready.eq(sending & self.wready),
+            free.eq(~sending | (self.beat & self.wlast)),
+            lengths.o.ready.eq(free),
+        ]
+        m.d.sync += waiting.eq(waiting + begin - answered)
+        with m.If(self.awready):
+            m.d.sync += self.awvalid.eq(0)
+        with m.If(begin):
+            m.d.sync += [self.awvalid.eq(1), self.awaddr.eq(bursts.payload.word << shift)]
+            m.d.sync += self.awlen.eq(bursts.payload.length)
+        with m.If(self.beat):
+            m.d.sync += left.eq(left - 1)
+        with m.If(free):
+            m.d.sync += [sending.eq(lengths.o.valid), left.eq(lengths.o.payload)]
+        return m

@@ -1,0 +1,154 @@
+"""Generates the register map's Python constants, C header and page from ``hw/csr/registers.rdl``.
+
+``python -m hw.csr.generate`` writes ``hw/csr/register_map.py``, ``hw/csr/registers.h`` and ``docs/registers.md``;
+``--html FOLDER`` the browsable pages too. It needs the ``fpga`` extra (systemrdl-compiler, peakrdl).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "hw" / "csr" / "registers.rdl"
+
+
+def compile_rdl():
+    """The elaborated address map."""
+    from systemrdl import RDLCompiler
+
+    compiler = RDLCompiler()
+    compiler.compile_file(str(SOURCE))
+    return compiler.elaborate()
+
+
+def registers(root) -> list[dict]:
+    """Registers in order of addresses: name, offset, title, text, counted event, fields."""
+    found = []
+    for node in root.top.registers():
+        fields = [
+            {
+                "name": f.inst_name,
+                "low": f.low,
+                "bits": f.width,
+                "access": _access(f),
+                "reset": f.get_property("reset") or 0,
+                "text": f.get_property("desc") or "",
+            }
+            for f in node.fields()
+        ]
+        found.append(
+            {
+                "name": node.inst_name,
+                "offset": node.absolute_address,
+                "title": node.get_property("name"),
+                "text": node.get_property("desc") or "",
+                "event": node.get_property("counter_event", default=None),
+                "fields": fields,
+            }
+        )
+    return found
+
+
+def _access(field) -> str:
+    if field.get_property("onwrite") is not None:
+        return "w1c"
+    if field.get_property("singlepulse"):
+        return "w1"
+    return "rw" if field.is_sw_writable else "r"
+
+
+def python_text(found: list[dict]) -> str:
+    """``hw/csr/register_map.py``."""
+    lines = [
+        '"""Register map: generated from ``hw/csr/registers.rdl`` by ``python -m hw.csr.generate``; do not edit."""',
+        "",
+        "OFFSETS = {",
+        *(f'    "{r["name"]}": 0x{r["offset"]:03X},' for r in found),
+        "}",
+        '"""Byte offset of every register."""',
+        "",
+        "FIELDS = {",
+    ]
+    for r in found:
+        lines.append(f'    "{r["name"]}": {{')
+        for f in r["fields"]:
+            reset = f"0x{f['reset']:X}" if f["reset"] > 9 else f["reset"]
+            lines.append(f'        "{f["name"]}": ({f["low"]}, {f["bits"]}, "{f["access"]}", {reset}),')
+        lines.append("    },")
+    lines += [
+        "}",
+        '"""Fields of every register: lowest bit, bits, access (r, rw, w1: acts on 1, w1c: cleared by 1), reset."""',
+        "",
+        "COUNTERS = {",
+        *(f'    "{r["name"]}": "{r["event"]}",' for r in found if r["event"]),
+        "}",
+        '"""Counter register: the event it counts (``reprise.hw.interface.events``)."""',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def markdown_text(found: list[dict]) -> str:
+    """``docs/registers.md``."""
+    lines = [
+        "# Registers",
+        "",
+        "AXI4-Lite, 32 bits wide; generated from `hw/csr/registers.rdl` by `python -m reprise.hw.csr.generate`.",
+        "Reading or writing another address is answered with SLVERR. Access: r read, rw read and write,",
+        "w1 acts when written 1, w1c cleared by writing 1. Counter registers show the last snapshot, all of one cycle; counters start at 0 with",
+        "every job.",
+        "",
+        "| offset | register | bits | field | access | reset | meaning |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for r in found:
+        for i, f in enumerate(r["fields"]):
+            bits = f"{f['low'] + f['bits'] - 1}:{f['low']}" if f["bits"] > 1 else f"{f['low']}"
+            head = f"0x{r['offset']:03X} | {r['name']}" if i == 0 else " | "
+            title = f"{r['title']}. {r['text']}".strip() if i == 0 else ""
+            meaning = " ".join(part for part in (title, f["text"]) if part)
+            lines.append(f"| {head} | {bits} | {f['name']} | {f['access']} | 0x{f['reset']:X} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def header_text(root) -> str:
+    """``hw/csr/registers.h``, by PeakRDL."""
+    from peakrdl_cheader.exporter import CHeaderExporter
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "registers.h"
+        CHeaderExporter().export(root, str(path))
+        text = path.read_text()
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def outputs() -> dict[Path, str]:
+    """Every generated file and its text."""
+    root = compile_rdl()
+    found = registers(root)
+    return {
+        ROOT / "hw" / "csr" / "register_map.py": python_text(found),
+        ROOT / "hw" / "csr" / "registers.h": header_text(root),
+        ROOT / "docs" / "registers.md": markdown_text(found),
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m reprise.hw.csr.generate", description=__doc__)
+    parser.add_argument("--html", type=Path, metavar="FOLDER", help="also write browsable pages there")
+    options = parser.parse_args(arguments)
+    for path, text in outputs().items():
+        path.write_text(text)
+        print(f"wrote {path.relative_to(ROOT)}")
+    if options.html:
+        from peakrdl_html import HTMLExporter
+
+        HTMLExporter().export(compile_rdl(), str(options.html))
+        print(f"wrote {options.html}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

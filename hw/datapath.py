@@ -1,0 +1,197 @@
+"""Everything of the accelerator that is reset between jobs: loaders, im2col, core, output, bus masters."""
+
+from __future__ import annotations
+
+from amaranth import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .arch.config import HardwareConfig
+from .arch.program import ADDRESS_BITS, COMMAND_BYTES
+from .axi.ports import read_members, write_members
+from .axi.read import BurstReader, ReadArbiter
+from .axi.write import WriteMaster
+from .core import Core
+from .im2col.im2col import Im2col
+from .interface.events import events_layout
+from .interface.memory import BURST_BEATS
+from .interface.streams import layer_config
+from .loader.loader import Loader
+from .loader.weights import WeightLoader
+from .output.layouts import writer_config
+from .output.writer import OutputWriter
+from .sequencer.fetch import CommandFetch
+from .sequencer.scheduler import Dispatcher
+
+WEIGHT_WORDS = 128
+"""Bus words of weights buffered before the weight buffer: covers a memory latency of about as many cycles."""
+
+LOAD_WORDS = 64
+"""Bus words of loads buffered."""
+
+
+def fetch_words(c: HardwareConfig) -> int:
+    """Bus words of commands buffered: one command, and at least a burst."""
+    return max(BURST_BEATS, COMMAND_BYTES * 8 // c.bus_bits)
+
+
+class Datapath(wiring.Component):
+    """Command fetch and dispatch, loaders, im2col, core, output writer and the two bus masters, connected.
+
+    Members
+    -------
+    begin, program : In, fetch the first command
+    enable : In(1), commands may be issued
+    halt : In(1), no new bursts
+    finished, command_error, command_code, taken : Out, from the dispatcher
+    read_error, write_error, bad_target : Out(1), strobes
+    bus_quiet : Out(1), nothing is under way on the bus
+    progress : Out(1), something moved in this cycle
+    events : Out, what is counted
+    and the AXI4 channels
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        outs = ("finished", "command_error", "taken", "read_error", "write_error", "bad_target", "bus_quiet")
+        super().__init__(
+            {
+                "begin": In(1),
+                "program": In(ADDRESS_BITS),
+                "enable": In(1),
+                "halt": In(1),
+                **{name: Out(1) for name in (*outs, "progress")},
+                "command_code": Out(4),
+                "events": Out(events_layout(c)),
+                **read_members(c.bus_bits),
+                **write_members(c.bus_bits),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        m.submodules.fetch = fetch = CommandFetch(c)
+        m.submodules.dispatcher = dispatcher = Dispatcher(c)
+        m.submodules.loader = loader = Loader(c)
+        m.submodules.im2col = im2col = Im2col(c)
+        m.submodules.weights = weights = WeightLoader(c)
+        m.submodules.core = core = Core(c)
+        m.submodules.output = output = OutputWriter(c)
+        m.submodules.writes = writes = WriteMaster(c)
+        run = dispatcher.run
+        reads, loads_asked = self._connect_reads(m, fetch, weights, loader)
+        self._connect_bus(m, reads, writes)
+        wiring.connect(m, dispatcher.o_load, loader.i_job)
+        wiring.connect(m, loader.o_features, im2col.i_features)
+        wiring.connect(m, loader.o_segments, im2col.i_segments)
+        wiring.connect(m, im2col.o, core.i_rows)
+        wiring.connect(m, weights.o, core.i_weights)
+        wiring.connect(m, core.o, output.i)
+        m.d.comb += [
+            fetch.start.eq(self.begin),
+            fetch.program.eq(self.program),
+            fetch.take.eq(dispatcher.take),
+            *(getattr(dispatcher, n).eq(getattr(fetch, n)) for n in ("command", "valid", "bad_header", "bad_field")),
+            dispatcher.enable.eq(self.enable),
+            dispatcher.loads_idle.eq(~loader.busy),
+            dispatcher.writes_idle.eq(writes.idle),
+            dispatcher.run_done.eq(output.o_done),
+            dispatcher.front_busy.eq(im2col.busy | weights.busy),
+            *(block.run.eq(dispatcher.front) for block in (im2col, weights)),
+            im2col.prepare.eq(dispatcher.front_start),
+            im2col.start.eq(dispatcher.run_start),
+            weights.start.eq(dispatcher.front_start),
+            # The next run's weights give way to the loads that it waits for: answers come in order.
+            reads.hold[1].eq(dispatcher.prepared & loads_asked),
+            output.i_start.eq(dispatcher.run_start),
+            *(core.i_layer[name].eq(run[name]) for name in layer_config(c).members),
+            *(output.i_config[name].eq(run[name]) for name in writer_config(c).members),
+            # Parameters of the next run wait until no row of this one needs the old ones.
+            core.i_params.payload.eq(loader.o_params.payload),
+            core.i_params.valid.eq(loader.o_params.valid & ~dispatcher.run_busy),
+            loader.o_params.ready.eq(core.i_params.ready & ~dispatcher.run_busy),
+            # Offsets of the output writer count from the run's output address.
+            writes.i.valid.eq(output.o.valid),
+            output.o.ready.eq(writes.i.ready),
+            writes.i.payload.address.eq(output.o.payload.address + run.output),
+            writes.i.payload.data.eq(output.o.payload.data),
+            writes.i.payload.strobe.eq(output.o.payload.strobe),
+            writes.i.payload.last.eq(output.o.payload.last),
+            self.finished.eq(dispatcher.finished),
+            self.command_error.eq(dispatcher.error),
+            self.command_code.eq(dispatcher.code),
+            self.taken.eq(dispatcher.take),
+            self.bad_target.eq(loader.bad_target),
+        ]
+        self._count(m, dispatcher, loader, im2col, weights, core, output, reads, writes)
+        return m
+
+    def _connect_reads(self, m, fetch, weights, loader):
+        """The readers by priority: commands (short and waited for), weights, loads; whether loads are to be asked."""
+        c = self.config
+        m.submodules.reads = reads = ReadArbiter(c, 3)
+        users = (("fetch", fetch, fetch_words(c)), ("weights", weights, WEIGHT_WORDS), ("loader", loader, LOAD_WORDS))
+        for n, (name, user, depth) in enumerate(users):
+            m.submodules[f"{name}_reader"] = reader = BurstReader(c, depth=depth)
+            wiring.connect(m, user.o_request, reader.i)
+            wiring.connect(m, reader.o_burst, reads.i_burst[n])
+            wiring.connect(m, reads.o[n], reader.i_data)
+            wiring.connect(m, reader.o, user.i)
+        return reads, loader.o_request.valid | reader.busy
+
+    def _connect_bus(self, m, reads, writes):
+        for block, members in ((reads, read_members), (writes, write_members)):
+            for name, member in members(self.config.bus_bits).items():
+                port, signal = getattr(self, name), getattr(block, name)
+                m.d.comb += port.eq(signal) if member.flow == Out else signal.eq(port)
+            m.d.comb += block.halt.eq(self.halt)
+        m.d.comb += [
+            self.read_error.eq(reads.error),
+            self.write_error.eq(writes.error),
+            self.bus_quiet.eq(reads.idle & writes.quiet),
+        ]
+
+    def _count(self, m, dispatcher, loader, im2col, weights, core, output, reads, writes):
+        e = self.events
+        was_busy = Signal()
+        m.d.sync += was_busy.eq(dispatcher.run_busy)
+
+        def moved(s: stream.Interface):
+            return s.valid & s.ready
+
+        def waits(s: stream.Interface):
+            return s.valid & ~s.ready
+
+        m.d.comb += [
+            e.command.eq(dispatcher.take),
+            e.run_start.eq(dispatcher.run_start),
+            e.run_end.eq(was_busy & ~dispatcher.run_busy),
+            e.run_busy.eq(dispatcher.run_busy),
+            e.load_busy.eq(loader.busy),
+            e.read_beat.eq(reads.beat),
+            e.write_beat.eq(writes.beat),
+            e.rows_busy.eq(im2col.busy),
+            e.rows_word.eq(moved(im2col.o)),
+            e.rows_wait.eq(waits(im2col.o)),
+            e.weights_busy.eq(weights.busy),
+            e.weights_row.eq(moved(weights.o)),
+            e.weights_wait.eq(waits(weights.o)),
+            e.neurons_item.eq(moved(core.o)),
+            e.neurons_wait.eq(waits(core.o)),
+            e.output_word.eq(moved(output.o)),
+            e.output_wait.eq(waits(output.o)),
+            *(e[name].eq(core.events[name]) for name in core.events.shape().members),
+        ]
+        m.d.sync += self.progress.eq(
+            e.command
+            | e.read_beat
+            | e.write_beat
+            | (self.bvalid & self.bready)
+            | e.rows_word
+            | e.weights_row
+            | e.neurons_item
+            | e.output_word
+            | e.residual_bit
+            | (e.reuse_rows != 0)
+        )

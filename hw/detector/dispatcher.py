@@ -1,0 +1,161 @@
+"""Dispatcher: rows into queues for the processor, and the announcement of tiles."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ..arch.config import HardwareConfig
+from ..interface import streams
+from ..interface.row_order import bank_of
+from ..lib.fifo import PushFifo, SkidBuffer, SmallFifo
+from ..lib.logic import beforehand, late_mux
+from . import layouts as frontend_layouts
+
+BEGINS = 2
+"""Announced tiles that may wait unread: they bound how far the front-end runs ahead."""
+ENDS = 16
+"""Tiles announced whose end has not been read."""
+
+
+class Dispatcher(wiring.Component):
+    """Rows with a residual go to ``o_compute``, exact matches to ``o_reuse`` of their row's bank, in issue order.
+
+    Every tile is announced by ``o_begin`` before its rows and closed by ``o_end`` after the last of them was
+    pushed. An exact match carries how many compute rows of its tile precede it: when they are done, so is its
+    prefix. (Prosperity, HPCA 2025, section V: dispatcher.)
+
+    Latency: 3 cycles from ``i`` to ``o_compute`` or ``o_reuse``, 1 cycle to ``o_end``. Throughput: up to ``queries``
+    rows per cycle in; one per cycle out of each stream. Rows in flight before the dispatcher are foreseen by ``room``.
+
+    Parameters
+    ----------
+    config : HardwareConfig
+    flight : cycles from ``room`` to the rows taken because of it
+
+    Members
+    -------
+    i : :func:`reprise.hw.detector.layouts.pruned_group`, no backpressure
+    begin : a tile begins (its first group is taken, far ahead of ``i``)
+    tile : of the tile that begins
+    room : another group may be taken
+    tile_room : another tile may begin
+    o_begin : stream of :func:`reprise.hw.interface.streams.tile_begin`
+    o_end : stream of :func:`reprise.hw.interface.streams.tile_end`
+    o_compute : stream of :func:`reprise.hw.interface.streams.compute_row`
+    o_reuse : banks x stream of :func:`reprise.hw.interface.streams.reuse_row`
+    """
+
+    LATENCY = 3
+
+    def __init__(self, config: HardwareConfig, *, flight: int):
+        self.config = config
+        self._margin = config.queries * (flight + 3)
+        self._depth = 1 << (max(2 * config.tile_m, 4 * self._margin) - 1).bit_length()
+        super().__init__(
+            {
+                "i": In(frontend_layouts.pruned_group(config)),
+                "begin": In(1),
+                "tile": In(streams.tile_info(config)),
+                "room": Out(1),
+                "tile_room": Out(1),
+                "o_begin": Out(stream.Signature(streams.tile_begin(config))),
+                "o_end": Out(stream.Signature(streams.tile_end(config))),
+                "o_compute": Out(stream.Signature(streams.compute_row(config))),
+                "o_reuse": Out(stream.Signature(streams.reuse_row(config))).array(config.banks),
+            }
+        )
+
+    def elaborate(self, platform):
+        c = self.config
+        m = Module()
+        tag = Signal(streams.TAG_BITS)  # of the tile at i
+        before = [Signal(c.count_bits, name=f"before{lane}") for lane in range(c.queries + 1)]
+        computes = Signal(c.count_bits)
+        kept = [row.valid & ~row.exact for row in self.i.rows]
+        m.d.comb += before[0].eq(computes)
+        m.d.comb += [before[n + 1].eq(before[n] + kept[n]) for n in range(c.queries)]
+        closes = self.i.valid & self.i.last
+        with m.If(self.i.valid):
+            m.d.sync += computes.eq(Mux(self.i.last, 0, before[-1]))
+        m.d.sync += tag.eq(tag + closes)
+
+        m.submodules.compute = compute = PushFifo(shape=streams.compute_row(c), depth=self._depth, pushes=c.queries)
+        self._offer(m, "compute", compute, self.o_compute)
+        for lane, row in enumerate(self.i.rows):
+            m.d.comb += [
+                compute.push[lane].en.eq(kept[lane]),
+                compute.push[lane].data.tag.eq(tag),
+                compute.push[lane].data.residual.eq(row.residual),
+                compute.push[lane].data.has_prefix.eq(row.has_prefix),
+                compute.push[lane].data.prefix.eq(row.prefix),
+                compute.push[lane].data.slot.eq(row.slot),
+                compute.push[lane].data.row.eq(row.index),
+            ]
+        levels, reuses = [compute.level], []
+        for bank in range(c.banks):
+            fifo, count = self._reuse(m, bank, tag, before, closes)
+            levels.append(fifo.level)
+            reuses.append(count)
+        full = [level > self._depth - self._margin for level in levels]
+        m.d.sync += self.room.eq(~sum(full[1:], start=full[0]).any())
+        self._tiles(m, tag, closes, before[-1], reuses)
+        return m
+
+    def _offer(self, m, name, fifo, o):
+        """A queue's stream; ``ready`` of the processor, which is decided late, goes no further than here."""
+        m.submodules[f"{name}_kept"] = kept = SkidBuffer(shape=o.payload.shape())
+        connect(m, fifo.o, kept.i)
+        connect(m, kept.o, flipped(o))
+
+    def _reuse(self, m, bank, tag, before, closes):
+        """The queue of one bank; returns it and the bank's exact matches of this tile so far."""
+        c = self.config
+        m.submodules[f"reuse{bank}"] = fifo = PushFifo(shape=streams.reuse_row(c), depth=self._depth, pushes=c.queries)
+        self._offer(m, f"reuse{bank}", fifo, self.o_reuse[bank])
+        total = Signal(c.count_bits, name=f"reuses{bank}")
+        count = total
+        for lane, row in enumerate(self.i.rows):
+            mine = row.valid & row.exact & (bank_of(c, row.index) == bank)
+            m.d.comb += [
+                fifo.push[lane].en.eq(mine),
+                fifo.push[lane].data.tag.eq(tag),
+                fifo.push[lane].data.prefix.eq(row.prefix),
+                fifo.push[lane].data.row.eq(row.index),
+                fifo.push[lane].data.after.eq(before[lane]),
+            ]
+            count = count + fifo.push[lane].en
+        m.d.sync += total.eq(Mux(closes, 0, count))
+        return fifo, count
+
+    def _tiles(self, m, tag, closes, computes, reuses):
+        c = self.config
+        m.submodules.begins = begins = SmallFifo(shape=streams.tile_begin(c), depth=BEGINS)
+        m.submodules.ends = ends = SmallFifo(shape=streams.tile_end(c), depth=ENDS)
+        connect(m, begins.o, flipped(self.o_begin))
+        connect(m, ends.o, flipped(self.o_end))
+        number = Signal(streams.TAG_BITS)  # of the tile that begins next
+        m.d.sync += number.eq(number + self.begin)
+        room = [
+            self._room(m, BEGINS, self.o_begin.valid & self.o_begin.ready),
+            self._room(m, ENDS, self.o_end.valid & self.o_end.ready),
+        ]
+        m.d.comb += [
+            self.tile_room.eq(Cat(room).all()),
+            begins.i.valid.eq(self.begin),
+            begins.i.payload.tag.eq(number),
+            begins.i.payload.tile.eq(self.tile),
+            ends.i.valid.eq(closes),
+            ends.i.payload.tag.eq(tag),
+            ends.i.payload.computes.eq(computes),
+        ]
+        m.d.comb += [ends.i.payload.reuses[bank].eq(count) for bank, count in enumerate(reuses)]
+
+    def _room(self, m, most, read):
+        """Fewer than ``most`` tiles that began are unread: found a cycle ahead, as it lets the whole sorter move."""
+        unread, room = Signal(range(most + 1), name=f"unread{most}"), Signal(init=1, name=f"room{most}")
+        less, more = beforehand(m, (unread - 1)[: len(unread)]), beforehand(m, (unread + 1)[: len(unread)])
+        last, full = beforehand(m, more == most), beforehand(m, unread == most)
+        m.d.sync += room.eq(read | ~late_mux(self.begin, last, full))
+        with m.If(self.begin != read):
+            m.d.sync += unread.eq(Mux(read, less, more))
+        return room

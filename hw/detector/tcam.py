@@ -1,0 +1,112 @@
+"""A bank of the ternary content-addressable memory (TCAM): which earlier rows are subsets of a row."""
+
+from amaranth import C, Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface import search
+from ..lib.fanout import copies
+from ..lib.logic import covers, highest
+from . import layouts
+
+
+class TcamBank(wiring.Component):
+    """``entry[place]`` is valid and a subset of the query: the highest such place, per query.
+
+    One row is inserted per cycle. Rows inserted in a cycle are seen by queries of the next one. A tile's last group
+    clears the valid bits as it is taken, whether or not it inserts a row, so that no cycle is lost for it. An entry is
+    written as soon as its row is there, and is valid when that is taken: a tile's places differ. Whether it is taken is
+    known late, so valid bits learn it a cycle later, from registers per part of the entries, on their way to the match.
+
+    Latency: 3 cycles (match register, groups, place). Throughput: ``queries`` queries and one insertion per cycle.
+
+    Parameters
+    ----------
+    config : HardwareConfig
+    bank : which one; lane ``bank`` of the rows is inserted here
+
+    Members
+    -------
+    offer : the rows are there
+    take : they are queried, and lane ``bank`` is inserted if ``insert``
+    last : they are the tile's last rows: they are still queried, then no entry is valid
+    insert : lane ``bank`` is valid
+    place : entry of lane ``bank``
+    rows : queries x copies of the row, one for each part of the entries (:func:`hw.interface.search.query_parts`)
+    pair : by lane: lane ``bank`` of this very cycle is an earlier subset of it
+    best : queries x {found, place}, LATENCY cycles later
+    """
+
+    LATENCY = 3
+
+    def __init__(self, config: HardwareConfig, *, bank: int):
+        self.config, self._bank = config, bank
+        self._copies = data.ArrayLayout(config.tile_k, len(search.query_parts(config)))
+        place = search.place_bits(config)
+        super().__init__(
+            {
+                "offer": In(1),
+                "take": In(1),
+                "last": In(1),
+                "insert": In(1),
+                "place": In(place),
+                "rows": In(data.ArrayLayout(self._copies, config.queries)),
+                "pair": In(config.queries),
+                "best": Out(layouts.bests(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        c = self.config
+        m = Module()
+        size = 1 << len(self.place)
+        # ``brought`` and ``before`` are reset, data is not: a reset with thousands of loads takes the wires that data
+        # needs.
+        entries = [Signal(c.tile_k, name=f"entry{e}", reset_less=True) for e in range(size)]
+        chosen, brought, before, valid = Signal(size), Signal(size), Signal(size), Signal(size)
+        half = len(self.place) // 2
+        low = Cat(self.place[:half] == n for n in range(1 << half))
+        high = Cat((self.place[half:] == n) & self.insert & self.offer for n in range(size >> half))
+        m.d.comb += chosen.eq(Cat(low[e % (1 << half)] & high[e >> half] for e in range(size)))
+        cut = search.query_parts(c)
+        part = {e: n for n, some in enumerate(cut) for e in some}
+        taken = copies(m, self.take, len(cut), name="taken")
+        closed = copies(m, self.take & self.last, len(cut), name="closed")
+        for e, entry in enumerate(entries):
+            with m.If(chosen[e]):
+                m.d.sync += entry.eq(self.rows[self._bank][part[e]])
+            m.d.comb += valid[e].eq((before[e] | (brought[e] & taken[part[e]])) & ~closed[part[e]])
+        m.d.sync += [brought.eq(chosen), before.eq(valid)]
+        for lane in range(c.queries):
+            match = Signal(size, name=f"match{lane}", reset_less=True)
+            for e, entry in enumerate(entries):
+                older = valid[e] & covers(self.rows[lane][part[e]], entry)
+                # Only the later lane can find the earlier one of its own cycle.
+                newer = chosen[e] & self.pair[lane] if lane > self._bank else C(0, 1)
+                m.d.sync += match[e].eq(older | newer)
+            self._encode(m, lane, match)
+        return m
+
+    def _encode(self, m, lane, match):
+        """Highest set bit in two stages: inside groups, then among them."""
+        size = len(match)
+        width = 1 << ((len(self.place) + 1) // 2)
+        count = size // width
+        some = Signal(count, name=f"some{lane}", reset_less=True)
+        inner = [Signal(range(width), name=f"inner{lane}_{g}", reset_less=True) for g in range(count)]
+        for g in range(count):
+            found, index = highest(match[g * width : (g + 1) * width])
+            m.d.sync += [some[g].eq(found), inner[g].eq(index)]
+        found, place = _highest_of(some, inner)
+        m.d.sync += [self.best[lane].found.eq(found), self.best[lane].place.eq(place)]
+
+
+def _highest_of(some, inner):
+    """Highest group that has a match, and the whole place: group, then place inside."""
+    if len(some) == 1:
+        return some[0], inner[0]
+    half = len(some) // 2
+    low, high = _highest_of(some[:half], inner[:half]), _highest_of(some[half:], inner[half:])
+    width = len(inner[0]) + half.bit_length() - 1
+    return low[0] | high[0], Cat(Mux(high[0], high[1], low[1])[:width], high[0])

@@ -1,0 +1,128 @@
+"""The data path of im2col: positions and segments -> tile words."""
+
+from __future__ import annotations
+
+from amaranth import Array, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig, clog2
+from ..arch.program import SOURCES
+from ..interface.commands import run_layout, segment_entry
+from ..interface.streams import tile_info, tile_word
+from .row_table import POSITION
+
+LATENCY = 6
+"""Cycles from the issue of a word's last segment to the word at ``Extractor.o``."""
+
+
+def piece_control(c: HardwareConfig) -> data.StructLayout:
+    """What travels with one segment of one word."""
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "first": 1,  # first segment of its word
+            "last": 1,  # last segment of its word
+            "last_word": 1,
+            "word": range(c.words),
+            "tile": tile_info(c),
+        }
+    )
+
+
+class Extractor(wiring.Component):
+    """A free-running pipeline of four stages, ``load_rows`` rows wide; no stage ever waits.
+
+    1. bit position ``b = x + bit - shift`` of the row's bit 0, its y and line;
+    2. word address, y in range, distances of b to the line's ends;
+    3. masks (while the feature buffer is read);
+    4. shift and mask; then the pieces of a word are merged.
+
+    Members
+    -------
+    run : In, fields of the RUN
+    control, segment, positions : In, one piece per cycle
+    address : Out x load_rows, window : In x load_rows, one cycle later: the feature buffer
+    o_valid, o : Out, finished words
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "run": In(run_layout()),
+                "control": In(piece_control(c)),
+                "segment": In(segment_entry(c)),
+                "positions": In(data.ArrayLayout(data.ArrayLayout(POSITION, c.load_rows), SOURCES)),
+                "address": Out(range(c.feature_words)).array(c.load_rows),
+                "window": In(2 * c.feature_bits).array(c.load_rows),
+                "o_valid": Out(1),
+                "o": Out(tile_word(c)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        controls = [self.control]
+        for stage in range(1, 5):
+            controls.append(Signal(piece_control(c), name=f"control{stage}"))
+            m.d.sync += controls[stage].eq(controls[stage - 1])
+        masks = [Signal(c.tile_k, name=f"mask{stage}") for stage in range(1, 3)]
+        m.d.sync += [masks[0].eq(self.segment.mask), masks[1].eq(masks[0])]
+        lines = Signal(16)
+        line_bits = Signal(16)
+        m.d.sync += [
+            lines.eq(Array(self.run[f"lines{s}"] for s in range(SOURCES))[self.segment.source]),
+            line_bits.eq(Array(self.run[f"line_bits{s}"] for s in range(SOURCES))[self.segment.source]),
+        ]
+        for r in range(c.load_rows):
+            outside = Signal(name=f"outside{r}")  # beyond the m tile's last row
+            row = controls[1].word * c.load_rows + r
+            m.d.comb += outside.eq((row >= controls[1].tile.rows) | ~controls[1].valid)
+            bits = self._row(m, r, outside, lines, line_bits, masks)
+            merged = self.o.rows[r]
+            m.d.sync += merged.eq(bits | Mux(controls[4].first, 0, merged))
+        m.d.sync += [
+            self.o_valid.eq(controls[4].valid & controls[4].last),
+            self.o.last.eq(controls[4].last_word),
+            self.o.tile.eq(controls[4].tile),
+        ]
+        return m
+
+    def _row(self, m, r, outside, lines, line_bits, masks):
+        """One row's pipeline; returns its bits after stage 4."""
+        c = self.config
+        k, word_bits = c.tile_k, clog2(c.feature_bits)
+        ones = (1 << k) - 1
+
+        def register(shape, name):
+            return Signal(shape, name=f"{name}{r}")
+
+        position = Array(self.positions[s][r] for s in range(SOURCES))[self.segment.source]
+        bit = register(signed(19), "bit")
+        y = register(signed(17), "y")
+        line = register(16, "line")
+        m.d.sync += [
+            bit.eq(position.x + self.segment.offset),
+            y.eq(position.y + self.segment.ky),
+            line.eq(position.address + self.segment.address),
+        ]
+        bit2, room, inside = register(signed(19), "bit2_"), register(signed(20), "room"), register(1, "inside")
+        m.d.sync += [
+            self.address[r].eq(line + (bit >> word_bits)),
+            bit2.eq(bit),
+            room.eq(line_bits - bit),
+            inside.eq((y >= 0) & (y < lines) & ~outside),
+        ]
+        shift, mask = register(word_bits, "shift"), register(k, "mask")
+        low, high = register(k, "low"), register(k, "high")
+        before = -bit2  # bits of the row that lie before the line
+        m.d.comb += [
+            low.eq(Mux(bit2 >= 0, ones, Mux(bit2 <= -k, 0, (ones << before[: clog2(k)]) & ones))),
+            high.eq(Mux(room <= 0, 0, Mux(room >= k, ones, (1 << room[: clog2(k)]) - 1))),
+        ]
+        m.d.sync += [shift.eq(bit2[:word_bits]), mask.eq(Mux(inside, low & high & masks[1], 0))]
+        bits = register(k, "bits")
+        m.d.sync += bits.eq((self.window[r] >> shift)[:k] & mask)
+        return bits

@@ -1,0 +1,66 @@
+"""Feature buffer: lines of feature maps on chip, read at any bit position by many rows at once."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig, clog2
+from ..interface.streams import feature_write
+
+
+class FeatureBuffer(wiring.Component):
+    """``load_rows`` copies of ``feature_words`` words, each in an even and an odd bank.
+
+    Reader r gets the ``2 * feature_bits`` bits that begin with word ``address[r]`` (any word: the two banks give it and
+    its successor, modulo ``feature_words``).
+
+    Latency: ``window`` belongs to ``address`` of the cycle before. Throughput: one window per reader and one pair of
+    words written per cycle. A word that is read in the cycle in which it is written is undefined.
+
+    Parameters
+    ----------
+    config : the hardware configuration
+
+    Members
+    -------
+    i_write : In stream of feature_write (always ready)
+    address : In x load_rows, words
+    window : Out x load_rows, ``2 * feature_bits`` bits each
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i_write": In(stream.Signature(feature_write(c), always_ready=True)),
+                "address": In(range(c.feature_words)).array(c.load_rows),
+                "window": Out(2 * c.feature_bits).array(c.load_rows),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        pairs = c.feature_words // 2
+        for r in range(c.load_rows):
+            reads = []
+            odd = Signal(name=f"odd{r}")
+            m.d.sync += odd.eq(self.address[r][0])
+            for bank in range(2):
+                memory = Memory(shape=c.feature_bits, depth=pairs, init=[])
+                m.submodules[f"bank{r}_{bank}"] = memory
+                write, read = memory.write_port(), memory.read_port()
+                pair = self.address[r][1:]
+                m.d.comb += [
+                    write.addr.eq(self.i_write.payload.pair),
+                    write.data.eq(self.i_write.payload.words[bank]),
+                    write.en.eq(self.i_write.valid & self.i_write.payload.mask[bank]),
+                    # An odd first word finds its successor in the next even one.
+                    read.addr.eq(pair if bank else (pair + self.address[r][0])[: clog2(pairs)]),
+                ]
+                reads.append(read.data)
+            m.d.comb += self.window[r].eq(Mux(odd, Cat(reads[1], reads[0]), Cat(reads[0], reads[1])))
+        return m

@@ -1,0 +1,153 @@
+"""im2col on the fly: rows of tiles out of feature lines, by a table of segments."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface.commands import run_layout
+from ..interface.streams import feature_write, segment_write, tile_word
+from ..lib.fifo2 import StreamFifo
+from .extract import Extractor
+from .feature_buffer import FeatureBuffer
+from .row_builder import QUEUE_WORDS, RowBuilder
+from .row_table import RowTable
+from .segment_table import SegmentTable
+
+
+class SlotCounter(wiring.Component):
+    """Weight slots of the tiles of a run: round robin, or the same slots for every m tile when the weights are kept.
+
+    Members
+    -------
+    run, start : In, fields of the RUN, and its start
+    next : In(1), on to the next K tile
+    last_k : In(1), with ``next``: it was the last K tile of its m tile
+    slot : Out, slot of the current K tile
+    release : Out(1), nobody needs the slot's weights after the current tile
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "run": In(run_layout()),
+                "start": In(1),
+                "next": In(1),
+                "last_k": In(1),
+                "slot": Out(c.slot_bits),
+                "release": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        base = Signal(c.slot_bits)  # first slot of the run: a run that finds its weights ready begins there again
+        following = Signal(c.slot_bits)
+        m_left = Signal(16)
+        m.d.comb += [
+            following.eq(Mux(self.slot == c.weight_tiles - 1, 0, self.slot + 1)),
+            self.release.eq(~self.run.weights_keep | ((m_left == 1) & ~self.run.weights_hold)),
+        ]
+        with m.If(self.next):
+            m.d.sync += self.slot.eq(following)
+            with m.If(self.last_k):
+                m.d.sync += m_left.eq(m_left - 1)
+                with m.If(self.run.weights_keep & (m_left != 1)):
+                    m.d.sync += self.slot.eq(base)
+        with m.If(self.start):
+            m.d.sync += m_left.eq(self.run.m_tiles)
+            with m.If(self.run.weights_ready):
+                m.d.sync += self.slot.eq(base)
+            with m.Else():
+                m.d.sync += base.eq(self.slot)
+        return m
+
+
+class Im2col(wiring.Component):
+    """Feature lines on chip -> tile words of all K tiles of all m tiles of a run.
+
+    Row r of a K tile: bits ``[shift, shift+length)`` of a segment are bits ``x[r] + bit ...`` of the line at on-chip
+    word ``address[r] + segment.address``; bits outside 0..line_bits-1 and lines with y outside 0..lines-1 read zero.
+
+    Throughput: one segment of ``load_rows`` rows per cycle, without a bubble between words, K tiles and m tiles: an
+    m tile of w words takes ``w * segments`` cycles, or one per row of the next m tile (row table) if that is more.
+    Latency: a word is offered ``LATENCY + 2`` cycles after the issue of its last segment.
+
+    Parameters
+    ----------
+    config : the hardware configuration
+
+    Members
+    -------
+    run : In, fields of the RUN (constant from ``prepare`` until it has ended)
+    prepare : In(1), generate the rows of its first m tiles
+    start : In(1), later: features and segments are here
+    i_features : In stream of feature_write (always ready)
+    i_segments : In stream of segment_write (always ready)
+    o : Out stream of tile words
+    busy : Out(1), from ``prepare`` until the run's last word is taken
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "run": In(run_layout()),
+                "prepare": In(1),
+                "start": In(1),
+                "i_features": In(stream.Signature(feature_write(c), always_ready=True)),
+                "i_segments": In(stream.Signature(segment_write(c), always_ready=True)),
+                "o": Out(stream.Signature(tile_word(c))),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        m.submodules.row_table = table = RowTable(c)
+        m.submodules.segment_table = segments = SegmentTable(c)
+        m.submodules.slots = slots = SlotCounter(c)
+        m.submodules.builder = builder = RowBuilder(c)
+        m.submodules.features = features = FeatureBuffer(c)
+        m.submodules.extractor = extractor = Extractor(c)
+        m.submodules.queue = queue = StreamFifo(tile_word(c), QUEUE_WORDS)
+        wiring.connect(m, segments.o, builder.i)
+        wiring.connect(m, wiring.flipped(self.i_features), features.i_write)
+        wiring.connect(m, wiring.flipped(self.i_segments), segments.i_write)
+        wiring.connect(m, wiring.flipped(self.o), queue.o)
+        for block in (table, segments, slots, extractor):
+            m.d.comb += block.run.eq(self.run)
+        m.d.comb += [table.start.eq(self.prepare), slots.start.eq(self.prepare), segments.start.eq(self.start)]
+        for r in range(c.load_rows):
+            m.d.comb += [features.address[r].eq(extractor.address[r]), extractor.window[r].eq(features.window[r])]
+        left = Signal(16)
+        taken = Signal()
+        m.d.comb += [
+            builder.ready.eq(table.ready),
+            builder.rows.eq(table.rows),
+            table.word.eq(builder.word),
+            table.release.eq(builder.release),
+            segments.index.eq(builder.index),
+            builder.slot.eq(slots.slot),
+            builder.slot_release.eq(slots.release),
+            slots.next.eq(builder.slot_next),
+            slots.last_k.eq(builder.release),
+            extractor.control.eq(builder.control),
+            extractor.segment.eq(segments.entry),
+            extractor.positions.eq(table.positions),
+            queue.i.payload.eq(extractor.o),
+            queue.i.valid.eq(extractor.o_valid),
+            taken.eq(self.o.valid & self.o.ready),
+            builder.taken.eq(taken),
+            self.busy.eq(left != 0),
+        ]
+        with m.If(taken & self.o.payload.last & self.o.payload.tile.last_k):
+            m.d.sync += left.eq(left - 1)
+        with m.If(self.prepare):
+            m.d.sync += left.eq(self.run.m_tiles)
+        return m

@@ -1,0 +1,84 @@
+"""Builds the rows of a tile from the words that its segments name."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface.streams import tile_info
+from .extract import piece_control
+from .segment_table import k_tile
+
+QUEUE_WORDS = 16
+"""Words of the output queue: more than the extractor's latency, so that its pipeline never has to stop."""
+
+
+class RowBuilder(wiring.Component):
+    """Walks m tile, K tile, word, segment (innermost) and issues one (word, segment) per cycle.
+
+    Members
+    -------
+    ready, rows, word, release : the row table's read side
+    i : In stream of K tiles (SegmentTable.o)
+    index : Out, segment read
+    slot, slot_release, slot_next : the slot counter
+    control : Out, what belongs to the positions and the segment read (one cycle later)
+    taken : In(1), a finished word has left the output queue
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "ready": In(1),
+                "rows": In(c.count_bits),
+                "word": Out(range(c.words)),
+                "release": Out(1),
+                "i": In(stream.Signature(k_tile(c))),
+                "index": Out(range(c.segments)),
+                "slot": In(c.slot_bits),
+                "slot_release": In(1),
+                "slot_next": Out(1),
+                "control": Out(piece_control(c)),
+                "taken": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        segment = Signal.like(self.i.payload.count)
+        credits = Signal(range(QUEUE_WORDS + 1), init=QUEUE_WORDS)
+        tile = self.i.payload
+        issue, first, last_segment, last_word = Signal(), Signal(), Signal(), Signal()
+        info = Signal(tile_info(c))
+        m.d.comb += [
+            first.eq(segment == 0),
+            last_segment.eq(segment + 1 == tile.count),
+            last_word.eq((self.word + 1) * c.load_rows >= self.rows),
+            issue.eq(self.ready & self.i.valid & (~first | (credits != 0))),
+            self.index.eq(tile.first + segment),
+            self.i.ready.eq(issue & last_segment & last_word),
+            self.slot_next.eq(self.i.ready),
+            self.release.eq(self.i.ready & tile.last),
+            info.weight_slot.eq(self.slot),
+            info.weight_release.eq(self.slot_release),
+            info.last_k.eq(tile.last),
+            info.rows.eq(self.rows),
+        ]
+        m.d.sync += credits.eq(credits - (issue & first) + self.taken)
+        with m.If(issue):
+            m.d.sync += segment.eq(segment + 1)
+            with m.If(last_segment):
+                m.d.sync += [segment.eq(0), self.word.eq(Mux(last_word, 0, self.word + 1))]
+        m.d.sync += [
+            self.control.valid.eq(issue),
+            self.control.first.eq(first),
+            self.control.last.eq(last_segment),
+            self.control.last_word.eq(last_word),
+            self.control.word.eq(self.word),
+            self.control.tile.eq(info),
+        ]
+        return m

@@ -1,0 +1,115 @@
+"""Segment table: which pieces of feature lines make up a K tile's rows."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig, clog2
+from ..interface.commands import run_layout, segment_entry
+from ..interface.streams import segment_write
+from ..lib.fifo2 import StreamFifo
+
+
+def k_tile(c: HardwareConfig) -> data.StructLayout:
+    """The segments ``first .. first + count - 1`` of one K tile; ``last``: the m tile's last K tile."""
+    return data.StructLayout({"first": range(c.segments), "count": clog2(c.segments) + 1, "last": 1})
+
+
+class SegmentTable(wiring.Component):
+    """Memory of the segments and the scan that finds where each K tile ends.
+
+    The ``last`` flags lie in a memory of their own; a scanner walks over them ahead of the reader, so that the reader
+    knows a K tile's segments before it begins (no path from a memory's output to its own address).
+
+    Timing: ``entry`` is the segment of ``index`` in the cycle before. The scanner takes one cycle per segment and 2
+    cycles more per m tile, and runs up to 4 K tiles ahead.
+
+    Members
+    -------
+    i_write : In stream, segments to keep (always ready)
+    run, start : In, fields of the RUN, and its start
+    o : Out stream of the K tiles of every m tile, in order
+    index, entry : In, Out: read port
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i_write": In(stream.Signature(segment_write(c), always_ready=True)),
+                "run": In(run_layout()),
+                "start": In(1),
+                "o": Out(stream.Signature(k_tile(c))),
+                "index": In(range(c.segments)),
+                "entry": Out(segment_entry(c)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        m.submodules.entries = entries = Memory(shape=segment_entry(c), depth=c.segments, init=[])
+        m.submodules.lasts = lasts = Memory(shape=1, depth=c.segments, init=[])
+        write, read = entries.write_port(), entries.read_port()
+        write_last, read_last = lasts.write_port(), lasts.read_port()
+        segment, entry = self.i_write.payload.segment, write.data
+        ones = (1 << c.tile_k) - 1
+        length_mask = Signal(c.tile_k)
+        m.d.comb += [
+            length_mask.eq(Mux(segment.length >= c.tile_k, ones, (1 << segment.length[: clog2(c.tile_k)]) - 1)),
+            entry.address.eq(segment.address),
+            entry.offset.eq(segment.bit - segment.shift),
+            entry.ky.eq(segment.ky),
+            entry.mask.eq(length_mask << segment.shift[: clog2(c.tile_k)]),
+            entry.source.eq(segment.source),
+            write.addr.eq(self.i_write.payload.index),
+            write.en.eq(self.i_write.valid),
+            write_last.addr.eq(self.i_write.payload.index),
+            write_last.data.eq(segment.last),
+            write_last.en.eq(self.i_write.valid),
+            read.addr.eq(self.index),
+            self.entry.eq(read.data),
+        ]
+        self._scan(m, read_last)
+        return m
+
+    def _scan(self, m, read_last):
+        c = self.config
+        m.submodules.tiles = tiles = StreamFifo(k_tile(c), 4)
+        tile = tiles.i.payload
+        wiring.connect(m, wiring.flipped(self.o), tiles.o)
+        first = Signal.like(tile.first)
+        count = Signal.like(tile.count)
+        m_left = Signal(16)
+        k_left = Signal(16)
+        index = Signal(range(c.segments))  # its flag is read in this cycle
+        flagged = Signal(range(c.segments))  # its flag is here now
+        valid = Signal()
+        take = Signal()
+        end = Signal()
+        m.d.comb += [
+            take.eq(valid & tiles.i.ready),
+            end.eq(take & read_last.data),
+            tile.last.eq(k_left == 1),
+            tile.first.eq(first),
+            tile.count.eq(count),
+            tiles.i.valid.eq(end),
+            # Held while the queue is full, so that the flag isn't lost.
+            read_last.addr.eq(index),
+            read_last.en.eq(~valid | tiles.i.ready),
+        ]
+        with m.If((~valid | tiles.i.ready) & (m_left != 0)):
+            m.d.sync += [index.eq(index + 1), flagged.eq(index), valid.eq(1)]
+        with m.If(take):
+            m.d.sync += count.eq(count + 1)
+        with m.If(end):
+            m.d.sync += [count.eq(1), first.eq(flagged + 1), k_left.eq(k_left - 1)]
+            with m.If(k_left == 1):
+                m.d.sync += [m_left.eq(m_left - 1), k_left.eq(self.run.k_tiles), valid.eq(0)]
+                m.d.sync += [index.eq(self.run.segment_first), first.eq(self.run.segment_first)]
+        with m.If(self.start):
+            m.d.sync += [m_left.eq(self.run.m_tiles), k_left.eq(self.run.k_tiles), valid.eq(0), count.eq(1)]
+            m.d.sync += [index.eq(self.run.segment_first), first.eq(self.run.segment_first)]

@@ -1,0 +1,274 @@
+"""FIFOs with stream outputs: in block RAM with an output register, in distributed RAM, and a skid buffer."""
+
+from amaranth import Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from .fanout import spread
+
+
+def _check_depth(depth: int):
+    if not isinstance(depth, int) or depth < 2 or depth & (depth - 1):
+        raise ValueError(f"depth must be a power of two of at least 2, not {depth!r}: pointers wrap by themselves")
+
+
+def _later(m: Module, level: Signal, put, got):
+    """``level + put - got``; ``got``, which comes late, passes no adder."""
+    kept, less = Signal.like(level, name="kept"), Signal.like(level, name="less")
+    m.d.comb += [kept.eq(level + put), less.eq(level + put - 1)]
+    return Mux(got, less, kept)
+
+
+class PushFifo(wiring.Component):
+    """A FIFO that takes up to ``pushes`` items per cycle, unasked, and gives one per cycle.
+
+    With two pushes the items alternate between two memories, so each memory is written at most once per cycle.
+    The writer must stop in time: it watches ``level``.
+
+    Latency: an item pushed in cycle t is offered in cycle t + 3 at the earliest (memory, memory output, output
+    register: block RAMs are slow at their outputs). Throughput: ``pushes`` items in, one item out per cycle.
+
+    Parameters
+    ----------
+    shape : shape of an item
+    depth : items in memory (power of two, at least 2; two more wait in registers)
+    pushes : 1 or 2
+
+    Members
+    -------
+    push : ``pushes`` x {en, data}; lane 0 comes first
+    level : items in memory, 0..depth
+    o : stream of items
+
+    Raises
+    ------
+    ValueError : ``depth`` is no power of two, or ``pushes`` is neither 1 nor 2
+    """
+
+    def __init__(self, *, shape, depth: int, pushes: int = 1):
+        _check_depth(depth)
+        if pushes not in (1, 2):
+            raise ValueError(f"pushes must be 1 or 2, not {pushes!r}: each memory is written once per cycle")
+        self._shape, self._depth, self._pushes = shape, depth, pushes
+        lane = data.StructLayout({"en": 1, "data": shape})
+        super().__init__(
+            {
+                "push": In(data.ArrayLayout(lane, pushes)),
+                "level": Out(range(depth + 1)),
+                "o": Out(stream.Signature(shape)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        memories = []
+        for bank in range(self._pushes):
+            memory = Memory(shape=self._shape, depth=self._depth // self._pushes, init=[])
+            m.submodules[f"memory{bank}"] = memory
+            memories.append(memory)
+        pushed = self._write(m, memories)
+        fetched = self._read(m, memories)
+        m.d.sync += self.level.eq(_later(m, self.level, pushed, fetched))
+        return m
+
+    def _write(self, m, memories):
+        place = Signal(range(self._depth))
+        pushed = Signal(range(self._pushes + 1))
+        if self._pushes == 1:
+            port = memories[0].write_port()
+            m.d.comb += [
+                pushed.eq(self.push[0].en),
+                port.en.eq(self.push[0].en),
+                port.addr.eq(place),
+                port.data.eq(self.push[0].data),
+            ]
+        else:
+            both = self.push[0].en & self.push[1].en
+            m.d.comb += pushed.eq(self.push[0].en + self.push[1].en)
+            for bank, memory in enumerate(memories):
+                port = memory.write_port()
+                mine = place[0] == bank  # the cycle's first item comes here
+                second = Mux(both, ~mine, ~self.push[0].en)
+                m.d.comb += [
+                    port.en.eq(both | ((self.push[0].en | self.push[1].en) & mine)),
+                    port.addr.eq((place + (1 - bank)) >> 1),
+                    port.data.eq(Mux(second, self.push[1].data, self.push[0].data)),
+                ]
+        m.d.sync += place.eq(place + pushed)
+        return pushed
+
+    def _read(self, m, memories):
+        place = Signal(range(self._depth))
+        waiting = Signal()  # an item stands at a memory's output
+        bank = Signal(range(max(2, self._pushes)))  # ... of this memory
+        move = ~self.o.valid | self.o.ready
+        fetch = Signal()
+        m.d.comb += fetch.eq((self.level != 0) & (~waiting | move))
+        items = []
+        for number, memory in enumerate(memories):
+            port = memory.read_port()
+            m.d.comb += [
+                port.addr.eq(place >> (self._pushes - 1)),
+                port.en.eq(fetch if self._pushes == 1 else fetch & (place[0] == number)),
+            ]
+            items.append(port.data)
+        with m.If(fetch):
+            m.d.sync += [place.eq(place + 1), bank.eq(place[0])]
+        m.d.sync += waiting.eq(fetch | (waiting & ~move))
+        with m.If(move):
+            m.d.sync += self.o.valid.eq(waiting)
+            m.d.sync += self.o.payload.eq(items[0] if self._pushes == 1 else Mux(bank, items[1], items[0]))
+        return fetch
+
+
+class StreamFifo(wiring.Component):
+    """A block RAM FIFO with streams on both sides.
+
+    Latency: 3 cycles when empty. Throughput: one item per cycle.
+
+    Parameters
+    ----------
+    shape : shape of an item
+    depth : items in memory (power of two, at least 2; two more wait in registers)
+
+    Members
+    -------
+    i : stream of items in
+    o : stream of items out
+    level : items in memory, 0..depth
+    """
+
+    def __init__(self, *, shape, depth: int):
+        _check_depth(depth)
+        self._shape, self._depth = shape, depth
+        super().__init__(
+            {
+                "i": In(stream.Signature(shape)),
+                "o": Out(stream.Signature(shape)),
+                "level": Out(range(depth + 1)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.fifo = fifo = PushFifo(shape=self._shape, depth=self._depth)
+        m.d.comb += [
+            self.i.ready.eq(fifo.level != self._depth),
+            fifo.push[0].en.eq(self.i.valid & self.i.ready),
+            fifo.push[0].data.eq(self.i.payload),
+            self.level.eq(fifo.level),
+        ]
+        wiring.connect(m, fifo.o, wiring.flipped(self.o))
+        return m
+
+
+class SmallFifo(wiring.Component):
+    """A FIFO of a few items in distributed RAM, read without a clock.
+
+    Latency: ``latency`` cycles. Throughput: one item per cycle. ``i.ready`` does not depend on ``o.ready``. A wide item
+    is cut into parts that have pointers of their own (:mod:`hw.lib.fanout`): none may come in the cycle after reset.
+
+    Parameters
+    ----------
+    shape : shape of an item
+    depth : items (power of two, at least 2; 16 fit the distributed RAM of common FPGAs)
+    latency : cycles (0 or 1); with 0 an item that finds the memory empty is offered as it comes
+    cut : in up to so many parts
+
+    Members
+    -------
+    i : stream of items in
+    o : stream of items out
+    """
+
+    def __init__(self, *, shape, depth: int, latency: int = 1, cut: int = 1):
+        _check_depth(depth)
+        if latency not in (0, 1):
+            raise ValueError(f"latency must be 0 or 1, not {latency!r}")
+        self._shape, self._depth, self._latency, self._cut = shape, depth, latency, cut
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform):
+        m = Module()
+        level, full = Signal(range(self._depth + 1)), Signal()
+        pointer = range(self._depth)
+        state = data.StructLayout({"some": 1, "writer": pointer, "reader": pointer})  # some: a flag of the level
+        here, soon = Signal(state), Signal(state)
+        put = self.i.valid & self.i.ready
+        got = self.o.valid & self.o.ready
+        m.d.comb += [
+            self.i.ready.eq(~full),
+            self.o.valid.eq(here.some),
+            soon.some.eq(Mux(got, (level > 1) | (here.some & put), here.some | put)),
+            soon.writer.eq(here.writer + put),
+            soon.reader.eq(here.reader + got),
+        ]
+        if self._latency == 0:
+            # The memory is written all the same: an item that passes moves both pointers over it.
+            with m.If(~here.some):
+                m.d.comb += self.o.valid.eq(self.i.valid)
+        m.d.sync += [
+            level.eq(_later(m, level, put, got)),
+            full.eq(~got & (full | (put & (level == self._depth - 1)))),
+            here.eq(soon),
+        ]
+        bits = len(Value.cast(self.i.payload))
+        cut = [(range(bits), here)]
+        if self._cut > 1:
+            cut = [(part, data.View(state, own)) for part, own in spread(m, soon, bits, name="part", most=self._cut)]
+        for number, (part, own) in enumerate(cut):
+            self._keep(m, f"memory{number}", slice(part.start, part.stop), put, own)
+        return m
+
+    def _keep(self, m: Module, name: str, bits: slice, put, state):
+        """These bits of the items; without latency an item that finds the memory empty passes by."""
+        memory = Memory(shape=bits.stop - bits.start, depth=self._depth, init=[])
+        m.submodules[name] = memory
+        writer, reader = memory.write_port(), memory.read_port(domain="comb")
+        comes, goes = Value.cast(self.i.payload)[bits], Value.cast(self.o.payload)[bits]
+        m.d.comb += [
+            writer.en.eq(put),
+            writer.addr.eq(state.writer),
+            writer.data.eq(comes),
+            reader.addr.eq(state.reader),
+            goes.eq(reader.data if self._latency else Mux(state.some, reader.data, comes)),
+        ]
+
+
+class SkidBuffer(wiring.Component):
+    """Cuts the path of ``ready``: what comes while the consumer is not ready waits here.
+
+    Latency: 0 cycles. Throughput: one item per cycle. ``i.ready`` is a register: the buffer is empty.
+
+    Parameters
+    ----------
+    shape : shape of an item
+
+    Members
+    -------
+    i : stream of items in
+    o : stream of items out
+    soon : ``i.ready`` of the next cycle
+    """
+
+    def __init__(self, *, shape):
+        self._shape = shape
+        super().__init__(
+            {"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "soon": Out(1)},
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        kept = Signal(self._shape, reset_less=True)
+        full = Signal()
+        m.d.comb += [
+            self.i.ready.eq(~full),
+            self.o.valid.eq(self.i.valid | full),
+            self.o.payload.eq(Mux(full, kept, self.i.payload)),
+            self.soon.eq(~self.o.valid | self.o.ready),
+        ]
+        with m.If(~full):
+            m.d.sync += kept.eq(self.i.payload)
+        m.d.sync += full.eq(~self.soon)
+        return m

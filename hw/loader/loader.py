@@ -1,0 +1,134 @@
+"""Loader: features, segments and neuron parameters from memory to where they are kept on chip."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..arch.program import ADDRESS_BITS
+from ..interface.commands import LOAD_JOB, Kind
+from ..interface.memory import read_request
+from ..interface.streams import feature_write, neuron_params, segment_write
+from ..lib.fifo2 import StreamFifo
+from .unpack import FeatureUnpacker, ParamUnpacker, SegmentUnpacker
+
+JOBS = 4
+"""Loads under way beside the one whose data comes."""
+
+
+class Loader(wiring.Component):
+    """Loads in order: chunks of memory, each contiguous, to consecutive places on chip.
+
+    Throughput: per cycle two words of features (one where a bus word is one), one segment, one bus word of parameters.
+
+    Parameters
+    ----------
+    config : the hardware configuration
+
+    Members
+    -------
+    i_job : In stream of LOAD_JOB; taken when the requests of the one before are out, done in order
+    o_request, i : Out stream of requests, In stream of the bus words they bring
+    o_features, o_segments, o_params : Out streams to the feature buffer, segment table and neuron array
+    busy : Out(1), a load is under way
+    bad_target : Out(1), strobe: features beyond the buffer (dropped)
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i_job": In(stream.Signature(LOAD_JOB)),
+                "o_request": Out(stream.Signature(read_request())),
+                "i": In(stream.Signature(c.bus_bits)),
+                "o_features": Out(stream.Signature(feature_write(c), always_ready=True)),
+                "o_segments": Out(stream.Signature(segment_write(c), always_ready=True)),
+                "o_params": Out(stream.Signature(neuron_params(c))),
+                "busy": Out(1),
+                "bad_target": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        m.submodules.features = features = FeatureUnpacker(c)
+        m.submodules.segments = segments = SegmentUnpacker(c)
+        m.submodules.params = params = ParamUnpacker(c)
+        wiring.connect(m, wiring.flipped(self.o_features), features.o)
+        wiring.connect(m, wiring.flipped(self.o_segments), segments.o)
+        wiring.connect(m, wiring.flipped(self.o_params), params.o)
+        m.d.comb += self.bad_target.eq(features.bad_target)
+
+        # A job's requests go out while the data of those before still comes.
+        m.submodules.jobs = jobs = StreamFifo(LOAD_JOB, JOBS)
+        asking = self._ask(m, jobs.i)
+        job = Signal(LOAD_JOB)
+        chunk_end, taken, start = Signal(), Signal(), Signal()
+        bringing = self._bring(m, job, jobs.o, start, taken, chunk_end)
+        m.d.comb += taken.eq(self.i.valid & self.i.ready)
+        unpackers = {Kind.FEATURES: features, Kind.SEGMENTS: segments, Kind.PARAMS: params}
+        with m.Switch(job.kind):
+            for kind, unpacker in unpackers.items():
+                with m.Case(kind):
+                    m.d.comb += [
+                        unpacker.i.payload.eq(self.i.payload),
+                        unpacker.i.valid.eq(self.i.valid & bringing),
+                        self.i.ready.eq(unpacker.i.ready & bringing),
+                    ]
+        for unpacker in unpackers.values():
+            m.d.comb += [
+                unpacker.start.eq(start),
+                unpacker.target.eq(jobs.o.payload.target),
+                unpacker.items.eq(jobs.o.payload.items),
+            ]
+        m.d.comb += [
+            features.chunk_end.eq(chunk_end),
+            features.target_stride.eq(job.target_stride),
+            start.eq(jobs.o.valid & ~bringing & ~features.busy & ~segments.busy & ~params.busy),
+            jobs.o.ready.eq(start),
+            self.busy.eq(asking | (jobs.level != 0) | bringing | features.busy | segments.busy | params.busy),
+        ]
+        return m
+
+    def _ask(self, m, jobs):
+        """One request per chunk."""
+        left = Signal(16)
+        job = Signal(LOAD_JOB)
+        start = Signal()
+        m.d.comb += [
+            start.eq(self.i_job.valid & self.i_job.ready),
+            self.i_job.ready.eq((left == 0) & jobs.ready),
+            jobs.valid.eq(start),
+            jobs.payload.eq(self.i_job.payload),
+        ]
+        address = Signal(ADDRESS_BITS)
+        m.d.comb += [
+            self.o_request.valid.eq(left != 0),
+            self.o_request.payload.address.eq(address),
+            self.o_request.payload.beats.eq(job.beats),
+        ]
+        with m.If(self.o_request.valid & self.o_request.ready):
+            m.d.sync += [left.eq(left - 1), address.eq(address + job.stride)]
+        with m.If(start):
+            m.d.sync += [
+                job.eq(self.i_job.payload),
+                left.eq(self.i_job.payload.chunks),
+                address.eq(self.i_job.payload.source),
+            ]
+        return left != 0
+
+    def _bring(self, m, job, jobs, start, taken, chunk_end):
+        """Counts the bus words that come."""
+        left = Signal(16)
+        beats = Signal(32)
+        m.d.comb += chunk_end.eq(taken & (beats == 1))
+        with m.If(taken):
+            m.d.sync += beats.eq(Mux(chunk_end, job.beats, beats - 1))
+        with m.If(chunk_end):
+            m.d.sync += left.eq(left - 1)
+        with m.If(start):
+            m.d.sync += [job.eq(jobs.payload), left.eq(jobs.payload.chunks), beats.eq(jobs.payload.beats)]
+        return left != 0

@@ -1,0 +1,169 @@
+"""Bus words to feature words, segments and groups of neuron parameters."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig, clog2
+from ..arch.program import PARAM_BYTES
+from ..interface.streams import feature_write, neuron_params, segment_write
+
+
+def _members(c: HardwareConfig, output) -> dict:
+    return {
+        "start": In(1),
+        "target": In(16),
+        "items": In(16),
+        "i": In(stream.Signature(c.bus_bits)),
+        "o": Out(output),
+        "busy": Out(1),
+    }
+
+
+class _Splitter:
+    """A bus word held while its ``parts`` are handed out one per cycle, lowest first."""
+
+    def __init__(self, m: Module, i, parts: int, leave):
+        width = len(i.payload) // parts
+        self.word = Signal(len(i.payload))
+        self.valid = Signal()
+        self.part = self.word[:width]
+        self.index = Signal(range(parts))
+        last = self.index == parts - 1
+        m.d.comb += i.ready.eq(~self.valid | (leave & last))
+        with m.If(leave & self.valid):
+            m.d.sync += [self.index.eq(self.index + 1), self.word.eq(self.word >> width)]
+            with m.If(last):
+                m.d.sync += [self.index.eq(0), self.valid.eq(0)]
+        with m.If(i.valid & i.ready):
+            m.d.sync += [self.word.eq(i.payload), self.valid.eq(1)]
+
+
+class FeatureUnpacker(wiring.Component):
+    """Bus words to pairs of feature words (single words where the bus is as wide as one).
+
+    Members
+    -------
+    start, target : In, begin at this word; ``items`` isn't used
+    chunk_end : In(1), with the transfer of a chunk's last bus word
+    target_stride : In, words from a chunk's first to the next chunk's
+    i, o : In stream of bus words, Out stream of feature_write
+    busy : Out(1)
+    bad_target : Out(1), strobe: a word is beyond the buffer, it is dropped
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        members = _members(c, stream.Signature(feature_write(c), always_ready=True))
+        super().__init__(members | {"chunk_end": In(1), "target_stride": In(16), "bad_target": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        step = 2 if c.bus_bits >= 2 * c.feature_bits else 1
+        splitter = _Splitter(m, self.i, c.bus_bits // (step * c.feature_bits), 1)
+        chunk = Signal(16)  # first word of the chunk
+        following = Signal(16)  # word of the next bus word
+        address = Signal(16)  # of the part handed out now
+        outside = Signal()
+        taken = self.i.valid & self.i.ready
+        m.d.sync += address.eq(address + step)
+        with m.If(taken):
+            m.d.sync += [address.eq(following), following.eq(following + c.bus_bits // c.feature_bits)]
+            with m.If(self.chunk_end):
+                m.d.sync += [chunk.eq(chunk + self.target_stride), following.eq(chunk + self.target_stride)]
+        with m.If(self.start):
+            m.d.sync += [chunk.eq(self.target), following.eq(self.target)]
+        words = self.o.payload.words
+        bits = c.feature_bits
+        m.d.comb += [
+            outside.eq((address >> clog2(c.feature_words)) != 0),
+            self.o.valid.eq(splitter.valid & ~outside),
+            self.bad_target.eq(splitter.valid & outside),
+            self.o.payload.pair.eq(address[1:]),
+            self.o.payload.mask.eq(0b11 if step == 2 else Mux(address[0], 0b10, 0b01)),
+            words[0].eq(splitter.part[:bits]),
+            words[1].eq(splitter.part[(step - 1) * bits :]),
+            self.busy.eq(splitter.valid),
+        ]
+        return m
+
+
+class SegmentUnpacker(wiring.Component):
+    """Bus words to segments, one per cycle, ``items`` in all."""
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(_members(c, stream.Signature(segment_write(c), always_ready=True)))
+
+    def elaborate(self, platform):
+        m = Module()
+        splitter = _Splitter(m, self.i, self.config.bus_bits // 64, 1)
+        index = Signal(16)
+        left = Signal(16)
+        m.d.comb += [
+            self.o.valid.eq(splitter.valid & (left != 0)),
+            self.o.payload.index.eq(index),
+            self.o.payload.segment.eq(splitter.part),
+            self.busy.eq(splitter.valid),
+        ]
+        with m.If(self.o.valid):
+            m.d.sync += [index.eq(index + 1), left.eq(left - 1)]
+        with m.If(self.start):
+            m.d.sync += [index.eq(self.target), left.eq(self.items)]
+        return m
+
+
+class ParamUnpacker(wiring.Component):
+    """Bus words to groups of ``neuron_lanes`` channels' parameters, ``items`` groups in all.
+
+    A group takes several bus words, or a bus word holds several groups.
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(_members(c, stream.Signature(neuron_params(c))))
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        group_bits = c.neuron_lanes * PARAM_BYTES * 8
+        raw = Signal(group_bits)
+        valid, leave = Signal(), Signal()
+        left = Signal(16)
+        index = Signal(16)
+        if group_bits > c.bus_bits:
+            words = group_bits // c.bus_bits
+            held = Signal(group_bits)
+            full = Signal(range(words + 1))
+            m.d.comb += [
+                raw.eq(held),
+                valid.eq(full == words),
+                self.i.ready.eq(~valid | leave),
+                self.busy.eq(full != 0),
+            ]
+            with m.If(leave):
+                m.d.sync += full.eq(0)
+            with m.If(self.i.valid & self.i.ready):
+                m.d.sync += [held.eq(held[c.bus_bits :] | (self.i.payload << (group_bits - c.bus_bits)))]
+                m.d.sync += full.eq(Mux(leave, 1, full + 1))
+        else:
+            splitter = _Splitter(m, self.i, c.bus_bits // group_bits, leave)
+            m.d.comb += [raw.eq(splitter.part), valid.eq(splitter.valid), self.busy.eq(splitter.valid)]
+        wanted = left != 0
+        m.d.comb += [
+            self.o.valid.eq(valid & wanted),
+            leave.eq(valid & (self.o.ready | ~wanted)),
+            self.o.payload.group.eq(index),
+        ]
+        channels = data.View(data.ArrayLayout(data.ArrayLayout(signed(32), 4), c.neuron_lanes), raw)
+        for n in range(c.neuron_lanes):
+            for i, name in enumerate(("bias", "threshold", "v0", "leak")):
+                m.d.comb += self.o.payload[name][n].eq(channels[n][i])
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [index.eq(index + 1), left.eq(left - 1)]
+        with m.If(self.start):
+            m.d.sync += [index.eq(0), left.eq(self.items)]
+        return m

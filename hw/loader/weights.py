@@ -1,0 +1,158 @@
+"""Weight loader: streams a run's weights from memory into the weight buffer's slots."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig, clog2
+from ..arch.program import ADDRESS_BITS, row_beats
+from ..interface.commands import run_layout
+from ..interface.memory import read_request
+from ..interface.streams import weight_row
+
+
+class WeightAssembler(wiring.Component):
+    """Bus words -> weight rows with slot, row index and ``last``.
+
+    A row is ``beats`` bus words, a byte per lane (the low ``weight_bits`` count); lanes beyond them are zero.
+    Latency: a row is offered in the cycle after its last word. Throughput: one word per cycle.
+
+    Members
+    -------
+    i : In stream of bus words
+    o : Out stream of weight_row
+    beats : In, bus words of a row, at least 1
+    slot : In, slot of the current K tile
+    next : Out(1), the last word of a K tile is taken: the slot of the next is wanted
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(c.bus_bits)),
+                "o": Out(stream.Signature(weight_row(c))),
+                "beats": In(range(row_beats(c) + 1)),
+                "slot": In(c.slot_bits),
+                "next": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        total = row_beats(c)
+        lanes = min(c.lanes, c.bus_bits // 8)  # lanes in a bus word
+        beat = Signal(range(total))
+        row = Signal(range(c.tile_k))
+        take, end = Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(~self.o.valid | self.o.ready),
+            take.eq(self.i.valid & self.i.ready),
+            end.eq(take & (beat + 1 == self.beats)),
+            self.next.eq(end & (row == c.tile_k - 1)),
+        ]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(take):
+            m.d.sync += beat.eq(Mux(end, 0, beat + 1))
+            for part in range(total):
+                for n in range(lanes):
+                    lane = self.o.payload.data[part * lanes + n]
+                    with m.If(beat == part):
+                        m.d.sync += lane.eq(self.i.payload[8 * n : 8 * n + c.weight_bits].as_signed())
+                    with m.Elif(beat == 0):
+                        m.d.sync += lane.eq(0)
+        with m.If(end):
+            m.d.sync += [
+                self.o.valid.eq(1),
+                self.o.payload.slot.eq(self.slot),
+                self.o.payload.row.eq(row),
+                self.o.payload.last.eq(row == c.tile_k - 1),
+                row.eq(row + 1),  # tile_k is a power of two
+            ]
+        return m
+
+
+class WeightLoader(wiring.Component):
+    """Asks for the weights of a run, K tile after K tile, and hands them on row by row.
+
+    They are fetched for every m tile, or once (``weights_keep``), or not at all (``weights_ready``). Slots go round
+    robin over all K tiles fetched; tiles follow (``hw.im2col.SlotCounter``). A slot still in use holds the stream back.
+
+    Throughput: one bus word per cycle. Latency: 2 cycles from ``start`` to the first request.
+
+    Members
+    -------
+    run, start : In, fields of the RUN (constant while it works), and its start
+    o_request, i : Out stream of requests, In stream of the bus words they bring
+    o : Out stream of weight_row
+    busy : Out(1), rows of this run haven't been handed on yet
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "run": In(run_layout()),
+                "start": In(1),
+                "o_request": Out(stream.Signature(read_request())),
+                "i": In(stream.Signature(c.bus_bits)),
+                "o": Out(stream.Signature(weight_row(c))),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c, run = self.config, self.run
+        m.submodules.assembler = assembler = WeightAssembler(c)
+        slot = Signal(c.slot_bits)
+        wiring.connect(m, wiring.flipped(self.i), assembler.i)
+        wiring.connect(m, assembler.o, wiring.flipped(self.o))
+        tiles = _TileCounter.count(m, "asked", run, self.start, self.o_request.valid & self.o_request.ready)
+        rows = _TileCounter.count(m, "taken", run, self.start, assembler.next)
+        address = Signal(ADDRESS_BITS)
+        beats = Signal(16 + clog2(c.tile_k))
+        m.d.comb += [
+            assembler.beats.eq(run.weight_beats),
+            assembler.slot.eq(slot),
+            beats.eq(run.weight_beats << clog2(c.tile_k)),
+            self.o_request.valid.eq(tiles.active),
+            self.o_request.payload.address.eq(address),
+            self.o_request.payload.beats.eq(beats),
+            self.busy.eq(rows.active | self.o.valid),
+        ]
+        with m.If(assembler.next):
+            m.d.sync += slot.eq(Mux(slot == c.weight_tiles - 1, 0, slot + 1))
+        with m.If(self.o_request.valid & self.o_request.ready):
+            m.d.sync += address.eq(address + (beats << clog2(c.bus_bits // 8)))
+            with m.If(tiles.last_k):
+                m.d.sync += address.eq(run.weights)
+        with m.If(self.start):
+            m.d.sync += address.eq(run.weights)
+        return m
+
+
+class _TileCounter:
+    """Counts the K tiles of all m tiles that are fetched."""
+
+    def __init__(self, active, last_k):
+        self.active, self.last_k = active, last_k
+
+    @classmethod
+    def count(cls, m: Module, name: str, run, start, step):
+        active = Signal(name=f"{name}_active")
+        k_left, m_left = Signal(16, name=f"{name}_k_left"), Signal(16, name=f"{name}_m_left")
+        last_k = k_left == 1
+        with m.If(step):
+            m.d.sync += k_left.eq(k_left - 1)
+            with m.If(last_k):
+                m.d.sync += [k_left.eq(run.k_tiles), m_left.eq(m_left - 1)]
+                with m.If(run.weights_keep | (m_left == 1)):
+                    m.d.sync += active.eq(0)
+        with m.If(start):
+            m.d.sync += [active.eq(~run.weights_ready), k_left.eq(run.k_tiles), m_left.eq(run.m_tiles)]
+        return cls(active, last_k)

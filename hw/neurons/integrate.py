@@ -1,0 +1,222 @@
+"""Second part of the neuron array: planes into a partial sum, plus the leaked membrane potential."""
+
+from __future__ import annotations
+
+from amaranth import C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface.row_order import slots
+from ..interface.streams import neuron_params
+from ..lib.fanout import copies, parts, spread
+from .layouts import neuron_psums, neuron_step, neuron_sum, potential_write
+
+LOW = 17
+"""Bits of a wide factor's lower half: with a sign (0) they fill an 18-bit multiplier."""
+
+
+def halves(value: Value, factor: Value) -> list[Value]:
+    """``value * factor`` (signed times unsigned) as products to be added, the second ``LOW`` bits up."""
+    if len(value) <= LOW + 1:
+        return [value * factor]
+    return [value[:LOW] * factor, value[LOW:].as_signed() * factor]
+
+
+class NeuronIntegrate(wiring.Component):
+    """``U = (V * l >> 8) + c + sum over planes of weight * psum``, a group of channels per cycle.
+
+    Two state memories, read asynchronously (distributed RAM), each with a second page that holds what the state
+    starts from, so that no multiplexer is needed to start it:
+
+    - running sum of the planes, a word per group: the first plane reads the page of biases;
+    - membrane potential, a word per slot (position of a block, group): the first timestep reads the page of v0.
+
+    Each is cut by lanes into parts, which have read addresses and the load of parameters from registers of their own,
+    the write port too (:mod:`reprise.hw.lib.fanout`).
+
+    The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
+    bubble. A plane weighs a power of two (a DSP shifts by it) or its negative: its partial sums come inverted, ones
+    are shifted in, and one is carried in. Multipliers are 18 bits wide: wider factors are cut in two (:func:`halves`),
+    both products are registered as they are, and the next adder joins them. Sums wrap modulo 2**membrane_bits: widths
+    are proven when a network is exported, intermediate sums may wrap.
+
+    Latency: 4 cycles (shifted psum | running sum and potential | products of the leak | U). Throughput: one group per
+    cycle. Nothing waits: the potential of the timestep before must be written, at the latest, in the cycle after a
+    group came, and what comes out must be taken.
+
+    Members
+    -------
+    i : In(stream of neuron_psums, always ready)
+    i_params : In(stream of neuron_params)
+        Taken at once, one group per cycle, and written a cycle later; the caller lets none through while groups are in
+        the pipeline.
+    i_write : In(potential_write)
+        In the next cycle ``i_potential`` is the membrane potential of a slot after the timestep.
+    i_potential : In
+    o : Out(stream of neuron_sum, always ready)
+        Only of groups whose planes are complete.
+    o_soon : Out(potential_write)
+        In the next cycle the sum at ``o`` is a potential that another timestep needs.
+    """
+
+    LATENCY = 4
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(neuron_psums(c), always_ready=True)),
+                "i_params": In(stream.Signature(neuron_params(c), always_ready=True)),
+                "i_write": In(potential_write(c)),
+                "i_potential": In(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)),
+                "o": Out(stream.Signature(neuron_sum(c), always_ready=True)),
+                "o_soon": Out(potential_write(c)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        total = [
+            Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes), name=f"total{k}", reset_less=True)
+            for k in range(2)
+        ]
+        step = [Signal(neuron_step(c), name=f"step{k}", reset_less=True) for k in range(3)]
+        result = Signal(neuron_sum(c), reset_less=True)
+        valid = [Signal(name=f"valid{k}") for k in range(3)]
+        m.d.comb += [
+            self.o.payload.eq(result),
+            self.o_soon.valid.eq(valid[2] & ~step[2].last_t),
+            self.o_soon.slot.eq(step[2].slot),
+        ]
+        self._take_parameters(m)
+        sums = self._add_planes(m, valid[0], step[0], self._shift(m))
+        potential = self._potential(m)
+        old, leak = self._register(m, [potential, self._parameter(m, "leak", step[0].group)], "kept")
+        leaked = [self._leak(m, old[n], leak[n]) for n in range(c.neuron_lanes)]
+        threshold = self._parameter(m, "threshold", step[2].group)
+        m.d.sync += [
+            valid[0].eq(self.i.valid),
+            step[0].eq(self.i.payload.step),
+            valid[1].eq(valid[0] & step[0].last_plane),
+            step[1].eq(step[0]),
+            total[0].eq(sums),
+            valid[2].eq(valid[1]),
+            step[2].eq(step[1]),
+            total[1].eq(total[0]),
+            self.o.valid.eq(valid[2]),
+            result.step.eq(step[2]),
+            result.threshold.eq(threshold),
+            *(result.sum[n].eq(total[1][n] + leaked[n]) for n in range(c.neuron_lanes)),
+        ]
+        return m
+
+    def _shift(self, m: Module):
+        """First stage: shifts the partial sums. Returns what the planes add."""
+        c, psums = self.config, self.i.payload
+        terms = []
+        negatives = spread(m, Cat(psums.negative, psums.fill), c.neuron_lanes, name="negative")
+        for (lanes, negative), weight in zip(negatives, psums.weight, strict=True):
+            for n in lanes:
+                term = Signal(c.membrane_bits, name=f"term{n}")
+                products = self._register(m, halves(psums.psum[n], weight), "shifted")
+                # Shifted by a power of two, the halves have no bit in common.
+                whole = products[0] if len(products) == 1 else products[0] | (products[1] << LOW)
+                m.d.comb += term.eq(whole | negative[1:])
+                terms.append(Cat(negative[0], term))
+        return terms
+
+    def _potential(self, m: Module):
+        """Second stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
+        page, write, lanes = slots(self.config), self.i_write, self.config.neuron_lanes
+        writes = [(w[0], w[1:]) for w in copies(m, Cat(write.valid, write.slot), len(parts(lanes)), name="write")]
+        read = self._state(m, "potential", page, self._potential_address(m), writes, self.i_potential, self.params.v0)
+        potential = Signal.like(self.i_potential)
+        # Never the first timestep: a position's writes are over by then.
+        meets = write.valid & (write.slot == self.i.payload.step.slot)
+        for part, same in spread(m, meets, lanes, name="same"):
+            m.d.comb += [potential[n].eq(Mux(same, self.i_potential[n], read[n])) for n in part]
+        return potential
+
+    def _potential_address(self, m: Module):
+        """Of the group that comes."""
+        step = self.i.payload.step
+        word = Signal.like(step.slot)
+        m.d.comb += word.eq(Mux(step.first_t, step.group, step.slot))
+        return Cat(word, step.first_t)
+
+    def _running_address(self):
+        """Of the group that comes."""
+        step = self.i.payload.step
+        return Cat(step.group, step.first_plane)
+
+    def _add_planes(self, m: Module, write, step, terms):
+        """The sums of all planes so far, which the next plane reads a cycle later."""
+        c = self.config
+        sums = Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes))
+        # Written where it was read from, in the lower page.
+        page, writes = 1 << len(step.group), [(write, None)] * len(parts(c.neuron_lanes))
+        running = self._state(m, "running", page, self._running_address(), writes, sums, self.params.bias)
+        for n, term in enumerate(terms):
+            # One more bit below: its carry is the 1 of a negated term.
+            m.d.comb += sums[n].eq((Cat(C(1, 1), running[n]) + term)[1:])
+        return sums
+
+    def _leak(self, m: Module, old, leak):
+        """``old * leak >> 8``, the products registered, their sum not."""
+        products = self._register(m, halves(old, leak), "leak")
+        if len(products) == 1:
+            return products[0] >> 8
+        return (products[0] >> 8) + (products[1] << (LOW - 8))
+
+    def _register(self, m: Module, values: list, name: str):
+        """The values a stage later."""
+        kept = [Signal(v.shape(), name=f"{name}{k}", reset_less=True) for k, v in enumerate(values)]
+        m.d.sync += [k.eq(v) for k, v in zip(kept, values, strict=True)]
+        return kept
+
+    def _memory(self, m: Module, name: str, shape, depth: int):
+        store = memory.Memory(shape=shape, depth=depth, init=[])
+        m.submodules[name] = store
+        return store.read_port(domain="comb"), store.write_port()
+
+    def _take_parameters(self, m: Module):
+        """Keep them for a cycle, beside the memories they are written to."""
+        self.params = Signal(neuron_params(self.config), reset_less=True)
+        m.d.sync += self.params.eq(self.i_params.payload)
+        load = Cat(self.i_params.valid, self.i_params.payload.group)
+        self.loads = [(kept[0], kept[1:]) for _, kept in spread(m, load, self.config.neuron_lanes, name="load")]
+
+    def _state(self, m: Module, name: str, page: int, coming, writes, value, start):
+        """State in the lower page, what it starts from (by group) in the upper.
+
+        Returns the word of all lanes at the address that ``coming`` had a cycle before.
+        ``writes`` has, for every part of the lanes, whether ``value`` is written, and where (None: at that address).
+        """
+        state = Signal.like(value, name=name)
+        cut = parts(self.config.neuron_lanes)
+        addresses = copies(m, coming, len(cut), name=f"{name}_address")
+        # After reset some parts write once: no run has begun, and parameters are loaded before one does.
+        ports = zip(cut, self.loads, writes, addresses, strict=True)
+        for k, (part, (load, group), (write, word), address) in enumerate(ports):
+            word = address[: (page - 1).bit_length()] if word is None else word
+            layout = data.ArrayLayout(signed(self.config.membrane_bits), len(part))
+            read, port = self._memory(m, f"{name}_part{k}", layout, 2 * page)
+            m.d.comb += [read.addr.eq(address), port.en.eq(write | load)]
+            m.d.comb += port.addr.eq(Mux(load, group + page, word))
+            for n, lane in enumerate(part):
+                m.d.comb += [port.data[n].eq(Mux(load, start[lane], value[lane])), state[lane].eq(read.data[n])]
+        return state
+
+    def _parameter(self, m: Module, name: str, address):
+        """A parameter of every group: the data at ``address``."""
+        field = self.params[name]
+        read, port = self._memory(m, name, field.shape(), max(2, self.config.groups))
+        m.d.comb += [
+            read.addr.eq(address),
+            port.en.eq(self.loads[0][0]),
+            port.addr.eq(self.loads[0][1]),
+            port.data.eq(field),
+        ]
+        return read.data

@@ -1,0 +1,200 @@
+"""First stage of the neuron array: one row of partial sums, taken apart into groups of channels."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+
+from amaranth import C, Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface.row_order import EARLY, recurrence, slots
+from ..interface.streams import layer_config, psum_row
+from ..lib.fanout import copies, spread
+from ..lib.logic import popcount
+from .layouts import neuron_psums
+
+QUEUE = 16
+"""Groups that have left and not been given out, at most: more than are on their way at a group per cycle
+(6 + level_bits), so that none waits."""
+
+
+class NeuronSelect(wiring.Component):
+    """Buffers one row, gives out its groups one by one, counts planes, positions of the block and timesteps.
+
+    A row is taken when the buffer is empty or gives out its last group, so rows of G groups follow each other
+    every G cycles. A group of the last plane leaves the buffer only when there is room for its levels, and so that it
+    meets the membrane potential of the timestep before, which takes :func:`reprise.hw.interface.row_order.recurrence`
+    cycles to come
+    round. Groups never overtake each other, so the same group of the timestep before left n groups of last planes ago,
+    n being the groups of a block: that is long enough if fewer than n left in the last ``recurrence - 1`` cycles.
+    Behind the buffer nothing waits. Whether a group may leave, and a row come, is found a cycle ahead: ``i.ready`` is
+    a register.
+
+    Latency: 2 cycles (buffer, selected group).
+
+    Members
+    -------
+    i : In(stream of psum_row)
+    i_layer : In(layer_config)
+    i_early : In(1)
+        The layer's potentials come round in :data:`reprise.hw.interface.row_order.EARLY` cycles.
+    i_inside : In(range(QUEUE + 1))
+        Groups of last planes that left and have not been given out.
+    o : Out(stream of neuron_psums, always ready)
+    o_issue : Out(1)
+        A group of a last plane leaves the buffer.
+    o_soon : Out(1)
+        In the next cycle the buffer will hold a row, or ``o`` a group.
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(psum_row(c))),
+                "i_layer": In(layer_config(c)),
+                "i_early": In(1),
+                "i_inside": In(range(QUEUE + 1)),
+                "o": Out(stream.Signature(neuron_psums(c), always_ready=True)),
+                "o_issue": Out(1),
+                "o_soon": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        row = Signal(psum_row(c), reset_less=True)
+        left = Signal(neuron_psums(c), reset_less=True)  # the group that has left
+        group = Signal(range(c.groups))
+        # The group, one-hot: selecting with it costs no decoder; none of an untouched row.
+        select, selected = Signal(c.groups), Signal(c.groups)
+        may, ready = Signal(), Signal()  # the head may leave; a row is taken (not at reset: copies differ)
+        head = self._head(m, row, group, selected)
+        step = head.step
+        held, issue, row_done = Signal(), Signal(), Signal()
+        m.d.comb += [
+            issue.eq(held & may),
+            row_done.eq(issue & step.last_group),
+            self.o_issue.eq(issue & step.last_plane),
+            self.i.ready.eq(ready),
+        ]
+        full = Signal()  # in the next cycle
+        m.d.comb += full.eq((self.i.valid & ready) | (held & ~row_done))
+        m.d.sync += [held.eq(full), self.o.valid.eq(issue), left.eq(head)]
+        m.d.comb += [self.o.payload.eq(left), self.o_soon.eq(full | issue)]
+        weights = copies(m, self.weight, len(left.weight), name="weight")
+        m.d.comb += [self.o.payload.weight[k].eq(weight) for k, weight in enumerate(weights)]
+        with m.If(issue):
+            m.d.sync += group.eq(Mux(step.last_group, 0, group + 1))
+        m.d.comb += selected.eq(Mux(ready & self.i.valid, self.i.payload.touched, Mux(issue, select << 1, select)))
+        m.d.sync += select.eq(selected)
+        last_group, may_leave = self._ahead(m, group, step, issue, row_done)
+        free = Signal()
+        m.d.comb += free.eq(~full | (may_leave & last_group))
+        m.d.sync += [may.eq(may_leave), ready.eq(free)]
+        self._take_row(m, row, ready, free)
+        return m
+
+    def _take_row(self, m: Module, row, ready, free):
+        """Whatever stands at ``i`` while it is ready: thousands of loads, which hang on nothing but a register."""
+        item = self.i.payload
+        with m.If(ready):
+            m.d.sync += [row.last.eq(item.last), row.last_position.eq(item.last_position)]
+        c = self.config
+        # Four: the eighth copy would be one with ``ready`` (hw/lib/fanout.py), which is on the way of the handshake.
+        for lanes, taken in spread(m, free, c.neuron_lanes, name="taken", most=4):
+            with m.If(taken):
+                for lane in lanes:
+                    m.d.sync += [row.psum[n].eq(item.psum[n]) for n in range(lane, c.lanes, c.neuron_lanes)]
+
+    def _head(self, m: Module, row, group, selected):
+        """The group that leaves the buffer next; in the next cycle it is the ``selected`` one."""
+        c, layer = self.config, self.i_layer
+        self.plane = Signal(range(c.max_planes))
+        self.t = Signal(range(c.max_timesteps))
+        self.base = Signal(range(slots(c)))  # slot of the position's first group
+        self.weight = Signal(c.max_planes, init=1)
+        # Flags of the counters, each found a cycle ahead.
+        self.ends = Signal(data.StructLayout({"group": 1, "plane": 1, "t": 1}))
+        self.coming = Signal.like(self.ends)
+        self.begins = Signal(init=1)  # the first timestep
+        head = Signal(neuron_psums(c))
+        m.d.comb += [
+            head.step.slot.eq(self.base + group),
+            head.step.group.eq(group),
+            head.step.last_group.eq(self.ends.group),
+            head.step.first_plane.eq(self.plane == 0),
+            head.step.last_plane.eq(self.ends.plane),
+            head.step.first_t.eq(self.begins),
+            head.step.last_t.eq(self.ends.t),
+            head.step.last_position.eq(row.last_position),
+            head.step.last.eq(row.last),
+            head.negative.eq(layer.signed & head.step.last_plane),
+            # What a shifted inverted number lacks to be the inverted shifted one (the weight is one-hot).
+            head.fill.eq(Cat(head.negative & self.weight[p + 1 :].any() for p in range(c.max_planes - 1))),
+        ]
+        negative = Signal()  # of the next cycle's group
+        m.d.comb += negative.eq(layer.signed & self.coming.plane)
+        selects = spread(m, Cat(negative, selected), c.neuron_lanes, name="select")
+        for n, select in ((n, select) for lanes, select in selects for n in lanes):
+            # AND-OR: two groups fit one LUT4; a multiplexer tree would take half as much again.
+            lane = (row.psum[g * c.neuron_lanes + n] & select[1 + g].replicate(c.psum_bits) for g in range(c.groups))
+            m.d.comb += head.psum[n].eq(reduce(or_, lane) ^ select[0].replicate(c.psum_bits))
+        return head
+
+    def _ahead(self, m: Module, group, step, issue, row_done):
+        """Count; whether the next cycle's group is its row's last, and whether it may leave then."""
+        layer, plane, t = self.i_layer, self.plane, self.t
+        turn, wrap, restart = Signal(), Signal(), Signal()  # planes begin again, positions, timesteps
+        coming, begins = self.coming, Signal()
+        m.d.comb += [
+            turn.eq(row_done & (step.last_plane | step.last)),
+            wrap.eq(turn & (step.last_position | step.last)),
+            restart.eq(step.last_t | step.last),
+            # Both outcomes are compared before it is known what happens.
+            coming.group.eq(
+                Mux(row_done, layer.groups == 1, Mux(issue, group + 2 == layer.groups, group + 1 == layer.groups))
+            ),
+            coming.plane.eq(
+                Mux(turn, layer.planes == 1, Mux(row_done, plane + 2 == layer.planes, plane + 1 == layer.planes))
+            ),
+            coming.t.eq(
+                Mux(wrap, Mux(restart, layer.timesteps == 1, t + 2 == layer.timesteps), t + 1 == layer.timesteps)
+            ),
+            begins.eq(Mux(wrap, restart, self.begins)),
+        ]
+        m.d.sync += [self.ends.eq(coming), self.begins.eq(begins)]
+        with m.If(row_done):
+            m.d.sync += plane.eq(plane + 1)
+            with m.If(layer.weigh):
+                m.d.sync += self.weight.eq(self.weight << 1)
+        with m.If(turn):
+            m.d.sync += [plane.eq(0), self.weight.eq(1), self.base.eq(step.slot + 1)]
+        with m.If(wrap):
+            m.d.sync += [self.base.eq(0), t.eq(Mux(restart, 0, t + 1))]
+        room = Mux(self.o_issue, self.i_inside < QUEUE - 1, self.i_inside < QUEUE)
+        may_leave = Signal()
+        m.d.comb += may_leave.eq(~coming.plane | (room & (begins | self._apart(m, step, wrap))))
+        return coming.group, may_leave
+
+    def _apart(self, m: Module, step, wrap):
+        """Fewer groups than a block has will have left so shortly before that their potentials come too late."""
+        most = recurrence(self.config)
+        left = Signal(most - 2)  # groups of last planes that left, by cycles ago
+        matter = Cat(C(1).replicate(EARLY - 2), (~self.i_early).replicate(most - EARLY))
+        # Groups of a block, at most ``most``: found where its first timestep ends, not used before.
+        size, block = Signal(range(most + 1), reset_less=True), Signal(range(most + 1))
+        near, apart = Signal(range(most)), Signal()
+        some = Signal(most - 2)
+        m.d.comb += [
+            some.eq(left & matter),
+            near.eq(popcount(some)),
+            block.eq(Mux(wrap, Mux(step.slot + 1 < most, step.slot + 1, most), size)),
+            apart.eq(Mux(self.o_issue, near + 1 < block, near < block)),
+        ]
+        m.d.sync += [left.eq(Cat(self.o_issue, left)), size.eq(block)]
+        return apart

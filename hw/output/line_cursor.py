@@ -1,0 +1,108 @@
+"""Where the next chunk of a feature map goes: line, bit and byte address, counted without a multiplier."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig, clog2
+from .layouts import ADDRESS_BITS, LINE_BITS, line_config, line_place, plane_chunk
+
+
+class LineCursor(wiring.Component):
+    """Walks image, y, x, timestep, group and plane with the chunks.
+
+    All lines of a position's planes and timesteps have the same bits filled, so one bit index serves them: it moves
+    on after the last plane of a group and back to the position's first bit after the last group of a timestep. Line
+    addresses are sums: a plane adds ``line_bytes``; the row's last line plus ``line_bytes`` is the next row's first.
+
+    Members
+    -------
+    i : In(plane_chunk)
+    i_step : In(1)
+        The chunk is taken: moves on.
+    i_config : In(line_config)
+    i_start : In(1)
+    o : Out(line_place)
+        Of the chunk at ``i``, combinational.
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i": In(plane_chunk(c)),
+                "i_step": In(1),
+                "i_config": In(line_config(c)),
+                "i_start": In(1),
+                "o": Out(line_place(c)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c, chunk = self.config, self.i
+        self._counters()
+        bus = clog2(c.bus_bits)
+        last_x, last_y, last_image = Signal(), Signal(), Signal()
+        m.d.comb += [
+            last_x.eq(self.x + 1 == self.i_config.out_width),
+            last_y.eq(self.y + 1 == self.i_config.out_lines),
+            last_image.eq(self.image + 1 == self.i_config.images),
+            self.o.q.eq(self.q),
+            self.o.fill.eq(self.bit[:bus]),
+            self.o.address.eq(self.line + Cat(Const(0, bus - 3), self.bit[bus:])),
+            self.o.fresh.eq(self.bit == 0),
+            self.o.end.eq(last_x & chunk.last_group),
+            self.o.last.eq(self.o.end & last_y & last_image & chunk.last_t & chunk.last_plane),
+        ]
+        with m.If(self.i_step):
+            self._step(m, last_x, last_y)
+        with m.If(self.i_start):
+            m.d.sync += [counter.eq(0) for counter in self.counters]
+        return m
+
+    def _counters(self):
+        q_bits = len(self.o.q)
+        self.x, self.y, self.image = Signal(16), Signal(16), Signal(16)
+        self.bit, self.position_bit = Signal(LINE_BITS), Signal(LINE_BITS)
+        self.q, self.t_q = Signal(q_bits), Signal(q_bits)  # the line, and the timestep's first
+        # Addresses of the line, the timestep's first line, the row's first line and the image.
+        self.line, self.t_line = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        self.row_line, self.image_line = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        self.counters = [
+            *(self.x, self.y, self.image, self.bit, self.position_bit, self.q, self.t_q),
+            *(self.line, self.t_line, self.row_line, self.image_line),
+        ]
+
+    def _step(self, m: Module, last_x, last_y):
+        chunk, config = self.i, self.i_config
+        next_q, next_line = self.q + 1, Signal(ADDRESS_BITS)
+        next_bit = Signal(LINE_BITS)
+        next_image = Signal(ADDRESS_BITS)
+        m.d.comb += [
+            next_line.eq(self.line + config.line_bytes),
+            next_bit.eq(self.bit + chunk.width),
+            next_image.eq(self.image_line + config.image_stride),
+        ]
+
+        def move(q, line, bit):
+            return [self.q.eq(q), self.line.eq(line), self.bit.eq(bit)]
+
+        with m.If(~chunk.last_plane):
+            m.d.sync += move(next_q, next_line, self.bit)
+        with m.Elif(~chunk.last_group):
+            m.d.sync += move(self.t_q, self.t_line, next_bit)
+        with m.Elif(~chunk.last_t):
+            m.d.sync += move(next_q, next_line, self.position_bit)
+            m.d.sync += [self.t_q.eq(next_q), self.t_line.eq(next_line)]
+        with m.Else():
+            m.d.sync += [self.t_q.eq(0), self.x.eq(self.x + 1), self.position_bit.eq(next_bit)]
+            m.d.sync += [*move(0, self.row_line, next_bit), self.t_line.eq(self.row_line)]
+            with m.If(last_x):
+                m.d.sync += [self.x.eq(0), self.position_bit.eq(0), self.y.eq(self.y + 1), self.row_line.eq(next_line)]
+                m.d.sync += [*move(0, next_line, 0), self.t_line.eq(next_line)]
+            with m.If(last_x & last_y):
+                m.d.sync += [self.y.eq(0), self.image.eq(self.image + 1), self.image_line.eq(next_image)]
+                m.d.sync += [line.eq(next_image) for line in (self.line, self.t_line, self.row_line)]

@@ -1,0 +1,148 @@
+"""Chunks of planes into the lines of a feature map, as bus words with their addresses."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import ConfigError, HardwareConfig, clog2
+from .layouts import line_config, packer_stage, plane_chunk, write_command
+from .line_cursor import LineCursor
+
+
+def check_chunk(c: HardwareConfig):
+    """ConfigError when a chunk is larger than a bus word."""
+    if c.neuron_lanes > c.bus_bits:
+        raise ConfigError(
+            f"neuron_lanes must be at most bus_bits={c.bus_bits}, not {c.neuron_lanes}:"
+            " a chunk of a line completes one bus word at most"
+        )
+
+
+class LinePacker(wiring.Component):
+    """Appends the chunks of line q of every image row y to a bit string, gives out its bus words.
+
+    ``address = image * image_stride + (y * Q + q) * line_bytes + word * bus_bytes``, where q counts the planes of all
+    timesteps. A line is ``out_width`` positions, filled with zeros to a whole word. Positions come in row-major order,
+    for one image after the other; all lines of a row are filled side by side, so a memory keeps the unfinished word of
+    each q. Words are always whole: every strobe bit is set.
+
+    Latency: 2 cycles from the chunk that completes a word. Throughput: one chunk per cycle, and a cycle more where the
+    last chunk of a line both completes a word and begins another.
+
+    Parameters
+    ----------
+    config : HardwareConfig
+
+    Members
+    -------
+    i : In(stream of plane_chunk)
+    i_config : In(line_config)
+        Constant during a run.
+    i_start : In(1)
+        A run begins; nothing of an earlier one may be inside.
+    o : Out(stream of write_command)
+    o_done : Out(1)
+        The last word of the run has left (also before the first run).
+
+    Raises
+    ------
+    ConfigError
+        A chunk is larger than a bus word.
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        check_chunk(c)
+        super().__init__(
+            {
+                "i": In(stream.Signature(plane_chunk(c))),
+                "i_config": In(line_config(c)),
+                "i_start": In(1),
+                "o": Out(stream.Signature(write_command(c))),
+                "o_done": Out(1, init=1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        m.submodules.cursor = cursor = LineCursor(c)
+        m.submodules.words = words = memory.Memory(shape=c.bus_bits, depth=1 << len(cursor.o.q), init=[])
+        read, write = words.read_port(), words.write_port()
+        valid = Signal()
+        held = Signal(packer_stage(c), reset_less=True)
+        accept, leave = Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(~valid | leave),
+            accept.eq(self.i.valid & self.i.ready),
+            cursor.i.eq(self.i.payload),
+            cursor.i_step.eq(accept),
+            cursor.i_config.eq(self.i_config),
+            cursor.i_start.eq(self.i_start),
+            read.en.eq(accept),
+            read.addr.eq(cursor.o.q),
+            write.addr.eq(held.place.q),
+        ]
+        with m.If(self.i.ready):
+            m.d.sync += valid.eq(self.i.valid)
+        with m.If(accept):
+            self._place(m, held, cursor.o)
+        self._join(m, valid, leave, accept, held, read, write)
+        with m.If(self.o.valid & self.o.ready & self.o.payload.last):
+            m.d.sync += self.o_done.eq(1)
+        with m.If(self.i_start):
+            m.d.sync += self.o_done.eq(0)
+        return m
+
+    def _place(self, m: Module, held, place):
+        """First half of the shift: inside a slot of ``neuron_lanes`` bits."""
+        c, chunk = self.config, self.i.payload
+        inside = clog2(c.neuron_lanes) if c.neuron_lanes > 1 else 0
+        end = place.fill + chunk.width
+        m.d.sync += [
+            held.bits.eq(chunk.bits << place.fill[:inside]),
+            held.slot.eq(1 << place.fill[inside:]),
+            held.complete.eq(end >= c.bus_bits),
+            held.spill.eq(end > c.bus_bits),
+            held.place.eq(place),
+        ]
+
+    def _join(self, m: Module, valid, leave, accept, held, read, write):
+        """Second half: the slots of the word, joined with the line's bits so far; gives out words."""
+        c, place, o = self.config, held.place, self.o.payload
+        n = c.neuron_lanes
+        recent, forward = Signal(c.bus_bits, reset_less=True), Signal(reset_less=True)
+        before = Mux(place.fresh, 0, Mux(forward, recent, read.data))
+        low, high = held.bits[:n], held.bits[n:]
+        slots = [
+            (low & slot.replicate(n)) | (high & under.replicate(n))
+            for slot, under in zip(held.slot, Cat(0, held.slot), strict=False)
+        ]
+        word = Signal(c.bus_bits)
+        rest = Signal(n)
+        second = Signal()  # the line's end is in a word of its own
+        free, give, twice = Signal(), Signal(), Signal()
+        m.d.comb += [
+            word.eq(before | Cat(slots)),
+            rest.eq(high & held.slot[-1].replicate(n)),
+            free.eq(~self.o.valid | self.o.ready),
+            give.eq(held.complete | place.end),
+            twice.eq(held.spill & place.end & ~second),
+            leave.eq(valid & (~give | free) & ~twice),
+            write.en.eq(leave),
+            write.data.eq(Mux(held.complete, rest, word)),
+        ]
+        with m.If(accept):
+            m.d.sync += [recent.eq(write.data), forward.eq(valid & (read.addr == write.addr))]
+        with m.If(free):
+            m.d.sync += self.o.valid.eq(valid & give)
+            with m.If(valid):
+                m.d.sync += [
+                    second.eq(twice),
+                    o.address.eq(place.address + Mux(second, c.bus_bits // 8, 0)),
+                    o.data.eq(Mux(second, rest, word)),
+                    o.strobe.eq(-1),
+                    o.last.eq(place.last & ~twice),
+                ]

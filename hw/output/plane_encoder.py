@@ -1,0 +1,80 @@
+"""Spike levels into the binary planes that the next layer reads."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from .layouts import level_group, plane_chunk
+
+
+def last_width(c: HardwareConfig, channels):
+    """Channels in the last group of ``channels``: 1..neuron_lanes."""
+    if c.neuron_lanes == 1:
+        return 1
+    return (channels - 1)[: c.neuron_lanes.bit_length() - 1] + 1
+
+
+class PlaneEncoder(wiring.Component):
+    """Plane p of level z is bit p of z (bit-plane) or ``z > p`` (thermometer), for p = 0 .. P'-1.
+
+    The levels of a group are shifted right, or counted down to zero, once per plane: bit 0, or "not zero", is the
+    plane. Lanes beyond the last channel give zeros.
+
+    Latency: 1 cycle to the first plane. Throughput: one plane of a group per cycle, no gap between groups.
+
+    Parameters
+    ----------
+    config : HardwareConfig
+
+    Members
+    -------
+    i : In(stream of level_group)
+    i_planes : In
+        P', 1..max_planes. This and the next two are constant during a run.
+    i_thermometer : In(1)
+    i_channels : In(16)
+        Channels Cb of the layer's block.
+    o : Out(stream of plane_chunk)
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(level_group(c))),
+                "i_planes": In(range(c.max_planes + 1)),
+                "i_thermometer": In(1),
+                "i_channels": In(16),
+                "o": Out(stream.Signature(plane_chunk(c))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c, chunk = self.config, self.o.payload
+        held = Signal(level_group(c), reset_less=True)
+        plane = Signal(range(c.max_planes))
+        width = Signal.like(chunk.width)
+        m.d.comb += [
+            width.eq(Mux(held.last_group, last_width(c, self.i_channels), c.neuron_lanes)),
+            chunk.width.eq(width),
+            chunk.last_plane.eq(plane + 1 == self.i_planes),
+            chunk.last_group.eq(held.last_group),
+            chunk.last_t.eq(held.last_t),
+            self.i.ready.eq(~self.o.valid | (self.o.ready & chunk.last_plane)),
+        ]
+        for n, level in enumerate(held.level):
+            bit = Mux(self.i_thermometer, level != 0, level[0])
+            m.d.comb += chunk.bits[n].eq(bit & (n < width))
+            with m.If(self.o.valid & self.o.ready):
+                m.d.sync += level.eq(Mux(self.i_thermometer, level - (level != 0), level >> 1))
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += plane.eq(Mux(chunk.last_plane, 0, plane + 1))
+        with m.If(self.i.ready):
+            m.d.sync += self.o.valid.eq(self.i.valid)
+            with m.If(self.i.valid):
+                m.d.sync += held.eq(self.i.payload)
+        return m

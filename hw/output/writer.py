@@ -1,0 +1,101 @@
+"""The way of a layer's results to memory: max pool, plane encoder and line packer, or potentials of a readout."""
+
+from __future__ import annotations
+
+from amaranth import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface.streams import neuron_out
+from .layouts import line_config, write_command, writer_config
+from .line_packer import LinePacker
+from .max_pool import MaxPool
+from .plane_encoder import PlaneEncoder
+from .readout import NeuronReadout
+
+
+class OutputWriter(wiring.Component):
+    """Writes a layer's levels as lines of packed planes, or a readout's potentials as lines of int32.
+
+    Levels::
+
+        i -> [MaxPool] -> [PlaneEncoder] -> [LinePacker] -> o
+        line (image, y, q = t * P' + p): bit x * Cb + c,     address = image * image_stride + (y * Q + q) * line_bytes
+
+    Readout: one line per (image, y): int32 [x][t][c] little endian, address = image * image_stride + y * line_bytes.
+
+    Items come in the order of positions (with a pool: window by window, row-major), timesteps, groups; images follow
+    each other. A linear layer has one position per image. A run may write some lines, or some positions of lines, of a
+    map: addresses count from the run's first word.
+
+    Latency: 5 cycles from the item that completes a word (2 for a readout), where the pool is 1 and the word is its
+    first plane's. Throughput: one plane of one group per cycle, ``32 / min(neuron_lanes, 32)`` cycles per potential.
+
+    Parameters
+    ----------
+    config : HardwareConfig
+
+    Members
+    -------
+    i : In(stream of neuron_out)
+    i_config : In(writer_config)
+        Constant from ``i_start`` to ``o_done``.
+    i_start : In(1)
+        One cycle, before the first item of every run (``i`` isn't valid in it).
+    o : Out(stream of write_command)
+        Words of a line in order; lines of a row interleaved.
+    o_done : Out(1)
+        Every word of the run has been handed out. Falls in the cycle after ``i_start``.
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(neuron_out(c))),
+                "i_config": In(writer_config(c)),
+                "i_start": In(1),
+                "o": Out(stream.Signature(write_command(c))),
+                "o_done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c, fields = self.config, self.i_config
+        m.submodules.pool = pool = MaxPool(c)
+        m.submodules.encoder = encoder = PlaneEncoder(c)
+        m.submodules.readout = readout = NeuronReadout(c)
+        m.submodules.packer = packer = LinePacker(c)
+        wiring.connect(m, pool.o, encoder.i)
+        wiring.connect(m, packer.o, wiring.flipped(self.o))
+        m.d.comb += [
+            pool.i_pool.eq(fields.pool),
+            encoder.i_planes.eq(fields.out_planes),
+            encoder.i_thermometer.eq(fields.out_thermometer),
+            encoder.i_channels.eq(fields.channels),
+            readout.i_channels.eq(fields.channels),
+            readout.i.payload.eq(self.i.payload),
+            self.o_done.eq(packer.o_done),
+        ]
+        m.d.comb += [block.i_start.eq(self.i_start) for block in (pool, readout, packer)]
+        m.d.comb += [packer.i_config[name].eq(fields[name]) for name in line_config(c).members]
+        m.d.comb += [pool.i.payload[name].eq(self.i.payload[name]) for name in pool.i.payload.shape().members]
+        with m.If(fields.readout):
+            m.d.comb += [
+                readout.i.valid.eq(self.i.valid),
+                self.i.ready.eq(readout.i.ready),
+                packer.i.payload.eq(readout.o.payload),
+                packer.i.valid.eq(readout.o.valid),
+                readout.o.ready.eq(packer.i.ready),
+            ]
+        with m.Else():
+            m.d.comb += [
+                pool.i.valid.eq(self.i.valid),
+                self.i.ready.eq(pool.i.ready),
+                packer.i.payload.eq(encoder.o.payload),
+                packer.i.valid.eq(encoder.o.valid),
+                encoder.o.ready.eq(packer.i.ready),
+            ]
+        return m

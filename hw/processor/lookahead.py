@@ -1,0 +1,128 @@
+"""What the issue stage knows a cycle ahead: comparisons of rows, so that a decision begins with registers.
+
+Each outcome of this cycle's decisions (a row stays or another comes) is compared beforehand; the decisions, which come
+late, only select. Every function gives what holds in the next cycle; :class:`hw.processor.issue.Issue` registers it.
+"""
+
+from amaranth import Cat, Module, Mux
+
+from ..lib.logic import beforehand, late_mux
+
+
+def next_staged(m: Module, issue, stays, comes):
+    """What holds of the row staged in the next cycle: it stays or comes, which is decided last by ``loading``."""
+    comes = beforehand(m, comes)
+    return late_mux(issue.loading, comes, beforehand(m, late_mux(issue.stage_valid, stays, comes)))
+
+
+def next_reuse(m: Module, issue, b: int, stays, comes):
+    """What holds of bank ``b``'s reuse row in the next cycle: it stays or comes, which is decided last by ``take``."""
+    comes = beforehand(m, comes)
+    return late_mux(issue.take[b].valid, comes, beforehand(m, late_mux(issue.reuse_valid[b], stays, comes)))
+
+
+def _reuse_rows(issue, b: int):
+    """The row that stays, the row that comes."""
+    return issue.reuse[b], issue.i_reuse[b].payload
+
+
+def _flies(slot, half, row):
+    """This slot updates the row of this half: one bit."""
+    return slot.valid & (slot.half == half) & (slot.row == row)
+
+
+def eligible_reuse(m: Module, issue, b: int, known):
+    """There is a reuse row, its prefix is finished (``known``), and its partial sum is not in flight.
+
+    In flight are the rows of the active row and of the last two slots; the next slot is the active row's, if that
+    claims one, or a reuse row's that is taken now. While a row's tile is not known its half means nothing, but then
+    it isn't finished either.
+
+    Parameters
+    ----------
+    known : of the row that stays, of the row that comes
+    """
+    now, new = rows = _reuse_rows(issue, b)
+    staged, active = issue.stage, issue.active
+    quiet, loaded = [], []  # eligible where no row is loaded now, and where the staged one is
+    for row, there, finished in zip(rows, (issue.reuse_valid[b], issue.i_reuse[b].valid), known, strict=True):
+        half = issue.half(row.tag)
+        flies = _flies(issue.slot[b], half, row.row) | (
+            issue.active_valid & (active.row == row.row) & (issue.active_half == half)
+        )
+        same = (staged.row == row.row) & (issue.stage_half == half)
+        quiet.append(beforehand(m, there & finished & ~flies))
+        loaded.append(beforehand(m, quiet[-1] & ~same))
+    apart = beforehand(m, (new.row != now.row) | (issue.half(new.tag) != issue.half(now.tag)))
+    waits = [beforehand(m, late_mux(issue.reuse_valid[b], *pair)) for pair in (quiet, loaded)]
+    follows = [beforehand(m, pair[1] & apart) for pair in (quiet, loaded)]
+    return late_mux(
+        issue.take[b].valid,
+        late_mux(issue.loading, follows[1], follows[0]),
+        late_mux(issue.loading, waits[1], waits[0]),
+    )
+
+
+def reuse_meets(m: Module, issue, b: int):
+    """Bank ``b``'s reuse row has the index of the row staged then."""
+    staged = issue.stage, issue.i_compute.payload
+    now, new = ([one.row == row.row for one in staged] for row in _reuse_rows(issue, b))
+    waits = [Mux(issue.reuse_valid[b], *pair) for pair in zip(now, new, strict=True)]
+    return late_mux(issue.take[b].valid, next_staged(m, issue, *new), next_staged(m, issue, *waits))
+
+
+def _finishes(issue, row):
+    """The active row is the prefix of ``row``: one bit."""
+    return (issue.active.slot == row.prefix) & (issue.active.tag == row.tag)
+
+
+def _shared(reuse, row):
+    """The reuse row has the prefix of ``row``: one bit."""
+    return (reuse.prefix == row.prefix) & (reuse.tag == row.tag)
+
+
+def _stays_held(issue, b: int, row):
+    """Bank ``b``'s operand register holds the prefix of ``row``, and its tile is not over: one bit."""
+    held = issue.held[b]
+    return held.valid & (held.slot == row.prefix) & (held.tag == row.tag) & ~issue.given_anew(b)
+
+
+def held_prefix(m: Module, issue, b: int):
+    """Whether the prefix of a reuse row of bank ``b`` is in the operand register then: it is that of the row which
+    finishes or is taken now (the latter only if none finishes), or was there before.
+    """
+    now, new = rows = _reuse_rows(issue, b)
+    kept = [Mux(issue.claiming[b], _finishes(issue, row), _stays_held(issue, b, row)) for row in rows]
+    taken = beforehand(m, _shared(now, new))
+    return late_mux(issue.take[b].valid, taken, beforehand(m, late_mux(issue.reuse_valid[b], *kept)))
+
+
+def staged_rows(m: Module, issue):
+    """Whether the row staged in the next cycle has the index of the row that is active then, or in a slot.
+
+    Only the index: whose half it is belongs to the tile, which may enter the processor in that very cycle.
+
+    Returns
+    -------
+    active, slots : one bit; one bit a bank
+    """
+    rows, slots = (issue.stage, issue.i_compute.payload), []
+    for b, reuse in enumerate(issue.reuse):
+        stays, comes = (Mux(issue.claiming[b], issue.active.row == row.row, reuse.row == row.row) for row in rows)
+        slots.append(next_staged(m, issue, stays, comes))
+    stays, comes = (issue.active.row == row.row for row in rows)
+    # Where the row before becomes active it is that one's index which counts.
+    loaded = beforehand(m, rows[0].row == rows[1].row)
+    idle = beforehand(m, late_mux(issue.stage_valid, stays, comes))
+    return late_mux(issue.loading, loaded, idle), Cat(slots)
+
+
+def recent_prefix(m: Module, issue):
+    """Whether the prefix of the row staged in the next cycle was finished in this one or, with one bank, is held."""
+    rows = issue.stage, issue.i_compute.payload
+    finished = next_staged(m, issue, *(_finishes(issue, row) for row in rows))
+    if issue.config.banks == 2:
+        return issue.claim.valid & finished
+    shared = next_staged(m, issue, *(_shared(issue.reuse[0], row) for row in rows))
+    held = next_staged(m, issue, *(_stays_held(issue, 0, row) for row in rows))
+    return late_mux(issue.claim.valid, finished, late_mux(issue.take[0].valid, shared, held))

@@ -1,0 +1,133 @@
+"""The product-sparse processing unit: weights, accumulators, tile results, partial sums."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ..arch.config import HardwareConfig
+from ..interface.events import processor_events
+from ..interface.row_order import to_channels, to_lanes
+from ..interface.streams import compute_row, layer_config, psum_row, reuse_row, tile_begin, tile_end, weight_row
+from ..psum.bank import PsumBank
+from ..psum.dirty import Sweep
+from ..psum.drain import PsumDrain
+from .issue import Issue
+from .pe_array import Accumulators
+from .scoreboard import Scoreboard
+from .weight_buffer import WeightBuffer
+
+
+def _inside(port, slot, banks: int):
+    """Assignments of an update to its bank, which has every second row where there are two."""
+    return [port.valid.eq(slot.valid), port.half.eq(slot.half), port.row.eq(slot.row[banks - 1 :])]
+
+
+class Processor(wiring.Component):
+    """``psum[row] = sum over K tiles of sum over k of row[k] * W[k]``, exactly, reusing prefixes' results.
+
+    A compute row costs a cycle per residual bit; an exact match costs none, its partial sum is updated beside. A
+    stream of tiles takes ``max(residual bits, non-zero rows / banks)`` cycles plus a fill; docs/processor.md
+    has the pipeline. Rows beyond ``rows`` of the m tile must be zero. Section "PPU" of the paper (HPCA 2025).
+
+    Latency: last bit or reuse row to its partial sum in memory, 4 cycles; last row of an m tile to its first
+    ``o_psum``, 7 cycles.
+
+    Members
+    -------
+    i_begin, i_end : streams that announce and close a tile (:func:`hw.interface.streams.tile_begin`, ``tile_end``)
+    i_compute, i_reuse : streams of rows; reuse per bank
+    i_weights : stream of :func:`reprise.hw.interface.streams.weight_row`
+    i_layer : :func:`hw.interface.streams.layer_config`, constant while a row is inside: the order of the partial sums
+    o_psum : stream of :func:`hw.interface.streams.psum_row`; the order of rows is that of hw/interface/row_order.py
+    counters : single-cycle events, :func:`processor_events`
+    """
+
+    def __init__(self, config: HardwareConfig):
+        c = self.config = config
+        super().__init__(
+            {
+                "i_begin": In(stream.Signature(tile_begin(c))),
+                "i_end": In(stream.Signature(tile_end(c))),
+                "i_compute": In(stream.Signature(compute_row(c))),
+                "i_reuse": In(stream.Signature(reuse_row(c))).array(c.banks),
+                "i_weights": In(stream.Signature(weight_row(c))),
+                "i_layer": In(layer_config(c)),
+                "o_psum": Out(stream.Signature(psum_row(c))),
+                "counters": Out(processor_events(c)),
+            }
+        )
+
+    def elaborate(self, platform):
+        c = self.config
+        m = Module()
+        m.submodules.issue = issue = Issue(c)
+        m.submodules.scoreboard = scoreboard = Scoreboard(c)
+        m.submodules.weights = weights = WeightBuffer(c)
+        m.submodules.accumulators = accumulators = Accumulators(c)
+        m.submodules.sweep = sweep = Sweep(c.tile_m // c.banks)
+        m.submodules.drain = drain = PsumDrain(c)
+        connect(m, flipped(self.i_begin), scoreboard.i_begin)
+        connect(m, flipped(self.i_end), scoreboard.i_end)
+        connect(m, flipped(self.i_compute), issue.i_compute)
+        connect(m, flipped(self.i_weights), weights.i)
+        connect(m, drain.o, flipped(self.o_psum))
+        # Inside, lanes of one neuron are neighbours, for short wires (hw/interface/row_order.py).
+        m.d.comb += [
+            weights.i.payload.data.eq(Cat(to_lanes(c, self.i_weights.payload.data))),
+            self.o_psum.payload.psum.eq(Cat(to_channels(c, drain.o.payload.psum))),
+        ]
+        m.d.comb += [
+            scoreboard.enable.eq(sweep.done),
+            scoreboard.filled.eq(weights.filled),
+            scoreboard.claim.eq(issue.claim),
+            scoreboard.take.eq(issue.take),
+            scoreboard.drained.eq(drain.done),
+            issue.tiles.eq(scoreboard.tiles),
+            issue.hold.eq(drain.hold),
+            weights.read.eq(issue.weight),
+            weights.release.eq(scoreboard.release),
+            accumulators.weight.eq(weights.o),
+            accumulators.load.eq(issue.load),
+            accumulators.finish.eq(issue.finish),
+            accumulators.read.eq(issue.read),
+            accumulators.fetch.eq(issue.fetch),
+            drain.full.eq(scoreboard.full),
+            drain.rows.eq(scoreboard.rows),
+            drain.i_layer.eq(self.i_layer),
+        ]
+        for b in range(c.banks):
+            connect(m, flipped(self.i_reuse[b]), issue.i_reuse[b])
+            m.submodules[f"bank{b}"] = bank = PsumBank(c)
+            m.d.comb += [
+                *_inside(bank.soon, issue.soon[b], c.banks),
+                *_inside(bank.slot, issue.slot[b], c.banks),
+                bank.operand.eq(accumulators.o[b]),
+                bank.look.eq(drain.look[b]),
+                bank.drain.eq(drain.ask[b]),
+                bank.clear.eq(drain.clear[b]),
+                bank.sweep.eq(sweep.o),
+                drain.grant[b].eq(bank.grant),
+                drain.touched[b].eq(bank.touched),
+                drain.data[b].eq(bank.o),
+            ]
+        self._count(m, issue, scoreboard)
+        return m
+
+    def _count(self, m: Module, issue: Issue, scoreboard: Scoreboard):
+        event, busy = issue.events, Signal()
+        count = self.counters
+        m.d.comb += busy.eq(scoreboard.busy | self.o_psum.valid)
+        m.d.sync += [
+            count.busy.eq(busy),
+            count.residual_bit.eq(event.residual_bit),
+            count.compute_row.eq(event.compute_row),
+            count.reuse_rows.eq(event.reuse_rows),
+            count.stall_row.eq(event.no_row & busy),
+            count.stall_lead.eq(event.lead & ~scoreboard.wait_drain),
+            count.stall_drain.eq(event.lead & scoreboard.wait_drain),
+            count.stall_weights.eq(event.weights),
+            count.stall_hazard.eq(event.hazard),
+            count.stall_reuse.eq(event.reuse),
+            count.wait_prefix.eq(event.prefix),
+            count.wait_output.eq(self.o_psum.valid & ~self.o_psum.ready),
+        ]

@@ -1,0 +1,189 @@
+"""Which tiles are being processed, how far, and when their buffers are free again."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface.streams import TAG_BITS, tile_begin, tile_end
+
+
+def tile_view(c: HardwareConfig) -> data.StructLayout:
+    """What the issue stage must know of a tile in the processor."""
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "tag": TAG_BITS,
+            "weights_soon": 1,  # in the next cycle the tile's weights will be in the buffer, if no other tile enters
+            "half": 1,  # half of the partial-sum banks of its m tile
+            "weight_slot": c.slot_bits,
+            "issued": c.count_bits,  # compute rows whose last residual bit was issued
+        }
+    )
+
+
+def tile_step(c: HardwareConfig) -> data.StructLayout:
+    """A row of the tile of this parity was issued in this cycle."""
+    return data.StructLayout({"valid": 1, "parity": 1})
+
+
+class Scoreboard(wiring.Component):
+    """Contexts of the two tiles in the processor, indexed by the parity of their tag.
+
+    A tile enters with ``i_begin`` when the tile two before it has retired (their results share a buffer) and, if it
+    is the first of its m tile, when the half of the partial sums it will use is drained. It is *closed* when it has
+    ended, its last compute row was issued and its weights were there (a tile without compute rows still consumes its
+    weights); closing releases the weight slot. It retires, in order, when it is closed and its reuse rows were
+    issued; the retirement of the last K tile of an m tile hands the half over to the drain.
+
+    Latency: last row issued in cycle ``v``: retirement in ``v + 2``, ``full`` in ``v + 3``.
+
+    Members
+    -------
+    i_begin, i_end : streams that frame a tile
+    enable : tiles may enter (the touch maps are clear)
+    filled : weight slots that hold a tile's weights
+    claim : a compute row was issued completely
+    take : per bank: a reuse row was issued
+    drained : per half: its last partial sum was handed out
+    tiles : the two contexts
+    release : the weight slot may be refilled
+    full, rows : per half: its m tile is complete; its number of rows, a cycle earlier unless the other half is full
+    wait_drain : a tile waits for a half to be drained
+    busy : a tile or a partial sum is inside
+    """
+
+    def __init__(self, config: HardwareConfig):
+        c = self.config = config
+        super().__init__(
+            {
+                "i_begin": In(stream.Signature(tile_begin(c))),
+                "i_end": In(stream.Signature(tile_end(c))),
+                "enable": In(1),
+                "filled": In(c.weight_tiles),
+                "claim": In(tile_step(c)),
+                "take": In(data.ArrayLayout(tile_step(c), c.banks)),
+                "drained": In(2),
+                "tiles": Out(data.ArrayLayout(tile_view(c), 2)),
+                "release": Out(data.StructLayout({"valid": 1, "slot": c.slot_bits})),
+                "full": Out(2),
+                "rows": Out(data.ArrayLayout(c.count_bits, 2)),
+                "wait_drain": Out(1),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        c = self.config
+        m = Module()
+        info = Signal(data.ArrayLayout(tile_begin(c), 2), reset_less=True)
+        end = Signal(data.ArrayLayout(tile_end(c), 2), reset_less=True)
+        entering, retiring, closed = Signal(2), Signal(2), Signal(2)
+        computes_done, done = Signal(2), Signal(2)
+        oldest = Signal()
+
+        half_busy = self._admit(m, info, entering, retiring)
+        for p in range(2):
+            self._tile(m, p, info, end, entering, retiring, closed, computes_done[p], done, oldest)
+        self._close(m, info, entering, closed, computes_done & ~closed, done)
+
+        for h in range(2):
+            with m.If(self.drained[h]):
+                m.d.sync += [self.full[h].eq(0), half_busy[h].eq(0)]
+        tile, half = info[oldest].tile, self.tiles[oldest].half
+        with m.If(self.tiles[oldest].valid):
+            m.d.sync += self.rows[half].eq(tile.rows)
+        with m.If(retiring.any()):
+            m.d.sync += oldest.eq(~oldest)
+            with m.If(tile.last_k):
+                m.d.sync += self.full.bit_select(half, 1).eq(1)
+        m.d.comb += self.busy.eq(self.tiles[0].valid | self.tiles[1].valid | half_busy.any())
+        return m
+
+    def _admit(self, m: Module, info, entering: Signal, retiring: Signal) -> Signal:
+        """Let tiles in; m tiles alternate between the halves."""
+        begin = self.i_begin.payload
+        half, fresh, half_busy = Signal(), Signal(init=1), Signal(2)
+        parity = begin.tag[0]
+        free, may, waits = Signal(2), Signal(2), Signal()
+        # Whether the tile before retires is known last: the rest is found beside it, per parity.
+        m.d.comb += [
+            free.eq(~Cat(tile.valid for tile in self.tiles) | retiring),
+            waits.eq(fresh & half_busy.bit_select(half, 1)),
+            may.eq(Cat(~parity, parity) & (self.enable & ~waits).replicate(2)),
+            entering.eq(may & self.i_begin.valid.replicate(2) & free),
+            self.wait_drain.eq(self.enable & free.bit_select(parity, 1) & self.i_begin.valid & waits),
+            self.i_begin.ready.eq((may & free).any()),
+        ]
+        with m.If(entering.any()):
+            m.d.sync += [
+                info[parity].eq(begin),
+                half_busy.bit_select(half, 1).eq(1),
+                fresh.eq(begin.tile.last_k),
+                half.eq(half ^ begin.tile.last_k),
+            ]
+        for p in range(2):
+            with m.If(entering[p]):
+                m.d.sync += self.tiles[p].half.eq(half)
+        return half_busy
+
+    def _tile(self, m: Module, p: int, info, end, entering, retiring, closed, computes_done, done, oldest):
+        """Context of the tiles of parity ``p``: counts of issued rows against the counts of the end."""
+        c = self.config
+        tile, other = self.tiles[p], self.tiles[1 - p]
+        ended, reuse_done = Signal(name=f"ended{p}"), Signal(name=f"reuse_done{p}")
+        reused = Signal(data.ArrayLayout(c.count_bits, c.banks), name=f"reused{p}")
+        # A younger tile in the same slot as an older one that will release it must wait for the refill.
+        stale = Signal(name=f"stale{p}")
+        older = info[1 - p].tile
+        m.d.comb += [
+            tile.tag.eq(info[p].tag),
+            tile.weight_slot.eq(info[p].tile.weight_slot),
+            stale.eq(
+                other.valid
+                & (oldest != p)
+                & older.weight_release
+                & ~closed[1 - p]
+                & (older.weight_slot == tile.weight_slot)
+            ),
+        ]
+        filled = self.filled.bit_select(tile.weight_slot, 1)
+        weights_ok = Signal(name=f"weights_ok{p}")
+        m.d.comb += tile.weights_soon.eq(weights_ok | (tile.valid & filled & ~stale))
+        m.d.sync += [
+            weights_ok.eq(tile.weights_soon),
+            reuse_done.eq(ended & Cat(reused[b] == end[p].reuses[b] for b in range(c.banks)).all()),
+        ]
+        with m.If(self.claim.valid & (self.claim.parity == p)):
+            m.d.sync += tile.issued.eq(tile.issued + 1)
+        for b in range(c.banks):
+            with m.If(self.take[b].valid & (self.take[b].parity == p)):
+                m.d.sync += reused[b].eq(reused[b] + 1)
+
+        with m.If((self.i_end.payload.tag == info[p].tag) & tile.valid & ~ended):
+            m.d.comb += self.i_end.ready.eq(1)
+            with m.If(self.i_end.valid):
+                m.d.sync += [end[p].eq(self.i_end.payload), ended.eq(1)]
+
+        m.d.sync += computes_done.eq(ended & (tile.issued == end[p].computes) & weights_ok)
+        m.d.comb += retiring[p].eq(tile.valid & (oldest == p) & (closed[p] | done[p]) & reuse_done)
+        with m.If(retiring[p]):
+            m.d.sync += tile.valid.eq(0)
+        with m.If(entering[p]):
+            m.d.sync += [
+                Cat(weights_ok, ended, reuse_done, computes_done).eq(0),
+                tile.issued.eq(0),
+                reused.as_value().eq(0),
+                tile.valid.eq(1),
+            ]
+
+    def _close(self, m: Module, info, entering: Signal, closed: Signal, ready, done: Signal):
+        """Close tiles in order, one per cycle, and release their weights."""
+        closing = Signal()
+        tile = info[closing].tile
+        m.d.comb += [
+            done.eq(ready & Cat(~closing, closing)),
+            self.release.valid.eq(done.any() & tile.weight_release),
+            self.release.slot.eq(tile.weight_slot),
+        ]
+        m.d.sync += [closing.eq(closing ^ done.any()), closed.eq((closed | done) & ~entering)]

@@ -1,0 +1,96 @@
+"""Walks through the rows of an m tile in the order in which the neuron array wants them."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface.row_order import slots
+from ..interface.streams import layer_config
+
+
+def drain_place(c: HardwareConfig) -> data.StructLayout:
+    """A row and where it stands."""
+    return data.StructLayout(
+        {
+            "row": c.row_bits,
+            "plane": range(c.max_planes),
+            "position": range(slots(c)),  # in its block
+            "t": range(c.max_timesteps),
+            "turn": c.row_bits,  # last row of the block's first position in this timestep
+        }
+    )
+
+
+def drain_walk(c: HardwareConfig) -> data.StructLayout:
+    """What determines the order; constant during a walk."""
+    return data.StructLayout(
+        {
+            "end": c.row_bits,  # the last row
+            "edge": c.row_bits,  # first row of the last position
+            "jump": c.row_bits,  # from a timestep's last plane to the next position's first: (T - 1) * P + 1
+            "most": range(slots(c)),  # positions of a block minus one
+        }
+    )
+
+
+class DrainCursor(wiring.Component):
+    """Rows 0..end, each once: by block of positions, timestep, position, plane (see hw/interface/row_order.py).
+
+    ``row = (position * T + t) * P + plane``; there are whole positions where they are interleaved (``most`` > 0). The
+    last block may have fewer.
+
+    Members
+    -------
+    i_layer : constant during a walk
+    walk : drain_walk
+    o : where it is
+    last, last_position : it is the m tile's last row; its position is the last of its block
+    clear, load, step : go to row 0; to ``i``; to the next row (the first of these wins)
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "i_layer": In(layer_config(c)),
+                "walk": In(drain_walk(c)),
+                "clear": In(1),
+                "load": In(1),
+                "step": In(1),
+                "i": In(drain_place(c)),
+                "o": Out(drain_place(c)),
+                "last": Out(1),
+                "last_position": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        o, walk, layer = self.o, self.walk, self.i_layer
+        last_plane, last_t, first, across, back = Signal(), Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            self.last.eq(o.row == walk.end),
+            self.last_position.eq((o.position == walk.most) | (o.row >= walk.edge)),
+            last_plane.eq(o.plane + 1 == layer.planes),
+            last_t.eq(o.t + 1 == layer.timesteps),
+            first.eq(o.position == 0),
+            across.eq(last_plane & ~self.last_position),
+            back.eq(last_plane & self.last_position & ~last_t & ~first),
+        ]
+        with m.If(self.step):
+            m.d.sync += [
+                o.row.eq(Mux(back, o.turn, o.row) + Mux(across, walk.jump, 1)),
+                o.plane.eq(Mux(last_plane, 0, o.plane + 1)),
+            ]
+            with m.If(last_plane):
+                m.d.sync += o.position.eq(Mux(self.last_position, 0, o.position + 1))
+                with m.If(first):
+                    m.d.sync += o.turn.eq(o.row)
+                with m.If(self.last_position):
+                    m.d.sync += o.t.eq(Mux(last_t, 0, o.t + 1))
+        with m.If(self.load):
+            m.d.sync += o.eq(self.i)
+        with m.If(self.clear):
+            m.d.sync += o.eq(0)
+        return m

@@ -1,0 +1,194 @@
+"""Hands out the partial sums of a finished m tile, row by row, in read slots that no update needs."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface.row_order import bank_of, interleave
+from ..interface.streams import layer_config, psum_row
+from ..lib.fanout import spread
+from .bank import bank_read, bank_row, bank_slot
+from .cursor import DrainCursor, drain_place
+
+STARVED = 32
+"""A row waits ``STARVED / groups`` cycles for a read slot before the drain takes one from the updates.
+
+First touches of later tiles may still give it one, and a slot costs the same now or when nothing else is left to do;
+only a slow consumer must begin in time.
+"""
+
+
+class PsumDrain(wiring.Component):
+    """Rows 0..rows-1 of a full half, in the order of hw/interface/row_order.py; untouched rows are zero and need no
+    read.
+
+    Reads can't be held back once they are in the memory, so they are speculative: a row whose data finds the output
+    register occupied is dropped, and asked for again every cycle until the register is free. Only a row that
+    entered the register is cleared in the touch map. Where updates and drain share a read port, first touches leave
+    as many slots as the drain needs; as it can't use them all in time (the consumer may be slow), it takes a slot
+    from a reuse row when it has starved for long.
+
+    Latency: ``full`` to first row, 4 cycles. Throughput: one row per cycle while the consumer is ready and
+    the read port is free; a consumer that takes a row every third cycle or slower never waits.
+
+    Members
+    -------
+    i_layer : the layer, constant while rows are inside
+    full, rows : per half: complete; its number of rows, known a cycle before, or when the other half is done
+    done : per half: the last row is in the output register
+    look, touched : per bank: row that is asked for next; whether it holds a partial sum (stage 0)
+    ask, grant : per bank: row to read; it is read (stage 1)
+    hold : per bank: leave the next update slot empty
+    data : per bank: partial sums granted two cycles ago
+    clear : per bank: row that was handed out
+    o : stream of :func:`reprise.hw.interface.streams.psum_row`
+    """
+
+    def __init__(self, config: HardwareConfig):
+        c = self.config = config
+        super().__init__(
+            {
+                "i_layer": In(layer_config(c)),
+                "full": In(2),
+                "rows": In(data.ArrayLayout(c.count_bits, 2)),
+                "done": Out(2),
+                "look": Out(data.ArrayLayout(bank_row(c), c.banks)),
+                "touched": In(c.banks),
+                "ask": Out(data.ArrayLayout(bank_read(c), c.banks)),
+                "grant": In(c.banks),
+                "hold": Out(c.banks),
+                "data": In(data.ArrayLayout(c.lanes * c.psum_bits, c.banks)),
+                "clear": Out(data.ArrayLayout(bank_slot(c), c.banks)),
+                "o": Out(stream.Signature(psum_row(c))),
+            }
+        )
+
+    def elaborate(self, platform):
+        c = self.config
+        m = Module()
+        item = data.StructLayout({"touched": 1, "last": 1, "last_position": 1, "place": drain_place(c)})
+        running, half, again, catch_up = Signal(), Signal(), Signal(), Signal()
+        m.submodules.cursor = cursor = DrainCursor(c)  # the row after the one that is asked for
+        # The cursor's row, the row that is asked for (stage 1), the rows on their way through the memory (stages 2, 3).
+        ahead = Signal(item)
+        asked, second, third = (Signal(item, name=n, reset_less=True) for n in ("asked", "second", "third"))
+        asking, second_valid, third_valid = Signal(), Signal(), Signal()
+
+        bank, third_bank = self._one_hot(asked.place.row), bank_of(c, third.place.row)
+        granted, free, capture, reject, ending = Signal(), Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            granted.eq((self.grant & bank).any()),
+            free.eq(~self.o.valid | self.o.ready),
+            capture.eq(third_valid & free),
+            reject.eq(third_valid & ~free),
+            ending.eq(capture & third.last),
+        ]
+        m.d.sync += [second.eq(asked), third.eq(second)]  # a row walks beside its read
+        m.d.sync += [second_valid.eq(granted), third_valid.eq(second_valid)]
+        self._look(m, cursor, half, ahead)
+        self._starve(m, asking & ~granted & free, bank)
+        self._capture(m, free, capture, third)
+
+        # The cursor is a row ahead, so that what is known of the row that is asked for comes from registers.
+        with m.If((granted & ~again) | (capture & again) | ~running):
+            m.d.sync += asked.eq(ahead)
+            m.d.comb += cursor.step.eq(running | self.full.bit_select(half, 1))
+        with m.If(granted & ~again & asked.last):
+            m.d.sync += asking.eq(0)
+        # After a drop the same row is asked for until it is taken; what is in flight then is of no use.
+        with m.If(reject | (capture & again)):
+            m.d.sync += [second_valid.eq(0), third_valid.eq(0), again.eq(reject)]
+            m.d.sync += asking.eq(reject | ~third.last)
+        with m.If(reject & again):  # the copies behind it are the same row
+            m.d.sync += [second_valid.eq(granted), third_valid.eq(second_valid)]
+        m.d.sync += catch_up.eq(reject & ~again)
+        with m.If(reject & ~again):
+            m.d.comb += cursor.load.eq(1)
+            m.d.sync += asked.eq(third)
+        # The cursor stands on the row that is asked for. None is taken before it moves: a read takes two cycles more.
+        with m.If(catch_up):
+            m.d.comb += cursor.step.eq(1)
+
+        with m.If(~running):
+            m.d.sync += [running.eq(self.full.bit_select(half, 1)), asking.eq(self.full.bit_select(half, 1))]
+        with m.If(ending):
+            m.d.sync += [running.eq(0), half.eq(~half)]
+            m.d.comb += [self.done.bit_select(half, 1).eq(1), cursor.clear.eq(1)]
+        m.d.comb += cursor.i.eq(third.place)
+        self._order(m, cursor, half ^ ending)
+        for b in range(c.banks):
+            self._name(m, self.ask[b], asking & bank[b], half, asked.place.row)
+            self._name(m, self.clear[b], capture & (third_bank == b), half, third.place.row)
+            m.d.comb += self.ask[b].touched.eq(asked.touched)
+        return m
+
+    def _one_hot(self, row):
+        """The bank of a row, a bit each."""
+        bank = bank_of(self.config, row)
+        return Cat(~bank, bank) if self.config.banks == 2 else Cat(1)
+
+    def _look(self, m: Module, cursor, half, ahead):
+        """What is to be known of the cursor's row before it is asked for."""
+        for look in self.look:
+            m.d.comb += [look.half.eq(half), look.row.eq(self._index(cursor.o.row))]
+        m.d.comb += [
+            ahead.touched.eq((self.touched & self._one_hot(cursor.o.row)).any()),
+            ahead.last.eq(cursor.last),
+            ahead.last_position.eq(cursor.last_position),
+            ahead.place.eq(cursor.o),
+        ]
+
+    def _name(self, m: Module, port, valid, half, row):
+        """Name a row to its bank."""
+        m.d.comb += [port.valid.eq(valid), port.half.eq(half), port.row.eq(self._index(row))]
+
+    def _order(self, m: Module, cursor, half):
+        """What determines the order of the rows of the half that will be drained in the next cycle."""
+        layer, walk = self.i_layer, cursor.walk
+        stride = Signal(range(self.config.tile_m + 1), reset_less=True)  # rows of a position: T * P
+        jump, end, edge = (Signal.like(walk[name], name=name, reset_less=True) for name in ("jump", "end", "edge"))
+        # By shifts: a product would take one of the neurons' multipliers.
+        product = sum((layer.timesteps & p.replicate(len(layer.timesteps))) << n for n, p in enumerate(layer.planes))
+        m.d.sync += [
+            stride.eq(product),
+            jump.eq(stride - layer.planes + 1),
+            end.eq(Mux(half, self.rows[1] - 1, self.rows[0] - 1)),
+            edge.eq(Mux(half, self.rows[1] - stride, self.rows[0] - stride)),
+        ]
+        m.d.comb += [
+            cursor.i_layer.eq(layer),
+            walk.jump.eq(jump),
+            walk.end.eq(end),
+            walk.edge.eq(edge),
+            walk.most.eq(interleave(m, self.config, layer)),
+        ]
+
+    def _starve(self, m: Module, waiting, bank):
+        """Count the cycles in which the output is idle for want of a read slot; ask for one when it is too many."""
+        count = Signal(range(STARVED + self.config.groups))
+        m.d.sync += count.eq(Mux(waiting & (count < STARVED), count + self.i_layer.groups, 0))
+        with m.If(count >= STARVED):
+            m.d.comb += self.hold.eq(bank)
+
+    def _index(self, row):
+        """Row inside its bank."""
+        return row[1:] if self.config.banks == 2 else row
+
+    def _capture(self, m: Module, free, capture, item):
+        """The row that comes stays until it is taken."""
+        valid_soon = capture | (self.o.valid & ~self.o.ready)
+        c, o = self.config, Signal(psum_row(self.config), reset_less=True)
+        value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.place.row), self.data[1], self.data[0])
+        psum = o.psum.as_value()
+        # Of ``free``, not of ``capture``: it has thousands of loads, and what no row comes with is not valid.
+        with m.If(free):
+            m.d.sync += o.touched.eq(item.touched)
+            m.d.sync += [o.last.eq(item.last), o.last_position.eq(item.last_position)]
+        # Four: the eighth copy would be one with ``o.valid`` (hw/lib/fanout.py), which is on the way of the handshake.
+        for lanes, valid in spread(m, valid_soon, c.lanes, name="valid", most=4):
+            here = slice(lanes.start * c.psum_bits, lanes.stop * c.psum_bits)
+            with m.If(~valid | self.o.ready):
+                m.d.sync += psum[here].eq(value[here])
+        m.d.comb += self.o.payload.eq(o)
+        m.d.sync += self.o.valid.eq(valid_soon)

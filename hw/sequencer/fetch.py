@@ -1,0 +1,127 @@
+"""Command fetch: one command of the program in registers, its header, reserved bits and fields checked."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig, clog2
+from ..arch.program import ADDRESS_BITS, COMMAND_BYTES, OPCODES
+from ..arch.rules import header_word, named_bits
+from ..interface.memory import read_request
+from .checker import raw_view, violations
+
+
+class CommandFetch(wiring.Component):
+    """Fetches a command, checks it, offers it; the next one is asked for meanwhile and waits in the reader's buffer.
+
+    Nothing is asked for behind an END or a command with a bad header: no read leaves the program.
+    Latency: the bus words of a command plus 3 cycles after they are there.
+
+    Members
+    -------
+    start, program : In, begin with the command at this byte address
+    o_request, i : Out stream of requests, In stream of the bus words they bring
+    command : Out, raw bits
+    valid : Out(1), the command is complete and checked
+    bad_header, bad_field : Out(1), with ``valid``: what is wrong with it
+    take : In(1), done with the command, fetch the next
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = c = config
+        super().__init__(
+            {
+                "start": In(1),
+                "program": In(ADDRESS_BITS),
+                "o_request": Out(stream.Signature(read_request())),
+                "i": In(stream.Signature(c.bus_bits)),
+                "command": Out(COMMAND_BYTES * 8),
+                "valid": Out(1),
+                "bad_header": Out(1),
+                "bad_field": Out(1),
+                "take": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        bits = self.config.bus_bits
+        beats = COMMAND_BYTES * 8 // bits
+        beat = Signal(range(beats))
+        address = Signal(ADDRESS_BITS)
+        wanted = Signal()
+        checking = Signal(2)
+        end, taken = Signal(), Signal()
+        ahead = Signal()  # the next command is asked for
+        m.d.comb += [
+            self.o_request.valid.eq(wanted),
+            self.o_request.payload.address.eq(address),
+            self.o_request.payload.beats.eq(beats),
+            self.i.ready.eq(~self.valid & (checking == 0)),
+            taken.eq(self.i.valid & self.i.ready),
+            end.eq(taken & (beat == beats - 1)),
+        ]
+        with m.If(self.o_request.valid & self.o_request.ready):
+            m.d.sync += [wanted.eq(0), address.eq(address + COMMAND_BYTES)]
+        m.d.sync += checking.eq(Cat(end, checking[0]))
+        with m.If(checking[1]):
+            more = ~self.bad_header & (self.command[:8] != OPCODES["END"])
+            m.d.sync += [self.valid.eq(1), ahead.eq(more), wanted.eq(more)]
+        with m.If(taken):
+            m.d.sync += [
+                beat.eq(beat + 1),
+                self.command.eq(Cat(self.command[bits:], self.i.payload)),
+            ]
+            self._check_header(m, beat)
+        with m.If(self.take):
+            m.d.sync += self.valid.eq(0)
+            with m.If(~ahead):
+                m.d.sync += wanted.eq(1)
+        with m.If(self.start):
+            m.d.sync += [wanted.eq(1), address.eq(self.program), beat.eq(0), self.valid.eq(0)]
+        self._check_fields(m)
+        return m
+
+    def _check_header(self, m, beat):
+        """Each bus word against the bits its opcode names; the opcode is in the first one."""
+        bits = self.config.bus_bits
+        word = self.i.payload
+        opcode = Signal(8)  # of the words after the first
+        current = Signal(8)
+        allowed = Signal(bits)
+        m.d.comb += current.eq(Mux(beat == 0, word[:8], opcode))
+        headers = [(word[:32] == header_word(name)) for name in OPCODES]
+        known = Cat(headers).any()
+        for name, code in OPCODES.items():
+            with m.If(current == code):
+                with m.Switch(beat):
+                    for n in range(COMMAND_BYTES * 8 // bits):
+                        part = named_bits(name) >> (n * bits) & ((1 << bits) - 1)
+                        if part:
+                            with m.Case(n):
+                                m.d.comb += allowed.eq(part)
+        reserved = (word & ~allowed).any()
+        with m.If(beat == 0):
+            m.d.sync += [opcode.eq(word[:8]), self.bad_header.eq(~known | reserved)]
+        with m.Elif(reserved):
+            m.d.sync += self.bad_header.eq(1)
+
+    def _check_fields(self, m):
+        """Two cycles: every rule, then whether any of the opcode's is broken."""
+        found = Const(0)
+        for name, code in OPCODES.items():
+            view = raw_view(self.command, name)
+            rules = violations(self.config, name, view)
+            if rules:
+                broken = Signal(len(rules), name=f"broken_{name.lower()}")
+                m.d.sync += broken.eq(Cat(rules))
+                found = found | ((self.command[:8] == code) & broken.any())
+        m.d.sync += self.bad_field.eq(found)
+
+
+def beats_of(c: HardwareConfig, size):
+    """Bus words that hold ``size`` bytes (an expression)."""
+    shift = clog2(c.bus_bits // 8)
+    return (size + (1 << shift) - 1) >> shift

@@ -1,0 +1,138 @@
+"""Issues checked commands in order, each when what it needs is free."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig, clog2
+from ..arch.program import COMMAND_BYTES, ERROR_COMMAND, ERROR_FIELD, OPCODES, PARAM_BYTES, SEGMENT_BYTES
+from ..interface.commands import LOAD_JOB, Kind, run_layout
+from .checker import raw_view
+from .fetch import beats_of
+
+
+class Dispatcher(wiring.Component):
+    """Issues checked commands in order, each when what it needs is free.
+
+    LOAD: when the loader takes it. RUN, in two steps: its front (row table, weights) is prepared as soon as the front
+    of the run before is free; it starts when all loads are complete and the run before has ended. BARRIER and END: when
+    nothing is under way, writes answered. (LOAD_PARAMS is held back by the data path until the run before has ended.)
+
+    Members
+    -------
+    command, valid, bad_header, bad_field, take : the command fetch
+    enable : In(1), commands may be issued
+    o_load : Out stream of LOAD_JOB
+    front, front_start : Out, fields of the RUN prepared or in progress, for the front; strobe: prepare it
+    front_busy : In(1), rows or weights are left; rises in the cycle after ``front_start``
+    prepared : Out(1), the front waits for the start
+    run, run_start : Out, fields of the RUN in progress; start strobe (the fields stand in its cycle)
+    run_done : In(1), the run's last word has been handed out; falls in the cycle after ``run_start``
+    run_busy : Out(1)
+    loads_idle, writes_idle : In(1)
+    finished : Out(1), strobe: END is reached
+    error, code : Out, a command is refused
+    """
+
+    def __init__(self, config: HardwareConfig):
+        self.config = config
+        super().__init__(
+            {
+                "command": In(COMMAND_BYTES * 8),
+                "valid": In(1),
+                "bad_header": In(1),
+                "bad_field": In(1),
+                "take": Out(1),
+                "enable": In(1),
+                "o_load": Out(stream.Signature(LOAD_JOB)),
+                "front": Out(run_layout()),
+                "front_start": Out(1),
+                "front_busy": In(1),
+                "prepared": Out(1),
+                "run": Out(run_layout()),
+                "run_start": Out(1),
+                "run_done": In(1),
+                "run_busy": Out(1),
+                "loads_idle": In(1),
+                "writes_idle": In(1),
+                "finished": Out(1),
+                "error": Out(1),
+                "code": Out(4),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        opcode = self.command[:8]
+        held = Signal()  # the run before left its weights in the buffer
+        held_tiles = Signal(16)
+        job = Signal()
+        m.d.comb += job.eq(self.valid & self.enable)
+        front_used = Signal()  # by the run in progress
+        m.d.sync += [self.run_start.eq(0), self.front_start.eq(0)]
+        with m.If(~self.front_busy & ~self.front_start & ~self.prepared):
+            m.d.sync += front_used.eq(0)
+        with m.If(self.run_busy & ~self.run_start & self.run_done & ~front_used):
+            m.d.sync += self.run_busy.eq(0)
+
+        run = raw_view(self.command, "RUN")
+        unready = (run.weights_ready != held) | (held & (run.k_tiles != held_tiles))
+        bad_field = self.bad_field | ((opcode == OPCODES["RUN"]) & unready & ~self.prepared)
+        with m.If(job & (self.bad_header | bad_field)):
+            m.d.comb += [self.error.eq(1), self.code.eq(Mux(self.bad_header, ERROR_COMMAND, ERROR_FIELD))]
+        with m.Elif(job):
+            with m.Switch(opcode):
+                for name in ("LOAD_FEATURES", "LOAD_SEGMENTS", "LOAD_PARAMS"):
+                    with m.Case(OPCODES[name]):
+                        self._load(m, name)
+                with m.Case(OPCODES["RUN"]):
+                    with m.If(~self.prepared & ~front_used):
+                        m.d.sync += [self.prepared.eq(1), self.front_start.eq(1)]
+                        m.d.sync += [self.front[f].eq(run[f]) for f in self.front.shape().members]
+                        m.d.sync += [held.eq(run.weights_hold), held_tiles.eq(run.k_tiles)]
+                    with m.If(self.prepared & self.loads_idle & ~self.run_busy):
+                        m.d.comb += self.take.eq(1)
+                        m.d.sync += [self.run_start.eq(1), self.run_busy.eq(1)]
+                        m.d.sync += [self.prepared.eq(0), front_used.eq(1)]
+                        m.d.sync += [self.run[f].eq(self.front[f]) for f in self.run.shape().members]
+                with m.Default():
+                    with m.If(self.loads_idle & ~self.run_busy & self.writes_idle):
+                        is_end = opcode == OPCODES["END"]
+                        m.d.comb += [self.take.eq(~is_end), self.finished.eq(is_end)]
+        return m
+
+    def _load(self, m, name):
+        """Hands a load to the loader."""
+        c = self.config
+        view, load = raw_view(self.command, name), self.o_load.payload
+        m.d.comb += [
+            self.o_load.valid.eq(1),
+            self.take.eq(self.o_load.ready),
+            load.source.eq(view.source),
+        ]
+        if name == "LOAD_FEATURES":
+            m.d.comb += [
+                load.kind.eq(Kind.FEATURES),
+                load.beats.eq(view.bytes >> clog2(c.bus_bits // 8)),
+                load.chunks.eq(view.chunks),
+                load.stride.eq(view.stride),
+                load.target.eq(view.target),
+                load.target_stride.eq(view.target_stride),
+            ]
+        elif name == "LOAD_SEGMENTS":
+            m.d.comb += [
+                load.kind.eq(Kind.SEGMENTS),
+                load.beats.eq(beats_of(c, view.count * SEGMENT_BYTES)),
+                load.chunks.eq(1),
+                load.target.eq(view.target),
+                load.items.eq(view.count),
+            ]
+        else:
+            m.d.comb += [
+                load.kind.eq(Kind.PARAMS),
+                load.beats.eq(beats_of(c, view.groups * (c.neuron_lanes * PARAM_BYTES))),
+                load.chunks.eq(1),
+                load.items.eq(view.groups),
+            ]

@@ -1,0 +1,138 @@
+"""Sequencer: walks the program, starts loads and runs, ends in a result or an error."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..arch.program import ERROR_FIELD, ERROR_READ, ERROR_STOPPED, ERROR_WATCHDOG, ERROR_WRITE
+
+RESET_CYCLES = 8
+"""Cycles for which the data path is held in reset before every job and after every error."""
+
+
+DRAIN_CYCLES = 1 << 16
+"""Longest wait for the bus to answer after an error; a bus that doesn't is left alone (``bus_hung``)."""
+
+
+class Sequencer(wiring.Component):
+    """Life of a job: reset of the data path, commands, and the end: a result or an error.
+
+    ::
+
+        idle -> reset -> run -> (END) idle
+                          | error, stop
+                          v
+                        drain (the bus is let run dry) -> reset -> idle
+
+    Before every job and after every error the data path is reset for RESET_CYCLES cycles: no job sees what another
+    left.
+
+    Members
+    -------
+    start, stop : In(1), strobes of the host; a start while busy is ``refused``
+    watchdog : In(32), cycles without progress that end a job, 0: never
+    progress : In(1), something moved
+    finished, command_error, command_code : In, the dispatcher's
+    taken : In(1), a command was issued
+    read_error, write_error, bad_target : In(1), strobes of the data path
+    bus_quiet : In(1), nothing is under way on the bus
+    begin : Out(1), strobe: fetch the program's first command
+    enable : Out(1), commands may be issued
+    halt : Out(1), no new bursts
+    reset : Out(1), reset of the data path
+    busy, done, code, index, refused, bus_hung : Out, for the registers; ``done`` is a strobe at a job's end
+    started : Out(1), strobe: a job begins
+    """
+
+    def __init__(self, config: HardwareConfig, *, drain_cycles: int = DRAIN_CYCLES):
+        self.config, self.drain_cycles = config, drain_cycles
+        strobes = ("start", "stop", "progress", "finished", "command_error", "taken", "read_error", "write_error")
+        outs = ("begin", "enable", "halt", "reset", "busy", "done", "refused", "bus_hung", "started")
+        super().__init__(
+            {
+                **{name: In(1) for name in (*strobes, "bad_target", "bus_quiet")},
+                "command_code": In(4),
+                "watchdog": In(32),
+                **{name: Out(1) for name in outs},
+                "code": Out(4),
+                "index": Out(16),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        left = Signal(range(max(self.drain_cycles, RESET_CYCLES) + 1))
+        failed = Signal()
+        idle_cycles = Signal(32)
+        expired = Signal()
+        stopping = Signal()  # a stop that comes before the first command is not lost
+        with m.If(~self.busy):
+            m.d.sync += stopping.eq(0)
+        with m.Elif(self.stop):
+            m.d.sync += stopping.eq(1)
+        m.d.sync += expired.eq((self.watchdog != 0) & (idle_cycles >= self.watchdog))
+        m.d.comb += self.refused.eq(self.start & self.busy)
+        m.d.sync += self.done.eq(0)
+        with m.FSM():
+            with m.State("IDLE"):
+                with m.If(self.start):
+                    m.d.comb += self.started.eq(1)
+                    m.d.sync += [
+                        self.busy.eq(1),
+                        failed.eq(0),
+                        self.code.eq(0),
+                        self.index.eq(0),
+                        self.bus_hung.eq(0),
+                        left.eq(RESET_CYCLES),
+                    ]
+                    m.next = "RESET"
+            with m.State("RESET"):
+                # The top registers the reset: no burst may begin in the cycle between.
+                m.d.comb += [self.reset.eq(1), self.halt.eq(1)]
+                m.d.sync += [left.eq(left - 1), idle_cycles.eq(0), expired.eq(0)]
+                with m.If(left == 1):
+                    with m.If(failed):
+                        m.d.sync += [self.busy.eq(0), self.done.eq(1)]
+                        m.next = "IDLE"
+                    with m.Else():
+                        m.next = "SETTLE"
+            with m.State("SETTLE"):  # the top registers the reset once more
+                m.next = "BEGIN"
+            with m.State("BEGIN"):
+                m.d.comb += self.begin.eq(1)
+                m.next = "RUN"
+            with m.State("RUN"):
+                m.d.comb += self.enable.eq(1)
+                m.d.sync += idle_cycles.eq(Mux(self.progress, 0, idle_cycles + 1))
+                with m.If(self.taken):
+                    m.d.sync += self.index.eq(self.index + 1)
+                with m.If(self.finished):
+                    m.d.sync += [self.busy.eq(0), self.done.eq(1)]
+                    m.next = "IDLE"
+                self._errors(m, expired, stopping, failed, left)
+            with m.State("DRAIN"):
+                m.d.comb += self.halt.eq(1)
+                m.d.sync += left.eq(left - 1)
+                with m.If(self.bus_quiet | (left == 0)):
+                    m.d.sync += [self.bus_hung.eq(~self.bus_quiet), left.eq(RESET_CYCLES)]
+                    m.next = "RESET"
+        return m
+
+    def _errors(self, m, expired, stopping, failed, left):
+        """What ends a job early; the first in this list names the code."""
+        causes = [
+            (self.read_error, ERROR_READ),
+            (self.write_error, ERROR_WRITE),
+            (self.bad_target, ERROR_FIELD),
+            (self.command_error, self.command_code),
+            (self.stop | stopping, ERROR_STOPPED),
+            (expired, ERROR_WATCHDOG),
+        ]
+        for cause, code in reversed(causes):
+            with m.If(cause):
+                m.d.sync += [self.code.eq(code), failed.eq(1), left.eq(self.drain_cycles)]
+                m.d.sync += [self.busy.eq(1), self.done.eq(0)]
+                m.next = "DRAIN"

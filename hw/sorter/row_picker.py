@@ -1,0 +1,130 @@
+"""Row picker: rows of one class out of words, ``queries`` per cycle."""
+
+from functools import reduce
+from operator import or_
+
+from amaranth import C, Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface import search
+from ..lib.fanout import copies
+from ..lib.logic import encode, lowest, select, several
+from . import layouts
+
+
+class RowPicker(wiring.Component):
+    """Groups of ``queries`` consecutive rows of a tile, and their TCAM entries.
+
+    It looks at ``queries`` words. With two, a row left alone in one word waits for the next word's first, since a group
+    has one row only where its tile ends; rows of two tiles are never in one group.
+
+    Latency: 2 cycles from the word that completes a group. Throughput: ``queries`` rows, at most one word per cycle.
+    Words of n rows take n cycles with one query; with two at most ceil(n / 2), and at least one, each (one more once,
+    where the picker is empty): two words of one row take two cycles, as the first waits for the second.
+
+    Members
+    -------
+    i : stream of :func:`reprise.hw.sorter.layouts.class_word`; a word without rows is an empty tile's
+    o : stream of :func:`reprise.hw.interface.search.sorted_group`
+    """
+
+    LATENCY = 2
+
+    def __init__(self, config: HardwareConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(layouts.class_word(config))),
+                "o": Out(stream.Signature(search.sorted_group(config))),
+            }
+        )
+
+    def elaborate(self, platform):
+        c = self.config
+        m = Module()
+        layout = layouts.class_word(c)
+        words = [Signal(layout, name=f"word{n}", reset_less=True) for n in range(c.queries)]
+        valid = [Signal(name=f"valid{n}") for n in range(c.queries)]
+        size = len(words[0].mine)
+        # A word's bits are those still to be taken. Words of the next tile must wait for theirs.
+        seen = [valid[0]] + [here & ~(valid[0] & words[0].visit.last) for here in valid[1:]]
+        bits = Signal(c.queries * size)
+        m.d.comb += bits.eq(Cat(word.mine & here.replicate(size) for word, here in zip(words, seen, strict=True)))
+        picks = lowest(m, bits, c.queries)
+        rest = Signal(len(bits))
+        m.d.comb += rest.eq(bits & ~reduce(or_, picks))
+        ends = Signal()  # the last row that is seen is the tile's last
+        enough, move, fire = Signal(), Signal(), Signal()
+        m.d.comb += [
+            ends.eq(Cat(here & word.visit.last for word, here in zip(words, seen, strict=True)).any()),
+            # Not of the picks, which are behind a carry chain. A word without rows is an empty tile's: it ends one.
+            enough.eq(C(1, 1) if c.queries == 1 else ends | several(bits)[1]),
+            move.eq(~self.o.valid | self.o.ready),
+            fire.eq(move & enough & Cat(seen).any()),
+        ]
+        left = [Mux(fire & seen[n], rest.word_select(n, size), words[n].mine) for n in range(c.queries)]
+        more = [Signal(name=f"more{n}") for n in range(c.queries)]  # rows of this word stay
+        done = [Signal(name=f"done{n}") for n in range(c.queries)]
+        for n in range(c.queries):
+            stays = several(words[0].mine)[1] if c.queries == 1 else rest.word_select(n, size).any()
+            m.d.comb += [more[n].eq(stays), done[n].eq(~valid[n] | (fire & seen[n] & ~more[n]))]
+        self._refill(m, words, valid, seen, left, done, fire)
+        self._give(m, words, seen, picks, ends & ~Cat(more).any(), move, fire)
+        return m
+
+    def _refill(self, m, words, valid, seen, left, done, fire):
+        """Words move up; the last place takes the stream's."""
+        fill = done[0] if len(words) == 1 else done[0] | done[1]
+        m.d.comb += self.i.ready.eq(fill)
+        for n, word in enumerate(words):
+            m.d.sync += [word.mine.eq(left[n]), valid[n].eq(~done[n])]
+            with m.If(fire & seen[n]):
+                m.d.sync += word.visit.first.eq(0)
+        if len(words) == 2:
+            with m.If(done[0]):
+                m.d.sync += [
+                    words[0].eq(words[1]),
+                    words[0].mine.eq(left[1]),
+                    words[0].visit.first.eq(words[1].visit.first & ~(fire & ~valid[0])),
+                    valid[0].eq(~done[1]),
+                ]
+        with m.If(fill):
+            m.d.sync += [words[-1].eq(self.i.payload), valid[-1].eq(self.i.valid)]
+
+    def _give(self, m, words, seen, picks, last, move, fire):
+        c, o = self.config, Signal(self.o.payload.shape(), name="given")
+        size = len(words[0].mine)
+        m.d.comb += self.o.payload.eq(o)
+        turn = Signal(search.place_bits(c))  # of the group in its tile
+        # Not in the If: what is chosen would wait for ``move``, which comes late.
+        parts = [[pick.word_select(n, size) for n in range(c.queries)] for pick in picks]
+        visits, taken = [words[0].visit] * c.queries, [Signal(c.tile_k, name=f"row{n}") for n in range(c.queries)]
+        if c.queries == 2:
+            visits = [Signal.like(words[0].visit, name=f"visit{lane}") for lane in range(2)]
+            for visit, mine in zip(visits, parts, strict=True):
+                m.d.comb += visit.eq(Mux(mine[1].any(), words[1].visit, words[0].visit))
+        for row, pick in zip(taken, picks, strict=True):
+            m.d.comb += row.eq(select(pick, [r for w in words for r in w.rows]))
+        queries = []
+        with m.If(move):
+            m.d.sync += [
+                self.o.valid.eq(fire),
+                o.valid.eq(Cat(pick.any() for pick in picks)),
+                o.first.eq(Mux(seen[0], words[0].visit.first, words[-1].visit.first)),
+                o.last.eq(last),
+                o.tile.eq(Mux(seen[0], words[0].visit.tile, words[-1].visit.tile)),
+            ]
+            for lane, (row, visit) in enumerate(zip(o.rows, visits, strict=True)):
+                queries.append(copies(m, taken[lane], len(row.query), name=f"query{lane}_"))
+                m.d.sync += [
+                    row.row.eq(taken[lane]),
+                    row.index.eq(Cat(encode(list(reduce(or_, parts[lane]))), visit.word)),
+                    row.cls.eq(visit.cls),
+                    row.place.eq(visit.bases[lane] + ~turn),
+                ]
+        for row, query in zip(self.o.payload.rows, queries, strict=True):
+            m.d.comb += row.query.eq(Cat(query))
+        with m.If(fire):
+            m.d.sync += turn.eq(Mux(last, 0, turn + 1))

@@ -1,0 +1,232 @@
+"""Captures: spikes recorded at the inputs of a network's layers, as people hand them in.
+
+A capture is an ``.npz`` with one array per layer and a YAML file beside it (same name, ``.yaml`` or ``.yml``)::
+
+    timesteps: 32
+    levels: 1                # optional: N of every array; 1 is a binary spike
+    encoding: bitplane       # optional: how levels above 1 become rows
+    layers:
+      - {name: conv2, kind: conv, in_channels: 6, out_channels: 16, kernel: 5, stride: 1, padding: 0}
+      - {name: fc, kind: linear, in_features: 576, out_features: 120}
+
+Arrays are (T, C, H, W) for a convolution and (T, features) for a linear layer. Nothing is unpickled.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..network.layer import Encoding, Layer, Source
+from ..network.neuron import Neuron
+from ..prosparsity.tiling import KOrder, LayerTiles, layer_tiles
+
+SAMPLE = Path(__file__).parent / "data" / "digits_snn.npz"
+
+
+class CaptureError(ValueError):
+    """A capture that cannot be read: the message names the file, the field, the rule and the value."""
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ConvSpec(_Spec):
+    """A convolution whose input was recorded."""
+
+    name: Annotated[str, Field(min_length=1)]
+    kind: Literal["conv"]
+    in_channels: Annotated[int, Field(ge=1)]
+    out_channels: Annotated[int, Field(ge=1)]
+    kernel: Annotated[int, Field(ge=1)]
+    stride: Annotated[int, Field(ge=1)] = 1
+    padding: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _windows_meet_the_feature(self):
+        if self.padding >= self.kernel:
+            raise ValueError(f"padding must be smaller than the kernel ({self.kernel}), not {self.padding}")
+        return self
+
+
+class LinearSpec(_Spec):
+    """A fully connected layer whose input was recorded."""
+
+    name: Annotated[str, Field(min_length=1)]
+    kind: Literal["linear"]
+    in_features: Annotated[int, Field(ge=1)]
+    out_features: Annotated[int, Field(ge=1)]
+
+
+class CaptureSpec(_Spec):
+    """The YAML file."""
+
+    timesteps: Annotated[int, Field(ge=1)]
+    levels: Annotated[int, Field(ge=1, le=255)] = 1
+    encoding: Literal["bitplane", "thermometer"] = "bitplane"
+    layers: Annotated[list[Annotated[ConvSpec | LinearSpec, Field(discriminator="kind")]], Field(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CapturedLayer:
+    """One layer's recorded input: spikes uint8 (T, C, H, W), and what the layer does with it."""
+
+    name: str
+    layer: Layer
+    spikes: np.ndarray
+    levels: int
+
+    @property
+    def depth(self) -> int:
+        """K of the layer's rows."""
+        return self.layer.sources[0].depth
+
+    @property
+    def outputs(self) -> int:
+        """Output channels."""
+        return self.layer.channels
+
+    def tiles(self, tile_m: int, tile_k: int, k_order: KOrder = "ckk") -> LayerTiles:
+        """Rows (position, timestep, plane), cut every ``tile_m`` rows as the published simulator does."""
+        return layer_tiles(
+            self.layer,
+            (self.spikes,),
+            (self.levels,),
+            tile_m=tile_m,
+            tile_k=tile_k,
+            k_order=k_order,
+            whole_positions=False,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capture:
+    """A validated capture."""
+
+    name: str
+    layers: tuple[CapturedLayer, ...]
+
+    def __iter__(self) -> Iterator[CapturedLayer]:
+        return iter(self.layers)
+
+
+def _read_spec(path: Path) -> CaptureSpec:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CaptureError(f"{path}: must be YAML: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise CaptureError(f"{path}: cannot be read: {error.strerror}") from None
+    if not isinstance(content, dict):
+        raise CaptureError(f"{path}: must hold the keys timesteps and layers, not {type(content).__name__}")
+    try:
+        return CaptureSpec.model_validate(content)
+    except ValidationError as error:
+        lines = []
+        for one in error.errors():
+            where = ".".join(str(part) for part in one["loc"])
+            given = "" if isinstance(one["input"], dict) else f", not {one['input']!r}"
+            lines.append(f"{path}: {where}: {one['msg']}{given}")
+        raise CaptureError("\n".join(lines)) from None
+
+
+def _spec_path(capture: Path, spec: Path | None) -> Path:
+    if spec is not None:
+        return spec
+    for suffix in (".yaml", ".yml"):
+        if capture.with_suffix(suffix).exists():
+            return capture.with_suffix(suffix)
+    raise CaptureError(
+        f"{capture}: the layers' YAML {capture.with_suffix('.yaml').name} must lie beside it (or be named)"
+    )
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise CaptureError(f"{path}: must be a file, and there is none")
+    if not zipfile.is_zipfile(path):
+        raise CaptureError(f"{path}: must be an .npz (a zip of NumPy arrays), and it is not a zip file")
+    arrays = {}
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            for name in content.files:
+                arrays[name] = content[name]
+                if not isinstance(arrays[name], np.ndarray):  # NumPy hands over what is no array as bytes
+                    raise ValueError(f"its member {name!r} is no NumPy array")
+    except (ValueError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        why = "it holds Python objects, which are never unpickled" if "allow_pickle" in str(error) else str(error)
+        raise CaptureError(f"{path}: must be a readable .npz of plain arrays: {why}") from None
+    return arrays
+
+
+def _spikes(path: Path, spec: CaptureSpec, one: ConvSpec | LinearSpec, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    where = f"{path}: array {one.name!r}"
+    if one.name not in arrays:
+        raise CaptureError(f"{where}: must be there for the layer of that name; the file holds {sorted(arrays)}")
+    array = arrays[one.name]
+    if one.kind == "conv":
+        form, wanted = "(timesteps, in_channels, H, W)", (spec.timesteps, one.in_channels)
+    else:
+        form, wanted = "(timesteps, in_features)", (spec.timesteps, one.in_features)
+    if array.ndim != (4 if one.kind == "conv" else 2) or array.shape[:2] != wanted:
+        numbers = ", ".join(map(str, wanted)) + (", H, W" if one.kind == "conv" else "")
+        raise CaptureError(f"{where}: shape must be {form} = ({numbers}), not {array.shape}")
+    if one.kind == "conv" and min(array.shape[2:]) + 2 * one.padding < one.kernel:
+        raise CaptureError(
+            f"{where}: H and W with padding {one.padding} must be at least the kernel {one.kernel}, "
+            f"not {array.shape[2:]}"
+        )
+    kind = array.dtype.kind
+    if kind not in "buif" or (kind == "f" and array.size and not np.array_equal(array, np.floor(array))):
+        raise CaptureError(f"{where}: values must be spikes (integers), not {array.dtype} with fractions or text")
+    if array.size and (array.min() < 0 or array.max() > spec.levels):
+        rule = "0 or 1 (binary spikes; for multi-level ones set levels)" if spec.levels == 1 else f"in 0..{spec.levels}"
+        raise CaptureError(f"{where}: values must be {rule}, not {array.min()}..{array.max()}")
+    return array.astype(np.uint8).reshape(*array.shape, *(1,) * (4 - array.ndim))
+
+
+def captured_layer(
+    spikes: np.ndarray, one: ConvSpec | LinearSpec, levels: int = 1, encoding: Encoding = "bitplane"
+) -> CapturedLayer:
+    """A recorded layer from spikes (T, C, H, W) and its description."""
+    if one.kind == "conv":
+        outputs, shape = one.out_channels, (one.out_channels, one.in_channels, one.kernel, one.kernel)
+        stride, padding = one.stride, one.padding
+    else:
+        outputs, shape, stride, padding = one.out_features, (one.out_features, one.in_features, 1, 1), 1, 0
+    source = Source(feature="input", weight=np.zeros(shape, dtype=np.int8), stride=stride, padding=padding)
+    layer = Layer(name=one.name, sources=(source,), neuron=Neuron.uniform(outputs), encoding=encoding)
+    return CapturedLayer(name=one.name, layer=layer, spikes=spikes, levels=levels)
+
+
+def load_capture(path: str | Path, spec: str | Path | None = None) -> Capture:
+    """Read and validate a capture.
+
+    Parameters
+    ----------
+    path : path of the .npz
+    spec : path of the YAML; beside the .npz if not given
+
+    Raises
+    ------
+    CaptureError
+    """
+    path = Path(path)
+    arrays = _read_arrays(path)
+    spec_path = _spec_path(path, None if spec is None else Path(spec))
+    content = _read_spec(spec_path)
+    names = [one.name for one in content.layers]
+    if len(set(names)) < len(names):
+        raise CaptureError(f"{spec_path}: layers: names must be unique, not {names}")
+    layers = [
+        captured_layer(_spikes(path, content, one, arrays), one, content.levels, content.encoding)
+        for one in content.layers
+    ]
+    return Capture(name=path.stem, layers=tuple(layers))

@@ -1,0 +1,120 @@
+"""The manifest of a network file: its fields, their rules, and how it is read. See ``docs/network-format.md``."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...support.errors import explain
+
+FORMAT, VERSION = "reprise-network", 1
+MAX_MANIFEST = 16 << 20  # bytes: a manifest is text of a few kilobytes
+PARAMETERS = ("threshold", "bias", "v0", "leak")
+
+Size = Annotated[int, Field(ge=1, le=1 << 24)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Tensors(Part):
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}\.safetensors$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Input(Part):
+    shape: tuple[Size, Size, Size]
+    levels: Annotated[int, Field(ge=1, le=255)]
+    signed: bool = False
+    mode: Literal["repeat", "once", "given"] = "repeat"
+
+
+class SourceEntry(Part):
+    feature: Name
+    shape: tuple[Size, Size, Size, Size]
+    stride: Annotated[int, Field(ge=1, le=2)] = 1
+    padding: Annotated[int, Field(ge=0, le=6)] = 0
+    flatten: bool = False
+
+
+class NeuronEntry(Part):
+    kind: Literal["if", "lif", "readout"]
+    levels: Annotated[int, Field(ge=0, le=255)]
+    reset: Literal["soft", "hard", "none"]
+
+
+class LayerEntry(Part):
+    name: Name
+    sources: Annotated[tuple[SourceEntry, ...], Field(min_length=1, max_length=2)]
+    neuron: NeuronEntry
+    encoding: Literal["bitplane", "thermometer"]
+    pool: Literal[2, 3, 4] | None = None
+
+
+class Accuracy(Part):
+    dataset: str
+    images: Annotated[int, Field(ge=1)]
+    integer: Annotated[float, Field(ge=0, le=100)]
+    float_: Annotated[float | None, Field(ge=0, le=100, alias="float")] = None
+
+
+class Manifest(Part):
+    """The YAML file."""
+
+    format: Literal["reprise-network"]
+    version: Literal[1]
+    name: Name
+    tensors: Tensors
+    input: Input
+    timesteps: Annotated[int, Field(ge=1, le=4096)]
+    layers: Annotated[tuple[LayerEntry, ...], Field(min_length=1)]
+    recipe: dict[str, Any] = {}
+    accuracy: Accuracy | None = None
+    statistics: dict[str, dict[str, Any]] = {}
+    widths: dict[str, dict[str, tuple[int, int, int]]] = {}
+    changes: tuple[str, ...] = ()
+
+
+def tensor_shapes(manifest: Manifest) -> dict[str, tuple]:
+    """Name -> (dtype, shape) of every tensor that the file must hold, samples apart."""
+    found = {}
+    for layer in manifest.layers:
+        for i, source in enumerate(layer.sources):
+            found[f"{layer.name}.weight{i}"] = (np.int8, source.shape)
+        for name in PARAMETERS:
+            found[f"{layer.name}.{name}"] = (np.int32, (layer.sources[0].shape[0],))
+    return found
+
+
+def _tupled(value):
+    if isinstance(value, dict):
+        return {k: _tupled(v) for k, v in value.items()}
+    return tuple(_tupled(v) for v in value) if isinstance(value, list) else value
+
+
+def read_manifest(path) -> Manifest:
+    """The manifest alone, validated."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"network file {str(path)!r} does not exist (the manifest NAME.yaml is meant)")
+    if path.stat().st_size > MAX_MANIFEST:
+        raise ValueError(f"{path}: a manifest is at most {MAX_MANIFEST} bytes, not {path.stat().st_size}")
+    try:
+        values = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise ValueError(f"{path}: must be YAML ({e})") from e
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: a manifest must be a mapping of fields, not {type(values).__name__}")
+    if values.get("format") == FORMAT and values.get("version") != VERSION:
+        raise ValueError(
+            f"{path}: version must be {VERSION}, not {values.get('version')!r}: "
+            "written by another release, export it again"
+        )
+    try:
+        return Manifest(**_tupled(values))
+    except (ValidationError, TypeError) as e:
+        raise (explain(str(path), e) if isinstance(e, ValidationError) else ValueError(f"{path}: {e}")) from e

@@ -1,0 +1,262 @@
+"""The network file: ``NAME.yaml`` (manifest) beside ``NAME.safetensors`` (integers). No torch is imported.
+
+Every field is described in ``docs/network-format.md``. Reading validates everything before a network is built: the
+manifest's fields, the tensor file's SHA-256, the name, type and shape of every tensor, and the network's own rules.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import yaml
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from ...support.errors import explain
+from ..network.layer import Layer, MaxPool, Source
+from ..network.network import Network
+from ..network.neuron import Neuron
+from .manifest import FORMAT, PARAMETERS, VERSION, Manifest, read_manifest, tensor_shapes
+
+__all__ = ["FORMAT", "VERSION", "NetworkFile", "load", "read_manifest", "save"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NetworkFile:
+    """What a network file holds.
+
+    Members
+    -------
+    network : reprise.model.network.network.Network
+    images : uint8[n, C, H, W] (int8 if the input is signed; [n, T, C, H, W] in mode "given"), n may be 0
+    labels : int64[n]
+    recipe, accuracy, statistics, widths, changes
+        See ``docs/network-format.md``; ``accuracy`` has ``dataset``, ``images``, ``integer`` and ``float``.
+    sha256 : of the tensor file
+    path : Path
+    """
+
+    network: Network
+    images: np.ndarray
+    labels: np.ndarray
+    recipe: dict = field(default_factory=dict)
+    accuracy: dict | None = None
+    statistics: dict = field(default_factory=dict)
+    widths: dict = field(default_factory=dict)
+    changes: tuple = ()
+    sha256: str = ""
+    path: Path = Path()
+
+
+def to_tensors(network: Network, images, labels) -> dict[str, np.ndarray]:
+    tensors = {}
+    for layer in network.layers:
+        for i, source in enumerate(layer.sources):
+            tensors[f"{layer.name}.weight{i}"] = np.ascontiguousarray(source.weight)
+        for name in PARAMETERS:
+            values = getattr(layer.neuron, name)
+            if np.abs(values).max() >= 1 << 31:
+                worst = int(values[np.abs(values).argmax()])
+                raise ValueError(
+                    f"layer {layer.name!r}: neuron.{name} must fit 32 bits (it is stored so), not {worst}; "
+                    "a channel with almost no variance in training causes this: train longer or remove it"
+                )
+            tensors[f"{layer.name}.{name}"] = values.astype(np.int32)
+    tensors["samples.images"] = np.ascontiguousarray(images)
+    tensors["samples.labels"] = np.asarray(labels, dtype=np.int64)
+    return tensors
+
+
+def _paths(path) -> tuple[Path, Path]:
+    path = Path(path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = path.with_name(path.name + ".yaml")
+    return path, path.with_suffix(".safetensors")
+
+
+def save(
+    network: Network,
+    path,
+    *,
+    recipe: dict | None = None,
+    accuracy: dict | None = None,
+    statistics: dict | None = None,
+    widths: dict | None = None,
+    changes=(),
+    samples: tuple | None = None,
+) -> Path:
+    """Write ``path`` (``.yaml`` is added) and its tensors; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    recipe, statistics, changes : what is recorded, as plain values
+    accuracy : {"dataset", "images", "integer" (percent), "float" (percent or None)}
+    widths : {layer: {sum: (low, high, bits)}}
+    samples : (images, labels) to run by default
+
+    Returns the manifest's path.
+    """
+    path, tensor_path = _paths(path)
+    pixel = np.int8 if network.input_signed else np.uint8
+    frame = (network.timesteps,) * (network.input_mode == "given") + network.input_shape
+    images, labels = samples if samples is not None else (np.zeros((0, *frame), pixel), np.zeros(0, np.int64))
+    blob = save_tensors(to_tensors(network, np.asarray(images, pixel), labels))
+    values = dict(
+        format=FORMAT,
+        version=VERSION,
+        name=network.name,
+        tensors=dict(file=tensor_path.name, sha256=hashlib.sha256(blob).hexdigest()),
+        input=dict(
+            shape=network.input_shape,
+            levels=network.input_levels,
+            signed=network.input_signed,
+            mode=network.input_mode,
+        ),
+        timesteps=network.timesteps,
+        layers=tuple(_entry(layer) for layer in network.layers),
+        recipe=recipe or {},
+        accuracy=accuracy,
+        statistics=statistics or {},
+        widths={k: {n: tuple(v) for n, v in w.items()} for k, w in (widths or {}).items()},
+        changes=tuple(changes),
+    )
+    try:
+        manifest = Manifest(**values)
+    except ValidationError as e:
+        raise explain(str(path), e) from e
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensor_path.write_bytes(blob)
+    text = yaml.safe_dump(
+        _plain(manifest.model_dump(by_alias=True)), sort_keys=False, width=120, default_flow_style=None
+    )
+    path.write_text(text)
+    return path
+
+
+def _entry(layer: Layer) -> dict:
+    return dict(
+        name=layer.name,
+        sources=tuple(
+            dict(feature=s.feature, shape=s.weight.shape, stride=s.stride, padding=s.padding, flatten=s.flatten)
+            for s in layer.sources
+        ),
+        neuron=dict(kind=layer.neuron.kind, levels=layer.neuron.levels, reset=layer.neuron.reset),
+        encoding=layer.encoding,
+        pool=layer.pool.kernel if layer.pool else None,
+    )
+
+
+def _plain(value):
+    """Tuples and NumPy scalars as YAML writes them."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def load(path) -> NetworkFile:
+    """Read and validate a network file.
+
+    Raises
+    ------
+    FileNotFoundError
+        The manifest or its tensor file.
+    ValueError
+        Any broken rule: names the file, the field, the rule and the value.
+    """
+    path = Path(path)
+    manifest = read_manifest(path)
+    tensor_path = path.with_name(manifest.tensors.file)
+    if not tensor_path.is_file():
+        raise FileNotFoundError(f"{path}: tensors.file {manifest.tensors.file!r} must lie beside the manifest")
+    blob = tensor_path.read_bytes()
+    digest = hashlib.sha256(blob).hexdigest()
+    if digest != manifest.tensors.sha256:
+        raise ValueError(
+            f"{path}: tensors.sha256 must be the digest of {tensor_path.name}, {digest}, not {manifest.tensors.sha256}"
+        )
+    try:
+        tensors = load_tensors(blob)
+    except SafetensorError as e:
+        raise ValueError(f"{tensor_path}: must be a safetensors file ({e})") from e
+    images, labels = _samples(tensor_path, manifest, tensors)
+    _check_tensors(tensor_path, tensor_shapes(manifest), tensors)
+    try:
+        network = _network(manifest, tensors)
+    except ValueError as e:
+        raise ValueError(f"{path}: {e}") from e
+    return NetworkFile(
+        network=network,
+        images=images,
+        labels=labels,
+        recipe=manifest.recipe,
+        accuracy=None if manifest.accuracy is None else manifest.accuracy.model_dump(by_alias=True),
+        statistics=manifest.statistics,
+        widths=manifest.widths,
+        changes=manifest.changes,
+        sha256=digest,
+        path=path,
+    )
+
+
+def _samples(path, manifest, tensors):
+    images, labels = tensors.pop("samples.images", None), tensors.pop("samples.labels", None)
+    frame = (manifest.timesteps,) * (manifest.input.mode == "given") + manifest.input.shape
+    dtype = np.int8 if manifest.input.signed else np.uint8
+    if images is None or images.dtype != dtype or images.shape[1:] != frame:
+        have = "nothing" if images is None else f"{images.dtype}{images.shape}"
+        raise ValueError(
+            f"{path}: samples.images must be {np.dtype(dtype)}[n, {', '.join(map(str, frame))}], not {have}"
+        )
+    if labels is None or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"{path}: samples.labels must be int64[{len(images)}], one per image, not {getattr(labels, 'shape', None)}"
+        )
+    if images.size and not manifest.input.signed and int(images.max()) > manifest.input.levels:
+        raise ValueError(f"{path}: samples.images must be in 0..{manifest.input.levels}, not {int(images.max())}")
+    return images, labels
+
+
+def _check_tensors(path, expected, tensors):
+    if missing := sorted(set(expected) - set(tensors)):
+        raise ValueError(f"{path}: tensor {missing[0]!r} must be present (the manifest's layers name it)")
+    if extra := sorted(set(tensors) - set(expected)):
+        raise ValueError(f"{path}: tensor {extra[0]!r} must not be present: no layer of the manifest has it")
+    for name, (dtype, shape) in expected.items():
+        have = tensors[name]
+        if have.dtype != dtype or have.shape != shape:
+            raise ValueError(
+                f"{path}: {name} must be {np.dtype(dtype)}{list(shape)}, not {have.dtype}{list(have.shape)}"
+            )
+
+
+def _network(manifest, tensors) -> Network:
+    layers = []
+    for e in manifest.layers:
+        sources = tuple(
+            Source(
+                feature=s.feature,
+                weight=tensors[f"{e.name}.weight{i}"],
+                stride=s.stride,
+                padding=s.padding,
+                flatten=s.flatten,
+            )
+            for i, s in enumerate(e.sources)
+        )
+        parameters = {n: tensors[f"{e.name}.{n}"].astype(np.int64) for n in PARAMETERS}
+        neuron = Neuron(kind=e.neuron.kind, levels=e.neuron.levels, reset=e.neuron.reset, **parameters)
+        pool = None if e.pool is None else MaxPool(kernel=e.pool)
+        layers.append(Layer(name=e.name, sources=sources, neuron=neuron, encoding=e.encoding, pool=pool))
+    return Network(
+        name=manifest.name,
+        input_shape=manifest.input.shape,
+        input_levels=manifest.input.levels,
+        input_signed=manifest.input.signed,
+        timesteps=manifest.timesteps,
+        input_mode=manifest.input.mode,
+        layers=tuple(layers),
+    )

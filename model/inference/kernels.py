@@ -1,0 +1,137 @@
+"""Integer kernels at machine speed (numba, all cores): matrix product, convolution, product with reuse.
+
+Nothing is rounded: int64 sums of int8 weights. They are independent of each other and of the BLAS path in
+``reprise.model.inference.layers``, so equality between them is evidence.
+"""
+
+import numba as nb
+import numpy as np
+
+from ...support.checks import require
+from ...support.threads import threads_for
+from ..prosparsity.search import search_tile
+
+
+@nb.njit(parallel=True, cache=True)
+def _matmul(a, w, out):
+    for i in nb.prange(len(a)):
+        total = np.zeros(w.shape[1], dtype=np.int64)
+        for k in range(a.shape[1]):
+            level = np.int64(a[i, k])
+            if level == 0:  # spikes are sparse: a zero level costs one comparison
+                continue
+            for o in range(w.shape[1]):
+                total[o] += level * w[k, o]
+        out[i] = total
+
+
+def int_matmul(a: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """``a @ w`` for integers: (M, K) levels of at most 8 bits (int16 if signed), int8[K, O] -> int64[M, O]."""
+    require(a.ndim == 2 and w.ndim == 2 and a.shape[1] == w.shape[0], "shapes", "(M, K) and (K, O)", (a.shape, w.shape))
+    a, w = np.asarray(a).astype(np.int16), np.ascontiguousarray(w, dtype=np.int8)
+    out = np.empty((len(a), w.shape[1]), dtype=np.int64)
+    with threads_for(a.size * w.shape[1]):
+        _matmul(a, w, out)
+    return out
+
+
+@nb.njit(parallel=True, cache=True)
+def _conv(x, w, stride, padding, out):
+    frames, channels, height, width = x.shape
+    outputs, _, kh, kw = w.shape
+    out_h, out_w = out.shape[2:]
+    for job in nb.prange(frames * outputs):
+        f, o = job // outputs, job % outputs
+        for y in range(out_h):
+            row = np.zeros(out_w, dtype=np.int64)
+            for c in range(channels):
+                for ky in range(kh):
+                    iy = y * stride + ky - padding
+                    if iy < 0 or iy >= height:
+                        continue
+                    for kx in range(kw):
+                        weight = np.int64(w[o, c, ky, kx])
+                        low = max(0, (padding - kx + stride - 1) // stride)
+                        high = min(out_w, (width - 1 - kx + padding) // stride + 1)
+                        for ox in range(low, high):
+                            row[ox] += weight * x[f, c, iy, ox * stride + kx - padding]
+            out[f, o, y] = row
+
+
+def int_conv(x: np.ndarray, w: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:
+    """Convolution in integers: levels (frames, C, H, W), int8[O, C, KH, KW] -> int64[frames, O, H', W']."""
+    require(x.ndim == 4 and w.ndim == 4 and x.shape[1] == w.shape[1], "shapes", "NCHW and OCHW", (x.shape, w.shape))
+    size = [(x.shape[i] + 2 * padding - w.shape[i]) // stride + 1 for i in (2, 3)]
+    out = np.empty((len(x), len(w), *size), dtype=np.int64)
+    with threads_for(out.size * w[0].size):
+        _conv(np.asarray(x).astype(np.int16), np.ascontiguousarray(w, dtype=np.int8), stride, padding, out)
+    return out
+
+
+@nb.njit(cache=True)
+def tile_product(rows, prefix, residual, order, nonzero, weights, results):
+    """Results of one tile in issue order: ``results[i] = results[prefix] + sum of the residual's weight rows``."""
+    results[:] = 0
+    for s in range(nonzero):
+        i = order[s]
+        if prefix[i] >= 0:
+            results[i] = results[prefix[i]]
+        for k in range(len(weights)):
+            if (residual[i] >> np.uint64(k)) & np.uint64(1):
+                for o in range(weights.shape[1]):
+                    results[i, o] += weights[k, o]
+
+
+@nb.njit(parallel=True, cache=True)
+def _reuse_matmul(packed, starts, weights, tile_k, out):
+    for m in nb.prange(len(starts) - 1):
+        low, high = starts[m], starts[m + 1]
+        prefix = np.empty(high - low, dtype=np.int32)
+        order = np.empty(high - low, dtype=np.int32)
+        residual = np.empty(high - low, dtype=np.uint64)
+        counts = np.empty(6, dtype=np.int64)
+        results = np.empty((high - low, weights.shape[1]), dtype=np.int32)
+        for k in range(packed.shape[1]):
+            rows = packed[low:high, k].copy()
+            search_tile(rows, prefix, residual, order, counts)
+            part = weights[k * tile_k : (k + 1) * tile_k]
+            tile_product(rows, prefix, residual, order, counts[1], part, results)
+            out[low:high] += results
+
+
+def reuse_matmul(packed: np.ndarray, starts: np.ndarray, weights: np.ndarray, tile_k: int) -> np.ndarray:
+    """The product of packed binary rows with weights, each tile by product sparsity.
+
+    Parameters
+    ----------
+    packed : uint64[M, KT]
+    starts : int64[MT + 1]
+    weights : int8[KT * tile_k, O]
+    tile_k : int
+
+    Returns
+    -------
+    int64[M, O], equal to ``unpack_rows(packed, tile_k) @ weights``.
+    """
+    depth = packed.shape[1] * tile_k
+    require(weights.ndim == 2 and len(weights) == depth, "weights", f"of {depth} rows (KT * tile_k)", weights.shape)
+    out = np.zeros((len(packed), weights.shape[1]), dtype=np.int64)
+    with threads_for(packed.size * (weights.shape[1] + 40)):
+        _reuse_matmul(packed, np.asarray(starts), np.ascontiguousarray(weights, dtype=np.int8), tile_k, out)
+    return out
+
+
+def tile_results(tile, weights: np.ndarray) -> np.ndarray:
+    """Results of one analysed tile: int32[m, O] for ``prosparsity.Tile`` and int8[tile_k, O]."""
+    results = np.empty((len(tile.rows), weights.shape[1]), dtype=np.int32)
+    w = np.ascontiguousarray(weights, dtype=np.int8)
+    tile_product(
+        np.ascontiguousarray(tile.rows),
+        np.ascontiguousarray(tile.prefix),
+        np.ascontiguousarray(tile.residual),
+        np.ascontiguousarray(tile.order),
+        len(tile.order),
+        w,
+        results,
+    )
+    return results

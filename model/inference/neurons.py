@@ -1,0 +1,139 @@
+"""Multi-level integrate-and-fire neurons in integers (architecture section 1; levels: arXiv 2510.24637).
+
+One timestep, per output channel::
+
+    U = leak(V) + psum + c            leak(V) = (V * l) >> 8, arithmetic (floor); l = 256 keeps V
+    z = clip(floor(U / D), 0, N)      floor is mathematical, so U < 0 never fires
+    V = U - z * D                     soft reset
+        0 where z > 0, else U         hard reset
+        U                             no reset
+
+A readout does not fire: V = V + psum + c, and V is the output of the timestep.
+"""
+
+import numba as nb
+import numpy as np
+
+from ...support.threads import threads_for
+from ..network.neuron import Neuron
+
+RESETS = {"soft": 0, "hard": 1, "none": 2}
+
+
+def _per_channel(values: np.ndarray, ndim: int, channel_axis: int) -> np.ndarray:
+    shape = [1] * ndim
+    shape[channel_axis] = len(values)
+    return values.reshape(shape)
+
+
+def initial(neuron: Neuron, shape: tuple[int, ...], channel_axis: int = -3) -> np.ndarray:
+    """The membrane potential before the first timestep: ``v0`` of each channel, int64 of ``shape``."""
+    return np.broadcast_to(_per_channel(neuron.v0, len(shape), channel_axis), shape).astype(np.int64)
+
+
+def step(v: np.ndarray, psum: np.ndarray, neuron: Neuron, channel_axis: int = -3) -> tuple[np.ndarray, np.ndarray]:
+    """One timestep of a layer of neurons: the equations of this module, in NumPy.
+
+    Parameters
+    ----------
+    v : int64[..., O, H, W]
+        Membrane potential before the step.
+    psum : integers of the same shape
+        Sum of the layer's products at this timestep.
+    neuron : Neuron
+    channel_axis : int
+        Axis of O; the third from the end unless told otherwise.
+
+    Returns
+    -------
+    (z, v) : levels int64 in 0..N, and the membrane potential after the step. For a readout both are the
+        potential.
+    """
+    v, psum = np.asarray(v), np.asarray(psum)
+    for name, array in (("v", v), ("psum", psum)):
+        if not np.issubdtype(array.dtype, np.integer):
+            raise ValueError(f"{name} must be an array of integers, not {array.dtype}")
+    channels = psum.shape[channel_axis]
+    if channels != neuron.channels:
+        raise ValueError(
+            f"psum must have {neuron.channels} channels (one per neuron parameter) on axis {channel_axis}, "
+            f"not {channels} (shape {psum.shape})"
+        )
+    leak, bias, threshold = (
+        _per_channel(a, psum.ndim, channel_axis) for a in (neuron.leak, neuron.bias, neuron.threshold)
+    )
+    u = ((v.astype(np.int64) * leak) >> 8) + psum.astype(np.int64) + bias
+    if neuron.kind == "readout":
+        return u, u.copy()
+    z = np.clip(np.floor_divide(u, threshold), 0, neuron.levels)
+    if neuron.reset == "soft":
+        return z, u - z * threshold
+    if neuron.reset == "hard":
+        return z, np.where(z > 0, 0, u)
+    return z, u
+
+
+@nb.njit(parallel=True, cache=True)
+def _integrate(psum, threshold, bias, v0, leak, levels, reset, z, potential):
+    """Whole time loop; psum (n, T, O, S). ``potential`` is (n, T, O, S), or has T = 0 when not wanted."""
+    n, timesteps, channels, size = psum.shape
+    keep = potential.shape[1] > 0
+    for job in nb.prange(n * channels):
+        image, o = job // channels, job % channels
+        d, top = threshold[o], levels * threshold[o]
+        for s in range(size):
+            v = v0[o]
+            for t in range(timesteps):
+                u = ((v * leak[o]) >> 8) + np.int64(psum[image, t, o, s]) + bias[o]
+                level = np.int64(0)
+                if levels > 0 and u >= d:
+                    level = np.int64(levels) if u >= top else u // d
+                v = u
+                if level > 0 and reset == 0:
+                    v = u - level * d
+                elif level > 0 and reset == 1:
+                    v = np.int64(0)
+                if levels > 0:
+                    z[image, t, o, s] = level
+                if keep:
+                    potential[image, t, o, s] = v
+
+
+def integrate(
+    psum: np.ndarray, neuron: Neuron, *, potentials: bool = False
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """All timesteps of a layer at machine speed: :func:`step` repeated from ``v0``.
+
+    Parameters
+    ----------
+    psum : integers [n, T, O, H, W]
+    neuron : Neuron
+    potentials : bool
+        Also return the membrane potential after every step (always so for a readout).
+
+    Returns
+    -------
+    (levels, potentials) : uint8[n, T, O, H, W] (None for a readout) and int64[n, T, O, H, W] (or None).
+    """
+    n, timesteps, channels, height, width = psum.shape
+    if channels != neuron.channels:
+        raise ValueError(f"psum must have {neuron.channels} channels on axis 2, not {channels}")
+    fires = neuron.kind != "readout"
+    keep = potentials or not fires
+    shape = (n, timesteps, channels, height * width)
+    z = np.zeros(shape if fires else (0, 0, 0, 0), dtype=np.uint8)
+    potential = np.empty(shape if keep else (0, 0, 0, 0), dtype=np.int64)
+    flat = np.ascontiguousarray(psum).reshape(shape)
+    with threads_for(5 * flat.size):
+        _integrate(
+            flat,
+            neuron.threshold,
+            neuron.bias,
+            neuron.v0,
+            neuron.leak,
+            neuron.levels,
+            RESETS[neuron.reset],
+            z,
+            potential,
+        )
+    return (z.reshape(psum.shape) if fires else None), (potential.reshape(psum.shape) if keep else None)

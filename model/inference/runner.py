@@ -1,0 +1,196 @@
+"""Run an integer network: every feature map, membrane potential and partial sum, all timesteps.
+
+Two ways that must agree bit for bit: "plain" (convolutions in integers, ``reprise.model.inference.layers``) and
+"tiled" (binary rows,
+tiles, product sparsity, planes weighted afterwards: what hardware does). "integer" is plain with the integer
+kernels instead of the exact BLAS path.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...support.checks import require
+from ..network.layer import Layer
+from ..network.network import Network
+from ..prosparsity.rows import check_levels
+from ..prosparsity.tiling import network_tiles
+from .kernels import reuse_matmul
+from .layers import layer_sums, max_pool
+from .neurons import integrate
+
+CHUNK_BYTES = 192 << 20  # im2col or row sums of the images taken at a time
+RECORDS = ("features", "potentials", "psums")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """What a run gives; n images, T timesteps.
+
+    Members
+    -------
+    output : uint8 or int64 [n, T, O, H, W]
+        The last layer's levels, or its potentials if it is a readout.
+    features : dict[str, uint8[n, T, C, H, W]]
+        "input" (int8 if signed) and every firing layer's levels after its pool; if recorded.
+    potentials : dict[str, int64[n, T, O, H, W]]
+        Membrane potential after each timestep, of the positions that are computed; if recorded.
+    psums : dict[str, int64[n, T, O, H, W]]
+        Partial sums, without the bias; if recorded.
+    """
+
+    output: np.ndarray
+    readout: bool
+    features: dict[str, np.ndarray] = field(default_factory=dict)
+    potentials: dict[str, np.ndarray] = field(default_factory=dict)
+    psums: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> np.ndarray:
+        """int64[n, O]: the readout's last potentials, or each channel's total levels; summed over positions."""
+        last = self.output[:, -1] if self.readout else self.output.sum(axis=1, dtype=np.int64)
+        return last.sum(axis=(2, 3), dtype=np.int64)
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """int64[n]: the channel of largest score, the lowest of equals."""
+        return self.scores.argmax(axis=1)
+
+
+def input_levels(network: Network, images: np.ndarray) -> np.ndarray:
+    """The input feature of every timestep: uint8 (int8 if signed) [n, T, C, H, W].
+
+    Parameters
+    ----------
+    network : Network
+    images : integers
+        (C, H, W) or (n, C, H, W); for ``input_mode`` "given" (T, C, H, W) or (n, T, C, H, W).
+
+    Raises
+    ------
+    ValueError
+        A wrong shape, a level out of range.
+    """
+    images = np.asarray(images)
+    given = network.input_mode == "given"
+    frame = (network.timesteps, *network.input_shape) if given else network.input_shape
+    if images.ndim == len(frame):
+        images = images[None]
+    fits = images.ndim == len(frame) + 1 and images.shape[1:] == frame
+    require(fits, "images", f"of shape {frame} or (n, {', '.join(map(str, frame))})", images.shape)
+    codes = check_levels(images, network.input_levels, network.input_signed, "images")
+    if network.input_signed:
+        codes = codes.view(np.int8)
+    if given:
+        return codes
+    shown = np.zeros((len(codes), network.timesteps, *network.input_shape), dtype=codes.dtype)
+    shown[:, : 1 if network.input_mode == "once" else None] = codes[:, None]
+    return shown
+
+
+def _chunk(network: Network, method: str) -> int:
+    """Images at a time, so that no layer's intermediate exceeds CHUNK_BYTES (by much, for one image)."""
+    worst = 1
+    for layer in network.layers:
+        height, width = network.geometry[layer.name].computed
+        depth = sum(source.depth for source in layer.sources)
+        planes = max(network.feature_levels(source.feature) for source in layer.sources)
+        planes = planes if layer.encoding == "thermometer" else planes.bit_length()
+        per_row = 8 * layer.channels * 3 + (
+            planes * (depth + 8 * layer.channels * 3) if method == "tiled" else 8 * depth
+        )
+        worst = max(worst, height * width * network.timesteps * per_row)
+    return max(1, CHUNK_BYTES // worst)
+
+
+def _tiled_sums(network: Network, layer: Layer, features: dict, tile_m: int, tile_k: int) -> np.ndarray:
+    tiles = network_tiles(network, layer.name, features, tile_m=tile_m, tile_k=tile_k)
+    return tiles.combine(reuse_matmul(tiles.packed, tiles.starts, tiles.weights, tile_k))
+
+
+def _plain_sums(network: Network, layer: Layer, features: dict, method: str) -> np.ndarray:
+    inputs = [features[source.feature] for source in layer.sources]
+    n, timesteps = inputs[0].shape[:2]
+    shown = timesteps
+    if network.input_mode == "repeat" and all(source.feature == "input" for source in layer.sources):
+        shown = 1  # the same frame at every timestep has the same sums
+    frames = [x[:, :shown].reshape(n * shown, *x.shape[2:]) for x in inputs]
+    sums = layer_sums(layer, frames, network.geometry[layer.name].computed, method)
+    return np.broadcast_to(sums.reshape(n, shown, *sums.shape[1:]), (n, timesteps, *sums.shape[1:]))
+
+
+def _run_chunk(network: Network, levels: np.ndarray, method: str, tile: tuple[int, int], record: set) -> Result:
+    features, potentials, psums = {"input": levels}, {}, {}
+    output = levels
+    last_use = {s.feature: i for i, layer in enumerate(network.layers) for s in layer.sources}
+    for number, layer in enumerate(network.layers):
+        if method == "tiled":
+            sums = _tiled_sums(network, layer, features, *tile)
+        else:
+            sums = _plain_sums(network, layer, features, "integer" if method == "integer" else "blas")
+        fired, potential = integrate(sums, layer.neuron, potentials="potentials" in record)
+        if "psums" in record:
+            psums[layer.name] = sums.astype(np.int64)
+        if "potentials" in record:
+            potentials[layer.name] = potential
+        if fired is not None:
+            features[layer.name] = max_pool(fired, layer.pool)
+        output = potential if fired is None else features[layer.name]
+        if "features" not in record:  # a feature that nothing reads any more is let go
+            for name in [name for name in features if last_use.get(name, -1) <= number]:
+                del features[name]
+    if "features" not in record:
+        features = {}
+    readout = network.layers[-1].neuron.kind == "readout"
+    return Result(output=output, readout=readout, features=features, potentials=potentials, psums=psums)
+
+
+def run(
+    network: Network,
+    images: np.ndarray,
+    *,
+    method: str = "plain",
+    tile_m: int = 256,
+    tile_k: int = 16,
+    record: Iterable[str] = (),
+) -> Result:
+    """Run a network on a batch of images.
+
+    Parameters
+    ----------
+    network : Network
+    images : integers
+        See :func:`input_levels`.
+    method : "plain", "integer" or "tiled"
+    tile_m, tile_k : int
+        For "tiled"; images are taken in chunks, and images of different chunks never share a tile, which no result
+        depends on.
+    record : any of "features", "potentials", "psums"
+        What to keep beside the output. Everything is kept in memory: mind it for many images.
+
+    Returns
+    -------
+    Result
+    """
+    methods = ("plain", "integer", "tiled")
+    require(method in methods, "method", f"one of {methods}", method)
+    wanted = {record} if isinstance(record, str) else set(record)
+    require(wanted <= set(RECORDS), "record", f"some of {RECORDS}", sorted(wanted))
+    levels = input_levels(network, images)
+    require(len(levels) > 0, "images", "at least one image", levels.shape)
+    step = _chunk(network, method)
+    parts = [
+        _run_chunk(network, levels[i : i + step], method, (tile_m, tile_k), wanted) for i in range(0, len(levels), step)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+
+    def join(name: str) -> dict[str, np.ndarray]:
+        return {key: np.concatenate([getattr(p, name)[key] for p in parts]) for key in getattr(parts[0], name)}
+
+    return Result(
+        output=np.concatenate([p.output for p in parts]),
+        readout=parts[0].readout,
+        **{name: join(name) for name in RECORDS},
+    )

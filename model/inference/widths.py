@@ -1,0 +1,207 @@
+"""Width proof: worst-case bounds of every sum in a network, from its weights alone.
+
+For each layer and output channel, over every input that the levels allow:
+
+- *tile result*: sum of the weight rows at any subset of one tile's bits (what an accumulator holds);
+- *row psum*: the same over all K (hardware keeps one partial sum per binary row, planes apart);
+- *psum*: planes combined, ``sum level * w`` with levels up to the real N (not the planes' 2**P - 1), and every
+  intermediate when planes are added from the least significant up;
+- *membrane*: U before and V after each of the T timesteps, by intervals over the reset's cases;
+- *steps*: ``N * D``, the largest multiple the comparators compare with.
+
+The first three are attained by some input (tight); the membrane's interval is sound and may be wider than any
+input reaches. Arithmetic is in Python integers, so the proof itself cannot overflow.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ...support.checks import require
+from ..network.layer import Layer
+from ..network.network import Network
+from ..network.neuron import LEAK_ONE, Neuron
+from ..prosparsity.tiling import weight_rows
+
+
+class WidthError(ValueError):
+    """A sum can exceed the width that hardware has for it."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """An interval of integers, ends included."""
+
+    low: int
+    high: int
+
+    @property
+    def bits(self) -> int:
+        """Bits of the smallest two's-complement number that holds both ends."""
+        return max(max(self.high, -self.low - 1, 0).bit_length() + 1, 1)
+
+    def __or__(self, other: "Range") -> "Range":
+        return Range(min(self.low, other.low), max(self.high, other.high))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerBounds:
+    """Proven ranges of one layer, over all its output channels; each has ``.bits``.
+
+    ``observed`` holds the ranges of "psum" and "membrane" seen on the images given to :func:`prove`, or is None.
+    """
+
+    tile_result: Range
+    row_psum: Range
+    psum: Range
+    membrane: Range
+    steps: Range
+    observed: dict[str, Range] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Widths:
+    """Bits (two's complement) that hardware has; None: not checked."""
+
+    tile_result: int | None = None
+    row_psum: int | None = None
+    psum: int | None = None
+    membrane: int | None = None
+    steps: int | None = None
+
+
+def _covering(low: np.ndarray, high: np.ndarray) -> Range:
+    return Range(int(min(low)), int(max(high)))
+
+
+def _parts(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Per output channel, the sums of the positive and of the negative weights of int8[K, O]."""
+    wide = matrix.astype(np.int64)
+    return np.maximum(wide, 0).sum(axis=0), np.minimum(wide, 0).sum(axis=0)
+
+
+def _sums(network: Network, layer: Layer, tile_k: int) -> tuple[Range, Range, np.ndarray, np.ndarray]:
+    """Tile result, row psum, and psum per channel (low, high)."""
+    tile = row = Range(0, 0)
+    row_high = row_low = high = low = np.zeros(layer.channels, dtype=np.int64)
+    for source in layer.sources:
+        matrix = weight_rows(source, network.feature_shape(source.feature)[0])
+        for k in range(0, len(matrix), tile_k):
+            up, down = _parts(matrix[k : k + tile_k])
+            tile |= _covering(down, up)
+        up, down = _parts(matrix)
+        row_high, row_low = row_high + up, row_low + down
+        least, most = (
+            (-128, 127) if network.feature_signed(source.feature) else (0, network.feature_levels(source.feature))
+        )
+        # the low planes of a level are a number in 0..most, so sums over them lie within these bounds too
+        high, low = high + most * up + least * down, low + most * down + least * up
+    return tile, row | _covering(row_low, row_high), low, high
+
+
+def _after_reset(neuron: Neuron, channel: int, u: Range) -> Range:
+    """Range of V after firing and reset, for U in ``u``."""
+    step, top = int(neuron.threshold[channel]), int(neuron.threshold[channel]) * neuron.levels
+    if neuron.reset == "none":
+        return u
+    cases = []
+    if u.low < step:  # does not fire
+        cases.append(Range(u.low, min(u.high, step - 1)))
+    if u.high >= step and neuron.reset == "hard":
+        cases.append(Range(0, 0))
+    elif u.high >= step:
+        if u.low < top + step:  # the remainder of a division
+            cases.append(Range(0, min(step - 1, u.high)))
+        if u.high >= top + step:  # beyond the largest level: N steps are taken off
+            cases.append(Range(max(u.low, top + step) - top, u.high - top))
+    result = cases[0]
+    for case in cases[1:]:
+        result |= case
+    return result
+
+
+def membrane_range(neuron: Neuron, low: np.ndarray, high: np.ndarray, timesteps: int) -> Range:
+    """Range of every U and V of a layer over all timesteps.
+
+    Parameters
+    ----------
+    neuron : Neuron
+    low, high : integers [O]
+        Bounds of the partial sum of each channel.
+    timesteps : int
+    """
+    found = Range(int(neuron.v0.min()), int(neuron.v0.max()))
+    for channel in range(neuron.channels):
+        leak, bias = int(neuron.leak[channel]), int(neuron.bias[channel])
+        v = Range(int(neuron.v0[channel]), int(neuron.v0[channel]))
+        for _ in range(timesteps):
+            kept = v if leak == LEAK_ONE else Range((v.low * leak) >> 8, (v.high * leak) >> 8)
+            u = Range(kept.low + int(low[channel]) + bias, kept.high + int(high[channel]) + bias)
+            after = _after_reset(neuron, channel, u)
+            found |= u | after
+            if after == v:  # a fixed point: later timesteps add nothing
+                break
+            v = after
+    return found
+
+
+def _observe(network: Network, images: np.ndarray) -> dict[str, dict[str, Range]]:
+    from .runner import run
+
+    seen = run(network, images, record=("psums", "potentials"))
+    ranges = {}
+    for layer in network.layers:
+        psum, potential = seen.psums[layer.name], seen.potentials[layer.name]
+        ranges[layer.name] = {
+            "psum": Range(int(psum.min()), int(psum.max())),
+            "membrane": Range(int(potential.min()), int(potential.max())),
+        }
+    return ranges
+
+
+def prove(network: Network, tile_k: int = 16, images: np.ndarray | None = None) -> dict[str, LayerBounds]:
+    """Bounds of every layer, in execution order.
+
+    Parameters
+    ----------
+    network : Network
+    tile_k : int
+        Bits of a tile row: 1..64.
+    images : integers or None
+        If given, the network is run on them and what is seen is reported beside the bounds.
+    """
+    require(1 <= tile_k <= 64, "tile_k", "in 1..64", tile_k)
+    seen = {} if images is None else _observe(network, images)
+    bounds = {}
+    for layer in network.layers:
+        tile, row, low, high = _sums(network, layer, tile_k)
+        neuron = layer.neuron
+        bounds[layer.name] = LayerBounds(
+            tile_result=tile,
+            row_psum=row,
+            psum=_covering(low, high) | Range(0, 0),
+            membrane=membrane_range(neuron, low, high, network.timesteps),
+            steps=Range(0, int(neuron.threshold.max()) * neuron.levels),
+            observed=seen.get(layer.name),
+        )
+    return bounds
+
+
+def check(network: Network, widths: Widths, tile_k: int = 16) -> dict[str, LayerBounds]:
+    """:func:`prove`, and refuse a network that could overflow.
+
+    Raises
+    ------
+    WidthError
+        Names the layer, the sum, its bound, the bits it needs and the width that hardware has.
+    """
+    bounds = prove(network, tile_k)
+    for name, found in bounds.items():
+        for one in fields(Widths):
+            width, needed = getattr(widths, one.name), getattr(found, one.name)
+            if width is not None and needed.bits > width:
+                raise WidthError(
+                    f"layer {name!r}: {one.name} must fit {width} bits, but its worst case "
+                    f"{needed.low}..{needed.high} needs {needed.bits}: the network could overflow"
+                )
+    return bounds

@@ -1,0 +1,129 @@
+"""The parts of a network: neuron parameters, sources with their weights, pools and layers.
+
+Arrays are copied, cast and set read-only when a dataclass is made, so a validated part stays valid.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ...support.checks import int_array, require, require_int
+from .neuron import Neuron
+
+Encoding = Literal["bitplane", "thermometer"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """One input of a layer and the weights it is multiplied by.
+
+    Parameters
+    ----------
+    feature : str
+        "input" or the name of an earlier layer.
+    weight : int8[O, C, KH, KW]
+        For ``flatten``: int8[O, H*W*C, 1, 1], columns in the order (y, x, c) in which features are stored.
+    stride, padding : int
+        Of the convolution, the same along both axes; padded positions hold level 0.
+    flatten : bool
+        A linear layer: the feature (C, H, W) is read as one position of H*W*C channels.
+    """
+
+    feature: str
+    weight: np.ndarray
+    stride: int = 1
+    padding: int = 0
+    flatten: bool = False
+
+    def __post_init__(self):
+        require(isinstance(self.feature, str) and self.feature != "", "source.feature", "a name", self.feature)
+        object.__setattr__(self, "weight", int_array("source.weight", self.weight, np.int8, 4))
+        require_int("source.stride", self.stride, 1)
+        require_int("source.padding", self.padding, 0)
+        kernel = self.weight.shape[2:]
+        require(
+            self.padding < min(kernel),
+            "source.padding",
+            f"smaller than the kernel {kernel}",
+            self.padding,
+            "a window must not lie wholly in the padding",
+        )
+        if self.flatten:
+            require(kernel == (1, 1), "source.weight", "of kernel 1x1 when flatten is set", self.weight.shape)
+            require(self.stride == 1, "source.stride", "1 when flatten is set", self.stride)
+
+    @property
+    def depth(self) -> int:
+        """K, the number of products per output: C * KH * KW."""
+        return int(np.prod(self.weight.shape[1:]))
+
+    def output_size(self, height: int, width: int) -> tuple[int, int]:
+        """(H, W) of the output for a feature of ``height`` x ``width``."""
+        if self.flatten:
+            return 1, 1
+        kh, kw = self.weight.shape[2:]
+        return (
+            (height + 2 * self.padding - kh) // self.stride + 1,
+            (width + 2 * self.padding - kw) // self.stride + 1,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxPool:
+    """Max pooling on levels, per timestep; windows do not overlap and odd edges are dropped."""
+
+    kernel: int
+    stride: int | None = None
+
+    def __post_init__(self):
+        require_int("pool.kernel", self.kernel, 2, 4, "the output writer keeps windows of 2, 3 or 4")
+        if self.stride is None:
+            object.__setattr__(self, "stride", self.kernel)
+        require(self.stride == self.kernel, "pool.stride", f"the kernel ({self.kernel})", self.stride)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer:
+    """Sources, a neuron and an optional pool.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the network; also the name of the feature it writes.
+    sources : tuple[Source, ...]
+        One, or two (main, shortcut) whose products are added; same output shape.
+    neuron : Neuron
+    encoding : "bitplane" or "thermometer"
+        How the levels this layer *reads* become binary rows; one choice for all its sources.
+    pool : MaxPool or None
+        After the neuron; not for a readout.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    neuron: Neuron
+    encoding: Encoding = "bitplane"
+    pool: MaxPool | None = None
+
+    def __post_init__(self):
+        require(isinstance(self.name, str) and self.name not in ("", "input"), "layer.name", "a name", self.name)
+        object.__setattr__(self, "sources", tuple(self.sources))
+        here = f"layer {self.name!r}"
+        require(len(self.sources) in (1, 2), f"{here}: sources", "one or two", len(self.sources))
+        encodings = ("bitplane", "thermometer")
+        require(self.encoding in encodings, f"{here}: encoding", f"one of {encodings}", self.encoding)
+        for source in self.sources:
+            require(
+                source.weight.shape[0] == self.neuron.channels,
+                f"{here}: weight of source {source.feature!r}",
+                f"of {self.neuron.channels} output channels, as the neuron has",
+                source.weight.shape,
+            )
+        if self.neuron.kind == "readout":
+            require(self.pool is None, f"{here}: pool", "None", self.pool, "a readout has no levels to pool")
+
+    @property
+    def channels(self) -> int:
+        """O, the number of output channels."""
+        return self.neuron.channels

@@ -1,0 +1,174 @@
+"""The integer network: what the exporter produces, the model runs and the compiler turns into a program.
+
+Everything is an integer. A network is a tuple of layers in execution order; a layer is
+``neuron(sum over its sources of conv(feature, weight))`` followed, if asked, by max pooling on the levels.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from ...support.checks import require, require_int
+from .layer import Encoding, Layer, MaxPool, Source
+from .neuron import LEAK_ONE, MAX_LEVELS, Neuron, NeuronKind, Reset
+
+__all__ = [
+    "LEAK_ONE",
+    "MAX_LEVELS",
+    "Encoding",
+    "Geometry",
+    "InputMode",
+    "Layer",
+    "MaxPool",
+    "Network",
+    "Neuron",
+    "NeuronKind",
+    "Reset",
+    "Source",
+    "equal",
+]
+
+InputMode = Literal["repeat", "once", "given"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """Sizes of one layer in a network.
+
+    ``conv`` is the (H, W) that the convolution could give, ``computed`` the part that is computed (odd edges
+    that no pool window covers are not), ``feature`` the (C, H, W) that the layer writes.
+    """
+
+    conv: tuple[int, int]
+    computed: tuple[int, int]
+    feature: tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """A whole network with the shape and the meaning of its input.
+
+    Parameters
+    ----------
+    name : str
+    input_shape : (C, H, W)
+    input_levels : int
+        N of the input: 255 for 8-bit pixels.
+    input_signed : bool
+        The input is two's complement of 8 bits, -128..127, with a sign plane; ``input_levels`` is 255.
+    timesteps : int
+        T.
+    input_mode : "repeat", "once" or "given"
+        A static image is shown at every timestep, at the first only, or the caller gives all T frames.
+    layers : tuple[Layer, ...]
+        In execution order; a source names "input" or an earlier layer that fires.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    input_levels: int
+    timesteps: int
+    input_mode: InputMode = "repeat"
+    input_signed: bool = False
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self):
+        object.__setattr__(self, "input_shape", tuple(self.input_shape))
+        object.__setattr__(self, "layers", tuple(self.layers))
+        require(isinstance(self.name, str) and self.name != "", "network.name", "a name", self.name)
+        require(len(self.input_shape) == 3, "network.input_shape", "(C, H, W)", self.input_shape)
+        for size in self.input_shape:
+            require_int("network.input_shape", size, 1)
+        require_int("network.input_levels", self.input_levels, 1, MAX_LEVELS)
+        if self.input_signed:
+            why = "a signed input is two's complement of 8 bits"
+            require(self.input_levels == MAX_LEVELS, "network.input_levels", "255", self.input_levels, why)
+        require_int("network.timesteps", self.timesteps, 1)
+        modes = ("repeat", "once", "given")
+        require(self.input_mode in modes, "network.input_mode", f"one of {modes}", self.input_mode)
+        require(len(self.layers) > 0, "network.layers", "at least one layer", self.layers)
+        _ = self.geometry  # walks the layers and raises where they do not fit together
+
+    @cached_property
+    def geometry(self) -> dict[str, Geometry]:
+        """Layer name -> its sizes, in execution order."""
+        found: dict[str, Geometry] = {}
+        for layer in self.layers:
+            require(layer.name not in found, "layer.name", "unique in the network", layer.name)
+            sizes = [self._source_size(layer, source, found) for source in layer.sources]
+            require(
+                len(set(sizes)) == 1,
+                f"layer {layer.name!r}: output sizes of the sources",
+                "equal",
+                sizes,
+                "a join adds them position by position",
+            )
+            height, width = sizes[0]
+            k = layer.pool.kernel if layer.pool else 1
+            pooled = (height // k, width // k)
+            require(min(pooled) >= 1, f"layer {layer.name!r}: output size after pooling", "at least 1x1", pooled)
+            found[layer.name] = Geometry(
+                conv=(height, width),
+                computed=(pooled[0] * k, pooled[1] * k),
+                feature=(layer.channels, *pooled),
+            )
+        return found
+
+    def _source_size(self, layer: Layer, source: Source, found: dict[str, Geometry]) -> tuple[int, int]:
+        here = f"layer {layer.name!r}: source {source.feature!r}"
+        known = source.feature == "input" or source.feature in found
+        require(known, here, f"'input' or an earlier layer {list(found)}", source.feature)
+        if source.feature == "input":
+            shape = self.input_shape
+            if self.input_signed:
+                only = len({s.feature for s in layer.sources}) == 1
+                require(only, here, "alone in its layer when the input is signed", source.feature, "planes differ")
+                require(layer.encoding == "bitplane", f"{here}: encoding", "'bitplane'", layer.encoding)
+        else:
+            shape = found[source.feature].feature
+            fires = self.layer(source.feature).neuron.kind != "readout"
+            require(fires, here, "a layer that fires", source.feature, "a readout writes potentials, not levels")
+        channels = int(np.prod(shape)) if source.flatten else shape[0]
+        require(
+            source.weight.shape[1] == channels,
+            f"{here}: weight",
+            f"of {channels} input channels for a feature of shape {shape}",
+            source.weight.shape,
+        )
+        size = source.output_size(shape[1], shape[2])
+        require(min(size) >= 1, f"{here}: output size", "at least 1x1", size, f"the feature has shape {shape}")
+        return size
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name; KeyError if there is none."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(f"network {self.name!r} has no layer {name!r}: {[layer.name for layer in self.layers]}")
+
+    def feature_shape(self, name: str) -> tuple[int, int, int]:
+        """(C, H, W) of the feature: "input" or a layer's (after its pool)."""
+        return self.input_shape if name == "input" else self.geometry[name].feature
+
+    def feature_levels(self, name: str) -> int:
+        """N of the feature; 0 for a readout."""
+        return self.input_levels if name == "input" else self.layer(name).neuron.levels
+
+    def feature_signed(self, name: str) -> bool:
+        """True for a two's-complement input."""
+        return name == "input" and self.input_signed
+
+
+def equal(a: object, b: object) -> bool:
+    """Field-by-field equality of two networks, or of any part of one, arrays included (== and same dtype)."""
+    if isinstance(a, np.ndarray):
+        return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
+    if dataclasses.is_dataclass(a):
+        names = [field.name for field in dataclasses.fields(a)]
+        return type(a) is type(b) and all(equal(getattr(a, n), getattr(b, n)) for n in names)
+    if isinstance(a, tuple):
+        return isinstance(b, tuple) and len(a) == len(b) and all(map(equal, a, b))
+    return a == b

@@ -1,0 +1,136 @@
+"""The prefix search of ``reprise.model.prosparsity.tiles``, compiled.
+
+Rows equal to an earlier one are found by a hash table (their prefix is the first such row); the distinct rows
+alone are searched, from the largest number of set bits down, and the first subset met is the prefix. All cores
+take tiles in parallel.
+
+After an edit here, touch ``model/inference/kernels.py`` and ``model/prosparsity/tiles.py`` or delete
+``model/__pycache__``: numba's cache of a caller in another file does not notice that its callee changed.
+"""
+
+import numba as nb
+import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
+
+N_COUNTS = 6  # rows, nonzero, multi_bit, exact, set_bits, residual_bits: the fields of prosparsity.Counts
+
+
+@intrinsic
+def popcount(typingctx, word):
+    """Number of set bits of a uint64 (one machine instruction)."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return types.uint64(types.uint64), codegen
+
+
+@nb.njit(cache=True)
+def find_first_equal(rows, first):
+    """first[i] = the lowest j with rows[j] == rows[i] (open-addressing hash table)."""
+    size = 2
+    while size < 2 * len(rows):
+        size *= 2
+    mask = np.uint64(size - 1)
+    table = np.full(size, -1, dtype=np.int32)
+    for i in range(len(rows)):
+        word = rows[i]
+        slot = ((word ^ (word >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)
+        slot &= mask
+        while table[slot] >= 0 and rows[table[slot]] != word:
+            slot = (slot + np.uint64(1)) & mask
+        if table[slot] < 0:
+            table[slot] = i
+        first[i] = table[slot]
+
+
+@nb.njit(cache=True)
+def sort_by_popcount(rows, order, ends):
+    """Issue order of the non-zero rows; ends[p] = how many have at most p set bits. Returns their number."""
+    tally = np.zeros(66, dtype=np.int64)
+    for i in range(len(rows)):
+        tally[popcount(rows[i]) + np.uint64(1)] += 1
+    tally[1] = 0  # zero rows are not issued
+    for p in range(1, 66):
+        tally[p] += tally[p - 1]
+    for i in range(len(rows)):
+        bits = popcount(rows[i])
+        if bits > 0:
+            order[tally[bits]] = i
+            tally[bits] += 1
+    ends[:] = tally[:65]
+    ends[0] = 0
+    return ends[64]
+
+
+@nb.njit(cache=True)
+def search_tile(rows, prefix, residual, order, counts):
+    """Fill prefix, residual, order (behind the non-zero rows: -1) and the six counts of one tile."""
+    m = len(rows)
+    first = np.empty(m, dtype=np.int32)
+    ends = np.empty(65, dtype=np.int64)
+    find_first_equal(rows, first)
+    order[:] = -1
+    nonzero = sort_by_popcount(rows, order, ends)
+    # the distinct rows, in issue order: word, index, and where each number of set bits ends
+    words = np.empty(nonzero, dtype=np.uint64)
+    index = np.empty(nonzero, dtype=np.int32)
+    distinct_ends = np.zeros(65, dtype=np.int64)
+    distinct = 0
+    for p in range(1, 65):
+        for s in range(ends[p - 1], ends[p]):
+            i = order[s]
+            if first[i] == i:
+                words[distinct] = rows[i]
+                index[distinct] = i
+                distinct += 1
+        distinct_ends[p] = distinct
+    prefix[:] = -1
+    residual[:] = rows
+    set_bits, multi_bit, exact, saved = np.int64(0), 0, 0, np.int64(0)
+    for s in range(nonzero):
+        i = order[s]
+        word = rows[i]
+        bits = np.int64(popcount(word))
+        set_bits += bits
+        if bits < 2:
+            continue
+        multi_bit += 1
+        found = np.int64(-1)
+        if first[i] != i:
+            found = first[i]
+            exact += 1
+        else:
+            p = bits - 1
+            while found < 0 and p > 0:
+                for c in range(distinct_ends[p - 1], distinct_ends[p]):
+                    if words[c] & ~word == 0:
+                        found = index[c]
+                        break
+                p -= 1
+        if found >= 0:
+            prefix[i] = found
+            residual[i] = word ^ rows[found]
+            saved += np.int64(popcount(rows[found]))
+    counts[0], counts[1], counts[2], counts[3] = m, nonzero, multi_bit, exact
+    counts[4], counts[5] = set_bits, set_bits - saved
+
+
+@nb.njit(parallel=True, cache=True)
+def search_tiles(packed, starts, prefix, residual, order, counts):
+    """Every tile of packed rows (M, KT), in parallel; without rows in prefix, residual and order: counts only."""
+    k_tiles = packed.shape[1]
+    keep = len(prefix) > 0
+    for job in nb.prange((len(starts) - 1) * k_tiles):
+        m, k = job // k_tiles, job % k_tiles
+        low, high = starts[m], starts[m + 1]
+        rows = packed[low:high, k].copy()
+        one_prefix = np.empty(len(rows), dtype=np.int32)
+        one_residual = np.empty(len(rows), dtype=np.uint64)
+        one_order = np.empty(len(rows), dtype=np.int32)
+        search_tile(rows, one_prefix, one_residual, one_order, counts[m, k])
+        if keep:
+            prefix[low:high, k] = one_prefix
+            residual[low:high, k] = one_residual
+            order[low:high, k] = one_order

@@ -1,0 +1,227 @@
+"""Product sparsity: the prefix, the residual and the issue order of every row of every tile.
+
+In one tile (architecture section 1; Prosperity, HPCA 2025, arXiv 2503.03379, sections III to V), a row with two or
+more set bits may reuse the result of another row. Its candidates are the rows ``j != i`` that are non-zero and
+subsets of it (``row_j & ~row_i == 0``), equal rows only if ``j < i``. The prefix is the candidate with most set
+bits, the lowest index among those; ``residual_i = row_i ^ row_prefix``. Non-zero rows are issued in ascending
+number of set bits, stable by index, so that a prefix is finished before its users. This is, bit for bit, the rule
+of the paper's published simulator.
+
+The search itself is in ``reprise.model.prosparsity.search``; a whole matrix is taken in blocks of bounded memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ...support.checks import require, require_int
+from ...support.threads import threads_for
+from .rows import pack_rows
+from .search import N_COUNTS, search_tile, search_tiles
+
+MAX_TILE_M = 4096
+STEPS_PER_ROW = 40  # of the search, roughly
+BLOCK_BYTES = 128 << 20  # packed words per block of a streamed matrix
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What was found, per tile: int64 arrays of one shape (or Python ints, for :meth:`total`).
+
+    ``rows``; ``nonzero`` rows; ``multi_bit`` rows (two or more set bits); ``exact`` matches (rows with a prefix
+    equal to them); ``set_bits``; ``residual_bits``.
+    """
+
+    rows: np.ndarray | int
+    nonzero: np.ndarray | int
+    multi_bit: np.ndarray | int
+    exact: np.ndarray | int
+    set_bits: np.ndarray | int
+    residual_bits: np.ndarray | int
+
+    @classmethod
+    def from_array(cls, array: np.ndarray) -> "Counts":
+        """From int64[..., 6], in the order of the fields."""
+        return cls(**{f.name: array[..., i] for i, f in enumerate(fields(cls))})
+
+    @classmethod
+    def join(cls, parts: list["Counts"]) -> "Counts":
+        """One after the other along the first axis (tiles along M)."""
+        return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)})
+
+    def total(self) -> "Counts":
+        """Sums over all tiles, as Python ints."""
+        return Counts(**{f.name: int(np.sum(getattr(self, f.name))) for f in fields(self)})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tile:
+    """One analysed tile of m rows.
+
+    rows, residual : uint64[m]; prefix : int32[m], -1 for none; order : int32[nonzero], indices of the non-zero
+    rows in issue order; counts : Counts of Python ints.
+    """
+
+    rows: np.ndarray
+    prefix: np.ndarray
+    residual: np.ndarray
+    order: np.ndarray
+    counts: Counts
+
+    @property
+    def exact(self) -> np.ndarray:
+        """bool[m]: the rows whose prefix equals them."""
+        return (self.prefix >= 0) & (self.residual == 0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TileBlock:
+    """The analysed tiles of a block of rows.
+
+    rows, residual : uint64[M, KT]; prefix, order : int32[M, KT], both relative to the first row of the tile
+    (``order`` is filled with -1 behind a tile's non-zero rows); starts : int64[MT + 1], first row of each tile
+    along M; counts : Counts of int64[MT, KT].
+    """
+
+    rows: np.ndarray
+    prefix: np.ndarray
+    residual: np.ndarray
+    order: np.ndarray
+    starts: np.ndarray
+    counts: Counts
+
+    def tile(self, m: int, k: int) -> Tile:
+        """Tile number ``m`` along M and ``k`` along K."""
+        cut = slice(self.starts[m], self.starts[m + 1])
+        counts = Counts(**{f.name: int(getattr(self.counts, f.name)[m, k]) for f in fields(Counts)})
+        return Tile(
+            rows=self.rows[cut, k],
+            prefix=self.prefix[cut, k],
+            residual=self.residual[cut, k],
+            order=self.order[cut, k][: counts.nonzero],
+            counts=counts,
+        )
+
+    def __iter__(self) -> Iterator[Tile]:
+        """All tiles, K fastest: the order in which hardware takes them."""
+        for m in range(len(self.starts) - 1):
+            for k in range(self.rows.shape[1]):
+                yield self.tile(m, k)
+
+
+def tile_starts(rows: int, tile_m: int) -> np.ndarray:
+    """First row of every tile of a matrix cut each ``tile_m`` rows, and the end: int64[tiles + 1]."""
+    require_int("tile_m", tile_m, 1, MAX_TILE_M)
+    return np.append(np.arange(0, rows, tile_m), rows).astype(np.int64)
+
+
+def _checked(packed: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    packed, starts = np.asarray(packed), np.asarray(starts, dtype=np.int64)
+    require(packed.dtype == np.uint64, "packed", "uint64 (see rows.pack_rows)", str(packed.dtype))
+    require(packed.ndim == 2, "packed", "a matrix of words (M, KT)", packed.shape)
+    sizes = np.diff(starts)
+    ends_fit = starts.ndim == 1 and len(starts) > 0 and starts[0] == 0 and starts[-1] == len(packed)
+    require(ends_fit, "starts", f"from 0 to the number of rows ({len(packed)})", starts.tolist()[:8])
+    sizes_fit = sizes.size == 0 or (sizes.min() > 0 and sizes.max() <= MAX_TILE_M)
+    require(sizes_fit, "tile sizes", f"in 1..{MAX_TILE_M}", (sizes.min(initial=0), sizes.max(initial=0)))
+    return packed, starts
+
+
+def analyze_tile(rows: np.ndarray) -> Tile:
+    """Analyse one tile.
+
+    Parameters
+    ----------
+    rows : uint64[m]
+        One word per row, at most 4096; m = 0 gives an empty tile.
+    """
+    rows = np.ascontiguousarray(rows, dtype=np.uint64)
+    require(rows.ndim == 1 and len(rows) <= MAX_TILE_M, "rows", f"up to {MAX_TILE_M} words", rows.shape)
+    prefix, order = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32)
+    residual, counts = np.empty(len(rows), dtype=np.uint64), np.zeros(N_COUNTS, dtype=np.int64)
+    search_tile(rows, prefix, residual, order, counts)
+    totals = Counts.from_array(counts).total()
+    return Tile(rows=rows, prefix=prefix, residual=residual, order=order[: totals.nonzero], counts=totals)
+
+
+def analyze_packed(packed: np.ndarray, starts: np.ndarray) -> TileBlock:
+    """Analyse every tile of packed rows.
+
+    Parameters
+    ----------
+    packed : uint64[M, KT]
+        Word k of row r holds the bits of tile k along K (``rows.pack_rows``).
+    starts : int64[MT + 1]
+        First row of each tile along M, and M at the end (:func:`tile_starts`).
+
+    Memory: 16 bytes per word of ``packed`` beside it.
+    """
+    packed, starts = _checked(packed, starts)
+    prefix, order = (np.empty(packed.shape, dtype=np.int32) for _ in range(2))
+    residual = np.empty(packed.shape, dtype=np.uint64)
+    counts = np.zeros((len(starts) - 1, packed.shape[1], N_COUNTS), dtype=np.int64)
+    with threads_for(STEPS_PER_ROW * packed.size):
+        search_tiles(packed, starts, prefix, residual, order, counts)
+    return TileBlock(
+        rows=packed,
+        prefix=prefix,
+        residual=residual,
+        order=order,
+        starts=starts,
+        counts=Counts.from_array(counts),
+    )
+
+
+def count_packed(packed: np.ndarray, starts: np.ndarray) -> Counts:
+    """Only the counts of :func:`analyze_packed`: nothing else is kept."""
+    packed, starts = _checked(packed, starts)
+    counts = np.zeros((len(starts) - 1, packed.shape[1], N_COUNTS), dtype=np.int64)
+    nothing, no_words = np.empty((0, 0), dtype=np.int32), np.empty((0, 0), dtype=np.uint64)
+    with threads_for(STEPS_PER_ROW * packed.size):
+        search_tiles(packed, starts, nothing, no_words, nothing, counts)
+    return Counts.from_array(counts)
+
+
+def analyze_blocks(packed: np.ndarray, starts: np.ndarray) -> Iterator[TileBlock]:
+    """:func:`analyze_packed` in blocks of whole tiles, so that the analysis adds bounded memory."""
+    packed, starts = _checked(packed, starts)
+    low = 0
+    while low < len(starts) - 1:
+        rows = max(1, BLOCK_BYTES // (8 * max(1, packed.shape[1])))
+        high = max(low + 1, int(np.searchsorted(starts, starts[low] + rows, side="right")) - 1)
+        yield analyze_packed(packed[starts[low] : starts[high]], starts[low : high + 1] - starts[low])
+        low = high
+
+
+def _blocks(bits: np.ndarray, tile_m: int, tile_k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    require_int("tile_m", tile_m, 1, MAX_TILE_M)
+    require_int("tile_k", tile_k, 1, 64, "a row of a tile is one machine word")
+    require(np.ndim(bits) == 2, "bits", "a matrix (M, K)", np.shape(bits))
+    words = max(1, -(-bits.shape[1] // tile_k))
+    step = max(1, BLOCK_BYTES // (8 * words * tile_m)) * tile_m
+    for low in range(0, len(bits), step):
+        packed = pack_rows(bits[low : low + step], tile_k)
+        yield packed, tile_starts(len(packed), tile_m)
+
+
+def analyze_rows(bits: np.ndarray, tile_m: int, tile_k: int) -> Iterator[TileBlock]:
+    """Analyse a binary matrix block by block, in bounded memory (the tiles of a block are whole).
+
+    Parameters
+    ----------
+    bits : bool[M, K]
+        An array, or anything that slices into one (a memory map).
+    tile_m, tile_k : int
+        1..4096 rows, 1..64 bits; the last tiles are ragged.
+    """
+    for packed, starts in _blocks(bits, tile_m, tile_k):
+        yield analyze_packed(packed, starts)
+
+
+def count_rows(bits: np.ndarray, tile_m: int, tile_k: int) -> Counts:
+    """Counts of every tile of a binary matrix, in bounded memory: Counts of int64[MT, KT]."""
+    parts = [count_packed(packed, starts) for packed, starts in _blocks(bits, tile_m, tile_k)]
+    if parts:
+        return Counts.join(parts)
+    return Counts.from_array(np.zeros((0, -(-bits.shape[1] // tile_k), N_COUNTS), dtype=np.int64))

@@ -1,0 +1,1 @@
+"""Reprise: spiking-neural-network accelerators, bit-exact from PyTorch to Verilog."""

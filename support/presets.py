@@ -1,0 +1,12 @@
+"""Where the presets lie: ``configs/`` of the checkout, and the same folder inside an installed package."""
+
+from pathlib import Path
+
+# Not resolved: in a checkout this file is reached through ``reprise/support``, beside ``reprise/configs``.
+PACKAGE = Path(__file__).parents[1]
+"""The folder of the package ``reprise``."""
+
+CONFIGS = PACKAGE / "configs"
+HARDWARE = CONFIGS / "hardware"
+NETWORKS = CONFIGS / "networks"
+BOARDS = CONFIGS / "boards"

@@ -1,0 +1,302 @@
+"""The compiler's layouts, placement and limits (its programs are executed in test_interpreter.py)."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reprise.compiler import CompileError, compile_network
+from reprise.compiler.loops import Step, fold, merge
+from reprise.cosim.jobs.random_networks import random_config, random_images, random_network
+from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.arch.feature_map import FeatureMap
+from reprise.hw.arch.memory_image import MemoryImage
+from reprise.hw.arch.program import COMMANDS, HEADER, pack, unpack
+from reprise.hw.arch.rules import aligned, ranges
+from reprise.model.network.layer import Layer, Source
+from reprise.model.network.network import Network
+from reprise.model.network.neuron import Neuron
+from tools import memory_map_page
+
+TINY = HardwareConfig.load("tiny")
+
+
+def feature(**changes) -> FeatureMap:
+    fields = {
+        "name": "f",
+        "kind": "planes",
+        "images": 2,
+        "timesteps": 3,
+        "channels": 5,
+        "height": 2,
+        "width": 7,
+        "levels": 3,
+        "signed": False,
+        "encoding": "bitplane",
+        "planes": 2,
+        "block_channels": 3,
+        "bus_bytes": 8,
+    }
+    return FeatureMap(**(fields | changes))
+
+
+# Layouts
+
+
+def test_a_line_by_hand():
+    """Two channels in two columns: bit x * Cb + c, LSB first, one line per (y, t, plane), filled to a bus word."""
+    f = feature(images=1, timesteps=1, channels=2, height=2, width=2, block_channels=2)
+    levels = np.array([[[[[1, 2], [0, 3]], [[3, 0], [2, 1]]]]])  # n t c y x
+    lines = [f.pack(levels)[8 * n : 8 * n + 8] for n in range(4)]
+    y0_low, y0_high = 0b00_11, 0b01_10  # (x1: c1 c0)(x0: c1 c0)
+    y1_low, y1_high = 0b11_00, 0b01_10
+    assert lines == [bytes([b]) + bytes(7) for b in (y0_low, y0_high, y1_low, y1_high)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pack_and_unpack(seed):
+    r = np.random.default_rng(seed)
+    signed = seed % 5 == 0
+    levels = 255 if signed else int(r.integers(1, 8))
+    encoding = "bitplane" if signed else str(r.choice(["bitplane", "thermometer"]))
+    need = 8 if signed else levels if encoding == "thermometer" else levels.bit_length()
+    f = feature(
+        images=int(r.integers(1, 3)),
+        timesteps=int(r.integers(1, 4)),
+        channels=int(r.integers(1, 12)),
+        height=int(r.integers(1, 6)),
+        width=int(r.integers(1, 40)),
+        levels=levels,
+        signed=signed,
+        encoding=encoding,
+        planes=min(8, need + int(r.integers(0, 2))),
+        block_channels=int(r.integers(1, 6)),
+        bus_bytes=int(r.choice([8, 16, 64])),
+    )
+    shape = (f.images, f.timesteps, f.channels, f.height, f.width)
+    values = r.integers(-128 if signed else 0, 128 if signed else levels + 1, shape)
+    packed = f.pack(values)
+    assert len(packed) == f.bytes
+    np.testing.assert_array_equal(f.unpack(packed), values)
+
+
+def test_potentials_are_unpacked():
+    f = feature(kind="potentials", levels=0, channels=5, block_channels=3, height=1, width=2, timesteps=2, images=1)
+    assert f.line_bytes == 48 and f.bytes == 2 * 48
+    words = np.arange(12, dtype="<i4") - 3  # x, t, c of a block
+    other = np.where(np.arange(12) % 3 == 2, 0, words + 100).astype("<i4")
+    values = f.unpack(words.tobytes() + other.tobytes())
+    assert values.shape == (1, 2, 5, 1, 2)
+    assert values[0, 1, 2, 0, 1] == words[(1 * 2 + 1) * 3 + 2]
+    assert values[0, 0, 4, 0, 1] == other[(1 * 2 + 0) * 3 + 1]
+
+
+@pytest.mark.parametrize(
+    ("bits", "message"),
+    [([(0, 3)], "after the end"), ([(2, 2)], "beyond 5"), ([(0, 0), (1, 1)], "nested")],
+)
+def test_bytes_that_are_no_feature_map(bits, message):
+    """Bits (line, bit) that no level has: two blocks of three channels, two planes."""
+    f = feature(images=1, timesteps=1, height=1, width=1, encoding="thermometer", levels=2)
+    data = np.zeros(f.bytes, np.uint8)
+    for line, bit in bits:
+        data[line * f.line_bytes] |= 1 << bit
+    with pytest.raises(ValueError, match=message):
+        f.unpack(data)
+
+
+def test_wrong_input_is_refused():
+    network = random_network(3, TINY)
+    compiled = compile_network(network, TINY, 2)
+    good = random_images(3, network, 2)
+    with pytest.raises(ValueError, match=r"shape \(images, T, C, H, W\)"):
+        compiled.pack_input(good[:1])
+    with pytest.raises(ValueError, match="must be 0..|must be -128..127"):
+        compiled.pack_input(good * 0 + 300)
+
+
+# Loops
+
+
+def walk(loops, start):
+    """Every position of nested loops, straight from their definition."""
+    positions = [start]
+    for count, (step,) in loops:
+        positions = [p + step.times(n) for n in range(count) for p in positions]
+    return positions
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_folded_loops_visit_the_same_positions(seed):
+    r = np.random.default_rng(seed)
+    loops = [(int(r.integers(1, 4)), (Step(*(int(v) for v in r.integers(-5, 6, 3))),)) for _ in range(5)]
+    if seed % 2:  # a loop that goes on where the one inside it ends
+        count, (step,) = loops[0]
+        loops[1] = (3, (step.times(count),))
+    short = merge(loops)
+    assert len(short) <= len(loops) and all(count > 1 for count, _ in short)
+    at, found, counters = Step(), [Step()], [0] * len(short)
+    for _ in range(int(np.prod([count for count, _ in loops])) - 1):
+        n = next(n for n, (count, _) in enumerate(short) if counters[n] < count - 1)
+        counters[:n], counters[n] = [0] * n, counters[n] + 1
+        at = at + fold(short)[n][1][0]
+        found.append(at)
+    assert found == walk(loops, Step())
+
+
+# Placement
+
+
+@pytest.mark.parametrize("seed", range(0, 30, 3))
+@pytest.mark.parametrize("keep", [False, True])
+def test_live_maps_and_constants_never_overlap(seed, keep):
+    config = random_config(seed).replace(feature_words=8192, segments=4096)
+    network = random_network(seed, config, layers=5)
+    compiled = compile_network(network, config, 2, base=1 << 20, keep_features=keep)
+    order = ["input", *[layer.name for layer in network.layers]]
+    reads = {n: [i for i, m in enumerate(network.layers, 1) if n in [s.feature for s in m.sources]] for n in order}
+    end = compiled.base + len(compiled.data)
+    for key, f in compiled.features.items():
+        assert f.address % 64 == 0 and end <= f.address and f.address + f.bytes <= compiled.base + compiled.size
+        for other_key, other in compiled.features.items():
+            if key == other_key or f.address + f.bytes <= other.address or other.address + other.bytes <= f.address:
+                continue
+            assert not keep, "kept maps share nothing"
+            first, second = sorted((f.name, other.name), key=order.index)
+            if any(name.startswith(f"{first}/") for name in compiled.features):
+                continue  # of variants, one may die before the other
+            assert first != second and reads[first], f"results live to the end: {key}, {other_key}"
+            assert max(reads[first]) < order.index(second), f"{first} is read after {second} is written"
+    constants = [r for r in compiled.regions if r.kind not in ("feature", "input")]
+    for a, b in zip(constants, constants[1:], strict=False):
+        assert a.end <= b.address and a.address % 64 == 0
+
+
+def test_memory_is_used_again():
+    sizes = [compile_network(deep_network(), TINY, 1, keep_features=keep).size for keep in (False, True)]
+    assert sizes[0] < sizes[1]
+
+
+def deep_network(layers=6):
+    r = np.random.default_rng(0)
+    made = []
+    for n in range(layers):
+        weight = r.integers(-9, 10, (8, 8, 3, 3)).astype(np.int8)
+        source = Source(feature=f"c{n - 1}" if n else "input", weight=weight, padding=1)
+        made.append(Layer(name=f"c{n}", sources=(source,), neuron=Neuron.uniform(8, threshold=9)))
+    return Network(name="deep", input_shape=(8, 6, 6), input_levels=1, timesteps=1, layers=tuple(made))
+
+
+def test_save_and_load(tmp_path):
+    compiled = compile_network(deep_network(), TINY, 2)
+    compiled.save(tmp_path)
+    again = MemoryImage.load(tmp_path)
+    for name in MemoryImage.__dataclass_fields__:
+        assert getattr(again, name) == getattr(compiled, name), name
+    fields = json.loads((tmp_path / "memory.json").read_text())
+    (tmp_path / "memory.json").write_text(json.dumps(fields | {"format": 0}))
+    with pytest.raises(ValueError, match="format must be 1, not 0"):
+        MemoryImage.load(tmp_path)
+
+
+def test_commands_of_an_image_are_what_was_packed():
+    compiled = compile_network(deep_network(), TINY, 1)
+    at = compiled.program - compiled.base
+    for n, (opcode, fields) in enumerate(compiled.commands()):
+        assert unpack(pack(opcode, **fields)) == (opcode, fields)
+        assert compiled.data[at + 256 * n :][:256] == pack(opcode, **fields)
+    assert compiled.commands()[-1][0] == "END"
+    assert [e.first for e in compiled.layers[1:]] == [e.last for e in compiled.layers[:-1]]
+
+
+def test_fields_of_commands_do_not_overlap():
+    for opcode, fields in COMMANDS.items():
+        taken = set()
+        for f in [*HEADER, *fields]:
+            bits = set(range(32 * f.word + f.offset, 32 * f.word + f.offset + f.bits))
+            assert not bits & taken, f"{opcode}.{f.name}"
+            taken |= bits
+
+
+# Limits
+
+
+def one_layer(*, outputs=4, shape=(3, 5, 5), levels=1, encoding="bitplane", timesteps=1, kernel=3, weight=1, **neuron):
+    array = np.full((outputs, shape[0], kernel, kernel), weight, np.int8)
+    source = Source(feature="input", weight=array)
+    fields = {"threshold": 5} | neuron
+    layer = Layer(name="one", sources=(source,), neuron=Neuron.uniform(outputs, **fields), encoding=encoding)
+    modes = {"input_levels": levels, "timesteps": timesteps, "input_mode": "once"}
+    return Network(name="one", input_shape=shape, layers=(layer,), **modes)
+
+
+def test_a_repeated_input_must_be_static():
+    f = feature(repeat=True, channels=2, block_channels=2)
+    levels = np.repeat(np.arange(2 * 2 * 2 * 7).reshape(2, 1, 2, 2, 7) % 4, 3, axis=1)
+    assert f.bytes * 3 == feature(channels=2, block_channels=2).bytes
+    np.testing.assert_array_equal(f.unpack(f.pack(levels)), levels)
+    levels[1, 2, 0, 0, 0] ^= 1
+    with pytest.raises(ValueError, match="all timesteps must be the same"):
+        f.pack(levels)
+
+
+@pytest.mark.parametrize(
+    ("network", "changes", "message"),
+    [
+        ({"timesteps": 9}, {}, "timesteps must be at most 8, not 9: use"),
+        ({"timesteps": 4, "levels": 31}, {}, "timesteps x planes must be at most tile_m=16, not 20: .*larger tile_m"),
+        ({"levels": 9, "encoding": "thermometer"}, {}, "planes of its input must be at most 8, not 9: use bit planes"),
+        ({"neuron_levels": 16}, {}, "neuron levels must be at most 15, not 16"),
+        ({"weight": 100}, {"weight_bits": 5}, "weights must be -16..15 .*not 100..100"),
+        ({"weight": 127, "levels": 255, "shape": (99, 3, 3)}, {}, "psum must fit 24 bits|membrane must fit 24 bits"),
+        ({"weight": 127, "shape": (99, 5, 5)}, {"psum_bits": 11}, "row_psum must fit 11 bits"),
+        ({"threshold": 1 << 24}, {}, "threshold must be at most 8388607, not 16777216: use more membrane_bits"),
+        ({"shape": (200, 9, 9), "timesteps": 8}, {}, "feature_words=512 on-chip words .* not 2400, .*: use a config"),
+        ({"shape": (64, 7, 7), "kernel": 7}, {"feature_words": 4096}, "im2col segments must be at most 128, not 392"),
+    ],
+)
+def test_limits_name_layer_value_and_remedy(network, changes, message):
+    levels = network.pop("neuron_levels", 1)
+    made = one_layer(**network)
+    if levels > 1:
+        neuron = Neuron.uniform(4, levels=levels, threshold=5)
+        made = replace(made, layers=(replace(made.layers[0], neuron=neuron),))
+    with pytest.raises(CompileError, match=message) as error:
+        compile_network(made, TINY.replace(**changes), 1)
+    assert "'one'" in str(error.value) or "RUN." in str(error.value)
+
+
+@pytest.mark.parametrize(("images", "base"), [(0, 0), (1.0, 0), (1, 8), (1, -4096)])
+def test_wrong_arguments(images, base):
+    with pytest.raises(ValueError, match="images must be|base must be"):
+        compile_network(one_layer(), TINY, images, base=base)
+
+
+def test_lines_beyond_the_range_of_x_are_cut():
+    network = one_layer(shape=(1, 3, 40000), outputs=8)
+    compiled = compile_network(network, TINY.replace(feature_words=1 << 15), 1)
+    widths = [f["out_width"] for opcode, f in compiled.commands() if opcode == "RUN"]
+    assert sum(widths) == 39998 and max(widths) < 1 << 15
+
+
+def test_documented_tables_are_those_of_the_program():
+    assert memory_map_page.main(["--check"]) == 0, "run: python -m tools.memory_map_page"
+    assert all(f"`{f.name}`" in memory_map_page.tables() for fields in COMMANDS.values() for f in fields)
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 4))
+def test_programs_keep_to_the_sequencers_rules(seed):
+    config = random_config(seed).replace(feature_words=4096, segments=2048)
+    network = random_network(seed, config)
+    compiled = compile_network(network, config, 2, base=4096)
+    bus, words = config.bus_bits // 8, config.bus_bits // config.feature_bits
+    for opcode, fields in compiled.commands():
+        for name, low, high in ranges(config, opcode):
+            assert low <= fields[name] <= high, f"{opcode}.{name}"
+        for name in aligned(opcode):
+            assert fields[name] % bus == 0, f"{opcode}.{name}"
+        if opcode == "LOAD_FEATURES":
+            assert fields["target"] % words == 0 and fields["target_stride"] % words == 0
+    with pytest.raises(CompileError, match="40 bits"):
+        compile_network(network, config, 2, base=(1 << 40) - 4096)

@@ -1,0 +1,80 @@
+"""Programs that the golden interpreter refuses: malformed, out of range, out of order."""
+
+from dataclasses import replace
+
+import pytest
+
+from reprise.compiler import compile_network
+from reprise.compiler.golden.interpreter import ProgramError, interpret
+from reprise.cosim.jobs.random_networks import random_images
+from reprise.hw.arch.program import COMMAND_BYTES, pack
+from tests.compiler.test_interpreter import TINY, conv_network
+
+
+def patched(compiled, index, command):
+    """The image with another command at ``index``."""
+    at = compiled.program - compiled.base + index * COMMAND_BYTES
+    return replace(compiled, data=compiled.data[:at] + command + compiled.data[at + COMMAND_BYTES :])
+
+
+@pytest.fixture(scope="module")
+def job():
+    network = conv_network(7, (8, 150, 60), 8, layers=2)
+    images = random_images(7, network, 1)
+    return compile_network(network, TINY, 1), images
+
+
+def first(compiled, opcode, after=0):
+    return next(n for n, (op, _) in enumerate(compiled.commands()) if op == opcode and n >= after)
+
+
+@pytest.mark.parametrize(
+    ("opcode", "change", "message"),
+    [
+        ("RUN", {"rows_last": 1}, "rows must be"),
+        ("RUN", {"loop0_count": 7}, "the loops must give as many rows"),
+        ("RUN", {"weights_ready": 1}, "weights must be held"),
+        ("RUN", {"row_address0": 16 * 15}, "must have been loaded"),
+        ("RUN", {"output": 0}, "a run must write into feature maps only"),
+        ("RUN", {"segment_first": 100}, "segments must"),
+        ("LOAD_FEATURES", {"target": 510}, "targets must stay in the feature buffer"),
+        ("LOAD_FEATURES", {"source": 1 << 30}, "a read must stay in the memory"),
+        ("LOAD_FEATURES", {"bytes": 12}, "whole bus words"),
+        ("LOAD_SEGMENTS", {"target": 127}, "segments must fit the table"),
+        ("LOAD_PARAMS", {"groups": 3}, "groups must be 1..2"),
+    ],
+)
+def test_broken_commands_are_refused(job, opcode, change, message):
+    compiled, images = job
+    index = first(compiled, opcode)
+    fields = compiled.commands()[index][1] | change
+    with pytest.raises(ProgramError, match=f"command {index}: .*{message}"):
+        interpret(patched(compiled, index, pack(opcode, **fields)), images)
+
+
+@pytest.mark.parametrize(
+    ("at", "message"), [(0, "opcode must be"), (2, "magic must be"), (1, "reserved bits"), (255, "reserved bits")]
+)
+def test_malformed_commands_are_refused(job, at, message):
+    compiled, images = job
+    command = bytearray(pack("BARRIER"))
+    command[at] ^= 0x40
+    with pytest.raises(ProgramError, match=f"command 0: {message}"):
+        interpret(patched(compiled, 0, bytes(command)), images)
+
+
+def test_a_missing_barrier_is_found(job):
+    compiled, images = job
+    index = first(compiled, "BARRIER")
+    parameters = compiled.commands()[first(compiled, "LOAD_PARAMS")][1]
+    harmless = pack("LOAD_PARAMS", **parameters)
+    with pytest.raises(ProgramError, match="written before a BARRIER|in use by the RUN"):
+        interpret(patched(compiled, index, harmless), images)
+
+
+def test_a_load_into_the_region_of_the_run_before_is_found(job):
+    compiled, images = job
+    second = first(compiled, "LOAD_FEATURES", first(compiled, "RUN"))
+    fields = compiled.commands()[second][1]
+    with pytest.raises(ProgramError, match="in use by the RUN"):
+        interpret(patched(compiled, second, pack("LOAD_FEATURES", **(fields | {"target": 0}))), images)

@@ -1,0 +1,171 @@
+"""`reprise`: report, exit codes, what happens on a mismatch, captures, soak."""
+
+import io
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from reprise.cli.cosim import app
+from reprise.cosim import command, soak
+from reprise.cosim.command import Options, run_capture, run_network
+from reprise.cosim.jobs import host
+from reprise.cosim.jobs import run as job
+from reprise.export.find import choose_images
+from reprise.model.files.capture import SAMPLE
+from reprise.model.files.network_file import load, save
+from reprise.model.inference.runner import run
+from tests.support.cosim_jobs import TINY, small_network
+
+LAYER_FIELDS = {"name", "cycles", "bit_density", "product_density", "mismatches", "elements", "tiles", "counts"}
+
+
+@pytest.fixture(scope="module")
+def network_file(tmp_path_factory):
+    images = np.random.default_rng(4).integers(0, 8, (5, 1, 6, 6)).astype(np.uint8)
+    path = tmp_path_factory.mktemp("network") / "small.yaml"
+    save(small_network(), path, samples=(images, run(small_network(), images).predictions))
+    return path
+
+
+def options(network, out, **changes):
+    given = dict(config="tiny", images=3, seed=0, waves=False, latency=20, stall=0.0, gap=0, clock_mhz=50.0)
+    return Options(**{**given, "network": str(network), "engine": "interpreter", "data": None, "out": out, **changes})
+
+
+def quiet():
+    return Console(file=io.StringIO(), width=160)
+
+
+def test_report_of_the_interpreter(network_file, tmp_path):
+    assert run_network(options(network_file, tmp_path), quiet()) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["mismatches"], report["images"], report["accuracy"]) == (0, 3, 100.0)
+    assert {"rtl", "own_model", "published_model", "dense", "bit_sparse"} <= set(report["cycles"])
+    assert report["cycles"]["rtl"] is None and report["cycles"]["own_model"] > 0
+    assert [one["name"] for one in report["layers"]] == ["conv1", "conv2", "out"]
+    for one in report["layers"]:
+        assert set(one) >= LAYER_FIELDS
+        assert 0 <= one["product_density"] <= one["bit_density"] <= 1
+    assert {"verilator", "cocotb", "amaranth", "numpy"} <= set(report["versions"])
+    assert report["configuration"] == TINY.to_dict() and report["seed"] == 0
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<figure>") == 3 and page.count("<svg") >= 2
+    assert not re.findall(r'(?:src|href)="(?!data:)', page), "the page must need nothing else"
+
+
+def test_report_of_the_rtl(network_file, tmp_path):
+    assert run_network(options(network_file, tmp_path, engine="rtl", stall=0.2, seed=3), quiet()) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    layers = report["layers"]
+    assert 0 < sum(one["cycles"]["rtl"] for one in layers) <= report["cycles"]["rtl"]
+    assert all(one["bytes_written"] > 0 and one["events"]["residual_bit"] > 0 for one in layers)
+    assert sum(one["events"]["residual_bit"] for one in layers) == report["total"]["counts"]["residual_bits"]
+    for one in (*layers, report["total"]):  # every cycle has one cause
+        assert sum(one["causes"].values()) == one["cycles"]["rtl"] and min(one["causes"].values()) >= 0
+    assert report["frames_per_second"] == pytest.approx(3 * 50e6 / report["cycles"]["rtl"])
+    assert report["image_numbers"] != [0, 1, 2], "a seed chooses images"
+    assert "RTL cycles by layer and cause" in (tmp_path / "report.html").read_text()
+
+
+def test_mismatch_gives_exit_code_1(network_file, tmp_path, monkeypatch):
+    right = job.model_layers
+
+    def spoilt(compiled, *args, **kwargs):
+        estimate, memory = right(compiled, *args, **kwargs)
+        memory[compiled.features["conv2"].address] ^= 4
+        return estimate, memory
+
+    monkeypatch.setattr(job, "model_layers", spoilt)
+    console = quiet()
+    assert run_network(options(network_file, tmp_path), console) == 1
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["mismatches"] == 1 and report["differences"][0]["feature"] == "conv2"
+    assert "first difference conv2: image 0, t 0, channel 2, y 0, x 0" in console.file.getvalue()
+
+
+@pytest.mark.slow
+def test_mismatch_in_rtl_gives_a_waveform(network_file, tmp_path, monkeypatch):
+    right = host.run_job
+
+    def spoilt(bench, compiled, *args, **kwargs):
+        ran = right(bench, compiled, *args, **kwargs)
+        ran.memory[compiled.features["conv2"].address] ^= 4
+        return ran
+
+    monkeypatch.setattr(host, "run_job", spoilt)
+    console = quiet()
+    assert run_network(options(network_file, tmp_path, engine="rtl"), console) == 1
+    waves = json.loads((tmp_path / "report.json").read_text())["waves"]
+    assert (tmp_path / "mismatch.fst").stat().st_size > 1000
+    assert f"gtkwave {tmp_path / 'mismatch.fst'}" == waves["command"]
+    assert waves["command"] in console.file.getvalue().replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["run", "--config", "huge"], "config must be a preset"),
+        (["run", "--network", "unknown"], "network preset must be one of"),
+        (["run", "--network", "FILE", "--images", "6"], "images must be 1..5, not 6"),
+        (["capture", "missing.npz"], "missing.npz: must be a file"),
+    ],
+)
+def test_mistakes_give_exit_code_2(arguments, message, network_file, tmp_path, capsys):
+    arguments = [str(network_file) if a == "FILE" else a for a in arguments]
+    extra = ["--engine", "interpreter", "--out", str(tmp_path)]
+    if "--config" not in arguments:
+        extra += ["--config", "tiny"]
+    result = CliRunner().invoke(app, [*arguments, *extra])
+    assert result.exit_code == 2
+    assert message in result.output + capsys.readouterr().err
+
+
+def test_images_by_seed(network_file):
+    file = load(network_file)
+    assert choose_images(file, 3, 0).numbers.tolist() == [0, 1, 2]
+    chosen = choose_images(file, 4, 9)
+    assert np.array_equal(chosen.images, file.images[chosen.numbers]) and len(set(chosen.numbers.tolist())) == 4
+    assert np.array_equal(choose_images(file, 4, 9).numbers, chosen.numbers)
+    bare = choose_images(replace(file, images=file.images[:0], labels=file.labels[:0]), 2, 1)
+    assert bare.images.shape == (2, 1, 6, 6) and (bare.labels == -1).all()
+
+
+def test_capture_in_the_interpreter(tmp_path):
+    assert run_capture(options("", tmp_path, config="small"), SAMPLE, quiet()) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["mismatches"] == 0 and report["elements"] > 0
+    assert report["cycles"]["dense"] == sum(one["cycles"]["dense"] for one in report["layers"])
+
+
+def test_soak_in_the_interpreter(tmp_path):
+    arguments = dict(networks=8, seed=40, configs=4, processes=1, real=False, data=None, engine="interpreter")
+    assert soak.run_soak(**arguments, out=tmp_path, console=quiet()) == 0
+    verdicts = json.loads((tmp_path / "soak.json").read_text())["random"]
+    assert [v["seed"] for v in verdicts] == list(range(40, 48))
+    assert sum(v["status"] == "equal" for v in verdicts) >= 5
+    assert {c.config_name for c in soak.cases(8, 40, 4, "rtl")} == {"tiny", "small", "random1", "random2"}
+
+
+def test_soak_tells_a_failure_from_a_mismatch(monkeypatch):
+    case = next(soak.cases(1, 41, 1, "interpreter"))
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr("reprise.compiler.golden.interpreter.interpret", broken)
+    verdict = soak.play(case)
+    assert verdict.status == "failed" and "broken on purpose" in verdict.detail
+
+
+def test_command_module_needs_no_torch():
+    import subprocess
+    import sys
+
+    code = "import sys, reprise.cosim.command, reprise.cosim.jobs.host; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert command is not None

@@ -1,0 +1,63 @@
+"""The cycle model against the RTL: layer by layer, cycle for cycle, whatever the memory's latency and bandwidth."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from reprise.compiler import compile_network
+from reprise.cosim.bench.system import SystemBench, Traffic
+from reprise.cosim.jobs.figures import rtl_layers
+from reprise.cosim.jobs.host import run_job
+from reprise.cosim.jobs.random_networks import random_images, random_network
+from reprise.estimate.network import SystemTiming, estimate_image
+from reprise.model.network.layer import Layer, Source
+from reprise.model.network.network import Network
+from reprise.model.network.neuron import Neuron
+from tests.support.cosim_jobs import FILL, TIMEOUT, TINY
+
+TWICE = TINY.replace(queries=2, banks=2, bus_bits=128, neuron_lanes=8, weight_tiles=3)
+"""The other arrangement of front end, partial sums and loads: two rows at a time, wide bus words, one group."""
+
+MEMORIES = (dict(latency=0), dict(latency=20), dict(latency=60), dict(latency=10, gap=1), dict(latency=130, gap=3))
+
+
+@cache
+def bench(config) -> SystemBench:
+    return SystemBench(config)
+
+
+def check(config, network, images, *, keep=True, **memory):
+    """Every layer takes as many cycles as the model says, and so does the whole job."""
+    compiled = compile_network(network, config, len(images), keep_features=keep)
+    ran = run_job(bench(config), compiled, images, traffic=Traffic(**memory), fill=FILL, timeout=TIMEOUT)
+    estimate, _ = estimate_image(compiled, network, images, timing=SystemTiming(**memory))
+    rtl = [one["cycles"] for one in rtl_layers(compiled, ran.marks, ran.start)]
+    model = [one["cycles"] for one in estimate["layers"]]
+    assert (model, estimate["total"]["cycles"]) == (rtl, ran.cycles)
+
+
+def long_network(seed: int, outputs: int = 8) -> Network:
+    """Two convolutions of some thousand cycles each."""
+    r = np.random.default_rng(seed)
+    made = []
+    for n, channels in enumerate((3, outputs)):
+        weight = r.integers(-9, 10, (outputs, channels, 3, 3)).astype(np.int8)
+        source = Source(feature=f"c{n - 1}" if n else "input", weight=weight, padding=1)
+        neuron = Neuron.uniform(outputs, threshold=20, levels=3)
+        made.append(Layer(name=f"c{n}", sources=(source,), neuron=neuron))
+    return Network(name="long", input_shape=(3, 12, 12), input_levels=7, timesteps=1, layers=tuple(made))
+
+
+@pytest.mark.parametrize("memory", MEMORIES, ids=str)
+def test_long_layers(memory):
+    images = np.random.default_rng(3).integers(0, 8, (1, 3, 12, 12))
+    check(TINY, long_network(9), images, **memory)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("config", [TINY, TWICE], ids=["tiny", "twice"])
+def test_random_networks(config, seed):
+    network = random_network(seed, config)
+    memory = MEMORIES[seed % len(MEMORIES)]
+    check(config, network, random_images(seed, network, 1 + seed % 3), keep=seed % 2 == 0, **memory)

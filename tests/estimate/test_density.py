@@ -1,0 +1,159 @@
+"""reprise.estimate.density, reprise.estimate.plots and ``reprise density``: figures, files, errors."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from reprise.cli.estimate import app
+from reprise.estimate.density import Settings, density_report, density_sweep
+from reprise.estimate.plots import draw_density
+from reprise.model.files.capture import SAMPLE, Capture, ConvSpec, LinearSpec, captured_layer, load_capture
+from tests.support.oracles import naive_tile
+
+run_cli = CliRunner().invoke
+
+
+def small_capture(density=0.3, timesteps=3):
+    rng = np.random.default_rng(7)
+    conv = ConvSpec(name="c", kind="conv", in_channels=2, out_channels=130, kernel=2)
+    linear = LinearSpec(name="f", kind="linear", in_features=9, out_features=4)
+    return Capture(
+        name="small",
+        layers=(
+            captured_layer((rng.random((timesteps, 2, 4, 5)) < density).astype(np.uint8), conv),
+            captured_layer((rng.random((timesteps, 9, 1, 1)) < density).astype(np.uint8), linear),
+        ),
+    )
+
+
+def naive_figures(capture, tile_m, tile_k):
+    """Per layer: (elements, set bits, residual bits, exact) from rows in (pixel, timestep), (channel, ky, kx) order."""
+    figures = []
+    for one in capture:
+        x, k = one.spikes, one.layer.sources[0].weight.shape[2]
+        positions = [(y, z) for y in range(x.shape[2] - k + 1) for z in range(x.shape[3] - k + 1)]
+        rows = np.array([x[t, :, y : y + k, z : z + k].reshape(-1) for y, z in positions for t in range(len(x))])
+        tiles = [
+            naive_tile(rows[m : m + tile_m, c : c + tile_k].astype(bool))
+            for m in range(0, len(rows), tile_m)
+            for c in range(0, rows.shape[1], tile_k)
+        ]
+        sums = [sum(tile[name] for tile in tiles) for name in ("set_bits", "residual_bits", "exact")]
+        figures.append((rows.size, *sums))
+    return figures
+
+
+@pytest.mark.parametrize(("tile_m", "tile_k"), [(8, 4), (16, 3), (256, 16)])
+def test_report_equals_figures_from_the_definition(tile_m, tile_k):
+    capture = small_capture()
+    report = density_report(capture, Settings(tile_m=tile_m, tile_k=tile_k))
+    naive = naive_figures(capture, tile_m, tile_k)
+    for one, (elements, set_bits, residual, exact) in zip(report["layers"], naive, strict=True):
+        assert one["bit_density"] == set_bits / elements and one["product_density"] == residual / elements
+        assert one["counts"]["exact_matches"] == exact and one["reduction"] == pytest.approx(set_bits / residual)
+    # the first layer has 130 outputs: two groups of 128 lanes, so it weighs twice
+    (e0, s0, r0, _), (e1, s1, r1, _) = naive
+    assert report["total"]["bit_density"] == (2 * s0 + s1) / (2 * e0 + e1)
+    assert report["total"]["product_density"] == (2 * r0 + r1) / (2 * e0 + e1)
+    assert report["layers"][0]["cycles"]["bit_sparse"] == 2 * s0
+    assert report["total"]["cycles"] == {
+        key: sum(one["cycles"][key] for one in report["layers"]) for key in report["total"]["cycles"]
+    }
+
+
+def test_sweep_equals_single_reports():
+    capture = small_capture()
+    points = density_sweep(capture, Settings(), tile_ms=(4, 32), tile_ks=(3, 16))
+    assert [(p["tile_m"], p["tile_k"]) for p in points] == [(4, 3), (32, 3), (4, 16), (32, 16)]
+    for point in points:
+        total = density_report(capture, Settings(tile_m=point["tile_m"], tile_k=point["tile_k"]))["total"]
+        assert {k: point[k] for k in ("bit_density", "product_density")} == {
+            k: total[k] for k in ("bit_density", "product_density")
+        }
+        assert point["cycles"] == {k: total["cycles"][k] for k in ("published", "own_bound")}
+
+
+def test_order_of_k_matters_and_is_reported():
+    capture = small_capture()
+    both = [density_report(capture, Settings(tile_m=32, tile_k=3, k_order=order)) for order in ("ckk", "kkc")]
+    assert both[0]["total"]["bit_density"] == both[1]["total"]["bit_density"]
+    assert both[0]["total"]["product_density"] != both[1]["total"]["product_density"]
+    assert [one["settings"]["k_order"] for one in both] == ["ckk", "kkc"]
+
+
+def test_silent_capture_has_no_reduction(tmp_path):
+    report = density_report(small_capture(density=0))
+    assert report["total"]["product_density"] == 0 and report["total"]["reduction"] is None
+    draw_density(report, tmp_path / "a.svg")
+
+
+def test_command_writes_table_json_and_plots(tmp_path):
+    figures, png, svg = (tmp_path / name for name in ("out.json", "out.png", "out.svg"))
+    done = run_cli(app, ["density", "--sweep", "--json", str(figures), "--plot", str(png)])
+    assert done.exit_code == 0, done.output
+    report = json.loads(figures.read_text())
+    sample = density_report(load_capture(SAMPLE))
+    assert {k: report[k] for k in sample} == sample
+    assert set(report["total"]["cycles"]) >= {"published", "own", "own_bound", "dense", "bit_sparse"}
+    assert all(set(one) >= set(report["total"]) for one in report["layers"])
+    assert f"{100 * report['total']['product_density']:.2f} %" in done.output
+    assert len(report["sweep"]) == 30
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert run_cli(app, ["density", str(SAMPLE), "--plot", str(svg)]).exit_code == 0
+    first = svg.read_bytes()
+    assert b"<svg" in first and run_cli(app, ["density", "--plot", str(svg)]).exit_code == 0
+    assert svg.read_bytes() == first  # the same input gives the same file
+
+
+def test_options_reach_the_figures(tmp_path):
+    out = tmp_path / "o.json"
+    options = ["--tile-m", "32", "--tile-k", "8", "--lanes", "16", "--k-order", "kkc", "--banks", "1", "--queries", "1"]
+    assert run_cli(app, ["density", *options, "--json", str(out)]).exit_code == 0
+    settings = Settings(tile_m=32, tile_k=8, lanes=16, k_order="kkc", banks=1, queries=1)
+    assert json.loads(out.read_text()) == density_report(load_capture(SAMPLE), settings)
+    assert (
+        density_report(load_capture(SAMPLE), replace(settings, banks=2))["total"]
+        != json.loads(out.read_text())["total"]
+    )
+
+
+def bad(arguments):
+    """Run as a person does; one error line per problem on stderr, exit code 2, no traceback."""
+    done = subprocess.run([sys.executable, "-m", "reprise", "density", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and done.stdout == ""
+    return done.stderr
+
+
+def test_errors_as_a_person_sees_them(tmp_path):
+    assert re.fullmatch(
+        r"error: .*nothing.npz: must be a file, and there is none\n", bad([str(tmp_path / "nothing.npz")])
+    )
+    np.savez(tmp_path / "x.npz", c=np.array([{}], dtype=object))
+    (tmp_path / "x.yaml").write_text("timesteps: 0\nlayers: [{name: c, kind: conv}]\n")
+    assert "which are never unpickled" in bad([str(tmp_path / "x.npz")])
+    np.savez(tmp_path / "x.npz", c=np.zeros((1, 1)))
+    lines = bad([str(tmp_path / "x.npz")]).splitlines()
+    assert len(lines) == 4 and all(line.startswith("error: ") for line in lines)
+    assert "timesteps: Input should be greater than or equal to 1, not 0" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--plot", "out.jpg"], "plot must end in one of"),
+        (["--tile-m", "4097"], "less than or equal to 4096"),
+        (["--tile-k", "0"], "greater than or equal to 1"),
+        (["--k-order", "cck"], "'cck' is not one of"),
+        (["--json", "/nowhere/out.json"], "cannot be written"),
+        (["--plot", "/nowhere/out.png"], "cannot be written"),
+    ],
+)
+def test_wrong_options_end_with_code_2(arguments, message):
+    done = run_cli(app, ["density", *arguments])
+    assert done.exit_code == 2 and message in done.output

@@ -1,0 +1,93 @@
+"""Estimated cycles: what can be said without RTL."""
+
+import numpy as np
+import pytest
+
+from reprise.cosim.jobs.random_networks import random_images, random_network
+from reprise.estimate.cycles import Machine
+from reprise.estimate.cycles.parameters import BEGIN, FINISH
+from reprise.estimate.cycles.run_data import drain_order, no_rows
+from reprise.estimate.network import SystemTiming, estimate
+from reprise.hw.arch.config import HardwareConfig
+from reprise.model.inference.runner import run
+from reprise.model.network.layer import Layer, Source
+from reprise.model.network.network import Network
+from reprise.model.network.neuron import Neuron
+from reprise.model.prosparsity.tiles import count_packed
+from reprise.model.prosparsity.tiling import network_tiles
+
+TINY = HardwareConfig.load("tiny")
+
+
+def network_of(shape=(4, 8, 8), outputs=8, layers=2):
+    r = np.random.default_rng(1)
+    made = []
+    for n in range(layers):
+        weight = r.integers(-9, 10, (outputs, outputs if n else shape[0], 3, 3)).astype(np.int8)
+        source = Source(feature=f"c{n - 1}" if n else "input", weight=weight, padding=1)
+        made.append(Layer(name=f"c{n}", sources=(source,), neuron=Neuron.uniform(outputs, threshold=9)))
+    return Network(name="two", input_shape=shape, input_levels=1, timesteps=2, layers=tuple(made))
+
+
+def test_tiles_and_baselines_are_those_of_the_model():
+    """Two layers of one block and one job each: the program's tiles are the model's."""
+    network = network_of()
+    images = random_images(1, network, 1)
+    report = estimate(network, TINY, images)
+    features = run(network, images, record=("features",)).features
+    for layer, one in zip(network.layers, report["layers"], strict=True):
+        tiles = network_tiles(network, layer.name, features, tile_m=TINY.tile_m, tile_k=TINY.tile_k)
+        counts = count_packed(tiles.packed, tiles.starts).total()
+        assert one["tiles"] == tiles.m_tiles * tiles.k_tiles
+        assert one["counts"]["set_bits"] == one["bit_sparse"] == counts.set_bits
+        assert one["counts"]["residual_bits"] == counts.residual_bits
+        assert one["dense"] == len(tiles.packed) * layer.sources[0].depth
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_layer_takes_at_least_its_slowest_part(seed):
+    network = random_network(seed, TINY)
+    report = estimate(network, TINY, random_images(seed, network, 2))
+    for one in report["layers"]:
+        assert one["cycles"] >= max(one["processor"], one["weights"], one["im2col"], one["neurons"])
+    total = report["total"]
+    assert total["cycles"] >= sum(one["cycles"] for one in report["layers"])
+
+
+def test_slower_memory_and_more_images_take_longer():
+    network = network_of()
+    images = random_images(1, network, 2)
+    fast, slow, far = (
+        estimate(network, TINY, images, timing=SystemTiming(**t)) for t in ({}, {"gap": 3}, {"latency": 99})
+    )
+    one = estimate(network, TINY, images[:1])
+    assert one["total"]["cycles"] < fast["total"]["cycles"] < min(slow["total"]["cycles"], far["total"]["cycles"])
+    assert one["total"]["bytes_written"] * 2 == fast["total"]["bytes_written"]
+
+
+def test_an_empty_program_by_hand():
+    """Two commands, one after the other: request, burst and address, the memory, its FIFO, the words, two checks."""
+    for latency in (10, 40):
+        machine = Machine([("BARRIER", {}), ("END", {})], TINY, word=0, latency=latency, gap=0)
+        machine.advance(no_rows())
+        words = 256 * 8 // TINY.bus_bits
+        assert machine.cycles == BEGIN + 2 * (3 + latency + 3 + words + 2) + FINISH
+
+
+def test_a_model_that_stands_still_says_so():
+    machine = Machine([("END", {})], TINY, word=0, latency=1, gap=0)
+    machine._config[0]["accepted"] = 0  # the memory takes no address
+    with pytest.raises(RuntimeError, match="stands still"):
+        machine.advance(no_rows())
+
+
+@pytest.mark.parametrize("rows, planes, timesteps, block", [(24, 2, 3, 4), (24, 2, 3, 1), (18, 1, 3, 4), (7, 7, 1, 1)])
+def test_drain_order(rows, planes, timesteps, block):
+    """Rows by block, timestep, position, plane: every one once, planes together, positions of a timestep together."""
+    order, last = drain_order(rows, planes, timesteps, block)
+    position, t, plane = order // (planes * timesteps), order // planes % timesteps, order % planes
+    assert sorted(order) == list(range(rows))
+    keys = list(zip(position // block, t, position % block, plane, strict=True))
+    assert keys == sorted(keys)
+    ends = (position % block == block - 1) | (position == rows // (planes * timesteps) - 1)
+    assert (last == ends).all()

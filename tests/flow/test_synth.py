@@ -1,0 +1,109 @@
+"""Synthesis when Yosys itself fails, and what is not run again: netlists and placements of the same content."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reprise.flow import yosys
+from reprise.flow.fpga import route, synth
+from reprise.hw.arch.config import HardwareConfig
+
+
+def fake(failures, seen):
+    """A Yosys that fails with these messages, then writes an empty netlist."""
+    left = list(failures)
+
+    def run_script(lines, *, folder, name, what):
+        seen.append(lines)
+        if left:
+            raise yosys.ToolError(left.pop(0))
+        (folder / "netlist.json").write_text(json.dumps({"modules": {"core": {"cells": {}}}}))
+        (folder / "netlist.il").write_text("")
+
+    return run_script
+
+
+def test_an_assertion_of_yosys_is_met_with_a_flattened_design(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(yosys, "run_script", fake(["failed\nERROR: Assert `a == b' failed in rtlil.cc"], seen))
+    synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
+    first, second = seen
+    assert "flatten" not in first and "flatten" in second
+    assert [line for line in second if line not in ("hierarchy -top core", "flatten")] == first
+
+
+@pytest.mark.parametrize("failures", [["no such command"], ["ERROR: Assert `a'", "ERROR: Assert `a'"]])
+def test_other_failures_and_a_second_one_are_told(tmp_path, monkeypatch, failures):
+    monkeypatch.setattr(yosys, "run_script", fake(failures, seen := []))
+    with pytest.raises(yosys.ToolError, match=failures[-1]):
+        synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
+    assert len(seen) == len(failures)
+
+
+def test_a_netlist_of_the_same_design_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(yosys, "run_script", fake([], seen := []))
+    tiny = HardwareConfig.load("tiny")
+    for config in (tiny, tiny, tiny.replace(psum_bits=tiny.psum_bits - 1)):
+        synth.synthesize(config, name="tiny", build=tmp_path)
+    assert len(seen) == 2
+    (tmp_path / "tiny/core-ecp5/netlist.json").unlink()
+    synth.synthesize(config, name="tiny", build=tmp_path)
+    assert len(seen) == 3
+
+
+def test_a_failed_synthesis_is_not_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(yosys, "run_script", fake(["no such command"], seen := []))
+    with pytest.raises(yosys.ToolError):
+        synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
+    synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
+    assert len(seen) == 2
+
+
+def test_what_a_failed_run_left_behind_is_not_taken(tmp_path):
+    """A is made; B fails over A's files: A is made again."""
+    target, done = tmp_path / "netlist.json", []
+
+    def work(text, fails=False):
+        def write():
+            target.write_text(text)
+            done.append(text)
+            if fails:
+                raise yosys.ToolError("stopped")
+
+        return write
+
+    yosys.make([target], "a", work("A"))
+    with pytest.raises(yosys.ToolError):
+        yosys.make([target], "b", work("half of B", fails=True))
+    yosys.make([target], "a", work("A"))
+    yosys.make([target], "a", work("A"))
+    assert done == ["A", "half of B", "A"] and target.read_text() == "A"
+    yosys.make([target, tmp_path / "log"], "a", work("A"))
+    assert len(done) == 4, "a target was missing"
+
+
+def test_one_placement_serves_every_grade(tmp_path, monkeypatch):
+    runs = []
+
+    def nextpnr(arguments, native, *, log, what, limit):
+        runs.append(arguments)
+        log.write_text("Total LUT4s: 5/10 50%")
+        option = "--write" if "--write" in arguments else "--report"
+        utilization = {kind: {"used": 1, "available": 2} for kind in route.UTILIZATION.values()}
+        report = {"fmax": {"clk": {"achieved": 81.234}}, "utilization": utilization, "critical_paths": []}
+        Path(arguments[arguments.index(option) + 1]).write_text(json.dumps(report))
+
+    monkeypatch.setattr(route, "nextpnr", nextpnr)
+    netlist = tmp_path / "floorplan.json"
+    netlist.write_text(json.dumps({"modules": {"harness": {"cells": {}}}}))
+    for grade, seed, ripup in ((6, 1, False), (6, 1, True), (8, 1, False), (6, 2, False)):
+        found = route.place_and_route(netlist, grade=grade, seed=seed, ripup=ripup)
+        assert (found.fmax, found.luts, found.utilization["lut"]) == (81.23, {"total": 5}, (1, 2))
+    shown = [("place" if "--no-route" in run else "route", run[run.index("--speed") + 1]) for run in runs]
+    first, second = [("place", "6"), ("route", "6"), ("route", "6"), ("route", "8")], [("place", "6"), ("route", "6")]
+    assert shown == first + second
+    assert ["--tmg-ripup" in run for run in runs] == [False, False, True, False, False, False]
+    netlist.write_text(json.dumps({"modules": {"harness": {"cells": {}, "netnames": {}}}}))
+    route.place_and_route(netlist, seed=1)
+    assert len(runs) == 8, "another netlist is placed anew"

@@ -1,0 +1,270 @@
+"""Weight loader and loader against memory images: every item, slots, keeping, exact rates, backpressure."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.arch.program import SEGMENT, SEGMENT_BYTES, pack_fields
+from reprise.hw.interface.commands import Kind
+from reprise.hw.loader.loader import Loader
+from reprise.hw.loader.weights import WeightLoader
+from tests.support.streams import unpack
+
+TINY = HardwareConfig.load("tiny").replace(weight_tiles=3)
+
+
+class Feed:
+    """Answers requests with memory's words, in order, with random idle cycles (a bus without its protocol)."""
+
+    def __init__(self, dut, memory: bytes, size: int, *, idle=0.0, seed=0):
+        self.dut, self.memory, self.size, self.idle = dut, memory, size, idle
+        self.rng = random.Random(seed)
+        self.words, self.requests = [], []
+
+    async def run(self, ctx):
+        dut = self.dut
+        offer = False
+        while True:
+            ctx.set(dut.o_request.ready, 1)
+            offer = offer or (bool(self.words) and self.rng.random() >= self.idle)
+            ctx.set(dut.i.valid, offer)
+            if offer:
+                ctx.set(dut.i.payload, self.words[0])
+            _, _, asked, request, ready = await ctx.tick().sample(
+                dut.o_request.valid, dut.o_request.payload, dut.i.ready
+            )
+            if offer and ready:
+                self.words.pop(0)
+                offer = False
+            if asked:
+                self.requests.append((request.address, request.beats))
+                for i in range(request.beats):
+                    at = request.address + i * self.size
+                    self.words.append(int.from_bytes(self.memory[at : at + self.size], "little"))
+
+
+def simulate(dut, bench, feed, *others, limit=20_000):
+    async def limiter(ctx):
+        for _ in range(limit):
+            await ctx.tick()
+        raise AssertionError(f"not finished after {limit} cycles")
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    for background in (feed.run, limiter, *others):
+        sim.add_testbench(background, background=True)
+    sim.add_testbench(bench)
+    sim.run()
+
+
+RUNS = [  # k_tiles, m_tiles, flags: one after the other on the same block
+    dict(k_tiles=2, m_tiles=3),
+    dict(k_tiles=2, m_tiles=3, weights_keep=1, weights_hold=1),
+    dict(k_tiles=2, m_tiles=2, weights_keep=1, weights_ready=1),
+    dict(k_tiles=5, m_tiles=1),
+    dict(k_tiles=1, m_tiles=1),
+]
+
+
+@pytest.mark.parametrize("idle, stall", [(0, 0), (0.6, 0), (0, 0.6)])
+@pytest.mark.parametrize("change", [dict(), dict(lanes=32), dict(bus_bits=256), dict(weight_bits=4)], ids=str)
+def test_weight_rows(change, idle, stall):
+    config = TINY.replace(**change)
+    size = config.bus_bits // 8
+    rng = np.random.default_rng(7)
+    low, high = -(1 << (config.weight_bits - 1)), (1 << (config.weight_bits - 1)) - 1
+    memory = rng.integers(low, high + 1, 8192, dtype=np.int8)
+    dut = WeightLoader(config)
+    feed = Feed(dut, memory.tobytes(), size, idle=idle)
+    most = max(1, config.lanes // size)
+
+    async def bench(ctx):
+        slot = 0
+        for number, run in enumerate(RUNS):
+            beats = most if number % 2 == 0 else max(1, most // 2)
+            base = 64 * number
+            fields = dict(weights_keep=0, weights_ready=0, weights_hold=0) | run
+            for name, value in (fields | dict(weights=base, weight_beats=beats)).items():
+                ctx.set(dut.run[name], value)
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            passes = 0 if fields["weights_ready"] else (1 if fields["weights_keep"] else run["m_tiles"])
+            count = passes * run["k_tiles"] * config.tile_k
+            cycles = []
+            got = 0
+            cycle = 0
+            while got < count:
+                ready = rng.random() >= stall
+                ctx.set(dut.o.ready, ready)
+                _, _, valid, row = await ctx.tick().sample(dut.o.valid, dut.o.payload)
+                cycle += 1
+                if not (valid and ready):
+                    continue
+                tile, k = divmod(got, config.tile_k)
+                at = base + (got % (run["k_tiles"] * config.tile_k)) * beats * size
+                expected = [int(memory[at + n]) if n < beats * size else 0 for n in range(config.lanes)]
+                assert [row.data[n] for n in range(config.lanes)] == expected
+                assert (row.slot, row.row, row.last) == (slot, k, k == config.tile_k - 1)
+                if row.last:
+                    slot = (slot + 1) % config.weight_tiles
+                got += 1
+                cycles.append(cycle)
+            ctx.set(dut.o.ready, 1)
+            for _ in range(10):
+                _, _, valid, busy = await ctx.tick().sample(dut.o.valid, dut.busy)
+                assert not valid and not busy
+            if not idle and not stall and cycles:
+                assert cycles[-1] - cycles[0] == (count - 1) * beats  # a bus word per cycle
+
+    simulate(dut, bench, feed)
+
+
+def features_expected(memory, config, job):
+    words = {}
+    size = config.feature_bits // 8
+    for chunk in range(job["chunks"]):
+        at = job["source"] + chunk * job["stride"]
+        for i in range(job["beats"] * config.bus_bits // config.feature_bits):
+            address = job["target"] + chunk * job["target_stride"] + i
+            words[address] = int.from_bytes(memory[at + i * size : at + (i + 1) * size], "little")
+    return words
+
+
+@pytest.mark.parametrize("idle", [0.0, 0.7])
+@pytest.mark.parametrize("bus_bits, tile_k", [(64, 8), (64, 64), (256, 16), (512, 64)])
+def test_feature_loads(bus_bits, tile_k, idle):
+    config = TINY.replace(bus_bits=bus_bits, tile_k=tile_k, lanes=64)
+    memory = random.Random(1).randbytes(16384)
+    dut = Loader(config)
+    words = bus_bits // config.feature_bits
+    jobs = [
+        dict(source=64 * 3, beats=5, chunks=3, stride=4096, target=2 * words, target_stride=8 * words),
+        dict(source=0, beats=1, chunks=1, stride=0, target=words, target_stride=0),
+        dict(source=128, beats=2, chunks=4, stride=128, target=0, target_stride=2 * words),
+        dict(source=512, beats=4, chunks=1, stride=0, target=config.feature_words - 2 * words, target_stride=0),
+    ]
+    feed = Feed(dut, memory, bus_bits // 8, idle=idle)
+    seen = {"bad": 0}
+    written = {}
+
+    async def watch(ctx):
+        while True:
+            _, _, valid, write, bad = await ctx.tick().sample(
+                dut.o_features.valid, dut.o_features.payload, dut.bad_target
+            )
+            seen["bad"] += bad
+            for bank in range(2):
+                if valid and write.mask >> bank & 1:
+                    written[2 * write.pair + bank] = write.words[bank]
+
+    async def bench(ctx):
+        for job in jobs:
+            written.clear()
+            ctx.set(dut.i_job.payload, job | {"kind": Kind.FEATURES})
+            ctx.set(dut.i_job.valid, 1)
+            await ctx.tick().until(dut.i_job.ready)
+            ctx.set(dut.i_job.valid, 0)
+            cycles = 0
+            while ctx.get(dut.busy):
+                await ctx.tick()
+                cycles += 1
+            await ctx.tick()
+            expected = features_expected(memory, config, job)
+            inside = {a: w for a, w in expected.items() if a < config.feature_words}
+            assert written == inside
+            assert bool(seen["bad"]) == (inside != expected)
+            pace = max(1, words // 2)
+            if not idle:
+                # The chunks' words at two feature words a cycle, after the first request's way.
+                assert cycles == job["beats"] * job["chunks"] * pace + 3
+
+    simulate(dut, bench, feed, watch)
+
+
+@pytest.mark.parametrize("idle", [0.0, 0.7])
+@pytest.mark.parametrize("bus_bits", [64, 256])
+def test_segment_loads(bus_bits, idle):
+    """Counts that don't fill the last bus word leave the entries behind alone."""
+    config = TINY.replace(bus_bits=bus_bits, lanes=64)
+    rng = random.Random(2)
+    fields = {f.name: f for f in SEGMENT}
+    segments = [{f.name: rng.getrandbits(f.bits) for f in SEGMENT} for _ in range(40)]
+    for segment in segments:
+        segment["bit"] -= (segment["bit"] >> 15) * 65536 if fields["bit"].signed else 0
+    image = b"".join(pack_fields(fields, s, SEGMENT_BYTES, "segment") for s in segments)
+    dut = Loader(config)
+    feed = Feed(dut, image + bytes(64), bus_bits // 8, idle=idle)
+    got = []
+
+    async def watch(ctx):
+        while True:
+            _, _, valid, write = await ctx.tick().sample(dut.o_segments.valid, dut.o_segments.payload)
+            if valid:
+                got.append((write.index, {name: getattr(write.segment, name) for name in fields}))
+
+    async def bench(ctx):
+        for first, count in ((0, 40), (8, 1), (16, 7)):
+            got.clear()
+            beats = -(-count * 64 // bus_bits)
+            job = dict(kind=Kind.SEGMENTS, source=first * 8, beats=beats, chunks=1, target=first + 4, items=count)
+            ctx.set(dut.i_job.payload, job)
+            ctx.set(dut.i_job.valid, 1)
+            await ctx.tick().until(dut.i_job.ready)
+            ctx.set(dut.i_job.valid, 0)
+            while ctx.get(dut.busy):
+                await ctx.tick()
+            await ctx.tick()
+            assert got == [(first + 4 + i, segments[first + i]) for i in range(count)]
+
+    simulate(dut, bench, feed, watch)
+
+
+@pytest.mark.parametrize("idle, stall", [(0, 0), (0.7, 0), (0, 0.7)])
+@pytest.mark.parametrize("neuron_lanes, bus_bits", [(1, 64), (1, 512), (4, 64), (4, 512), (8, 128)])
+def test_param_loads(neuron_lanes, bus_bits, idle, stall):
+    config = TINY.replace(neuron_lanes=neuron_lanes, bus_bits=bus_bits, lanes=64)
+    rng = np.random.default_rng(3)
+    bits = config.membrane_bits
+    names = ("bias", "threshold", "v0", "leak")
+    half = 1 << (bits - 1)
+    values = np.stack(
+        [
+            rng.integers(-half, half, 64),
+            rng.integers(1, half, 64),
+            rng.integers(-half, half, 64),
+            rng.integers(0, 257, 64),
+        ],
+        axis=1,
+    )
+    image = values.astype("<i4").tobytes()
+    dut = Loader(config)
+    feed = Feed(dut, image + bytes(64), bus_bits // 8, idle=idle)
+
+    async def bench(ctx):
+        for groups in (1, config.groups, 3):
+            beats = max(1, -(-groups * neuron_lanes * 128 // bus_bits))
+            ctx.set(dut.i_job.payload, dict(kind=Kind.PARAMS, source=0, beats=beats, chunks=1, items=groups))
+            ctx.set(dut.i_job.valid, 1)
+            await ctx.tick().until(dut.i_job.ready)
+            ctx.set(dut.i_job.valid, 0)
+            group = 0
+            while ctx.get(dut.busy):
+                ready = rng.random() >= stall
+                ctx.set(dut.o_params.ready, ready)
+                _, _, valid, bits_seen = await ctx.tick().sample(dut.o_params.valid, dut.o_params.payload.as_value())
+                if not (valid and ready):
+                    continue
+                item = unpack(dut.o_params.payload.shape(), bits_seen)
+                assert item["group"] == group
+                part = values[group * neuron_lanes : (group + 1) * neuron_lanes]
+                assert [item[name] for name in names] == part.T.tolist()
+                group += 1
+            assert group == groups
+
+    simulate(dut, bench, feed)

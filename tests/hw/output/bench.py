@@ -1,0 +1,158 @@
+"""Items and expected memory of the output side, for its tests: bit by bit, sharing nothing with the RTL."""
+
+import itertools
+
+import numpy as np
+
+from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.output.writer import OutputWriter
+from tests.support.streams import Sink, Source, run_streams
+
+
+def windows(height: int, width: int, k: int) -> list[tuple[int, int]]:
+    """Positions (y, x) in issue order: windows row-major, the positions of each row-major inside it."""
+    return [
+        (wy * k + dy, wx * k + dx)
+        for wy, wx, dy, dx in itertools.product(range(height // k), range(width // k), range(k), range(k))
+    ]
+
+
+def group_items(c: HardwareConfig, values: np.ndarray, k: int, field: str, rng) -> list[dict]:
+    """Items for values [images, T, C, H, W]; lanes beyond C hold noise."""
+    images, timesteps, channels, height, width = values.shape
+    groups = -(-channels // c.neuron_lanes)
+    noise = rng.integers(0, 2, (images, timesteps, groups * c.neuron_lanes, height, width))
+    noise[:, :, :channels] = values
+    items = []
+    for image, (y, x), t, g in itertools.product(
+        range(images), windows(height, width, k), range(timesteps), range(groups)
+    ):
+        lanes = noise[image, t, g * c.neuron_lanes : (g + 1) * c.neuron_lanes, y, x].tolist()
+        items.append({field: lanes, "group": g, "last_group": g == groups - 1, "last_t": t == timesteps - 1})
+    return items
+
+
+def pooled(levels: np.ndarray, k: int) -> np.ndarray:
+    """Max over k x k windows of [..., H, W]; what no window covers is left out."""
+    height, width = levels.shape[-2] // k, levels.shape[-1] // k
+    result = np.zeros((*levels.shape[:-2], height, width), dtype=levels.dtype)
+    for y, x in itertools.product(range(height), range(width)):
+        result[..., y, x] = levels[..., y * k : y * k + k, x * k : x * k + k].max(axis=(-1, -2))
+    return result
+
+
+def plane(level: int, p: int, thermometer: bool) -> int:
+    return int(level > p) if thermometer else (int(level) >> p) & 1
+
+
+def line_bytes_of(bits: int, bus_bytes: int) -> int:
+    return -(-bits // (8 * bus_bytes)) * bus_bytes
+
+
+def words_of(bits: list[int], bus_bits: int) -> list[int]:
+    """Bus words of a bit string, filled with zeros."""
+    bits = bits + [0] * (-len(bits) % bus_bits)
+    return [sum(b << i for i, b in enumerate(bits[n : n + bus_bits])) for n in range(0, len(bits), bus_bits)]
+
+
+def level_memory(levels: np.ndarray, planes: int, thermometer: bool, bus_bits: int, pitch: int, stride: int) -> dict:
+    """{byte offset: bus word} of the lines of levels [images, T, C, H, W] after pooling."""
+    images, timesteps, channels, height, width = levels.shape
+    memory = {}
+    for image, y, t, p in itertools.product(range(images), range(height), range(timesteps), range(planes)):
+        bits = [
+            plane(levels[image, t, c, y, x], p, thermometer)
+            for x, c in itertools.product(range(width), range(channels))
+        ]
+        address = image * stride + (y * timesteps * planes + t * planes + p) * pitch
+        memory |= {address + n * bus_bits // 8: word for n, word in enumerate(words_of(bits, bus_bits))}
+    return memory
+
+
+def potential_memory(values: np.ndarray, bus_bits: int, pitch: int, stride: int) -> dict:
+    """The same for potentials: one line of int32 [x][t][c] per image and y."""
+    images, timesteps, channels, height, width = values.shape
+    memory = {}
+    for image, y in itertools.product(range(images), range(height)):
+        order = itertools.product(range(width), range(timesteps), range(channels))
+        raw = b"".join(int(values[image, t, c, y, x]).to_bytes(4, "little", signed=True) for x, t, c in order)
+        bits = [(raw[i // 8] >> (i % 8)) & 1 for i in range(8 * len(raw))]
+        address = image * stride + y * pitch
+        memory |= {address + n * bus_bits // 8: word for n, word in enumerate(words_of(bits, bus_bits))}
+    return memory
+
+
+def check_commands(c: HardwareConfig, commands: list[dict], want: dict):
+    """Every word exactly once, nothing else, ``last`` on the last alone."""
+    got = {}
+    for command in commands:
+        assert command["strobe"] == (1 << c.bus_bits // 8) - 1
+        assert command["address"] not in got, f"word at {command['address']} written twice"
+        got[command["address"]] = command["data"]
+    assert sorted(got) == sorted(want)
+    for address, word in want.items():
+        assert got[address] == word, f"word at {address}: {got[address]:x}, not {word:x}"
+    assert [command["last"] for command in commands] == [0] * (len(commands) - 1) + [1]
+
+
+TINY = HardwareConfig.load("tiny")
+CONFIGS = {
+    "tiny": TINY,
+    "one lane": TINY.replace(neuron_lanes=1, max_levels=255),
+    "wide chunk": TINY.replace(lanes=64, neuron_lanes=64, max_levels=3),
+    "wide bus": TINY.replace(lanes=32, neuron_lanes=8, bus_bits=256, membrane_bits=32),
+}
+
+
+def level_fields(c, shape, k, planes, thermometer=False, extra_pitch=0, extra_stride=0) -> dict:
+    """writer_config of levels of this shape [images, T, C, H, W] before pooling."""
+    images, timesteps, channels, height, width = shape
+    bus_bytes = c.bus_bits // 8
+    pitch = line_bytes_of(width // k * channels, bus_bytes) + extra_pitch * bus_bytes
+    return {
+        "readout": 0,
+        "channels": channels,
+        "pool": k,
+        "out_planes": planes,
+        "out_thermometer": thermometer,
+        "image_stride": height // k * timesteps * planes * pitch + extra_stride * bus_bytes,
+        "line_bytes": pitch,
+        "out_width": width // k,
+        "out_lines": height // k,
+        "images": images,
+    }
+
+
+def readout_fields(c, shape, extra_pitch=0) -> dict:
+    images, timesteps, channels, height, width = shape
+    fields = level_fields(c, (images, 1, channels * timesteps * 32, height, width), 1, 1, extra_pitch=extra_pitch)
+    return fields | {"readout": 1, "channels": channels, "out_planes": 0}
+
+
+def memory_of(c, values, fields) -> dict:
+    pitch, stride = fields["line_bytes"], fields["image_stride"]
+    if fields["readout"]:
+        return potential_memory(values, c.bus_bits, pitch, stride)
+    levels = pooled(values, fields["pool"])
+    return level_memory(levels, fields["out_planes"], fields["out_thermometer"], c.bus_bits, pitch, stride)
+
+
+def run_writer(c, values, fields, *, idle=0.0, stall=0.0, seed=0):
+    """Writes values [images, T, C, H, W]; checks every word; returns (source, sink)."""
+    field = "potential" if fields["readout"] else "level"
+    items = group_items(c, values, fields["pool"], field, np.random.default_rng(seed))
+    want = memory_of(c, values, fields)
+    dut = OutputWriter(c)
+    source = Source(dut.i, items, idle=idle, gate=lambda cycle: cycle > 1)
+    sink = Sink(dut.o, stall=stall, expect=len(want))
+    done = {}
+
+    def each(ctx, cycle):
+        ctx.set(dut.i_start, cycle == 1)
+        done[cycle] = ctx.get(dut.o_done)
+
+    run_streams(dut, [source], [sink], seed=seed, setup=lambda ctx: ctx.set(dut.i_config, fields), each=each)
+    check_commands(c, sink.items, want)
+    last = sink.cycles[-1]
+    assert done[last + 1] and not any(done[cycle] for cycle in range(2, last + 1))
+    return source, sink

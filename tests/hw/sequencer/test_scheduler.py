@@ -1,0 +1,144 @@
+"""Dispatch of commands without a data path: what each waits for, and weights held from run to run."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from reprise.hw.arch.program import ERROR_FIELD, pack
+from reprise.hw.sequencer.scheduler import Dispatcher
+from tests.hw.sequencer.bench import TINY, random_fields, simulate
+from tests.support.streams import unpack
+
+
+class Play:
+    """Drives a dispatcher with commands; the order of what it issues."""
+
+    def __init__(self, dut):
+        self.dut = dut
+
+    async def offer(self, ctx, opcode, **fields):
+        command = pack(opcode, **fields)
+        ctx.set(self.dut.command, int.from_bytes(command, "little"))
+        ctx.set(self.dut.valid, 1)
+
+    async def taken_after(self, ctx, cycles):
+        """Whether the command is taken within so many cycles."""
+        for _ in range(cycles):
+            _, _, take, finished = await ctx.tick().sample(self.dut.take, self.dut.finished)
+            if take or finished:
+                ctx.set(self.dut.valid, 0)
+                return True
+        return False
+
+
+def test_dispatch_order():
+    """A RUN waits for loads and for the run before; loads go on beside a run; BARRIER and END wait for everything."""
+    dut = Dispatcher(TINY)
+    rng = random.Random(3)
+
+    async def bench(ctx):
+        play = Play(dut)
+        for name in ("enable", "loads_idle", "writes_idle", "run_done"):
+            ctx.set(getattr(dut, name), 1)
+        run = random_fields(rng, TINY, "RUN")
+        load = random_fields(rng, TINY, "LOAD_FEATURES")
+
+        ctx.set(dut.enable, 0)
+        await play.offer(ctx, "BARRIER")
+        assert not await play.taken_after(ctx, 5), "not enabled"
+        ctx.set(dut.enable, 1)
+        assert await play.taken_after(ctx, 1)
+
+        await play.offer(ctx, "LOAD_FEATURES", **load)
+        assert not await play.taken_after(ctx, 5), "the loader isn't free"
+        payload = unpack(dut.o_load.payload.shape(), ctx.get(dut.o_load.payload.as_value()))
+        assert payload["source"] == load["source"] and payload["beats"] == load["bytes"] // 8
+        assert all(payload[name] == load[name] for name in ("chunks", "stride", "target", "target_stride"))
+        ctx.set(dut.o_load.ready, 1)
+        assert await play.taken_after(ctx, 1)
+        ctx.set(dut.loads_idle, 0)
+
+        await play.offer(ctx, "RUN", **run)
+        assert not await play.taken_after(ctx, 5), "a load is under way"
+        ctx.set(dut.loads_idle, 1)
+        assert await play.taken_after(ctx, 1)
+        assert ctx.get(dut.run_start) and ctx.get(dut.run_busy)
+        assert all(ctx.get(dut.run[name]) == value for name, value in run.items())
+        ctx.set(dut.run_done, 0)
+        ctx.set(dut.front_busy, 1)
+        await ctx.tick()
+        assert not ctx.get(dut.run_start)
+
+        await play.offer(ctx, "LOAD_SEGMENTS", source=64, count=3, target=5)
+        assert await play.taken_after(ctx, 1), "loads go on beside a run"
+        for opcode, fields in (("BARRIER", {}), ("END", {})):
+            await play.offer(ctx, opcode, **fields)
+            assert not await play.taken_after(ctx, 5), f"{opcode} beside a run"
+        ctx.set(dut.valid, 0)
+        assert ctx.get(dut.run_busy) and not ctx.get(dut.prepared)
+
+        following = random_fields(rng, TINY, "RUN")
+        await play.offer(ctx, "RUN", **following)
+        assert not await play.taken_after(ctx, 5) and not ctx.get(dut.prepared), "the front is in use"
+        ctx.set(dut.front_busy, 0)
+        await ctx.tick().repeat(2)
+        assert ctx.get(dut.front_start) and ctx.get(dut.prepared), "prepared once the front is free"
+        ctx.set(dut.front_busy, 1)  # by the run prepared
+        assert not await play.taken_after(ctx, 5), "the run before has not ended"
+        assert all(ctx.get(dut.front[name]) == value for name, value in following.items())
+        assert all(ctx.get(dut.run[name]) == value for name, value in run.items())
+        ctx.set(dut.run_done, 1)
+        await ctx.tick()
+        assert not ctx.get(dut.run_busy) and not ctx.get(dut.run_start)
+        assert await play.taken_after(ctx, 1)
+        assert ctx.get(dut.run_start) and not ctx.get(dut.prepared)
+        assert all(ctx.get(dut.run[name]) == value for name, value in following.items())
+        await ctx.tick().repeat(5)
+        assert ctx.get(dut.run_busy), "rows or weights are left"
+        ctx.set(dut.front_busy, 0)
+        await ctx.tick()
+        await ctx.tick()
+        assert not ctx.get(dut.run_busy)
+        for name in ("writes_idle", "loads_idle"):
+            ctx.set(getattr(dut, name), 0)
+            for opcode in ("BARRIER", "END"):
+                await play.offer(ctx, opcode)
+                assert not await play.taken_after(ctx, 5), f"{opcode} while not {name}"
+            ctx.set(getattr(dut, name), 1)
+        await play.offer(ctx, "END")
+        assert await play.taken_after(ctx, 1)
+
+    simulate(dut, bench)
+
+
+@pytest.mark.parametrize(
+    "first, second, refused",
+    [
+        (dict(weights_keep=1, weights_hold=1), dict(weights_keep=1, weights_ready=1), False),
+        (dict(weights_keep=1, weights_hold=1), dict(weights_keep=1), True),
+        (dict(weights_keep=1), dict(weights_keep=1, weights_ready=1), True),
+        (dict(weights_keep=1, weights_hold=1), dict(weights_keep=1, weights_ready=1, k_tiles=1), True),
+    ],
+    ids=str,
+)
+def test_held_weights(first, second, refused):
+    """Weights are ready exactly when the run before held as many K tiles: else the slots would never fit."""
+    dut = Dispatcher(TINY)
+    run = random_fields(random.Random(4), TINY, "RUN") | {"k_tiles": 2}
+
+    async def bench(ctx):
+        play = Play(dut)
+        for name in ("enable", "loads_idle", "writes_idle", "run_done"):
+            ctx.set(getattr(dut, name), 1)
+        await play.offer(ctx, "RUN", **(run | first))
+        assert await play.taken_after(ctx, 2)
+        await ctx.tick().repeat(3)
+        await play.offer(ctx, "RUN", **(run | second))
+        _, _, error, code, start = await ctx.tick().sample(dut.error, dut.code, dut.front_start)
+        assert error == refused and not start
+        assert not refused or code == ERROR_FIELD
+        assert await play.taken_after(ctx, 2) == (not refused)
+
+    simulate(dut, bench)

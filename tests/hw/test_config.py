@@ -1,0 +1,61 @@
+"""The hardware configuration: presets, rules, messages."""
+
+import pytest
+
+from reprise.hw.arch.config import PRESET_FOLDER, ConfigError, HardwareConfig
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in PRESET_FOLDER.glob("*.yaml")))
+def test_presets_load(name):
+    config = HardwareConfig.load(name)
+    assert HardwareConfig.from_dict(config.to_dict()) == config
+    assert config.result_bits >= config.weight_bits + (config.tile_k - 1).bit_length()
+
+
+def test_paper_preset_is_the_papers_size():
+    config = HardwareConfig.load("paper")
+    assert (config.tile_m, config.tile_k, config.lanes, config.banks, config.queries) == (256, 16, 128, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"tile_m": 100}, r"tile_m must be a power of two in 8\.\.1024, not 100: row indices"),
+        ({"tile_k": 128}, r"tile_k must be a power of two in 4\.\.64, not 128"),
+        ({"banks": 3}, r"banks must be 1\.\.2, not 3"),
+        ({"queries": 0}, r"queries must be 1\.\.2, not 0"),
+        ({"lanes": 100}, r"lanes must be a multiple of neuron_lanes=16, not 100"),
+        ({"psum_bits": 8}, r"psum_bits must be 12\.\.32, not 8: a partial sum holds"),
+        ({"membrane_bits": 16}, r"membrane_bits must be at least psum_bits=24, not 16"),
+        ({"load_rows": 64, "tile_m": 32}, r"load_rows must be at most tile_m=32, not 64"),
+        ({"bus_bits": 512, "lanes": 48}, r"bus_bits must divide or be a multiple of a weight row's 384 bits, not 512"),
+        ({"weight_tiles": 1}, r"weight_tiles must be 2\.\.1024, not 1: one weight tile is used"),
+        ({"lanes": 8.0}, r"lanes must be an integer, not 8\.0"),
+        ({"banks": True}, r"banks must be an integer, not True"),
+    ],
+)
+def test_init_wrong(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        HardwareConfig(**changes)
+
+
+def test_unknown_field_and_preset():
+    with pytest.raises(ConfigError, match="unknown field 'tile'; known: banks, bus_bits"):
+        HardwareConfig.from_dict({"tile": 4})
+    with pytest.raises(ConfigError, match=r"config must be a preset \(.*paper.*\) or a YAML file, not 'huge'"):
+        HardwareConfig.load("huge")
+
+
+def test_bad_yaml_names_the_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("{tile_m: 10")
+    with pytest.raises(ConfigError, match="mine.yaml: must be YAML"):
+        HardwareConfig.load(path)
+    path.write_text("{tile_m: 10}")
+    with pytest.raises(ConfigError, match="mine.yaml: tile_m must be a power of two"):
+        HardwareConfig.load(path)
+
+
+def test_digest_follows_the_content():
+    a, b = HardwareConfig(), HardwareConfig(banks=2)
+    assert a.digest() == HardwareConfig().digest() != b.digest()

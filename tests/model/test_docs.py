@@ -1,0 +1,54 @@
+"""docs/model.md: its code runs and its figures are those that the program gives."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reprise.estimate.density import density_report
+from reprise.model.files.capture import SAMPLE, load_capture
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "model.md").read_text()
+CAPTURE = ROOT.parent / "shared/data/captures/lenet5_mnist.npz"
+
+
+def test_examples_run():
+    blocks = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    assert len(blocks) >= 2
+    names: dict = {}
+    for block in blocks:
+        exec(block, names)
+
+
+def check_table(capture, heading, keys):
+    rows = TEXT.split(heading)[1].split("| layer |")[1].split("\n\n")[0].splitlines()[2:]
+    report = density_report(capture)
+    expected = [*report["layers"], report["total"] | {"name": "total"}]
+    assert len(rows) == len(expected)
+    for row, one in zip(rows, expected, strict=True):
+        figures = [
+            f"{100 * one['bit_density']:.2f} %",
+            f"{100 * one['product_density']:.2f} %",
+            f"{one['reduction']:.2f}x",
+        ]
+        figures += [f"{one['cycles'][key]:,}" for key in keys]
+        assert [cell.strip() for cell in row.strip("|").split("|")] == [one["name"], *figures]
+
+
+def test_the_sample_table_is_what_the_command_prints():
+    keys = ("dense", "bit_sparse", "published", "own", "own_bound")
+    check_table(load_capture(SAMPLE), "The sample (`reprise density`", keys)
+
+
+@pytest.mark.skipif(not CAPTURE.exists(), reason="the published capture (../shared/data) is absent")
+def test_the_lenet5_table_is_what_the_command_prints():
+    keys = ("dense", "bit_sparse", "published", "published_tilewise", "own", "own_bound")
+    check_table(load_capture(CAPTURE), "The capture of the published LeNet-5", keys)
+
+
+def test_pictures_are_there():
+    pictures = re.findall(r"!\[.*?\]\((img/.*?)\)", TEXT)
+    assert len(pictures) == 2
+    for picture in pictures:
+        assert (ROOT / "docs" / picture).read_text().lstrip().startswith("<?xml")

@@ -1,0 +1,93 @@
+"""Deliberate faults of im2col, loaders, bus masters, sequencer and registers (see tests.mutation.runner)."""
+
+from tests.mutation.runner import fault
+
+IM2COL = "tests/hw/im2col/test_im2col.py"
+AXI = "tests/hw/axi/test_read.py"
+AXI_WRITE = "tests/hw/axi/test_write.py"
+LOAD = "tests/hw/loader/test_weights.py"
+SEQ = "tests/hw/sequencer/test_sequencer.py"
+SEQ_DISPATCH = "tests/hw/sequencer/test_scheduler.py"
+SEQ_FETCH = "tests/hw/sequencer/test_fetch.py"
+CSR = "tests/hw/csr/test_csr.py"
+
+
+def _fault(file, original, mutated, test, what):
+    return fault(what, file, original, mutated, test)
+
+
+MUTATIONS = [
+    _fault("im2col/extract", "(y < lines)", "(y <= lines)", IM2COL, "a line below the map is read"),
+    _fault("im2col/extract", "(y >= 0) & ", "", IM2COL, "a line above the map is read"),
+    _fault("im2col/extract", "room >= k, ones", "room > k, ones", IM2COL, "a full word at the line's end is lost"),
+    _fault("im2col/extract", "bit2 <= -k, 0,", "bit2 < -k, 0,", IM2COL, "bits left of the line are read"),
+    _fault("im2col/extract", "(row >= controls[1].tile.rows) | ", "", IM2COL, "rows beyond the m tile aren't zero"),
+    _fault("im2col/feature_buffer", "(pair + self.address[r][0])", "(pair)", IM2COL, "odd words get a wrong successor"),
+    _fault("im2col/row_table", "inner_done[n] & ~at_end[n]", "~at_end[n]", IM2COL, "several loops step at once"),
+    _fault("im2col/row_table", "full[read_half].eq(0), ", "", IM2COL, "a half isn't given back"),
+    _fault("im2col/segment_table", "segment.bit - segment.shift", "segment.bit", IM2COL, "segments aren't shifted"),
+    _fault("im2col/row_builder", "(credits != 0)", "1", IM2COL, "words are lost under backpressure"),
+    _fault("im2col/im2col", "& ~self.run.weights_hold", "", IM2COL, "held weights are released"),
+    _fault("axi/read", "(self.depth - reserved >= beats) & ", "", AXI, "a burst is asked for without room"),
+    _fault(
+        "axi/read", "room.eq(BURST_BEATS - word[: clog2(BURST_BEATS)])", "room.eq(BURST_BEATS)", AXI, "4 KiB crossed"
+    ),
+    _fault("axi/read", "~self.halt & ", "", AXI, "bursts begin after a halt"),
+    _fault("axi/read", "free & ~earlier & ", "free & ", AXI, "two readers get one burst"),
+    _fault("axi/write", "& ~aligned ", "", AXI_WRITE, "a write burst crosses 4 KiB"),
+    _fault("axi/write", "(word == burst.word + count)", "1", AXI_WRITE, "scattered words share a burst"),
+    _fault("axi/write", "waiting + begin - answered", "waiting + begin", AXI_WRITE, "answers aren't counted"),
+    _fault("lib/fifo2", "(stored != 0) & ", "", AXI, "the FIFO gives what it hasn't"),
+    _fault(
+        "loader/weights",
+        "with m.Elif(beat == 0):",
+        "with m.Elif(0):",
+        LOAD,
+        "lanes beyond a short row keep old weights",
+    ),
+    _fault("loader/unpack", "0b10, 0b01", "0b01, 0b10", LOAD, "single words go to the wrong bank"),
+    _fault(
+        "loader/unpack", "self.o.valid.eq(splitter.valid & ~outside)", "self.o.valid.eq(splitter.valid)", LOAD, "wraps"
+    ),
+    _fault("loader/unpack", "splitter.valid & (left != 0)", "splitter.valid", LOAD, "more segments than asked for"),
+    _fault("sequencer/sequencer", "(self.watchdog != 0) & ", "", SEQ, "watchdog 0 isn't off"),
+    _fault(
+        "sequencer/scheduler",
+        "self.prepared & self.loads_idle & ~self.run_busy",
+        "self.prepared & ~self.run_busy",
+        SEQ_DISPATCH,
+        "no wait",
+    ),
+    _fault(
+        "sequencer/scheduler",
+        "~self.prepared & ~front_used",
+        "~self.prepared",
+        SEQ_DISPATCH,
+        "the front is taken from a run",
+    ),
+    _fault(
+        "sequencer/sequencer",
+        "[self.reset.eq(1), self.halt.eq(1)]",
+        "[self.reset.eq(1)]",
+        SEQ,
+        "a burst begins before the reset",
+    ),
+    _fault("sequencer/sequencer", "self.bus_quiet | (left == 0)", "self.bus_quiet", SEQ, "a dead bus is waited for"),
+    _fault("sequencer/fetch", "more = ~self.bad_header & ", "more = ", SEQ_FETCH, "fetches behind a bad command"),
+    _fault(
+        "sequencer/fetch",
+        "with m.Elif(reserved):",
+        "with m.Elif(0):",
+        SEQ_FETCH,
+        "reserved bits beyond the first word pass",
+    ),
+    _fault("csr/registers", "new & enable, 0))", "new, 0))", CSR, "pulses ignore strobes"),
+    _fault("csr/registers", "(stored & ~cleared) | ", "stored | ", CSR, "the interrupt can't be cleared"),
+    _fault(
+        "csr/counters",
+        "with m.If(self.snapshot):\n                m.d.sync += self.value",
+        "with m.If(1):\n                m.d.sync += self.value",
+        CSR,
+        "live counters",
+    ),
+]

@@ -1,0 +1,34 @@
+"""Host steps for the whole accelerator in RTL, by register names."""
+
+from __future__ import annotations
+
+from reprise.hw.csr.register_map import COUNTERS, FIELDS, OFFSETS
+
+
+def read(register: str) -> list:
+    return ["read", OFFSETS[register]]
+
+
+def write(register: str, value: int) -> list:
+    return ["write", OFFSETS[register], value]
+
+
+def start(program: int, *, watchdog: int | None = None) -> list[list]:
+    """Enable the interrupt, set the program, start."""
+    steps = [write("IRQ_ENABLE", 1), write("PROGRAM_LO", program & 0xFFFFFFFF), write("PROGRAM_HI", program >> 32)]
+    if watchdog is not None:
+        steps.append(write("WATCHDOG", watchdog))
+    return [*steps, write("CONTROL", 1)]
+
+
+def finish(cycles: int = 2_000_000) -> list[list]:
+    """Wait for the interrupt, acknowledge it."""
+    return [["irq", cycles], write("IRQ_STATUS", 1), ["no_irq"]]
+
+
+def status(value: int) -> dict[str, int]:
+    """The fields of STATUS."""
+    return {name: value >> low & ((1 << bits) - 1) for name, (low, bits, _, _) in FIELDS["STATUS"].items()}
+
+
+COUNTER_READS = [read(name) for name in ("CYCLES_LO", *COUNTERS)]

@@ -1,0 +1,140 @@
+"""A small compiled job and ways to spoil it, for the tests of the whole accelerator in RTL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reprise.compiler import compile_network
+from reprise.cosim.bench.system import SystemBench, SystemResult, Traffic
+from reprise.cosim.jobs.compare import compare
+from reprise.cosim.jobs.host import Status, end_steps, start_steps
+from reprise.flow.handoff.vectors import sample_network
+from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.arch.memory_image import MemoryImage
+from reprise.hw.arch.program import COMMAND_BYTES, pack
+from reprise.model.inference.runner import Result, run
+from reprise.model.network.network import Network
+
+TINY = HardwareConfig.load("tiny")
+FILL = 0xA5
+TIMEOUT = 400_000
+
+
+def small_network(seed: int = 3) -> Network:
+    """Convolution with pool, convolution, readout: every kind of command, a few thousand cycles."""
+    return sample_network(seed, name="small", side=6, levels=7, channels=10, outputs=4)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """A compiled network, its images and what must come out."""
+
+    network: Network
+    images: np.ndarray
+    compiled: MemoryImage
+    expected: Result
+
+    @classmethod
+    def make(cls, network: Network, images: np.ndarray, config: HardwareConfig = TINY) -> Job:
+        return cls(
+            network=network,
+            images=images,
+            compiled=compile_network(network, config, len(images), keep_features=True),
+            expected=run(network, images, record=("features", "potentials")),
+        )
+
+    def memory(self, extra: int = 0) -> np.ndarray:
+        """The memory before the start, with room for ``extra`` bytes behind."""
+        memory = self.compiled.initial_memory(self.images, FILL)
+        return np.concatenate([memory, np.full(extra, FILL, np.uint8)])
+
+    @property
+    def commands(self) -> list[tuple[str, dict[str, int]]]:
+        return self.compiled.commands()
+
+    def first(self, opcode: str) -> int:
+        """Index of the first command of a kind."""
+        return next(i for i, (name, _) in enumerate(self.commands) if name == opcode)
+
+    def check(self, memory: np.ndarray):
+        """Every feature map equals the model."""
+        wrong = [c for c in compare(self.compiled, memory[: self.compiled.size], self.expected) if c.mismatches]
+        assert not wrong, wrong[0].first or wrong[0].error
+
+
+def program(commands: list[bytes]) -> np.ndarray:
+    return np.frombuffer(b"".join(commands), np.uint8)
+
+
+def encoded(commands: list[tuple[str, dict[str, int]]]) -> list[bytes]:
+    return [pack(opcode, **fields) for opcode, fields in commands]
+
+
+def spoiled(job: Job, index: int, **changes: int) -> list[bytes]:
+    """The job's program with some fields of one command changed."""
+    commands = job.commands
+    opcode, fields = commands[index]
+    commands[index] = (opcode, {**fields, **changes})
+    return encoded(commands)
+
+
+def flipped(job: Job, index: int, word: int, bit: int) -> list[bytes]:
+    """The job's program with one bit of one command inverted."""
+    commands = encoded(job.commands)
+    value = bytearray(commands[index])
+    value[4 * word + bit // 8] ^= 1 << bit % 8
+    commands[index] = bytes(value)
+    return commands
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bad:
+    """What must fail: steps to take before the start, program address, error code and command of STATUS."""
+
+    error: int
+    program: int
+    command: int | None = None
+    before: tuple = ()
+    during: tuple = ()
+    watchdog: int = 50_000
+
+
+def play(bench: SystemBench, job: Job, bads: list[Bad], memory: np.ndarray, traffic: Traffic | None = None):
+    """Every bad job, each followed by the right one on restored memory, in one simulation; checks all of it."""
+    steps: list[list] = []
+    places = []
+    calm = [["set", name, value] for name, value in (traffic or Traffic()).signals().items() if name != "seed"]
+    size = job.compiled.size
+    for n, bad in enumerate(bads):
+        steps += [*map(list, bad.before), *start_steps(bad.program, watchdog=bad.watchdog), *map(list, bad.during)]
+        ended = len(steps) + 1
+        steps += [*end_steps(TIMEOUT), *calm, ["load"]]
+        steps += start_steps(job.compiled.program, watchdog=50_000)
+        good = len(steps) + 1
+        steps += [*end_steps(TIMEOUT), ["dump", f"memory{n}", 0, size]]
+        places.append((ended, good))
+    result: SystemResult = bench.run(steps, memory, traffic=traffic)
+    for n, (bad, (ended, good)) in enumerate(zip(bads, places, strict=True)):
+        status = Status.of(result.results[ended])
+        assert status.error == bad.error and not status.busy and status.done, f"case {n}: {status}"
+        if bad.command is not None:
+            assert status.command == bad.command, f"case {n}: {status}"
+        status = Status.of(result.results[good])
+        assert not status.error and not status.busy and status.done, f"after case {n}: {status}"
+        job.check(result.dumps[f"memory{n}"])
+    return result
+
+
+def place_programs(job: Job, programs: list[list[bytes]]) -> tuple[np.ndarray, list[int]]:
+    """The job's memory with further programs behind it, and their addresses."""
+    start = -(-job.compiled.size // COMMAND_BYTES) * COMMAND_BYTES
+    blob = np.concatenate([program(p) for p in programs])
+    addresses, at = [], start
+    for p in programs:
+        addresses.append(at)
+        at += len(p) * COMMAND_BYTES
+    memory = job.memory(start - job.compiled.size + len(blob))
+    memory[start:] = blob
+    return memory, addresses

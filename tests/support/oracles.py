@@ -1,0 +1,249 @@
+"""Naive oracles straight from the definitions, for the tests: slow, plain Python, sharing no code with ``model``.
+
+Also small random networks, made from a seeded generator.
+"""
+
+from math import floor
+
+import numpy as np
+
+from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.network import Network
+from reprise.model.network.neuron import Neuron
+
+
+def naive_tile(bits: np.ndarray) -> dict:
+    """Product sparsity of one tile (architecture section 1) over every pair of rows.
+
+    bits: bool[m, k]. Gives prefix (list, -1 for none), residual (bool[m, k]), order (list) and the counts.
+    """
+    rows = [frozenset(np.flatnonzero(row).tolist()) for row in bits]
+    prefix = []
+    for i, row in enumerate(rows):
+        best = -1
+        if len(row) >= 2:
+            for j, other in enumerate(rows):
+                candidate = j != i and len(other) >= 1 and other <= row and (other != row or j < i)
+                if candidate and (best < 0 or len(other) > len(rows[best])):  # ties: the lowest index stays
+                    best = j
+        prefix.append(best)
+    residual = np.array(bits, dtype=bool)
+    for i, p in enumerate(prefix):
+        if p >= 0:
+            residual[i] &= ~bits[p]
+    return {
+        "prefix": prefix,
+        "residual": residual,
+        "order": sorted((i for i, row in enumerate(rows) if row), key=lambda i: (len(rows[i]), i)),
+        "rows": len(rows),
+        "nonzero": sum(len(row) >= 1 for row in rows),
+        "multi_bit": sum(len(row) >= 2 for row in rows),
+        "exact": sum(p >= 0 and rows[p] == rows[i] for i, p in enumerate(prefix)),
+        "set_bits": sum(len(row) for row in rows),
+        "residual_bits": int(residual.sum()),
+    }
+
+
+def naive_conv(levels: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:
+    """Convolution of (C, H, W) by [O, C, KH, KW], one product at a time in Python integers: int64[O, H', W']."""
+    channels, height, width = levels.shape
+    outputs, _, kh, kw = weight.shape
+    size = ((height + 2 * padding - kh) // stride + 1, (width + 2 * padding - kw) // stride + 1)
+    out = np.zeros((outputs, *size), dtype=np.int64)
+    for o, y, x in np.ndindex(*out.shape):
+        total = 0
+        for c, ky, kx in np.ndindex(channels, kh, kw):
+            iy, ix = y * stride + ky - padding, x * stride + kx - padding
+            if 0 <= iy < height and 0 <= ix < width:
+                total += int(levels[c, iy, ix]) * int(weight[o, c, ky, kx])
+        out[o, y, x] = total
+    return out
+
+
+def naive_sums(source: Source, levels: np.ndarray) -> np.ndarray:
+    """Products of one source with a feature (C, H, W): int64[O, H', W']."""
+    if source.flatten:
+        channels, height, width = levels.shape
+        column = [levels[c, y, x] for y in range(height) for x in range(width) for c in range(channels)]
+        levels = np.array(column).reshape(-1, 1, 1)
+    return naive_conv(levels, source.weight, source.stride, source.padding)
+
+
+def naive_neuron(neuron: Neuron, channel: int, psums: list[int]) -> tuple[list[int], list[int]]:
+    """One neuron over time in Python integers: (levels, potentials); levels are potentials for a readout.
+
+    The level is found as hardware may: the number of multiples of D, up to N of them, that U reaches.
+    """
+    v, d = int(neuron.v0[channel]), int(neuron.threshold[channel])
+    levels, potentials = [], []
+    for psum in psums:
+        leaked = floor(v * int(neuron.leak[channel]) / 256) if abs(v) < 2**40 else (v * int(neuron.leak[channel])) >> 8
+        u = leaked + int(psum) + int(neuron.bias[channel])
+        z = sum(u >= n * d for n in range(1, neuron.levels + 1))
+        if neuron.reset == "soft":
+            v = u - z * d
+        elif neuron.reset == "hard":
+            v = 0 if z > 0 else u
+        else:
+            v = u
+        levels.append(u if neuron.kind == "readout" else z)
+        potentials.append(v)
+    return levels, potentials
+
+
+def naive_run(network: Network, frames: np.ndarray) -> dict[str, np.ndarray]:
+    """Every feature of a network for one image, from frames (T, C, H, W): name -> (T, C, H, W).
+
+    A readout's entry holds its potentials.
+    """
+    features = {"input": frames}
+    for layer in network.layers:
+        sums = np.stack(
+            [sum(naive_sums(s, features[s.feature][t]) for s in layer.sources) for t in range(network.timesteps)]
+        )
+        levels = np.zeros_like(sums)
+        for o, y, x in np.ndindex(*sums.shape[1:]):
+            levels[:, o, y, x], _ = naive_neuron(layer.neuron, o, sums[:, o, y, x].tolist())
+        if layer.pool:
+            k = layer.pool.kernel
+            height, width = levels.shape[2] // k, levels.shape[3] // k
+            pooled = np.zeros((*levels.shape[:2], height, width), dtype=np.int64)
+            for y, x in np.ndindex(height, width):
+                pooled[:, :, y, x] = levels[:, :, y * k : y * k + k, x * k : x * k + k].max(axis=(2, 3))
+            levels = pooled
+        features[layer.name] = levels
+    return features
+
+
+def naive_rows(network: Network, name: str, features: dict[str, np.ndarray], tile_k: int, k_order: str) -> np.ndarray:
+    """The binary rows of a layer for one image, bit by bit, from features (T, C, H, W): bool[M, K padded]."""
+    layer = network.layer(name)
+    height, width = network.geometry[name].computed
+    k = layer.pool.kernel if layer.pool else 1
+    positions = [
+        (wy * k + dy, wx * k + dx)
+        for wy in range(height // k)
+        for wx in range(width // k)
+        for dy in range(k)
+        for dx in range(k)
+    ]
+    signed = any(network.feature_signed(s.feature) for s in layer.sources)
+    top = max(network.feature_levels(s.feature) for s in layer.sources)
+    if signed:
+        planes = [lambda z, b=b: bool((z >> b) & 1) for b in range(8)]  # Python's >> is two's complement
+    elif layer.encoding == "thermometer":
+        planes = [lambda z, n=n: z >= n for n in range(1, top + 1)]
+    else:
+        planes = [lambda z, b=b: bool((z >> b) & 1) for b in range(top.bit_length())]
+    rows = []
+    for y, x in positions:
+        for t in range(network.timesteps):
+            for plane in planes:
+                row = []
+                for source in layer.sources:
+                    part = [plane(z) for z in _window(source, features[source.feature][t], y, x, k_order)]
+                    row += part + [False] * (-len(part) % tile_k)
+                rows.append(row)
+    return np.array(rows, dtype=bool)
+
+
+def _window(source: Source, feature: np.ndarray, y: int, x: int, k_order: str) -> list[int]:
+    channels, height, width = feature.shape
+    kh, kw, top, left = *source.weight.shape[2:], y * source.stride - source.padding, x * source.stride - source.padding
+    if source.flatten:
+        kh, kw, top, left = height, width, 0, 0
+
+    def level(c: int, ky: int, kx: int) -> int:
+        iy, ix = top + ky, left + kx
+        return int(feature[c, iy, ix]) if 0 <= iy < height and 0 <= ix < width else 0
+
+    if k_order == "ckk":
+        return [level(c, ky, kx) for c in range(channels) for ky in range(kh) for kx in range(kw)]
+    return [level(c, ky, kx) for ky in range(kh) for kx in range(kw) for c in range(channels)]
+
+
+def random_neuron(rng: np.random.Generator, channels: int, *, levels: int | None = None, scale: int = 60) -> Neuron:
+    """A neuron of random kind, levels and per-channel parameters."""
+    kind = str(rng.choice(["if", "lif"]))
+    leak = rng.integers(0, 257, channels) if kind == "lif" else np.full(channels, 256)
+    return Neuron(
+        kind=kind,
+        levels=int(levels or rng.choice([1, 2, 3, 4, 7])),
+        reset=str(rng.choice(["soft", "hard", "none"])),
+        threshold=rng.integers(1, scale, channels),
+        bias=rng.integers(-scale // 2, scale, channels),
+        v0=rng.integers(-scale, scale, channels),
+        leak=leak,
+    )
+
+
+def random_weight(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """int8 weights over the whole range, some of them zero."""
+    return (rng.integers(-128, 128, shape) * (rng.random(shape) < 0.8)).astype(np.int8)
+
+
+def random_network(seed: int, *, size: int = 7, timesteps: int | None = None, input_signed: bool = False) -> Network:
+    """A small network with every feature: pool, stride, padding, a join, a flatten and a readout.
+
+    Input (2, size, size) -> c1 (pool 2) -> c2 (stride or padding) -> join of c2 and c1 -> readout or firing end.
+    """
+    rng = np.random.default_rng(seed)
+    c1, c2 = (int(n) for n in rng.integers(1, 5, 2))
+    signed = input_signed
+    encodings = [str(e) for e in rng.choice(["bitplane", "thermometer"], 4)]
+    levels = 255 if signed else int(rng.choice([1, 3, 255]))
+    if levels == 255:
+        encodings[0] = "bitplane"  # 255 thermometer planes are legal, and slow
+    end = Neuron.readout(3, bias=rng.integers(-9, 9, 3)) if rng.random() < 0.7 else random_neuron(rng, 3)
+
+    def source(name: str, *shape: int, **options) -> Source:
+        return Source(feature=name, weight=random_weight(rng, *shape), **options)
+
+    half = size // 2
+    layers = (
+        Layer(
+            name="c1",
+            sources=(source("input", c1, 2, 3, 3, padding=1),),
+            neuron=random_neuron(rng, c1, scale=400),
+            encoding=encodings[0],
+            pool=MaxPool(kernel=2),
+        ),
+        Layer(name="c2", sources=(source("c1", c2, c1, 1, 1),), neuron=random_neuron(rng, c2), encoding=encodings[1]),
+        Layer(
+            name="join",
+            sources=(source("c2", c2, c2, 3, 3, padding=1, stride=2), source("c1", c2, c1, 1, 1, stride=2)),
+            neuron=random_neuron(rng, c2),
+            encoding=encodings[2],
+        ),
+        Layer(
+            name="end",
+            sources=(source("join", 3, c2 * ((half + 1) // 2) ** 2, 1, 1, flatten=True),),
+            neuron=end,
+            encoding=encodings[3],
+        ),
+    )
+    return Network(
+        name=f"random_{seed}",
+        input_shape=(2, size, size),
+        input_levels=levels,
+        input_signed=signed,
+        timesteps=timesteps or int(rng.integers(1, 4)),
+        input_mode=str(rng.choice(["repeat", "once", "given"])),
+        layers=layers,
+    )
+
+
+def random_images(network: Network, n: int, seed: int) -> np.ndarray:
+    """n random inputs, in the shape that ``model.run`` takes."""
+    rng = np.random.default_rng(seed)
+    low, high = (-128, 128) if network.input_signed else (0, network.input_levels + 1)
+    frame = network.input_shape if network.input_mode != "given" else (network.timesteps, *network.input_shape)
+    return rng.integers(low, high, (n, *frame))
+
+
+def naive_frames(network: Network, image: np.ndarray) -> np.ndarray:
+    """(T, C, H, W) of one input, by its mode."""
+    if network.input_mode == "given":
+        return image
+    blank = image * 0
+    return np.stack([image if t == 0 or network.input_mode == "repeat" else blank for t in range(network.timesteps)])

@@ -1,0 +1,61 @@
+"""The tables of docs/memory-map.md, from reprise.hw.arch.program.
+
+``python -m tools.memory_map_page`` writes them into the page, with ``--check`` it tells by its exit code if they
+differ.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, ERRORS, HEADER, OPCODES, SEGMENT, SEGMENT_BYTES, Field
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "memory-map.md"
+BEGIN, END = "<!-- tables: python -m tools.memory_map_page -->", "<!-- end of tables -->"
+
+
+def _place(f: Field) -> str:
+    word = f"{f.word}" if f.bits <= 32 else f"{f.word}, {f.word + f.bits // 32 - 1}"
+    return f"{word} | {f.offset + f.bits - 1 if f.bits <= 32 else 31}:{f.offset}"
+
+
+def _fields(fields: list[Field]) -> list[str]:
+    lines = ["| word | bits | field | meaning |", "|---|---|---|---|"]
+    for f in sorted(fields, key=lambda f: (f.word, f.offset)):
+        sign = " (signed)" if f.signed else ""
+        lines.append(f"| {_place(f)} | `{f.name}`{sign} | {f.doc} |")
+    return lines
+
+
+def tables() -> str:
+    """Markdown of all commands, of a segment and of the error codes."""
+    lines = [f"Every command is {COMMAND_BYTES} bytes and begins with:", "", *_fields(HEADER), ""]
+    for name, fields in COMMANDS.items():
+        lines += [f"### {name} (opcode {OPCODES[name]})", ""]
+        lines += [*_fields(fields), ""] if fields else ["No fields.", ""]
+    lines += [f"### Segment ({SEGMENT_BYTES} bytes)", "", *_fields(SEGMENT), ""]
+    lines += ["### Error codes", "", "| code | meaning |", "|---|---|"]
+    lines += [f"| {code} | {text} |" for code, text in ERRORS.items()]
+    return "\n".join(lines)
+
+
+def updated(page: str) -> str:
+    """The page with its tables replaced."""
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or with ``--check`` tell (1) that it is not up to date."""
+    page = PAGE.read_text()
+    new = updated(page)
+    if arguments == ["--check"]:
+        return int(new != page)
+    PAGE.write_text(new)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
