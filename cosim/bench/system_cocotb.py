@@ -1,4 +1,4 @@
-"""The cocotb side of ``cosim.bench.system``: plays the steps of the host (JSON) in ``system_tb``, writes what it saw."""
+"""The cocotb side of ``cosim.bench.system``: plays the host's steps (JSON) in ``system_tb`` and writes what it saw."""
 
 import json
 import os
