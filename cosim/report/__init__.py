@@ -1,1 +1,1 @@
-""""""
+"""The co-simulation's report: figures, charts and the page that shows them."""

@@ -1,1 +1,1 @@
-""""""
+"""Readers of other frameworks' networks."""

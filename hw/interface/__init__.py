@@ -1,1 +1,1 @@
-""""""
+"""What travels between boxes: stream payloads, commands, memory requests, events and row orders."""

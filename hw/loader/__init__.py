@@ -1,1 +1,1 @@
-""""""
+"""The loader: memory lines become features, segments, parameters and weights on chip."""

@@ -1,1 +1,1 @@
-""""""
+"""The `reprise` command: one application, one voice for errors."""

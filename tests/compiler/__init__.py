@@ -1,1 +1,1 @@
-""""""
+"""Tests of the compiler and of the golden interpreter."""

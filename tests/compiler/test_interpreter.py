@@ -14,8 +14,8 @@ from reprise.model.network.layer import Layer, MaxPool, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.tiling import network_tiles
+from tests.compiler.networks import TINY, conv_network
 
-TINY = HardwareConfig.load("tiny")
 CRAMPED = TINY.replace(feature_words=64)
 
 
@@ -50,21 +50,6 @@ def test_random_networks_equal_the_model(group):
             raise AssertionError(f"seed {seed}: {error}") from None
         done += 1
     assert done >= 12, "most random networks must be compilable"
-
-
-def conv_network(
-    seed, shape, outputs, *, kernel=3, stride=1, padding=1, pool=None, timesteps=1, levels=1, layers=1, mode="once"
-):
-    r = np.random.default_rng(seed)
-    made, feature, channels = [], "input", shape[0]
-    for n in range(layers):
-        weight = r.integers(-9, 10, (outputs, channels, kernel, kernel)).astype(np.int8)
-        neuron = Neuron.uniform(outputs, levels=levels, threshold=7, v0=3)
-        source = Source(feature=feature, weight=weight, stride=stride, padding=padding)
-        made.append(Layer(name=f"c{n}", sources=(source,), neuron=neuron, pool=MaxPool(kernel=pool) if pool else None))
-        feature, channels = f"c{n}", outputs
-    layers = tuple(made)
-    return Network(name="conv", input_shape=shape, input_levels=1, timesteps=timesteps, input_mode=mode, layers=layers)
 
 
 @pytest.mark.parametrize(

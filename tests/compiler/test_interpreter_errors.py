@@ -8,7 +8,7 @@ from reprise.compiler import compile_network
 from reprise.compiler.golden.interpreter import ProgramError, interpret
 from reprise.cosim.jobs.random_networks import random_images
 from reprise.hw.arch.program import COMMAND_BYTES, pack
-from tests.compiler.test_interpreter import TINY, conv_network
+from tests.compiler.networks import TINY, conv_network
 
 
 def patched(compiled, index, command):

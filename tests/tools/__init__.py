@@ -1,1 +1,1 @@
-""""""
+"""Tests of the developers' programs."""

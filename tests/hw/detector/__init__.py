@@ -1,1 +1,1 @@
-""""""
+"""Tests of detector, pruner and dispatcher, each alone."""

@@ -6,7 +6,7 @@ import pytest
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.detector.pruner import Pruner
-from tests.hw.detector.test_detector import check_best, sorted_groups
+from tests.hw.detector.bench import check_best, sorted_groups
 from tests.hw.frontend_oracle import CORNERS, corner_tile, naive_tile, random_info, random_tile
 from tests.support.streams import pack, run_streams, unpack
 

@@ -1,1 +1,1 @@
-""""""
+"""Tests of FIFOs and fan-out trees."""

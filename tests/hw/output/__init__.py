@@ -1,1 +1,1 @@
-""""""
+"""Tests of the output writer and its stages."""

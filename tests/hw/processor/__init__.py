@@ -1,1 +1,1 @@
-""""""
+"""Tests of the processor: sums against the model, cycles against its contract."""

@@ -1,1 +1,1 @@
-""""""
+"""Tests of the order of rows in the banks of partial sums."""

@@ -1,1 +1,1 @@
-""""""
+"""Tests of the sequencer, its fetch and its job scheduler."""

@@ -1,1 +1,1 @@
-""""""
+"""Tests of the sorter and its stages."""

@@ -4,17 +4,12 @@ import random
 
 import pytest
 
-from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.interface.search import place_bits
 from reprise.hw.sorter.class_walker import ClassChooser, ClassWalker, WordWalker
 from reprise.hw.sorter.layouts import MAP_PARTS, ring_words
 from tests.hw.frontend_oracle import CORNERS, corner_tile, random_info, random_tile, visits
-from tests.hw.sorter.test_tile_loader import loaded
+from tests.hw.sorter.bench import config_for, loaded, visits_of
 from tests.support.streams import Sink, Source, run_streams
-
-
-def config_for(queries, **sizes):
-    return HardwareConfig.load("tiny").replace(queries=queries, **sizes)
 
 
 def some_tiles(config, seed):
@@ -26,34 +21,6 @@ def some_tiles(config, seed):
     return tiles, [
         loaded(config, rows, random_info(config, rng), base) for rows, base in zip(tiles, bases, strict=True)
     ]
-
-
-def bases_of(config, tile, cls):
-    """By lane: one more than the place and the turn of each of the class's rows in the lane add up to."""
-    low, high = tile["upto"][cls - 1] if cls else 0, tile["upto"][cls]
-    found = []
-    for lane in range(config.queries):
-        turns = [number // config.queries for number in range(low, high) if number % config.queries == lane]
-        before = len([number for number in range(low) if number % config.queries == lane])
-        # The lane's rows of the class fill the places from `before` on, the first row the highest.
-        found.append((before + len(turns) + turns[0] if turns else None) if high > low else 0)
-    return found
-
-
-def visits_of(config, rows, tile):
-    """What the walker gives for a tile; a lane's base is None where no row of the class is in it."""
-    found = visits(config, rows)
-    for n, (cls, word, _) in enumerate(found):
-        yield {
-            "word": word,
-            "place": (tile["base"] + word) % ring_words(config),
-            "cls": cls,
-            "bases": bases_of(config, tile, cls),
-            "first": int(n == 0),
-            "last": int(n == len(found) - 1),
-            "count": tile["count"],
-            "tile": tile["tile"],
-        }
 
 
 def classes_of(config, rows, tile):

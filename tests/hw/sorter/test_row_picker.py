@@ -5,19 +5,13 @@ import random
 
 import pytest
 
-from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.interface.search import query_parts
 from reprise.hw.sorter.layouts import words
 from reprise.hw.sorter.row_picker import RowPicker
-from tests.hw.detector.test_detector import sorted_groups
+from tests.hw.detector.bench import sorted_groups
 from tests.hw.frontend_oracle import CORNERS, corner_tile, random_info, random_tile, row_cycles, schedule, visits
-from tests.hw.sorter.test_class_walker import visits_of
-from tests.hw.sorter.test_tile_loader import loaded
+from tests.hw.sorter.bench import config_for, loaded, visits_of
 from tests.support.streams import Sink, Source, run_streams
-
-
-def config_for(queries, **sizes):
-    return HardwareConfig.load("tiny").replace(queries=queries, **sizes)
 
 
 def words_of(config, rows, info):

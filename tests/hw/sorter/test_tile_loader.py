@@ -6,31 +6,11 @@ from collections import deque
 import pytest
 from amaranth import Module
 
-from reprise.hw.arch.config import HardwareConfig
-from reprise.hw.sorter.layouts import MAP_PARTS, ring_words, word_beats, words
+from reprise.hw.sorter.layouts import MAP_PARTS, ring_words, word_beats
 from reprise.hw.sorter.tile_loader import TileLoader
-from tests.hw.frontend_oracle import CORNERS, beats, corner_tile, random_info, random_tile, visits
+from tests.hw.frontend_oracle import CORNERS, beats, corner_tile, random_info, random_tile
+from tests.hw.sorter.bench import config_for, loaded
 from tests.support.streams import Sink, Source, run_streams, unpack
-
-
-def config_for(queries, **sizes):
-    return HardwareConfig.load("tiny").replace(queries=queries, **sizes)
-
-
-def loaded(config, rows, info, base):
-    """The tile at ``o`` by definition, its first word at address ``base``."""
-    counts = [row.bit_count() for row in rows]
-    found = [[0] * words(config) for _ in range(config.tile_k)]
-    for cls, word, indices in visits(config, rows):
-        found[cls][word] = int(bool(indices))
-    return {
-        "words": [sum(here << w for w, here in enumerate(some)) for some in found],
-        "classes": sum(any(some) << p for p, some in enumerate(found)),
-        "upto": [sum(1 <= count <= p + 1 for count in counts) for p in range(config.tile_k)],
-        "base": base,
-        "count": -(-len(rows) // (config.load_rows * word_beats(config))),
-        "tile": info,
-    }
 
 
 class RowMemory:

@@ -16,7 +16,7 @@ from reprise.model.prosparsity.bound import output_groups, own_cycles, own_tile_
 from reprise.model.prosparsity.tiles import Counts, analyze_packed, analyze_tile, tile_starts
 from tests.hw.processor.oracle import naive_processor
 
-CAPTURE = Path(__file__).parents[3] / "shared/data/captures/lenet5_mnist.npz"
+CAPTURE = Path(__file__).parents[4] / "shared/data/captures/lenet5_mnist.npz"
 published = pytest.mark.skipif(not CAPTURE.exists(), reason="the published capture (../shared/data) is absent")
 
 

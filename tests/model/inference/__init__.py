@@ -1,0 +1,1 @@
+"""Tests of layers, neurons, kernels, whole networks and widths."""

@@ -1,0 +1,1 @@
+"""Tests of rows, tiles, the search for prefixes and the bound."""
