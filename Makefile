@@ -54,9 +54,10 @@ test: $(STAMP)  ## all tests (about 20 minutes on two cores when nothing is cach
 	@echo "[test] pytest on two cores"
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow"
 
-lint: $(STAMP)  ## ruff: rules and format; the order of the rooms
+lint: $(STAMP)  ## ruff: rules and format; the order of the rooms; types
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 
 format: $(STAMP)  ## rewrite with the formatter
 	$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
