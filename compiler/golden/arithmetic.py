@@ -5,8 +5,10 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from ...support.errors import RepriseError
 
-class WidthExceeded(ValueError):
+
+class WidthExceeded(RepriseError):
     """A sum left its register's width: the command, the sum, its range and the width."""
 
 

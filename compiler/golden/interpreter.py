@@ -24,13 +24,14 @@ from ...hw.arch.program import (
     unpack,
     unpack_fields,
 )
+from ...support.errors import RepriseError
 from .arithmetic import check_width, fire, gather, line_bytes, pool_levels, sum_rows
 from .trace import RunTrace
 
 Observer = Callable[[RunTrace], None]
 
 
-class ProgramError(ValueError):
+class ProgramError(RepriseError):
     """A program that breaks its contract: the message names the command's index, the rule and the value."""
 
 

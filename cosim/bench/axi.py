@@ -13,6 +13,7 @@ import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.arch.memory_image import MemoryImage
+from ...support.errors import SimulationError
 from . import verilator
 from .emission import TOP, accelerator
 
@@ -64,8 +65,8 @@ def run_axi(
                 seed=seed,
                 log=folder / "log",
             )
-        except verilator.SimulationError as error:
+        except SimulationError as error:
             log = (folder / "log").read_text()[-3000:] if (folder / "log").exists() else ""
-            raise verilator.SimulationError(f"{error}\n{log}") from None
+            raise SimulationError(f"{error}\n{log}") from None
         memory = np.frombuffer((folder / "result.bin").read_bytes(), np.uint8)
         return memory, int((folder / "cycles").read_text())

@@ -20,6 +20,7 @@ from ...hw.core import Core
 from ...hw.interface import streams as layouts
 from ...hw.interface.events import processor_events
 from ...hw.verilog import emit
+from ...support.errors import SimulationError
 from . import verilator
 
 RTL = Path(__file__).resolve().parent / "rtl"
@@ -167,9 +168,9 @@ class CoreBench:
                     waves=waves,
                     log=folder / "log",
                 )
-            except verilator.SimulationError as error:
+            except SimulationError as error:
                 log = (folder / "log").read_text()[-3000:] if (folder / "log").exists() else ""
-                raise verilator.SimulationError(f"{error}\n{log}") from None
+                raise SimulationError(f"{error}\n{log}") from None
             return self._parse((folder / "output.txt").read_text(), int((folder / "first_row").read_text()))
 
     def _parse(self, text: str, first_row: int) -> CoreResult:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
+from ...support.errors import SimulationError
 from . import verilator
 from .emission import TOP, accelerator
 
@@ -234,10 +235,10 @@ class SystemBench:
                     waves=waves,
                     log=log or folder / "log",
                 )
-            except verilator.SimulationError as error:
+            except SimulationError as error:
                 path = log or folder / "log"
                 text = path.read_text()[-3000:] if path.exists() else ""
-                raise verilator.SimulationError(f"{error}\n{text}") from None
+                raise SimulationError(f"{error}\n{text}") from None
             finally:
                 if watch:
                     watch.set()

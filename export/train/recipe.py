@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ...support.errors import explain
+from ...support.errors import RepriseError, explain
 from ...support.presets import NETWORKS as PRESETS
+from ...support.yaml_file import read_yaml
 
 BARRIER_FIELDS = ("barrier", "barrier_levels", "barrier_surrogate")
 
@@ -86,9 +86,8 @@ def preset(name: str, **overrides) -> Recipe:
     """A preset of ``configs/networks`` by name (or a YAML file's path), with fields replaced where not None."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
     if not path.is_file():
-        raise ValueError(f"network preset must be one of {', '.join(presets())} or a YAML file, not {name!r}")
-    values = yaml.safe_load(path.read_text())
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: a preset is a mapping of fields, not {type(values).__name__}")
+        rule = f"one of {', '.join(presets())} or a YAML file"
+        raise RepriseError(field="network preset", rule=rule, value=name)
+    values = read_yaml(path)
     values.update({k: v for k, v in overrides.items() if v is not None})
     return make(str(path), values)

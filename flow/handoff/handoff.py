@@ -9,11 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import jinja2
-import yaml
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.csr import register_map
 from ...support.presets import BOARDS
+from ...support.yaml_file import read_yaml
 from ..fpga.route import OPTIONS
 from .vectors import Vectors, hex_text, make_vectors
 from .wrappers import ip_ports, pin_ports, testbench_connections
@@ -177,7 +177,7 @@ def board_values(board: str | None) -> dict:
         if not path.is_file():
             known = ", ".join(sorted(p.stem for p in BOARDS.glob("*.yaml")))
             raise ValueError(f"board must be one of configs/boards ({known}), not {board!r}")
-        found = yaml.safe_load(path.read_text())
+        found = read_yaml(path)
     clock = found["clock"]
     return {
         "board": board,

@@ -12,12 +12,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from ...support.errors import RepriseError
 from ...support.presets import HARDWARE as PRESET_FOLDER
+from ...support.yaml_file import read_yaml
 
 
-class ConfigError(ValueError):
+class ConfigError(RepriseError):
     """A hardware configuration that can't be built: the message names the field, the rule, the value and why."""
 
 
@@ -78,7 +78,7 @@ class HardwareConfig:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, int) or isinstance(value, bool):
-                raise ConfigError(f"{field.name} must be an integer, not {value!r}")
+                raise ConfigError(field=field.name, rule="an integer", value=value)
         self._power("tile_m", 8, 1024, "row indices are counters without holes")
         self._power("tile_k", 4, 64, "a row is packed into one machine word")
         self._power("load_rows", 2, 64, "an input beat is a slice of the tile")
@@ -97,33 +97,32 @@ class HardwareConfig:
         self._range("membrane_bits", 8, 32, "potentials are written to memory as 32-bit integers")
         self._range("psum_bits", self.result_bits, 32, "a partial sum holds at least one tile result")
         if self.load_rows > self.tile_m:
-            raise ConfigError(
-                f"load_rows must be at most tile_m={self.tile_m}, not {self.load_rows}: a beat is part of one tile"
-            )
+            self._refuse("load_rows", f"at most tile_m={self.tile_m}", "a beat is part of one tile")
         if self.lanes % self.neuron_lanes:
-            raise ConfigError(
-                f"lanes must be a multiple of neuron_lanes={self.neuron_lanes}, not {self.lanes}: groups are whole"
-            )
+            self._refuse("lanes", f"a multiple of neuron_lanes={self.neuron_lanes}", "groups are whole")
         if self.membrane_bits < self.psum_bits:
-            raise ConfigError(
-                f"membrane_bits must be at least psum_bits={self.psum_bits}, not {self.membrane_bits}:"
-                " a potential holds a partial sum"
-            )
+            self._refuse("membrane_bits", f"at least psum_bits={self.psum_bits}", "a potential holds a partial sum")
         if self.lanes * 8 % self.bus_bits and self.bus_bits % (self.lanes * 8):
+            row = f"a weight row's {self.lanes * 8} bits"
             raise ConfigError(
-                f"bus_bits must divide or be a multiple of a weight row's {self.lanes * 8} bits, not {self.bus_bits}:"
-                " rows are whole bus words"
+                f"bus_bits must divide or be a multiple of {row}, not {self.bus_bits}: rows are whole bus words",
+                field="bus_bits",
+                rule=f"a divisor or a multiple of {row}",
+                value=self.bus_bits,
+                remedy="rows are whole bus words",
             )
 
+    def _refuse(self, name: str, rule: str, why: str):
+        raise ConfigError(field=name, rule=rule, value=getattr(self, name), remedy=why)
+
     def _range(self, name: str, low: int, high: int, why: str):
-        value = getattr(self, name)
-        if not low <= value <= high:
-            raise ConfigError(f"{name} must be {low}..{high}, not {value}: {why}")
+        if not low <= getattr(self, name) <= high:
+            self._refuse(name, f"{low}..{high}", why)
 
     def _power(self, name: str, low: int, high: int, why: str):
         value = getattr(self, name)
         if not low <= value <= high or value & (value - 1):
-            raise ConfigError(f"{name} must be a power of two in {low}..{high}, not {value}: {why}")
+            self._refuse(name, f"a power of two in {low}..{high}", why)
 
     # Derived widths, in bits unless named otherwise.
     @property
@@ -185,15 +184,20 @@ class HardwareConfig:
     @classmethod
     def from_dict(cls, fields: dict, *, origin: str = "configuration") -> HardwareConfig:
         if not isinstance(fields, dict):
-            raise ConfigError(f"{origin}: must be a mapping of fields to integers, not {type(fields).__name__}")
+            given = type(fields).__name__
+            raise ConfigError(f"{origin}: must be a mapping of fields to integers, not {given}", where=origin)
         known = {f.name for f in dataclasses.fields(cls)}
         for name in fields:
             if name not in known:
-                raise ConfigError(f"{origin}: unknown field {name!r}; known: {', '.join(sorted(known))}")
+                raise ConfigError(
+                    f"{origin}: unknown field {name!r}; known: {', '.join(sorted(known))}",
+                    where=origin,
+                    field=str(name),
+                )
         try:
             return cls(**fields)
         except ConfigError as error:
-            raise ConfigError(f"{origin}: {error}") from None
+            raise error.within(origin) from None
 
     @classmethod
     def load(cls, name: str | Path) -> HardwareConfig:
@@ -203,9 +207,8 @@ class HardwareConfig:
             path = PRESET_FOLDER / f"{name}.yaml"
         if not path.is_file():
             presets = ", ".join(sorted(p.stem for p in PRESET_FOLDER.glob("*.yaml")))
-            raise ConfigError(f"config must be a preset ({presets}) or a YAML file, not {str(name)!r}: no such file")
-        try:
-            fields = yaml.safe_load(path.read_text())
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path.name}: must be YAML: {error}") from None
-        return cls.from_dict(fields or {}, origin=path.name)
+            raise ConfigError(
+                field="config", rule=f"a preset ({presets}) or a YAML file", value=str(name), remedy="no such file"
+            )
+        fields = read_yaml(path, kind=ConfigError, rule="be a mapping of fields to integers")
+        return cls.from_dict(fields, origin=path.name)

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ...support.errors import RepriseError, explain
+from ...support.yaml_file import read_yaml
 from ..network.layer import Encoding, Layer, Source
 from ..network.neuron import Neuron
 from ..prosparsity.tiling import KOrder, LayerTiles, layer_tiles
@@ -30,7 +31,7 @@ from ..prosparsity.tiling import KOrder, LayerTiles, layer_tiles
 SAMPLE = Path(__file__).parent / "data" / "digits_snn.npz"
 
 
-class CaptureError(ValueError):
+class CaptureError(RepriseError):
     """A capture that cannot be read: the message names the file, the field, the rule and the value."""
 
 
@@ -118,23 +119,11 @@ class Capture:
 
 
 def _read_spec(path: Path) -> CaptureSpec:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CaptureError(f"{path}: must be YAML: {' '.join(str(error).split())}") from None
-    except OSError as error:
-        raise CaptureError(f"{path}: cannot be read: {error.strerror}") from None
-    if not isinstance(content, dict):
-        raise CaptureError(f"{path}: must hold the keys timesteps and layers, not {type(content).__name__}")
+    content = read_yaml(path, kind=CaptureError, rule="hold the keys timesteps and layers")
     try:
         return CaptureSpec.model_validate(content)
     except ValidationError as error:
-        lines = []
-        for one in error.errors():
-            where = ".".join(str(part) for part in one["loc"])
-            given = "" if isinstance(one["input"], dict) else f", not {one['input']!r}"
-            lines.append(f"{path}: {where}: {one['msg']}{given}")
-        raise CaptureError("\n".join(lines)) from None
+        raise explain(str(path), error, CaptureError) from None
 
 
 def _spec_path(capture: Path, spec: Path | None) -> Path:

@@ -4,17 +4,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...support.errors import explain
+from ...support.errors import RepriseError, explain
+from ...support.yaml_file import read_yaml
 
 FORMAT, VERSION = "reprise-network", 1
-MAX_MANIFEST = 16 << 20  # bytes: a manifest is text of a few kilobytes
 PARAMETERS = ("threshold", "bias", "v0", "leak")
 
 Size = Annotated[int, Field(ge=1, le=1 << 24)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+
+
+class NetworkFileError(RepriseError):
+    """A network file that breaks a rule: the message names the file, the field, the rule and the value."""
 
 
 class Part(BaseModel):
@@ -101,20 +104,15 @@ def read_manifest(path) -> Manifest:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"network file {str(path)!r} does not exist (the manifest NAME.yaml is meant)")
-    if path.stat().st_size > MAX_MANIFEST:
-        raise ValueError(f"{path}: a manifest is at most {MAX_MANIFEST} bytes, not {path.stat().st_size}")
-    try:
-        values = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
-        raise ValueError(f"{path}: must be YAML ({e})") from e
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: a manifest must be a mapping of fields, not {type(values).__name__}")
+    values = read_yaml(path, kind=NetworkFileError)
     if values.get("format") == FORMAT and values.get("version") != VERSION:
-        raise ValueError(
+        raise NetworkFileError(
             f"{path}: version must be {VERSION}, not {values.get('version')!r}: "
             "written by another release, export it again"
         )
     try:
         return Manifest(**_tupled(values))
-    except (ValidationError, TypeError) as e:
-        raise (explain(str(path), e) if isinstance(e, ValidationError) else ValueError(f"{path}: {e}")) from e
+    except ValidationError as e:
+        raise explain(str(path), e, NetworkFileError) from e
+    except TypeError as e:  # a key that is no text
+        raise NetworkFileError(f"{path}: {e}") from e

@@ -19,9 +19,9 @@ from ...support.errors import explain
 from ..network.layer import Layer, MaxPool, Source
 from ..network.network import Network
 from ..network.neuron import Neuron
-from .manifest import FORMAT, PARAMETERS, VERSION, Manifest, read_manifest, tensor_shapes
+from .manifest import FORMAT, PARAMETERS, VERSION, Manifest, NetworkFileError, read_manifest, tensor_shapes
 
-__all__ = ["FORMAT", "VERSION", "NetworkFile", "load", "read_manifest", "save"]
+__all__ = ["FORMAT", "VERSION", "NetworkFile", "NetworkFileError", "load", "read_manifest", "save"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +60,7 @@ def to_tensors(network: Network, images, labels) -> dict[str, np.ndarray]:
             values = getattr(layer.neuron, name)
             if np.abs(values).max() >= 1 << 31:
                 worst = int(values[np.abs(values).argmax()])
-                raise ValueError(
+                raise NetworkFileError(
                     f"layer {layer.name!r}: neuron.{name} must fit 32 bits (it is stored so), not {worst}; "
                     "a channel with almost no variance in training causes this: train longer or remove it"
                 )
@@ -126,7 +126,7 @@ def save(
     try:
         manifest = Manifest(**values)
     except ValidationError as e:
-        raise explain(str(path), e) from e
+        raise explain(str(path), e, NetworkFileError) from e
     path.parent.mkdir(parents=True, exist_ok=True)
     tensor_path.write_bytes(blob)
     text = yaml.safe_dump(
@@ -165,7 +165,7 @@ def load(path) -> NetworkFile:
     ------
     FileNotFoundError
         The manifest or its tensor file.
-    ValueError
+    NetworkFileError
         Any broken rule: names the file, the field, the rule and the value.
     """
     path = Path(path)
@@ -176,19 +176,19 @@ def load(path) -> NetworkFile:
     blob = tensor_path.read_bytes()
     digest = hashlib.sha256(blob).hexdigest()
     if digest != manifest.tensors.sha256:
-        raise ValueError(
+        raise NetworkFileError(
             f"{path}: tensors.sha256 must be the digest of {tensor_path.name}, {digest}, not {manifest.tensors.sha256}"
         )
     try:
         tensors = load_tensors(blob)
     except SafetensorError as e:
-        raise ValueError(f"{tensor_path}: must be a safetensors file ({e})") from e
+        raise NetworkFileError(f"{tensor_path}: must be a safetensors file ({e})") from e
     images, labels = _samples(tensor_path, manifest, tensors)
     _check_tensors(tensor_path, tensor_shapes(manifest), tensors)
     try:
         network = _network(manifest, tensors)
     except ValueError as e:
-        raise ValueError(f"{path}: {e}") from e
+        raise NetworkFileError(f"{path}: {e}") from e
     return NetworkFile(
         network=network,
         images=images,
@@ -209,27 +209,27 @@ def _samples(path, manifest, tensors):
     dtype = np.int8 if manifest.input.signed else np.uint8
     if images is None or images.dtype != dtype or images.shape[1:] != frame:
         have = "nothing" if images is None else f"{images.dtype}{images.shape}"
-        raise ValueError(
+        raise NetworkFileError(
             f"{path}: samples.images must be {np.dtype(dtype)}[n, {', '.join(map(str, frame))}], not {have}"
         )
     if labels is None or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
-        raise ValueError(
+        raise NetworkFileError(
             f"{path}: samples.labels must be int64[{len(images)}], one per image, not {getattr(labels, 'shape', None)}"
         )
     if images.size and not manifest.input.signed and int(images.max()) > manifest.input.levels:
-        raise ValueError(f"{path}: samples.images must be in 0..{manifest.input.levels}, not {int(images.max())}")
+        raise NetworkFileError(f"{path}: samples.images must be in 0..{manifest.input.levels}, not {int(images.max())}")
     return images, labels
 
 
 def _check_tensors(path, expected, tensors):
     if missing := sorted(set(expected) - set(tensors)):
-        raise ValueError(f"{path}: tensor {missing[0]!r} must be present (the manifest's layers name it)")
+        raise NetworkFileError(f"{path}: tensor {missing[0]!r} must be present (the manifest's layers name it)")
     if extra := sorted(set(tensors) - set(expected)):
-        raise ValueError(f"{path}: tensor {extra[0]!r} must not be present: no layer of the manifest has it")
+        raise NetworkFileError(f"{path}: tensor {extra[0]!r} must not be present: no layer of the manifest has it")
     for name, (dtype, shape) in expected.items():
         have = tensors[name]
         if have.dtype != dtype or have.shape != shape:
-            raise ValueError(
+            raise NetworkFileError(
                 f"{path}: {name} must be {np.dtype(dtype)}{list(shape)}, not {have.dtype}{list(have.shape)}"
             )
 

@@ -18,13 +18,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ...support.checks import require
+from ...support.errors import RepriseError
 from ..network.layer import Layer
 from ..network.network import Network
 from ..network.neuron import LEAK_ONE, Neuron
 from ..prosparsity.tiling import weight_rows
 
 
-class WidthError(ValueError):
+class WidthError(RepriseError):
     """A sum can exceed the width that hardware has for it."""
 
 

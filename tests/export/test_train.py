@@ -126,10 +126,10 @@ def test_presets_are_valid(name):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        (dict(levels=0), "levels: .*greater than or equal to 1, not '0'"),
+        (dict(levels=0), "levels: .*greater than or equal to 1, not 0"),
         (dict(neuron="izh"), "neuron: .*'if' or 'lif', not 'izh'"),
-        (dict(lr=-1.0), "lr: .*greater than 0, not '-1.0'"),
-        (dict(colour=1), "colour: Extra inputs are not permitted, not '1'"),
+        (dict(lr=-1.0), "lr: .*greater than 0, not -1.0"),
+        (dict(colour=1), "colour: Extra inputs are not permitted, not 1"),
     ],
 )
 def test_recipe_rules(override, message):
