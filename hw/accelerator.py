@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth import Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import Out
+from amaranth.lib.wiring import Member, Out
 
 from .arch.config import HardwareConfig
 from .axi.ports import lite_members, prefixed, read_members, write_members
@@ -38,7 +38,7 @@ class Accelerator(wiring.Component):
     profile : Out, events of the cycle (``reprise.hw.interface.events``), for benches and logic analysers
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -50,7 +50,7 @@ class Accelerator(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         m.submodules.registers = registers = Registers()
@@ -85,12 +85,12 @@ class Accelerator(wiring.Component):
         self._registers(m, registers, sequencer, counters)
         return m
 
-    def _join(self, m, prefix, inner, members):
+    def _join(self, m: Module, prefix: str, inner: wiring.Component, members: dict[str, Member]) -> None:
         for name, member in members.items():
             port, signal = getattr(self, f"{prefix}_{name}"), getattr(inner, name)
             m.d.comb += port.eq(signal) if member.flow == Out else signal.eq(port)
 
-    def _registers(self, m, registers, sequencer, counters):
+    def _registers(self, m: Module, registers: Registers, sequencer: Sequencer, counters: Counters) -> None:
         """Values of the registers that are only read, status flags, interrupt."""
         c = self.config
         done, refused, finished = Signal(), Signal(), Signal()

@@ -38,7 +38,7 @@ class Core(wiring.Component):
     events : single-cycle strobes for performance counters, see :func:`reprise.hw.interface.events.processor_events`
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -51,7 +51,7 @@ class Core(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.frontend = frontend = FrontEnd(self.config)
         m.submodules.processor = processor = Processor(self.config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Signal
+from amaranth import Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -51,7 +51,7 @@ class Datapath(wiring.Component):
     and the AXI4 channels
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         outs = ("finished", "command_error", "taken", "read_error", "write_error", "bad_target", "bus_quiet")
         super().__init__(
@@ -68,7 +68,7 @@ class Datapath(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         m.submodules.fetch = fetch = CommandFetch(c)
@@ -127,11 +127,17 @@ class Datapath(wiring.Component):
         self._count(m, dispatcher, loader, im2col, weights, core, output, reads, writes)
         return m
 
-    def _connect_reads(self, m, fetch, weights, loader):
+    def _connect_reads(
+        self, m: Module, fetch: CommandFetch, weights: WeightLoader, loader: Loader
+    ) -> tuple[ReadArbiter, Value]:
         """The readers by priority: commands (short and waited for), weights, loads; whether loads are to be asked."""
         c = self.config
         m.submodules.reads = reads = ReadArbiter(c, 3)
-        users = (("fetch", fetch, fetch_words(c)), ("weights", weights, WEIGHT_WORDS), ("loader", loader, LOAD_WORDS))
+        users: list[tuple[str, CommandFetch | WeightLoader | Loader, int]] = [
+            ("fetch", fetch, fetch_words(c)),
+            ("weights", weights, WEIGHT_WORDS),
+            ("loader", loader, LOAD_WORDS),
+        ]
         for n, (name, user, depth) in enumerate(users):
             m.submodules[f"{name}_reader"] = reader = BurstReader(c, depth=depth)
             wiring.connect(m, user.o_request, reader.i)
@@ -140,7 +146,7 @@ class Datapath(wiring.Component):
             wiring.connect(m, reader.o, user.i)
         return reads, loader.o_request.valid | reader.busy
 
-    def _connect_bus(self, m, reads, writes):
+    def _connect_bus(self, m: Module, reads: ReadArbiter, writes: WriteMaster) -> None:
         for block, members in ((reads, read_members), (writes, write_members)):
             for name, member in members(self.config.bus_bits).items():
                 port, signal = getattr(self, name), getattr(block, name)
@@ -152,15 +158,26 @@ class Datapath(wiring.Component):
             self.bus_quiet.eq(reads.idle & writes.quiet),
         ]
 
-    def _count(self, m, dispatcher, loader, im2col, weights, core, output, reads, writes):
+    def _count(
+        self,
+        m: Module,
+        dispatcher: Dispatcher,
+        loader: Loader,
+        im2col: Im2col,
+        weights: WeightLoader,
+        core: Core,
+        output: OutputWriter,
+        reads: ReadArbiter,
+        writes: WriteMaster,
+    ) -> None:
         e = self.events
         was_busy = Signal()
         m.d.sync += was_busy.eq(dispatcher.run_busy)
 
-        def moved(s: stream.Interface):
+        def moved(s: stream.Interface) -> Value:
             return s.valid & s.ready
 
-        def waits(s: stream.Interface):
+        def waits(s: stream.Interface) -> Value:
             return s.valid & ~s.ready
 
         m.d.comb += [

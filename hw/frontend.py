@@ -42,7 +42,7 @@ class FrontEnd(wiring.Component):
     o_reuse : banks x stream of :func:`reprise.hw.interface.streams.reuse_row`
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -54,7 +54,7 @@ class FrontEnd(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         m.submodules.sorter = sorter = Sorter(c)

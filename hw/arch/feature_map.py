@@ -7,6 +7,7 @@ C (in the last block) hold level 0. The potentials of a readout are ``[image][bl
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -104,7 +105,7 @@ class FeatureMap:
             return (codes[..., None] > p).astype(np.uint8)
         return (codes[..., None] >> p) & np.uint8(1)
 
-    def pack(self, levels: np.ndarray) -> bytes:
+    def pack(self, levels: np.ndarray) -> builtins.bytes:
         """Memory bytes of levels (images, T, C, H, W).
 
         Raises
@@ -140,7 +141,7 @@ class FeatureMap:
         lines[..., : self.line_bits] = bits.reshape(*bits.shape[:5], -1)
         return np.packbits(lines, axis=-1, bitorder="little").tobytes()
 
-    def unpack(self, data: bytes | np.ndarray) -> np.ndarray:
+    def unpack(self, data: builtins.bytes | np.ndarray) -> np.ndarray:
         """Levels uint8 (int8 if signed) or potentials int32, (images, T, C, H, W), of the map's memory bytes.
 
         Raises

@@ -87,7 +87,8 @@ class MemoryImage:
 
     def commands(self) -> list[tuple[str, dict[str, int]]]:
         """The program, decoded: (opcode, fields) up to END."""
-        found, at = [], self.program - self.base
+        found: list[tuple[str, dict[str, int]]] = []
+        at = self.program - self.base
         while not found or found[-1][0] != "END":
             found.append(unpack(self.data[at : at + COMMAND_BYTES]))
             at += COMMAND_BYTES

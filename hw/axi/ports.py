@@ -78,7 +78,7 @@ def prefixed(prefix: str, members: dict) -> dict:
     return {f"{prefix}_{name}": member for name, member in members.items()}
 
 
-def constant_address_signals(bus: wiring.PureInterface, prefix: str, bus_bits: int) -> list:
+def constant_address_signals(bus: wiring.Component, prefix: str, bus_bits: int) -> list:
     """Statements for the parts of an address channel that never change: ID 0, INCR bursts of whole words, normal
     non-cacheable bufferable memory."""
     size = (bus_bits // 8).bit_length() - 1
@@ -86,7 +86,7 @@ def constant_address_signals(bus: wiring.PureInterface, prefix: str, bus_bits: i
     return [getattr(bus, prefix + name).eq(value) for name, value in values.items()]
 
 
-def join_ports(outer, prefix: str, inner, members: dict) -> list:
+def join_ports(outer: wiring.Component, prefix: str, inner: wiring.Component, members: dict) -> list:
     """Statements that pass an inner block's AXI ports to the outer component's flat ports."""
     statements = []
     for name, member in members.items():

@@ -39,7 +39,7 @@ class BurstReader(wiring.Component):
     busy : Out(1), bursts of the request are still to be asked for
     """
 
-    def __init__(self, config: HardwareConfig, *, depth: int):
+    def __init__(self, config: HardwareConfig, *, depth: int) -> None:
         if depth < BURST_BEATS:
             raise ValueError(f"depth must be at least {BURST_BEATS}, not {depth}: a whole burst is buffered")
         self.config, self.depth = config, depth
@@ -54,7 +54,7 @@ class BurstReader(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         shift = clog2(c.bus_bits // 8)
@@ -107,7 +107,7 @@ class ReadArbiter(wiring.Component):
     and the read channels of AXI4.
     """
 
-    def __init__(self, config: HardwareConfig, readers: int):
+    def __init__(self, config: HardwareConfig, readers: int) -> None:
         self.config, self.readers = config, readers
         super().__init__(
             {
@@ -122,7 +122,7 @@ class ReadArbiter(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.owners = owners = StreamFifo(range(self.readers), OUTSTANDING)
         free = Signal()

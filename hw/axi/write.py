@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Signal
+from amaranth import Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -39,7 +39,7 @@ class WriteMaster(wiring.Component):
     and the write channels of AXI4.
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -53,7 +53,7 @@ class WriteMaster(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         beat_layout = data.StructLayout({"data": c.bus_bits, "strobe": c.bus_bits // 8})
@@ -66,7 +66,7 @@ class WriteMaster(wiring.Component):
         m.d.comb += self.idle.eq(self.quiet & ~open_burst & (bursts.level == 0))
         return m
 
-    def _collect(self, m, words, bursts):
+    def _collect(self, m: Module, words: stream.Interface, bursts: stream.Interface) -> Value:
         """Words into the data queue, closed bursts into the burst queue."""
         c = self.config
         shift = clog2(c.bus_bits // 8)
@@ -102,7 +102,7 @@ class WriteMaster(wiring.Component):
                 m.d.sync += count.eq(count + 1)
         return count != 0
 
-    def _send(self, m, words, bursts, lengths):
+    def _send(self, m: Module, words: stream.Interface, bursts: stream.Interface, lengths: StreamFifo) -> Module:
         """Address, data and answer channels."""
         c = self.config
         shift = clog2(c.bus_bits // 8)

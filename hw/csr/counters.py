@@ -25,7 +25,7 @@ class Counters(wiring.Component):
     cycles : Out(64), value : Out(32) x counters, in the order of ``COUNTERS``
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         super().__init__(
             {
                 "events": In(events_layout(config)),
@@ -37,7 +37,7 @@ class Counters(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         cycles = Signal(64)
         with m.If(self.run):

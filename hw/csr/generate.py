@@ -10,12 +10,16 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from systemrdl.node import FieldNode, RootNode
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "hw" / "csr" / "registers.rdl"
 
 
-def compile_rdl():
+def compile_rdl() -> RootNode:
     """The elaborated address map."""
     from systemrdl import RDLCompiler
 
@@ -24,7 +28,7 @@ def compile_rdl():
     return compiler.elaborate()
 
 
-def registers(root) -> list[dict]:
+def registers(root: RootNode) -> list[dict]:
     """Registers in order of addresses: name, offset, title, text, counted event, fields."""
     found = []
     for node in root.top.registers():
@@ -52,7 +56,7 @@ def registers(root) -> list[dict]:
     return found
 
 
-def _access(field) -> str:
+def _access(field: FieldNode) -> str:
     if field.get_property("onwrite") is not None:
         return "w1c"
     if field.get_property("singlepulse"):
@@ -114,7 +118,7 @@ def markdown_text(found: list[dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def header_text(root) -> str:
+def header_text(root: RootNode) -> str:
     """``hw/csr/registers.h``, by PeakRDL."""
     from peakrdl_cheader.exporter import CHeaderExporter
 

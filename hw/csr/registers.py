@@ -39,16 +39,16 @@ class Registers(wiring.Component):
     the channels of AXI4-Lite, and the ports of :func:`field_ports`
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(lite_members() | field_ports())
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         self._write_channel(m)
         self._read_channel(m)
         return m
 
-    def _write_channel(self, m):
+    def _write_channel(self, m: Module) -> None:
         address, word, strobe = Signal.like(self.awaddr), Signal(32), Signal(4)
         have_address, have_word = Signal(), Signal()
         write = Signal()
@@ -77,7 +77,7 @@ class Registers(wiring.Component):
                 m.d.comb += known.eq(1)
             self._write_register(m, register, hit, word, mask)
 
-    def _write_register(self, m, register, hit, word, mask):
+    def _write_register(self, m: Module, register: str, hit: Signal, word: Signal, mask: Signal) -> None:
         for field, (low, bits, access, reset) in FIELDS[register].items():
             if access == "r":
                 continue
@@ -95,7 +95,7 @@ class Registers(wiring.Component):
                 with m.If(hit):
                     m.d.sync += stored.eq((stored & ~enable) | (new & enable))
 
-    def _read_channel(self, m):
+    def _read_channel(self, m: Module) -> None:
         value = Signal(32)
         known = Signal()
         with m.Switch(self.araddr[2:]):

@@ -1,6 +1,6 @@
 """Detector: which earlier rows of the tile are subsets of a row (ternary content-addressable memory)."""
 
-from amaranth import C, Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -37,7 +37,7 @@ class Detector(wiring.Component):
 
     LATENCY = TcamBank.LATENCY
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -50,7 +50,7 @@ class Detector(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         group, take = self.i.payload, Signal()
@@ -62,7 +62,7 @@ class Detector(wiring.Component):
         ]
         with m.If(take):
             m.d.sync += turn.eq(Mux(group.last, 0, turn + 1))
-        pair = C(0, 1)
+        pair: Value = C(0, 1)
         if c.queries == 2:
             pair = Cat(C(0, 1), covers(group.rows[1].row, group.rows[0].row))
         banks = []
@@ -87,14 +87,14 @@ class Detector(wiring.Component):
         self._follow(m, take, banks)
         return m
 
-    def _follow(self, m, take, banks):
+    def _follow(self, m: Module, take: Signal, banks: list[TcamBank]) -> None:
         """The rows walk beside the search."""
         c = self.config
         layout = layouts.found_group(c)
         group = self.i.payload
         now = Signal(layout)
         m.d.comb += [now.valid.eq(take), now.last.eq(group.last)]
-        single = Cat(row.cls == 0 for row in group.rows)
+        single: Value = Cat(row.cls == 0 for row in group.rows)
         for lane, row in enumerate(group.rows):
             m.d.comb += [
                 now.rows[lane].valid.eq(group.valid[lane]),

@@ -1,6 +1,6 @@
 """Dispatcher: rows into queues for the processor, and the announcement of tiles."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -47,7 +47,7 @@ class Dispatcher(wiring.Component):
 
     LATENCY = 3
 
-    def __init__(self, config: HardwareConfig, *, flight: int):
+    def __init__(self, config: HardwareConfig, *, flight: int) -> None:
         self.config = config
         self._margin = config.queries * (flight + 3)
         self._depth = 1 << (max(2 * config.tile_m, 4 * self._margin) - 1).bit_length()
@@ -65,7 +65,7 @@ class Dispatcher(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         tag = Signal(streams.TAG_BITS)  # of the tile at i
@@ -101,13 +101,13 @@ class Dispatcher(wiring.Component):
         self._tiles(m, tag, closes, before[-1], reuses)
         return m
 
-    def _offer(self, m, name, fifo, o):
+    def _offer(self, m: Module, name: str, fifo: PushFifo, o: stream.Interface) -> None:
         """A queue's stream; ``ready`` of the processor, which is decided late, goes no further than here."""
         m.submodules[f"{name}_kept"] = kept = SkidBuffer(shape=o.payload.shape())
         connect(m, fifo.o, kept.i)
         connect(m, kept.o, flipped(o))
 
-    def _reuse(self, m, bank, tag, before, closes):
+    def _reuse(self, m: Module, bank: int, tag: Value, before: list[Signal], closes: Value) -> tuple[PushFifo, Value]:
         """The queue of one bank; returns it and the bank's exact matches of this tile so far."""
         c = self.config
         m.submodules[f"reuse{bank}"] = fifo = PushFifo(shape=streams.reuse_row(c), depth=self._depth, pushes=c.queries)
@@ -127,7 +127,7 @@ class Dispatcher(wiring.Component):
         m.d.sync += total.eq(Mux(closes, 0, count))
         return fifo, count
 
-    def _tiles(self, m, tag, closes, computes, reuses):
+    def _tiles(self, m: Module, tag: Value, closes: Value, computes: Value, reuses: list[Value]) -> None:
         c = self.config
         m.submodules.begins = begins = SmallFifo(shape=streams.tile_begin(c), depth=BEGINS)
         m.submodules.ends = ends = SmallFifo(shape=streams.tile_end(c), depth=ENDS)
@@ -150,7 +150,7 @@ class Dispatcher(wiring.Component):
         ]
         m.d.comb += [ends.i.payload.reuses[bank].eq(count) for bank, count in enumerate(reuses)]
 
-    def _room(self, m, most, read):
+    def _room(self, m: Module, most: int, read: Value) -> Signal:
         """Fewer than ``most`` tiles that began are unread: found a cycle ahead, as it lets the whole sorter move."""
         unread, room = Signal(range(most + 1), name=f"unread{most}"), Signal(init=1, name=f"room{most}")
         less, more = beforehand(m, (unread - 1)[: len(unread)]), beforehand(m, (unread + 1)[: len(unread)])

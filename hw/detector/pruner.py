@@ -1,6 +1,6 @@
 """Pruner: the prefix's pattern is taken out of a row."""
 
-from amaranth import C, Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -36,7 +36,7 @@ class Pruner(wiring.Component):
 
     LATENCY = 3
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -47,7 +47,7 @@ class Pruner(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         # The read side is behind: it has its own tile count.
@@ -58,7 +58,7 @@ class Pruner(wiring.Component):
             kept = data.StructLayout(
                 {"row": c.tile_k, "cls": len(self.insert[0].cls), "turn": len(self.insert[0].turn)}
             )
-        words = [[], []]  # by lane: the banks' patterns
+        words: list[list[data.View]] = [[], []]  # by lane: the banks' patterns
         for bank in range(c.queries):
             depth = TILES << len(self.insert[0].place)
             m.submodules[f"patterns{bank}"] = memory = Memory(shape=kept, depth=depth, init=[])
@@ -74,20 +74,20 @@ class Pruner(wiring.Component):
         self._subtract(m, found[1], [self._register(m, lane, some) for lane, some in enumerate(words)])
         return m
 
-    def _register(self, m, lane, words):
+    def _register(self, m: Module, lane: int, words: list[data.View]) -> list[data.View]:
         """The patterns of a lane a cycle later."""
         kept = [Signal.like(word, name=f"kept{lane}_{bank}") for bank, word in enumerate(words)]
         m.d.sync += [k.eq(word) for k, word in zip(kept, words, strict=True)]
         return kept
 
-    def _choose(self, best, even, odd):
+    def _choose(self, best: data.View, even: data.View, odd: data.View) -> tuple[Value, Value]:
         """The better candidate's pattern, and whether it is the odd bank's."""
         same = even.cls == odd.cls
         earlier = odd.turn < even.turn  # the odd turn is the earlier one
         odd_better = best[1].found & (~best[0].found | (same == earlier))
         return Mux(odd_better, odd.row, even.row), odd_better
 
-    def _subtract(self, m, found, words):
+    def _subtract(self, m: Module, found: data.View, words: list[list[data.View]]) -> None:
         c = self.config
         m.d.sync += [self.o.valid.eq(found.valid), self.o.last.eq(found.last)]
         for lane, row in enumerate(found.rows):

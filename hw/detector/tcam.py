@@ -1,6 +1,8 @@
 """A bank of the ternary content-addressable memory (TCAM): which earlier rows are subsets of a row."""
 
-from amaranth import C, Cat, Module, Mux, Signal
+from collections.abc import Sequence
+
+from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -40,7 +42,7 @@ class TcamBank(wiring.Component):
 
     LATENCY = 3
 
-    def __init__(self, config: HardwareConfig, *, bank: int):
+    def __init__(self, config: HardwareConfig, *, bank: int) -> None:
         self.config, self._bank = config, bank
         self._copies = data.ArrayLayout(config.tile_k, len(search.query_parts(config)))
         place = search.place_bits(config)
@@ -57,7 +59,7 @@ class TcamBank(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         size = 1 << len(self.place)
@@ -88,7 +90,7 @@ class TcamBank(wiring.Component):
             self._encode(m, lane, match)
         return m
 
-    def _encode(self, m, lane, match):
+    def _encode(self, m: Module, lane: int, match: Value) -> None:
         """Highest set bit in two stages: inside groups, then among them."""
         size = len(match)
         width = 1 << ((len(self.place) + 1) // 2)
@@ -102,7 +104,7 @@ class TcamBank(wiring.Component):
         m.d.sync += [self.best[lane].found.eq(found), self.best[lane].place.eq(place)]
 
 
-def _highest_of(some, inner):
+def _highest_of(some: Value, inner: Sequence[Value]) -> tuple[Value, Value]:
     """Highest group that has a match, and the whole place: group, then place inside."""
     if len(some) == 1:
         return some[0], inner[0]

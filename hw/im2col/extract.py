@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth import Array, Module, Mux, Signal, signed
+from typing import Any
+
+from amaranth import Array, Module, Mux, Signal, Value, signed
+from amaranth.hdl import ShapeLike
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -46,7 +49,7 @@ class Extractor(wiring.Component):
     o_valid, o : Out, finished words
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -61,7 +64,7 @@ class Extractor(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         controls = [self.control]
@@ -90,13 +93,13 @@ class Extractor(wiring.Component):
         ]
         return m
 
-    def _row(self, m, r, outside, lines, line_bits, masks):
+    def _row(self, m: Module, r: int, outside: Value, lines: Value, line_bits: Value, masks: list[Signal]) -> Signal:
         """One row's pipeline; returns its bits after stage 4."""
         c = self.config
         k, word_bits = c.tile_k, clog2(c.feature_bits)
         ones = (1 << k) - 1
 
-        def register(shape, name):
+        def register(shape: ShapeLike, name: str) -> Any:
             return Signal(shape, name=f"{name}{r}")
 
         position = Array(self.positions[s][r] for s in range(SOURCES))[self.segment.source]

@@ -31,7 +31,7 @@ class FeatureBuffer(wiring.Component):
     window : Out x load_rows, ``2 * feature_bits`` bits each
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -41,7 +41,7 @@ class FeatureBuffer(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         pairs = c.feature_words // 2

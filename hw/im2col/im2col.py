@@ -29,7 +29,7 @@ class SlotCounter(wiring.Component):
     release : Out(1), nobody needs the slot's weights after the current tile
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -42,7 +42,7 @@ class SlotCounter(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         base = Signal(c.slot_bits)  # first slot of the run: a run that finds its weights ready begins there again
@@ -92,7 +92,7 @@ class Im2col(wiring.Component):
     busy : Out(1), from ``prepare`` until the run's last word is taken
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -106,7 +106,7 @@ class Im2col(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         m.submodules.row_table = table = RowTable(c)

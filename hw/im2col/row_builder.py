@@ -28,7 +28,7 @@ class RowBuilder(wiring.Component):
     taken : In(1), a finished word has left the output queue
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -46,7 +46,7 @@ class RowBuilder(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         segment = Signal.like(self.i.payload.count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Array, Cat, Module, Mux, Signal, signed
+from amaranth import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -29,12 +29,12 @@ class LoopCounter(wiring.Component):
     select : Out(LOOPS), valid from the second cycle after ``start``
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(
             {"count": In(16).array(LOOPS), "start": In(1), "step": In(1), "select": Out(LOOPS)},
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         left = [Signal(16, name=f"left{n}") for n in range(LOOPS)]
         at_end = Cat(value == 0 for value in left)
@@ -80,7 +80,7 @@ class RowTable(wiring.Component):
     release : In(1), the reader is done with the m tile
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -94,7 +94,7 @@ class RowTable(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         m.submodules.loops = loops = LoopCounter()
@@ -129,7 +129,7 @@ class RowTable(wiring.Component):
             self._source(m, source, loops.select, step, Cat(row, half), read_half)
         return m
 
-    def _source(self, m, s, select, step, row, read_half):
+    def _source(self, m: Module, s: int, select: Value, step: Value, row: Value, read_half: Value) -> None:
         """Accumulators and memory of one source."""
         c = self.config
         position = Signal(POSITION, name=f"position{s}")

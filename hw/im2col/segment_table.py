@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
@@ -35,7 +35,7 @@ class SegmentTable(wiring.Component):
     index, entry : In, Out: read port
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -48,7 +48,7 @@ class SegmentTable(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         m.submodules.entries = entries = Memory(shape=segment_entry(c), depth=c.segments, init=[])
@@ -76,7 +76,7 @@ class SegmentTable(wiring.Component):
         self._scan(m, read_last)
         return m
 
-    def _scan(self, m, read_last):
+    def _scan(self, m: Module, read_last: ReadPort) -> None:
         c = self.config
         m.submodules.tiles = tiles = StreamFifo(k_tile(c), 4)
         tile = tiles.i.payload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import signed, unsigned
+from amaranth import Shape, signed, unsigned
 from amaranth.lib import data, enum
 
 from ..arch.config import HardwareConfig
@@ -31,7 +31,7 @@ LOAD_JOB = data.StructLayout(
 )
 
 
-def field_shape(field: Field):
+def field_shape(field: Field) -> Shape:
     """Shape of a command field in the RTL: memory addresses keep only ``ADDRESS_BITS``."""
     bits = ADDRESS_BITS if field.bits == 64 else field.bits
     return signed(bits) if field.signed else unsigned(bits)

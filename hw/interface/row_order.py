@@ -7,13 +7,17 @@ timestep).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import xor
+from typing import Any, TypeVar
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig
+
+T = TypeVar("T")
 
 SLOTS = 8
 """Potentials kept by the neuron array, at least: with the page of v0, one LUT RAM of 16 words."""
@@ -77,18 +81,18 @@ def channels(c: HardwareConfig) -> list[int]:
     return [channel for column in range(c.neuron_lanes) for channel in range(column, c.lanes, c.neuron_lanes)]
 
 
-def to_lanes(c: HardwareConfig, by_channel) -> list:
+def to_lanes(c: HardwareConfig, by_channel: Sequence[T]) -> list[T]:
     """Values by channel (``lanes`` of them, any type), in the order of the lanes."""
     return [by_channel[channel] for channel in channels(c)]
 
 
-def to_channels(c: HardwareConfig, by_lane) -> list:
+def to_channels(c: HardwareConfig, by_lane: Sequence[T]) -> list[T]:
     """Values by lane (``lanes`` of them, any type), in the order of the channels."""
     lane_of = {channel: lane for lane, channel in enumerate(channels(c))}
     return [by_lane[lane_of[channel]] for channel in range(c.lanes)]
 
 
-def bank_of(c: HardwareConfig, row):
+def bank_of(c: HardwareConfig, row: Any) -> Any:
     """Bank of row index ``row`` (an integer or a hardware value): 0, or with two banks a bit.
 
     Together with ``row >> 1`` it determines the row, so that is the address in the bank. Rows of one position are

@@ -1,6 +1,7 @@
 """FIFOs with stream outputs: in block RAM with an output register, in distributed RAM, and a skid buffer."""
 
 from amaranth import Module, Mux, Signal, Value
+from amaranth.hdl import ShapeLike, ValueLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -8,12 +9,12 @@ from amaranth.lib.wiring import In, Out
 from .fanout import spread
 
 
-def _check_depth(depth: int):
+def _check_depth(depth: int) -> None:
     if not isinstance(depth, int) or depth < 2 or depth & (depth - 1):
         raise ValueError(f"depth must be a power of two of at least 2, not {depth!r}: pointers wrap by themselves")
 
 
-def _later(m: Module, level: Signal, put, got):
+def _later(m: Module, level: Signal, put: ValueLike, got: ValueLike) -> Value:
     """``level + put - got``; ``got``, which comes late, passes no adder."""
     kept, less = Signal.like(level, name="kept"), Signal.like(level, name="less")
     m.d.comb += [kept.eq(level + put), less.eq(level + put - 1)]
@@ -46,7 +47,7 @@ class PushFifo(wiring.Component):
     ValueError : ``depth`` is no power of two, or ``pushes`` is neither 1 nor 2
     """
 
-    def __init__(self, *, shape, depth: int, pushes: int = 1):
+    def __init__(self, *, shape: ShapeLike, depth: int, pushes: int = 1) -> None:
         _check_depth(depth)
         if pushes not in (1, 2):
             raise ValueError(f"pushes must be 1 or 2, not {pushes!r}: each memory is written once per cycle")
@@ -60,7 +61,7 @@ class PushFifo(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         memories = []
         for bank in range(self._pushes):
@@ -72,7 +73,7 @@ class PushFifo(wiring.Component):
         m.d.sync += self.level.eq(_later(m, self.level, pushed, fetched))
         return m
 
-    def _write(self, m, memories):
+    def _write(self, m: Module, memories: list[Memory]) -> Signal:
         place = Signal(range(self._depth))
         pushed = Signal(range(self._pushes + 1))
         if self._pushes == 1:
@@ -98,7 +99,7 @@ class PushFifo(wiring.Component):
         m.d.sync += place.eq(place + pushed)
         return pushed
 
-    def _read(self, m, memories):
+    def _read(self, m: Module, memories: list[Memory]) -> Signal:
         place = Signal(range(self._depth))
         waiting = Signal()  # an item stands at a memory's output
         bank = Signal(range(max(2, self._pushes)))  # ... of this memory
@@ -139,7 +140,7 @@ class StreamFifo(wiring.Component):
     level : items in memory, 0..depth
     """
 
-    def __init__(self, *, shape, depth: int):
+    def __init__(self, *, shape: ShapeLike, depth: int) -> None:
         _check_depth(depth)
         self._shape, self._depth = shape, depth
         super().__init__(
@@ -150,7 +151,7 @@ class StreamFifo(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.fifo = fifo = PushFifo(shape=self._shape, depth=self._depth)
         m.d.comb += [
@@ -182,14 +183,14 @@ class SmallFifo(wiring.Component):
     o : stream of items out
     """
 
-    def __init__(self, *, shape, depth: int, latency: int = 1, cut: int = 1):
+    def __init__(self, *, shape: ShapeLike, depth: int, latency: int = 1, cut: int = 1) -> None:
         _check_depth(depth)
         if latency not in (0, 1):
             raise ValueError(f"latency must be 0 or 1, not {latency!r}")
         self._shape, self._depth, self._latency, self._cut = shape, depth, latency, cut
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         level, full = Signal(range(self._depth + 1)), Signal()
         pointer = range(self._depth)
@@ -221,7 +222,7 @@ class SmallFifo(wiring.Component):
             self._keep(m, f"memory{number}", slice(part.start, part.stop), put, own)
         return m
 
-    def _keep(self, m: Module, name: str, bits: slice, put, state):
+    def _keep(self, m: Module, name: str, bits: slice, put: Value, state: data.View) -> None:
         """These bits of the items; without latency an item that finds the memory empty passes by."""
         memory = Memory(shape=bits.stop - bits.start, depth=self._depth, init=[])
         m.submodules[name] = memory
@@ -252,13 +253,13 @@ class SkidBuffer(wiring.Component):
     soon : ``i.ready`` of the next cycle
     """
 
-    def __init__(self, *, shape):
+    def __init__(self, *, shape: ShapeLike) -> None:
         self._shape = shape
         super().__init__(
             {"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "soon": Out(1)},
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         kept = Signal(self._shape, reset_less=True)
         full = Signal()

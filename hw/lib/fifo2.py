@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from amaranth import Module, Signal
+from amaranth.hdl import ShapeLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -30,7 +31,7 @@ class StreamFifo(wiring.Component):
         If ``depth`` is no power of two.
     """
 
-    def __init__(self, shape, depth: int):
+    def __init__(self, shape: ShapeLike, depth: int) -> None:
         if depth < 2 or depth & (depth - 1):
             raise ValueError(f"depth must be a power of two of at least 2, not {depth}: pointers wrap by themselves")
         self.depth = depth
@@ -43,7 +44,7 @@ class StreamFifo(wiring.Component):
         )
         self.shape = shape
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.memory = memory = Memory(shape=self.shape, depth=self.depth, init=[])
         write, read = memory.write_port(), memory.read_port()

@@ -3,13 +3,15 @@
 Amaranth's expressions are trees: what is used more than once stands in a signal, or it would be built again and again.
 """
 
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 
-from amaranth import C, Cat, Mux, Signal, Value
+from amaranth import C, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import ValueLike
 
 
-def popcount(bits) -> Value:
+def popcount(bits: Value) -> Value:
     """Number of set bits, by a balanced tree of additions (synthesis makes full adders of them)."""
     if len(bits) == 1:
         return bits[0]
@@ -17,7 +19,7 @@ def popcount(bits) -> Value:
     return (popcount(bits[:half]) + popcount(bits[half:]))[: len(bits).bit_length()]
 
 
-def popcount_flags(m, bits, *, name: str) -> Signal:
+def popcount_flags(m: Module, bits: Value, *, name: str) -> Signal:
     """One bit per popcount class: bit p is set for p + 1 set bits."""
     count = Signal(len(bits).bit_length(), name=f"{name}_count")
     flags = Signal(len(bits), name=f"{name}_class")
@@ -25,7 +27,7 @@ def popcount_flags(m, bits, *, name: str) -> Signal:
     return flags
 
 
-def lowest(m, bits, count: int) -> list[Signal]:
+def lowest(m: Module, bits: Value, count: int) -> list[Signal]:
     """One-hot masks of the ``count`` lowest set bits; a mask is zero when there is none."""
     masks, left = [], bits
     for n in range(count):
@@ -36,7 +38,7 @@ def lowest(m, bits, count: int) -> list[Signal]:
     return masks
 
 
-def several(bits) -> tuple[Value, Value]:
+def several(bits: Value) -> tuple[Value, Value]:
     """Whether a bit is set, and whether more than one is: a tree, shorter than the carry chain of ``bits - 1``."""
     if len(bits) == 1:
         return bits[0], C(0, 1)
@@ -45,7 +47,7 @@ def several(bits) -> tuple[Value, Value]:
     return low[0] | high[0], low[1] | high[1] | (low[0] & high[0])
 
 
-def highest(bits) -> tuple[Value, Value]:
+def highest(bits: Value) -> tuple[Value, Value]:
     """Whether a bit is set, and the index of the highest one (undefined without); a power of two of bits."""
     if len(bits) == 1:
         return bits[0], C(0, 0)
@@ -55,32 +57,32 @@ def highest(bits) -> tuple[Value, Value]:
     return low[0] | high[0], Cat(index, high[0])
 
 
-def select(flags, values) -> Value:
+def select(flags: Iterable[ValueLike], values: Iterable[ValueLike]) -> Value:
     """The value whose (one-hot) flag is set, 0 if none is."""
     picked = [Mux(flag, Value.cast(value), 0) for flag, value in zip(flags, values, strict=True)]
     return reduce(or_, picked)
 
 
-def encode(flags) -> Value:
+def encode(flags: Value | Sequence[Value]) -> Value:
     """Index of the one-hot flag."""
     width = max(1, (len(flags) - 1).bit_length())
     bits = [[flag for i, flag in enumerate(flags) if i >> n & 1] for n in range(width)]
     return Cat(reduce(or_, some, C(0, 1)) for some in bits)
 
 
-def covers(row, other) -> Value:
+def covers(row: Value, other: Value) -> Value:
     """``other`` is a subset of ``row``."""
     return (other & ~row) == 0
 
 
-def beforehand(m, value, *, name: str = "beforehand") -> Signal:
+def beforehand(m: Module, value: ValueLike, *, name: str = "beforehand") -> Signal:
     """A value that stays a net of its own in synthesis: what comes late is not mixed into it to save a LUT."""
     kept = Signal(Value.cast(value).shape(), name=name, attrs={"keep": 1})
     m.d.comb += kept.eq(value)
     return kept
 
 
-def late_mux(select, one, zero) -> Value:
+def late_mux(select: Value, one: ValueLike, zero: ValueLike) -> Value:
     """``Mux(select, one, zero)`` of single bits, for a ``select`` that comes late.
 
     Not as a multiplexer: where both sides are the same function, synthesis would put the multiplexer before it.
@@ -88,7 +90,7 @@ def late_mux(select, one, zero) -> Value:
     return (select & one) | (~select & zero)
 
 
-def equal(m, late, value) -> Value:
+def equal(m: Module, late: Value, value: Value) -> Value:
     """``late == value``, two levels of LUTs behind a memory's output.
 
     Synthesis, which takes a block RAM's output for as early as a register's, would find that a chain takes no longer.

@@ -1,11 +1,14 @@
 """The processor's wide memories: block RAM, cut into parts with addresses of their own."""
 
-from amaranth import Cat, Module
+from typing import Any
+
+from amaranth import Cat, Module, Value
+from amaranth.hdl import ValueLike
 from amaranth.lib.memory import Memory
 
 from .fanout import copies, parts
 
-BLOCK_RAM = {"ram_style": "block", "no_rw_check": 1}
+BLOCK_RAM: dict[str, Any] = {"ram_style": "block", "no_rw_check": 1}
 """Block RAM without logic for collisions: no read that is used coincides with a write of its word (docs/processor.md).
 
 Yosys keeps to ``no_rw_check``; without it, it builds the old word from flip-flops.
@@ -23,7 +26,9 @@ def block_parts(bits: int) -> list[slice]:
     ]
 
 
-def wide_memory(m: Module, name: str, *, depth: int, reads: list, put, put_address, value):
+def wide_memory(
+    m: Module, name: str, *, depth: int, reads: list, put: ValueLike, put_address: ValueLike, value: Value
+) -> Value:
     """A memory as wide as ``value``, which spans the device: each part has the write port's registers of its own
     (:mod:`reprise.hw.lib.fanout`). After reset some parts write once: nothing may be stored then.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth import Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
@@ -36,7 +36,7 @@ class Loader(wiring.Component):
     bad_target : Out(1), strobe: features beyond the buffer (dropped)
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -51,7 +51,7 @@ class Loader(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         m.submodules.features = features = FeatureUnpacker(c)
@@ -69,6 +69,7 @@ class Loader(wiring.Component):
         chunk_end, taken, start = Signal(), Signal(), Signal()
         bringing = self._bring(m, job, jobs.o, start, taken, chunk_end)
         m.d.comb += taken.eq(self.i.valid & self.i.ready)
+        unpackers: dict[Kind, FeatureUnpacker | SegmentUnpacker | ParamUnpacker]
         unpackers = {Kind.FEATURES: features, Kind.SEGMENTS: segments, Kind.PARAMS: params}
         with m.Switch(job.kind):
             for kind, unpacker in unpackers.items():
@@ -93,7 +94,7 @@ class Loader(wiring.Component):
         ]
         return m
 
-    def _ask(self, m, jobs):
+    def _ask(self, m: Module, jobs: stream.Interface) -> Value:
         """One request per chunk."""
         left = Signal(16)
         job = Signal(LOAD_JOB)
@@ -120,7 +121,9 @@ class Loader(wiring.Component):
             ]
         return left != 0
 
-    def _bring(self, m, job, jobs, start, taken, chunk_end):
+    def _bring(
+        self, m: Module, job: data.View, jobs: stream.Interface, start: Value, taken: Value, chunk_end: Value
+    ) -> Value:
         """Counts the bus words that come."""
         left = Signal(16)
         beats = Signal(32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from amaranth import Module, Mux, Signal, signed
+from amaranth.hdl import ValueLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,7 +12,7 @@ from ..arch.program import PARAM_BYTES
 from ..interface.streams import feature_write, neuron_params, segment_write
 
 
-def _members(c: HardwareConfig, output) -> dict:
+def _members(c: HardwareConfig, output: stream.Signature) -> dict:
     return {
         "start": In(1),
         "target": In(16),
@@ -25,7 +26,7 @@ def _members(c: HardwareConfig, output) -> dict:
 class _Splitter:
     """A bus word held while its ``parts`` are handed out one per cycle, lowest first."""
 
-    def __init__(self, m: Module, i, parts: int, leave):
+    def __init__(self, m: Module, i: stream.Interface, parts: int, leave: ValueLike) -> None:
         width = len(i.payload) // parts
         self.word = Signal(len(i.payload))
         self.valid = Signal()
@@ -54,12 +55,12 @@ class FeatureUnpacker(wiring.Component):
     bad_target : Out(1), strobe: a word is beyond the buffer, it is dropped
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         members = _members(c, stream.Signature(feature_write(c), always_ready=True))
         super().__init__(members | {"chunk_end": In(1), "target_stride": In(16), "bad_target": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         step = 2 if c.bus_bits >= 2 * c.feature_bits else 1
@@ -94,11 +95,11 @@ class FeatureUnpacker(wiring.Component):
 class SegmentUnpacker(wiring.Component):
     """Bus words to segments, one per cycle, ``items`` in all."""
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(_members(c, stream.Signature(segment_write(c), always_ready=True)))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         splitter = _Splitter(m, self.i, self.config.bus_bits // 64, 1)
         index = Signal(16)
@@ -122,11 +123,11 @@ class ParamUnpacker(wiring.Component):
     A group takes several bus words, or a bus word holds several groups.
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(_members(c, stream.Signature(neuron_params(c))))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         group_bits = c.neuron_lanes * PARAM_BYTES * 8

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from typing import Self
+
+from amaranth import Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
@@ -28,7 +30,7 @@ class WeightAssembler(wiring.Component):
     next : Out(1), the last word of a K tile is taken: the slot of the next is wanted
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -40,7 +42,7 @@ class WeightAssembler(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         total = row_beats(c)
@@ -92,7 +94,7 @@ class WeightLoader(wiring.Component):
     busy : Out(1), rows of this run haven't been handed on yet
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -105,7 +107,7 @@ class WeightLoader(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c, run = self.config, self.run
         m.submodules.assembler = assembler = WeightAssembler(c)
@@ -139,11 +141,11 @@ class WeightLoader(wiring.Component):
 class _TileCounter:
     """Counts the K tiles of all m tiles that are fetched."""
 
-    def __init__(self, active, last_k):
+    def __init__(self, active: Signal, last_k: Value) -> None:
         self.active, self.last_k = active, last_k
 
     @classmethod
-    def count(cls, m: Module, name: str, run, start, step):
+    def count(cls, m: Module, name: str, run: data.View, start: Value, step: Value) -> Self:
         active = Signal(name=f"{name}_active")
         k_left, m_left = Signal(16, name=f"{name}_k_left"), Signal(16, name=f"{name}_m_left")
         last_k = k_left == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -68,7 +68,7 @@ class NeuronArray(wiring.Component):
         A row or group is inside.
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -90,7 +90,7 @@ class NeuronArray(wiring.Component):
         """Least cycles between the same group of two timesteps."""
         return recurrence(self.config)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         m.submodules.select = select = NeuronSelect(c)
@@ -125,7 +125,7 @@ class NeuronArray(wiring.Component):
         m.d.sync += busy.eq(soon | reordering)
         return m
 
-    def _keep_potentials(self, m: Module, select, integrate, fire):
+    def _keep_potentials(self, m: Module, select: NeuronSelect, integrate: NeuronIntegrate, fire: NeuronFire) -> None:
         """A potential is written when it is known, long before its levels leave."""
         whole, early = Signal(), Signal()  # without reset V is U, which nothing keeps until the levels are known
         m.d.comb += [
@@ -138,7 +138,7 @@ class NeuronArray(wiring.Component):
         for lanes, sooner in spread(m, whole, self.config.neuron_lanes, name="early"):
             m.d.comb += [integrate.i_potential[n].eq(Mux(sooner, sums[n], rests[n])) for n in lanes]
 
-    def _give_out(self, m: Module, items):
+    def _give_out(self, m: Module, items: stream.Interface) -> None:
         o, step = self.o.payload, items.payload.step
         m.d.comb += [
             self.o.valid.eq(items.valid),
@@ -151,7 +151,7 @@ class NeuronArray(wiring.Component):
             o.last.eq(step.last & step.last_group),
         ]
 
-    def _reorder(self, m: Module, items):
+    def _reorder(self, m: Module, items: stream.Interface) -> Value:
         """Interleaved positions take the way through the reorder buffer; whether it will hold any."""
         m.submodules.reorder = reorder = NeuronReorder(self.config)
         m.d.comb += [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal, signed
-from amaranth.lib import stream, wiring
+from amaranth import Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
@@ -30,7 +30,7 @@ class NeuronFire(wiring.Component):
         In the next cycle the rest at ``o`` is a potential that another timestep needs.
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -41,7 +41,7 @@ class NeuronFire(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         levels = Mux(self.i_layer.readout, 0, self.i_layer.levels)
@@ -64,7 +64,7 @@ class NeuronFire(wiring.Component):
         m.d.comb += [self.o.valid.eq(valid), self.o.payload.eq(now)]
         return m
 
-    def _decide(self, m: Module, now, then, n: int, k: int, top):
+    def _decide(self, m: Module, now: data.View, then: data.View, n: int, k: int, top: Value) -> None:
         """Bit ``k`` of lane ``n``; ``top`` is the same bit of N."""
         c = self.config
         difference = Signal(signed(c.membrane_bits + k + 1), name=f"difference{k}_{n}")

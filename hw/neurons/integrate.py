@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from amaranth import C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import ShapeLike
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -62,7 +66,7 @@ class NeuronIntegrate(wiring.Component):
 
     LATENCY = 4
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -75,7 +79,7 @@ class NeuronIntegrate(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         total = [
@@ -112,10 +116,10 @@ class NeuronIntegrate(wiring.Component):
         ]
         return m
 
-    def _shift(self, m: Module):
+    def _shift(self, m: Module) -> list[Value]:
         """First stage: shifts the partial sums. Returns what the planes add."""
         c, psums = self.config, self.i.payload
-        terms = []
+        terms: list[Value] = []
         negatives = spread(m, Cat(psums.negative, psums.fill), c.neuron_lanes, name="negative")
         for (lanes, negative), weight in zip(negatives, psums.weight, strict=True):
             for n in lanes:
@@ -127,7 +131,7 @@ class NeuronIntegrate(wiring.Component):
                 terms.append(Cat(negative[0], term))
         return terms
 
-    def _potential(self, m: Module):
+    def _potential(self, m: Module) -> data.View:
         """Second stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
         page, write, lanes = slots(self.config), self.i_write, self.config.neuron_lanes
         writes = [(w[0], w[1:]) for w in copies(m, Cat(write.valid, write.slot), len(parts(lanes)), name="write")]
@@ -139,19 +143,19 @@ class NeuronIntegrate(wiring.Component):
             m.d.comb += [potential[n].eq(Mux(same, self.i_potential[n], read[n])) for n in part]
         return potential
 
-    def _potential_address(self, m: Module):
+    def _potential_address(self, m: Module) -> Value:
         """Of the group that comes."""
         step = self.i.payload.step
         word = Signal.like(step.slot)
         m.d.comb += word.eq(Mux(step.first_t, step.group, step.slot))
         return Cat(word, step.first_t)
 
-    def _running_address(self):
+    def _running_address(self) -> Value:
         """Of the group that comes."""
         step = self.i.payload.step
         return Cat(step.group, step.first_plane)
 
-    def _add_planes(self, m: Module, write, step, terms):
+    def _add_planes(self, m: Module, write: Value, step: data.View, terms: list[Value]) -> data.View:
         """The sums of all planes so far, which the next plane reads a cycle later."""
         c = self.config
         sums = Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes))
@@ -163,32 +167,41 @@ class NeuronIntegrate(wiring.Component):
             m.d.comb += sums[n].eq((Cat(C(1, 1), running[n]) + term)[1:])
         return sums
 
-    def _leak(self, m: Module, old, leak):
+    def _leak(self, m: Module, old: Value, leak: Value) -> Value:
         """``old * leak >> 8``, the products registered, their sum not."""
         products = self._register(m, halves(old, leak), "leak")
         if len(products) == 1:
             return products[0] >> 8
         return (products[0] >> 8) + (products[1] << (LOW - 8))
 
-    def _register(self, m: Module, values: list, name: str):
+    def _register(self, m: Module, values: list, name: str) -> list[Value]:
         """The values a stage later."""
         kept = [Signal(v.shape(), name=f"{name}{k}", reset_less=True) for k, v in enumerate(values)]
         m.d.sync += [k.eq(v) for k, v in zip(kept, values, strict=True)]
         return kept
 
-    def _memory(self, m: Module, name: str, shape, depth: int):
+    def _memory(self, m: Module, name: str, shape: ShapeLike, depth: int) -> tuple[memory.ReadPort, memory.WritePort]:
         store = memory.Memory(shape=shape, depth=depth, init=[])
         m.submodules[name] = store
         return store.read_port(domain="comb"), store.write_port()
 
-    def _take_parameters(self, m: Module):
+    def _take_parameters(self, m: Module) -> None:
         """Keep them for a cycle, beside the memories they are written to."""
         self.params = Signal(neuron_params(self.config), reset_less=True)
         m.d.sync += self.params.eq(self.i_params.payload)
         load = Cat(self.i_params.valid, self.i_params.payload.group)
         self.loads = [(kept[0], kept[1:]) for _, kept in spread(m, load, self.config.neuron_lanes, name="load")]
 
-    def _state(self, m: Module, name: str, page: int, coming, writes, value, start):
+    def _state(
+        self,
+        m: Module,
+        name: str,
+        page: int,
+        coming: Value,
+        writes: Sequence[tuple[Value, Value | None]],
+        value: data.View,
+        start: data.View,
+    ) -> data.View:
         """State in the lower page, what it starts from (by group) in the upper.
 
         Returns the word of all lanes at the address that ``coming`` had a cycle before.
@@ -209,7 +222,7 @@ class NeuronIntegrate(wiring.Component):
                 m.d.comb += [port.data[n].eq(Mux(load, start[lane], value[lane])), state[lane].eq(read.data[n])]
         return state
 
-    def _parameter(self, m: Module, name: str, address):
+    def _parameter(self, m: Module, name: str, address: Value) -> Any:
         """A parameter of every group: the data at ``address``."""
         field = self.params[name]
         read, port = self._memory(m, name, field.shape(), max(2, self.config.groups))

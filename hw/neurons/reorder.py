@@ -31,7 +31,7 @@ class NeuronReorder(wiring.Component):
         In the next cycle a block will be inside, or part of one.
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -42,7 +42,7 @@ class NeuronReorder(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         self.t_bits = clog2(most_timesteps(c))
@@ -57,7 +57,7 @@ class NeuronReorder(wiring.Component):
         self._read(m, store.read_port(), half, t, full, end)
         return m
 
-    def _write(self, m: Module, port, half, t, full, end):
+    def _write(self, m: Module, port: memory.WritePort, half: Signal, t: Signal, full: Signal, end: data.View) -> None:
         step = self.i.payload.step
         some, accept, turn = Signal(), Signal(), Signal()
         m.d.comb += [
@@ -77,7 +77,9 @@ class NeuronReorder(wiring.Component):
         with m.If(turn & step.last_t):
             m.d.sync += [t.eq(0), some.eq(0), half.eq(~half), full.bit_select(half, 1).eq(1)]
 
-    def _read(self, m: Module, port, writing, written, full, end):
+    def _read(
+        self, m: Module, port: memory.ReadPort, writing: Signal, written: Signal, full: Signal, end: data.View
+    ) -> None:
         c, layer, o = self.config, self.i_layer, self.o.payload
         half, t = Signal(), Signal(self.t_bits)
         group, base, slot = Signal(range(c.groups)), Signal(range(slots(c))), Signal(range(slots(c)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 
-from amaranth import C, Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -50,7 +50,7 @@ class NeuronSelect(wiring.Component):
         In the next cycle the buffer will hold a row, or ``o`` a group.
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -64,7 +64,7 @@ class NeuronSelect(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         row = Signal(psum_row(c), reset_less=True)
@@ -99,7 +99,7 @@ class NeuronSelect(wiring.Component):
         self._take_row(m, row, ready, free)
         return m
 
-    def _take_row(self, m: Module, row, ready, free):
+    def _take_row(self, m: Module, row: data.View, ready: Value, free: Value) -> None:
         """Whatever stands at ``i`` while it is ready: thousands of loads, which hang on nothing but a register."""
         item = self.i.payload
         with m.If(ready):
@@ -111,7 +111,7 @@ class NeuronSelect(wiring.Component):
                 for lane in lanes:
                     m.d.sync += [row.psum[n].eq(item.psum[n]) for n in range(lane, c.lanes, c.neuron_lanes)]
 
-    def _head(self, m: Module, row, group, selected):
+    def _head(self, m: Module, row: data.View, group: Signal, selected: Value) -> data.View:
         """The group that leaves the buffer next; in the next cycle it is the ``selected`` one."""
         c, layer = self.config, self.i_layer
         self.plane = Signal(range(c.max_planes))
@@ -146,7 +146,7 @@ class NeuronSelect(wiring.Component):
             m.d.comb += head.psum[n].eq(reduce(or_, lane) ^ select[0].replicate(c.psum_bits))
         return head
 
-    def _ahead(self, m: Module, group, step, issue, row_done):
+    def _ahead(self, m: Module, group: Signal, step: data.View, issue: Value, row_done: Value) -> tuple[Value, Value]:
         """Count; whether the next cycle's group is its row's last, and whether it may leave then."""
         layer, plane, t = self.i_layer, self.plane, self.t
         turn, wrap, restart = Signal(), Signal(), Signal()  # planes begin again, positions, timesteps
@@ -181,7 +181,7 @@ class NeuronSelect(wiring.Component):
         m.d.comb += may_leave.eq(~coming.plane | (room & (begins | self._apart(m, step, wrap))))
         return coming.group, may_leave
 
-    def _apart(self, m: Module, step, wrap):
+    def _apart(self, m: Module, step: data.View, wrap: Value) -> Signal:
         """Fewer groups than a block has will have left so shortly before that their potentials come too late."""
         most = recurrence(self.config)
         left = Signal(most - 2)  # groups of last planes that left, by cycles ago

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Const, Module, Signal
+from amaranth import Cat, Const, Module, Signal, Value
+from amaranth.hdl import ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,7 +29,7 @@ class LineCursor(wiring.Component):
         Of the chunk at ``i``, combinational.
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -40,7 +41,7 @@ class LineCursor(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c, chunk = self.config, self.i
         self._counters()
@@ -63,7 +64,7 @@ class LineCursor(wiring.Component):
             m.d.sync += [counter.eq(0) for counter in self.counters]
         return m
 
-    def _counters(self):
+    def _counters(self) -> None:
         q_bits = len(self.o.q)
         self.x, self.y, self.image = Signal(16), Signal(16), Signal(16)
         self.bit, self.position_bit = Signal(LINE_BITS), Signal(LINE_BITS)
@@ -76,7 +77,7 @@ class LineCursor(wiring.Component):
             *(self.line, self.t_line, self.row_line, self.image_line),
         ]
 
-    def _step(self, m: Module, last_x, last_y):
+    def _step(self, m: Module, last_x: Value, last_y: Value) -> None:
         chunk, config = self.i, self.i_config
         next_q, next_line = self.q + 1, Signal(ADDRESS_BITS)
         next_bit = Signal(LINE_BITS)
@@ -87,7 +88,7 @@ class LineCursor(wiring.Component):
             next_image.eq(self.image_line + config.image_stride),
         ]
 
-        def move(q, line, bit):
+        def move(q: ValueLike, line: ValueLike, bit: ValueLike) -> list:
             return [self.q.eq(q), self.line.eq(line), self.bit.eq(bit)]
 
         with m.If(~chunk.last_plane):

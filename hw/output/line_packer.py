@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import memory, stream, wiring
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import ConfigError, HardwareConfig, clog2
@@ -11,7 +11,7 @@ from .layouts import line_config, packer_stage, plane_chunk, write_command
 from .line_cursor import LineCursor
 
 
-def check_chunk(c: HardwareConfig):
+def check_chunk(c: HardwareConfig) -> None:
     """ConfigError when a chunk is larger than a bus word."""
     if c.neuron_lanes > c.bus_bits:
         raise ConfigError(
@@ -52,7 +52,7 @@ class LinePacker(wiring.Component):
         A chunk is larger than a bus word.
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         check_chunk(c)
         super().__init__(
@@ -65,7 +65,7 @@ class LinePacker(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
         m.submodules.cursor = cursor = LineCursor(c)
@@ -96,7 +96,7 @@ class LinePacker(wiring.Component):
             m.d.sync += self.o_done.eq(0)
         return m
 
-    def _place(self, m: Module, held, place):
+    def _place(self, m: Module, held: data.View, place: data.View) -> None:
         """First half of the shift: inside a slot of ``neuron_lanes`` bits."""
         c, chunk = self.config, self.i.payload
         inside = clog2(c.neuron_lanes) if c.neuron_lanes > 1 else 0
@@ -109,7 +109,16 @@ class LinePacker(wiring.Component):
             held.place.eq(place),
         ]
 
-    def _join(self, m: Module, valid, leave, accept, held, read, write):
+    def _join(
+        self,
+        m: Module,
+        valid: Value,
+        leave: Value,
+        accept: Value,
+        held: data.View,
+        read: memory.ReadPort,
+        write: memory.WritePort,
+    ) -> None:
         """Second half: the slots of the word, joined with the line's bits so far; gives out words."""
         c, place, o = self.config, held.place, self.o.payload
         n = c.neuron_lanes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -37,7 +37,7 @@ class MaxPool(wiring.Component):
         Order: window, timestep, group.
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -48,7 +48,7 @@ class MaxPool(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c, item = self.config, self.i.payload
         levels = data.ArrayLayout(c.level_bits, c.neuron_lanes)
@@ -103,7 +103,7 @@ class MaxPool(wiring.Component):
         m.d.sync += [valid[0].eq(accept | (valid[0] & ~step)), valid[1].eq(step | (valid[1] & ~leave))]
         return m
 
-    def _count(self, m: Module, accept):
+    def _count(self, m: Module, accept: Value) -> tuple[Signal, Signal, Signal]:
         """Timestep of the item at ``i``, and whether its position is the first and the last of its window."""
         item = self.i.payload
         t = Signal(range(self.config.max_timesteps))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, Value
+from amaranth.hdl import ValueLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,7 +11,7 @@ from ..arch.config import HardwareConfig
 from .layouts import level_group, plane_chunk
 
 
-def last_width(c: HardwareConfig, channels):
+def last_width(c: HardwareConfig, channels: Value) -> ValueLike:
     """Channels in the last group of ``channels``: 1..neuron_lanes."""
     if c.neuron_lanes == 1:
         return 1
@@ -40,7 +41,7 @@ class PlaneEncoder(wiring.Component):
     o : Out(stream of plane_chunk)
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -52,7 +53,7 @@ class PlaneEncoder(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c, chunk = self.config, self.o.payload
         held = Signal(level_group(c), reset_less=True)

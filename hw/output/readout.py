@@ -37,7 +37,7 @@ class NeuronReadout(wiring.Component):
     o : Out(stream of plane_chunk)
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -48,7 +48,7 @@ class NeuronReadout(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c, item, chunk = self.config, self.i.payload, self.o.payload
         size = min(c.neuron_lanes, POTENTIAL_BITS)

@@ -49,7 +49,7 @@ class OutputWriter(wiring.Component):
         Every word of the run has been handed out. Falls in the cycle after ``i_start``.
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -61,7 +61,7 @@ class OutputWriter(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c, fields = self.config, self.i_config
         m.submodules.pool = pool = MaxPool(c)

@@ -1,6 +1,7 @@
 """The issue stage of the processor: one residual bit, and per partial-sum bank one row, per cycle."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import ValueLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -46,7 +47,7 @@ class Issue(wiring.Component):
     events : single-cycle events
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         c = self.config = config
         super().__init__(
             {
@@ -67,7 +68,7 @@ class Issue(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         self._declare()
@@ -84,7 +85,7 @@ class Issue(wiring.Component):
         self._events(m)
         return m
 
-    def _declare(self):
+    def _declare(self) -> None:
         c = self.config
         self.stage = Signal(compute_row(c), reset_less=True)
         self.stage_valid, self.stage_half = Signal(), Signal()
@@ -107,20 +108,20 @@ class Issue(wiring.Component):
         # The staged row has the same index as ...
         self.meets, self.in_slot, self.in_active = Signal(c.banks), Signal(c.banks), Signal()
 
-    def _bank(self, row):
+    def _bank(self, row: Value) -> ValueLike:
         """One-hot bank of a row index."""
         bank = bank_of(self.config, row)
         return Cat(~bank, bank) if self.config.banks == 2 else 1
 
-    def half(self, tag):
+    def half(self, tag: Value) -> Value:
         return self.tiles[tag[0]].half
 
-    def _known(self, tag):
+    def _known(self, tag: Value) -> Value:
         """The tile of this tag is in the processor."""
         tile = self.tiles[tag[0]]
         return tile.valid & (tile.tag == tag)
 
-    def _reuse_stage(self, m: Module, b: int):
+    def _reuse_stage(self, m: Module, b: int) -> None:
         """Hold the head of the reuse stream; whether its prefix is finished and its row free is found a cycle ahead."""
         i, row = self.i_reuse[b], self.reuse[b]
         rows = row, i.payload  # the one that stays, the one that comes
@@ -136,7 +137,7 @@ class Issue(wiring.Component):
         with m.If(i.ready):
             m.d.sync += [row.eq(i.payload), self.reuse_valid[b].eq(i.valid)]
 
-    def _compute_stage(self, m: Module):
+    def _compute_stage(self, m: Module) -> None:
         """Hold the head of the compute stream: its lowest bit and the rest are found on the way in.
 
         Its tile is looked up a cycle ahead: one that enters has no weights yet, and none goes before its rows.
@@ -160,7 +161,7 @@ class Issue(wiring.Component):
                 self.stage_valid.eq(i.valid),
             ]
 
-    def _load(self, m: Module):
+    def _load(self, m: Module) -> None:
         """Decide whether the staged row becomes the active one in this cycle."""
         c = self.config
         half = self.stage_half
@@ -197,12 +198,12 @@ class Issue(wiring.Component):
         with m.Elif(waiting):
             m.d.sync += [self.patience.eq(self.patience - 1), self.exhausted.eq(self.patience == 1)]
 
-    def given_anew(self, b: int):
+    def given_anew(self, b: int) -> Value:
         """The tile of the result in bank ``b``'s operand register has gone: its slots belong to another."""
         held = self.held[b]
         return self.tiles[held.tag[0]].tag != held.tag
 
-    def _active(self, m: Module):
+    def _active(self, m: Module) -> None:
         """The active row: one-hot bit, the bits after it, and whether it is the last, all registered."""
         rest = without_lowest(self.active.residual)
         with m.If(self.loading):
@@ -229,7 +230,7 @@ class Issue(wiring.Component):
             self.claim.parity.eq(self.active.tag[0]),
         ]
 
-    def _slots(self, m: Module, b: int):
+    def _slots(self, m: Module, b: int) -> None:
         """Who gets bank ``b``'s partial-sum slot and its read port."""
         reuse, active = self.reuse[b], self.active
         take = self.take[b]
@@ -254,7 +255,7 @@ class Issue(wiring.Component):
         base, shared = (Cat(row.prefix, row.tag[0]) for row in (self.stage, reuse))
         m.d.comb += self.read[b].eq(Mux(self.claiming[b] | self.seize[b], base, shared))
 
-    def _base(self, m: Module):
+    def _base(self, m: Module) -> None:
         """Where the loaded row's base comes from, by the distance to its prefix."""
         c = self.config
         stage, active = self.stage, self.active
@@ -274,7 +275,7 @@ class Issue(wiring.Component):
             self.finish.bank.eq(self.claiming),
         ]
 
-    def _events(self, m: Module):
+    def _events(self, m: Module) -> None:
         e = self.events
         idle = ~self.active_valid
         known = self._known(self.stage.tag)

@@ -1,17 +1,18 @@
 """Payloads of the issue stage, and its bit tricks."""
 
+from amaranth import Value
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig
 from ..interface.streams import TAG_BITS
 
 
-def lowest(x):
+def lowest(x: Value) -> Value:
     """The lowest set bit of ``x``, one-hot."""
     return (x & (~x + 1))[: len(x)]
 
 
-def without_lowest(x):
+def without_lowest(x: Value) -> Value:
     return (x & (x - 1))[: len(x)]
 
 

@@ -4,34 +4,68 @@ Each outcome of this cycle's decisions (a row stays or another comes) is compare
 late, only select. Every function gives what holds in the next cycle; :class:`hw.processor.issue.Issue` registers it.
 """
 
-from amaranth import Cat, Module, Mux
+from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import ValueLike
+from amaranth.lib import data, stream
+
+from ..arch.config import HardwareConfig
 from ..lib.logic import beforehand, late_mux
 
 
-def next_staged(m: Module, issue, stays, comes):
+class IssueState(Protocol):
+    """What these functions read of :class:`hw.processor.issue.Issue`, which calls them."""
+
+    config: HardwareConfig
+    i_compute: stream.Interface
+    i_reuse: Any
+    stage: data.View
+    stage_valid: Signal
+    stage_half: Signal
+    loading: Signal
+    active: data.View
+    active_valid: Signal
+    active_half: Signal
+    reuse: list[data.View]
+    reuse_valid: Signal
+    held: data.View
+    slot: Any
+    claim: Any
+    claiming: Signal
+    take: Any
+
+    def half(self, tag: Value) -> Value: ...
+
+    def given_anew(self, b: int) -> Value: ...
+
+
+def next_staged(m: Module, issue: IssueState, stays: ValueLike, comes: ValueLike) -> Value:
     """What holds of the row staged in the next cycle: it stays or comes, which is decided last by ``loading``."""
     comes = beforehand(m, comes)
     return late_mux(issue.loading, comes, beforehand(m, late_mux(issue.stage_valid, stays, comes)))
 
 
-def next_reuse(m: Module, issue, b: int, stays, comes):
+def next_reuse(m: Module, issue: IssueState, b: int, stays: ValueLike, comes: ValueLike) -> Value:
     """What holds of bank ``b``'s reuse row in the next cycle: it stays or comes, which is decided last by ``take``."""
     comes = beforehand(m, comes)
     return late_mux(issue.take[b].valid, comes, beforehand(m, late_mux(issue.reuse_valid[b], stays, comes)))
 
 
-def _reuse_rows(issue, b: int):
+def _reuse_rows(issue: IssueState, b: int) -> tuple[data.View, data.View]:
     """The row that stays, the row that comes."""
     return issue.reuse[b], issue.i_reuse[b].payload
 
 
-def _flies(slot, half, row):
+def _flies(slot: data.View, half: Value, row: Value) -> Value:
     """This slot updates the row of this half: one bit."""
     return slot.valid & (slot.half == half) & (slot.row == row)
 
 
-def eligible_reuse(m: Module, issue, b: int, known):
+def eligible_reuse(m: Module, issue: IssueState, b: int, known: Sequence[Value]) -> Value:
     """There is a reuse row, its prefix is finished (``known``), and its partial sum is not in flight.
 
     In flight are the rows of the active row and of the last two slots; the next slot is the active row's, if that
@@ -63,7 +97,7 @@ def eligible_reuse(m: Module, issue, b: int, known):
     )
 
 
-def reuse_meets(m: Module, issue, b: int):
+def reuse_meets(m: Module, issue: IssueState, b: int) -> Value:
     """Bank ``b``'s reuse row has the index of the row staged then."""
     staged = issue.stage, issue.i_compute.payload
     now, new = ([one.row == row.row for one in staged] for row in _reuse_rows(issue, b))
@@ -71,23 +105,23 @@ def reuse_meets(m: Module, issue, b: int):
     return late_mux(issue.take[b].valid, next_staged(m, issue, *new), next_staged(m, issue, *waits))
 
 
-def _finishes(issue, row):
+def _finishes(issue: IssueState, row: data.View) -> Value:
     """The active row is the prefix of ``row``: one bit."""
     return (issue.active.slot == row.prefix) & (issue.active.tag == row.tag)
 
 
-def _shared(reuse, row):
+def _shared(reuse: data.View, row: data.View) -> Value:
     """The reuse row has the prefix of ``row``: one bit."""
     return (reuse.prefix == row.prefix) & (reuse.tag == row.tag)
 
 
-def _stays_held(issue, b: int, row):
+def _stays_held(issue: IssueState, b: int, row: data.View) -> Value:
     """Bank ``b``'s operand register holds the prefix of ``row``, and its tile is not over: one bit."""
     held = issue.held[b]
     return held.valid & (held.slot == row.prefix) & (held.tag == row.tag) & ~issue.given_anew(b)
 
 
-def held_prefix(m: Module, issue, b: int):
+def held_prefix(m: Module, issue: IssueState, b: int) -> Value:
     """Whether the prefix of a reuse row of bank ``b`` is in the operand register then: it is that of the row which
     finishes or is taken now (the latter only if none finishes), or was there before.
     """
@@ -97,7 +131,7 @@ def held_prefix(m: Module, issue, b: int):
     return late_mux(issue.take[b].valid, taken, beforehand(m, late_mux(issue.reuse_valid[b], *kept)))
 
 
-def staged_rows(m: Module, issue):
+def staged_rows(m: Module, issue: IssueState) -> tuple[Value, Value]:
     """Whether the row staged in the next cycle has the index of the row that is active then, or in a slot.
 
     Only the index: whose half it is belongs to the tile, which may enter the processor in that very cycle.
@@ -117,7 +151,7 @@ def staged_rows(m: Module, issue):
     return late_mux(issue.loading, loaded, idle), Cat(slots)
 
 
-def recent_prefix(m: Module, issue):
+def recent_prefix(m: Module, issue: IssueState) -> Value:
     """Whether the prefix of the row staged in the next cycle was finished in this one or, with one bank, is held."""
     rows = issue.stage, issue.i_compute.payload
     finished = next_staged(m, issue, *(_finishes(issue, row) for row in rows))

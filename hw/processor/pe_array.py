@@ -1,6 +1,6 @@
 """The first rank of adders: tile results, one residual bit per cycle."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -46,7 +46,7 @@ class Accumulators(wiring.Component):
     o : per bank: ``lanes`` signed results (stage 3)
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         c = self.config = config
         super().__init__(
             {
@@ -59,7 +59,7 @@ class Accumulators(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         bits = c.result_bits
@@ -100,7 +100,7 @@ class Accumulators(wiring.Component):
                 m.d.sync += kept.eq(0)
         return m
 
-    def _operand(self, m: Module, b: int, total: Signal, read):
+    def _operand(self, m: Module, b: int, total: Signal, read: Value) -> None:
         """The result that finishes, or what is read; it stays until the next one comes."""
         c, bits = self.config, self.config.result_bits
         operand = Signal(c.lanes * bits, name=f"operand{b}", reset_less=True)
@@ -111,7 +111,7 @@ class Accumulators(wiring.Component):
                 m.d.sync += operand[here].eq(Mux(finishes, total[here], read[here]))
         m.d.comb += self.o[b].eq(operand)
 
-    def _recent(self, m: Module, total: Signal):
+    def _recent(self, m: Module, total: Signal) -> Value:
         """The result finished one cycle ago. With one bank: what the operand register holds, that or an older one."""
         if self.config.banks == 1:
             return self.o[0]

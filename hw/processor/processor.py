@@ -1,7 +1,7 @@
 """The product-sparse processing unit: weights, accumulators, tile results, partial sums."""
 
 from amaranth import Cat, Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import HardwareConfig
@@ -17,7 +17,7 @@ from .scoreboard import Scoreboard
 from .weight_buffer import WeightBuffer
 
 
-def _inside(port, slot, banks: int):
+def _inside(port: data.View, slot: data.View, banks: int) -> list:
     """Assignments of an update to its bank, which has every second row where there are two."""
     return [port.valid.eq(slot.valid), port.half.eq(slot.half), port.row.eq(slot.row[banks - 1 :])]
 
@@ -42,7 +42,7 @@ class Processor(wiring.Component):
     counters : single-cycle events, :func:`processor_events`
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         c = self.config = config
         super().__init__(
             {
@@ -57,7 +57,7 @@ class Processor(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         m.submodules.issue = issue = Issue(c)
@@ -113,7 +113,7 @@ class Processor(wiring.Component):
         self._count(m, issue, scoreboard)
         return m
 
-    def _count(self, m: Module, issue: Issue, scoreboard: Scoreboard):
+    def _count(self, m: Module, issue: Issue, scoreboard: Scoreboard) -> None:
         event, busy = issue.events, Signal()
         count = self.counters
         m.d.comb += busy.eq(scoreboard.busy | self.o_psum.valid)

@@ -1,6 +1,6 @@
 """Which tiles are being processed, how far, and when their buffers are free again."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -53,7 +53,7 @@ class Scoreboard(wiring.Component):
     busy : a tile or a partial sum is inside
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         c = self.config = config
         super().__init__(
             {
@@ -73,7 +73,7 @@ class Scoreboard(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         info = Signal(data.ArrayLayout(tile_begin(c), 2), reset_less=True)
@@ -100,7 +100,7 @@ class Scoreboard(wiring.Component):
         m.d.comb += self.busy.eq(self.tiles[0].valid | self.tiles[1].valid | half_busy.any())
         return m
 
-    def _admit(self, m: Module, info, entering: Signal, retiring: Signal) -> Signal:
+    def _admit(self, m: Module, info: data.View, entering: Signal, retiring: Signal) -> Signal:
         """Let tiles in; m tiles alternate between the halves."""
         begin = self.i_begin.payload
         half, fresh, half_busy = Signal(), Signal(init=1), Signal(2)
@@ -127,7 +127,19 @@ class Scoreboard(wiring.Component):
                 m.d.sync += self.tiles[p].half.eq(half)
         return half_busy
 
-    def _tile(self, m: Module, p: int, info, end, entering, retiring, closed, computes_done, done, oldest):
+    def _tile(
+        self,
+        m: Module,
+        p: int,
+        info: data.View,
+        end: data.View,
+        entering: Signal,
+        retiring: Signal,
+        closed: Signal,
+        computes_done: Value,
+        done: Signal,
+        oldest: Signal,
+    ) -> None:
         """Context of the tiles of parity ``p``: counts of issued rows against the counts of the end."""
         c = self.config
         tile, other = self.tiles[p], self.tiles[1 - p]
@@ -177,7 +189,7 @@ class Scoreboard(wiring.Component):
                 tile.valid.eq(1),
             ]
 
-    def _close(self, m: Module, info, entering: Signal, closed: Signal, ready, done: Signal):
+    def _close(self, m: Module, info: data.View, entering: Signal, closed: Signal, ready: Value, done: Signal) -> None:
         """Close tiles in order, one per cycle, and release their weights."""
         closing = Signal()
         tile = info[closing].tile

@@ -1,8 +1,8 @@
 """The weights of the tiles at hand: ``weight_tiles`` slots of ``tile_k`` rows of all lanes."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
@@ -33,7 +33,7 @@ class WeightBuffer(wiring.Component):
     release : empties a slot
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         c = self.config = config
         self.distributed = c.weight_tiles * c.tile_k <= DISTRIBUTED_ROWS
         super().__init__(
@@ -46,7 +46,7 @@ class WeightBuffer(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         row = self.i.payload
         # The scoreboard registers ``filled``, and a row is loaded before its first bit reads: two cycles at least.
@@ -62,7 +62,7 @@ class WeightBuffer(wiring.Component):
             m.d.sync += self.filled.bit_select(row.slot, 1).eq(1)
         return m
 
-    def _memory(self, m: Module, name: str, lanes: int, style: str):
+    def _memory(self, m: Module, name: str, lanes: int, style: str) -> tuple[ReadPort, WritePort]:
         c = self.config
         m.submodules[name] = memory = Memory(
             shape=lanes * c.weight_bits,
@@ -72,7 +72,7 @@ class WeightBuffer(wiring.Component):
         )
         return memory.read_port(), memory.write_port()
 
-    def _block(self, m: Module, read, comes, row, put):
+    def _block(self, m: Module, read: Value, comes: Value, row: Value, put: Value) -> None:
         """Writes ``put``, which is a cycle old, to the ``row`` of that cycle if one came (``comes``)."""
         port, write = self._memory(m, "memory", self.config.lanes, "block")
         weight, address = Signal.like(self.o, reset_less=True), Signal.like(write.addr, reset_less=True)
@@ -81,7 +81,7 @@ class WeightBuffer(wiring.Component):
         m.d.comb += [port.addr.eq(read), self.o.eq(weight)]
         m.d.comb += [write.en.eq(putting), write.addr.eq(address), write.data.eq(put)]
 
-    def _distributed(self, m: Module, read, comes, row, put):
+    def _distributed(self, m: Module, read: Value, comes: Value, row: Value, put: Value) -> None:
         """The same, cut by lanes into parts with address and enable registers of their own (:mod:`hw.lib.fanout`).
 
         After reset some parts write once: no slot is filled then.

@@ -1,6 +1,6 @@
 """One bank of partial sums: the second rank of adders."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -50,7 +50,7 @@ class PsumBank(wiring.Component):
     sweep : clears the touch maps after reset
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         c = self.config = config
         self.rows = c.tile_m // c.banks
         # One bank fills a block RAM's 512 words at the paper's size. Two banks leave half of them empty, and their
@@ -71,7 +71,7 @@ class PsumBank(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         first, update = self._touch(m)
@@ -99,12 +99,14 @@ class PsumBank(wiring.Component):
             self._shared_memory(m, slot, update, data, total)
         return m
 
-    def _memory(self, m: Module, name: str, depth: int, address, put, put_address, value):
+    def _memory(
+        self, m: Module, name: str, depth: int, address: Value, put: Value, put_address: Value, value: Value
+    ) -> Value:
         """``address`` and ``put`` are of the cycle before."""
         reads = copies(m, address, len(block_parts(len(value))), name=f"{name}_address")
         return wide_memory(m, name, depth=depth, reads=reads, put=put, put_address=put_address, value=value)
 
-    def _shared_memory(self, m: Module, slot: list, update, data, total):
+    def _shared_memory(self, m: Module, slot: list, update: Value, data: Value, total: Value) -> None:
         """Both halves in one memory: an ``update`` that must read goes before the drain."""
         address = Mux(update, Cat(self.slot.row, self.slot.half), Cat(self.drain.row, self.drain.half))
         put = Cat(slot[2].row, slot[2].half)
@@ -115,7 +117,7 @@ class PsumBank(wiring.Component):
             self.o.eq(word),
         ]
 
-    def _split_memories(self, m: Module, slot: list, data, total):
+    def _split_memories(self, m: Module, slot: list, data: Value, total: Value) -> None:
         """A memory per half: a half is either updated or drained, so nobody waits."""
         halves = []
         for h in range(2):
@@ -129,7 +131,7 @@ class PsumBank(wiring.Component):
             self.o.eq(Mux(self.drain.half, halves[1], halves[0])),
         ]
 
-    def _touch(self, m: Module):
+    def _touch(self, m: Module) -> tuple[Signal, Signal]:
         """Touch maps of both halves, each either updated or drained.
 
         Returns whether ``slot`` is a first touch, and whether it is one that must read.

@@ -49,7 +49,7 @@ class DrainCursor(wiring.Component):
     clear, load, step : go to row 0; to ``i``; to the next row (the first of these wins)
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -65,7 +65,7 @@ class DrainCursor(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         o, walk, layer = self.o, self.walk, self.i_layer
         last_plane, last_t, first, across, back = Signal(), Signal(), Signal(), Signal(), Signal()

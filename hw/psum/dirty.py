@@ -31,7 +31,7 @@ class TouchMap(wiring.Component):
     sweep : word that is being cleared, while valid
     """
 
-    def __init__(self, rows: int):
+    def __init__(self, rows: int) -> None:
         self.rows = rows
         self.words = min(WORDS, rows)
         bits = (rows - 1).bit_length()
@@ -44,7 +44,7 @@ class TouchMap(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         columns = self.rows // self.words
         low = (self.words - 1).bit_length()
@@ -67,13 +67,13 @@ class TouchMap(wiring.Component):
 class Sweep(wiring.Component):
     """Counts through the words of the touch maps after reset, then ``done``."""
 
-    def __init__(self, rows: int):
+    def __init__(self, rows: int) -> None:
         self.words = min(WORDS, rows)
         super().__init__(
             {"o": Out(sweep_layout(rows)), "done": Out(1)},
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         count = Signal(range(self.words + 1))
         m.d.comb += [self.done.eq(count == self.words), self.o.en.eq(~self.done), self.o.word.eq(count)]

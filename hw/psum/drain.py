@@ -1,6 +1,6 @@
 """Hands out the partial sums of a finished m tile, row by row, in read slots that no update needs."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -45,7 +45,7 @@ class PsumDrain(wiring.Component):
     o : stream of :func:`reprise.hw.interface.streams.psum_row`
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         c = self.config = config
         super().__init__(
             {
@@ -64,7 +64,7 @@ class PsumDrain(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         item = data.StructLayout({"touched": 1, "last": 1, "last_position": 1, "place": drain_place(c)})
@@ -123,12 +123,12 @@ class PsumDrain(wiring.Component):
             m.d.comb += self.ask[b].touched.eq(asked.touched)
         return m
 
-    def _one_hot(self, row):
+    def _one_hot(self, row: Value) -> Value:
         """The bank of a row, a bit each."""
         bank = bank_of(self.config, row)
         return Cat(~bank, bank) if self.config.banks == 2 else Cat(1)
 
-    def _look(self, m: Module, cursor, half, ahead):
+    def _look(self, m: Module, cursor: DrainCursor, half: Value, ahead: data.View) -> None:
         """What is to be known of the cursor's row before it is asked for."""
         for look in self.look:
             m.d.comb += [look.half.eq(half), look.row.eq(self._index(cursor.o.row))]
@@ -139,11 +139,11 @@ class PsumDrain(wiring.Component):
             ahead.place.eq(cursor.o),
         ]
 
-    def _name(self, m: Module, port, valid, half, row):
+    def _name(self, m: Module, port: data.View, valid: Value, half: Value, row: Value) -> None:
         """Name a row to its bank."""
         m.d.comb += [port.valid.eq(valid), port.half.eq(half), port.row.eq(self._index(row))]
 
-    def _order(self, m: Module, cursor, half):
+    def _order(self, m: Module, cursor: DrainCursor, half: Value) -> None:
         """What determines the order of the rows of the half that will be drained in the next cycle."""
         layer, walk = self.i_layer, cursor.walk
         stride = Signal(range(self.config.tile_m + 1), reset_less=True)  # rows of a position: T * P
@@ -164,18 +164,18 @@ class PsumDrain(wiring.Component):
             walk.most.eq(interleave(m, self.config, layer)),
         ]
 
-    def _starve(self, m: Module, waiting, bank):
+    def _starve(self, m: Module, waiting: Value, bank: Value) -> None:
         """Count the cycles in which the output is idle for want of a read slot; ask for one when it is too many."""
         count = Signal(range(STARVED + self.config.groups))
         m.d.sync += count.eq(Mux(waiting & (count < STARVED), count + self.i_layer.groups, 0))
         with m.If(count >= STARVED):
             m.d.comb += self.hold.eq(bank)
 
-    def _index(self, row):
+    def _index(self, row: Value) -> Value:
         """Row inside its bank."""
         return row[1:] if self.config.banks == 2 else row
 
-    def _capture(self, m: Module, free, capture, item):
+    def _capture(self, m: Module, free: Value, capture: Value, item: data.View) -> None:
         """The row that comes stays until it is taken."""
         valid_soon = capture | (self.o.valid & ~self.o.ready)
         c, o = self.config, Signal(psum_row(self.config), reset_less=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from amaranth import Shape
+from amaranth.hdl import ValueLike
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig, clog2
@@ -9,19 +11,21 @@ from ..arch.program import ADDRESS_BITS, COMMAND_BYTES, COMMANDS, HEADER, Field
 from ..arch.rules import aligned, ranges
 
 
-def raw_view(command, opcode: str) -> data.View:
+def raw_view(command: ValueLike, opcode: str) -> data.View:
     """All fields of a command, with the header, over its raw bits."""
-    fields = {f.name: data.Field(_shape(f), 32 * f.word + f.offset) for f in HEADER + COMMANDS[opcode]}
+    fields: dict[int | str, data.Field] = {
+        f.name: data.Field(_shape(f), 32 * f.word + f.offset) for f in HEADER + COMMANDS[opcode]
+    }
     return data.View(data.FlexibleLayout(COMMAND_BYTES * 8, fields), command)
 
 
-def _shape(field: Field):
+def _shape(field: Field) -> Shape:
     from amaranth import signed, unsigned
 
     return signed(field.bits) if field.signed else unsigned(field.bits)
 
 
-def violations(c: HardwareConfig, opcode: str, view) -> list:
+def violations(c: HardwareConfig, opcode: str, view: data.View) -> list:
     """One-bit expressions, each true when a rule is broken."""
     broken = []
     fields = {f.name: f for f in COMMANDS[opcode]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -29,7 +29,7 @@ class CommandFetch(wiring.Component):
     take : In(1), done with the command, fetch the next
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
@@ -45,7 +45,7 @@ class CommandFetch(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         bits = self.config.bus_bits
         beats = COMMAND_BYTES * 8 // bits
@@ -84,7 +84,7 @@ class CommandFetch(wiring.Component):
         self._check_fields(m)
         return m
 
-    def _check_header(self, m, beat):
+    def _check_header(self, m: Module, beat: Value) -> None:
         """Each bus word against the bits its opcode names; the opcode is in the first one."""
         bits = self.config.bus_bits
         word = self.i.payload
@@ -108,7 +108,7 @@ class CommandFetch(wiring.Component):
         with m.Elif(reserved):
             m.d.sync += self.bad_header.eq(1)
 
-    def _check_fields(self, m):
+    def _check_fields(self, m: Module) -> None:
         """Two cycles: every rule, then whether any of the opcode's is broken."""
         found = Const(0)
         for name, code in OPCODES.items():
@@ -121,7 +121,7 @@ class CommandFetch(wiring.Component):
         m.d.sync += self.bad_field.eq(found)
 
 
-def beats_of(c: HardwareConfig, size):
+def beats_of(c: HardwareConfig, size: Value) -> Value:
     """Bus words that hold ``size`` bytes (an expression)."""
     shift = clog2(c.bus_bits // 8)
     return (size + (1 << shift) - 1) >> shift

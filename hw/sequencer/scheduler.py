@@ -36,7 +36,7 @@ class Dispatcher(wiring.Component):
     error, code : Out, a command is refused
     """
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -63,7 +63,7 @@ class Dispatcher(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         opcode = self.command[:8]
         held = Signal()  # the run before left its weights in the buffer
@@ -103,7 +103,7 @@ class Dispatcher(wiring.Component):
                         m.d.comb += [self.take.eq(~is_end), self.finished.eq(is_end)]
         return m
 
-    def _load(self, m, name):
+    def _load(self, m: Module, name: str) -> None:
         """Hands a load to the loader."""
         c = self.config
         view, load = raw_view(self.command, name), self.o_load.payload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -47,7 +47,7 @@ class Sequencer(wiring.Component):
     started : Out(1), strobe: a job begins
     """
 
-    def __init__(self, config: HardwareConfig, *, drain_cycles: int = DRAIN_CYCLES):
+    def __init__(self, config: HardwareConfig, *, drain_cycles: int = DRAIN_CYCLES) -> None:
         self.config, self.drain_cycles = config, drain_cycles
         strobes = ("start", "stop", "progress", "finished", "command_error", "taken", "read_error", "write_error")
         outs = ("begin", "enable", "halt", "reset", "busy", "done", "refused", "bus_hung", "started")
@@ -62,7 +62,7 @@ class Sequencer(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         left = Signal(range(max(self.drain_cycles, RESET_CYCLES) + 1))
         failed = Signal()
@@ -121,7 +121,7 @@ class Sequencer(wiring.Component):
                     m.next = "RESET"
         return m
 
-    def _errors(self, m, expired, stopping, failed, left):
+    def _errors(self, m: Module, expired: Value, stopping: Value, failed: Signal, left: Signal) -> None:
         """What ends a job early; the first in this list names the code."""
         causes = [
             (self.read_error, ERROR_READ),

@@ -1,6 +1,6 @@
 """Class walker: the words of the row memory that hold rows of a popcount class, class by class."""
 
-from amaranth import C, Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -23,7 +23,7 @@ def chosen_class(c: HardwareConfig) -> data.StructLayout:
     )
 
 
-def choose(m: Module, enable, load, new, left, pick, last):
+def choose(m: Module, enable: Value, load: Value, new: Value, left: Value, pick: Value, last: Value) -> Value:
     """Registers of a walk over set bits: the lowest bit of ``new`` or ``left``, those after it, whether it is the last.
 
     Both outcomes are worked out before ``enable`` and ``load`` are known, which come late: no logic stands in an
@@ -61,7 +61,7 @@ class ClassChooser(wiring.Component):
 
     LATENCY = 2
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -71,7 +71,7 @@ class ClassChooser(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         tile = Signal(layouts.loaded_tile(c), reset_less=True)
@@ -125,7 +125,7 @@ class WordWalker(wiring.Component):
 
     LATENCY = 1
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -134,7 +134,7 @@ class WordWalker(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         count = layouts.words(self.config)
         pick, left = Signal(count, reset_less=True), Signal(count, reset_less=True)  # next word, those after it
@@ -162,7 +162,7 @@ class WordWalker(wiring.Component):
         ]
         return m
 
-    def _bases(self):
+    def _bases(self) -> list[Value]:
         """Turns low..high-1 of the class; those of lane b are (low + 1 - b) // 2 .. (high + 1 - b) // 2 - 1."""
         low, high = self.i.payload.low, self.i.payload.high
         if self.config.queries == 1:
@@ -191,7 +191,7 @@ class ClassWalker(wiring.Component):
 
     LATENCY = ClassChooser.LATENCY + WordWalker.LATENCY
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -201,7 +201,7 @@ class ClassWalker(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.classes = classes = ClassChooser(self.config)
         m.submodules.words = words = WordWalker(self.config)

@@ -25,7 +25,7 @@ class RowMemory(wiring.Component):
 
     LATENCY = 1
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -36,7 +36,7 @@ class RowMemory(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         step = Signal()
         rows = []

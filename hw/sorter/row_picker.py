@@ -3,8 +3,8 @@
 from functools import reduce
 from operator import or_
 
-from amaranth import C, Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth import C, Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
@@ -32,7 +32,7 @@ class RowPicker(wiring.Component):
 
     LATENCY = 2
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -41,7 +41,7 @@ class RowPicker(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         layout = layouts.class_word(c)
@@ -74,7 +74,16 @@ class RowPicker(wiring.Component):
         self._give(m, words, seen, picks, ends & ~Cat(more).any(), move, fire)
         return m
 
-    def _refill(self, m, words, valid, seen, left, done, fire):
+    def _refill(
+        self,
+        m: Module,
+        words: list[data.View],
+        valid: list[Signal],
+        seen: list[Value],
+        left: list[Value],
+        done: list[Signal],
+        fire: Value,
+    ) -> None:
         """Words move up; the last place takes the stream's."""
         fill = done[0] if len(words) == 1 else done[0] | done[1]
         m.d.comb += self.i.ready.eq(fill)
@@ -93,7 +102,16 @@ class RowPicker(wiring.Component):
         with m.If(fill):
             m.d.sync += [words[-1].eq(self.i.payload), valid[-1].eq(self.i.valid)]
 
-    def _give(self, m, words, seen, picks, last, move, fire):
+    def _give(
+        self,
+        m: Module,
+        words: list[data.View],
+        seen: list[Value],
+        picks: list[Signal],
+        last: Value,
+        move: Value,
+        fire: Value,
+    ) -> None:
         c, o = self.config, Signal(self.o.payload.shape(), name="given")
         size = len(words[0].mine)
         m.d.comb += self.o.payload.eq(o)

@@ -54,7 +54,7 @@ class Sorter(wiring.Component):
 
     LATENCY = TileLoader.LATENCY + ClassWalker.LATENCY + RowMemory.LATENCY + RowPicker.LATENCY
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -63,7 +63,7 @@ class Sorter(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         m.submodules.loader = loader = TileLoader(c)

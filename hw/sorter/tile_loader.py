@@ -3,8 +3,8 @@
 from functools import reduce
 from operator import or_
 
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
@@ -40,7 +40,7 @@ class TileLoader(wiring.Component):
 
     LATENCY = 2
 
-    def __init__(self, config: HardwareConfig):
+    def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -52,7 +52,7 @@ class TileLoader(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         beat = Signal(streams.tile_word(c), reset_less=True)
@@ -88,7 +88,9 @@ class TileLoader(wiring.Component):
         self._classes(m, take, takes, first, beat, upto, word, place)
         return m
 
-    def _write(self, m, take, beat, counts, room):
+    def _write(
+        self, m: Module, take: Value, beat: data.View, counts: list[Signal], room: Signal
+    ) -> tuple[Signal, Signal]:
         """Words of the row memory, a ring; returns the index of the beat's word in its tile, and its address."""
         c = self.config
         beats, words = frontend_layouts.word_beats(c), frontend_layouts.words(c)
@@ -122,7 +124,17 @@ class TileLoader(wiring.Component):
                 ]
         return word, place
 
-    def _classes(self, m, take, takes, first, beat, upto, word, place):
+    def _classes(
+        self,
+        m: Module,
+        take: Value,
+        takes: list[Value],
+        first: Value,
+        beat: data.View,
+        upto: list[Signal],
+        word: Value,
+        place: Value,
+    ) -> None:
         """``takes``: ``take`` for each part of the classes."""
         c, tile = self.config, Signal(frontend_layouts.loaded_tile(self.config), reset_less=True)
         m.d.comb += self.o.payload.eq(tile)
