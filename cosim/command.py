@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ..export.find import choose_images, find_network
 from ..hw.arch.config import HardwareConfig
+from ..model.prosparsity.density import Density
 from ..support.progress import Stages
 from .bench.system import Traffic
 from .jobs.run import Outcome, execute, open_bench
@@ -177,13 +178,12 @@ def _capture_report(outcomes: list[Outcome], options: Options, path: Path) -> di
     joined["differences"] = [d for part in parts for d in part["differences"]]
     joined["cycles"] = _add(*(part["cycles"] for part in parts))
     joined["total"] = _add(*(part["total"] for part in parts))
-    counts, dense = joined["total"]["counts"], joined["cycles"]["dense"]
-    joined["total"]["bit_density"] = counts["set_bits"] / dense if dense else 0.0
-    joined["total"]["product_density"] = counts["residual_bits"] / dense if dense else 0.0
+    bits = {key: joined["total"]["counts"][key] for key in ("set_bits", "residual_bits")}
+    joined["total"] |= Density(elements=joined["cycles"]["dense"], **bits).figures()
     cycles = joined["cycles"]
     if cycles["rtl"]:
-        joined["total"]["model_error"] = (cycles["own_model"] - cycles["rtl"]) / cycles["rtl"]
-    joined["frames_per_second"] = options.clock_mhz * 1e6 / (cycles["rtl"] or cycles["own_model"])
+        joined["total"]["model_error"] = (cycles["cycle_model"] - cycles["rtl"]) / cycles["rtl"]
+    joined["frames_per_second"] = options.clock_mhz * 1e6 / (cycles["rtl"] or cycles["cycle_model"])
     return joined
 
 

@@ -1,8 +1,8 @@
 """Cycles of a compiled network without RTL: the cycle model on exactly the tiles that the program makes.
 
-The golden interpreter executes the program; each RUN's rows go through :mod:`estimate.cycles`. Beside that stands what
-each part would take by itself: the processor with inputs always ready (reprise.estimate.processor_model), weights,
-im2col, neurons.
+The golden interpreter executes the program, and the rows of each RUN go through :mod:`reprise.estimate.cycles`, which
+is exact. Beside these cycles stands how long single parts would take if nothing else took time: the processor
+(``bound``, see :mod:`reprise.model.prosparsity.bound`), the loads of weights, im2col, and the neurons.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from ..compiler.golden.trace import RunTrace
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.memory_image import MemoryImage
 from ..model.network.network import Network
-from ..model.prosparsity.tiles import Counts, TileBlock, analyze_packed
+from ..model.prosparsity.bound import bound
+from ..model.prosparsity.density import Density
+from ..model.prosparsity.tiles import TileBlock, analyze_packed
 from .baselines.dense import bit_sparse_cycles, dense_cycles
 from .baselines.prosperity import published_cycles
 from .cycles import Machine
 from .cycles.run_data import no_rows, run_data
-from .processor_model import ProcessorTiming, simulate_processor
 
 
 @dataclass(frozen=True, kw_only=True)
 class SystemTiming:
-    """The memory: ``latency`` cycles from an address to its first beat, ``gap`` idle cycles after every beat."""
+    """How fast the memory is.
+
+    Parameters
+    ----------
+    latency : int
+        Cycles from an address to its first beat.
+    gap : int
+        Idle cycles after every beat.
+    """
 
     latency: int = 20
     gap: int = 0
-
-
-@dataclass
-class _Analysis:
-    packed: np.ndarray
-    starts: np.ndarray
-    counts: Counts
-    costs: np.ndarray
-    block: TileBlock
 
 
 class Estimator:
@@ -54,31 +54,28 @@ class Estimator:
 
     def __init__(self, image: MemoryImage, timing: SystemTiming):
         self.image, self.config, self.timing = image, image.config, timing
-        c = self.config
-        self.processor = ProcessorTiming(banks=c.banks, queries=c.queries, load_rows=c.load_rows)
         self.runs: list[dict] = []
-        self._last: _Analysis | None = None
-        commands = image.commands()
-        word = image.program * 8 // c.bus_bits
-        self.machine = Machine(commands, c, word=word, latency=timing.latency, gap=timing.gap)
+        self._last: tuple[np.ndarray, TileBlock] | None = None  # packed rows of the RUN before, and their analysis
+        word = image.program * 8 // self.config.bus_bits
+        self.machine = Machine(image.commands(), self.config, word=word, latency=timing.latency, gap=timing.gap)
         self.machine.advance(no_rows())
 
-    def _analyze(self, trace: RunTrace) -> _Analysis:
-        """Counts and processor cycles of every tile; those of the run before if its rows were the same."""
-        last = self._last
-        if last and np.array_equal(last.starts, trace.starts) and np.array_equal(last.packed, trace.packed):
-            return last
+    def _analyze(self, trace: RunTrace) -> TileBlock:
+        """The analysed tiles of a RUN. Consecutive RUNs often take the same rows (for the next output channels)."""
+        if self._last is not None:
+            packed, block = self._last
+            if np.array_equal(block.starts, trace.starts) and np.array_equal(packed, trace.packed):
+                return block
         block = analyze_packed(trace.packed, trace.starts)
-        costs = simulate_processor(block, self.processor).tile_cycles.reshape(block.counts.rows.shape)
-        self._last = _Analysis(trace.packed, trace.starts, block.counts, costs, block)
-        return self._last
+        self._last = trace.packed, block
+        return block
 
     def observe(self, trace: RunTrace) -> None:
         """Time one RUN (an observer of the interpreter)."""
         f, c, t = trace.fields, self.config, self.timing
-        found = self._analyze(trace)
+        block = self._analyze(trace)
         rows = np.diff(trace.starts)
-        m_tiles, k_tiles = found.costs.shape
+        m_tiles, k_tiles = block.counts.rows.shape
         extract = -(-rows // c.load_rows)[:, None] * trace.segments[None]
         fetched = np.zeros((m_tiles, k_tiles), bool)
         if not f["weights_ready"]:
@@ -87,7 +84,7 @@ class Estimator:
         neurons = rows * f["groups"]
         if f["readout"]:
             neurons = neurons + rows // f["planes"] * f["groups"] * c.neuron_lanes
-        data = run_data(found.block, trace.packed, c, f, trace.segments, trace.first_slot)
+        data = run_data(block, trace.packed, c, f, trace.segments, trace.first_slot)
         self.machine.advance(data)
         start, end = self.machine.starts[trace.command], self.machine.ends[trace.command]
         self.runs.append(
@@ -95,12 +92,12 @@ class Estimator:
                 "command": trace.command,
                 "layer": trace.layer,
                 "cycles": int(end - start),
-                "processor": int(found.costs.sum()),
+                "bound": bound(block.counts, banks=c.banks),
                 "weights": int(fetched.sum()) * beats,
                 "im2col": int(extract.sum()),
                 "neurons": int(neurons.sum()),
-                "tiles": int(found.costs.size),
-                "counts": found.counts,
+                "tiles": m_tiles * k_tiles,
+                "counts": block.counts,
             }
         )
 
@@ -111,10 +108,10 @@ class Estimator:
 
 
 def _layer(entry, ends: list[int], runs: list[dict], depth: int) -> dict:
-    """One layer's figures: its cycles are the time from the end of the layer before to its last RUN's end."""
+    """One layer's figures; its cycles are those from the end of the layer before to the end of its last RUN."""
     mine = [r for r in runs if entry.first <= r["command"] < entry.last]
     before = max(ends[: entry.first], default=0)
-    sums = {key: sum(r[key] for r in mine) for key in ("processor", "weights", "im2col", "neurons", "tiles")}
+    sums = {key: sum(r[key] for r in mine) for key in ("bound", "weights", "im2col", "neurons", "tiles")}
     totals = [r["counts"].total() for r in mine]
     counts = {
         name: sum(getattr(one, name) for one in totals) for name in ("nonzero", "exact", "set_bits", "residual_bits")
@@ -125,6 +122,7 @@ def _layer(entry, ends: list[int], runs: list[dict], depth: int) -> dict:
         "runs": len(mine),
         "cycles": max(ends[entry.first : entry.last]) - before,
         **sums,
+        **sum((Density.of(r["counts"], depth) for r in mine), Density()).figures(),
         "dense": sum(dense_cycles(r["counts"], depth) for r in mine),
         "bit_sparse": sum(bit_sparse_cycles(r["counts"]) for r in mine),
         "published": sum(published_cycles(r["counts"]) for r in mine),
@@ -153,9 +151,9 @@ def estimate(
     Returns
     -------
     ``{"network", "images", "config", "timing", "layers": [...], "total": {...}}``. Each layer and the total hold
-    ``cycles`` (the whole accelerator), ``processor`` (inputs always ready), ``weights``, ``im2col``, ``neurons`` (each
-    of these alone; the largest is the bottleneck), ``dense``, ``bit_sparse``, ``published``, ``tiles``, ``runs``,
-    ``counts``; the total also bytes read and written.
+    ``cycles`` (exact, of the whole accelerator), ``bound`` (the processor alone), ``weights``, ``im2col``, ``neurons``
+    (each of these alone), ``dense``, ``bit_sparse``, ``published``, ``bit_density``, ``product_density``, ``tiles``,
+    ``runs``, ``counts``. The total also holds the bytes read and written.
 
     Raises
     ------
@@ -191,9 +189,11 @@ def estimate_image(
     ends = estimator.schedule()
     depths = {layer.name: sum(s.depth for s in layer.sources) for layer in network.layers}
     layers = [_layer(e, ends, estimator.runs, depths[e.name]) for e in compiled.layers]
-    keys = ("runs", "processor", "weights", "im2col", "neurons", "tiles", "dense", "bit_sparse", "published")
+    keys = ("runs", "bound", "weights", "im2col", "neurons", "tiles", "dense", "bit_sparse", "published")
     total = {"cycles": ends[-1]} | {key: sum(one[key] for one in layers) for key in keys}
-    total["counts"] = {key: sum(one["counts"][key] for one in layers) for key in layers[0]["counts"]}
+    total["counts"] = counts = {key: sum(one["counts"][key] for one in layers) for key in layers[0]["counts"]}
+    bits = {key: counts[key] for key in ("set_bits", "residual_bits")}
+    total |= Density(elements=total["dense"], **bits).figures()
     total |= {"bytes_read": interpreter.bytes_read, "bytes_written": interpreter.bytes_written}
     report = {
         "network": network.name,

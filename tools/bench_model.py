@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from reprise.estimate.density import density_report
+from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, Capture, load_capture
 from reprise.model.inference.runner import run
 from reprise.model.network.layer import Layer, MaxPool, Source
@@ -46,7 +47,7 @@ def _naive_seconds(capture: Capture) -> float:
 
 def _compare(capture: Capture) -> dict:
     seconds, naive = best(lambda: _analyse(capture), 20), _naive_seconds(capture)
-    report = best(lambda: density_report(capture), 5)
+    report = best(lambda: density_report(capture, HardwareConfig.load("paper")), 5)
     return {
         "seconds": seconds,
         "naive_cpu_seconds": naive,

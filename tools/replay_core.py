@@ -28,7 +28,7 @@ from reprise.estimate.baselines.prosperity import published_cycles
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, load_capture
 from reprise.model.network.neuron import Neuron
-from reprise.model.prosparsity.bound import own_tile_bound
+from reprise.model.prosparsity.bound import bound
 from reprise.model.prosparsity.tiles import count_packed
 
 app = typer.Typer(add_completion=False)
@@ -66,7 +66,7 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
         entry = {
             "name": captured.name,
             "tiles": tiles.m_tiles * tiles.k_tiles,
-            "bound": int(own_tile_bound(counts, banks=config.banks).sum()),
+            "bound": bound(counts, banks=config.banks),
             "published": published_cycles(counts),
             "cycles": result.elapsed,
             "events": result.events,

@@ -97,24 +97,23 @@ def model_layers(
 
 def layer_figures(estimate: dict, rtl: dict | None) -> dict:
     """One layer (or the total) as the report has it."""
-    counts, dense = estimate["counts"], estimate["dense"]
     cycles = {
         "rtl": rtl["cycles"] if rtl else None,
-        "own_model": estimate["cycles"],
+        "cycle_model": estimate["cycles"],
         "published_model": estimate["published"],
-        "processor_model": estimate["processor"],
-        "dense": dense,
+        "bound": estimate["bound"],
+        "dense": estimate["dense"],
         "bit_sparse": estimate["bit_sparse"],
     }
     figures = {
         "cycles": cycles,
-        "bit_density": ratio(counts["set_bits"], dense),
-        "product_density": ratio(counts["residual_bits"], dense),
+        "bit_density": estimate["bit_density"],
+        "product_density": estimate["product_density"],
         "tiles": estimate["tiles"],
-        "counts": counts,
-        "bottlenecks": {key: estimate[key] for key in ("processor", "weights", "im2col", "neurons")},
+        "counts": estimate["counts"],
+        "bottlenecks": {key: estimate[key] for key in ("bound", "weights", "im2col", "neurons")},
     }
     if rtl:
         figures |= {key: rtl[key] for key in ("bytes_read", "bytes_written", "stalls", "causes", "events")}
-        figures["model_error"] = ratio(cycles["own_model"] - cycles["rtl"], cycles["rtl"])
+        figures["model_error"] = ratio(cycles["cycle_model"] - cycles["rtl"], cycles["rtl"])
     return figures

@@ -28,7 +28,7 @@ def _figures(report: dict) -> list[str]:
         parts.append("<h2>RTL cycles by layer and cause</h2>")
         parts.append(stacked({one["name"]: one["causes"] for one in layers}, unit="cycles"))
         parts.append(f"<p>The accumulators were {CAUSES_NOTE}</p>")
-    names = {"rtl": "RTL", "own_model": "own model", "published_model": "published model"}
+    names = {"rtl": "RTL", "cycle_model": "cycle model", "published_model": "published model"}
     rows = {}
     for one in layers:
         rows[one["name"]] = {label: one["cycles"][k] for k, label in names.items() if one["cycles"][k] is not None}
@@ -41,12 +41,12 @@ def _figures(report: dict) -> list[str]:
 
 
 def _table(report: dict) -> str:
-    head = ("layer", "RTL", "own model", "published", "bit-sparse", "dense", "bits", "products", "mismatches")
+    head = ("layer", "RTL", "cycle model", "published", "bit-sparse", "dense", "bits", "products", "mismatches")
     lines = ["<tr>" + "".join(f"<th>{h}</th>" for h in head) + "</tr>"]
     total = dict(report["total"], name="total", mismatches=report["mismatches"])
     for one in [*report["layers"], total]:
         c = one["cycles"]
-        cells = [c[key] for key in ("rtl", "own_model", "published_model", "bit_sparse", "dense")]
+        cells = [c[key] for key in ("rtl", "cycle_model", "published_model", "bit_sparse", "dense")]
         shown = ["-" if v is None else f"{v:,}" for v in cells]
         shown += [f"{100 * one[key]:.2f} %" for key in ("bit_density", "product_density")]
         wrong = one["mismatches"]

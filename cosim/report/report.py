@@ -53,7 +53,7 @@ def make_report(outcome: Outcome, *, settings: dict, labels: np.ndarray, numbers
     clock_mhz : at which frames per second are stated
     """
     total, predicted = outcome.total, outcome.predictions
-    cycles = outcome.cycles if outcome.cycles is not None else total["cycles"]["own_model"]
+    cycles = outcome.cycles if outcome.cycles is not None else total["cycles"]["cycle_model"]
     images = outcome.compiled.images
     first = next((str(c.first or f"{c.feature}: {c.error}") for c in outcome.checks if c.mismatches), None)
     differences = [c.first.to_dict() for c in outcome.checks if c.first]
@@ -111,7 +111,7 @@ def _lines(report: dict) -> list[tuple[str, dict]]:
 def cycle_table(report: dict) -> Table:
     """Cycles by layer, and whether every element was right."""
     title = f"{report['network']} on {report['config']}: {report['images']} images, {report['engine']}"
-    columns = ("layer", "RTL", "own model", "", "published model", "bit-sparse", "dense", "mismatches")
+    columns = ("layer", "RTL", "cycle model", "", "published model", "bit-sparse", "dense", "mismatches")
     table = Table(*columns, title=title)
     for name, one in _lines(report):
         if name == "total":
@@ -119,7 +119,7 @@ def cycle_table(report: dict) -> Table:
         cycles, wrong, error = one["cycles"], one["mismatches"], one.get("model_error")
         table.add_row(
             name,
-            *(_count(cycles[key]) for key in ("rtl", "own_model")),
+            *(_count(cycles[key]) for key in ("rtl", "cycle_model")),
             "" if error is None else f"{100 * error:+.1f} %",
             *(_count(cycles[key]) for key in ("published_model", "bit_sparse", "dense")),
             f"[red]{wrong:,} of {one['elements']:,}[/]" if wrong else f"[green]0 of {one['elements']:,}[/]",
@@ -159,12 +159,12 @@ def _bytes(value: int | None) -> str:
 def summary(report: dict) -> list[str]:
     """Lines below the table: speed-ups, accuracy, frames per second."""
     cycles = report["cycles"]
-    own = cycles["rtl"] or cycles["own_model"]
-    what = "RTL" if cycles["rtl"] else "own model"
+    ours = cycles["rtl"] or cycles["cycle_model"]
+    what = "RTL" if cycles["rtl"] else "cycle model"
     lines = [
-        f"{what}: {own:,} cycles; dense {cycles['dense']:,} ({cycles['dense'] / own:.1f}x as many), bit-sparse "
-        f"{cycles['bit_sparse']:,} ({cycles['bit_sparse'] / own:.1f}x), published model "
-        f"{cycles['published_model']:,} ({cycles['published_model'] / own:.2f}x, without memory and neurons)",
+        f"{what}: {ours:,} cycles; dense {cycles['dense']:,} ({cycles['dense'] / ours:.1f}x as many), bit-sparse "
+        f"{cycles['bit_sparse']:,} ({cycles['bit_sparse'] / ours:.1f}x), published model "
+        f"{cycles['published_model']:,} ({cycles['published_model'] / ours:.2f}x, without memory and neurons)",
         f"{report['frames_per_second']:,.0f} frames per second if clocked at {report['clock_mhz']:g} MHz",
     ]
     if report["accuracy"] is not None:

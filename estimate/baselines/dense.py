@@ -1,13 +1,24 @@
-"""Cycles of a machine that skips nothing, or only zero bits."""
+"""Cycles of a machine that adds one bit per cycle and skips nothing, or skips zero bits only."""
 
+from ...model.prosparsity.density import Density
 from ...model.prosparsity.tiles import Counts
 
 
 def dense_cycles(counts: Counts, depth: int, groups: int = 1) -> int:
-    """Rows x K (``depth``, the unpadded K of the layer) x groups."""
-    return int(counts.rows[:, 0].sum()) * depth * groups if counts.rows.size else 0
+    """Every bit of a row takes a cycle, zero or not: rows x K x groups.
+
+    Parameters
+    ----------
+    counts : Counts
+        Of int64[MT, KT], one value per tile.
+    depth : int
+        The unpadded K of the layer.
+    groups : int
+        How often the tiles are processed, once per group of output channels.
+    """
+    return Density.of(counts, depth, groups).elements
 
 
 def bit_sparse_cycles(counts: Counts, groups: int = 1) -> int:
-    """Set bits x groups."""
+    """Every set bit takes a cycle: set bits x groups."""
     return int(counts.set_bits.sum()) * groups

@@ -10,10 +10,9 @@ import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.arch.program import OPCODES, PARAM_BYTES, SEGMENT_BYTES
-from ...hw.interface.row_order import block_positions
+from ...hw.interface import row_order
 from ...hw.sorter.layouts import word_beats, words
 from ...model.prosparsity.tiles import TileBlock
-from ..processor_model import bank_of_row
 from .state import COMMAND, COMPUTE, REUSE, RING
 
 
@@ -58,8 +57,14 @@ class RunData(NamedTuple):
     interleaved: bool
 
 
+@lru_cache(maxsize=64)
+def row_banks(c: HardwareConfig) -> np.ndarray:
+    """The partial-sum bank of every row index of a tile, int64[tile_m] (not to be written)."""
+    return np.array([row_order.bank_of(c, row) for row in range(c.tile_m)], np.int64)
+
+
 @nb.njit(cache=True)
-def _rows(residual, prefix, order, starts, nonzero, banks, d):
+def _rows(residual, prefix, order, starts, nonzero, banks_of, d):
     """Fill the arrays by row and by tile."""
     bits, rows, based, tile_of, bank_of, after, queue_of, computes, reuses, ends, compute_count, reuse_count = d
     n = tile = c = 0
@@ -72,7 +77,7 @@ def _rows(residual, prefix, order, starts, nonzero, banks, d):
                 while word:
                     word &= word - np.uint64(1)
                     count += 1
-                bank = bank_of_row(i, banks)
+                bank = banks_of[i]
                 bits[n], rows[n], based[n], tile_of[n] = count, i, prefix[starts[m] + i, k], tile
                 bank_of[n], after[n] = bank, compute_count[tile]
                 if count:
@@ -151,13 +156,14 @@ def run_data(
     reuses = np.zeros((2, total + 1), np.int64)
     by_tile = np.zeros(tiles, np.int64), np.zeros(tiles, np.int64), np.zeros((2, tiles), np.int64)
     arrays = (*ints, reuses, *by_tile)
-    _rows(block.residual, block.prefix, block.order, block.starts, nonzero, c.banks, arrays)
+    banks_of = row_banks(c)
+    _rows(block.residual, block.prefix, block.order, block.starts, nonzero, banks_of, arrays)
     m_rows = np.diff(block.starts).astype(np.int64)
     most = total + tiles
     class_end, class_words, visit_rows = (np.zeros(n, np.int64) for n in (tiles, most, most))
     word_rows = word_beats(c) * c.load_rows
     _visits(packed, block.starts, word_rows, words(c), c.tile_k, class_end, class_words, visit_rows)
-    positions = block_positions(c, fields)
+    positions = row_order.block_positions(c, fields)
     order = np.zeros((2, c.tile_m), np.int64)
     last = np.zeros((2, c.tile_m), np.int64)
     for kind, rows in enumerate((int(m_rows[0]), int(m_rows[-1]))):
@@ -169,7 +175,7 @@ def run_data(
         end_time=np.full(tiles, np.int64(1) << 60), beats=np.repeat(-(-m_rows // c.load_rows), k_tiles),
         class_end=class_end, class_words=class_words, visit_rows=visit_rows,
         m_rows=m_rows, segments=segments.astype(np.int64), order=order, last_position=last,
-        bank_of_row=np.array([bank_of_row(r, c.banks) for r in range(c.tile_m)], np.int64),
+        bank_of_row=banks_of,
         push=np.zeros((3, RING), np.int64),
         touched=np.zeros((2, c.tile_m), np.int64), m_tiles=len(m_rows), k_tiles=k_tiles, base=base,
         interleaved=positions > 1,

@@ -12,7 +12,8 @@ from ...model.inference.widths import Widths, check
 from ...model.network.layer import Layer, MaxPool, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron
-from ...model.prosparsity.bound import output_groups, own_cycles
+from ...model.prosparsity.bound import bound, output_groups
+from ...model.prosparsity.density import Density
 from ...model.prosparsity.tiles import count_packed
 from ...model.prosparsity.tiling import layer_tiles
 from .layers import QatLayer
@@ -96,10 +97,11 @@ def to_network(net: QatNetwork, name: str) -> Network:
 
 
 def encoding_costs(network: Network, images, *, tile_m=256, tile_k=16, lanes=128, banks=2) -> dict[str, dict]:
-    """Per layer: counts and cycles per image of both encodings on calibration images.
+    """Per layer: the bound in cycles per image and the density of both encodings, on calibration images.
 
-    ``{layer: {"cycles": {encoding: cycles}, "counts": {encoding: totals}}}``; thermometer is absent where it cannot win
-    (one level, signed input) or does not fit a tile.
+    ``{layer: {"cycles": {encoding: cycles}, "density": {encoding: Density}}}``. Thermometer is absent where it cannot
+    win (one level, signed input) or does not fit a tile. The densities are of the layer taken once, whatever its number
+    of output channels.
     """
     features = run(network, images, record=("features",)).features
     n, costs = len(features["input"]), {}
@@ -109,7 +111,8 @@ def encoding_costs(network: Network, images, *, tile_m=256, tile_k=16, lanes=128
         options = ["bitplane"]
         if 1 < max(levels) <= min(MAX_THERMOMETER, tile_m // network.timesteps) and not signed:
             options.append("thermometer")
-        costs[layer.name] = {"cycles": {}, "counts": {}, "depth": sum(s.depth for s in layer.sources)}
+        depth = sum(s.depth for s in layer.sources)
+        costs[layer.name] = {"cycles": {}, "density": {}}
         for encoding in options:
             tiles = layer_tiles(
                 replace(layer, encoding=encoding),
@@ -120,9 +123,9 @@ def encoding_costs(network: Network, images, *, tile_m=256, tile_k=16, lanes=128
                 signed=signed,
             )
             counts = count_packed(tiles.packed, tiles.starts)
-            cycles = own_cycles(counts, output_groups(layer.channels, lanes), banks=banks)
+            cycles = bound(counts, output_groups(layer.channels, lanes), banks=banks)
             costs[layer.name]["cycles"][encoding] = cycles / n
-            costs[layer.name]["counts"][encoding] = counts.total()
+            costs[layer.name]["density"][encoding] = Density.of(counts, depth)
     return costs
 
 
@@ -140,11 +143,8 @@ def statistics(network: Network, costs: dict, images, spikes: dict | None = None
     found = {}
     for layer in network.layers:
         cost = costs[layer.name]
-        counts = cost["counts"][layer.encoding]
-        bits = counts.rows * cost["depth"]
         entry = {
-            "bit_density": counts.set_bits / bits,
-            "product_density": counts.residual_bits / bits,
+            **cost["density"][layer.encoding].figures(),
             "cycles": {k: round(v, 2) for k, v in cost["cycles"].items()},
         }
         if layer.name in out:
@@ -173,14 +173,14 @@ def deploy(net: QatNetwork, name: str, calibration) -> tuple[Network, dict, dict
 
 
 def totals(network: Network, costs: dict, lanes: int = 128) -> dict:
-    """The whole network on the calibration images, layers weighted by rows * K * output tiles: bit density, product
-    density, and ideal cycles per image (``reprise.model.prosparsity.bound.own_cycles``)."""
-    bits = set_bits = residual = cycles = 0
+    """The whole network on the calibration images: bit density, product density, and the bound in cycles per image.
+
+    A layer weighs as often as its tiles are processed, once per group of ``lanes`` output channels.
+    """
+    density, cycles = Density(), 0.0
     for layer in network.layers:
-        cost, groups = costs[layer.name], output_groups(layer.channels, lanes)
-        counts = cost["counts"][layer.encoding]
-        bits += counts.rows * cost["depth"] * groups
-        set_bits += counts.set_bits * groups
-        residual += counts.residual_bits * groups
+        cost = costs[layer.name]
+        for _ in range(output_groups(layer.channels, lanes)):
+            density += cost["density"][layer.encoding]
         cycles += cost["cycles"][layer.encoding]
-    return {"bit_density": set_bits / bits, "product_density": residual / bits, "cycles": cycles}
+    return {**density.figures(), "cycles": cycles}

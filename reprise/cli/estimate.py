@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from .fpga import Config, Set, configuration
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -36,8 +38,7 @@ CYCLES = {
     "bit_sparse": "bit-sparse",
     "published": "published",
     "published_tilewise": "tilewise",
-    "own": "own",
-    "own_bound": "own bound",
+    "bound": "bound",
 }
 
 
@@ -71,12 +72,12 @@ def density_tables(report: dict) -> list[Table]:
 
 
 def sweep_table(points: list[dict]) -> Table:
-    """Product density and the ideal cycles of our processor, tile_m down and tile_k across."""
+    """Product density and the bound of our processor, tile_m down and tile_k across."""
     tile_ks = sorted({p["tile_k"] for p in points})
-    table = Table("tile_m", *(f"{k} bits" for k in tile_ks), title="product density / own cycles (bound) by tile size")
+    table = Table("tile_m", *(f"{k} bits" for k in tile_ks), title="product density / bound in cycles, by tile size")
     for tile_m in sorted({p["tile_m"] for p in points}):
         row = {p["tile_k"]: p for p in points if p["tile_m"] == tile_m}
-        cells = (f"{_percent(row[k]['product_density'])} / {row[k]['cycles']['own_bound']:,}" for k in tile_ks)
+        cells = (f"{_percent(row[k]['product_density'])} / {row[k]['cycles']['bound']:,}" for k in tile_ks)
         table.add_row(str(tile_m), *cells)
     return _right(table)
 
@@ -93,20 +94,17 @@ def density(
         Path | None, typer.Argument(help=".npz of recorded layer inputs, its YAML beside it; default: the sample")
     ] = None,
     spec: Annotated[Path | None, typer.Option(help="the layers' YAML, if it does not lie beside the capture")] = None,
-    tile_m: Annotated[int, typer.Option(min=1, max=4096, help="rows per tile")] = 256,
-    tile_k: Annotated[int, typer.Option(min=1, max=64, help="bits per tile row")] = 16,
-    lanes: Annotated[int, typer.Option(min=1, help="output channels computed at once")] = 128,
+    config: Config = "paper",
+    change: Set = None,
     k_order: Annotated[
         Literal["ckk", "kkc"], typer.Option(help="bits of a row: published (ckk) or hardware (kkc) order")
     ] = "ckk",
-    banks: Annotated[int, typer.Option(min=1, max=8, help="partial-sum banks of our processor")] = 2,
-    queries: Annotated[int, typer.Option(min=1, max=8, help="rows its detector handles per cycle")] = 2,
     sweep: Annotated[bool, typer.Option("--sweep", help="also every tile size")] = False,
     json_out: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
     plot: Annotated[Path | None, typer.Option(help="draw them: a .png or .svg")] = None,
 ) -> None:
     """Densities and cycles of spikes recorded from a network."""
-    from ..estimate.density import Settings, density_report, density_sweep
+    from ..estimate.density import density_report, density_sweep
     from ..estimate.plots import check_plot_path, draw_density
     from ..model.files.capture import SAMPLE, load_capture
 
@@ -114,11 +112,11 @@ def density(
     try:
         if plot is not None:
             check_plot_path(plot)
-        settings = Settings(tile_m=tile_m, tile_k=tile_k, lanes=lanes, k_order=k_order, banks=banks, queries=queries)
+        _, hardware, _ = configuration(config, change)
         loaded = load_capture(capture or SAMPLE, spec)
-        report = density_report(loaded, settings)
+        report = density_report(loaded, hardware, k_order)
         if sweep:
-            report["sweep"] = density_sweep(loaded, settings)
+            report["sweep"] = density_sweep(loaded, hardware, k_order)
     except ValueError as error:
         raise fail(error) from None
     for table in density_tables(report):
@@ -165,7 +163,7 @@ def estimate(
             )
     except (ValueError, OSError) as error:
         raise fail(error) from None
-    columns = ("cycles", "processor", "weights", "im2col", "neurons", "published", "bit_sparse", "dense")
+    columns = ("cycles", "bound", "weights", "im2col", "neurons", "published", "bit_sparse", "dense")
     table = Table("layer", *columns, title=f"{report['network']} on {config}, {images} image(s): estimated cycles")
     for column in table.columns[1:]:
         column.justify, column.overflow = "right", "fold"

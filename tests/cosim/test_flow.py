@@ -45,8 +45,8 @@ def test_report_of_the_interpreter(network_file, tmp_path):
     assert run_network(options(network_file, tmp_path), quiet()) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["mismatches"], report["images"], report["accuracy"]) == (0, 3, 100.0)
-    assert {"rtl", "own_model", "published_model", "dense", "bit_sparse"} <= set(report["cycles"])
-    assert report["cycles"]["rtl"] is None and report["cycles"]["own_model"] > 0
+    assert {"rtl", "cycle_model", "published_model", "dense", "bit_sparse"} <= set(report["cycles"])
+    assert report["cycles"]["rtl"] is None and report["cycles"]["cycle_model"] > 0
     assert [one["name"] for one in report["layers"]] == ["conv1", "conv2", "out"]
     for one in report["layers"]:
         assert set(one) >= LAYER_FIELDS

@@ -4,19 +4,30 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from reprise.cli.estimate import app
-from reprise.estimate.density import Settings, density_report, density_sweep
+from reprise.estimate.density import density_report, density_sweep
 from reprise.estimate.plots import draw_density
+from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, Capture, ConvSpec, LinearSpec, captured_layer, load_capture
 from tests.support.oracles import naive_tile
 
 run_cli = CliRunner().invoke
+PAPER = HardwareConfig.load("paper")
+
+
+class Shape(NamedTuple):
+    """The fields of a configuration that matter here, with sizes that no configuration allows as well."""
+
+    tile_m: int = 256
+    tile_k: int = 16
+    lanes: int = 128
+    banks: int = 2
 
 
 def small_capture(density=0.3, timesteps=3):
@@ -52,7 +63,7 @@ def naive_figures(capture, tile_m, tile_k):
 @pytest.mark.parametrize(("tile_m", "tile_k"), [(8, 4), (16, 3), (256, 16)])
 def test_report_equals_figures_from_the_definition(tile_m, tile_k):
     capture = small_capture()
-    report = density_report(capture, Settings(tile_m=tile_m, tile_k=tile_k))
+    report = density_report(capture, Shape(tile_m, tile_k))
     naive = naive_figures(capture, tile_m, tile_k)
     for one, (elements, set_bits, residual, exact) in zip(report["layers"], naive, strict=True):
         assert one["bit_density"] == set_bits / elements and one["product_density"] == residual / elements
@@ -69,26 +80,26 @@ def test_report_equals_figures_from_the_definition(tile_m, tile_k):
 
 def test_sweep_equals_single_reports():
     capture = small_capture()
-    points = density_sweep(capture, Settings(), tile_ms=(4, 32), tile_ks=(3, 16))
+    points = density_sweep(capture, Shape(), tile_ms=(4, 32), tile_ks=(3, 16))
     assert [(p["tile_m"], p["tile_k"]) for p in points] == [(4, 3), (32, 3), (4, 16), (32, 16)]
     for point in points:
-        total = density_report(capture, Settings(tile_m=point["tile_m"], tile_k=point["tile_k"]))["total"]
+        total = density_report(capture, Shape(point["tile_m"], point["tile_k"]))["total"]
         assert {k: point[k] for k in ("bit_density", "product_density")} == {
             k: total[k] for k in ("bit_density", "product_density")
         }
-        assert point["cycles"] == {k: total["cycles"][k] for k in ("published", "own_bound")}
+        assert point["cycles"] == {k: total["cycles"][k] for k in ("published", "bound")}
 
 
 def test_order_of_k_matters_and_is_reported():
     capture = small_capture()
-    both = [density_report(capture, Settings(tile_m=32, tile_k=3, k_order=order)) for order in ("ckk", "kkc")]
+    both = [density_report(capture, Shape(32, 3), order) for order in ("ckk", "kkc")]
     assert both[0]["total"]["bit_density"] == both[1]["total"]["bit_density"]
     assert both[0]["total"]["product_density"] != both[1]["total"]["product_density"]
     assert [one["settings"]["k_order"] for one in both] == ["ckk", "kkc"]
 
 
 def test_silent_capture_has_no_reduction(tmp_path):
-    report = density_report(small_capture(density=0))
+    report = density_report(small_capture(density=0), PAPER)
     assert report["total"]["product_density"] == 0 and report["total"]["reduction"] is None
     draw_density(report, tmp_path / "a.svg")
 
@@ -98,9 +109,9 @@ def test_command_writes_table_json_and_plots(tmp_path):
     done = run_cli(app, ["density", "--sweep", "--json", str(figures), "--plot", str(png)])
     assert done.exit_code == 0, done.output
     report = json.loads(figures.read_text())
-    sample = density_report(load_capture(SAMPLE))
+    sample = density_report(load_capture(SAMPLE), PAPER)
     assert {k: report[k] for k in sample} == sample
-    assert set(report["total"]["cycles"]) >= {"published", "own", "own_bound", "dense", "bit_sparse"}
+    assert set(report["total"]["cycles"]) >= {"published", "bound", "dense", "bit_sparse"}
     assert all(set(one) >= set(report["total"]) for one in report["layers"])
     assert f"{100 * report['total']['product_density']:.2f} %" in done.output
     assert len(report["sweep"]) == 30
@@ -113,14 +124,13 @@ def test_command_writes_table_json_and_plots(tmp_path):
 
 def test_options_reach_the_figures(tmp_path):
     out = tmp_path / "o.json"
-    options = ["--tile-m", "32", "--tile-k", "8", "--lanes", "16", "--k-order", "kkc", "--banks", "1", "--queries", "1"]
+    options = ["--config", "tiny", "--set", "tile_m=32", "--set", "banks=2", "--k-order", "kkc"]
     assert run_cli(app, ["density", *options, "--json", str(out)]).exit_code == 0
-    settings = Settings(tile_m=32, tile_k=8, lanes=16, k_order="kkc", banks=1, queries=1)
-    assert json.loads(out.read_text()) == density_report(load_capture(SAMPLE), settings)
-    assert (
-        density_report(load_capture(SAMPLE), replace(settings, banks=2))["total"]
-        != json.loads(out.read_text())["total"]
-    )
+    config = HardwareConfig.load("tiny").replace(tile_m=32)
+    report = json.loads(out.read_text())
+    assert report == density_report(load_capture(SAMPLE), config.replace(banks=2), "kkc")
+    assert report["settings"] == {"tile_m": 32, "tile_k": 8, "lanes": 8, "banks": 2, "k_order": "kkc"}
+    assert report["total"] != density_report(load_capture(SAMPLE), config, "kkc")["total"]
 
 
 def bad(arguments):
@@ -147,8 +157,9 @@ def test_errors_as_a_person_sees_them(tmp_path):
     ("arguments", "message"),
     [
         (["--plot", "out.jpg"], "plot must end in one of"),
-        (["--tile-m", "4097"], "less than or equal to 4096"),
-        (["--tile-k", "0"], "greater than or equal to 1"),
+        (["--set", "tile_m=4096"], "tile_m must be a power of two in 8..1024, not 4096"),
+        (["--set", "tile_k=0"], "tile_k must be a power of two in 4..64, not 0"),
+        (["--config", "nothing"], "config must be a preset"),
         (["--k-order", "cck"], "'cck' is not one of"),
         (["--json", "/nowhere/out.json"], "cannot be written"),
         (["--plot", "/nowhere/out.png"], "cannot be written"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reprise.estimate.density import density_report
+from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, load_capture
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ def test_examples_run():
 
 def check_table(capture, heading, keys):
     rows = TEXT.split(heading)[1].split("| layer |")[1].split("\n\n")[0].splitlines()[2:]
-    report = density_report(capture)
+    report = density_report(capture, HardwareConfig.load("paper"))
     expected = [*report["layers"], report["total"] | {"name": "total"}]
     assert len(rows) == len(expected)
     for row, one in zip(rows, expected, strict=True):
@@ -37,13 +38,13 @@ def check_table(capture, heading, keys):
 
 
 def test_the_sample_table_is_what_the_command_prints():
-    keys = ("dense", "bit_sparse", "published", "own", "own_bound")
+    keys = ("dense", "bit_sparse", "published", "bound")
     check_table(load_capture(SAMPLE), "The sample (`reprise density`", keys)
 
 
 @pytest.mark.skipif(not CAPTURE.exists(), reason="the published capture (../shared/data) is absent")
 def test_the_lenet5_table_is_what_the_command_prints():
-    keys = ("dense", "bit_sparse", "published", "published_tilewise", "own", "own_bound")
+    keys = ("dense", "bit_sparse", "published", "published_tilewise", "bound")
     check_table(load_capture(CAPTURE), "The capture of the published LeNet-5", keys)
 
 

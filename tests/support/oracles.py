@@ -162,6 +162,59 @@ def _window(source: Source, feature: np.ndarray, y: int, x: int, k_order: str) -
     return [level(c, ky, kx) for ky in range(kh) for kx in range(kw) for c in range(channels)]
 
 
+def naive_bits(network: Network, name: str, features: dict[str, np.ndarray]) -> tuple[int, int]:
+    """(set bits, all bits) of the rows that a layer reads, from features (n, T, C, H, W), without making a row.
+
+    Every position reads each level of its window once; a level has as many set bits as its planes.
+    """
+    layer = network.layer(name)
+    height, width = network.geometry[name].computed
+    signed = any(network.feature_signed(s.feature) for s in layer.sources)
+    top = max(network.feature_levels(s.feature) for s in layer.sources)
+    planes = 8 if signed else top if layer.encoding == "thermometer" else top.bit_length()
+    ones = found = 0
+    for source in layer.sources:
+        levels = features[source.feature].astype(np.int64)
+        bits = levels if layer.encoding == "thermometer" else np.bitwise_count(levels & 255).astype(np.int64)
+        n, timesteps, channels = bits.shape[:3]
+        if source.flatten:
+            ones, found = ones + int(bits.sum()), found + bits.size * planes
+            continue
+        pad = source.padding
+        bits = np.pad(bits, [(0, 0)] * 3 + [(pad, pad)] * 2)
+        kh, kw = source.weight.shape[2:]
+        for ky in range(kh):
+            for kx in range(kw):
+                rows = slice(ky, ky + source.stride * (height - 1) + 1, source.stride)
+                columns = slice(kx, kx + source.stride * (width - 1) + 1, source.stride)
+                ones += int(bits[..., rows, columns].sum())
+        found += n * timesteps * height * width * channels * kh * kw * planes
+    return ones, found
+
+
+def naive_residual(
+    network: Network, name: str, features: dict[str, np.ndarray], tile_m: int, tile_k: int
+) -> tuple[int, int]:
+    """(residual bits, all bits) of the rows that a layer reads, from features (n, T, C, H, W), every pair of rows of
+    every tile compared. Images share tiles where the layer has a single position, as in hardware."""
+    images = range(len(features["input"]))
+    one = [{feature: levels[image] for feature, levels in features.items()} for image in images]
+    found = sum(naive_rows(network, name, part, 1, "kkc").size for part in one)  # tiles of one bit: nothing is padded
+    rows = [naive_rows(network, name, part, tile_k, "kkc") for part in one]
+    height, width = network.geometry[name].computed
+    per_position = len(rows[0]) // (height * width)
+    if height * width == 1:
+        rows = [np.concatenate(rows)]
+    step = tile_m // per_position * per_position
+    residual = sum(
+        naive_tile(image[m : m + step, k : k + tile_k])["residual_bits"]
+        for image in rows
+        for m in range(0, len(image), step)
+        for k in range(0, image.shape[1], tile_k)
+    )
+    return residual, found
+
+
 def random_neuron(rng: np.random.Generator, channels: int, *, levels: int | None = None, scale: int = 60) -> Neuron:
     """A neuron of random kind, levels and per-channel parameters."""
     kind = str(rng.choice(["if", "lif"]))
