@@ -11,7 +11,7 @@ from .errors import CompileError, limit
 from .plan import Work
 
 
-def check_layer(work: Work, config: HardwareConfig):
+def check_layer(work: Work, config: HardwareConfig) -> None:
     """Limits of one layer.
 
     Raises
@@ -49,7 +49,7 @@ def check_layer(work: Work, config: HardwareConfig):
             )
 
 
-def check_widths(network: Network, config: HardwareConfig):
+def check_widths(network: Network, config: HardwareConfig) -> None:
     """Prove that no sum can overflow the configuration's registers, for any input.
 
     Raises

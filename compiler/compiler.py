@@ -51,7 +51,7 @@ def _key(name: str, encoding: str, kinds: dict[str, int]) -> str:
 
 
 class _Compiler:
-    def __init__(self, network: Network, config: HardwareConfig, images: int):
+    def __init__(self, network: Network, config: HardwareConfig, images: int) -> None:
         self.network, self.config, self.images = network, config, images
         self.kinds = variants(network)
         self.features = {

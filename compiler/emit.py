@@ -41,7 +41,7 @@ class Emitter:
     _run: dict[str, int] | None = None
     _parameters: int | None = None
 
-    def _barrier(self):
+    def _barrier(self) -> None:
         self.commands.append(("BARRIER", {}))
         self._words, self._segments, self._written = range(0), range(0), set()
 
@@ -63,7 +63,7 @@ class Emitter:
         """First on-chip word of a job's region."""
         return self.config.feature_words // 2 * ((start + number) % plan.regions)
 
-    def _load_features(self, work: Work, plan: Plan, job: Job, region: int):
+    def _load_features(self, work: Work, plan: Plan, job: Job, region: int) -> None:
         words = range(region, region + plan.words)
         names = {(i.feature.address, i.feature.name) for i in work.inputs}
         if self._meet(words, self._words) or names & self._written:
@@ -88,18 +88,18 @@ class Emitter:
                     size = part.words * f.bus_bytes
                     self._chunks(source, size, lines, f.line_bytes, target + block * pitch.block, pitch.line)
 
-    def _chunks(self, source: int, size: int, chunks: int, stride: int, target: int, target_stride: int):
+    def _chunks(self, source: int, size: int, chunks: int, stride: int, target: int, target_stride: int) -> None:
         if chunks == 1:
             stride = target_stride = 0
         fields = {"source": source, "bytes": size, "chunks": chunks, "stride": stride}
         self.commands.append(("LOAD_FEATURES", fields | {"target": target, "target_stride": target_stride}))
 
-    def _load_parameters(self, address: int, groups: int):
+    def _load_parameters(self, address: int, groups: int) -> None:
         if self._parameters != address:
             self.commands.append(("LOAD_PARAMS", {"source": address, "groups": groups}))
             self._parameters = address
 
-    def layer(self, work: Work, plan: Plan, constants: Constants, k_tiles: int):
+    def layer(self, work: Work, plan: Plan, constants: Constants, k_tiles: int) -> None:
         """All commands of a layer."""
         half = self.config.feature_words // 2
         start = 1 if plan.regions == 2 and self._meet(self._words, range(half)) else 0
@@ -121,7 +121,7 @@ class Emitter:
                 self._segments = range(segment_first, segment_first + constants.segment_count)
                 self._written.add((work.output.address, work.output.name))
 
-    def _run_command(self, fields: dict[str, int]):
+    def _run_command(self, fields: dict[str, int]) -> None:
         if self._run and fields["weights_keep"] and self._run["weights"] == fields["weights"]:
             self._run["weights_hold"] = fields["weights_ready"] = 1
         self.commands.append(("RUN", fields))

@@ -7,7 +7,7 @@ class CompileError(RepriseError):
     """A network that a configuration can't run: the message names the layer, the limit, the value and the remedy."""
 
 
-def limit(ok: bool, layer: str, what: str, value: object, most: object, remedy: str):
+def limit(ok: bool, layer: str, what: str, value: object, most: object, remedy: str) -> None:
     """Raise CompileError unless ``ok``."""
     if not ok:
         raise CompileError(

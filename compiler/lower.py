@@ -180,7 +180,7 @@ def variants(network: Network) -> dict[str, dict[str, int]]:
     A feature that is read in two encodings is computed and written once for each; the planes are those of the reader
     that has the most (the others leave the upper ones, which are zero).
     """
-    wanted: dict[str, dict[str, int]] = {"input": {}} | {layer.name: {} for layer in network.layers}
+    wanted: dict[str, dict[str, int]] = {name: {} for name in ("input", *(layer.name for layer in network.layers))}
     for layer in network.layers:
         planes = layer_planes(network, layer)
         for source in layer.sources:

@@ -18,7 +18,7 @@ def align(address: int, to: int = ALIGN) -> int:
 class Builder:
     """Constants one after the other, from a base address on, each aligned to a bus word of any width."""
 
-    def __init__(self, base: int):
+    def __init__(self, base: int) -> None:
         self.base, self.end = base, base
         self.regions: list[Region] = []
         self._data = bytearray()
@@ -32,7 +32,7 @@ class Builder:
         self.end = self.base + len(self._data)
         return address
 
-    def put(self, address: int, data: bytes):
+    def put(self, address: int, data: bytes) -> None:
         """Overwrite bytes that were added before."""
         at = address - self.base
         self._data[at : at + len(data)] = data

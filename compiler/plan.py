@@ -113,7 +113,7 @@ class Planner:
     config : HardwareConfig
     """
 
-    def __init__(self, work: Work, config: HardwareConfig):
+    def __init__(self, work: Work, config: HardwareConfig) -> None:
         self.work, self.config = work, config
         self.bus_words = config.bus_bits // config.feature_bits  # on-chip words of a bus word
         self.k_tiles = depth_tiles(work.inputs, config.tile_k)

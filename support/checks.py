@@ -14,8 +14,9 @@ def require(ok: bool, name: str, rule: str, value: object, why: str = "") -> Non
 def require_int(name: str, value: object, low: int, high: int | None = None, why: str = "") -> None:
     """Require a Python or NumPy integer (not a bool) within ``low..high``."""
     rule = f"an integer of at least {low}" if high is None else f"an integer in {low}..{high}"
-    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    require(is_int and low <= value and (high is None or value <= high), name, rule, value, why)
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    ok = isinstance(value, int | np.integer) and low <= int(value) and (high is None or int(value) <= high)
+    require(whole and ok, name, rule, value, why)
 
 
 def int_array(name: str, value: object, dtype: type, ndim: int) -> np.ndarray:

@@ -39,7 +39,7 @@ class RepriseError(ValueError):
         value: object = None,
         remedy: str = "",
         detail: str = "",
-    ):
+    ) -> None:
         self.where, self.field, self.rule, self.value, self.remedy = where, field, rule, value, remedy
         self.problems, self.detail = problems or (self._sentence(),), detail
         super().__init__("\n".join((*self.problems, *([detail] if detail else []))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -19,7 +20,7 @@ class Stages:
     notes : stage -> a word on it ("cached").
     """
 
-    def __init__(self, console: Console, *, quiet: bool = False):
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
         self.console = console
         self.seconds: dict[str, float] = {}
         self.notes: dict[str, str] = {}
@@ -38,7 +39,7 @@ class Stages:
         self._progress.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     @contextmanager
@@ -68,15 +69,15 @@ class Stages:
 class Stage:
     """Handle of a running stage."""
 
-    def __init__(self, stages: Stages, name: str, task: TaskID):
+    def __init__(self, stages: Stages, name: str, task: TaskID) -> None:
         self._stages, self._name, self._task = stages, name, task
 
-    def advance(self, completed: int | None = None, note: str | None = None, total: int | None = None):
+    def advance(self, completed: int | None = None, note: str | None = None, total: int | None = None) -> None:
         """Set what is done, a note beside the bar, the total."""
-        changes = {"completed": completed, "total": total, "note": note}
+        changes: dict[str, Any] = {"completed": completed, "total": total, "note": note}
         self._stages._progress.update(self._task, **{k: v for k, v in changes.items() if v is not None})
 
-    def remark(self, note: str):
+    def remark(self, note: str) -> None:
         """A word that also goes to the closing line."""
         self._stages.notes[self._name] = note
         self.advance(note=note)

@@ -12,14 +12,23 @@ class WidthExceeded(RepriseError):
     """A sum left its register's width: the command, the sum, its range and the width."""
 
 
-def check_width(command: int, what: str, low: int, high: int, bits: int):
+def check_width(command: int, what: str, low: int, high: int, bits: int) -> None:
     """Raise WidthExceeded unless ``low..high`` fits ``bits`` (two's complement)."""
     if low < -(1 << (bits - 1)) or high >= 1 << (bits - 1):
         raise WidthExceeded(f"command {command}: {what} must fit {bits} bits, not {low}..{high}")
 
 
 @nb.njit(cache=True)
-def gather(bits, word_bits, places, segments, tiles, lines, packed, used):
+def gather(
+    bits: np.ndarray,
+    word_bits: int,
+    places: np.ndarray,
+    segments: np.ndarray,
+    tiles: np.ndarray,
+    lines: np.ndarray,
+    packed: np.ndarray,
+    used: np.ndarray,
+) -> bool:
     """OR the bits of every segment into ``packed`` uint64[rows, k_tiles] and mark the words read in ``used``.
 
     bits uint8[words * word_bits]; places int64[rows, sources, 3] (address, x, y); segments int64[n, 6] (address, bit,
@@ -45,7 +54,9 @@ def gather(bits, word_bits, places, segments, tiles, lines, packed, used):
 
 
 @nb.njit(cache=True)
-def _sum_rows(packed, weights, psums, total, result):
+def _sum_rows(
+    packed: np.ndarray, weights: np.ndarray, psums: np.ndarray, total: np.ndarray, result: np.ndarray
+) -> tuple[int, int, int, int]:
     low = high = tile_low = tile_high = 0
     for r in range(packed.shape[0]):
         total[:] = 0
@@ -80,7 +91,8 @@ def sum_rows(packed: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, int, 
     psums = np.empty((len(packed), lanes), np.int32)
     wide = weights.astype(np.int32)
     found = _sum_rows(packed, wide, psums, np.zeros(lanes, np.int32), np.zeros(lanes, np.int32))
-    return psums, *(int(v) for v in found)
+    low, high, tile_low, tile_high = (int(v) for v in found)
+    return psums, low, high, tile_low, tile_high
 
 
 def combine_planes(psums: np.ndarray, f: dict[str, int]) -> np.ndarray:

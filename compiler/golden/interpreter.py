@@ -7,7 +7,7 @@ rules of loads and runs, on-chip words that are read must have been loaded, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class Interpreter:
     observer : called with the RunTrace of every RUN.
     """
 
-    def __init__(self, image: MemoryImage, memory: np.ndarray, observer: Observer | None = None):
+    def __init__(self, image: MemoryImage, memory: np.ndarray, observer: Observer | None = None) -> None:
         c = image.config
         self.image, self.config, self.memory, self.observer = image, c, memory, observer
         self.bits = np.zeros(c.feature_words * c.feature_bits, np.uint8)  # the feature buffer, bit by bit
@@ -78,7 +78,7 @@ class Interpreter:
         self._held: int | None = None  # address of the weights that the last RUN holds
         self._at = 0
 
-    def _require(self, ok: bool, rule: str, value: object):
+    def _require(self, ok: bool, rule: str, value: object) -> None:
         if not ok:
             raise ProgramError(f"command {self._at}: {rule}, not {value}")
 
@@ -94,7 +94,7 @@ class Interpreter:
             getattr(self, "_" + opcode.lower())(fields)
         return self.memory
 
-    def commands(self):
+    def commands(self) -> Iterator[tuple[int, str, dict[str, int]]]:
         """(index, opcode, fields) up to END, read from the memory as the program runs."""
         address = self.image.program
         for index in range(1 << 20):
@@ -115,7 +115,7 @@ class Interpreter:
         self.bytes_read += count
         return self.memory[at : at + count]
 
-    def _write(self, address: int, data: np.ndarray):
+    def _write(self, address: int, data: np.ndarray) -> None:
         at = address - self.image.base
         bus = self.config.bus_bits // 8
         self._require(
@@ -130,20 +130,20 @@ class Interpreter:
 
     # Commands
 
-    def _end(self, fields: dict[str, int]):
+    def _end(self, fields: dict[str, int]) -> None:
         pass
 
-    def _barrier(self, fields: dict[str, int]):
+    def _barrier(self, fields: dict[str, int]) -> None:
         self.used[:] = 0
         self.used_segments = range(0)
         self.written.clear()
 
-    def _load_features(self, f: dict[str, int]):
+    def _load_features(self, f: dict[str, int]) -> None:
         c, bus = self.config, self.config.bus_bits // 8
         bus_words, word = c.bus_bits // c.feature_bits, c.feature_bits // 8
         aligned = f["source"] % bus == 0 and f["bytes"] % bus == 0 and f["stride"] % bus == 0
         aligned = aligned and f["target"] % bus_words == 0 and f["target_stride"] % bus_words == 0
-        self._require(aligned and f["bytes"] and f["chunks"], "chunks must be whole bus words, at least one", f)
+        self._require(aligned and f["bytes"] > 0 and f["chunks"] > 0, "chunks must be whole bus words, at least one", f)
         for n in range(f["chunks"]):
             source = f["source"] + n * f["stride"]
             first, count = f["target"] + n * f["target_stride"], f["bytes"] // word
@@ -156,7 +156,7 @@ class Interpreter:
             self.bits[first * c.feature_bits : (first + count) * c.feature_bits] = data
             self.loaded[words] = True
 
-    def _load_segments(self, f: dict[str, int]):
+    def _load_segments(self, f: dict[str, int]) -> None:
         target = range(f["target"], f["target"] + f["count"])
         self._require(f["count"] > 0 and target.stop <= self.config.segments, "segments must fit the table", target)
         self._require(f["target"] % (self.config.bus_bits // 64) == 0, "the target must be a bus word", f["target"])
@@ -167,13 +167,13 @@ class Interpreter:
         for n, index in enumerate(target):
             self.segments[index] = unpack_fields(SEGMENT, data[n * SEGMENT_BYTES : (n + 1) * SEGMENT_BYTES])
 
-    def _load_params(self, f: dict[str, int]):
+    def _load_params(self, f: dict[str, int]) -> None:
         channels = f["groups"] * self.config.neuron_lanes
         self._require(1 <= f["groups"] <= self.config.groups, f"groups must be 1..{self.config.groups}", f["groups"])
         table = self._read(f["source"], channels * 16).copy().view("<i4").reshape(channels, 4)
         self.parameters[:channels] = table
 
-    def _run(self, f: dict[str, int]):
+    def _run(self, f: dict[str, int]) -> None:
         c = self.config
         rows = (f["m_tiles"] - 1) * f["rows"] + f["rows_last"]
         per_position = f["timesteps"] * f["planes"]
@@ -219,6 +219,7 @@ class Interpreter:
             self._require(index < self.config.segments, "segments must stay in the table", index)
             s = self.segments[index]
             self._require(s is not None, "segments must have been loaded", index)
+            assert s is not None
             fits = 1 <= s["length"] and s["shift"] + s["length"] <= self.config.tile_k
             self._require(fits, "a segment must fit the tile", s)
             table.append([s[n] for n in ("address", "bit", "ky", "length", "shift", "source")])
@@ -282,7 +283,7 @@ class Interpreter:
         self._require(weights.min() >= -half and weights.max() < half, "weights must fit their bits", weights.min())
         return weights
 
-    def _output(self, f: dict[str, int], levels: np.ndarray, potentials: np.ndarray):
+    def _output(self, f: dict[str, int], levels: np.ndarray, potentials: np.ndarray) -> None:
         """Pool, encode, pack and write the lines of a run."""
         shape = (f["images"], f["out_lines"], f["out_width"], f["timesteps"])
         if f["readout"]:

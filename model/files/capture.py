@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -51,7 +51,7 @@ class ConvSpec(_Spec):
     padding: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _windows_meet_the_feature(self):
+    def _windows_meet_the_feature(self) -> Self:
         if self.padding >= self.kernel:
             raise ValueError(f"padding must be smaller than the kernel ({self.kernel}), not {self.padding}")
         return self

@@ -82,9 +82,9 @@ class Manifest(Part):
     changes: tuple[str, ...] = ()
 
 
-def tensor_shapes(manifest: Manifest) -> dict[str, tuple]:
+def tensor_shapes(manifest: Manifest) -> dict[str, tuple[type[np.integer], tuple[int, ...]]]:
     """Name -> (dtype, shape) of every tensor that the file must hold, samples apart."""
-    found = {}
+    found: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {}
     for layer in manifest.layers:
         for i, source in enumerate(layer.sources):
             found[f"{layer.name}.weight{i}"] = (np.int8, source.shape)
@@ -93,13 +93,13 @@ def tensor_shapes(manifest: Manifest) -> dict[str, tuple]:
     return found
 
 
-def _tupled(value):
+def _tupled(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _tupled(v) for k, v in value.items()}
     return tuple(_tupled(v) for v in value) if isinstance(value, list) else value
 
 
-def read_manifest(path) -> Manifest:
+def read_manifest(path: str | Path) -> Manifest:
     """The manifest alone, validated."""
     path = Path(path)
     if not path.is_file():

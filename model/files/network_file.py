@@ -5,8 +5,10 @@ manifest's fields, the tensor file's SHA-256, the name, type and shape of every 
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -51,7 +53,7 @@ class NetworkFile:
     path: Path = Path()
 
 
-def to_tensors(network: Network, images, labels) -> dict[str, np.ndarray]:
+def to_tensors(network: Network, images: np.ndarray | None, labels: np.ndarray | None) -> dict[str, np.ndarray]:
     tensors = {}
     for layer in network.layers:
         for i, source in enumerate(layer.sources):
@@ -70,7 +72,7 @@ def to_tensors(network: Network, images, labels) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _paths(path) -> tuple[Path, Path]:
+def _paths(path: str | Path) -> tuple[Path, Path]:
     path = Path(path)
     if path.suffix not in (".yaml", ".yml"):
         path = path.with_name(path.name + ".yaml")
@@ -79,13 +81,13 @@ def _paths(path) -> tuple[Path, Path]:
 
 def save(
     network: Network,
-    path,
+    path: str | Path,
     *,
     recipe: dict | None = None,
     accuracy: dict | None = None,
     statistics: dict | None = None,
     widths: dict | None = None,
-    changes=(),
+    changes: Sequence[str] = (),
     samples: tuple | None = None,
 ) -> Path:
     """Write ``path`` (``.yaml`` is added) and its tensors; the same content gives the same bytes.
@@ -104,7 +106,7 @@ def save(
     frame = (network.timesteps,) * (network.input_mode == "given") + network.input_shape
     images, labels = samples if samples is not None else (np.zeros((0, *frame), pixel), np.zeros(0, np.int64))
     blob = save_tensors(to_tensors(network, np.asarray(images, pixel), labels))
-    values = dict(
+    values: dict[str, Any] = dict(
         format=FORMAT,
         version=VERSION,
         name=network.name,
@@ -149,7 +151,7 @@ def _entry(layer: Layer) -> dict:
     )
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Tuples and NumPy scalars as YAML writes them."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
@@ -158,7 +160,7 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def load(path) -> NetworkFile:
+def load(path: str | Path) -> NetworkFile:
     """Read and validate a network file.
 
     Raises
@@ -203,7 +205,7 @@ def load(path) -> NetworkFile:
     )
 
 
-def _samples(path, manifest, tensors):
+def _samples(path: Path, manifest: Manifest, tensors: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     images, labels = tensors.pop("samples.images", None), tensors.pop("samples.labels", None)
     frame = (manifest.timesteps,) * (manifest.input.mode == "given") + manifest.input.shape
     dtype = np.int8 if manifest.input.signed else np.uint8
@@ -221,7 +223,9 @@ def _samples(path, manifest, tensors):
     return images, labels
 
 
-def _check_tensors(path, expected, tensors):
+def _check_tensors(
+    path: Path, expected: dict[str, tuple[type[np.integer], tuple[int, ...]]], tensors: dict[str, np.ndarray]
+) -> None:
     if missing := sorted(set(expected) - set(tensors)):
         raise NetworkFileError(f"{path}: tensor {missing[0]!r} must be present (the manifest's layers name it)")
     if extra := sorted(set(tensors) - set(expected)):
@@ -234,7 +238,7 @@ def _check_tensors(path, expected, tensors):
             )
 
 
-def _network(manifest, tensors) -> Network:
+def _network(manifest: Manifest, tensors: dict[str, np.ndarray]) -> Network:
     layers = []
     for e in manifest.layers:
         sources = tuple(

@@ -10,10 +10,11 @@ import numpy as np
 from ...support.checks import require
 from ...support.threads import threads_for
 from ..prosparsity.search import search_tile
+from ..prosparsity.tiles import Tile
 
 
 @nb.njit(parallel=True, cache=True)
-def _matmul(a, w, out):
+def _matmul(a: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
     for i in nb.prange(len(a)):
         total = np.zeros(w.shape[1], dtype=np.int64)
         for k in range(a.shape[1]):
@@ -36,7 +37,7 @@ def int_matmul(a: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 @nb.njit(parallel=True, cache=True)
-def _conv(x, w, stride, padding, out):
+def _conv(x: np.ndarray, w: np.ndarray, stride: int, padding: int, out: np.ndarray) -> None:
     frames, channels, height, width = x.shape
     outputs, _, kh, kw = w.shape
     out_h, out_w = out.shape[2:]
@@ -69,7 +70,15 @@ def int_conv(x: np.ndarray, w: np.ndarray, stride: int = 1, padding: int = 0) ->
 
 
 @nb.njit(cache=True)
-def tile_product(rows, prefix, residual, order, nonzero, weights, results):
+def tile_product(
+    rows: np.ndarray,
+    prefix: np.ndarray,
+    residual: np.ndarray,
+    order: np.ndarray,
+    nonzero: int,
+    weights: np.ndarray,
+    results: np.ndarray,
+) -> None:
     """Results of one tile in issue order: ``results[i] = results[prefix] + sum of the residual's weight rows``."""
     results[:] = 0
     for s in range(nonzero):
@@ -83,7 +92,7 @@ def tile_product(rows, prefix, residual, order, nonzero, weights, results):
 
 
 @nb.njit(parallel=True, cache=True)
-def _reuse_matmul(packed, starts, weights, tile_k, out):
+def _reuse_matmul(packed: np.ndarray, starts: np.ndarray, weights: np.ndarray, tile_k: int, out: np.ndarray) -> None:
     for m in nb.prange(len(starts) - 1):
         low, high = starts[m], starts[m + 1]
         prefix = np.empty(high - low, dtype=np.int32)
@@ -121,7 +130,7 @@ def reuse_matmul(packed: np.ndarray, starts: np.ndarray, weights: np.ndarray, ti
     return out
 
 
-def tile_results(tile, weights: np.ndarray) -> np.ndarray:
+def tile_results(tile: Tile, weights: np.ndarray) -> np.ndarray:
     """Results of one analysed tile: int32[m, O] for ``prosparsity.Tile`` and int8[tile_k, O]."""
     results = np.empty((len(tile.rows), weights.shape[1]), dtype=np.int32)
     w = np.ascontiguousarray(weights, dtype=np.int8)

@@ -106,7 +106,7 @@ def source_sums(source: Source, levels: np.ndarray, size: tuple[int, int], metho
     if method == "integer" or dtype is None:
         return int_conv(levels, source.weight, source.stride, source.padding)[:, :, : size[0], : size[1]]
     columns = im2col(levels.astype(dtype), source, size)
-    weights = source.weight.reshape(len(source.weight), -1).astype(dtype)
+    weights: np.ndarray = source.weight.reshape(len(source.weight), -1).astype(dtype)
     product = columns @ weights.T
     integers = product.astype(np.int32 if dtype is np.float32 else np.int64)
     return integers.reshape(len(levels), *size, -1).transpose(0, 3, 1, 2)

@@ -74,7 +74,17 @@ def step(v: np.ndarray, psum: np.ndarray, neuron: Neuron, channel_axis: int = -3
 
 
 @nb.njit(parallel=True, cache=True)
-def _integrate(psum, threshold, bias, v0, leak, levels, reset, z, potential):
+def _integrate(
+    psum: np.ndarray,
+    threshold: np.ndarray,
+    bias: np.ndarray,
+    v0: np.ndarray,
+    leak: np.ndarray,
+    levels: int,
+    reset: int,
+    z: np.ndarray,
+    potential: np.ndarray,
+) -> None:
     """Whole time loop; psum (n, T, O, S). ``potential`` is (n, T, O, S), or has T = 0 when not wanted."""
     n, timesteps, channels, size = psum.shape
     keep = potential.shape[1] > 0

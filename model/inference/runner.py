@@ -121,7 +121,9 @@ def _plain_sums(network: Network, layer: Layer, features: dict, method: str) -> 
 
 
 def _run_chunk(network: Network, levels: np.ndarray, method: str, tile: tuple[int, int], record: set) -> Result:
-    features, potentials, psums = {"input": levels}, {}, {}
+    features: dict[str, np.ndarray] = {"input": levels}
+    potentials: dict[str, np.ndarray] = {}
+    psums: dict[str, np.ndarray] = {}
     output = levels
     last_use = {s.feature: i for i, layer in enumerate(network.layers) for s in layer.sources}
     for number, layer in enumerate(network.layers):
@@ -133,10 +135,13 @@ def _run_chunk(network: Network, levels: np.ndarray, method: str, tile: tuple[in
         if "psums" in record:
             psums[layer.name] = sums.astype(np.int64)
         if "potentials" in record:
+            assert potential is not None
             potentials[layer.name] = potential
-        if fired is not None:
-            features[layer.name] = max_pool(fired, layer.pool)
-        output = potential if fired is None else features[layer.name]
+        if fired is None:
+            assert potential is not None  # what a readout gives
+            output = potential
+        else:
+            output = features[layer.name] = max_pool(fired, layer.pool)
         if "features" not in record:  # a feature that nothing reads any more is let go
             for name in [name for name in features if last_use.get(name, -1) <= number]:
                 del features[name]

@@ -36,7 +36,7 @@ class Source:
     padding: int = 0
     flatten: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(isinstance(self.feature, str) and self.feature != "", "source.feature", "a name", self.feature)
         object.__setattr__(self, "weight", int_array("source.weight", self.weight, np.int8, 4))
         require_int("source.stride", self.stride, 1)
@@ -76,7 +76,7 @@ class MaxPool:
     kernel: int
     stride: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_int("pool.kernel", self.kernel, 2, 4, "the output writer keeps windows of 2, 3 or 4")
         if self.stride is None:
             object.__setattr__(self, "stride", self.kernel)
@@ -106,7 +106,7 @@ class Layer:
     encoding: Encoding = "bitplane"
     pool: MaxPool | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(isinstance(self.name, str) and self.name not in ("", "input"), "layer.name", "a name", self.name)
         object.__setattr__(self, "sources", tuple(self.sources))
         here = f"layer {self.name!r}"

@@ -75,7 +75,7 @@ class Network:
     input_signed: bool = False
     layers: tuple[Layer, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", tuple(self.input_shape))
         object.__setattr__(self, "layers", tuple(self.layers))
         require(isinstance(self.name, str) and self.name != "", "network.name", "a name", self.name)

@@ -54,7 +54,7 @@ class Neuron:
     v0: np.ndarray
     leak: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.kind in ("if", "lif", "readout"), "neuron.kind", "'if', 'lif' or 'readout'", self.kind)
         require(self.reset in ("soft", "hard", "none"), "neuron.reset", "'soft', 'hard' or 'none'", self.reset)
         if self.kind == "readout":
@@ -117,7 +117,7 @@ class Neuron:
         )
 
     @classmethod
-    def readout(cls, channels: int, *, bias: object = 0, v0: object = 0) -> "Neuron":
+    def readout(cls, channels: int, *, bias: int | np.ndarray = 0, v0: int | np.ndarray = 0) -> "Neuron":
         """A neuron that accumulates and does not fire."""
         return cls(
             kind="readout",

@@ -55,10 +55,9 @@ def plane_table(n_levels: int, encoding: Encoding, signed: bool = False) -> np.n
     weights = plane_weights(n_levels, encoding, signed)
     values = np.arange(256)
     if encoding == "thermometer":
-        table = values[:, None] >= np.arange(1, len(weights) + 1)
+        table = (values[:, None] >= np.arange(1, len(weights) + 1)).astype(np.uint8)
     else:
-        table = (values[:, None] >> np.arange(len(weights))) & 1
-    table = np.array(table, dtype=np.uint8)
+        table = ((values[:, None] >> np.arange(len(weights))) & 1).astype(np.uint8)
     if not signed:
         table[n_levels + 1 :] = 0
     return table
@@ -111,7 +110,7 @@ def row_of_plane(rows: np.ndarray, planes: int) -> tuple[np.ndarray, np.ndarray]
 
 
 @nb.njit(parallel=True, cache=True)
-def _pack(bits, tile_k, packed):
+def _pack(bits: np.ndarray, tile_k: int, packed: np.ndarray) -> None:
     rows, depth = bits.shape
     for r in nb.prange(rows):
         for tile in range(packed.shape[1]):

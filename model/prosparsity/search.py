@@ -8,6 +8,9 @@ After an edit here, touch ``model/inference/kernels.py`` and ``model/prosparsity
 ``model/__pycache__``: numba's cache of a caller in another file does not notice that its callee changed.
 """
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import numba as nb
 import numpy as np
 from numba.core import types
@@ -17,17 +20,20 @@ N_COUNTS = 6  # rows, nonzero, multi_bit, exact, set_bits, residual_bits: the fi
 
 
 @intrinsic
-def popcount(typingctx, word):
+def _popcount(typingctx: Any, word: Any) -> tuple[Any, Callable]:
     """Number of set bits of a uint64 (one machine instruction)."""
 
-    def codegen(context, builder, signature, args):
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.ctpop(args[0])
 
     return types.uint64(types.uint64), codegen
 
 
+popcount = cast("Callable[[np.uint64], np.uint64]", _popcount)  # as compiled code calls it
+
+
 @nb.njit(cache=True)
-def find_first_equal(rows, first):
+def find_first_equal(rows: np.ndarray, first: np.ndarray) -> None:
     """first[i] = the lowest j with rows[j] == rows[i] (open-addressing hash table)."""
     size = 2
     while size < 2 * len(rows):
@@ -46,7 +52,7 @@ def find_first_equal(rows, first):
 
 
 @nb.njit(cache=True)
-def sort_by_popcount(rows, order, ends):
+def sort_by_popcount(rows: np.ndarray, order: np.ndarray, ends: np.ndarray) -> int:
     """Issue order of the non-zero rows; ends[p] = how many have at most p set bits. Returns their number."""
     tally = np.zeros(66, dtype=np.int64)
     for i in range(len(rows)):
@@ -65,7 +71,9 @@ def sort_by_popcount(rows, order, ends):
 
 
 @nb.njit(cache=True)
-def search_tile(rows, prefix, residual, order, counts):
+def search_tile(
+    rows: np.ndarray, prefix: np.ndarray, residual: np.ndarray, order: np.ndarray, counts: np.ndarray
+) -> None:
     """Fill prefix, residual, order (behind the non-zero rows: -1) and the six counts of one tile."""
     m = len(rows)
     first = np.empty(m, dtype=np.int32)
@@ -102,7 +110,7 @@ def search_tile(rows, prefix, residual, order, counts):
             found = first[i]
             exact += 1
         else:
-            p = bits - 1
+            p = int(bits) - 1
             while found < 0 and p > 0:
                 for c in range(distinct_ends[p - 1], distinct_ends[p]):
                     if words[c] & ~word == 0:
@@ -118,7 +126,14 @@ def search_tile(rows, prefix, residual, order, counts):
 
 
 @nb.njit(parallel=True, cache=True)
-def search_tiles(packed, starts, prefix, residual, order, counts):
+def search_tiles(
+    packed: np.ndarray,
+    starts: np.ndarray,
+    prefix: np.ndarray,
+    residual: np.ndarray,
+    order: np.ndarray,
+    counts: np.ndarray,
+) -> None:
     """Every tile of packed rows (M, KT), in parallel; without rows in prefix, residual and order: counts only."""
     k_tiles = packed.shape[1]
     keep = len(prefix) > 0

@@ -91,7 +91,18 @@ def tile_cuts(positions: int, rows_per_position: int, tile_m: int, images: int =
 
 
 @nb.njit(parallel=True, cache=True)
-def _gather(codes, positions, columns, stride, padding, table, tile_k, first_word, planes, packed):
+def _gather(
+    codes: np.ndarray,
+    positions: np.ndarray,
+    columns: np.ndarray,
+    stride: int,
+    padding: int,
+    table: np.ndarray,
+    tile_k: int,
+    first_word: int,
+    planes: int,
+    packed: np.ndarray,
+) -> None:
     """OR the planes of one source into packed; codes (n, T, C, H, W) uint8, table (256, planes of the source)."""
     n, timesteps, channels, height, width = codes.shape
     count = len(positions)
