@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-import export
 from reprise.cli.train import main
-from reprise.export import cache, pipeline
+from reprise.export import cache, pipeline, pretrained
 from reprise.export.train import datasets, recipe, train
 from reprise.model.files import network_file
 
@@ -218,6 +217,6 @@ def test_pretrained_uses_the_cache(tmp_path, monkeypatch):
     committed = Path(__file__).parents[1] / "data" / "digits.yaml"
     shutil.copy(committed, file)
     monkeypatch.setattr(pipeline, "produce", lambda *a, **k: pytest.fail("trained in spite of the cache"))
-    assert export.pretrained("digits", cache=tmp_path) == file
-    assert export.pretrained(committed) == committed
-    assert network_file.load(export.pretrained(committed)).network.name == "digits-n4-t1"
+    assert pretrained("digits", cache=tmp_path) == file
+    assert pretrained(committed) == committed
+    assert network_file.load(pretrained(committed)).network.name == "digits-n4-t1"

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-import model
 from reprise.model.inference.runner import input_levels, run
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
@@ -78,10 +77,10 @@ def test_input_modes():
 
 def test_scores_and_predictions():
     images = np.array([[3, 5], [7, 1], [4, 4]]).reshape(3, 2, 1, 1)
-    result = model.run(tiny(), images)
+    result = run(tiny(), images)
     assert result.scores.tolist() == [[9, 15], [21, 3], [12, 12]]  # potentials after T = 3
     assert result.predictions.tolist() == [1, 0, 0] and result.features == {} and result.readout
-    fired = model.run(tiny(readout=False), images)
+    fired = run(tiny(readout=False), images)
     assert fired.scores.tolist() == [[2, 3], [5, 0], [3, 3]] and not fired.readout
 
 
