@@ -1,8 +1,9 @@
 """Recorded spikes replayed through the core's RTL: cycles by cause, against the bound and the published model.
 
 ``python -m tools.replay_core CAPTURE [--config paper] [--json OUT]``. Weights are random (seeded), inputs always ready.
-Each layer runs alone with every output channel compared with the model. Then all layers run without a pause between
-them, one group of channels compared, twice:
+Each layer runs alone with every output channel compared with the model: in blocks of ``lanes`` channels, each of which
+repeats the layer's tiles, so cycles, bound and published figure are those of all blocks. Then all layers run once
+without a pause between them, one group of channels compared, twice:
 
 - *unit*: partial sums are taken as they come (a readout of every row). This is the processing unit by itself, what the
   bound and the published model count; the fill of the first tile and the drain of the last sums are in it.
@@ -23,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reprise.cosim.bench.core import CoreBench
-from reprise.cosim.jobs.core_job import join, make_job, play, sums_job
+from reprise.cosim.jobs.core_job import join, make_job, make_jobs, play, sums_job
 from reprise.estimate.baselines.prosperity import published_cycles
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, load_capture
@@ -51,7 +52,7 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
     rng = np.random.default_rng(seed)
     bench = bench or CoreBench(config)
     report = {"config": config.to_dict(), "seed": seed, "layers": []}
-    jobs, sums, wall, simulated = [], [], 0.0, 0
+    jobs, sums, passes, wall, simulated = [], [], [], 0.0, 0
     for captured in load_capture(capture):
         tiles = captured.tiles(config.tile_m, config.tile_k)
         weights = np.zeros_like(tiles.weights)
@@ -60,18 +61,20 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
         neuron = neuron_for(captured.outputs, rng)
         counts = count_packed(tiles.packed, tiles.starts)
         start = time.perf_counter()
-        result = play(bench, make_job(tiles, neuron, config, bitplane=True), seed=seed)
+        results = [play(bench, job, seed=seed) for job in make_jobs(tiles, neuron, config, bitplane=True)]
         wall += time.perf_counter() - start
-        simulated += int(result.cycles[-1])
-        entry = {
-            "name": captured.name,
+        simulated += sum(int(result.cycles[-1]) for result in results)
+        counted = {
             "tiles": tiles.m_tiles * tiles.k_tiles,
             "bound": bound(counts, banks=config.banks),
             "published": published_cycles(counts),
-            "cycles": result.elapsed,
-            "events": result.events,
         }
+        entry = {"name": captured.name, "blocks": len(results)}
+        entry |= {key: value * len(results) for key, value in counted.items()}
+        entry["cycles"] = sum(result.elapsed for result in results)
+        entry["events"] = {key: sum(result.events[key] for result in results) for key in results[0].events}
         report["layers"].append(entry)
+        passes.append(counted)
         head = config.neuron_lanes
         padded = np.zeros((len(weights), head), np.int8)
         padded[:, : min(head, captured.outputs)] = weights[:, :head]
@@ -82,7 +85,7 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
         result = play(bench, join(parts), seed=seed)
         report[name] = {"cycles": result.elapsed, "events": result.events}
         for key in ("bound", "published", "tiles"):
-            report[name][key] = sum(layer[key] for layer in report["layers"])
+            report[name][key] = sum(one[key] for one in passes)
     report["simulated_khz"] = simulated / wall / 1e3
     return report
 
@@ -140,6 +143,7 @@ def main(
         )
         report = reports[name] = replay(capture, parameters, seed=seed, bench=bench)
         head, *rows = figures(report)
+        console.width = max(console.width, 20 + 12 * len(head))  # a figure is never cut to fit
         table = Table(*head, title=name)
         for row in rows:
             table.add_row(*row)

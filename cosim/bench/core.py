@@ -7,7 +7,7 @@ spikes are replayed at the paper's size and how random configurations are swept:
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,9 +66,7 @@ def pack(shape, value) -> int:
 
 
 class CoreBench:
-    """A built model of ``Core(config)``."""
-
-    ITEMS = {"ROWS_ITEMS": 1 << 14, "WEIGHTS_ITEMS": 1 << 13, "PARAMS_ITEMS": 64}
+    """A built model of ``Core(config)``; streams are played from files, whatever their length."""
 
     def __init__(self, config: HardwareConfig, *, trace: bool = False):
         self.config = config
@@ -82,7 +80,6 @@ class CoreBench:
             "EVENTS": processor_events(config),
         }
         defines = [f"-D{name}_BITS={layout.size}" for name, layout in self.layouts.items()]
-        defines += [f"-D{name}={value}" for name, value in self.ITEMS.items()]
         sources = {p: (RTL / p).read_text() for p in ("core_tb.sv", "stream_source.sv", "stream_sink.sv")}
         sources["core.v"] = text
         ports = [
@@ -97,6 +94,7 @@ class CoreBench:
             "cycle",
             "first_row",
             "received",
+            "truncated",
         ]
         self.model = verilator.build(sources, "core_tb", ports=ports, trace=trace, arguments=defines)
 
@@ -111,52 +109,29 @@ class CoreBench:
         stall: float = 0,
         seed: int = 1,
         waves: Path | None = None,
-        timeout: int = 10_000_000,
+        timeout: int | None = None,
     ) -> CoreResult:
-        """Play ``tiles``; ``outputs`` items are expected. ``idle`` and ``stall`` are probabilities per cycle."""
-        c = self.config
-        rows, weights, slot = [], [], 0
-        for tile in tiles:
-            used = tile.slot
-            if used is None:
-                used, slot = slot, (slot + 1) % c.weight_tiles
-                last = len(tile.weights) - 1
-                for k, row in enumerate(tile.weights):
-                    item = {"slot": used, "row": k, "last": k == last, "data": row}
-                    weights.append(pack(self.layouts["WEIGHTS"], item))
-            info = {"weight_slot": used, "weight_release": not tile.keep, "last_k": tile.last_k, "rows": tile.m_rows}
-            masks = [int(r) for r in tile.rows]
-            words = max(1, -(-len(masks) // c.load_rows))
-            masks += [0] * (words * c.load_rows - len(masks))
-            for w in range(words):
-                beat = masks[w * c.load_rows : (w + 1) * c.load_rows]
-                rows.append(pack(self.layouts["ROWS"], {"rows": beat, "last": w == words - 1, "tile": info}))
-        streams = {
-            "rows": (rows, "ROWS"),
-            "weights": (weights, "WEIGHTS"),
-            "params": ([pack(self.layouts["PARAMS"], p) for p in params], "PARAMS"),
-        }
-        for name, (items, key) in streams.items():
-            if len(items) > self.ITEMS[f"{key}_ITEMS"]:
-                raise ValueError(f"{name} must be at most {self.ITEMS[f'{key}_ITEMS']} items, not {len(items)}")
+        """Play ``tiles``; ``outputs`` items are expected. ``idle`` and ``stall`` are probabilities per cycle.
+
+        ``timeout`` is in cycles; by default it is far beyond what the tiles can take.
+        """
+        items = {"rows": self._rows(tiles), "weights": self._weights(tiles), "params": self._params(params)}
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
-            for name, (items, key) in streams.items():
-                digits = -(-self.layouts[key].size // 4)
-                (folder / f"{name}.hex").write_text("".join(f"{item:0{digits}x}\n" for item in items))
+            counts = {name: self._write(folder / name, name, stream) for name, stream in items.items()}
+            # Every bit of every row in a cycle of its own, each sixteen times because of idle cycles and stalls.
+            work = counts["rows"] * self.config.load_rows * self.config.tile_k + counts["weights"] + outputs
             env = {
-                "CORE_ROWS": len(rows),
-                "CORE_WEIGHTS": len(weights),
-                "CORE_PARAMS": len(params),
+                **{f"CORE_{name.upper()}": count for name, count in counts.items()},
                 "CORE_OUTPUTS": outputs,
                 "CORE_IDLE": round(idle * 256),
                 "CORE_STALL": round(stall * 256),
                 "CORE_SEED": seed,
                 "CORE_LAYER": pack(self.layouts["LAYER"], layer),
-                "CORE_TIMEOUT": timeout,
+                "CORE_TIMEOUT": timeout or 1_000_000 + 16 * work,
                 "CORE_RESULT": folder / "first_row",
             }
-            plusargs = [f"+{n}={folder / n}.hex" for n in streams] + [f"+output={folder / 'output.txt'}"]
+            plusargs = [f"+{name}={folder / name}" for name in [*items, "output"]]
             try:
                 verilator.run(
                     self.model,
@@ -171,13 +146,51 @@ class CoreBench:
             except SimulationError as error:
                 log = (folder / "log").read_text()[-3000:] if (folder / "log").exists() else ""
                 raise SimulationError(f"{error}\n{log}") from None
-            return self._parse((folder / "output.txt").read_text(), int((folder / "first_row").read_text()))
+            return self._parse(folder / "output", int((folder / "first_row").read_text()))
 
-    def _parse(self, text: str, first_row: int) -> CoreResult:
+    def _placed(self, tiles: Sequence[Tile]) -> Iterator[tuple[Tile, int]]:
+        """Each tile with its weight slot: the next one in turn where none is named."""
+        turn = 0
+        for tile in tiles:
+            yield tile, turn if tile.slot is None else tile.slot
+            if tile.slot is None:
+                turn = (turn + 1) % self.config.weight_tiles
+
+    def _rows(self, tiles: Sequence[Tile]) -> Iterator[int]:
+        beat_rows = self.config.load_rows
+        for tile, slot in self._placed(tiles):
+            info = {"weight_slot": slot, "weight_release": not tile.keep, "last_k": tile.last_k, "rows": tile.m_rows}
+            masks = [int(r) for r in tile.rows] or [0]
+            masks += [0] * (-len(masks) % beat_rows)
+            for start in range(0, len(masks), beat_rows):
+                last = start + beat_rows == len(masks)
+                beat = {"rows": masks[start : start + beat_rows], "last": last, "tile": info}
+                yield pack(self.layouts["ROWS"], beat)
+
+    def _weights(self, tiles: Sequence[Tile]) -> Iterator[int]:
+        for tile, slot in self._placed(tiles):
+            if tile.slot is None:
+                last = len(tile.weights) - 1
+                for k, row in enumerate(tile.weights):
+                    yield pack(self.layouts["WEIGHTS"], {"slot": slot, "row": k, "last": k == last, "data": row})
+
+    def _params(self, params: Sequence[dict]) -> Iterator[int]:
+        return (pack(self.layouts["PARAMS"], item) for item in params)
+
+    def _write(self, path: Path, name: str, items: Iterable[int]) -> int:
+        """Write a stream's file (whole bytes per item, the highest first); how many items there are."""
+        size, count = -(-self.layouts[name.upper()].size // 8), 0
+        with path.open("wb") as file:
+            for item in items:
+                file.write(item.to_bytes(size, "big"))
+                count += 1
+        return count
+
+    def _parse(self, path: Path, first_row: int) -> CoreResult:
         layout = self.layouts["OUTPUT"]
         n, c = self.config.neuron_lanes, self.config
         levels, potentials, groups, cycles, counts = [], [], [], [], {}
-        for line in text.splitlines():
+        for line in path.read_text().splitlines():
             if line.startswith("#"):
                 _, index, count = line.split()
                 counts[int(index)] = int(count)

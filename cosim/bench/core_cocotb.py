@@ -29,6 +29,7 @@ async def play(dut):
     await Timer(5 * PERIOD, "ns")
     dut.rst.value = 0
     await First(RisingEdge(dut.finished), Timer(number("TIMEOUT") * PERIOD, "ns"))
+    assert not int(dut.truncated.value), "a stream's file holds fewer items than it should"
     got = int(dut.received.value)
     assert int(dut.finished.value), f"timeout: {got} of {number('OUTPUTS')} outputs after {int(dut.cycle.value)} cycles"
     await Timer(200 * PERIOD, "ns")

@@ -234,20 +234,26 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     runner = _Runner(model)
     runner.waves_path = waves
-    results = runner.test(
-        test_module=module,
-        hdl_toplevel=model.top,
-        hdl_toplevel_lang="verilog",
-        build_dir=folder,
-        test_dir=folder,
-        testcase=test,
-        extra_env={"COCOTB_LOG_LEVEL": "WARNING", **(env or {})},
-        plusargs=list(plusargs),
-        seed=seed,
-        results_xml=str(folder / "results.xml"),
-        log_file=log,
-    )
-    count, failed = cocotb_tools.runner.get_results(Path(results))
+    results = folder / "results.xml"
+    try:
+        runner.test(
+            test_module=module,
+            hdl_toplevel=model.top,
+            hdl_toplevel_lang="verilog",
+            build_dir=folder,
+            test_dir=folder,
+            testcase=test,
+            extra_env={"COCOTB_LOG_LEVEL": "WARNING", **(env or {})},
+            plusargs=list(plusargs),
+            seed=seed,
+            results_xml=str(results),
+            log_file=log,
+        )
+    except SystemExit:  # cocotb's way to say that the simulator or a test failed: judged below
+        pass
+    where = f"; log: {log}" if log else ""
+    if not results.is_file():
+        raise SimulationError(f"{module}: the simulation ended without results{where}")
+    count, failed = cocotb_tools.runner.get_results(results)
     if failed or not count:
-        where = f"; log: {log}" if log else ""
         raise SimulationError(f"{module}: {failed} of {count} cocotb tests failed{where}")

@@ -93,6 +93,19 @@ def make_job(
     )
 
 
+def make_jobs(
+    tiles: LayerTiles, neuron: Neuron, config: HardwareConfig, *, bitplane: bool, signed: bool = False
+) -> list[CoreJob]:
+    """A layer of any number of channels: one :func:`make_job` per block of ``lanes`` channels."""
+    jobs = []
+    for first in range(0, neuron.channels, config.lanes):
+        block = slice(first, first + config.lanes)
+        cut = {name: getattr(neuron, name)[block] for name in ("threshold", "bias", "v0", "leak")}
+        part = replace(tiles, weights=tiles.weights[:, block])
+        jobs.append(make_job(part, replace(neuron, **cut), config, bitplane=bitplane, signed=signed))
+    return jobs
+
+
 def sums_job(tiles: LayerTiles, config: HardwareConfig) -> CoreJob:
     """The partial sums themselves, of the first ``neuron_lanes`` channels: each row is a position of a readout.
 

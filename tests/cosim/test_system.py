@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from reprise.compiler import CompileError, compile_network
-from reprise.cosim.bench.system import SystemBench, Traffic
+from reprise.cosim.bench.system import Traffic
 from reprise.cosim.jobs.compare import compare
 from reprise.cosim.jobs.host import JobFailed, Status, end_steps, read, run_job, start_steps, write
 from reprise.cosim.jobs.random_networks import random_images, random_network
 from reprise.hw.csr.register_map import FIELDS
 from reprise.model.inference.runner import run
+from tests.support.benches import system_bench
 from tests.support.cosim_jobs import (
     FILL,
     TIMEOUT,
@@ -37,7 +38,7 @@ TRAFFIC = [
 
 @pytest.fixture(scope="session")
 def bench():
-    return SystemBench(TINY)
+    return system_bench()
 
 
 @pytest.fixture(scope="module")

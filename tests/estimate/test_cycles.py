@@ -1,12 +1,10 @@
 """The cycle model against the RTL: layer by layer, cycle for cycle, whatever the memory's latency and bandwidth."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 
 from reprise.compiler import compile_network
-from reprise.cosim.bench.system import SystemBench, Traffic
+from reprise.cosim.bench.system import Traffic
 from reprise.cosim.jobs.figures import rtl_layers
 from reprise.cosim.jobs.host import run_job
 from reprise.cosim.jobs.random_networks import random_images, random_network
@@ -14,6 +12,7 @@ from reprise.estimate.network import SystemTiming, estimate_image
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from tests.support.benches import system_bench
 from tests.support.cosim_jobs import FILL, TIMEOUT, TINY
 
 TWICE = TINY.replace(queries=2, banks=2, bus_bits=128, neuron_lanes=8, weight_tiles=3)
@@ -22,15 +21,10 @@ TWICE = TINY.replace(queries=2, banks=2, bus_bits=128, neuron_lanes=8, weight_ti
 MEMORIES = (dict(latency=0), dict(latency=20), dict(latency=60), dict(latency=10, gap=1), dict(latency=130, gap=3))
 
 
-@cache
-def bench(config) -> SystemBench:
-    return SystemBench(config)
-
-
 def check(config, network, images, *, keep=True, **memory):
     """Every layer takes as many cycles as the model says, and so does the whole job."""
     compiled = compile_network(network, config, len(images), keep_features=keep)
-    ran = run_job(bench(config), compiled, images, traffic=Traffic(**memory), fill=FILL, timeout=TIMEOUT)
+    ran = run_job(system_bench(config), compiled, images, traffic=Traffic(**memory), fill=FILL, timeout=TIMEOUT)
     estimate, _ = estimate_image(compiled, network, images, timing=SystemTiming(**memory))
     rtl = [one["cycles"] for one in rtl_layers(compiled, ran.marks, ran.start)]
     model = [one["cycles"] for one in estimate["layers"]]

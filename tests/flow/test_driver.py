@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from reprise.cosim.bench import verilator
-from reprise.cosim.bench.system import SystemBench, Traffic
+from reprise.cosim.bench.system import Traffic
 from reprise.flow.handoff.handoff import write_drivers
 from reprise.flow.handoff.vectors import make_vectors
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.csr import register_map
+from reprise.support.errors import SimulationError
+from tests.support.benches import system_bench
 
 TINY = HardwareConfig.load("tiny")
 C_FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-ffreestanding", "-O2"]
@@ -57,7 +59,7 @@ def played(drivers, tmp_path_factory):
     subprocess.run(["gcc", *C_FLAGS, "-shared", "-fPIC", "-o", library, drivers / "c" / "reprise.c"], check=True)
     vectors = make_vectors(TINY)
     vectors.image.save(folder)
-    bench = SystemBench(TINY)
+    bench = system_bench()
     bench._memory_file(vectors.before, folder / "memory.bin.bus")
     commands = vectors.image.commands()
     job = {
@@ -88,7 +90,7 @@ def played(drivers, tmp_path_factory):
             seed=1,
             log=log,
         )
-    except verilator.SimulationError as error:
+    except SimulationError as error:
         raise AssertionError(f"{error}\n{log.read_text()[-4000:]}") from None
     return folder, vectors
 

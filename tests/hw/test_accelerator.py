@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reprise.cosim.bench.system import SystemBench, Traffic
+from reprise.cosim.bench.system import Traffic
 from reprise.hw.accelerator import Accelerator
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.axi.ports import lite_members, read_members, write_members
 from reprise.hw.csr.register_map import OFFSETS
 from reprise.hw.verilog import ports
 from tests.support.accelerator_jobs import COUNTER_READS, finish, read, start, status, write
+from tests.support.benches import system_bench
 from tests.support.cosim_jobs import Job, small_network
 
 TINY = HardwareConfig.load("tiny")
@@ -31,7 +32,7 @@ def test_ports_are_frozen():
 
 @pytest.fixture(scope="module")
 def bench():
-    return SystemBench(TINY)
+    return system_bench()
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from reprise.hw.arch.config import HardwareConfig
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.tiling import LayerTiles, layer_tiles
+from reprise.support.errors import SimulationError
+from tests.support.benches import TINY, core_bench
 
-TINY = HardwareConfig.load("tiny")
 CONFIGS = {
     "tiny": TINY,
     "two banks": TINY.replace(banks=2, queries=2),
@@ -21,7 +22,7 @@ CONFIGS = {
 
 @pytest.fixture(scope="module", params=CONFIGS)
 def bench(request):
-    return CoreBench(CONFIGS[request.param])
+    return core_bench(CONFIGS[request.param])
 
 
 def random_neuron(rng, channels: int, kind: str, levels: int, reset: str) -> Neuron:
@@ -130,3 +131,37 @@ def test_corner_tiles(bench, traffic):
     )
     neuron = random_neuron(rng, c.lanes, "readout", 0, "none")
     play(bench, make_job(tiles, neuron, c, bitplane=True), **traffic)
+
+
+def one_tile_along_m(k_tiles: int, rng) -> LayerTiles:
+    """A single m tile with so many K tiles; few bits are set, so that sums stay inside their width."""
+    rows = rng.integers(0, 1 << TINY.tile_k, (TINY.tile_m, k_tiles)).astype(np.uint64)
+    rows[rng.random(rows.shape) < 0.9] = 0
+    return LayerTiles(
+        packed=rows,
+        starts=np.array([0, TINY.tile_m]),
+        positions=np.stack([np.zeros(TINY.tile_m, int), np.arange(TINY.tile_m)], axis=1),
+        plane_weights=np.array([1]),
+        weights=rng.integers(-1, 2, (k_tiles * TINY.tile_k, TINY.lanes)).astype(np.int8),
+        images=1,
+        timesteps=1,
+        tile_k=TINY.tile_k,
+    )
+
+
+def test_streams_of_any_length():
+    """More words of rows and of weights than any memory of a bench would hold: they are read while they are played."""
+    rng = np.random.default_rng(6)
+    tiles = one_tile_along_m(5000, rng)
+    assert tiles.packed.size // TINY.load_rows > 1 << 14 and len(tiles.weights) > 1 << 15
+    neuron = random_neuron(rng, TINY.lanes, "readout", 0, "none")
+    play(core_bench(), make_job(tiles, neuron, TINY, bitplane=True))
+
+
+def test_a_file_that_ends_too_early_is_an_error(monkeypatch):
+    """Never silently wrong: what the simulation would play instead of the missing item is no one's data."""
+    monkeypatch.setattr(CoreBench, "_write", lambda *args, write=CoreBench._write: write(*args) + 1)
+    rng = np.random.default_rng(7)
+    neuron = random_neuron(rng, TINY.lanes, "readout", 0, "none")
+    with pytest.raises(SimulationError, match="fewer items"):
+        play(core_bench(), make_job(one_tile_along_m(2, rng), neuron, TINY, bitplane=True), timeout=2_000)

@@ -15,31 +15,33 @@ module core_tb (
     output logic        finished,
     output logic [31:0] cycle,
     output logic [31:0] first_row,     // cycle of the first row word taken
-    output logic [31:0] received
+    output logic [31:0] received,
+    output logic        truncated          // a file held fewer items than announced
 );
     logic row_valid, row_ready, weight_valid, weight_ready, param_valid, param_ready, out_valid, out_ready;
     logic [`ROWS_BITS-1:0] row_payload;
     logic [`WEIGHTS_BITS-1:0] weight_payload;
     logic [`PARAMS_BITS-1:0] param_payload;
     logic [`OUTPUT_BITS-1:0] out_payload;
-    logic rows_done, weights_done, params_done;
+    logic rows_done, weights_done, params_done, rows_truncated, weights_truncated, params_truncated;
     logic [`EVENTS_BITS-1:0] events;
     logic [31:0] counters [0:`EVENTS_BITS-1];
     logic any_row, rows_rst;
     int file;
 
     assign finished = rows_done && weights_done && params_done && received == output_items;
+    assign truncated = rows_truncated || weights_truncated || params_truncated;
     assign rows_rst = rst || !params_done;  // a layer's rows come after its parameters
 
-    stream_source #(.WIDTH(`ROWS_BITS), .ITEMS(`ROWS_ITEMS)) rows (
+    stream_source #(.WIDTH(`ROWS_BITS), .NAME("rows")) rows (
         .clk, .rst(rows_rst), .items(row_items), .idle(row_idle), .seed(seed ^ 32'h1234),
-        .valid(row_valid), .ready(row_ready), .payload(row_payload), .done(rows_done));
-    stream_source #(.WIDTH(`WEIGHTS_BITS), .ITEMS(`WEIGHTS_ITEMS)) weights (
+        .valid(row_valid), .ready(row_ready), .payload(row_payload), .done(rows_done), .truncated(rows_truncated));
+    stream_source #(.WIDTH(`WEIGHTS_BITS), .NAME("weights")) weights (
         .clk, .rst, .items(weight_items), .idle(weight_idle), .seed(seed ^ 32'h777),
-        .valid(weight_valid), .ready(weight_ready), .payload(weight_payload), .done(weights_done));
-    stream_source #(.WIDTH(`PARAMS_BITS), .ITEMS(`PARAMS_ITEMS)) params (
+        .valid(weight_valid), .ready(weight_ready), .payload(weight_payload), .done(weights_done), .truncated(weights_truncated));
+    stream_source #(.WIDTH(`PARAMS_BITS), .NAME("params")) params (
         .clk, .rst, .items(param_items), .idle(8'd0), .seed(seed),
-        .valid(param_valid), .ready(param_ready), .payload(param_payload), .done(params_done));
+        .valid(param_valid), .ready(param_ready), .payload(param_payload), .done(params_done), .truncated(params_truncated));
     stream_sink #(.WIDTH(`OUTPUT_BITS)) sink (
         .clk, .rst, .cycle, .stall(output_stall), .seed(seed ^ 32'h4242), .file(file),
         .valid(out_valid), .ready(out_ready), .payload(out_payload), .items(received));
@@ -52,12 +54,7 @@ module core_tb (
         .o__valid(out_valid), .o__ready(out_ready), .o__payload(out_payload));
 
     string path;
-    initial begin
-        if ($value$plusargs("rows=%s", path)) $readmemh(path, rows.mem);
-        if ($value$plusargs("weights=%s", path)) $readmemh(path, weights.mem);
-        if ($value$plusargs("params=%s", path)) $readmemh(path, params.mem);
-        if ($value$plusargs("output=%s", path)) file = $fopen(path, "w");
-    end
+    initial if ($value$plusargs("output=%s", path)) file = $fopen(path, "w");
 
     always_ff @(posedge clk) begin
         cycle <= rst ? 32'd0 : cycle + 1;

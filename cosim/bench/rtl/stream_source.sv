@@ -1,8 +1,9 @@
-// Plays a stream from a hex file: item after item, with random idle cycles. Part of the simulated hardware, so that
-// no Python runs per item. Stream rules: the payload holds while valid and not ready.
+// Plays a stream from a file: item after item, with random idle cycles. Part of the simulated hardware, so that no
+// Python runs per item. The file holds whole bytes per item, the highest first, and is read as the items go out: a
+// stream may be of any length. Stream rules: the payload holds while valid and not ready.
 module stream_source #(
     parameter WIDTH = 8,
-    parameter ITEMS = 1024
+    parameter string NAME = "stream"  // +NAME=path is the file
 ) (
     input  logic             clk,
     input  logic             rst,
@@ -12,11 +13,17 @@ module stream_source #(
     output logic             valid,
     input  logic             ready,
     output logic [WIDTH-1:0] payload,
-    output logic             done
+    output logic             done,
+    output logic             truncated    // the file ended before its items did
 );
-    logic [WIDTH-1:0] mem [0:ITEMS-1];
+    localparam BYTES = (WIDTH + 7) / 8;
+    logic [8*BYTES-1:0] item;
     logic [31:0] next;
     logic [31:0] lfsr;
+    string path;
+    int file;
+
+    initial if ($value$plusargs({NAME, "=%s"}, path)) file = $fopen(path, "rb");
 
     assign done = next == items && !valid;
 
@@ -25,10 +32,12 @@ module stream_source #(
         if (rst) begin
             valid <= 1'b0;
             next <= '0;
+            truncated <= 1'b0;
         end else if (!valid || ready) begin
             valid <= next != items && lfsr[15:8] >= idle;
             if (next != items && lfsr[15:8] >= idle) begin
-                payload <= mem[next];
+                if ($fread(item, file) != BYTES) truncated <= 1'b1;
+                payload <= item[WIDTH-1:0];
                 next <= next + 1;
             end
         end
