@@ -7,15 +7,14 @@ from reprise.cosim.bench.system import SystemBench
 from reprise.hw.arch.config import HardwareConfig
 
 TINY = HardwareConfig.load("tiny")
+_core, _system = cache(CoreBench), cache(SystemBench)
 
 
-@cache
 def core_bench(config: HardwareConfig = TINY) -> CoreBench:
     """The core alone, without waveforms."""
-    return CoreBench(config)
+    return _core(config)
 
 
-@cache
 def system_bench(config: HardwareConfig = TINY) -> SystemBench:
     """The whole accelerator beside a memory, without waveforms."""
-    return SystemBench(config)
+    return _system(config)
