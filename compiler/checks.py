@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..hw.arch.config import HardwareConfig
+from ..hw.arch.rules import ProgramRules
 from ..model.inference.widths import WidthError, Widths, check
 from ..model.network.network import Network
-from .errors import CompileError, limit
+from .errors import CompileError, IllegalCommand, limit
 from .plan import Work
 
 
@@ -62,3 +63,20 @@ def check_widths(network: Network, config: HardwareConfig) -> None:
         check(network, widths, config.tile_k)
     except WidthError as error:
         raise CompileError(str(error)) from None
+
+
+def check_commands(commands: list[tuple[str, dict[str, int]]], config: HardwareConfig) -> None:
+    """Every command obeys the rules of the hardware: what has been checked before makes sure of it.
+
+    Raises
+    ------
+    IllegalCommand
+        Names the command, the field, the rule and the value.
+    """
+    rules = ProgramRules(config)
+    for number, (opcode, fields) in enumerate(commands):
+        broken = rules.violations(opcode, fields)
+        if broken:
+            raise IllegalCommand(
+                f"command {number}: {broken[0]}: a fault of Reprise's compiler, please report it with the network"
+            )

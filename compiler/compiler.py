@@ -9,7 +9,7 @@ from ..hw.arch.feature_map import FeatureMap
 from ..hw.arch.memory_image import LayerEntry, MemoryImage, Region
 from ..hw.arch.program import COMMAND_BYTES
 from ..model.network.network import Network
-from .checks import check_layer, check_widths
+from .checks import check_commands, check_layer, check_widths
 from .emit import Constants, Emitter
 from .errors import CompileError, limit
 from .lower import (
@@ -184,7 +184,7 @@ def compile_network(
     builder.put(program, data)
     maps = [Region(name=k, kind="feature", address=f.address, bytes=f.bytes) for k, f in features.items()]
     maps = [replace(r, kind="input") if features[r.name].name == "input" else r for r in maps]
-    return MemoryImage(
+    image = MemoryImage(
         config=config,
         network=network.name,
         images=images,
@@ -197,3 +197,5 @@ def compile_network(
         layers=entries,
         regions=(*builder.regions, *maps),
     )
+    check_commands(image.commands(), config)
+    return image

@@ -1,10 +1,14 @@
-"""What the compiler refuses."""
+"""What the compiler refuses, and the error of a fault of its own."""
 
 from ..support.errors import RepriseError
 
 
 class CompileError(RepriseError):
     """A network that a configuration can't run: the message names the layer, the limit, the value and the remedy."""
+
+
+class IllegalCommand(AssertionError):
+    """The compiler made a command that the sequencer would refuse: a fault of the compiler, not of its input."""
 
 
 def limit(ok: bool, layer: str, what: str, value: object, most: object, remedy: str) -> None:

@@ -1,4 +1,4 @@
-"""The tables of docs/memory-map.md, from reprise.hw.arch.program.
+"""The tables of docs/memory-map.md, from reprise.hw.arch.program and reprise.hw.arch.rules.
 
 ``python -m tools.memory_map_page`` writes them into the page, with ``--check`` it tells by its exit code if they
 differ.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, ERRORS, HEADER, OPCODES, SEGMENT, SEGMENT_BYTES, Field
+from reprise.hw.arch.rules import FOLLOWS, rules
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "memory-map.md"
 BEGIN, END = "<!-- tables: python -m tools.memory_map_page -->", "<!-- end of tables -->"
@@ -20,12 +22,30 @@ def _place(f: Field) -> str:
     return f"{word} | {f.offset + f.bits - 1 if f.bits <= 32 else 31}:{f.offset}"
 
 
-def _fields(fields: list[Field]) -> list[str]:
+def _fields(fields: list[Field], limits: dict[str, list[str]] | None = None) -> list[str]:
+    """A table of fields, with a column of their limits where there are rules."""
     lines = ["| word | bits | field | meaning |", "|---|---|---|---|"]
+    if limits is not None:
+        lines = ["| word | bits | field | must be | meaning |", "|---|---|---|---|---|"]
     for f in sorted(fields, key=lambda f: (f.word, f.offset)):
         sign = " (signed)" if f.signed else ""
-        lines.append(f"| {_place(f)} | `{f.name}`{sign} | {f.doc} |")
+        limit = "" if limits is None else f"{'; '.join(limits.get(f.name, []))} | "
+        lines.append(f"| {_place(f)} | `{f.name}`{sign} | {limit}{f.doc} |")
     return lines
+
+
+def limits(opcode: str) -> dict[str, list[str]]:
+    """What the rules say of each field, with the limits' names instead of one configuration's numbers."""
+    found: dict[str, list[str]] = {}
+    for rule in rules(HardwareConfig(), opcode):  # the names are the same in every configuration
+        text = rule.limit(lambda bound: bound.name)
+        if rule.subject not in rule.fields:
+            text = f"{rule.subject}: {text}"
+        for name in rule.fields:
+            found.setdefault(name, []).append(text)
+    if opcode in FOLLOWS:
+        found.setdefault(FOLLOWS[opcode].flag, []).append(FOLLOWS[opcode].limit(opcode))
+    return found
 
 
 def tables() -> str:
@@ -33,7 +53,7 @@ def tables() -> str:
     lines = [f"Every command is {COMMAND_BYTES} bytes and begins with:", "", *_fields(HEADER), ""]
     for name, fields in COMMANDS.items():
         lines += [f"### {name} (opcode {OPCODES[name]})", ""]
-        lines += [*_fields(fields), ""] if fields else ["No fields.", ""]
+        lines += [*_fields(fields, limits(name)), ""] if fields else ["No fields.", ""]
     lines += [f"### Segment ({SEGMENT_BYTES} bytes)", "", *_fields(SEGMENT), ""]
     lines += ["### Error codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {text} |" for code, text in ERRORS.items()]

@@ -2,7 +2,8 @@
 
 It knows the program's format (hw.arch.program) and the hardware contract and nothing of networks or layers, so that a
 compiled network is proven against the model before any RTL runs. It also enforces what the format promises: the order
-rules of loads and runs, on-chip words that are read must have been loaded, and no sum leaves its register's width.
+rules of loads and runs, on-chip words that are read must have been loaded, and no sum leaves its register's width. What
+the sequencer refuses by itself is evaluated first, from the same rules (hw.arch.rules).
 """
 
 from __future__ import annotations
@@ -14,16 +15,13 @@ import numpy as np
 from ...hw.arch.memory_image import MemoryImage
 from ...hw.arch.program import (
     COMMAND_BYTES,
-    HEADER,
     LOOPS,
-    MAGIC,
     SEGMENT,
     SEGMENT_BYTES,
     SOURCES,
-    pack,
-    unpack,
     unpack_fields,
 )
+from ...hw.arch.rules import ProgramRules, decode
 from ...support.errors import RepriseError
 from .arithmetic import check_width, fire, gather, line_bytes, pool_levels, sum_rows
 from .trace import RunTrace
@@ -33,22 +31,6 @@ Observer = Callable[[RunTrace], None]
 
 class ProgramError(RepriseError):
     """A program that breaks its contract: the message names the command's index, the rule and the value."""
-
-
-def decode(command: bytes) -> tuple[str, dict[str, int]]:
-    """One command, checked as the sequencer does: magic, opcode, reserved bits.
-
-    Raises
-    ------
-    ValueError
-    """
-    header = unpack_fields(HEADER, command)
-    if header["magic"] != MAGIC:
-        raise ValueError(f"magic must be {MAGIC:#06x}, not {header['magic']:#06x}")
-    opcode, fields = unpack(command)
-    if pack(opcode, **fields) != bytes(command):
-        raise ValueError(f"reserved bits of {opcode} must be 0")
-    return opcode, fields
 
 
 class Interpreter:
@@ -77,6 +59,7 @@ class Interpreter:
         self._slot = self._base_slot = 0
         self._held: int | None = None  # address of the weights that the last RUN holds
         self._at = 0
+        self._rules = ProgramRules(c)
 
     def _require(self, ok: bool, rule: str, value: object) -> None:
         if not ok:
@@ -91,6 +74,9 @@ class Interpreter:
         """
         for index, opcode, fields in self.commands():
             self._at = index
+            broken = self._rules.violations(opcode, fields)
+            if broken:
+                raise ProgramError(f"command {index}: {broken[0]}")
             getattr(self, "_" + opcode.lower())(fields)
         return self.memory
 
@@ -117,13 +103,11 @@ class Interpreter:
 
     def _write(self, address: int, data: np.ndarray) -> None:
         at = address - self.image.base
-        bus = self.config.bus_bits // 8
         self._require(
             len(self.image.data) <= at and at + len(data) <= len(self.memory),
             "a run must write into feature maps only",
             hex(address),
         )
-        self._require(address % bus == 0 and len(data) % bus == 0, "lines must be whole bus words", hex(address))
         self.memory[at : at + len(data)] = data
         self.bytes_written += len(data)
         self.written.append((address, address + len(data)))
@@ -139,11 +123,10 @@ class Interpreter:
         self.written.clear()
 
     def _load_features(self, f: dict[str, int]) -> None:
-        c, bus = self.config, self.config.bus_bits // 8
+        c = self.config
         bus_words, word = c.bus_bits // c.feature_bits, c.feature_bits // 8
-        aligned = f["source"] % bus == 0 and f["bytes"] % bus == 0 and f["stride"] % bus == 0
-        aligned = aligned and f["target"] % bus_words == 0 and f["target_stride"] % bus_words == 0
-        self._require(aligned and f["bytes"] > 0 and f["chunks"] > 0, "chunks must be whole bus words, at least one", f)
+        aligned = f["target"] % bus_words == 0 and f["target_stride"] % bus_words == 0
+        self._require(aligned, "targets must be whole bus words", (f["target"], f["target_stride"]))
         for n in range(f["chunks"]):
             source = f["source"] + n * f["stride"]
             first, count = f["target"] + n * f["target_stride"], f["bytes"] // word
@@ -158,7 +141,6 @@ class Interpreter:
 
     def _load_segments(self, f: dict[str, int]) -> None:
         target = range(f["target"], f["target"] + f["count"])
-        self._require(f["count"] > 0 and target.stop <= self.config.segments, "segments must fit the table", target)
         self._require(f["target"] % (self.config.bus_bits // 64) == 0, "the target must be a bus word", f["target"])
         busy = self.used_segments
         free = target.stop <= busy.start or busy.stop <= target.start
@@ -169,7 +151,6 @@ class Interpreter:
 
     def _load_params(self, f: dict[str, int]) -> None:
         channels = f["groups"] * self.config.neuron_lanes
-        self._require(1 <= f["groups"] <= self.config.groups, f"groups must be 1..{self.config.groups}", f["groups"])
         table = self._read(f["source"], channels * 16).copy().view("<i4").reshape(channels, 4)
         self.parameters[:channels] = table
 
@@ -178,7 +159,6 @@ class Interpreter:
         rows = (f["m_tiles"] - 1) * f["rows"] + f["rows_last"]
         per_position = f["timesteps"] * f["planes"]
         positions = f["images"] * f["out_lines"] * f["out_width"] * f["pool"] ** 2
-        self._require(max(f["rows"], f["rows_last"]) <= c.tile_m, f"rows must be at most {c.tile_m}", f["rows"])
         self._require(f["rows"] % per_position == 0, "m tiles must hold whole positions", f["rows"])
         self._require(rows == positions * per_position, f"rows must be {positions * per_position}", rows)
         starts = np.append(np.arange(f["m_tiles"]) * f["rows"], rows).astype(np.int64)
@@ -268,7 +248,6 @@ class Interpreter:
             self._require(self._held == f["weights"], "weights must be held by the RUN before", hex(f["weights"]))
         else:
             self._base_slot = self._slot
-        self._require(not f["weights_keep"] or k_tiles <= c.weight_tiles, "kept weights must fit", k_tiles)
         self._held = f["weights"] if f["weights_keep"] and f["weights_hold"] else None
         fetches = 0 if f["weights_ready"] else 1 if f["weights_keep"] else f["m_tiles"]
         fetched = k_tiles if f["weights_keep"] else k_tiles * f["m_tiles"]

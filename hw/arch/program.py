@@ -61,7 +61,7 @@ class Field:
 
 def _run_fields() -> list[Field]:
     fields = [
-        Field("weights", 1, 0, 64, "byte address of the weights: m tile independent, K tiles in order, bus aligned"),
+        Field("weights", 1, 0, 64, "byte address of the weights: m tile independent, K tiles in order"),
         Field("weight_beats", 3, 0, 16, "bus words of one weight row (lanes beyond it are zero)"),
         Field("weights_keep", 3, 16, 1, "all K tiles fit the weight buffer: fetched once, kept for every m tile"),
         Field("weights_ready", 3, 17, 1, "the run before held them (weights_hold): nothing is fetched"),
@@ -73,8 +73,8 @@ def _run_fields() -> list[Field]:
             "with weights_keep: not released by the last m tile, the next run is weights_ready",
         ),
         Field("segment_first", 4, 0, 16, "index of the first segment"),
-        Field("k_tiles", 4, 16, 16, "K tiles, at least 1"),
-        Field("m_tiles", 5, 0, 16, "m tiles, at least 1"),
+        Field("k_tiles", 4, 16, 16, "K tiles"),
+        Field("m_tiles", 5, 0, 16, "m tiles"),
         Field("rows", 6, 0, 16, "rows of every m tile but the last"),
         Field("rows_last", 6, 16, 16, "rows of the last m tile"),
         # Layer configuration (reprise.hw.interface.streams.layer_config)
@@ -90,7 +90,7 @@ def _run_fields() -> list[Field]:
         Field("channels", 8, 16, 16, "channels of the output block (Cb)"),
         Field("output", 9, 0, 64, "byte address of the first line written"),
         Field("image_stride", 11, 0, 32, "bytes from one image's block to the next"),
-        Field("line_bytes", 12, 0, 16, "bytes from one output line to the next, whole bus words"),
+        Field("line_bytes", 12, 0, 16, "bytes from one output line to the next"),
         Field("out_width", 12, 16, 16, "output positions in a line, after pooling"),
         Field("out_lines", 13, 0, 16, "output lines of an image in this run, after pooling"),
         Field("images", 13, 16, 16, "images of this run"),
@@ -127,7 +127,7 @@ def _run_fields() -> list[Field]:
         ]
     for n in range(LOOPS):
         base = 24 + 4 * n
-        fields.append(Field(f"loop{n}_count", base, 0, 16, f"iterations of loop {n} (0 innermost), at least 1"))
+        fields.append(Field(f"loop{n}_count", base, 0, 16, f"iterations of loop {n} (0 innermost)"))
         for s in range(SOURCES):
             fields += [
                 Field(
@@ -148,20 +148,20 @@ COMMANDS: dict[str, list[Field]] = {
     "END": [],
     "BARRIER": [],
     "LOAD_FEATURES": [
-        Field("source", 1, 0, 64, "byte address of the first chunk, bus aligned"),
-        Field("bytes", 3, 0, 32, "bytes of a chunk, whole bus words"),
-        Field("chunks", 4, 0, 16, "chunks, at least 1 (images, blocks)"),
+        Field("source", 1, 0, 64, "byte address of the first chunk"),
+        Field("bytes", 3, 0, 32, "bytes of a chunk"),
+        Field("chunks", 4, 0, 16, "chunks (images, blocks)"),
         Field("stride", 5, 0, 32, "bytes from one chunk to the next in memory"),
         Field("target", 6, 0, 16, "first on-chip word (feature_bits wide)"),
         Field("target_stride", 6, 16, 16, "on-chip words from one chunk to the next"),
     ],
     "LOAD_SEGMENTS": [
-        Field("source", 1, 0, 64, "byte address of the segments, bus aligned"),
+        Field("source", 1, 0, 64, "byte address of the segments"),
         Field("count", 3, 0, 16, "segments"),
         Field("target", 3, 16, 16, "first entry of the segment table"),
     ],
     "LOAD_PARAMS": [
-        Field("source", 1, 0, 64, "byte address, bus aligned: 16 bytes a channel (bias, threshold, v0, leak)"),
+        Field("source", 1, 0, 64, "byte address: 16 bytes a channel (bias, threshold, v0, leak)"),
         Field("groups", 3, 0, 16, "groups of neuron_lanes channels"),
     ],
     "RUN": _run_fields(),

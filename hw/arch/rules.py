@@ -1,15 +1,32 @@
-"""What the sequencer refuses: the bits and field values a command must not have."""
+"""The rules of a legal command, as data: RTL, interpreter, compiler and docs/memory-map.md all read them.
+
+:func:`rules` lists what a command must obey by itself. :mod:`reprise.hw.sequencer.checker` builds a comparator of each
+rule; :func:`violations` evaluates the same list in software. A :class:`Follows` rule concerns a command and the one of
+its kind before it: the scheduler keeps what it needs in registers; :func:`order_violations` is its software form.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+
 from .config import HardwareConfig
-from .program import COMMANDS, HEADER, LOOPS, MAGIC, OPCODES, row_beats
+from .program import COMMANDS, HEADER, LOOPS, MAGIC, OPCODES, row_beats, unpack, unpack_fields
+from .rule_kinds import (
+    AddressFits,
+    Aligned,
+    AtMostWhen,
+    Bound,
+    Fields,
+    Follows,
+    NonZeroUnless,
+    OnlyWith,
+    Range,
+    Rule,
+    SumAtMost,
+)
 
 FIELD_POOL = 15
 """Largest value of RUN.pool that its field holds; the output side checks no more."""
-
-
-Range = tuple[str, int, int]
 
 
 def named_bits(opcode: str) -> int:
@@ -25,42 +42,129 @@ def header_word(opcode: str) -> int:
     return OPCODES[opcode] | MAGIC << 16
 
 
-def ranges(c: HardwareConfig, opcode: str) -> list[Range]:
-    """Fields with a smallest and a largest value, both included."""
+def decode(command: bytes) -> tuple[str, dict[str, int]]:
+    """Opcode and fields of one command whose magic, opcode and reserved bits are right.
+
+    Raises
+    ------
+    ValueError
+        Names what is wrong with the command's header.
+    """
+    magic = unpack_fields(HEADER, command)["magic"]
+    if magic != MAGIC:
+        raise ValueError(f"magic must be {MAGIC:#06x}, not {magic:#06x}")
+    opcode, fields = unpack(command)
+    reserved = int.from_bytes(command, "little") & ~named_bits(opcode)
+    if reserved:
+        raise ValueError(f"reserved bits of {opcode} must be 0, not 1 at bit {reserved.bit_length() - 1}")
+    return opcode, fields
+
+
+@cache
+def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
+    """What a command must obey by itself, in the order in which it is told."""
+
+    def most(name: str, less: int = 0) -> Bound:
+        return Bound(getattr(c, name) - less, f"{name} - {less}" if less else name)
+
+    groups = Bound(c.groups, "lanes / neuron_lanes")
     if opcode == "LOAD_FEATURES":
-        return [("chunks", 1, 65535), ("target", 0, c.feature_words - 1), ("bytes", 1, 2**32 - 1)]
+        return (
+            *_ranges(("chunks", 1, 65535), ("target", 0, most("feature_words", 1)), ("bytes", 1, 2**32 - 1)),
+            *_aligned(c, "source", "bytes", "stride"),
+        )
     if opcode == "LOAD_SEGMENTS":
-        return [("count", 1, c.segments), ("target", 0, c.segments - 1)]
+        return (
+            *_ranges(("count", 1, most("segments")), ("target", 0, most("segments", 1))),
+            *_aligned(c, "source"),
+            SumAtMost(fields=("target", "count"), most=most("segments")),
+        )
     if opcode == "LOAD_PARAMS":
-        return [("groups", 1, c.groups)]
+        return (*_ranges(("groups", 1, groups)), *_aligned(c, "source"))
     if opcode != "RUN":
-        return []
+        return ()
+    return (
+        *_ranges(
+            ("weight_beats", 1, Bound(row_beats(c), "bus words of lanes bytes")),
+            ("segment_first", 0, most("segments", 1)),
+            ("k_tiles", 1, 65535),
+            ("m_tiles", 1, 65535),
+            ("rows", 1, most("tile_m")),
+            ("rows_last", 1, most("tile_m")),
+            ("reset", 0, 2),
+            ("planes", 1, most("max_planes")),
+            ("levels", 0, most("max_levels")),
+            ("groups", 1, groups),
+            ("timesteps", 1, most("max_timesteps")),
+            ("channels", 1, most("lanes")),
+            ("out_width", 1, 65535),
+            ("out_lines", 1, 65535),
+            ("images", 1, 65535),
+            ("pool", 1, FIELD_POOL),
+            ("out_planes", 0, most("max_planes")),
+            *((f"loop{n}_count", 1, 65535) for n in range(LOOPS)),
+        ),
+        *_aligned(c, "weights", "output", "image_stride", "line_bytes"),
+        AtMostWhen(field="k_tiles", most=most("weight_tiles"), flag="weights_keep"),
+        OnlyWith(fields=("weights_ready", "weights_hold"), flag="weights_keep"),
+        NonZeroUnless(field="levels", flag="readout"),
+        NonZeroUnless(field="out_planes", flag="readout"),
+    )
+
+
+def _ranges(*ranges: tuple[str, int, Bound | int]) -> list[Rule]:
+    """Smallest and largest value of fields, both included."""
     return [
-        ("weight_beats", 1, row_beats(c)),
-        ("segment_first", 0, c.segments - 1),
-        ("k_tiles", 1, 65535),
-        ("m_tiles", 1, 65535),
-        ("rows", 1, c.tile_m),
-        ("rows_last", 1, c.tile_m),
-        ("reset", 0, 2),
-        ("planes", 1, c.max_planes),
-        ("levels", 0, c.max_levels),
-        ("groups", 1, c.groups),
-        ("timesteps", 1, c.max_timesteps),
-        ("channels", 1, c.lanes),
-        ("out_width", 1, 65535),
-        ("out_lines", 1, 65535),
-        ("images", 1, 65535),
-        ("pool", 1, FIELD_POOL),
-        ("out_planes", 0, c.max_planes),
-    ] + [(f"loop{n}_count", 1, 65535) for n in range(LOOPS)]
+        Range(field=field, low=low, high=high if isinstance(high, Bound) else Bound(high, str(high)))
+        for field, low, high in ranges
+    ]
 
 
-def aligned(opcode: str) -> list[str]:
-    """Fields that are whole bus words; those of 64 bits must also fit ADDRESS_BITS."""
-    return {
-        "LOAD_FEATURES": ["source", "bytes", "stride"],
-        "LOAD_SEGMENTS": ["source"],
-        "LOAD_PARAMS": ["source"],
-        "RUN": ["weights", "output", "image_stride", "line_bytes"],
-    }.get(opcode, [])
+def _aligned(c: HardwareConfig, *names: str) -> list[Rule]:
+    """Fields of whole bus words; an address must fit the memory port too."""
+    addresses = {f.name for fields in COMMANDS.values() for f in fields if f.bits == 64}
+    found: list[Rule] = []
+    for name in names:
+        found.append(Aligned(field=name, step=Bound(c.bus_bits // 8, "bus_bits / 8")))
+        if name in addresses:
+            found.append(AddressFits(field=name))
+    return found
+
+
+FOLLOWS = {"RUN": Follows(flag="weights_ready", before="weights_hold", same="k_tiles")}
+"""Rules of a command and the one of its kind before it in the job. Weights are found in the weight buffer where the
+RUN before left as many K tiles of them; else its slots would not fit."""
+
+
+def violations(c: HardwareConfig, opcode: str, fields: Fields) -> list[str]:
+    """The broken rules of a command, a sentence each: field, rule and value. Empty: the sequencer accepts it."""
+    return [
+        f"{opcode}.{rule.subject} must be {rule.limit()}, not {rule.value(fields)}"
+        for rule in rules(c, opcode)
+        if not rule.holds(fields)
+    ]
+
+
+def order_violations(opcode: str, fields: Fields, before: Fields | None) -> list[str]:
+    """The broken rules of a command after ``before``, the last one of the same opcode in the job (None: it is the
+    first)."""
+    rule = FOLLOWS.get(opcode)
+    if rule is None or rule.holds(fields, before):
+        return []
+    values = f"{fields[rule.flag]} ({rule.same} {fields[rule.same]})"
+    return [f"{opcode}.{rule.flag} must be {rule.limit(opcode)}, not {values}"]
+
+
+class ProgramRules:
+    """All rules, over the commands of one job in order."""
+
+    def __init__(self, config: HardwareConfig) -> None:
+        self._config = config
+        self._before: dict[str, Fields] = {}
+
+    def violations(self, opcode: str, fields: Fields) -> list[str]:
+        """The broken rules of the job's next command."""
+        broken = violations(self._config, opcode, fields)
+        broken += order_violations(opcode, fields, self._before.get(opcode))
+        self._before[opcode] = fields
+        return broken

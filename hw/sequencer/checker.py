@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from amaranth import Shape
+from amaranth import Shape, Value, signed, unsigned
 from amaranth.hdl import ValueLike
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig, clog2
-from ..arch.program import ADDRESS_BITS, COMMAND_BYTES, COMMANDS, HEADER, Field
-from ..arch.rules import aligned, ranges
+from ..arch.program import COMMAND_BYTES, COMMANDS, HEADER, Field
+from ..arch.rule_kinds import AddressFits, Aligned, AtMostWhen, NonZeroUnless, OnlyWith, Range, Rule, SumAtMost
+from ..arch.rules import rules
 
 
 def raw_view(command: ValueLike, opcode: str) -> data.View:
@@ -20,32 +21,36 @@ def raw_view(command: ValueLike, opcode: str) -> data.View:
 
 
 def _shape(field: Field) -> Shape:
-    from amaranth import signed, unsigned
-
     return signed(field.bits) if field.signed else unsigned(field.bits)
 
 
-def violations(c: HardwareConfig, opcode: str, view: data.View) -> list:
+def comparators(c: HardwareConfig, opcode: str, view: data.View) -> list[Value]:
     """One-bit expressions, each true when a rule is broken."""
-    broken = []
-    fields = {f.name: f for f in COMMANDS[opcode]}
-    for name, low, high in ranges(c, opcode):
-        field = fields[name]
-        if low > 0:
-            broken.append(view[name] < low)
-        if high < (1 << field.bits) - 1:
-            broken.append(view[name] > high)
-    for name in aligned(opcode):
-        broken.append(view[name][: clog2(c.bus_bits // 8)].any())
-        if fields[name].bits == 64:
-            broken.append(view[name][ADDRESS_BITS:].any())
-    if opcode == "LOAD_SEGMENTS":
-        broken.append(view.target + view.count > c.segments)
-    if opcode == "RUN":
-        broken += [
-            view.weights_keep & (view.k_tiles > c.weight_tiles),
-            (view.weights_ready | view.weights_hold) & ~view.weights_keep,
-            ~view.readout & (view.levels == 0),
-            ~view.readout & (view.out_planes == 0),
-        ]
-    return broken
+    return [bit for rule in rules(c, opcode) for bit in broken(rule, view)]
+
+
+def broken(rule: Rule, view: data.View) -> list[Value]:
+    """The comparators of one rule (none where the field can't break it): it is broken when one of them is true."""
+    match rule:
+        case Range():
+            value = view[rule.field]
+            bits, sign = len(value), value.shape().signed
+            below = [value < rule.low] if rule.low > (-(1 << (bits - 1)) if sign else 0) else []
+            return below + ([value > rule.high.value] if rule.high.value < (1 << (bits - sign)) - 1 else [])
+        case Aligned():
+            return [view[rule.field][: clog2(rule.step.value)].any()]
+        case AddressFits():
+            return [view[rule.field][rule.bits :].any()]
+        case SumAtMost():
+            first, *others = (view[name] for name in rule.fields)
+            return [sum(others, first) > rule.most.value]
+        case AtMostWhen():
+            return [view[rule.flag] & (view[rule.field] > rule.most.value)]
+        case OnlyWith():
+            first, *others = (view[name] for name in rule.fields)
+            for other in others:
+                first = first | other
+            return [first & ~view[rule.flag]]
+        case NonZeroUnless():
+            return [~view[rule.flag] & (view[rule.field] == 0)]
+    raise TypeError(f"no comparator for {rule!r}")

@@ -10,7 +10,7 @@ from ..arch.config import HardwareConfig, clog2
 from ..arch.program import ADDRESS_BITS, COMMAND_BYTES, OPCODES
 from ..arch.rules import header_word, named_bits
 from ..interface.memory import read_request
-from .checker import raw_view, violations
+from .checker import comparators, raw_view
 
 
 class CommandFetch(wiring.Component):
@@ -113,7 +113,7 @@ class CommandFetch(wiring.Component):
         found = Const(0)
         for name, code in OPCODES.items():
             view = raw_view(self.command, name)
-            rules = violations(self.config, name, view)
+            rules = comparators(self.config, name, view)
             if rules:
                 broken = Signal(len(rules), name=f"broken_{name.lower()}")
                 m.d.sync += broken.eq(Cat(rules))

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import COMMAND_BYTES, ERROR_COMMAND, ERROR_FIELD, OPCODES, PARAM_BYTES, SEGMENT_BYTES
+from ..arch.rules import FOLLOWS
 from ..interface.commands import LOAD_JOB, Kind, run_layout
 from .checker import raw_view
 from .fetch import beats_of
@@ -78,7 +79,8 @@ class Dispatcher(wiring.Component):
             m.d.sync += self.run_busy.eq(0)
 
         run = raw_view(self.command, "RUN")
-        unready = (run.weights_ready != held) | (held & (run.k_tiles != held_tiles))
+        rule = FOLLOWS["RUN"]
+        unready = (run[rule.flag] != held) | (held & (run[rule.same] != held_tiles))
         bad_field = self.bad_field | ((opcode == OPCODES["RUN"]) & unready & ~self.prepared)
         with m.If(job & (self.bad_header | bad_field)):
             m.d.comb += [self.error.eq(1), self.code.eq(Mux(self.bad_header, ERROR_COMMAND, ERROR_FIELD))]
@@ -91,7 +93,7 @@ class Dispatcher(wiring.Component):
                     with m.If(~self.prepared & ~front_used):
                         m.d.sync += [self.prepared.eq(1), self.front_start.eq(1)]
                         m.d.sync += [self.front[f].eq(run[f]) for f in self.front.shape().members]
-                        m.d.sync += [held.eq(run.weights_hold), held_tiles.eq(run.k_tiles)]
+                        m.d.sync += [held.eq(run[rule.before]), held_tiles.eq(run[rule.same])]
                     with m.If(self.prepared & self.loads_idle & ~self.run_busy):
                         m.d.comb += self.take.eq(1)
                         m.d.sync += [self.run_start.eq(1), self.run_busy.eq(1)]

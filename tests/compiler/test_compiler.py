@@ -13,7 +13,6 @@ from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.feature_map import FeatureMap
 from reprise.hw.arch.memory_image import MemoryImage
 from reprise.hw.arch.program import COMMANDS, HEADER, pack, unpack
-from reprise.hw.arch.rules import aligned, ranges
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
@@ -283,20 +282,3 @@ def test_lines_beyond_the_range_of_x_are_cut():
 def test_documented_tables_are_those_of_the_program():
     assert memory_map_page.main(["--check"]) == 0, "run: python -m tools.memory_map_page"
     assert all(f"`{f.name}`" in memory_map_page.tables() for fields in COMMANDS.values() for f in fields)
-
-
-@pytest.mark.parametrize("seed", range(0, 40, 4))
-def test_programs_keep_to_the_sequencers_rules(seed):
-    config = random_config(seed).replace(feature_words=4096, segments=2048)
-    network = random_network(seed, config)
-    compiled = compile_network(network, config, 2, base=4096)
-    bus, words = config.bus_bits // 8, config.bus_bits // config.feature_bits
-    for opcode, fields in compiled.commands():
-        for name, low, high in ranges(config, opcode):
-            assert low <= fields[name] <= high, f"{opcode}.{name}"
-        for name in aligned(opcode):
-            assert fields[name] % bus == 0, f"{opcode}.{name}"
-        if opcode == "LOAD_FEATURES":
-            assert fields["target"] % words == 0 and fields["target_stride"] % words == 0
-    with pytest.raises(CompileError, match="40 bits"):
-        compile_network(network, config, 2, base=(1 << 40) - 4096)

@@ -33,14 +33,19 @@ def first(compiled, opcode, after=0):
     [
         ("RUN", {"rows_last": 1}, "rows must be"),
         ("RUN", {"loop0_count": 7}, "the loops must give as many rows"),
-        ("RUN", {"weights_ready": 1}, "weights must be held"),
+        ("RUN", {"weights_keep": 1, "weights_ready": 1, "k_tiles": 2}, "RUN.weights_ready must be weights_hold of the"),
+        ("RUN", {"weights_ready": 1}, "RUN.weights_ready and weights_hold must be 0 without weights_keep, not 1"),
+        ("RUN", {"weights_keep": 1}, r"RUN.k_tiles must be at most 2 \(weight_tiles\) with weights_keep, not 9"),
+        ("RUN", {"rows": 17}, r"RUN.rows must be 1..16 \(tile_m\), not 17"),
+        ("RUN", {"levels": 0}, "RUN.levels must be at least 1 without readout, not 0"),
+        ("RUN", {"weights": 1 << 40}, r"RUN.weights must be below 2\*\*40, not"),
         ("RUN", {"row_address0": 16 * 15}, "must have been loaded"),
         ("RUN", {"output": 0}, "a run must write into feature maps only"),
         ("RUN", {"segment_first": 100}, "segments must"),
         ("LOAD_FEATURES", {"target": 510}, "targets must stay in the feature buffer"),
         ("LOAD_FEATURES", {"source": 1 << 30}, "a read must stay in the memory"),
         ("LOAD_FEATURES", {"bytes": 12}, "whole bus words"),
-        ("LOAD_SEGMENTS", {"target": 127}, "segments must fit the table"),
+        ("LOAD_SEGMENTS", {"target": 127}, r"LOAD_SEGMENTS.target \+ count must be at most 128 \(segments\), not"),
         ("LOAD_PARAMS", {"groups": 3}, "groups must be 1..2"),
     ],
 )
@@ -50,6 +55,18 @@ def test_broken_commands_are_refused(job, opcode, change, message):
     fields = compiled.commands()[index][1] | change
     with pytest.raises(ProgramError, match=f"command {index}: .*{message}"):
         interpret(patched(compiled, index, pack(opcode, **fields)), images)
+
+
+def test_held_weights_must_be_used():
+    """A RUN after one that holds its weights must be weights_ready: else their slots are never given back."""
+    network = conv_network(3, (1, 80, 40), 8)  # kept weights: every RUN but the first finds them
+    compiled = compile_network(network, TINY.replace(feature_words=64), 1)
+    second = first(compiled, "RUN", first(compiled, "RUN") + 1)
+    fields = compiled.commands()[second][1]
+    assert fields["weights_ready"] == 1
+    fields |= {"weights_ready": 0, "weights_hold": 0}
+    with pytest.raises(ProgramError, match=f"command {second}: RUN.weights_ready must be weights_hold of the RUN"):
+        interpret(patched(compiled, second, pack("RUN", **fields)), random_images(3, network, 1))
 
 
 @pytest.mark.parametrize(

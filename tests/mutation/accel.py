@@ -9,11 +9,16 @@ LOAD = "tests/hw/loader/test_weights.py"
 SEQ = "tests/hw/sequencer/test_sequencer.py"
 SEQ_DISPATCH = "tests/hw/sequencer/test_scheduler.py"
 SEQ_FETCH = "tests/hw/sequencer/test_fetch.py"
+RULES = "tests/hw/sequencer/test_rules.py"
 CSR = "tests/hw/csr/test_csr.py"
 
 
 def _fault(file, original, mutated, test, what):
     return fault(what, file, original, mutated, test)
+
+
+def _compiler(file, original, mutated, test, what):
+    return {**fault(what, file, original, mutated, test), "file": f"compiler/{file}.py"}
 
 
 MUTATIONS = [
@@ -80,6 +85,68 @@ MUTATIONS = [
         "with m.Elif(0):",
         SEQ_FETCH,
         "reserved bits beyond the first word pass",
+    ),
+    _fault(
+        "sequencer/checker",
+        "value > rule.high.value",
+        "value >= rule.high.value",
+        RULES,
+        "the largest value is refused",
+    ),
+    _fault("sequencer/checker", "value < rule.low]", "value <= rule.low]", RULES, "the smallest value is refused"),
+    _fault(
+        "sequencer/checker",
+        "view[rule.field][rule.bits :].any()",
+        "view[rule.field][rule.bits + 1 :].any()",
+        RULES,
+        "an address of one bit too many",
+    ),
+    _fault(
+        "sequencer/checker",
+        "[: clog2(rule.step.value)].any()",
+        "[1 : clog2(rule.step.value)].any()",
+        RULES,
+        "an odd address passes",
+    ),
+    _fault("sequencer/checker", "sum(others, first)", "first", RULES, "segments beyond the table"),
+    _fault(
+        "sequencer/checker",
+        "view[rule.flag] & (view[rule.field] > rule.most.value)",
+        "view[rule.field] > rule.most.value",
+        RULES,
+        "many K tiles are refused although they are not kept",
+    ),
+    _fault("sequencer/checker", "[first & ~view[rule.flag]]", "[]", RULES, "weights that are not kept are held"),
+    _fault(
+        "sequencer/checker",
+        "~view[rule.flag] & (view[rule.field] == 0)",
+        "view[rule.field] == 0",
+        RULES,
+        "a readout without levels is refused",
+    ),
+    _fault(
+        "sequencer/scheduler",
+        "(held & (run[rule.same] != held_tiles))",
+        "0",
+        SEQ_DISPATCH,
+        "held weights of another number of K tiles",
+    ),
+    _fault(
+        "arch/rules",
+        '("rows_last", 1, most("tile_m")),',
+        "",
+        "tests/compiler/test_compiler.py::test_documented_tables_are_those_of_the_program",
+        "a rule is lost in RTL and software alike",
+    ),
+    _compiler(
+        "checks", "if broken:", "if False:", "tests/compiler/test_rules.py", "an illegal command leaves the compiler"
+    ),
+    _compiler(
+        "golden/interpreter",
+        "if broken:",
+        "if False:",
+        "tests/compiler/test_interpreter_errors.py",
+        "the interpreter knows no rules",
     ),
     _fault("csr/registers", "new & enable, 0))", "new, 0))", CSR, "pulses ignore strobes"),
     _fault("csr/registers", "(stored & ~cleared) | ", "stored | ", CSR, "the interrupt can't be cleared"),

@@ -5,23 +5,28 @@ from __future__ import annotations
 from amaranth.sim import Simulator
 
 from reprise.hw.arch.config import HardwareConfig
-from reprise.hw.arch.program import COMMANDS
-from reprise.hw.arch.rules import aligned, ranges
+from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS
+from reprise.hw.arch.rule_kinds import Aligned, Range
+from reprise.hw.arch.rules import rules, violations
 
 TINY = HardwareConfig.load("tiny")
 
 
+def field_limits(f):
+    """Least and largest value that a field's bits hold."""
+    return (-(1 << (f.bits - 1)), (1 << (f.bits - 1)) - 1) if f.signed else (0, (1 << f.bits) - 1)
+
+
 def random_fields(rng, config, opcode):
-    """Field values that obey every rule."""
-    limits = {name: (low, high) for name, low, high in ranges(config, opcode)}
+    """Field values that obey every rule (of a RUN: one that does not keep its weights)."""
+    ranges = {r.field: (r.low, r.high.value) for r in rules(config, opcode) if isinstance(r, Range)}
+    aligned = {r.field for r in rules(config, opcode) if isinstance(r, Aligned)}
     size = config.bus_bits // 8
     values = {}
     for f in COMMANDS[opcode]:
-        low, high = limits.get(
-            f.name, (-(1 << (f.bits - 1)), (1 << (f.bits - 1)) - 1) if f.signed else (0, 2**f.bits - 1)
-        )
-        if f.name in aligned(opcode):
-            high = min(high, 2**40 - 1) if f.bits == 64 else high
+        low, high = ranges.get(f.name, field_limits(f))
+        if f.name in aligned:
+            high = min(high, (1 << ADDRESS_BITS) - 1) if f.bits == 64 else high
             values[f.name] = max(size, rng.randint(low, high) // size * size)
         else:
             values[f.name] = rng.choice([low, high, rng.randint(low, high)])
@@ -31,6 +36,7 @@ def random_fields(rng, config, opcode):
         values |= {"weights_keep": 0, "weights_ready": 0, "weights_hold": 0}
         values["levels"] = max(1, values["levels"])
         values["out_planes"] = max(1, values["out_planes"])
+    assert not violations(config, opcode, values), "a rule that random_fields doesn't know"
     return values
 
 

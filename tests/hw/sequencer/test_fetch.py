@@ -7,7 +7,8 @@ import random
 import pytest
 
 from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, HEADER, OPCODES, pack
-from reprise.hw.arch.rules import aligned, ranges
+from reprise.hw.arch.rule_kinds import AddressFits, Aligned, Range
+from reprise.hw.arch.rules import rules
 from reprise.hw.sequencer.fetch import CommandFetch
 from tests.hw.sequencer.bench import TINY, random_fields, simulate
 
@@ -101,15 +102,15 @@ def test_field_ranges():
 
     for opcode, fields in COMMANDS.items():
         bits = {f.name: f.bits for f in fields}
-        for name, low, high in ranges(TINY, opcode):
-            if low > 0:
-                bad(opcode, **{name: low - 1})
-            if high < 2 ** bits[name] - 1:
-                bad(opcode, **{name: high + 1})
-        for name in aligned(opcode):
-            bad(opcode, **{name: 4})
-            if bits[name] == 64:
-                bad(opcode, **{name: 1 << 40})
+        for rule in rules(TINY, opcode):
+            if isinstance(rule, Range) and rule.low > 0:
+                bad(opcode, **{rule.field: rule.low - 1})
+            if isinstance(rule, Range) and rule.high.value < 2 ** bits[rule.field] - 1:
+                bad(opcode, **{rule.field: rule.high.value + 1})
+            if isinstance(rule, Aligned):
+                bad(opcode, **{rule.field: 4})
+            if isinstance(rule, AddressFits):
+                bad(opcode, **{rule.field: 1 << 40})
     bad("LOAD_SEGMENTS", count=TINY.segments, target=1)
     bad("RUN", weights_keep=1, k_tiles=TINY.weight_tiles + 1)
     bad("RUN", weights_hold=1)

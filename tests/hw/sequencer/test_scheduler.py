@@ -7,6 +7,7 @@ import random
 import pytest
 
 from reprise.hw.arch.program import ERROR_FIELD, pack
+from reprise.hw.arch.rules import order_violations
 from reprise.hw.sequencer.scheduler import Dispatcher
 from tests.hw.sequencer.bench import TINY, random_fields, simulate
 from tests.support.streams import unpack
@@ -142,3 +143,32 @@ def test_held_weights(first, second, refused):
         assert await play.taken_after(ctx, 2) == (not refused)
 
     simulate(dut, bench)
+
+
+def test_held_weights_as_the_rule_says():
+    """Random RUNs one after the other: refused exactly where the software's form of the rule is broken."""
+    seed = 5
+    print("seed", seed)
+    dut, rng = Dispatcher(TINY), random.Random(seed)
+    outcomes = []
+
+    async def bench(ctx):
+        play, before = Play(dut), None
+        for name in ("enable", "loads_idle", "writes_idle", "run_done"):
+            ctx.set(getattr(dut, name), 1)
+        for _ in range(120):
+            flags = {name: rng.randrange(2) for name in ("weights_ready", "weights_hold")}
+            run = random_fields(rng, TINY, "RUN") | flags | {"weights_keep": 1, "k_tiles": rng.randint(1, 2)}
+            await play.offer(ctx, "RUN", **run)
+            _, _, error, code = await ctx.tick().sample(dut.error, dut.code)
+            assert error == bool(order_violations("RUN", run, before)), (before, run)
+            outcomes.append(bool(error))
+            if error:
+                assert code == ERROR_FIELD
+                continue
+            assert await play.taken_after(ctx, 5)
+            before = run
+            await ctx.tick().repeat(3)
+
+    simulate(dut, bench)
+    assert 20 < sum(outcomes) < 100

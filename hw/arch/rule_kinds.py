@@ -1,0 +1,181 @@
+"""Kinds of rules of a legal command: what each says of the fields' values, and how its limit is written.
+
+A rule of one command has ``fields`` (those it limits), ``holds(fields' values)`` and the parts of the sentence
+"``subject`` must be ``limit``, not ``value``". The comparator of each kind stands in
+:mod:`reprise.hw.sequencer.checker`; the rules themselves in :mod:`reprise.hw.arch.rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .program import ADDRESS_BITS
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A limit: its value in one configuration, and its name, which holds in every configuration."""
+
+    value: int
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.name == str(self.value) else f"{self.value} ({self.name})"
+
+
+Fields = Mapping[str, int]
+Spell = Callable[[Bound], str]
+"""How a bound is written: ``str`` in messages, by its name in documents."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneField:
+    """A rule of one field (others may say whether it holds)."""
+
+    field: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+    @property
+    def subject(self) -> str:
+        return self.field
+
+    def value(self, f: Fields) -> int:
+        """What a message shows."""
+        return f[self.field]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SomeFields:
+    """A rule of several fields together."""
+
+    fields: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        return " + ".join(self.fields)
+
+    def value(self, f: Fields) -> int:
+        """What a message shows: their sum."""
+        return sum(f[name] for name in self.fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range(OneField):
+    """``low <= field <= high``."""
+
+    low: int
+    high: Bound
+
+    def holds(self, f: Fields) -> bool:
+        return self.low <= f[self.field] <= self.high.value
+
+    def limit(self, spell: Spell = str) -> str:
+        return f"{self.low}..{spell(self.high)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aligned(OneField):
+    """``field`` is a multiple of ``step``, a power of two."""
+
+    step: Bound
+
+    def holds(self, f: Fields) -> bool:
+        return f[self.field] % self.step.value == 0
+
+    def limit(self, spell: Spell = str) -> str:
+        return f"a multiple of {spell(self.step)}, whole bus words"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressFits(OneField):
+    """``field < 2**bits``: the memory port has so many address bits."""
+
+    bits: int = ADDRESS_BITS
+
+    def holds(self, f: Fields) -> bool:
+        return f[self.field] >> self.bits == 0
+
+    def limit(self, spell: Spell = str) -> str:
+        return f"below 2**{self.bits}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SumAtMost(SomeFields):
+    """The sum of ``fields`` is at most ``most``."""
+
+    most: Bound
+
+    def holds(self, f: Fields) -> bool:
+        return self.value(f) <= self.most.value
+
+    def limit(self, spell: Spell = str) -> str:
+        return f"at most {spell(self.most)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtMostWhen(OneField):
+    """Where ``flag`` is set, ``field <= most``."""
+
+    most: Bound
+    flag: str
+
+    def holds(self, f: Fields) -> bool:
+        return not f[self.flag] or f[self.field] <= self.most.value
+
+    def limit(self, spell: Spell = str) -> str:
+        return f"at most {spell(self.most)} with {self.flag}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlyWith(SomeFields):
+    """None of the one-bit ``fields`` is set without ``flag``."""
+
+    flag: str
+
+    @property
+    def subject(self) -> str:
+        return " and ".join(self.fields)
+
+    def holds(self, f: Fields) -> bool:
+        return bool(f[self.flag]) or not any(f[name] for name in self.fields)
+
+    def limit(self, spell: Spell = str) -> str:
+        return f"0 without {self.flag}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NonZeroUnless(OneField):
+    """``field`` is at least 1, except where ``flag`` is set."""
+
+    flag: str
+
+    def holds(self, f: Fields) -> bool:
+        return bool(f[self.flag] or f[self.field])
+
+    def limit(self, spell: Spell = str) -> str:
+        return f"at least 1 without {self.flag}"
+
+
+Rule = Range | Aligned | AddressFits | SumAtMost | AtMostWhen | OnlyWith | NonZeroUnless
+
+
+@dataclass(frozen=True, kw_only=True)
+class Follows:
+    """``flag`` is set exactly when the command of the same kind before it had ``before`` set, and then ``same`` is
+    what it was in that command."""
+
+    flag: str
+    before: str
+    same: str
+
+    def holds(self, f: Fields, before: Fields | None) -> bool:
+        if before is None or not before[self.before]:
+            return not f[self.flag]
+        return bool(f[self.flag]) and f[self.same] == before[self.same]
+
+    def limit(self, opcode: str) -> str:
+        return f"{self.before} of the {opcode} before, and {self.same} then the same"
