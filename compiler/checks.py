@@ -58,9 +58,8 @@ def check_widths(network: Network, config: HardwareConfig) -> None:
     CompileError
         Names the layer, the bound and the width.
     """
-    widths = Widths(row_psum=config.psum_bits, psum=config.membrane_bits, membrane=config.membrane_bits)
     try:
-        check(network, widths, config.tile_k)
+        check(network, Widths.of(config), config.tile_k)
     except WidthError as error:
         raise CompileError(str(error)) from None
 

@@ -55,7 +55,7 @@ def run_network(options: Options, console: Console) -> int:
     with Stages(console) as stages:
         with stages.stage("network", f"network {Path(options.network).stem}") as stage:
             stage.advance(note="trained if it isn't cached")
-            file, known = find_network(options.network, data=options.data)
+            file, known = find_network(options.network, config, data=options.data)
             stage.remark("cached" if known else "trained")
             batch = choose_images(file, options.images, options.seed)
         with stages.stage("compiler", "memory image"):

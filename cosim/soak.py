@@ -197,7 +197,7 @@ def run_real(data: Path | None, engine: str, out: Path, console: Console) -> dic
     verdicts = {}
     for network, config, images in REAL:
         label = f"{network} on {config}"
-        name, reason = available(network, data)
+        name, reason = available(network, HardwareConfig.load(config), data)
         if name is None:
             verdicts[label] = f"left out: {reason}"
             continue

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..model.files.capture import Capture, CapturedLayer
+from ..model.hardware import TileShape
 from ..model.prosparsity.bound import bound, output_groups
 from ..model.prosparsity.density import Density
-from ..model.prosparsity.shape import TileShape
 from ..model.prosparsity.tiles import count_packed
 from ..model.prosparsity.tiling import KOrder
 from ..support.checks import require

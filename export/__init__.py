@@ -6,20 +6,24 @@ imports no torch, and so does :func:`pretrained` when the network lies in the ca
 
 from pathlib import Path
 
+from ..model.hardware import Hardware
+
 __all__ = ["pretrained"]
 
 
-def pretrained(network: str = "digits", *, data=None, cache="build/networks", progress=True) -> Path:
-    """Path of a preset's network file, trained if the cache has none for this recipe and this code.
+def pretrained(network: str, hardware: Hardware, *, data=None, cache="build/networks", progress=True) -> Path:
+    """Path of a preset's network file, trained if the cache has none for this recipe, configuration and code.
 
     Parameters
     ----------
     network : str
         A preset of ``configs/networks``, a YAML recipe, or a network file (returned as it is).
+    hardware : HardwareConfig
+        The configuration that encodings are chosen for and whose widths must hold every sum.
     data : folder of the data set's files; not needed for digits
     cache : folder of trained networks
     progress : show progress bars
     """
     from .cache import cached
 
-    return cached(network, data=data, cache=cache, progress=progress)
+    return cached(network, hardware, data=data, cache=cache, progress=progress)

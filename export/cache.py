@@ -1,10 +1,12 @@
 """Trained networks by content key: the recipe and the code that trains. No torch is imported on a hit."""
 
 import hashlib
+import json
 from importlib.metadata import version
 from pathlib import Path
 
 from ..model.files import network_file
+from ..model.hardware import Hardware, sizes
 from ..support.presets import PACKAGE
 from .train.recipe import Recipe, preset
 
@@ -27,13 +29,18 @@ def is_network_file(path) -> bool:
         return network_file.FORMAT in f.read(400)
 
 
-def cached(network, *, data=None, cache="build/networks", progress=True) -> Path:
+def file_of(recipe: Recipe, hardware: Hardware, cache: str | Path = "build/networks") -> Path:
+    """The network file of a recipe that is exported for a configuration, whether it is there or not."""
+    return Path(cache) / f"{recipe.title}-{recipe.key(code_key(), json.dumps(sizes(hardware)))}.yaml"
+
+
+def cached(network, hardware: Hardware, *, data=None, cache="build/networks", progress=True) -> Path:
     if is_network_file(network):
         return Path(network)
     recipe: Recipe = preset(str(network))
-    path = Path(cache) / f"{recipe.title}-{recipe.key(code_key())}.yaml"
+    path = file_of(recipe, hardware, cache)
     if path.is_file():
         return path
     from .pipeline import produce
 
-    return produce(recipe, path, data=data, progress=progress).path
+    return produce(recipe, path, hardware, data=data, progress=progress).path

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..model.files.network_file import NetworkFile, load
+from ..model.hardware import Hardware
 from .cache import cached, is_network_file
 
 
@@ -20,15 +21,16 @@ class Batch:
     numbers: np.ndarray
 
 
-def find_network(name: str, *, data: Path | None = None) -> tuple[NetworkFile, bool]:
+def find_network(name: str, hardware: Hardware, *, data: Path | None = None) -> tuple[NetworkFile, bool]:
     """A network file by path, or a preset of ``configs/networks``, trained unless a trained one is cached.
 
-    Returns the file and whether nothing had to be trained.
+    Where a network is trained, its encodings are chosen for ``hardware``. Returns the file and whether nothing had to
+    be trained.
     """
     if is_network_file(name):
         return load(name), True
     before = set(Path("build/networks").glob("*.yaml"))
-    path = cached(name, data=data)
+    path = cached(name, hardware, data=data)
     if path is None:
         raise ValueError(f"network {name!r} is trained in floating point only: there is nothing to run")
     return load(path), path in before
@@ -57,19 +59,19 @@ def choose_images(file: NetworkFile, count: int, seed: int) -> Batch:
     return Batch(images=file.images[numbers], labels=file.labels[numbers], numbers=numbers)
 
 
-def available(name: str, data: Path | None) -> tuple[str | None, str]:
+def available(name: str, hardware: Hardware, data: Path | None) -> tuple[str | None, str]:
     """A network for a run without surprises: trained already, or quickly trained from embedded data.
 
     Returns (what to give to :func:`find_network`, "") or (None, why not). ``build/networks/NAME.yaml``, a file that
     somebody trained or copied there, comes first; mnist and cifar10 are looked for in folders of ``data``.
     """
-    from .cache import code_key
+    from .cache import file_of
     from .train.recipe import preset
 
     for folder in (Path("build/networks"), Path("networks")):
         if is_network_file(folder / f"{name}.yaml"):
             return str(folder / f"{name}.yaml"), ""
     recipe = preset(name)
-    if Path(f"build/networks/{recipe.title}-{recipe.key(code_key())}.yaml").is_file() or recipe.dataset == "digits":
+    if file_of(recipe, hardware).is_file() or recipe.dataset == "digits":
         return name, ""
     return None, f"not trained: reprise train --network {name} --data FOLDER -o build/networks/{name}.yaml"

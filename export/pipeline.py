@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..model.files import network_file
+from ..model.hardware import Hardware, sizes
 from ..support.errors import RepriseError
 from .qat import check, deploy
 from .train import datasets, train
@@ -57,12 +58,15 @@ def fit(recipe, data, *, checkpoint=None, device=None, console=None):
         return train.train(recipe, data, checkpoint=checkpoint, device=device, progress=show)
 
 
-def produce(recipe: Recipe, path, *, data=None, checkpoint=None, device=None, progress=True) -> Product:
+def produce(
+    recipe: Recipe, path, hardware: Hardware, *, data=None, checkpoint=None, device=None, progress=True
+) -> Product:
     """Train the network of ``recipe`` and write its network file.
 
     Parameters
     ----------
     path : manifest to write
+    hardware : the configuration that encodings are chosen for and whose widths must hold every sum
     data : folder of the data set's files
     checkpoint : file to resume from and to write after every epoch
 
@@ -83,7 +87,7 @@ def produce(recipe: Recipe, path, *, data=None, checkpoint=None, device=None, pr
     plain = train.evaluate(model.quantize(False), images, labels)[0]
     model.quantize(True)
     model.to(torch.device("cpu"))
-    network, statistics, widths = deploy.deploy(model, recipe.title, dataset.train_images[:CALIBRATION])
+    network, statistics, widths = deploy.deploy(model, recipe.title, dataset.train_images[:CALIBRATION], hardware)
     report = check.compare(network, images[:CHECKED], model)
     if report.difference is not None:
         raise Refused(f"the trained network and the model differ: {report.difference}")
@@ -96,6 +100,7 @@ def produce(recipe: Recipe, path, *, data=None, checkpoint=None, device=None, pr
         accuracy=dict(dataset=dataset.name, images=len(images), integer=accuracy, float=plain),
         statistics=statistics,
         widths=widths,
+        hardware=sizes(hardware),
         samples=(images[:SAMPLES], labels[:SAMPLES]),
     )
     return Product(path=path, accuracy=accuracy, float_accuracy=plain, spikes=spikes, seconds=model.train_seconds)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..model.hardware import Hardware, sizes
 from ..model.network.network import Network
 from .qat import check, deploy
 from .trace.graph import Graph
@@ -24,6 +25,7 @@ class Imported:
     agreement: dict
     statistics: dict
     widths: dict
+    hardware: dict
     accuracy: dict
     samples: tuple
 
@@ -38,7 +40,7 @@ def agreement(net, images) -> dict:
     return {y.name: float((rounded[y.name] == plain[y.name]).double().mean()) for y in net.layers if not y.readout}
 
 
-def convert(graph: Graph, data, *, name, timesteps, input_scale=1.0, images=64) -> Imported:
+def convert(graph: Graph, data, hardware: Hardware, *, name, timesteps, input_scale=1.0, images=64) -> Imported:
     """A traced graph to an integer network.
 
     Parameters
@@ -46,6 +48,7 @@ def convert(graph: Graph, data, *, name, timesteps, input_scale=1.0, images=64) 
     graph : from :mod:`reprise.export.importers.nir` or :mod:`reprise.export.importers.spikingjelly`
     data : reprise.export.train.datasets.Dataset
         The first ``images`` training images calibrate (encodings, agreement); the test images give the accuracy.
+    hardware : the configuration that encodings are chosen for and whose widths must hold every sum
     input_scale : the source network was trained on ``pixel * input_scale``
 
     Raises
@@ -70,7 +73,7 @@ def convert(graph: Graph, data, *, name, timesteps, input_scale=1.0, images=64) 
         changes.append(
             f"{layer}: {100 * share:.2f} % of its spikes equal the network without rounding on {images} images"
         )
-    network, statistics, widths = deploy.deploy(net, name, calibration)
+    network, statistics, widths = deploy.deploy(net, name, calibration, hardware)
     for layer in network.layers:
         least = int(layer.neuron.threshold.min())
         if layer.neuron.levels and least < COARSE and not all(s.fixed for s in _layer(net, layer.name).specs):
@@ -86,6 +89,7 @@ def convert(graph: Graph, data, *, name, timesteps, input_scale=1.0, images=64) 
         agreement=shares,
         statistics=statistics,
         widths=widths,
+        hardware=sizes(hardware),
         accuracy={"dataset": data.name, "images": len(data.test_images), "integer": integer, "float": plain},
         samples=(np.asarray(data.test_images[:SAMPLES]), data.test_labels[:SAMPLES]),
     )

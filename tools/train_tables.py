@@ -28,11 +28,14 @@ from rich.table import Table
 
 from reprise.export.qat import deploy
 from reprise.export.train import datasets, recipe, train
+from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files import network_file
+from reprise.model.hardware import sizes
 from tools import join_curves
 
 TABLES, NETWORKS, CHECKPOINTS = Path("build/tables"), Path("build/networks"), Path("build/checkpoints")
 CALIBRATION = 32
+HARDWARE = HardwareConfig.load("paper")
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 Folder = Annotated[Path, typer.Option("--data", help="folder of the data set's files")]
 
@@ -83,11 +86,11 @@ def one_run(r: recipe.Recipe, data, title: str) -> dict:
         row["float"] = train.evaluate(model.quantize(False), images, labels)[0]
         model.quantize(True)
         network = deploy.to_network(model, title)
-        widths = deploy.width_proof(network)
+        widths = deploy.width_proof(network, HARDWARE)
         calibration = data.train_images[:CALIBRATION]
-        costs = deploy.encoding_costs(network, calibration)
+        costs = deploy.encoding_costs(network, calibration, HARDWARE)
         network = deploy.choose_encodings(network, costs)
-        row |= deploy.totals(network, costs)
+        row |= deploy.totals(network, costs, HARDWARE)
         network_file.save(
             network,
             NETWORKS / title,
@@ -95,6 +98,7 @@ def one_run(r: recipe.Recipe, data, title: str) -> dict:
             accuracy=dict(dataset=data.name, images=len(images), integer=accuracy, float=row["float"]),
             statistics=deploy.statistics(network, costs, calibration, spikes),
             widths=widths,
+            hardware=sizes(HARDWARE),
             samples=(images[:64], labels[:64]),
         )
     TABLES.mkdir(parents=True, exist_ok=True)

@@ -170,7 +170,7 @@ def random_network(
     """
     config = config or HardwareConfig.load("tiny")
     layers = layers or int(np.random.default_rng([seed, 1]).integers(1, 5))
-    widths = Widths(row_psum=config.psum_bits, psum=config.membrane_bits, membrane=config.membrane_bits)
+    widths = Widths.of(config)
     for span in (127, 63, 31, 15, 7, 3, 1):
         span = min(span, (1 << (config.weight_bits - 1)) - 1)
         network = _Maker(seed, config, size, channels).make(span, layers)

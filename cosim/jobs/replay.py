@@ -76,7 +76,7 @@ def captured_network(captured: CapturedLayer, config: HardwareConfig, *, seed: i
         Not even weights of -1..1 fit the configuration's widths.
     """
     timesteps, *shape = captured.spikes.shape
-    widths = Widths(row_psum=config.psum_bits, psum=config.membrane_bits, membrane=config.membrane_bits)
+    widths = Widths.of(config)
     (source,) = captured.layer.sources
     for span in SPANS:
         rng = np.random.default_rng(seed)

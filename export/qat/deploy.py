@@ -1,11 +1,14 @@
-"""From trained layers to the integer network: integers read off, encodings chosen by cost, widths proven. No rounding
-happens here that training has not simulated."""
+"""From trained layers to the integer network: integers are read off, encodings chosen by cost, and widths proven.
+
+No rounding happens here that training has not simulated.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 import torch
 
+from ...model.hardware import Hardware
 from ...model.inference.layers import flatten_columns
 from ...model.inference.runner import run
 from ...model.inference.widths import Widths, check
@@ -19,8 +22,6 @@ from ...model.prosparsity.tiling import layer_tiles
 from .layers import QatLayer
 from .network import QatNetwork
 
-# What every configuration of the hardware offers; a network beyond it is refused when exported.
-HARDWARE = Widths(row_psum=24, psum=32, membrane=32, steps=32)
 MAX_THERMOMETER = 64  # planes: beyond, thermometer rows cost more than bit-planes in any case
 
 
@@ -96,7 +97,7 @@ def to_network(net: QatNetwork, name: str) -> Network:
     )
 
 
-def encoding_costs(network: Network, images, *, tile_m=256, tile_k=16, lanes=128, banks=2) -> dict[str, dict]:
+def encoding_costs(network: Network, images, hardware: Hardware) -> dict[str, dict]:
     """Per layer: the bound in cycles per image and the density of both encodings, on calibration images.
 
     ``{layer: {"cycles": {encoding: cycles}, "density": {encoding: Density}}}``. Thermometer is absent where it cannot
@@ -109,7 +110,7 @@ def encoding_costs(network: Network, images, *, tile_m=256, tile_k=16, lanes=128
         levels = tuple(network.feature_levels(s.feature) for s in layer.sources)
         signed = any(network.feature_signed(s.feature) for s in layer.sources)
         options = ["bitplane"]
-        if 1 < max(levels) <= min(MAX_THERMOMETER, tile_m // network.timesteps) and not signed:
+        if 1 < max(levels) <= min(MAX_THERMOMETER, hardware.tile_m // network.timesteps) and not signed:
             options.append("thermometer")
         depth = sum(s.depth for s in layer.sources)
         costs[layer.name] = {"cycles": {}, "density": {}}
@@ -118,12 +119,12 @@ def encoding_costs(network: Network, images, *, tile_m=256, tile_k=16, lanes=128
                 replace(layer, encoding=encoding),
                 tuple(features[s.feature] for s in layer.sources),
                 levels,
-                tile_m=tile_m,
-                tile_k=tile_k,
+                tile_m=hardware.tile_m,
+                tile_k=hardware.tile_k,
                 signed=signed,
             )
             counts = count_packed(tiles.packed, tiles.starts)
-            cycles = bound(counts, output_groups(layer.channels, lanes), banks=banks)
+            cycles = bound(counts, output_groups(layer.channels, hardware.lanes), banks=hardware.banks)
             costs[layer.name]["cycles"][encoding] = cycles / n
             costs[layer.name]["density"][encoding] = Density.of(counts, depth)
     return costs
@@ -154,25 +155,55 @@ def statistics(network: Network, costs: dict, images, spikes: dict | None = None
     return found
 
 
-def width_proof(network: Network, widths: Widths = HARDWARE) -> dict:
-    """{layer: {sum: (low, high, bits)}}; WidthError names the layer, the sum, its bound and the width."""
+def width_proof(network: Network, hardware: Hardware) -> dict:
+    """Proven ranges ``{layer: {sum: (low, high, bits)}}``.
+
+    Raises
+    ------
+    WidthError
+        A sum could overflow; the message names the layer, the sum, its bound and the width.
+    """
     names = ("tile_result", "row_psum", "psum", "membrane", "steps")
-    bounds = check(network, widths)
+    bounds = check(network, Widths.of(hardware), hardware.tile_k)
     return {
         k: {n: (getattr(b, n).low, getattr(b, n).high, getattr(b, n).bits) for n in names} for k, b in bounds.items()
     }
 
 
-def deploy(net: QatNetwork, name: str, calibration) -> tuple[Network, dict, dict]:
-    """(network with encodings chosen, statistics, width proofs) of trained layers and calibration images."""
-    network = to_network(net, name)
-    widths = width_proof(network)
-    costs = encoding_costs(network, calibration)
+def deploy(net: QatNetwork, name: str, calibration, hardware: Hardware) -> tuple[Network, dict, dict]:
+    """The integer network of trained layers.
+
+    Parameters
+    ----------
+    net : QatNetwork
+    name : str
+        Of the network.
+    calibration : integers (n, C, H, W), or (n, T, C, H, W) where frames are given
+        Images on which encodings are compared and statistics taken.
+    hardware : Hardware
+        The configuration that the encodings are chosen for and whose widths must hold every sum.
+
+    Returns
+    -------
+    (network with its encodings chosen, statistics, width proofs)
+
+    Raises
+    ------
+    WidthError
+        A sum could overflow the configuration's registers.
+    """
+    return adapt(to_network(net, name), calibration, hardware)
+
+
+def adapt(network: Network, calibration, hardware: Hardware) -> tuple[Network, dict, dict]:
+    """An integer network for a configuration: encodings, statistics and width proofs, as :func:`deploy` gives them."""
+    widths = width_proof(network, hardware)
+    costs = encoding_costs(network, calibration, hardware)
     network = choose_encodings(network, costs)
     return network, statistics(network, costs, calibration), widths
 
 
-def totals(network: Network, costs: dict, lanes: int = 128) -> dict:
+def totals(network: Network, costs: dict, hardware: Hardware) -> dict:
     """The whole network on the calibration images: bit density, product density, and the bound in cycles per image.
 
     A layer weighs as often as its tiles are processed, once per group of ``lanes`` output channels.
@@ -180,7 +211,7 @@ def totals(network: Network, costs: dict, lanes: int = 128) -> dict:
     density, cycles = Density(), 0.0
     for layer in network.layers:
         cost = costs[layer.name]
-        for _ in range(output_groups(layer.channels, lanes)):
+        for _ in range(output_groups(layer.channels, hardware.lanes)):
             density += cost["density"][layer.encoding]
         cycles += cost["cycles"][layer.encoding]
     return {**density.figures(), "cycles": cycles}

@@ -94,7 +94,7 @@ def make_vectors(config: HardwareConfig, *, network: str = "sample", images: int
     else:
         from ...export.find import choose_images, find_network
 
-        file, _ = find_network(network)
+        file, _ = find_network(network, config)
         found, pixels = file.network, choose_images(file, images, seed).images
     image = compile_network(found, config, images=images, keep_features=True)
     return Vectors(

@@ -79,6 +79,7 @@ class Manifest(Part):
     accuracy: Accuracy | None = None
     statistics: dict[str, dict[str, Any]] = {}
     widths: dict[str, dict[str, tuple[int, int, int]]] = {}
+    hardware: dict[str, int] = {}
     changes: tuple[str, ...] = ()
 
 

@@ -35,7 +35,7 @@ class NetworkFile:
     network : reprise.model.network.network.Network
     images : uint8[n, C, H, W] (int8 if the input is signed; [n, T, C, H, W] in mode "given"), n may be 0
     labels : int64[n]
-    recipe, accuracy, statistics, widths, changes
+    recipe, accuracy, statistics, widths, hardware, changes
         See ``docs/network-format.md``; ``accuracy`` has ``dataset``, ``images``, ``integer`` and ``float``.
     sha256 : of the tensor file
     path : Path
@@ -48,6 +48,7 @@ class NetworkFile:
     accuracy: dict | None = None
     statistics: dict = field(default_factory=dict)
     widths: dict = field(default_factory=dict)
+    hardware: dict = field(default_factory=dict)
     changes: tuple = ()
     sha256: str = ""
     path: Path = Path()
@@ -87,6 +88,7 @@ def save(
     accuracy: dict | None = None,
     statistics: dict | None = None,
     widths: dict | None = None,
+    hardware: dict | None = None,
     changes: Sequence[str] = (),
     samples: tuple | None = None,
 ) -> Path:
@@ -97,6 +99,7 @@ def save(
     recipe, statistics, changes : what is recorded, as plain values
     accuracy : {"dataset", "images", "integer" (percent), "float" (percent or None)}
     widths : {layer: {sum: (low, high, bits)}}
+    hardware : fields of the configuration that encodings, statistics and widths are for
     samples : (images, labels) to run by default
 
     Returns the manifest's path.
@@ -123,6 +126,7 @@ def save(
         accuracy=accuracy,
         statistics=statistics or {},
         widths={k: {n: tuple(v) for n, v in w.items()} for k, w in (widths or {}).items()},
+        hardware=hardware or {},
         changes=tuple(changes),
     )
     try:
@@ -199,6 +203,7 @@ def load(path: str | Path) -> NetworkFile:
         accuracy=None if manifest.accuracy is None else manifest.accuracy.model_dump(by_alias=True),
         statistics=manifest.statistics,
         widths=manifest.widths,
+        hardware=manifest.hardware,
         changes=manifest.changes,
         sha256=digest,
         path=path,

@@ -1,9 +1,8 @@
 """Run an integer network: every feature map, membrane potential and partial sum, all timesteps.
 
-Two ways that must agree bit for bit: "plain" (convolutions in integers, ``reprise.model.inference.layers``) and
-"tiled" (binary rows,
-tiles, product sparsity, planes weighted afterwards: what hardware does). "integer" is plain with the integer
-kernels instead of the exact BLAS path.
+There are two ways, which must agree bit for bit. "plain" convolves integers (``reprise.model.inference.layers``).
+"tiled" does what hardware does: binary rows, tiles, product sparsity, planes weighted afterwards. "integer" is plain
+with the integer kernels instead of the exact BLAS path.
 """
 
 from collections.abc import Iterable
@@ -156,8 +155,8 @@ def run(
     images: np.ndarray,
     *,
     method: str = "plain",
-    tile_m: int = 256,
-    tile_k: int = 16,
+    tile_m: int | None = None,
+    tile_k: int | None = None,
     record: Iterable[str] = (),
 ) -> Result:
     """Run a network on a batch of images.
@@ -169,10 +168,10 @@ def run(
         See :func:`input_levels`.
     method : "plain", "integer" or "tiled"
     tile_m, tile_k : int
-        For "tiled"; images are taken in chunks, and images of different chunks never share a tile, which no result
-        depends on.
+        Rows and bits of a tile, which "tiled" needs. Images are taken in chunks, and images of different chunks never
+        share a tile; no result depends on that.
     record : any of "features", "potentials", "psums"
-        What to keep beside the output. Everything is kept in memory: mind it for many images.
+        What to keep beside the output. Everything is kept in memory, which may not hold many images.
 
     Returns
     -------
@@ -180,14 +179,15 @@ def run(
     """
     methods = ("plain", "integer", "tiled")
     require(method in methods, "method", f"one of {methods}", method)
+    for name, size in (("tile_m", tile_m), ("tile_k", tile_k)):
+        require(method != "tiled" or size is not None, name, "given for method 'tiled'", size)
     wanted = {record} if isinstance(record, str) else set(record)
     require(wanted <= set(RECORDS), "record", f"some of {RECORDS}", sorted(wanted))
     levels = input_levels(network, images)
     require(len(levels) > 0, "images", "at least one image", levels.shape)
     step = _chunk(network, method)
-    parts = [
-        _run_chunk(network, levels[i : i + step], method, (tile_m, tile_k), wanted) for i in range(0, len(levels), step)
-    ]
+    tile = (tile_m or 0, tile_k or 0)  # without a meaning unless tiled; there, 0 is refused where tiles are cut
+    parts = [_run_chunk(network, levels[i : i + step], method, tile, wanted) for i in range(0, len(levels), step)]
     if len(parts) == 1:
         return parts[0]
 

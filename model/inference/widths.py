@@ -13,12 +13,15 @@ The first three are attained by some input (tight); the membrane's interval is s
 input reaches. Arithmetic is in Python integers, so the proof itself cannot overflow.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from ...support.checks import require
 from ...support.errors import RepriseError
+from ..hardware import Registers
 from ..network.layer import Layer
 from ..network.network import Network
 from ..network.neuron import LEAK_ONE, Neuron
@@ -41,7 +44,7 @@ class Range:
         """Bits of the smallest two's-complement number that holds both ends."""
         return max(max(self.high, -self.low - 1, 0).bit_length() + 1, 1)
 
-    def __or__(self, other: "Range") -> "Range":
+    def __or__(self, other: Range) -> Range:
         return Range(min(self.low, other.low), max(self.high, other.high))
 
 
@@ -62,13 +65,19 @@ class LayerBounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Widths:
-    """Bits (two's complement) that hardware has; None: not checked."""
+    """Bits (two's complement) that hardware has for each sum; a sum whose width is None is not checked."""
 
     tile_result: int | None = None
     row_psum: int | None = None
     psum: int | None = None
     membrane: int | None = None
     steps: int | None = None
+
+    @classmethod
+    def of(cls, registers: Registers) -> Widths:
+        """The widths of a configuration. Tile results and steps always fit, so they are not checked."""
+        wide = registers.membrane_bits
+        return cls(row_psum=registers.psum_bits, psum=wide, membrane=wide)
 
 
 def _covering(low: np.ndarray, high: np.ndarray) -> Range:
@@ -160,7 +169,7 @@ def _observe(network: Network, images: np.ndarray) -> dict[str, dict[str, Range]
     return ranges
 
 
-def prove(network: Network, tile_k: int = 16, images: np.ndarray | None = None) -> dict[str, LayerBounds]:
+def prove(network: Network, tile_k: int, images: np.ndarray | None = None) -> dict[str, LayerBounds]:
     """Bounds of every layer, in execution order.
 
     Parameters
@@ -188,7 +197,7 @@ def prove(network: Network, tile_k: int = 16, images: np.ndarray | None = None) 
     return bounds
 
 
-def check(network: Network, widths: Widths, tile_k: int = 16) -> dict[str, LayerBounds]:
+def check(network: Network, widths: Widths, tile_k: int) -> dict[str, LayerBounds]:
     """:func:`prove`, and refuse a network that could overflow.
 
     Raises

@@ -152,12 +152,13 @@ def estimate(
     if not console.is_terminal:  # a pipe has no width of its own
         console = Console(width=120)
     try:
-        network_file, _ = find_network(file)
+        hardware = HardwareConfig.load(config)
+        network_file, _ = find_network(file, hardware)
         batch = choose_images(network_file, images, 0)
         with console.status("estimating") as status:
             report = estimate_network(
                 network_file.network,
-                HardwareConfig.load(config),
+                hardware,
                 batch.images,
                 progress=lambda layer: status.update(f"estimating {layer}"),
             )

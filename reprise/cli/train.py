@@ -11,6 +11,7 @@ from rich.table import Table
 from ..export import cache
 from ..export.train import recipe
 from ..model.files import network_file
+from .options import load as load_config
 
 app = typer.Typer(
     add_completion=False,
@@ -20,6 +21,9 @@ app = typer.Typer(
 )
 out, err = Console(), Console(stderr=True)
 
+Config = Annotated[
+    str, typer.Option("--config", help="hardware preset or YAML file: encodings are chosen for it, sums must fit it")
+]
 File = Annotated[Path, typer.Argument(help="network file (manifest NAME.yaml)")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="network file to write")]
 Data = Annotated[Path | None, typer.Option(help="folder of the data set's files")]
@@ -32,6 +36,7 @@ def option(text, **kwargs):
 @app.command()
 def train(
     network: Annotated[str, option("preset of configs/networks or a YAML recipe")] = "digits",
+    config: Config = "paper",
     data: Data = None,
     levels: Annotated[int | None, option("N, spikes of 0..N per timestep")] = None,
     timesteps: Annotated[int | None, option("T")] = None,
@@ -77,11 +82,12 @@ def train(
         train_images=train_images,
         quantize=quantize,
     )
-    path = output or Path("build/networks") / f"{r.title}-{r.key(cache.code_key())}.yaml"
+    hardware = load_config(config)
+    path = output or cache.file_of(r, hardware)
     checkpoint = checkpoint or Path("build/checkpoints") / f"{r.title}-{r.key()}.pt"
     if restart:
         checkpoint.unlink(missing_ok=True)
-    product = pipeline.produce(r, path, data=data, checkpoint=checkpoint, device=device)
+    product = pipeline.produce(r, path, hardware, data=data, checkpoint=checkpoint, device=device)
     table = Table("", "", show_header=False)
     table.add_row("integer accuracy" if r.quantize else "accuracy (floating point)", f"{product.accuracy:.2f} %")
     if r.quantize:
@@ -158,6 +164,7 @@ def finish_import(result, output):
         output,
         statistics=result.statistics,
         widths=result.widths,
+        hardware=result.hardware,
         changes=result.changes,
         accuracy=result.accuracy,
         samples=result.samples,
@@ -177,6 +184,7 @@ def import_nir(
     file: Annotated[Path, typer.Argument(help="NIR graph (HDF5)")],
     output: Output = None,
     dataset: Dataset = "digits",
+    config: Config = "paper",
     data: Data = None,
     timesteps: Steps = 4,
     input_scale: Scale = 1.0,
@@ -193,6 +201,7 @@ def import_nir(
     result = ptq.convert(
         graph,
         datasets.load(dataset, data),
+        load_config(config),
         name=file.stem,
         timesteps=timesteps,
         input_scale=input_scale,
@@ -207,6 +216,7 @@ def import_spikingjelly(
     weights: Annotated[Path | None, option("state dict: .safetensors, or .pt of tensors")] = None,
     output: Output = None,
     dataset: Dataset = "digits",
+    config: Config = "paper",
     data: Data = None,
     timesteps: Steps = 4,
     input_scale: Scale = 1.0,
@@ -221,6 +231,7 @@ def import_spikingjelly(
     result = ptq.convert(
         spikingjelly.read(module, timesteps=timesteps),
         datasets.load(dataset, data),
+        load_config(config),
         name=factory.split(":")[-1],
         timesteps=timesteps,
         input_scale=input_scale,

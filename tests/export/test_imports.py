@@ -13,6 +13,7 @@ from reprise.export.trace.lower import prepare
 from reprise.export.train import datasets
 from reprise.model.files import network_file
 from reprise.model.inference.runner import run
+from tests.support.export_helpers import PAPER
 
 sj = pytest.importorskip("spikingjelly.activation_based", reason="the optional extra 'import' is not installed")
 nir = pytest.importorskip("nir", reason="the optional extra 'import' is not installed")
@@ -87,7 +88,7 @@ def test_spikingjelly_dynamics(digits, kind, norm):
 def test_spikingjelly_to_file(digits, kind, tmp_path):
     net = network(NEURONS[kind], pool=layer.MaxPool2d)
     graph = spikingjelly.read(net, timesteps=T)
-    result = ptq.convert(graph, digits, name="sj", timesteps=T, input_scale=SCALE)
+    result = ptq.convert(graph, digits, PAPER, name="sj", timesteps=T, input_scale=SCALE)
     assert min(result.agreement.values()) > 0.9
     images = digits.test_images[:100]
     _, logits = source_maps(net, torch.tensor(images).float() * SCALE)
@@ -210,7 +211,7 @@ def test_nir_dynamics(digits, cell, pool):
 def test_nir_file_to_network_file(digits, tmp_path):
     nir.write(tmp_path / "g.nir", nir_graph(if_cell))
     graph = nir_import.read(tmp_path / "g.nir", timesteps=T, dt=DT, reset="soft")
-    result = ptq.convert(graph, digits, name="g", timesteps=T, input_scale=SCALE)
+    result = ptq.convert(graph, digits, PAPER, name="g", timesteps=T, input_scale=SCALE)
     assert min(result.agreement.values()) > 0.95
     assert any("soft reset" in c for c in result.changes)
     path = network_file.save(result.network, tmp_path / "g", changes=result.changes, accuracy=result.accuracy)

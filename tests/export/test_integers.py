@@ -1,5 +1,7 @@
 """The quantized forward pass *is* the integer network: PyTorch against the NumPy model, element for element."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
@@ -121,6 +123,17 @@ def test_first_difference_is_named():
     assert "layer conv2: partial sum of image 0, timestep 0, channel" in str(difference)
 
 
+class Wide(NamedTuple):
+    """Hardware with wider partial sums of rows than any configuration has."""
+
+    tile_m: int = 256
+    tile_k: int = 16
+    lanes: int = 128
+    banks: int = 1
+    psum_bits: int = 40
+    membrane_bits: int = 32
+
+
 def test_overflow_is_refused_with_layer_bound_and_width():
     module = nn.Sequential(nn.Flatten(), nn.Linear(70000, 2), MultiLevelIF(1), nn.Linear(2, 2))
     with torch.no_grad():
@@ -129,7 +142,7 @@ def test_overflow_is_refused_with_layer_bound_and_width():
     with pytest.raises(
         WidthError, match=r"layer '1': psum must fit 32 bits.*worst case.*needs 33: the network could overflow"
     ):
-        deploy.width_proof(deploy.to_network(net, "wide"), deploy.Widths(row_psum=40, psum=32))
+        deploy.width_proof(deploy.to_network(net, "wide"), Wide())
 
 
 @pytest.mark.parametrize(

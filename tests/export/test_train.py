@@ -11,6 +11,7 @@ from reprise.cli.train import main
 from reprise.export import cache, pipeline, pretrained
 from reprise.export.train import datasets, recipe, train
 from reprise.model.files import network_file
+from tests.support.export_helpers import PAPER
 
 SHORT = dict(epochs=4, train_images=200, test_images=40)
 torch.set_num_threads(1)
@@ -159,10 +160,10 @@ def test_ms_is_trained_but_not_exported(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(datasets, "load", lambda *a: fake)
     small = dict(epochs=1, width=4, blocks=2)
-    product = pipeline.produce(recipe.preset("resnet-ms", **small), tmp_path / "x.yaml", progress=False)
+    product = pipeline.produce(recipe.preset("resnet-ms", **small), tmp_path / "x.yaml", PAPER, progress=False)
     assert product.path is None and sum(product.spikes.values()) > 0
     with pytest.raises(ValueError, match="MS join"):
-        pipeline.produce(recipe.preset("resnet-ms", quantize=True, **small), tmp_path / "x.yaml", progress=False)
+        pipeline.produce(recipe.preset("resnet-ms", quantize=True, **small), tmp_path / "x.yaml", PAPER, progress=False)
 
 
 def run_main(monkeypatch, capsys, *args):
@@ -213,10 +214,10 @@ def test_check_shows_the_first_difference(monkeypatch, capsys):
 
 def test_pretrained_uses_the_cache(tmp_path, monkeypatch):
     r = recipe.preset("digits")
-    file = tmp_path / f"{r.title}-{r.key(cache.code_key())}.yaml"
+    file = cache.file_of(r, PAPER, tmp_path)
     committed = Path(__file__).parents[1] / "data" / "digits.yaml"
     shutil.copy(committed, file)
     monkeypatch.setattr(pipeline, "produce", lambda *a, **k: pytest.fail("trained in spite of the cache"))
-    assert pretrained("digits", cache=tmp_path) == file
-    assert pretrained(committed) == committed
-    assert network_file.load(pretrained(committed)).network.name == "digits-n4-t1"
+    assert pretrained("digits", PAPER, cache=tmp_path) == file
+    assert pretrained(committed, PAPER) == committed
+    assert network_file.load(pretrained(committed, PAPER)).network.name == "digits-n4-t1"

@@ -4,8 +4,10 @@ import numpy as np
 import torch
 
 from reprise.export.qat import check, deploy
+from reprise.hw.arch.config import HardwareConfig
 
 SEED = 5
+PAPER = HardwareConfig.load("paper")
 
 
 def settle(net, images, steps=3):

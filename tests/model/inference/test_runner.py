@@ -52,7 +52,7 @@ def test_chunks_do_not_change_anything(monkeypatch):
     whole = run(net, images, record=("features", "psums"))
     monkeypatch.setattr("reprise.model.inference.runner.CHUNK_BYTES", 1)
     for method in ("plain", "tiled"):
-        parts = run(net, images, method=method, record=("features", "psums"))
+        parts = run(net, images, method=method, tile_m=256, tile_k=16, record=("features", "psums"))
         assert np.array_equal(whole.output, parts.output)
         assert all(np.array_equal(whole.features[name], parts.features[name]) for name in whole.features)
         assert all(np.array_equal(whole.psums[name], parts.psums[name]) for name in whole.psums)
@@ -98,8 +98,12 @@ def test_scores_and_predictions():
             r"record must be some of .* not \['spikes'",
         ),
         (
-            lambda: run(tiny(), np.zeros((2, 1, 1), dtype=int), method="tiled", tile_m=8),
+            lambda: run(tiny(), np.zeros((2, 1, 1), dtype=int), method="tiled", tile_m=8, tile_k=16),
             "tile_m must be at least 12, not 8: the rows of one position",
+        ),
+        (
+            lambda: run(tiny(), np.zeros((2, 1, 1), dtype=int), method="tiled", tile_m=16),
+            "tile_k must be given for method 'tiled', not None",
         ),
     ],
 )

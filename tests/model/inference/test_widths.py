@@ -47,7 +47,7 @@ def test_bounds_hold_for_every_sum_of_a_run(seed):
         inside(seen.potentials[layer.name], bound.membrane)
         assert bound.observed["psum"] == Range(int(seen.psums[layer.name].min()), int(seen.psums[layer.name].max()))
         assert bound.observed["membrane"].high == seen.potentials[layer.name].max()
-    assert prove(net)["end"].observed is None
+    assert prove(net, 16)["end"].observed is None
 
 
 def inside(values, bound):
@@ -141,9 +141,9 @@ def test_a_network_that_could_overflow_is_refused_by_name():
     found = prove(net, 16)["a"]
     needed = {f.name: getattr(found, f.name).bits for f in dataclasses.fields(Widths)}
     assert needed == {"tile_result": 12, "row_psum": 13, "psum": 15, "membrane": 16, "steps": 7}
-    assert isinstance(check(net, Widths(**needed))["a"], LayerBounds)
+    assert isinstance(check(net, Widths(**needed), 16)["a"], LayerBounds)
     for name, bits in needed.items():
         with pytest.raises(
             WidthError, match=f"layer 'a': {name} must fit {bits - 1} bits, but its worst case .* needs {bits}"
         ):
-            check(net, Widths(**needed | {name: bits - 1}))
+            check(net, Widths(**needed | {name: bits - 1}), 16)
