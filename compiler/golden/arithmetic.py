@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from ...support.errors import RepriseError
+from ...support.kernels import kernel
 
 
 class WidthExceeded(RepriseError):
@@ -18,7 +18,7 @@ def check_width(command: int, what: str, low: int, high: int, bits: int) -> None
         raise WidthExceeded(f"command {command}: {what} must fit {bits} bits, not {low}..{high}")
 
 
-@nb.njit(cache=True)
+@kernel()
 def gather(
     bits: np.ndarray,
     word_bits: int,
@@ -53,7 +53,7 @@ def gather(
     return True
 
 
-@nb.njit(cache=True)
+@kernel()
 def _sum_rows(
     packed: np.ndarray, weights: np.ndarray, psums: np.ndarray, total: np.ndarray, result: np.ndarray
 ) -> tuple[int, int, int, int]:

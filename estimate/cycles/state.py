@@ -8,7 +8,7 @@ import numpy as np
 from ...hw.neurons.select import QUEUE
 
 jit = nb.njit(error_model="numpy")
-"""Of every block's functions; the loop over them is what is cached."""
+"""Of every block's functions; the loop over them is what is kept in the cache."""
 
 FETCH, WEIGHTS, LOADS = range(3)
 """Readers of the bus, by priority."""

@@ -8,12 +8,13 @@ import numba as nb
 import numpy as np
 
 from ...support.checks import require
+from ...support.kernels import kernel
 from ...support.threads import threads_for
 from ..prosparsity.search import search_tile
 from ..prosparsity.tiles import Tile
 
 
-@nb.njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _matmul(a: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
     for i in nb.prange(len(a)):
         total = np.zeros(w.shape[1], dtype=np.int64)
@@ -36,7 +37,7 @@ def int_matmul(a: np.ndarray, w: np.ndarray) -> np.ndarray:
     return out
 
 
-@nb.njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _conv(x: np.ndarray, w: np.ndarray, stride: int, padding: int, out: np.ndarray) -> None:
     frames, channels, height, width = x.shape
     outputs, _, kh, kw = w.shape
@@ -69,7 +70,7 @@ def int_conv(x: np.ndarray, w: np.ndarray, stride: int = 1, padding: int = 0) ->
     return out
 
 
-@nb.njit(cache=True)
+@kernel()
 def tile_product(
     rows: np.ndarray,
     prefix: np.ndarray,
@@ -91,7 +92,7 @@ def tile_product(
                     results[i, o] += weights[k, o]
 
 
-@nb.njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _reuse_matmul(packed: np.ndarray, starts: np.ndarray, weights: np.ndarray, tile_k: int, out: np.ndarray) -> None:
     for m in nb.prange(len(starts) - 1):
         low, high = starts[m], starts[m + 1]

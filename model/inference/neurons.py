@@ -14,6 +14,7 @@ A readout does not fire: V = V + psum + c, and V is the output of the timestep.
 import numba as nb
 import numpy as np
 
+from ...support.kernels import kernel
 from ...support.threads import threads_for
 from ..network.neuron import Neuron
 
@@ -73,7 +74,7 @@ def step(v: np.ndarray, psum: np.ndarray, neuron: Neuron, channel_axis: int = -3
     return z, u
 
 
-@nb.njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _integrate(
     psum: np.ndarray,
     threshold: np.ndarray,

@@ -10,6 +10,7 @@ import numba as nb
 import numpy as np
 
 from ...support.checks import require, require_int
+from ...support.kernels import kernel
 from ...support.threads import threads_for
 from ..network.layer import Encoding
 
@@ -109,7 +110,7 @@ def row_of_plane(rows: np.ndarray, planes: int) -> tuple[np.ndarray, np.ndarray]
     return rows // planes, rows % planes
 
 
-@nb.njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _pack(bits: np.ndarray, tile_k: int, packed: np.ndarray) -> None:
     rows, depth = bits.shape
     for r in nb.prange(rows):

@@ -3,9 +3,6 @@
 Rows equal to an earlier one are found by a hash table (their prefix is the first such row); the distinct rows
 alone are searched, from the largest number of set bits down, and the first subset met is the prefix. All cores
 take tiles in parallel.
-
-After an edit here, touch ``model/inference/kernels.py`` and ``model/prosparsity/tiles.py`` or delete
-``model/__pycache__``: numba's cache of a caller in another file does not notice that its callee changed.
 """
 
 from collections.abc import Callable
@@ -15,6 +12,8 @@ import numba as nb
 import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
+
+from ...support.kernels import kernel
 
 N_COUNTS = 6  # rows, nonzero, multi_bit, exact, set_bits, residual_bits: the fields of prosparsity.Counts
 
@@ -32,7 +31,7 @@ def _popcount(typingctx: Any, word: Any) -> tuple[Any, Callable]:
 popcount = cast("Callable[[np.uint64], np.uint64]", _popcount)  # as compiled code calls it
 
 
-@nb.njit(cache=True)
+@kernel()
 def find_first_equal(rows: np.ndarray, first: np.ndarray) -> None:
     """first[i] = the lowest j with rows[j] == rows[i] (open-addressing hash table)."""
     size = 2
@@ -51,7 +50,7 @@ def find_first_equal(rows: np.ndarray, first: np.ndarray) -> None:
         first[i] = table[slot]
 
 
-@nb.njit(cache=True)
+@kernel()
 def sort_by_popcount(rows: np.ndarray, order: np.ndarray, ends: np.ndarray) -> int:
     """Issue order of the non-zero rows; ends[p] = how many have at most p set bits. Returns their number."""
     tally = np.zeros(66, dtype=np.int64)
@@ -70,7 +69,7 @@ def sort_by_popcount(rows: np.ndarray, order: np.ndarray, ends: np.ndarray) -> i
     return ends[64]
 
 
-@nb.njit(cache=True)
+@kernel()
 def search_tile(
     rows: np.ndarray, prefix: np.ndarray, residual: np.ndarray, order: np.ndarray, counts: np.ndarray
 ) -> None:
@@ -125,7 +124,7 @@ def search_tile(
     counts[4], counts[5] = set_bits, set_bits - saved
 
 
-@nb.njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def search_tiles(
     packed: np.ndarray,
     starts: np.ndarray,

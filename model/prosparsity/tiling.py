@@ -18,6 +18,7 @@ import numba as nb
 import numpy as np
 
 from ...support.checks import require, require_int
+from ...support.kernels import kernel
 from ...support.threads import threads_for
 from ..network.layer import Layer, Source
 from ..network.network import Network
@@ -90,7 +91,7 @@ def tile_cuts(positions: int, rows_per_position: int, tile_m: int, images: int =
     return np.append(starts, images * positions * rows_per_position).astype(np.int64)
 
 
-@nb.njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _gather(
     codes: np.ndarray,
     positions: np.ndarray,
