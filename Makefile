@@ -22,7 +22,7 @@ SHOW_PACKAGES = sed -un 's/^ *Collecting \([^ ]*\).*/\1/p; s/^ *Installing colle
 	{ n=0; while read -r name; do n=$$((n + 1)); printf '\r\033[K[setup] %d of about %d: %s' \
 	$$n $$(grep -c == constraints.txt) "$$name"; done; echo; }
 
-.PHONY: help setup verilog cosim fpga fpga-check test lint format bench replay soak mutate clean
+.PHONY: help setup verilog cosim fpga fpga-check check test lint format bench replay soak mutate clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -54,8 +54,12 @@ test: $(STAMP)  ## all tests (about 20 minutes on two cores when nothing is cach
 	@echo "[test] pytest on two cores"
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow"
 
-lint: $(STAMP)  ## ruff: rules and format; the order of the rooms; types
+check: lint  ## what to run before a commit, under two minutes: lint, then the quick tests
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m quick
+
+lint: $(STAMP)  ## ruff: rules and format; YAML and whitespace; the order of the rooms; types
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	$(PY) -m tools.check_files $$(git ls-files)
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 

@@ -7,7 +7,7 @@ from reprise.compiler.emit import Emitter
 from reprise.compiler.errors import IllegalCommand
 from reprise.cosim.jobs.random_networks import random_config, random_network
 from reprise.hw.arch.rules import ProgramRules
-from tests.compiler.test_interpreter import TINY, conv_network
+from tests.compiler.networks import TINY, conv_network
 
 
 @pytest.mark.parametrize("seed", range(0, 40, 4))

@@ -14,7 +14,8 @@ from reprise.model.prosparsity.bound import bound
 from reprise.model.prosparsity.tiles import count_packed
 from reprise.model.prosparsity.tiling import network_tiles
 from tests.support.export_helpers import PAPER
-from tests.support.oracles import naive_bits, naive_residual, random_images, random_network
+from tests.support.oracles import naive_bits, naive_residual
+from tests.support.random_models import random_images, random_network
 
 COMMITTED = Path(__file__).parents[1] / "data" / "digits.yaml"
 TINY = HardwareConfig.load("tiny").replace(psum_bits=32, membrane_bits=32)

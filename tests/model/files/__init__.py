@@ -1,1 +1,1 @@
-"""Tests of captures."""
+"""Tests of the files that people hand in: captures of recorded spikes."""

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from reprise.model.inference.kernels import int_conv, int_matmul, reuse_matmul, tile_results
 from reprise.model.prosparsity.rows import pack_rows
 from reprise.model.prosparsity.tiles import analyze_tile, tile_starts
-from tests.support.oracles import naive_conv, random_weight
+from tests.support.oracles import naive_conv
+from tests.support.random_models import random_weight
 
 seeds = st.integers(0, 2**32 - 1)
 

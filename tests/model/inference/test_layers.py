@@ -18,7 +18,8 @@ from reprise.model.inference.layers import (
 from reprise.model.inference.neurons import integrate
 from reprise.model.network.layer import Layer, MaxPool, Source
 from reprise.model.network.neuron import Neuron
-from tests.support.oracles import naive_conv, naive_sums, random_weight
+from tests.support.oracles import naive_conv, naive_sums
+from tests.support.random_models import random_weight
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from reprise.model.inference.neurons import initial, integrate, step
 from reprise.model.network.neuron import Neuron
-from tests.support.oracles import naive_neuron, random_neuron
+from tests.support.oracles import naive_neuron
+from tests.support.random_models import random_neuron
 
 seeds = st.integers(0, 2**32 - 1)
 

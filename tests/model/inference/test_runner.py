@@ -7,7 +7,8 @@ from reprise.model.inference.runner import input_levels, run
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
-from tests.support.oracles import naive_frames, naive_run, random_images, random_network
+from tests.support.oracles import naive_frames, naive_run
+from tests.support.random_models import random_images, random_network
 
 SEEDS = range(12)
 

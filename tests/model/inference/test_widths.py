@@ -14,7 +14,8 @@ from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.rows import plane_weights, unpack_rows
 from reprise.model.prosparsity.tiling import network_tiles
-from tests.support.oracles import naive_neuron, random_images, random_network, random_neuron, random_weight
+from tests.support.oracles import naive_neuron
+from tests.support.random_models import random_images, random_network, random_neuron, random_weight
 
 
 @pytest.mark.parametrize(

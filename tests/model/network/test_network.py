@@ -8,7 +8,7 @@ import pytest
 from reprise.model.network.layer import Layer, MaxPool, Source
 from reprise.model.network.network import Network, equal
 from reprise.model.network.neuron import Neuron
-from tests.support.oracles import random_network
+from tests.support.random_models import random_network
 
 
 def weight(*shape):

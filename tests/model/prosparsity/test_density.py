@@ -7,7 +7,8 @@ from reprise.model.inference.runner import run
 from reprise.model.prosparsity.density import Density, matrix_rows
 from reprise.model.prosparsity.tiles import Counts, count_packed
 from reprise.model.prosparsity.tiling import network_tiles
-from tests.support.oracles import naive_bits, naive_residual, random_images, random_network
+from tests.support.oracles import naive_bits, naive_residual
+from tests.support.random_models import random_images, random_network
 
 SHAPES = [(1024, 64), (512, 16), (300, 5), (256, 1)]
 """tile_m, tile_k: one tile along K, some, many, one per bit."""

@@ -17,7 +17,8 @@ from reprise.model.prosparsity.tiling import (
     tile_cuts,
     weight_rows,
 )
-from tests.support.oracles import naive_rows, random_images, random_network, random_weight
+from tests.support.oracles import naive_rows
+from tests.support.random_models import random_images, random_network, random_weight
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,0 +1,86 @@
+"""Small random neurons, networks and images for the tests, made from a seeded generator."""
+
+import numpy as np
+
+from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.network import Network
+from reprise.model.network.neuron import Neuron
+
+
+def random_neuron(rng: np.random.Generator, channels: int, *, levels: int | None = None, scale: int = 60) -> Neuron:
+    """A neuron of random kind, levels and per-channel parameters."""
+    kind = str(rng.choice(["if", "lif"]))
+    leak = rng.integers(0, 257, channels) if kind == "lif" else np.full(channels, 256)
+    return Neuron(
+        kind=kind,
+        levels=int(levels or rng.choice([1, 2, 3, 4, 7])),
+        reset=str(rng.choice(["soft", "hard", "none"])),
+        threshold=rng.integers(1, scale, channels),
+        bias=rng.integers(-scale // 2, scale, channels),
+        v0=rng.integers(-scale, scale, channels),
+        leak=leak,
+    )
+
+
+def random_weight(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """int8 weights over the whole range, some of them zero."""
+    return (rng.integers(-128, 128, shape) * (rng.random(shape) < 0.8)).astype(np.int8)
+
+
+def random_network(seed: int, *, size: int = 7, timesteps: int | None = None, input_signed: bool = False) -> Network:
+    """A small network with every feature: pool, stride, padding, a join, a flatten and a readout.
+
+    Input (2, size, size) -> c1 (pool 2) -> c2 (stride or padding) -> join of c2 and c1 -> readout or firing end.
+    """
+    rng = np.random.default_rng(seed)
+    c1, c2 = (int(n) for n in rng.integers(1, 5, 2))
+    signed = input_signed
+    encodings = [str(e) for e in rng.choice(["bitplane", "thermometer"], 4)]
+    levels = 255 if signed else int(rng.choice([1, 3, 255]))
+    if levels == 255:
+        encodings[0] = "bitplane"  # 255 thermometer planes are legal, and slow
+    end = Neuron.readout(3, bias=rng.integers(-9, 9, 3)) if rng.random() < 0.7 else random_neuron(rng, 3)
+
+    def source(name: str, *shape: int, **options) -> Source:
+        return Source(feature=name, weight=random_weight(rng, *shape), **options)
+
+    half = size // 2
+    layers = (
+        Layer(
+            name="c1",
+            sources=(source("input", c1, 2, 3, 3, padding=1),),
+            neuron=random_neuron(rng, c1, scale=400),
+            encoding=encodings[0],
+            pool=MaxPool(kernel=2),
+        ),
+        Layer(name="c2", sources=(source("c1", c2, c1, 1, 1),), neuron=random_neuron(rng, c2), encoding=encodings[1]),
+        Layer(
+            name="join",
+            sources=(source("c2", c2, c2, 3, 3, padding=1, stride=2), source("c1", c2, c1, 1, 1, stride=2)),
+            neuron=random_neuron(rng, c2),
+            encoding=encodings[2],
+        ),
+        Layer(
+            name="end",
+            sources=(source("join", 3, c2 * ((half + 1) // 2) ** 2, 1, 1, flatten=True),),
+            neuron=end,
+            encoding=encodings[3],
+        ),
+    )
+    return Network(
+        name=f"random_{seed}",
+        input_shape=(2, size, size),
+        input_levels=levels,
+        input_signed=signed,
+        timesteps=timesteps or int(rng.integers(1, 4)),
+        input_mode=str(rng.choice(["repeat", "once", "given"])),
+        layers=layers,
+    )
+
+
+def random_images(network: Network, n: int, seed: int) -> np.ndarray:
+    """n random inputs, in the shape that ``model.run`` takes."""
+    rng = np.random.default_rng(seed)
+    low, high = (-128, 128) if network.input_signed else (0, network.input_levels + 1)
+    frame = network.input_shape if network.input_mode != "given" else (network.timesteps, *network.input_shape)
+    return rng.integers(low, high, (n, *frame))
