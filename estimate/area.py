@@ -154,7 +154,7 @@ def points_of(records: list[dict]) -> list[tuple[HardwareConfig, str, str, dict[
     return found
 
 
-def _fit_all(points) -> dict:
+def _fit_all(points: list[tuple[HardwareConfig, str, str, dict[str, float]]]) -> dict:
     def one(part: str, resource: str) -> dict[str, float]:
         return fit([(c, f[resource]) for c, _, p, f in points if p == part], part, resource)
 

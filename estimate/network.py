@@ -16,7 +16,7 @@ from ..compiler import compile_network
 from ..compiler.golden.interpreter import Interpreter
 from ..compiler.golden.trace import RunTrace
 from ..hw.arch.config import HardwareConfig
-from ..hw.arch.memory_image import MemoryImage
+from ..hw.arch.memory_image import LayerEntry, MemoryImage
 from ..model.network.network import Network
 from ..model.prosparsity.bound import bound
 from ..model.prosparsity.density import Density
@@ -52,7 +52,7 @@ class Estimator:
     timing : SystemTiming
     """
 
-    def __init__(self, image: MemoryImage, timing: SystemTiming):
+    def __init__(self, image: MemoryImage, timing: SystemTiming) -> None:
         self.image, self.config, self.timing = image, image.config, timing
         self.runs: list[dict] = []
         self._last: tuple[np.ndarray, TileBlock] | None = None  # packed rows of the RUN before, and their analysis
@@ -107,7 +107,7 @@ class Estimator:
         return [*ends[:-1], self.machine.cycles]
 
 
-def _layer(entry, ends: list[int], runs: list[dict], depth: int) -> dict:
+def _layer(entry: LayerEntry, ends: list[int], runs: list[dict], depth: int) -> dict:
     """One layer's figures; its cycles are those from the end of the layer before to the end of its last RUN."""
     mine = [r for r in runs if entry.first <= r["command"] < entry.last]
     before = max(ends[: entry.first], default=0)
@@ -179,7 +179,7 @@ def estimate_image(
     """
     estimator = Estimator(compiled, timing or SystemTiming())
 
-    def observe(trace: RunTrace):
+    def observe(trace: RunTrace) -> None:
         if progress:
             progress(trace.layer)
         estimator.observe(trace)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from matplotlib.axes import Axes
+
 SUFFIXES = (".png", ".svg")
 BIT, PRODUCT = "#9aa5b1", "#1f6f8b"
 
@@ -40,7 +42,7 @@ def draw_density(report: dict, path: str | Path) -> None:
     pyplot.close(figure)
 
 
-def _layer_bars(axis, report: dict) -> None:
+def _layer_bars(axis: Axes, report: dict) -> None:
     names = [one["name"] for one in report["layers"]] + ["total"]
     figures = [*report["layers"], report["total"]]
     places = range(len(names))
@@ -58,7 +60,7 @@ def _layer_bars(axis, report: dict) -> None:
     axis.legend(loc="upper right", ncols=2, fontsize=8)
 
 
-def _sweep_lines(axis, sweep: list[dict], settings: dict) -> None:
+def _sweep_lines(axis: Axes, sweep: list[dict], settings: dict) -> None:
     for tile_k in sorted({point["tile_k"] for point in sweep}):
         points = sorted((p["tile_m"], 100 * p["product_density"]) for p in sweep if p["tile_k"] == tile_k)
         axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=f"{tile_k} bits")

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from .state import RING, jit
+from .state import RING, Record, jit
 
 
 @jit
-def pop(bus, reader):
+def pop(bus: Record, reader: int) -> None:
     """Take a word that stands at a reader's output (``bus.ready``)."""
     bus.ready[reader] = 0
     bus.leaves[reader] = 1
 
 
 @jit
-def ask(bus, reader, word, beats):
+def ask(bus: Record, reader: int, word: int, beats: int) -> None:
     """Begin a request; the reader must be free (``bus.left`` is 0). It sees it from the next cycle on."""
     bus.new_word[reader] = word
     bus.new_beats[reader] = beats
 
 
 @jit
-def _answer(c, bus, t):
+def _answer(c: Record, bus: Record, t: int) -> int:
     """The memory: a beat for the next cycle, a burst accepted in this one."""
     beat = 0
     if bus.in_ != bus.out and t >= bus.time[bus.out % RING] and bus.gap_left == 0:
@@ -39,7 +39,7 @@ def _answer(c, bus, t):
 
 
 @jit
-def read_step(c, bus, hold_weights, t):
+def read_step(c: Record, bus: Record, hold_weights: bool, t: int) -> None:
     """One cycle, after everybody took words and began requests."""
     # Words that came fill the readers' buffers; their FIFOs refill the output register.
     for r in range(3):
@@ -85,33 +85,33 @@ def read_step(c, bus, hold_weights, t):
 
 
 @jit
-def _fits(c, o):
+def _fits(c: Record, o: Record) -> bool:
     """The word at the packer joins the open burst."""
     joins = o.o_word + o.output == o.burst + o.count and (o.burst + o.count) % c.burst != 0
     return o.count == 0 or (joins and not o.finished)
 
 
 @jit
-def _room(c, o, t):
+def _room(c: Record, o: Record, t: int) -> bool:
     """The queue of closed bursts takes one: the oldest stands in its output register."""
     shown = o.b_in != o.b_out and o.b_time[o.b_out % RING] <= t
     return o.b_in - o.b_out - shown < c.write_bursts
 
 
 @jit
-def takes(c, o, room):
+def takes(c: Record, o: Record, room: bool) -> bool:
     """Whether a word of the packer would be taken in this cycle."""
     return (_fits(c, o) or room) and o.words < c.write_words
 
 
 @jit
-def idle(o):
+def idle(o: Record) -> bool:
     """No word is stored and every burst is answered."""
     return o.waiting == 0 and o.count == 0 and o.b_in == o.b_out
 
 
 @jit
-def write_step(c, o, t):
+def write_step(c: Record, o: Record, t: int) -> bool:
     """One cycle; before the packer's, whose word it takes."""
     room = _room(c, o, t)
     taken = o.o_valid and takes(c, o, room)

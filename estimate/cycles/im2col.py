@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from . import axi as read
-from .state import RING, WEIGHTS, jit
+from .state import RING, WEIGHTS, Record, jit
 
 
 @jit
-def weights(c, front, bus, run, starts):
+def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) -> None:
     """Weight rows into their slots. A slot released in this cycle is free in the next."""
     o_ready = front.o_valid and not front.filled[front.o_slot]
     if front.asked and bus.left[WEIGHTS] == 0:
@@ -41,12 +43,12 @@ def weights(c, front, bus, run, starts):
 
 
 @jit
-def weights_busy(front):
+def weights_busy(front: Record) -> bool:
     return front.taken > 0 or front.o_valid
 
 
 @jit
-def table(front, run, starts):
+def table(front: Record, run: Record, starts: bool) -> None:
     """Rows of the next m tile, one per cycle, into the half that is free."""
     if front.prime:
         front.prime = 0
@@ -64,7 +66,7 @@ def table(front, run, starts):
 
 
 @jit
-def scan(c, front, run, segments, starts):
+def scan(c: Record, front: Record, run: Record, segments: np.ndarray, starts: bool) -> None:
     """Where the K tiles end in the segment table: a segment per cycle, some K tiles ahead."""
     free = front.g_stored < c.scan_queue
     ends = False
@@ -92,7 +94,7 @@ def scan(c, front, run, segments, starts):
 
 
 @jit
-def build(c, front, run, segments, full, t):
+def build(c: Record, front: Record, run: Record, segments: np.ndarray, full: bool, t: int) -> None:
     """One segment of a word per cycle; a finished word is offered ``rows_ready`` cycles later."""
     half = front.t_read
     if not (full and front.g_ready and (front.segment or front.credits)):

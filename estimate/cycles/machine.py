@@ -12,7 +12,7 @@ from . import axi as read
 from . import sequencer as commands
 from .parameters import NEURON_STAGES, parameters
 from .run_data import RunData, program_of
-from .state import jit
+from .state import Record, jit
 
 PATIENCE = 100
 """A RUN may take so many times the cycles of all its work one after the other; then the model stands still."""
@@ -24,7 +24,7 @@ RECORDS = (
 
 
 @jit
-def _results(c, nr, out, run, interleaved, write_takes):
+def _results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, write_takes: bool) -> bool:
     """From the neurons' output to the write master; whether the neurons' queue hands over its item in this cycle."""
     packs = output.pack_ready(out, write_takes)
     offered = neurons.offered(nr)
@@ -52,7 +52,18 @@ def _results(c, nr, out, run, interleaved, write_takes):
 
 
 @jit
-def _core(c, ft, so, p, dr, nr, out, data, run, t):
+def _core(
+    c: Record,
+    ft: Record,
+    so: Record,
+    p: Record,
+    dr: Record,
+    nr: Record,
+    out: Record,
+    data: RunData,
+    run: Record,
+    t: int,
+) -> None:
     """Everything between the rows' queue and memory's write channels, from its end to its beginning."""
     write_takes = axi.write_step(c, out, t)
     leaves = _results(c, nr, out, run, data.interleaved, write_takes)
@@ -77,7 +88,7 @@ def _core(c, ft, so, p, dr, nr, out, data, run, t):
 
 
 @jit
-def _begin(c, so, p, dr, nr, out, run):
+def _begin(c: Record, so: Record, p: Record, dr: Record, nr: Record, out: Record, run: Record) -> None:
     """A run's numbers of rows and tiles begin at 0; of everything else nothing is left from the run before."""
     so.tile = so.loaded = so.released = so.row = so.begun_tiles = so.c_class = so.v_visit = 0
     p.entered = p.c_head = p.oldest = p.closing = 0
@@ -89,7 +100,16 @@ def _begin(c, so, p, dr, nr, out, run):
 
 
 @kernel(error_model="numpy")
-def _simulate(c, program, records, data, ends, starts, t, limit):
+def _simulate(
+    c: Record,
+    program: np.ndarray,
+    records: tuple[Record, ...],
+    data: RunData,
+    ends: np.ndarray,
+    starts: np.ndarray,
+    t: int,
+    limit: int,
+) -> int:
     """Until the next RUN is taken or END is reached; the cycle."""
     bus, s, load, ft, so, p, dr, nr, out = records
     began = s.run_start >= 0
@@ -135,7 +155,7 @@ class Machine:
     starts, ends : by command: cycle of a RUN's start and of its end, counted from the host's start
     """
 
-    def __init__(self, program: list, config: HardwareConfig, *, word: int, latency: int, gap: int):
+    def __init__(self, program: list, config: HardwareConfig, *, word: int, latency: int, gap: int) -> None:
         self._config = parameters(config, latency, gap)
         self._program = program_of(program, config)
         self.starts = np.zeros(len(program), np.int64)

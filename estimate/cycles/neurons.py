@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...hw.neurons.select import QUEUE
-from .state import jit
+from .state import Record, jit
 
 LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST = 1, 2, 4, 8, 16
 SLOT = 32
@@ -14,7 +14,7 @@ SUM, POTENTIAL = 4, 1
 
 
 @jit
-def reorder_out(neurons, run, takes):
+def reorder_out(neurons: Record, run: Record, takes: bool) -> None:
     """The reader of the reorder buffer; a half that it frees is seen as such from the next cycle on."""
     if neurons.ro_valid and not takes:
         return
@@ -42,7 +42,7 @@ def reorder_out(neurons, run, takes):
 
 
 @jit
-def reorder_in(neurons, item):
+def reorder_in(neurons: Record, item: int) -> None:
     """An item into the half that is being written."""
     if not (item & LAST_POSITION and item & LAST_GROUP):
         return
@@ -56,7 +56,7 @@ def reorder_in(neurons, item):
 
 
 @jit
-def offered(neurons):
+def offered(neurons: Record) -> int:
     """The item at the end of the queue or, where that is empty, of the pipeline; or -1."""
     if neurons.q_out < neurons.q_in:
         return neurons.queue[neurons.q_out % QUEUE]
@@ -64,7 +64,7 @@ def offered(neurons):
 
 
 @jit
-def advance(neurons, run, takes):
+def advance(neurons: Record, run: Record, takes: bool) -> None:
     """The pipeline and its queue, from the end; ``takes``: what the queue offers is taken."""
     pipe, stages = neurons.pipe, neurons.stages
     neurons.inside_then = neurons.inside  # as the register holds it: what leaves now is counted a cycle later
@@ -82,7 +82,7 @@ def advance(neurons, run, takes):
 
 
 @jit
-def written(neurons, run, slot):
+def written(neurons: Record, run: Record, slot: int) -> bool:
     """A group that leaves now will meet the potential that the last group of this slot leaves behind."""
     last = SUM if run.no_reset or run.readout else neurons.stages - 1
     for n in range(1, last - POTENTIAL):
@@ -92,7 +92,7 @@ def written(neurons, run, slot):
 
 
 @jit
-def select(neurons, run):
+def select(neurons: Record, run: Record) -> bool:
     """The next group of the row in the buffer into the pipeline; whether the buffer takes a row in this cycle."""
     room, neurons.room = neurons.room, neurons.inside_then < QUEUE  # known a cycle ahead
     if not neurons.full:
@@ -121,6 +121,6 @@ def select(neurons, run):
 
 
 @jit
-def take(neurons, last_position, last):
+def take(neurons: Record, last_position: bool, last: bool) -> None:
     """A row into the buffer."""
     neurons.full, neurons.last_position, neurons.last = 1, last_position, last

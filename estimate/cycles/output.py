@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from .neurons import LAST_GROUP, LAST_T
-from .state import jit
+from .state import Record, jit
 
 
 @jit
-def pack_ready(o, write_takes):
+def pack_ready(o: Record, write_takes: bool) -> bool:
     """Whether the line packer takes a chunk in this cycle."""
     return not o.p_valid or ((not o.p_give or not o.o_valid or write_takes) and not _twice(o))
 
 
 @jit
-def _twice(o):
+def _twice(o: Record) -> bool:
     """The line's end is in a word of its own, which hasn't been given yet."""
     return o.p_twice and not o.p_second
 
 
 @jit
-def pack(c, o, run, chunk, width, last_plane, last_group, last_t, write_takes):
+def pack(
+    c: Record,
+    o: Record,
+    run: Record,
+    chunk: bool,
+    width: int,
+    last_plane: bool,
+    last_group: bool,
+    last_t: bool,
+    write_takes: bool,
+) -> None:
     """One cycle of the packer; ``chunk`` says that it takes one."""
     free = not o.o_valid or write_takes
     if o.o_valid and write_takes and o.o_last:
@@ -47,7 +57,7 @@ def pack(c, o, run, chunk, width, last_plane, last_group, last_t, write_takes):
 
 
 @jit
-def _move(o, run, width, last_plane, last_group, last_t):
+def _move(o: Record, run: Record, width: int, last_plane: bool, last_group: bool, last_t: bool) -> None:
     """The line cursor: plane, group, timestep, position, line, image (hw.output.line_cursor); lines in bus words."""
     after, bit = o.line + run.line_words, o.bit + width
     if not last_plane:
@@ -72,7 +82,7 @@ def _move(o, run, width, last_plane, last_group, last_t):
 
 
 @jit
-def begin(o):
+def begin(o: Record) -> None:
     """The strobe ``i_start``."""
     o.x = o.y = o.image = o.bit = o.position_bit = 0
     o.line = o.t_line = o.row_line = o.image_line = 0
@@ -80,7 +90,7 @@ def begin(o):
 
 
 @jit
-def readout(c, o, run, item, packs):
+def readout(c: Record, o: Record, run: Record, item: int, packs: bool) -> tuple[bool, int, bool, bool]:
     """A readout's potentials in chunks; (a chunk is given, its width, last of its line's position, item leaves)."""
     if item < 0:
         return False, 0, False, False
@@ -89,12 +99,12 @@ def readout(c, o, run, item, packs):
     last = o.readout_piece + 1 == lanes * (32 // size)
     if packs:
         o.readout_piece = 0 if last else o.readout_piece + 1
-    ends = last and item & LAST_GROUP and item & LAST_T
+    ends = last and item & LAST_GROUP != 0 and item & LAST_T != 0
     return packs, size, ends, packs and last
 
 
 @jit
-def encode(c, o, run, packs):
+def encode(c: Record, o: Record, run: Record, packs: bool) -> tuple[bool, int, bool, bool, bool, bool]:
     """The plane encoder's chunk: (given, width, last plane, last group, last t), and whether it takes an item."""
     if not o.e_valid:
         return False, 0, False, False, False, True
@@ -109,12 +119,12 @@ def encode(c, o, run, packs):
 
 
 @jit
-def pool_ready(o, encoder_takes):
+def pool_ready(o: Record, encoder_takes: bool) -> bool:
     return not o.read_valid or not o.pool_valid or not o.pool_last or encoder_takes
 
 
 @jit
-def pool(o, run, item, encoder_takes):
+def pool(o: Record, run: Record, item: int, encoder_takes: bool) -> None:
     """Max pool: the items of a window's last position go on to the encoder. ``item``: taken in this cycle, or -1."""
     if o.pool_valid and (not o.pool_last or encoder_takes):
         if o.pool_last:

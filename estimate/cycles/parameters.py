@@ -44,7 +44,7 @@ def parameters(c: HardwareConfig, latency: int, gap: int) -> np.ndarray:
     flight = Detector.LATENCY + Pruner.LATENCY
     margin = c.queries * (flight + 3)
     values = {
-        **{name: getattr(c, name) for name in CONFIG.names if hasattr(c, name)},
+        **{name: getattr(c, name) for name in CONFIG.names or () if hasattr(c, name)},
         "latency": latency,
         "gap": gap,
         "burst": BURST_BEATS,

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from ...hw.processor.issue import PATIENCE
-from .state import COMPUTE, REUSE, RING, jit
+from .run_data import RunData
+from .state import COMPUTE, REUSE, RING, Record, jit
 
 
 @jit
-def _known(p, tile):
+def _known(p: Record, tile: int) -> bool:
     return p.valid[tile & 1] and p.tile[tile & 1] == tile
 
 
 @jit
-def _same(valid, half, row, other_half, other_row):
+def _same(valid: bool, half: int, row: int, other_half: int, other_row: int) -> bool:
     return valid and half == other_half and row == other_row
 
 
 @jit
-def _holds(p, b, tile, prefix):
+def _holds(p: Record, b: int, tile: int, prefix: int) -> bool:
     """The tile result that a row needs is in the bank's operand register."""
     return p.held[b] and p.held_row[b] == prefix and p.held_tile[b] == tile
 
 
 @jit
-def _finished(p, data, n):
+def _finished(p: Record, data: RunData, n: int) -> bool:
     """The prefix of a reuse row is finished."""
     tile = data.tile_of[n]
     return _known(p, tile) and data.after[n] <= p.issued[tile & 1]
 
 
 @jit
-def issue(c, p, sort, data, t):
+def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bool, int]:
     """Bits of compute rows, and reuse rows in the slots of their banks; ``p.hold`` names the bank the drain wants."""
     banks = c.banks
     active, last = p.active >= 0, p.active_bits == 1
@@ -129,7 +130,7 @@ def issue(c, p, sort, data, t):
 
 
 @jit
-def _next_reuse(c, p, sort, data, b, took):
+def _next_reuse(c: Record, p: Record, sort: Record, data: RunData, b: int, took: bool) -> None:
     """The head of a bank's reuse rows; whether its prefix is finished is found a cycle ahead."""
     n = p.reuse[b]
     if n >= 0 and not took:
@@ -144,7 +145,7 @@ def _next_reuse(c, p, sort, data, b, took):
 
 
 @jit
-def weight_slot(c, run, base, tile):
+def weight_slot(c: Record, run: Record, base: int, tile: int) -> tuple[int, bool]:
     """Slot of a tile's weights, and whether nobody needs them after it."""
     step = tile % run.k_tiles if run.keep else tile
     release = not run.keep or (tile >= (run.m_tiles - 1) * run.k_tiles and not run.hold)
@@ -152,7 +153,7 @@ def weight_slot(c, run, base, tile):
 
 
 @jit
-def contexts(c, p, sort, front, data, run, t):
+def contexts(c: Record, p: Record, sort: Record, front: Record, data: RunData, run: Record, t: int) -> None:
     """What the registers of the two contexts will hold: from counts as they are before this cycle's rows."""
     for i in range(2):
         p.next_weights[i], p.next_computes[i], p.next_reuse[i] = p.weights_ok[i], 0, 0
@@ -177,7 +178,18 @@ def contexts(c, p, sort, front, data, run, t):
 
 
 @jit
-def scoreboard(c, p, sort, front, drain, data, run, claimed, claimed_tile, t):
+def scoreboard(
+    c: Record,
+    p: Record,
+    sort: Record,
+    front: Record,
+    drain: Record,
+    data: RunData,
+    run: Record,
+    claimed: bool,
+    claimed_tile: int,
+    t: int,
+) -> None:
     """Tiles enter, close, retire. Runs after :func:`contexts` and :func:`issue`; sees registers otherwise."""
     closes = retires = enters = -1
     for i in range(2):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .state import jit
+from .run_data import RunData
+from .state import Record, jit
 
 
 @jit
-def wants(c, drain, data):
+def wants(c: Record, drain: Record, data: RunData) -> int:
     """The bank whose next update slot must stay empty, or -1."""
     if drain.starved < c.starved:
         return -1
@@ -14,13 +15,13 @@ def wants(c, drain, data):
 
 
 @jit
-def _row(drain, data, at):
+def _row(drain: Record, data: RunData, at: int) -> int:
     """The row that comes at place ``at`` of the walk through the m tile."""
     return data.order[int(drain.m == data.m_tiles - 1), at]
 
 
 @jit
-def _granted(c, p, drain, data, row):
+def _granted(c: Record, p: Record, drain: Record, data: RunData, row: int) -> bool:
     """The bank's read port is free: always with a memory per half, else unless an update must read."""
     if c.banks == 2:
         return True
@@ -29,7 +30,7 @@ def _granted(c, p, drain, data, row):
 
 
 @jit
-def step(c, p, drain, data, groups, ready):
+def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready: bool) -> None:
     """One cycle; ``ready`` says that the neurons take the row at the output. Reads of rows are speculative."""
     half = drain.half
     asking, again = drain.asking, drain.again

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,7 +64,15 @@ def row_banks(c: HardwareConfig) -> np.ndarray:
 
 
 @kernel()
-def _rows(residual, prefix, order, starts, nonzero, banks_of, d):
+def _rows(
+    residual: np.ndarray,
+    prefix: np.ndarray,
+    order: np.ndarray,
+    starts: np.ndarray,
+    nonzero: np.ndarray,
+    banks_of: np.ndarray,
+    d: tuple[np.ndarray, ...],
+) -> None:
     """Fill the arrays by row and by tile."""
     bits, rows, based, tile_of, bank_of, after, queue_of, computes, reuses, ends, compute_count, reuse_count = d
     n = tile = c = 0
@@ -96,7 +104,16 @@ def _rows(residual, prefix, order, starts, nonzero, banks_of, d):
 
 
 @kernel()
-def _visits(packed, starts, word_rows, words, tile_k, class_end, class_words, visit_rows):
+def _visits(
+    packed: np.ndarray,
+    starts: np.ndarray,
+    word_rows: int,
+    words: int,
+    tile_k: int,
+    class_end: np.ndarray,
+    class_words: np.ndarray,
+    visit_rows: np.ndarray,
+) -> tuple[int, int]:
     """Classes and words of every tile as the class walker visits them; (classes, visits)."""
     counts = np.zeros((tile_k + 1, words), np.int64)
     classes = visits = 0
@@ -166,8 +183,8 @@ def run_data(
     positions = row_order.block_positions(c, fields)
     order = np.zeros((2, c.tile_m), np.int64)
     last = np.zeros((2, c.tile_m), np.int64)
-    for kind, rows in enumerate((int(m_rows[0]), int(m_rows[-1]))):
-        order[kind, :rows], last[kind, :rows] = drain_order(rows, fields["planes"], fields["timesteps"], positions)
+    for kind, most in enumerate((int(m_rows[0]), int(m_rows[-1]))):
+        order[kind, :most], last[kind, :most] = drain_order(most, fields["planes"], fields["timesteps"], positions)
     bits, rows, prefix, tile_of, bank_of, after, queue_of, computes = ints
     return RunData(
         bits=bits, rows=rows, prefix=prefix, tile_of=tile_of, bank_of=bank_of, after=after, queue_of=queue_of,
@@ -198,8 +215,8 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
         elif opcode == "LOAD_PARAMS":
             values |= {"beats": -(-f["groups"] * c.neuron_lanes * PARAM_BYTES // bus), "items": f["groups"]}
         elif opcode == "RUN":
-            names = ("k_tiles", "m_tiles", "rows", "rows_last", "weight_beats", "planes", "groups", "timesteps")
-            names += ("channels", "readout", "out_width", "out_lines", "images", "pool", "out_planes")
+            names = ["k_tiles", "m_tiles", "rows", "rows_last", "weight_beats", "planes", "groups", "timesteps"]
+            names += ["channels", "readout", "out_width", "out_lines", "images", "pool", "out_planes"]
             values = {name: f[name] for name in names}
             values |= {
                 "weights": f["weights"] // bus,
@@ -221,6 +238,8 @@ def no_rows() -> RunData:
     """Of no run at all: before the first one."""
     one = np.zeros(1, np.int64)
     two = np.zeros((2, 1), np.int64)
-    flat = {name: one for name in RunData._fields} | {name: two for name in ("reuses", "reuse_count", "order")}
+    flat: dict[str, Any] = {name: one for name in RunData._fields} | {
+        name: two for name in ("reuses", "reuse_count", "order")
+    }
     flat |= {"last_position": two, "push": np.zeros((3, RING), np.int64), "touched": two, "interleaved": False}
     return RunData(**(flat | {"m_tiles": 0, "k_tiles": 1, "base": 0}))

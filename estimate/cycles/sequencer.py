@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...hw.arch.program import OPCODES
 from . import axi as read
-from .state import FETCH, LOADS, RING, jit
+from .state import FETCH, LOADS, RING, Record, jit
 
 END, BARRIER, RUN = OPCODES["END"], OPCODES["BARRIER"], OPCODES["RUN"]
 FEATURES, SEGMENTS, PARAMS = OPCODES["LOAD_FEATURES"], OPCODES["LOAD_SEGMENTS"], OPCODES["LOAD_PARAMS"]
 
 
 @jit
-def loads_idle(load):
+def loads_idle(load: Record) -> bool:
     """No load is under way."""
     unpack = load.feature_valid or load.segment_valid or load.param_full or load.param_valid
     return not (load.ask_left or load.stored or load.ready or load.left or unpack)
 
 
 @jit
-def dispatch(c, s, load, program, front_busy, run_done, writes_idle, t):
+def dispatch(
+    c: Record, s: Record, load: Record, program: np.ndarray, front_busy: bool, run_done: bool, writes_idle: bool, t: int
+) -> bool:
     """Issue the command that is complete and checked; whether it is taken. Runs first: it sees only registers."""
     used, busy, prepared = s.front_used, s.run_busy, s.prepared
     idle = loads_idle(load)
@@ -51,7 +55,7 @@ def dispatch(c, s, load, program, front_busy, run_done, writes_idle, t):
 
 
 @jit
-def fetch(c, s, bus, program, takes, t):
+def fetch(c: Record, s: Record, bus: Record, program: np.ndarray, takes: bool, t: int) -> None:
     """The next command into its register; the one behind it is asked for when this one has been checked."""
     end = False
     if bus.ready[FETCH] and not s.valid and not s.checking0 and not s.checking1:
@@ -77,7 +81,7 @@ def fetch(c, s, bus, program, takes, t):
 
 
 @jit
-def _unpack(c, load, words, takes_params):
+def _unpack(c: Record, load: Record, words: int, takes_params: bool) -> bool:
     """Whether the unpacker of the job's kind takes a bus word in this cycle; the others empty themselves."""
     kind = load.job
     ready = False
@@ -121,7 +125,7 @@ def _unpack(c, load, words, takes_params):
 
 
 @jit
-def loads(c, s, load, bus, program, run_busy, t):
+def loads(c: Record, s: Record, load: Record, bus: Record, program: np.ndarray, run_busy: bool, t: int) -> None:
     """Requests chunk by chunk, data job by job. Neuron parameters wait until no run needs the old ones."""
     if load.ask_left and bus.left[LOADS] == 0:
         read.ask(bus, LOADS, load.ask_word, load.ask_beats)
@@ -152,6 +156,6 @@ def loads(c, s, load, bus, program, run_busy, t):
 
 
 @jit
-def loads_quiet(load):
+def loads_quiet(load: Record) -> bool:
     """Nothing is being unpacked."""
     return not (load.feature_valid or load.segment_valid or load.param_full or load.param_valid)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .state import RING, jit
+from .run_data import RunData
+from .state import RING, Record, jit
 
 
 @jit
-def fifo(sort, n, pushed):
+def fifo(sort: Record, n: int, pushed: int) -> None:
     """One cycle of a FIFO with registered outputs and a skid buffer: ``valid`` says that an item is offered."""
     move = not sort.stands[n] or not sort.kept[n]
     fetch = sort.level[n] > 0 and (not sort.waiting[n] or move)
@@ -20,7 +21,7 @@ def fifo(sort, n, pushed):
 
 
 @jit
-def detect(c, sort, data, t):
+def detect(c: Record, sort: Record, data: RunData, t: int) -> bool:
     """Groups of rows through the detector into the queues; whether the group that is offered is taken."""
     tile_room = sort.begins_stored < c.begins and sort.unread < c.ends
     takes = sort.g_valid and sort.d_room and (tile_room or not sort.g_first)
@@ -39,7 +40,7 @@ def detect(c, sort, data, t):
 
 
 @jit
-def pick(c, sort, takes):
+def pick(c: Record, sort: Record, takes: bool) -> bool:
     """The row picker: groups of ``queries`` rows out of a window of as many words; whether it takes a word."""
     valid, rows, last, first = sort.w_valid, sort.w_rows, sort.w_last, sort.w_first
     seen1 = c.queries == 2 and valid[1] and not (valid[0] and last[0])
@@ -75,7 +76,7 @@ def pick(c, sort, takes):
 
 
 @jit
-def visit(c, sort, data, takes):
+def visit(c: Record, sort: Record, data: RunData, takes: bool) -> bool:
     """Row memory and class walker, from their end: a word per cycle, a class per cycle, over tile borders too."""
     at = c.queries - 1
     # The word that is kept where the row picker takes none
@@ -134,7 +135,7 @@ def visit(c, sort, data, takes):
 
 
 @jit
-def load(c, front, sort, data, accept, t):
+def load(c: Record, front: Record, sort: Record, data: RunData, accept: bool, t: int) -> None:
     """The tile loader: a beat per cycle into the row memory; a tile is offered when its last beat is in."""
     move = not sort.first or not sort.t_valid or accept
     take = sort.b_valid and move

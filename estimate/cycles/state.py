@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numba as nb
 import numpy as np
 
 from ...hw.neurons.select import QUEUE
+
+Record: TypeAlias = Any
+"""A record inside compiled code: its fields are attributes there, which NumPy's type ``np.void`` does not know."""
 
 jit = nb.njit(error_model="numpy")
 """Of every block's functions; the loop over them is what is kept in the cache."""

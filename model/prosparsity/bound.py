@@ -24,7 +24,7 @@ def output_groups(outputs: int, lanes: int) -> int:
     return -(-outputs // lanes)
 
 
-def tile_bound(counts: Counts, *, banks: int) -> np.ndarray:
+def tile_bound(counts: Counts[np.ndarray], *, banks: int) -> np.ndarray:
     """The bound of every tile by itself, in cycles.
 
     Parameters
@@ -42,6 +42,6 @@ def tile_bound(counts: Counts, *, banks: int) -> np.ndarray:
     return np.maximum(counts.residual_bits, -(-counts.nonzero // banks))
 
 
-def bound(counts: Counts, groups: int = 1, *, banks: int) -> int:
+def bound(counts: Counts[np.ndarray], groups: int = 1, *, banks: int) -> int:
     """The bound of a layer in cycles: the sum of :func:`tile_bound` over its tiles, times ``groups``."""
     return int(tile_bound(counts, banks=banks).sum()) * groups

@@ -9,7 +9,7 @@ import numpy as np
 from .tiles import Counts
 
 
-def matrix_rows(counts: Counts) -> int:
+def matrix_rows(counts: Counts[np.ndarray]) -> int:
     """Rows of the matrix that was cut into tiles.
 
     A tile counts the rows that it holds, so a row stands once in each of the tiles along K: the tiles of one column
@@ -43,7 +43,7 @@ class Density:
     residual_bits: int = 0
 
     @classmethod
-    def of(cls, counts: Counts, depth: int, groups: int = 1) -> Density:
+    def of(cls, counts: Counts[np.ndarray], depth: int, groups: int = 1) -> Density:
         """The density of a matrix from the counts of its tiles.
 
         Parameters

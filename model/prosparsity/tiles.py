@@ -12,6 +12,7 @@ The search itself is in ``reprise.model.prosparsity.search``; a whole matrix is 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -20,37 +21,39 @@ from ...support.threads import threads_for
 from .rows import pack_rows
 from .search import N_COUNTS, search_tile, search_tiles
 
+T = TypeVar("T", bound=int | np.ndarray)
+
 MAX_TILE_M = 4096
 STEPS_PER_ROW = 40  # of the search, roughly
 BLOCK_BYTES = 128 << 20  # packed words per block of a streamed matrix
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
+class Counts(Generic[T]):
     """What was found, per tile: int64 arrays of one shape (or Python ints, for :meth:`total`).
 
     ``rows``; ``nonzero`` rows; ``multi_bit`` rows (two or more set bits); ``exact`` matches (rows with a prefix
     equal to them); ``set_bits``; ``residual_bits``.
     """
 
-    rows: np.ndarray | int
-    nonzero: np.ndarray | int
-    multi_bit: np.ndarray | int
-    exact: np.ndarray | int
-    set_bits: np.ndarray | int
-    residual_bits: np.ndarray | int
+    rows: T
+    nonzero: T
+    multi_bit: T
+    exact: T
+    set_bits: T
+    residual_bits: T
 
     @classmethod
-    def from_array(cls, array: np.ndarray) -> "Counts":
+    def from_array(cls, array: np.ndarray) -> "Counts[np.ndarray]":
         """From int64[..., 6], in the order of the fields."""
-        return cls(**{f.name: array[..., i] for i, f in enumerate(fields(cls))})
+        return Counts(**{f.name: array[..., i] for i, f in enumerate(fields(cls))})
 
     @classmethod
-    def join(cls, parts: list["Counts"]) -> "Counts":
+    def join(cls, parts: list["Counts[np.ndarray]"]) -> "Counts[np.ndarray]":
         """One after the other along the first axis (tiles along M)."""
-        return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)})
+        return Counts(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)})
 
-    def total(self) -> "Counts":
+    def total(self) -> "Counts[int]":
         """Sums over all tiles, as Python ints."""
         return Counts(**{f.name: int(np.sum(getattr(self, f.name))) for f in fields(self)})
 
@@ -67,7 +70,7 @@ class Tile:
     prefix: np.ndarray
     residual: np.ndarray
     order: np.ndarray
-    counts: Counts
+    counts: Counts[int]
 
     @property
     def exact(self) -> np.ndarray:
@@ -89,7 +92,7 @@ class TileBlock:
     residual: np.ndarray
     order: np.ndarray
     starts: np.ndarray
-    counts: Counts
+    counts: Counts[np.ndarray]
 
     def tile(self, m: int, k: int) -> Tile:
         """Tile number ``m`` along M and ``k`` along K."""
