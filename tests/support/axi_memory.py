@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.lib import wiring
+from amaranth.sim._async import SimulatorContext
 
 
 class AxiMemory:
@@ -15,29 +20,43 @@ class AxiMemory:
     after ``wlast`` without its address. ``reads`` and ``writes`` list the bursts (address, beats).
     """
 
-    def __init__(self, dut, bus_bits, *, prefix="", size=1 << 16, latency=0, stall=0.0, faults=(), seed=0):
+    def __init__(
+        self,
+        dut: wiring.Component,
+        bus_bits: int,
+        *,
+        prefix: str = "",
+        size: int = 1 << 16,
+        latency: int = 0,
+        stall: float = 0.0,
+        faults: Sequence[range] = (),
+        seed: int = 0,
+    ):
         self.dut, self.prefix, self.bytes = dut, prefix, bus_bits // 8
         self.data = bytearray(size)
         self.latency, self.stall, self.faults = latency, stall, faults
         self.rng = random.Random(seed)
-        self.reads, self.writes = [], []
-        self.read_queue, self.write_queue = deque(), deque()
-        self.data_queue, self.answers = deque(), deque()
+        self.reads: list[tuple[int, int]] = []
+        self.writes: list[tuple[int, int]] = []
+        self.read_queue: deque[list[int]] = deque()
+        self.write_queue: deque[tuple[int, int]] = deque()
+        self.data_queue: deque[tuple[int, int, int]] = deque()
+        self.answers: deque[tuple[int, int]] = deque()
         self.beats_read = self.beats_written = 0
         self.dead = False
         self.cycle = 0
-        self.held = {}
+        self.held: dict[str, dict[str, int] | None] = {}
 
-    def port(self, name):
+    def port(self, name: str) -> Any:
         return getattr(self.dut, self.prefix + name)
 
-    def has(self, name):
+    def has(self, name: str) -> bool:
         return hasattr(self.dut, self.prefix + name)
 
-    def response(self, address):
+    def response(self, address: int) -> int:
         return 2 if any(address in fault for fault in self.faults) or address + self.bytes > len(self.data) else 0
 
-    async def run(self, ctx):
+    async def run(self, ctx: SimulatorContext) -> None:
         """The background process: ``sim.add_testbench(memory.run, background=True)``."""
         reads, writes = self.has("arvalid"), self.has("awvalid")
         names = []
@@ -67,7 +86,7 @@ class AxiMemory:
             if writes:
                 b_offer = self._write(seen, ready, b_offer)
 
-    def _check_held(self, seen, ready):
+    def _check_held(self, seen: dict[str, int], ready: dict[str, bool]) -> None:
         """Valid and its payload must hold until ready."""
         for channel in ("ar", "aw", "w"):
             if channel + "valid" not in seen:
@@ -80,11 +99,11 @@ class AxiMemory:
             waits = seen[channel + "valid"] and not ready[channel]
             self.held[channel] = payload if waits else None
 
-    def _check_burst(self, address, length, size, burst):
+    def _check_burst(self, address: int, length: int, size: int, burst: int) -> None:
         assert burst == 1 and 1 << size == self.bytes and address % self.bytes == 0
         assert address // 4096 == (address + (length + 1) * self.bytes - 1) // 4096, "a burst crosses 4 KiB"
 
-    def _offer_read(self, ctx):
+    def _offer_read(self, ctx: SimulatorContext) -> bool:
         if self.dead or not self.read_queue or self.rng.random() < self.stall:
             return False
         address, left, when = self.read_queue[0]
@@ -98,7 +117,7 @@ class AxiMemory:
         ctx.set(self.port("rlast"), left == 0)
         return True
 
-    def _read(self, seen, ready, offer):
+    def _read(self, seen: dict[str, int], ready: dict[str, bool], offer: bool) -> bool:
         if seen["arvalid"] and ready["ar"]:
             self._check_burst(seen["araddr"], seen["arlen"], seen["arsize"], seen["arburst"])
             self.reads.append((seen["araddr"], seen["arlen"] + 1))
@@ -113,13 +132,13 @@ class AxiMemory:
             return False
         return offer
 
-    def _offer_answer(self, ctx):
+    def _offer_answer(self, ctx: SimulatorContext) -> bool:
         if self.dead or not self.answers or self.cycle < self.answers[0][1] or self.rng.random() < self.stall:
             return False
         ctx.set(self.port("bresp"), self.answers[0][0])
         return True
 
-    def _write(self, seen, ready, offer):
+    def _write(self, seen: dict[str, int], ready: dict[str, bool], offer: bool) -> bool:
         if seen["awvalid"] and ready["aw"]:
             self._check_burst(seen["awaddr"], seen["awlen"], seen["awsize"], seen["awburst"])
             self.writes.append((seen["awaddr"], seen["awlen"] + 1))
@@ -142,7 +161,7 @@ class AxiMemory:
             return False
         return offer
 
-    def _store(self, address, word, strobe):
+    def _store(self, address: int, word: int, strobe: int) -> None:
         for i in range(self.bytes):
             if strobe >> i & 1 and address + i < len(self.data):
                 self.data[address + i] = word >> (8 * i) & 0xFF
