@@ -1,11 +1,17 @@
-"""Plots of density reports: PNG or SVG, by the file's suffix. Matplotlib is imported only when one is drawn."""
+"""Plots of density reports: PNG or SVG, by the file's suffix."""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
+from ..support.figures import SUFFIXES, new_figure, style, write_figure
 
-SUFFIXES = (".png", ".svg")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 BIT, PRODUCT = "#9aa5b1", "#1f6f8b"
+"""Colours of bit density and product density, in the report's charts too."""
 
 
 def check_plot_path(path: Path) -> None:
@@ -25,21 +31,14 @@ def draw_density(report: dict, path: str | Path) -> None:
     """
     path = Path(path)
     check_plot_path(path)
-    import matplotlib
-
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "reprise"  # the same input gives the same file
-    from matplotlib import pyplot
-
     sweep = report.get("sweep")
-    figure, axes = pyplot.subplots(1, 2 if sweep else 1, figsize=(10 if sweep else 6, 4), squeeze=False)
-    _layer_bars(axes[0, 0], report)
-    if sweep:
-        _sweep_lines(axes[0, 1], sweep, report["settings"])
-    figure.tight_layout()
-    metadata = {"Date": None} if path.suffix.lower() == ".svg" else {"Software": None}
-    figure.savefig(path, dpi=150, metadata=metadata)
-    pyplot.close(figure)
+    with style():
+        figure = new_figure(10 if sweep else 6, 4)
+        axes = figure.subplots(1, 2 if sweep else 1, squeeze=False)
+        _layer_bars(axes[0, 0], report)
+        if sweep:
+            _sweep_lines(axes[0, 1], sweep)
+        write_figure(figure, path)
 
 
 def _layer_bars(axis: Axes, report: dict) -> None:
@@ -60,7 +59,7 @@ def _layer_bars(axis: Axes, report: dict) -> None:
     axis.legend(loc="upper right", ncols=2, fontsize=8)
 
 
-def _sweep_lines(axis: Axes, sweep: list[dict], settings: dict) -> None:
+def _sweep_lines(axis: Axes, sweep: list[dict]) -> None:
     for tile_k in sorted({point["tile_k"] for point in sweep}):
         points = sorted((p["tile_m"], 100 * p["product_density"]) for p in sweep if p["tile_k"] == tile_k)
         axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=f"{tile_k} bits")

@@ -1,91 +1,153 @@
-"""Pictures for the report without a plotting library: stacked and grouped bars as SVG, gray images as PNG."""
+"""Charts of the report as inline SVG, and its pictures as PNG.
+
+Every function returns a piece of HTML that needs nothing else. A colour means the same thing in every chart; the
+palette is that of Okabe and Ito, which people with any colour vision can tell apart.
+"""
 
 from __future__ import annotations
 
 import base64
-import struct
-import zlib
-from collections.abc import Mapping, Sequence
-from html import escape
+import io
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-COLOURS = ("#1f6f8b", "#e07a5f", "#f2cc8f", "#81b29a", "#6d597a", "#b56576", "#9aa5b1", "#577590", "#43aa8b", "#d9d9d9")
-LEFT, WIDTH, ROW = 150, 560, 26
+from ...estimate.plots import BIT, PRODUCT
+from ...support.figures import INK, inline_svg, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH = 8.6  # inches
+CAUSES = {
+    "adding": "#009E73",
+    "row": "#56B4E9",
+    "lead": "#CC79A7",
+    "drain": "#E69F00",
+    "weights": "#0072B2",
+    "hazard": "#D55E00",
+    "reuse": "#F0E442",
+    "outside": "#A6A6A6",
+}
+"""Colour of every cause (:data:`reprise.cosim.report.report.CAUSES`), in the order in which a bar shows them."""
+MODELS = {
+    "RTL": ("o", "#009E73"),
+    "cycle model": ("x", INK),
+    "bound": ("|", INK),
+    "published model": ("D", "#E69F00"),
+    "bit-sparse": ("^", "#CC79A7"),
+    "dense": ("s", "#0072B2"),
+}
+"""Marker and colour of each figure of cycles."""
+DENSITIES = {"bits": BIT, "products": PRODUCT}
+DARK = {"#0072B2", "#009E73", "#D55E00", PRODUCT}
+"""Fills on which text is white."""
 
 
-def _legend(names: Sequence[str], top: float) -> tuple[list[str], float]:
-    parts, x, y = [], LEFT, top
-    for n, name in enumerate(names):
-        width = 28 + 7 * len(name)
-        if x + width > LEFT + WIDTH and x > LEFT:
-            x, y = LEFT, y + 18
-        parts.append(f'<rect x="{x}" y="{y}" width="12" height="12" fill="{COLOURS[n % len(COLOURS)]}"/>')
-        parts.append(f'<text x="{x + 17}" y="{y + 10}">{escape(name)}</text>')
-        x += width
-    return parts, y + 26
+def causes_chart(rows: Mapping[str, Mapping[str, int]]) -> str:
+    """One bar a row, cut into the shares of its causes, in percent of the row's cycles; the cycles stand behind it.
+
+    Parameters
+    ----------
+    rows : layer -> cause -> cycles
+    """
+    unknown = {cause for row in rows.values() for cause in row} - set(CAUSES)
+    if unknown:
+        raise ValueError(f"causes must be some of {tuple(CAUSES)}, not {sorted(unknown)}")
+    with style():
+        figure = new_figure(WIDTH, 1.0 + 0.3 * len(rows))
+        axes = figure.add_subplot()
+        names = list(rows)
+        totals = np.array([sum(row.values()) or 1 for row in rows.values()])
+        left = np.zeros(len(rows))
+        for cause, colour in CAUSES.items():
+            share = 100 * np.array([row.get(cause, 0) for row in rows.values()]) / totals
+            if not share.any():
+                continue
+            bars = axes.barh(names, share, left=left, height=0.72, color=colour, label=cause, clip_on=False)
+            text = "white" if colour in DARK else "black"
+            axes.bar_label(bars, [f"{s:.0f}" if s >= 4 else "" for s in share], label_type="center", color=text)
+            left += share
+        for place, total in enumerate(totals):
+            axes.annotate(f"{total:,}", (100, place), (4, 0), textcoords="offset points", va="center")
+        axes.set(xlim=(0, 100), xlabel="percent of the layer's cycles; behind the bars: cycles")
+        _from_top(axes, names)
+        return inline_svg(figure)
 
 
-def _svg(parts: list[str], height: float) -> str:
-    size = f'width="{LEFT + WIDTH + 110}" height="{height:.0f}" viewBox="0 0 {LEFT + WIDTH + 110} {height:.0f}"'
-    style = 'font-family="sans-serif" font-size="12" fill="#222"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{"".join(parts)}</svg>'
+def cycles_chart(rows: Mapping[str, Mapping[str, int]]) -> str:
+    """One line a row with a marker per figure, on a logarithmic axis, so that no large layer flattens the others.
+
+    Parameters
+    ----------
+    rows : layer -> name of the figure (of :data:`MODELS`) -> cycles, at least 1
+    """
+    with style():
+        figure = new_figure(WIDTH, 1.1 + 0.3 * len(rows))
+        axes = figure.add_subplot()
+        for name, (marker, colour) in MODELS.items():
+            points = [(row[name], place) for place, row in enumerate(rows.values()) if row.get(name)]
+            if points:
+                hollow = {} if marker in "x|" else {"markerfacecolor": "none"}
+                cycles, places = zip(*points, strict=True)
+                axes.plot(
+                    cycles, places, marker, color=colour, label=name, markersize=7, markeredgewidth=1.6,
+                    clip_on=False, **hollow,
+                )  # fmt: skip
+        axes.set_yticks(range(len(rows)), list(rows))
+        axes.set(xscale="log", xlabel="cycles (logarithmic)")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.grid(axis="x", which="major", color=INK, alpha=0.18)
+        axes.grid(axis="y", color=INK, alpha=0.1)
+        _from_top(axes, list(rows))
+        return inline_svg(figure)
 
 
-def stacked(rows: Mapping[str, Mapping[str, float]], *, unit: str = "") -> str:
-    """A horizontal bar per row, cut into the row's parts; one scale for all rows."""
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    most = max((sum(row.values()) for row in rows.values()), default=0) or 1
-    parts, y = _legend(names, 4)
-    for label, row in rows.items():
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 14}" text-anchor="end">{escape(label)}</text>')
-        x = float(LEFT)
-        for name, value in row.items():
-            width = WIDTH * value / most
-            colour = COLOURS[names.index(name) % len(COLOURS)]
-            title = f"<title>{escape(f'{label}, {name}: {value:,.0f} {unit}')}</title>"
-            parts.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="18" fill="{colour}">{title}</rect>')
-            x += width
-        parts.append(f'<text x="{x + 5:.1f}" y="{y + 14}">{sum(row.values()):,.0f}</text>')
-        y += ROW
-    return _svg(parts, y + 4)
+def densities_chart(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """One thin bar per density for every row, with its figure behind it.
+
+    Parameters
+    ----------
+    rows : layer -> "bits" or "products" -> percent of all bits
+    """
+    with style():
+        figure = new_figure(WIDTH, 1.1 + 0.42 * len(rows))
+        axes = figure.add_subplot()
+        for offset, (name, colour) in zip((-0.2, 0.2), DENSITIES.items(), strict=True):
+            values = [row[name] for row in rows.values()]
+            places = np.arange(len(rows)) + offset
+            bars = axes.barh(places, values, height=0.36, color=colour, label=name, clip_on=False)
+            axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=3)
+        axes.set_yticks(range(len(rows)), list(rows))
+        axes.set(xlabel="percent of all bits of the rows")
+        axes.margins(x=0.08)
+        _from_top(axes, list(rows))
+        return inline_svg(figure)
 
 
-def grouped(rows: Mapping[str, Mapping[str, float]], *, form: str = "{:,.0f}") -> str:
-    """For every row, one thin horizontal bar per part."""
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    most = max((value for row in rows.values() for value in row.values()), default=0) or 1
-    parts, y = _legend(names, 4)
-    for label, row in rows.items():
-        middle = y + 7 * len(row) + 4
-        parts.append(f'<text x="{LEFT - 8}" y="{middle}" text-anchor="end">{escape(label)}</text>')
-        for name, value in row.items():
-            width = WIDTH * value / most
-            colour = COLOURS[names.index(name) % len(COLOURS)]
-            parts.append(f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="12" fill="{colour}"/>')
-            parts.append(f'<text x="{LEFT + width + 5:.1f}" y="{y + 10}" font-size="10">{form.format(value)}</text>')
-            y += 14
-        y += 8
-    return _svg(parts, y + 4)
+def _from_top(axes: Axes, names: Iterable[str]) -> None:
+    """Rows from the top down, without tick marks; the legend above them."""
+    axes.set_ylim(len(list(names)) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.figure.legend(loc="outside upper left", ncols=8, frameon=False, handlelength=1.2, columnspacing=1.4)
 
 
 def png(pixels: np.ndarray) -> str:
     """A data URI of uint8[H, W] (gray) or uint8[H, W, 3] (RGB)."""
-    pixels = np.ascontiguousarray(pixels, np.uint8)
-    height, width = pixels.shape[:2]
-    colour = 2 if pixels.ndim == 3 else 0
-    lines = b"".join(b"\0" + row.tobytes() for row in pixels)
+    from PIL import Image
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
-    blob = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines, 9)) + chunk(b"IEND", b"")
-    return "data:image/png;base64," + base64.b64encode(blob).decode()
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels, np.uint8)).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def picture(image: np.ndarray, levels: int, signed: bool = False) -> str:
-    """A data URI of an input (C, H, W) or (T, C, H, W): gray, or RGB of three channels; the frames are averaged."""
+    """A data URI of an input (C, H, W) or (T, C, H, W), whose frames are averaged.
+
+    Three channels are red, green and blue; of any other number the first is shown, dark where its level is high.
+    """
     image = np.asarray(image, float)
     if image.ndim == 4:
         image = image.mean(axis=0)

