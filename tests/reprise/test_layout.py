@@ -70,6 +70,21 @@ def test_a_test_imports_no_other_test():
     assert wrong == []
 
 
+def test_rooms_are_imported_through_the_package():
+    """``import hw`` from the root of a checkout would make a second copy of every class of ``reprise.hw``.
+
+    (Ruff's TID251 can't say this: it takes a relative import inside of a room for one of the bare name.)
+    """
+    rooms, wrong = set(ROOMS) - {"reprise", "tools", "tests"}, []
+    for path in [*FILES, *EXAMPLES]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                names = [node.module]
+            wrong += [f"{relative(path)}:{node.lineno}" for name in names if name.split(".")[0] in rooms]
+    assert wrong == []
+
+
 def test_commits_are_checked_by_what_lint_runs():
     """Each command of ``make lint`` is a hook, and each hook is local: nothing is downloaded."""
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())

@@ -45,7 +45,7 @@ def call(*arguments):
 
 
 def test_benchmarks_are_found_by_name():
-    assert {"model.lenet5", "model.sample", "model.large", "reprise.model.network.network"} <= set(bench.discover())
+    assert {"model.lenet5", "model.sample", "model.large", "model.network"} <= set(bench.discover())
 
 
 def test_results_are_printed_written_and_kept(folder):

@@ -1,0 +1,127 @@
+"""The pages name what is there: links, files, folders and modules exist; pictures of the same thing are the same."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/*.md")])
+ROOMS = ("support", "model", "hw", "compiler", "export", "estimate", "cosim", "flow", "reprise", "tools", "tests")
+OTHERS = ("configs", "docs", "examples", "build")
+PATH = re.compile(rf"(?:{'|'.join(ROOMS + OTHERS)})/[\w./{{}},*<>-]*")
+FILES = ("core", "v", "h", "c", "py", "md")
+"""Suffixes: ``reprise.core`` is a file of the hand-off, not a module."""
+
+MODULE = re.compile(r"(?:reprise|tools|tests)(?:\.\w+)+")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def prose(page: Path) -> str:
+    """The page without its old names: what a table of moves or an earlier version says is history."""
+    text = page.read_text()
+    return re.sub(r"<!-- history -->.*?<!-- end of history -->", "", text, flags=re.DOTALL)
+
+
+def quoted(text: str) -> list[str]:
+    """What stands in backticks, outside of blocks of code."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+
+
+def anchors(page: Path) -> set[str]:
+    """The names under which a page's headings can be linked."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"https?:|mailto:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_and_modules_exist(page):
+    """Every path and module in backticks; ``*`` and ``{a,b}`` stand for what they match, ``<NAME>`` for any name."""
+    for word in quoted(prose(page)):
+        if PATH.fullmatch(word) and not word.startswith("build/") and "<" not in word:
+            choices = re.split(r"[{}]", word)
+            names = [choices[0] + one + choices[2] for one in choices[1].split(",")] if len(choices) == 3 else [word]
+            for one in names:
+                assert any(ROOT.glob(one.rstrip("/"))), word
+        if MODULE.fullmatch(word) and word.rsplit(".", 1)[1] not in FILES:
+            assert module_exists(word), word
+
+
+def module_exists(name: str) -> bool:
+    """A module, or a name that one defines at its top (members of classes are not looked for)."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        path = ROOT.joinpath(*parts[:count])
+        file = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
+        if file.exists():
+            rest = parts[count:]
+            return (
+                not rest
+                or re.search(rf"^\s*(?:def|class|import|from)?.*\b{rest[0]}\b", file.read_text(), re.M) is not None
+            )
+        if path.is_dir():
+            return count == len(parts)
+    return False
+
+
+def test_the_glossary_names_files():
+    rows = re.findall(r"^\| (?!word|---)(.*) \|$", (DOCS / "glossary.md").read_text(), flags=re.MULTILINE)
+    words = " ".join(row.split("|")[0] for row in rows)
+    for row in rows:
+        cells = [cell.strip() for cell in row.split(" | ")]
+        assert len(cells) == 4 and all(cells), row
+        (file,) = quoted(cells[3])
+        assert (ROOT / file).is_file(), file
+    for word in (
+        "tile",
+        "row",
+        "plane",
+        "prefix",
+        "residual",
+        "exact match",
+        "m tile",
+        "K tile",
+        "TCAM entry",
+        "result",
+    ):
+        assert word in words
+    for word in ("weight slot", "context", "dirty", "level", "timestep", "lane", "group", "partial sum", "membrane"):
+        assert word in words
+    for word in ("readout", "barrier", "join", "bound", "cycle model", "published model", "hazard", "STEAL_AFTER"):
+        assert word in words
+
+
+def figure(text: str) -> list[str]:
+    """The lines of the data flow's figure, from memory to memory, without indentation."""
+    lines = text.splitlines()
+    first = next(n for n, line in enumerate(lines) if line.lstrip().startswith("memory: layer program"))
+    last = next(n for n in range(first, len(lines)) if "packer]" in lines[n])
+    indent = len(lines[first]) - len(lines[first].lstrip())
+    return [line[indent:].rstrip() for line in lines[first : last + 1]]
+
+
+def test_the_figure_is_the_same():
+    """docs/architecture.md shows the figure of the package of the hardware, with the names of its folders."""
+    source = ast.get_docstring(ast.parse((ROOT / "hw" / "__init__.py").read_text()), clean=False)
+    shown = figure((DOCS / "architecture.md").read_text())
+    assert shown == figure(source)
+    boxes = {path.name for path in (ROOT / "hw").iterdir() if (path / "__init__.py").exists()}
+    named = set(re.findall(r"\b(?:" + "|".join(boxes) + r")\b", "\n".join(shown)))
+    assert named == boxes - {"arch", "interface", "lib"}
