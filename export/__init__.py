@@ -11,7 +11,14 @@ from ..model.hardware import Hardware
 __all__ = ["pretrained"]
 
 
-def pretrained(network: str, hardware: Hardware, *, data=None, cache="build/networks", progress=True) -> Path:
+def pretrained(
+    network: str,
+    hardware: Hardware,
+    *,
+    data: str | Path | None = None,
+    cache: str | Path = "build/networks",
+    progress: bool = True,
+) -> Path:
     """Path of a preset's network file, trained if the cache has none for this recipe, configuration and code.
 
     Parameters

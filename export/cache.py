@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..model.files import network_file
 from ..model.hardware import Hardware, sizes
+from ..support.errors import RepriseError
 from ..support.presets import PACKAGE
 from .train.recipe import Recipe, preset
 
@@ -20,7 +21,7 @@ def code_key() -> str:
     return digest.hexdigest()
 
 
-def is_network_file(path) -> bool:
+def is_network_file(path: str | Path) -> bool:
     """A YAML file whose first lines name the format."""
     path = Path(path)
     if path.suffix not in (".yaml", ".yml") or not path.is_file():
@@ -34,13 +35,24 @@ def file_of(recipe: Recipe, hardware: Hardware, cache: str | Path = "build/netwo
     return Path(cache) / f"{recipe.title}-{recipe.key(code_key(), json.dumps(sizes(hardware)))}.yaml"
 
 
-def cached(network, hardware: Hardware, *, data=None, cache="build/networks", progress=True) -> Path:
+def cached(
+    network: str | Path,
+    hardware: Hardware,
+    *,
+    data: str | Path | None = None,
+    cache: str | Path = "build/networks",
+    progress: bool = True,
+) -> Path:
     if is_network_file(network):
         return Path(network)
     recipe: Recipe = preset(str(network))
+    if not recipe.quantize:
+        remedy = "a network that is trained in floating point has no network file"
+        raise RepriseError(where=str(network), field="quantize", rule="true", value=False, remedy=remedy)
     path = file_of(recipe, hardware, cache)
     if path.is_file():
         return path
     from .pipeline import produce
 
-    return produce(recipe, path, hardware, data=data, progress=progress).path
+    produce(recipe, path, hardware, data=data, progress=progress)
+    return path

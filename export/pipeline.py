@@ -11,8 +11,11 @@ from ..model.files import network_file
 from ..model.hardware import Hardware, sizes
 from ..support.errors import RepriseError
 from .qat import check, deploy
+from .qat.network import QatNetwork
 from .train import datasets, train
+from .train.datasets import Dataset
 from .train.recipe import Recipe
+from .train.train import FloatNetwork
 
 CALIBRATION = 64  # images on which encodings are chosen
 SAMPLES = 64  # test images that travel with the file
@@ -34,7 +37,7 @@ class Product:
     seconds: float
 
 
-def bars(console):
+def bars(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -46,20 +49,34 @@ def bars(console):
     )
 
 
-def fit(recipe, data, *, checkpoint=None, device=None, console=None):
+def fit(
+    recipe: Recipe,
+    data: Dataset,
+    *,
+    checkpoint: str | Path | None = None,
+    device: str | None = None,
+    console: Console | None = None,
+) -> QatNetwork | FloatNetwork:
     """Train with a progress bar over all epochs."""
     console = console or Console(stderr=True)
     with bars(console) as progress:
         task = progress.add_task(f"train {recipe.title}", total=recipe.epochs, loss="-")
 
-        def show(epoch, step, steps, loss):
+        def show(epoch: int, step: int, steps: int, loss: float) -> None:
             progress.update(task, completed=epoch + (step == steps), loss=f"{loss:.4f}")
 
         return train.train(recipe, data, checkpoint=checkpoint, device=device, progress=show)
 
 
 def produce(
-    recipe: Recipe, path, hardware: Hardware, *, data=None, checkpoint=None, device=None, progress=True
+    recipe: Recipe,
+    path: str | Path,
+    hardware: Hardware,
+    *,
+    data: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    device: str | None = None,
+    progress: bool = True,
 ) -> Product:
     """Train the network of ``recipe`` and write its network file.
 
@@ -84,6 +101,7 @@ def produce(
         return Product(
             path=None, accuracy=accuracy, float_accuracy=accuracy, spikes=spikes, seconds=model.train_seconds
         )
+    assert isinstance(model, QatNetwork)  # what is quantized is one
     plain = train.evaluate(model.quantize(False), images, labels)[0]
     model.quantize(True)
     model.to(torch.device("cpu"))

@@ -8,9 +8,12 @@ import torch
 from ..model.hardware import Hardware, sizes
 from ..model.network.network import Network
 from .qat import check, deploy
+from .qat.layers import QatLayer
+from .qat.network import QatNetwork
 from .trace.graph import Graph
 from .trace.lower import prepare
 from .train import train
+from .train.datasets import Dataset
 
 SAMPLES, CHECKED, COARSE = 64, 8, 16
 
@@ -31,7 +34,7 @@ class Imported:
 
 
 @torch.no_grad()
-def agreement(net, images) -> dict:
+def agreement(net: QatNetwork, images: np.ndarray) -> dict:
     """Share of equal levels per spiking layer, rounded against not rounded."""
     pixels = torch.tensor(images).float()
     rounded = net.quantize(True).trace(pixels)[0]
@@ -40,7 +43,16 @@ def agreement(net, images) -> dict:
     return {y.name: float((rounded[y.name] == plain[y.name]).double().mean()) for y in net.layers if not y.readout}
 
 
-def convert(graph: Graph, data, hardware: Hardware, *, name, timesteps, input_scale=1.0, images=64) -> Imported:
+def convert(
+    graph: Graph,
+    data: Dataset,
+    hardware: Hardware,
+    *,
+    name: str,
+    timesteps: int,
+    input_scale: float = 1.0,
+    images: int = 64,
+) -> Imported:
     """A traced graph to an integer network.
 
     Parameters
@@ -95,5 +107,5 @@ def convert(graph: Graph, data, hardware: Hardware, *, name, timesteps, input_sc
     )
 
 
-def _layer(net, name):
+def _layer(net: QatNetwork, name: str) -> QatLayer:
     return next(layer for layer in net.layers if layer.name == name)

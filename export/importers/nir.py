@@ -11,18 +11,21 @@ One forward Euler step of length dt gives, with V = v - v_reset,
 """
 
 import graphlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from ...model.network.neuron import NeuronKind, Reset
 from ..qat.layers import NeuronSpec
 from ..trace.graph import Graph, Node, UnsupportedError, square
 
 SUPPORTED = "Conv2d, Linear, Affine, IF, LIF, Flatten, SumPool2d, AvgPool2d, Scale"
 
 
-def per_channel(name, field, value):
+def per_channel(name: str, field: str, value: Any) -> float | torch.Tensor:
     """A scalar, or (C,) if the value differs between channels; refuses what differs within a channel."""
     array = np.asarray(value, dtype=np.float64)
     if array.size == 0 or np.all(array == array.flat[0]):
@@ -33,11 +36,14 @@ def per_channel(name, field, value):
     return torch.tensor(flat[:, 0])
 
 
-def neuron(name, n, source, *, timesteps, dt, reset, changes):
+def neuron(
+    name: str, n: Any, source: str, *, timesteps: int, dt: float, reset: Reset, changes: list[str]
+) -> Iterator[Node]:
     """Nodes of IF or LIF: gain, bias, neuron."""
     rest = 0.0 if n.v_reset is None else per_channel(name, "v_reset", n.v_reset)
     threshold = per_channel(name, "v_threshold", n.v_threshold) - rest
-    gain, leak, bias = per_channel(name, "r", n.r) * dt, 256, 0.0
+    gain, leak = per_channel(name, "r", n.r) * dt, 256
+    bias: float | torch.Tensor = 0.0
     if type(n).__name__ == "LIF":
         tau = per_channel(name, "tau", n.tau)
         if isinstance(tau, torch.Tensor):
@@ -66,20 +72,20 @@ def neuron(name, n, source, *, timesteps, dt, reset, changes):
     if np.any(np.asarray(bias) != 0):
         yield Node(name=f"{name}.bias", op="bias", inputs=(source,), attrs=dict(value=torch.as_tensor(bias)))
         source = f"{name}.bias"
-    kind = "lif" if leak < 256 else "if"
+    kind: NeuronKind = "lif" if leak < 256 else "if"
     spec = NeuronSpec(levels=1, kind=kind, reset=reset, v0=0.0, leak=leak, threshold=torch.as_tensor(threshold).float())
     yield Node(name=name, op="neuron", inputs=(source,), attrs=dict(spec=spec, timesteps=timesteps))
 
 
-def number(name, value, what):
+def number(name: str, value: Any, what: str) -> int:
     return square(name, [int(v) for v in np.ravel(value)] * (1 if np.size(value) > 1 else 2), what)
 
 
-def operation(name, n, source):
+def operation(name: str, n: Any, source: str) -> Node:
     """Node of a NIR node without state."""
     kind = type(n).__name__
 
-    def node(op, **attrs):
+    def node(op: str, **attrs: Any) -> Node:
         return Node(name=name, op=op, inputs=(source,), attrs=attrs)
 
     if kind == "Conv2d":
@@ -114,7 +120,7 @@ def operation(name, n, source):
     raise UnsupportedError(name, f"NIR node {kind} has no form on the accelerator", f"use {SUPPORTED}")
 
 
-def read(graph, *, timesteps: int, dt: float = 1e-4, reset: str = "hard") -> Graph:
+def read(graph: Any, *, timesteps: int, dt: float = 1e-4, reset: Reset = "hard") -> Graph:
     """Read a NIR graph (an object of ``nir`` or an HDF5 file).
 
     Parameters
@@ -133,14 +139,16 @@ def read(graph, *, timesteps: int, dt: float = 1e-4, reset: str = "hard") -> Gra
         graph = nir.read(str(graph))
     if reset not in ("hard", "soft"):
         raise ValueError(f"reset must be hard or soft, not {reset!r}")
-    before = {name: [] for name in graph.nodes}
+    before: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for source, target in graph.edges:
         before[target].append(source)
     try:
         order = list(graphlib.TopologicalSorter(before).static_order())
     except graphlib.CycleError as e:
         raise UnsupportedError(str(e.args[1][0]), "a recurrent connection", "only feed-forward graphs can run") from e
-    nodes, changes, ends = [], [], []
+    nodes: list[Node] = []
+    changes: list[str] = []
+    ends: list[Node] = []
     for name in order:
         n, inputs = graph.nodes[name], before[name]
         kind = type(n).__name__

@@ -7,17 +7,21 @@ takes its part of the half away each timestep, so the bias gives it back.
 """
 
 import importlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+from ...model.network.neuron import Reset
 from ..qat.layers import NeuronSpec
 from ..trace.graph import Graph, Node, UnsupportedError, module_node, trace
 
 NODES = ("IFNode", "LIFNode", "ILIFNode")
 
 
-def make(factory: str, weights=None) -> nn.Module:
+def make(factory: str, weights: str | Path | None = None) -> nn.Module:
     """Call MODULE:FUNCTION and load a state dict (safetensors, or a .pt of tensors only)."""
     module, _, function = factory.partition(":")
     if not function:
@@ -34,7 +38,9 @@ def make(factory: str, weights=None) -> nn.Module:
     return net
 
 
-def neuron_nodes(name, m, inputs, timesteps, changes):
+def neuron_nodes(
+    name: str, m: Any, inputs: tuple[str, ...], timesteps: int, changes: list[str]
+) -> tuple[float, float, NeuronSpec]:
     """Nodes of one SpikingJelly neuron: gain, bias, neuron."""
     kind = type(m).__name__
     if kind not in NODES:
@@ -59,7 +65,7 @@ def neuron_nodes(name, m, inputs, timesteps, changes):
             f"{name}: rounding becomes a floor by half a threshold of initial potential and bias; "
             "exact halves round up instead of to the even level"
         )
-    reset = "soft" if m.v_reset is None else "hard"
+    reset: Reset = "soft" if m.v_reset is None else "hard"
     if rest:
         changes.append(f"{name}: potentials are counted from v_reset {rest}, so that a hard reset is to 0")
     spec = NeuronSpec(
@@ -76,9 +82,10 @@ def read(module: nn.Module, *, timesteps: int) -> Graph:
     UnsupportedError
         A module that has no form on the accelerator, by its qualified name.
     """
-    changes, pending = [], {}
+    changes: list[str] = []
+    pending: dict[str, tuple[float, float]] = {}
 
-    def convert(name, m, inputs):
+    def convert(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None:
         if hasattr(m, "v_threshold"):
             gain, bias, spec = neuron_nodes(name, m, inputs, timesteps, changes)
             pending[name] = (gain, bias)
@@ -92,7 +99,7 @@ def read(module: nn.Module, *, timesteps: int) -> Graph:
     return Graph(nodes=tuple(_with_gains(graph.nodes, pending)), changes=tuple(changes))
 
 
-def _with_gains(nodes, pending):
+def _with_gains(nodes: Iterable[Node], pending: dict[str, tuple[float, float]]) -> Iterator[Node]:
     """Insert a factor and a constant current in front of neurons that need them."""
     for node in nodes:
         if node.op == "neuron":

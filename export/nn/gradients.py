@@ -1,17 +1,32 @@
 """Operations of the quantization-aware layers with gradients of their own: rounding and firing."""
 
+from typing import Any, Protocol
+
 import torch
 
 from .neurons import spike
 
 
+class Firing(Protocol):
+    """What of a neuron's specification its levels and their gradient depend on."""
+
+    @property
+    def levels(self) -> int: ...
+
+    @property
+    def surrogate(self) -> str: ...
+
+    @property
+    def width(self) -> float | None: ...
+
+
 class _Round(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x):
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         return x.round()
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
         return grad
 
 
@@ -19,14 +34,14 @@ class _Fire(torch.autograd.Function):
     """z = clip(floor(U / D), 0, N) with a gradient of 1 or 0: one pass over U each way."""
 
     @staticmethod
-    def forward(ctx, u, d, levels, surrogate, width):
+    def forward(ctx: Any, u: torch.Tensor, d: torch.Tensor, levels: int, surrogate: str, width: float) -> torch.Tensor:
         x = u / d
         ctx.save_for_backward(x, d)
         ctx.levels, ctx.surrogate, ctx.width = levels, surrogate, width
         return x.floor().clamp_(0, levels)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple:
         x, d = ctx.saved_tensors
         if ctx.surrogate == "clipped":
             grad = grad * (x < ctx.levels + 1 / 2)
@@ -39,13 +54,13 @@ class _Fire(torch.autograd.Function):
         return grad, grad_d, None, None, None
 
 
-def fire(u, d, neuron):
+def fire(u: torch.Tensor, d: torch.Tensor, neuron: Firing) -> torch.Tensor:
     """Levels (B, O, H, W) of integer potentials U for steps D (O, 1, 1)."""
     if neuron.surrogate == "sigmoid":
         return spike(u / d, neuron.levels, "sigmoid", neuron.width)
     return _Fire.apply(u, d, neuron.levels, neuron.surrogate, neuron.width or 1.0)
 
 
-def round_ste(x):
+def round_ste(x: torch.Tensor) -> torch.Tensor:
     """round(x) with gradient 1."""
     return _Round.apply(x)

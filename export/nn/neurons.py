@@ -9,8 +9,12 @@ Time is the slowest axis and folded into the batch: tensors are (T * B, ...), so
 norms and pools of ``torch.nn`` stand between neurons unchanged.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
+
+from ...model.network.neuron import Reset
 
 SURROGATES = ("rectangular", "sigmoid", "identity", "clipped")
 RESETS = ("soft", "hard", "none")
@@ -20,13 +24,13 @@ class _Spike(torch.autograd.Function):
     """z = clip(floor(u), 0, N); the gradient is a surrogate's."""
 
     @staticmethod
-    def forward(ctx, u, levels, surrogate, width):
+    def forward(ctx: Any, u: torch.Tensor, levels: int, surrogate: str, width: float) -> torch.Tensor:
         ctx.save_for_backward(u)
         ctx.levels, ctx.surrogate, ctx.width = levels, surrogate, width
         return u.floor().clamp_(0, levels)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple:
         (u,) = ctx.saved_tensors
         levels, width = ctx.levels, ctx.width
         if ctx.surrogate == "identity":
@@ -43,7 +47,7 @@ class _Spike(torch.autograd.Function):
         return grad * total, None, None, None
 
 
-def spike(u, levels: int, surrogate: str = "rectangular", width: float | None = None):
+def spike(u: torch.Tensor, levels: int, surrogate: str = "rectangular", width: float | None = None) -> torch.Tensor:
     """Levels of normalized potentials.
 
     Parameters
@@ -103,11 +107,11 @@ class MultiLevelIF(nn.Module):
         threshold: float = 1.0,
         trainable: bool = False,
         channels: int | None = None,
-        reset: str = "soft",
+        reset: Reset = "soft",
         v0: float = 0.5,
         surrogate: str = "rectangular",
         width: float | None = None,
-    ):
+    ) -> None:
         super().__init__()
         if not 1 <= levels <= 255:
             raise ValueError(f"levels must be in 1..255 (a level is stored in 8 bits), not {levels}")
@@ -127,7 +131,7 @@ class MultiLevelIF(nn.Module):
         else:
             self.register_buffer("threshold", value)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.shape[0] % self.timesteps:
             raise ValueError(f"input axis 0 must be a multiple of timesteps {self.timesteps}, not {x.shape[0]}")
         current = x.unflatten(0, (self.timesteps, -1))
@@ -143,11 +147,11 @@ class MultiLevelIF(nn.Module):
             out.append(z)
         return torch.cat(out)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"levels={self.levels}, timesteps={self.timesteps}, reset={self.reset}, v0={self.v0}"
 
 
-def reset_potential(u, z, theta, reset: str):
+def reset_potential(u: torch.Tensor, z: torch.Tensor, theta: torch.Tensor, reset: str) -> torch.Tensor:
     """Potential after firing; the spikes are detached so that the gradient flows through U alone."""
     if reset == "soft":
         return u - z.detach() * theta
@@ -168,7 +172,7 @@ class MultiLevelLIF(MultiLevelIF):
     The others are those of :class:`MultiLevelIF`.
     """
 
-    def __init__(self, levels: int = 1, timesteps: int = 1, *, leak: int = 128, **kwargs):
+    def __init__(self, levels: int = 1, timesteps: int = 1, *, leak: int = 128, **kwargs: Any) -> None:
         super().__init__(levels, timesteps, **kwargs)
         if not 0 <= leak <= 256:
             raise ValueError(f"leak must be in 0..256 (V * leak >> 8), not {leak}")
@@ -183,6 +187,6 @@ class Barrier(MultiLevelIF):
     nothing is added before (v0 = 0) and the step is one level.
     """
 
-    def __init__(self, levels: int = 1, timesteps: int = 1, *, v0: float = 0.0, **kwargs):
+    def __init__(self, levels: int = 1, timesteps: int = 1, *, v0: float = 0.0, **kwargs: Any) -> None:
         kwargs.setdefault("surrogate", "identity")
         super().__init__(levels, timesteps, v0=v0, **kwargs)

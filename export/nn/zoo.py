@@ -12,7 +12,9 @@ four joins compared in arXiv 2510.24637:
 """
 
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -22,7 +24,7 @@ from .neurons import Barrier, MultiLevelIF, MultiLevelLIF
 JOINS = ("spiking", "sew", "ms", "sparse")
 
 
-def neuron_factory(levels, timesteps, neuron="if", **kwargs):
+def neuron_factory(levels: int, timesteps: int, neuron: str = "if", **kwargs: Any) -> Callable[[], MultiLevelIF]:
     if neuron not in ("if", "lif"):
         raise ValueError(f"neuron must be if or lif, not {neuron!r}")
     return partial(MultiLevelLIF if neuron == "lif" else MultiLevelIF, levels, timesteps, **kwargs)
@@ -31,46 +33,48 @@ def neuron_factory(levels, timesteps, neuron="if", **kwargs):
 class Chain:
     """Collects named layers of a plain network: conv1, norm1, sn1, pool1, conv2, ..."""
 
-    def __init__(self, sn):
-        self.sn, self.parts, self.counts = sn, OrderedDict(), {}
+    def __init__(self, sn: Callable[[], nn.Module]) -> None:
+        self.sn = sn
+        self.parts: OrderedDict[str, nn.Module] = OrderedDict()
+        self.counts: dict[str, int] = {}
 
-    def add(self, kind, module):
+    def add(self, kind: str, module: nn.Module) -> Self:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         self.parts[f"{kind}{self.counts[kind]}"] = module
         return self
 
-    def conv(self, c_in, c_out, kernel, padding=0):
+    def conv(self, c_in: int, c_out: int, kernel: int, padding: int = 0) -> Self:
         self.add("conv", nn.Conv2d(c_in, c_out, kernel, 1, padding, bias=False))
         return self.add("norm", nn.BatchNorm2d(c_out)).add("sn", self.sn())
 
-    def linear(self, n_in, n_out):
+    def linear(self, n_in: int, n_out: int) -> Self:
         self.add("fc", nn.Linear(n_in, n_out, bias=False))
         return self.add("norm", nn.BatchNorm1d(n_out)).add("sn", self.sn())
 
-    def pool(self):
+    def pool(self) -> Self:
         return self.add("pool", nn.MaxPool2d(2))
 
-    def flatten(self):
+    def flatten(self) -> Self:
         return self.add("flatten", nn.Flatten())
 
-    def readout(self, n_in, n_out):
+    def readout(self, n_in: int, n_out: int) -> nn.Sequential:
         self.parts["readout"] = nn.Linear(n_in, n_out)
         return nn.Sequential(self.parts)
 
 
-def digits(sn, classes=10):
+def digits(sn: Callable[[], nn.Module], classes: int = 10) -> nn.Sequential:
     """8x8 digits: 16C3 - P2 - 32C3 - P2 - 64 - 10."""
     net = Chain(sn).conv(1, 16, 3, padding=1).pool().conv(16, 32, 3, padding=1).pool()
     return net.flatten().linear(128, 64).readout(64, classes)
 
 
-def lenet5(sn, classes=10):
+def lenet5(sn: Callable[[], nn.Module], classes: int = 10) -> nn.Sequential:
     """LeNet-5 (LeCun et al. 1998) for 28x28: 6C5 (padding 2) - P2 - 16C5 - P2 - 120 - 84 - 10."""
     net = Chain(sn).conv(1, 6, 5, padding=2).pool().conv(6, 16, 5).pool()
     return net.flatten().linear(400, 120).linear(120, 84).readout(84, classes)
 
 
-def vgg9(sn, classes=10, width=64):
+def vgg9(sn: Callable[[], nn.Module], classes: int = 10, width: int = 64) -> nn.Sequential:
     """VGG-9 for 32x32: 2 x wC3 - P2 - 2 x 2wC3 - P2 - 3 x 4wC3 - P2 - 8w - 10."""
     net, c = Chain(sn), 3
     for factor, repeat in ((1, 2), (2, 2), (4, 3)):
@@ -84,7 +88,15 @@ def vgg9(sn, classes=10, width=64):
 class Block(nn.Module):
     """Residual block of two 3x3 convolutions with one of :data:`JOINS`."""
 
-    def __init__(self, c_in, c_out, stride, sn, join, make_barrier):
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        stride: int,
+        sn: Callable[[], nn.Module],
+        join: str,
+        make_barrier: Callable[[], nn.Module],
+    ) -> None:
         super().__init__()
         self.join = join
         down = stride > 1 or c_in != c_out
@@ -95,13 +107,12 @@ class Block(nn.Module):
             self.sn1 = sn()
         self.conv1, self.bn1 = conv(c_in, c_out, stride=stride), nn.BatchNorm2d(c_out)
         self.conv2, self.bn2 = conv(c_out, c_out), nn.BatchNorm2d(c_out)
+        self.short: nn.Module = nn.Identity()
         if down:
             self.short = nn.Conv2d(c_in, c_out, 1, stride, bias=False)
         elif join == "spiking":
             self.short = nn.Conv2d(c_in, c_out, 1, groups=c_in, bias=False)
             nn.init.ones_(self.short.weight)
-        else:
-            self.short = nn.Identity()
         if join == "spiking":
             self.sn = sn()
         if join in ("sew", "sparse"):
@@ -113,7 +124,7 @@ class Block(nn.Module):
         if join == "sparse":
             self.barrier = make_barrier()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.join == "spiking":
             return self.sn(self.bn2(self.conv2(self.sn1(self.bn1(self.conv1(x)))) + self.short(x)))
         if self.join == "ms":
@@ -125,7 +136,15 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """Residual network for 32x32 images: a 3x3 stem and three stages of ``blocks`` blocks, width w, 2w, 4w."""
 
-    def __init__(self, sn, join, make_barrier, classes=10, width=16, blocks=3):
+    def __init__(
+        self,
+        sn: Callable[[], nn.Module],
+        join: str,
+        make_barrier: Callable[[], nn.Module],
+        classes: int = 10,
+        width: int = 16,
+        blocks: int = 3,
+    ) -> None:
         super().__init__()
         if join not in JOINS:
             raise ValueError(f"join must be one of {JOINS}, not {join!r}")
@@ -143,7 +162,7 @@ class ResNet(nn.Module):
         self.pool, self.flatten = nn.AdaptiveAvgPool2d(1), nn.Flatten()
         self.fc = nn.Linear(c, classes)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.last(self.blocks(self.sn(self.bn(self.stem(x)))))
         return self.fc(self.flatten(self.pool(x)))
 
@@ -152,7 +171,7 @@ NETWORKS = ("digits", "lenet5", "vgg9", *(f"resnet-{j}" for j in JOINS))
 SHAPES, COLOUR = {"digits": (1, 8, 8), "lenet5": (1, 28, 28)}, (3, 32, 32)
 
 
-def fits(name, shape) -> bool:
+def fits(name: str, shape: Sequence[int]) -> bool:
     """Whether images of ``shape`` (C, H, W) suit a network; residual networks take any square of whole 4 x 4 blocks."""
     if name.startswith("resnet-"):
         return shape[0] == 3 and shape[1] == shape[2] and shape[1] % 4 == 0
@@ -160,20 +179,20 @@ def fits(name, shape) -> bool:
 
 
 def build(
-    name,
+    name: str,
     *,
-    levels,
-    timesteps,
-    classes=10,
-    neuron="if",
-    seed=0,
-    width=None,
-    blocks=3,
-    barrier=1,
-    barrier_levels=None,
-    barrier_surrogate="identity",
-    **kwargs,
-):
+    levels: int,
+    timesteps: int,
+    classes: int = 10,
+    neuron: str = "if",
+    seed: int = 0,
+    width: int | None = None,
+    blocks: int = 3,
+    barrier: float = 1,
+    barrier_levels: int | None = None,
+    barrier_surrogate: str = "identity",
+    **kwargs: Any,
+) -> tuple[nn.Module, tuple[int, int, int]]:
     """(module, input shape it is meant for) of a network by name; weights are initialized from ``seed``.
 
     Raises ValueError for an unknown name. ``width``: base channels of vgg9 (64) and resnet (16); ``barrier``: see
@@ -187,9 +206,9 @@ def build(
         torch.manual_seed(seed)
         if name.startswith("resnet-"):
             v0 = 0.0 if barrier == 1 else 0.5  # halves are rounded, whole levels need no rounding
-            step = dict(threshold=barrier, v0=v0, surrogate=barrier_surrogate)
+            step: dict[str, Any] = dict(threshold=barrier, v0=v0, surrogate=barrier_surrogate)
             make_barrier = partial(Barrier, barrier_levels or levels, timesteps, **step)
-            net = ResNet(sn, name[7:], make_barrier, classes, width or 16, blocks)
+            net: nn.Module = ResNet(sn, name[7:], make_barrier, classes, width or 16, blocks)
         elif name == "vgg9":
             net = vgg9(sn, classes, width or 64)
         else:

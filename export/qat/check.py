@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ...model.inference.runner import run
-from ...model.network.layer import Layer
+from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
 from .layers import NeuronSpec, QatLayer, SourceSpec
 from .network import QatNetwork
@@ -15,7 +15,11 @@ from .network import QatNetwork
 class IntegerLayer(QatLayer):
     """A layer of an integer network, computed by the same forward pass as in training."""
 
-    def __init__(self, layer: Layer, network: Network):
+    int_threshold: torch.Tensor
+    int_bias: torch.Tensor
+    int_v0: torch.Tensor
+
+    def __init__(self, layer: Layer, network: Network) -> None:
         specs = [_spec(s, network.feature_shape(s.feature)) for s in layer.sources]
         n = layer.neuron
         levels_in = [
@@ -31,11 +35,13 @@ class IntegerLayer(QatLayer):
         for name in ("threshold", "bias", "v0"):
             self.register_buffer(f"int_{name}", torch.tensor(getattr(n, name), dtype=torch.float64))
 
-    def constants(self, scale, y=None):
+    def constants(
+        self, scale: torch.Tensor, y: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         return self.int_threshold, self.int_bias, self.int_v0
 
 
-def _spec(source, shape) -> SourceSpec:
+def _spec(source: Source, shape: tuple[int, ...]) -> SourceSpec:
     weight = torch.tensor(source.weight.astype(np.float32))
     if source.flatten:  # columns (y, x, c) back to PyTorch's (c, y, x)
         c, h, w = shape
@@ -79,7 +85,7 @@ class Difference:
     torch: int
     model: int
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"layer {self.layer}: {self.what} of image {self.image}, timestep {self.timestep}, channel {self.channel}, "
             f"position (y={self.y}, x={self.x}): PyTorch {self.torch}, model {self.model}"
@@ -95,7 +101,7 @@ class Report:
     difference: Difference | None
 
 
-def first_difference(layer, what, ours, theirs):
+def first_difference(layer: str, what: str, ours: np.ndarray, theirs: np.ndarray) -> Difference | None:
     """The first unequal element of two arrays (n, T, C, H, W), in order of timestep within an image."""
     unequal = np.argwhere(ours != theirs)
     if not len(unequal):
@@ -115,7 +121,7 @@ def first_difference(layer, what, ours, theirs):
     )
 
 
-def compare(network: Network, images, net: QatNetwork | None = None, batch: int = 50) -> Report:
+def compare(network: Network, images: np.ndarray, net: QatNetwork | None = None, batch: int = 50) -> Report:
     """Compare every partial sum, level and potential of every layer on ``images``.
 
     ``net``: the trained network itself; None: the PyTorch twin built from the network's integers.
@@ -125,7 +131,7 @@ def compare(network: Network, images, net: QatNetwork | None = None, batch: int 
     for start in range(0, len(images), batch):
         part = np.asarray(images[start : start + batch])
         pixels = torch.tensor(part).float()
-        potentials = {}
+        potentials: dict[str, torch.Tensor] = {}
         maps, sums = net.trace(pixels.transpose(0, 1) if network.input_mode == "given" else pixels, potentials)
         result = run(network, part, record=("features", "psums", "potentials"))
         for layer in network.layers:
@@ -139,13 +145,13 @@ def compare(network: Network, images, net: QatNetwork | None = None, batch: int 
             if fired:
                 pairs.append(("level", maps[layer.name], result.features[layer.name]))
             for what, ours, theirs in pairs:
-                ours = ours.transpose(0, 1).double().cpu().numpy()
-                if ours.shape != theirs.shape:
+                values = ours.transpose(0, 1).double().cpu().numpy()
+                if values.shape != theirs.shape:
                     raise ValueError(
-                        f"layer {layer.name}: {what}s have shape {ours.shape} in PyTorch, {theirs.shape} in the model"
+                        f"layer {layer.name}: {what}s have shape {values.shape} in PyTorch, {theirs.shape} in the model"
                     )
-                compared[layer.name] += ours.size
-                if (found := first_difference(layer.name, what, ours, theirs)) is not None:
+                compared[layer.name] += values.size
+                if (found := first_difference(layer.name, what, values, theirs)) is not None:
                     found = Difference(**{**found.__dict__, "image": found.image + start})
                     return Report(images=len(images), compared=compared, difference=found)
     return Report(images=len(images), compared=compared, difference=None)

@@ -4,6 +4,7 @@ No rounding happens here that training has not simulated.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +13,14 @@ from ...model.hardware import Hardware
 from ...model.inference.layers import flatten_columns
 from ...model.inference.runner import run
 from ...model.inference.widths import Widths, check
-from ...model.network.layer import Layer, MaxPool, Source
+from ...model.network.layer import Encoding, Layer, MaxPool, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron
 from ...model.prosparsity.bound import bound, output_groups
 from ...model.prosparsity.density import Density
 from ...model.prosparsity.tiles import count_packed
 from ...model.prosparsity.tiling import layer_tiles
-from .layers import QatLayer
+from .layers import QatLayer, SourceSpec
 from .network import QatNetwork
 
 MAX_THERMOMETER = 64  # planes: beyond, thermometer rows cost more than bit-planes in any case
@@ -35,7 +36,7 @@ def dense_kernel(weight: np.ndarray, groups: int) -> np.ndarray:
     return dense
 
 
-def source(spec, weight: np.ndarray) -> Source:
+def source(spec: SourceSpec, weight: np.ndarray) -> Source:
     """One integer source: groups filled with zeros, average pools folded, linear columns in (y, x, c) order."""
     k = spec.avgpool
     if not spec.linear:
@@ -49,7 +50,7 @@ def source(spec, weight: np.ndarray) -> Source:
     return Source(feature=spec.feature, weight=columns[:, :, None, None], flatten=True)
 
 
-def integers(value) -> np.ndarray:
+def integers(value: torch.Tensor) -> np.ndarray:
     """A tensor of integer values as int64; ValueError if one is not an integer."""
     array = value.detach().double().cpu().numpy()
     if not np.array_equal(array, np.rint(array)):
@@ -97,7 +98,7 @@ def to_network(net: QatNetwork, name: str) -> Network:
     )
 
 
-def encoding_costs(network: Network, images, hardware: Hardware) -> dict[str, dict]:
+def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> dict[str, dict]:
     """Per layer: the bound in cycles per image and the density of both encodings, on calibration images.
 
     ``{layer: {"cycles": {encoding: cycles}, "density": {encoding: Density}}}``. Thermometer is absent where it cannot
@@ -105,11 +106,11 @@ def encoding_costs(network: Network, images, hardware: Hardware) -> dict[str, di
     of output channels.
     """
     features = run(network, images, record=("features",)).features
-    n, costs = len(features["input"]), {}
+    n, costs = len(features["input"]), dict[str, dict[str, Any]]()
     for layer in network.layers:
         levels = tuple(network.feature_levels(s.feature) for s in layer.sources)
         signed = any(network.feature_signed(s.feature) for s in layer.sources)
-        options = ["bitplane"]
+        options: list[Encoding] = ["bitplane"]
         if 1 < max(levels) <= min(MAX_THERMOMETER, hardware.tile_m // network.timesteps) and not signed:
             options.append("thermometer")
         depth = sum(s.depth for s in layer.sources)
@@ -138,7 +139,7 @@ def choose_encodings(network: Network, costs: dict) -> Network:
     return replace(network, layers=tuple(layers))
 
 
-def statistics(network: Network, costs: dict, images, spikes: dict | None = None) -> dict:
+def statistics(network: Network, costs: dict, images: np.ndarray, spikes: dict | None = None) -> dict:
     """Per layer, per image: spikes written, densities of the rows it reads, cycles of both encodings."""
     out = run(network, images, record=("features",)).features
     found = {}
@@ -170,7 +171,7 @@ def width_proof(network: Network, hardware: Hardware) -> dict:
     }
 
 
-def deploy(net: QatNetwork, name: str, calibration, hardware: Hardware) -> tuple[Network, dict, dict]:
+def deploy(net: QatNetwork, name: str, calibration: np.ndarray, hardware: Hardware) -> tuple[Network, dict, dict]:
     """The integer network of trained layers.
 
     Parameters
@@ -195,7 +196,7 @@ def deploy(net: QatNetwork, name: str, calibration, hardware: Hardware) -> tuple
     return adapt(to_network(net, name), calibration, hardware)
 
 
-def adapt(network: Network, calibration, hardware: Hardware) -> tuple[Network, dict, dict]:
+def adapt(network: Network, calibration: np.ndarray, hardware: Hardware) -> tuple[Network, dict, dict]:
     """An integer network for a configuration: encodings, statistics and width proofs, as :func:`deploy` gives them."""
     widths = width_proof(network, hardware)
     costs = encoding_costs(network, calibration, hardware)

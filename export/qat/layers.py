@@ -14,13 +14,18 @@ Floating-point numbers hold these integers exactly: every pass bounds |psum| and
 layer that could leave the 24 bits of float32 computes in float64 (see :meth:`QatLayer.dtype_for`).
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ...model.network.neuron import NeuronKind, Reset
 from ..nn.gradients import fire, round_ste
 from ..nn.neurons import reset_potential
 
@@ -64,8 +69,8 @@ class NeuronSpec:
     """Neuron of a layer; ``levels`` 0 is the readout. ``threshold`` is a scalar or (O,) tensor."""
 
     levels: int
-    kind: str = "if"
-    reset: str = "soft"
+    kind: NeuronKind = "if"
+    reset: Reset = "soft"
     v0: float = 0.5
     leak: int = 256
     surrogate: str = "rectangular"
@@ -82,7 +87,24 @@ class QatLayer(nn.Module):
     ``levels_in`` holds the maximal level of every source; it enters the exactness bound.
     """
 
-    def __init__(self, name, sources, neuron, *, bias=None, norm=None, pool=0, levels_in=(), timesteps=1):
+    bias: nn.Parameter | None
+    threshold: torch.Tensor
+    mean: torch.Tensor
+    var: torch.Tensor
+    record: Callable[[QatLayer, torch.Tensor, torch.Tensor, list[torch.Tensor] | None], None] | None
+
+    def __init__(
+        self,
+        name: str,
+        sources: Sequence[SourceSpec],
+        neuron: NeuronSpec,
+        *,
+        bias: torch.Tensor | None = None,
+        norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None,
+        pool: int = 0,
+        levels_in: Sequence[int] = (),
+        timesteps: int = 1,
+    ) -> None:
         super().__init__()
         self.name, self.neuron, self.pool, self.timesteps = name, neuron, pool, timesteps
         self.specs, self.levels_in = tuple(sources), tuple(levels_in)
@@ -99,7 +121,8 @@ class QatLayer(nn.Module):
         else:
             self.register_buffer("threshold", threshold)
         self.normed = norm is not None
-        if self.normed:
+        if norm is not None:
+            assert norm.running_mean is not None and norm.running_var is not None  # refused by the tracer
             self.gamma = nn.Parameter(norm.weight.detach().clone().float())
             self.beta = nn.Parameter(norm.bias.detach().clone().float())
             self.register_buffer("mean", norm.running_mean.clone().float())
@@ -107,14 +130,14 @@ class QatLayer(nn.Module):
             self.eps, self.momentum = norm.eps, norm.momentum if norm.momentum is not None else 0.1
 
     @property
-    def readout(self):
+    def readout(self) -> bool:
         return self.neuron.levels == 0
 
     @property
-    def fixed(self):
+    def fixed(self) -> bool:
         return all(s.fixed for s in self.specs)
 
-    def scale(self):
+    def scale(self) -> torch.Tensor:
         """Value of one integer weight step: (O,), common to all sources; one value for all in a readout."""
         if self.fixed:
             return torch.ones_like(self.weights[0].flatten(1)[:, 0])
@@ -123,7 +146,7 @@ class QatLayer(nn.Module):
             peak = peak.amax().expand_as(peak)
         return (peak / WEIGHT_MAX).clamp_min(1e-12)
 
-    def integer_weights(self, scale):
+    def integer_weights(self, scale: torch.Tensor) -> list[torch.Tensor]:
         """Weights in integer steps (float tensors holding integers in -127..127), straight-through."""
         out = []
         for w, s in zip(self.weights, self.specs, strict=True):
@@ -131,10 +154,12 @@ class QatLayer(nn.Module):
             out.append(round_ste(q).clamp(-WEIGHT_MAX, WEIGHT_MAX) if self.quantize else q)
         return out
 
-    def dtype_for(self, weights, c=None, v0=None):
+    def dtype_for(
+        self, weights: list[torch.Tensor], c: torch.Tensor | None = None, v0: torch.Tensor | None = None
+    ) -> torch.dtype:
         """float32 where every sum stays below 2**24 in magnitude, else float64; refuses beyond 2**53."""
         pairs = zip(weights, self.levels_in, strict=True)
-        bound = sum(w.detach().abs().flatten(1).double().sum(1) * n for w, n in pairs)
+        bound: Any = sum(w.detach().abs().flatten(1).double().sum(1) * n for w, n in pairs)
         if c is not None:
             bound = self.timesteps * (bound + c.detach().abs()) + (0 if v0 is None else v0.detach().abs())
             if self.neuron.kind == "lif":
@@ -149,9 +174,9 @@ class QatLayer(nn.Module):
         small = bound < EXACT32 and (self.training or weights[0].device.type == "cpu")
         return torch.float32 if small else torch.float64
 
-    def partial_sums(self, inputs, weights):
+    def partial_sums(self, inputs: list[torch.Tensor], weights: list[torch.Tensor]) -> torch.Tensor:
         """Y, integer-valued: (T, B, O, H, W). Timesteps that are views of one image are computed once."""
-        total = None
+        total: torch.Tensor | None = None
         for x, w, s in zip(inputs, weights, self.specs, strict=True):
             repeated = x.shape[0] > 1 and x.stride(0) == 0
             flat = (x[:1] if repeated else x).flatten(0, 1).to(w.dtype)
@@ -166,11 +191,14 @@ class QatLayer(nn.Module):
             y = y.unflatten(0, (-1, x.shape[1]))
             y = y.expand(x.shape[0], *y.shape[1:]) if repeated else y
             total = y if total is None else total + y
+        assert total is not None
         if self.quantize and total.device.type != "cpu":
             total = round_ste(total)
         return total
 
-    def constants(self, scale, y=None):
+    def constants(
+        self, scale: torch.Tensor, y: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(D, c, v0), each (O,), integer-valued; ``y`` given: batch statistics are used (and averaged in)."""
         rnd = round_ste if self.quantize else (lambda v: v)
         theta = self.threshold.clamp_min(1e-6).expand(self.channels)
@@ -197,7 +225,7 @@ class QatLayer(nn.Module):
         # A sum of integers reaches a half step when it reaches the next whole: rounded up, it would do so too soon.
         return d, c, v0.floor() if self.quantize and self.fixed else rnd(v0)
 
-    def forward(self, inputs):
+    def forward(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         scale = self.scale()
         weights = self.integer_weights(scale)
         dtype = self.dtype_for(weights)
@@ -205,15 +233,23 @@ class QatLayer(nn.Module):
         d, c, v0 = self.constants(scale, y if self.training and self.normed else None)
         if self.quantize and dtype == torch.float32:
             dtype = self.dtype_for(weights, c, v0)
-        potentials = None if self.record is None else []
-        out = self.fire(y.to(dtype), *(p.to(dtype).view(-1, 1, 1) for p in (d, c, v0)), potentials)
+        potentials: list[torch.Tensor] | None = None if self.record is None else []
+        d, c, v0 = (p.to(dtype).view(-1, 1, 1) for p in (d, c, v0))
+        out = self.fire(y.to(dtype), d, c, v0, potentials)
         if self.pool:
             out = F.max_pool2d(out.flatten(0, 1), self.pool).unflatten(0, (out.shape[0], -1))
         if self.record is not None:
             self.record(self, out, y, potentials)
         return out if self.readout else out.to(self.threshold.dtype)
 
-    def fire(self, y, d, c, v0, potentials=None):
+    def fire(
+        self,
+        y: torch.Tensor,
+        d: torch.Tensor,
+        c: torch.Tensor,
+        v0: torch.Tensor,
+        potentials: list[torch.Tensor] | None = None,
+    ) -> torch.Tensor:
         """Levels (T, B, O, H, W) of partial sums; a list given takes V after each timestep."""
         n = self.neuron
         if self.readout:
@@ -229,7 +265,7 @@ class QatLayer(nn.Module):
             out.append(z)
         return torch.stack(out) if len(out) > 1 else z[None]
 
-    def leak(self, v):
+    def leak(self, v: torch.Tensor) -> torch.Tensor:
         """(V * l) >> 8 with an arithmetic shift, straight-through."""
         if self.neuron.kind != "lif":
             return v

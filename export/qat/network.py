@@ -1,7 +1,13 @@
 """A chain or graph of :class:`reprise.export.qat.layers.QatLayer` over named feature maps."""
 
+from collections.abc import Sequence
+from typing import Self, cast
+
 import torch
 from torch import nn
+
+from ...model.network.network import InputMode
+from .layers import QatLayer
 
 
 class QatNetwork(nn.Module):
@@ -13,24 +19,37 @@ class QatNetwork(nn.Module):
     (T, B, C, H, W).
     """
 
-    def __init__(self, layers, *, input_shape, input_levels, timesteps, input_mode="repeat", input_signed=False):
+    changes: tuple[str, ...] = ()
+    """Numerical differences from the network that this one was made of."""
+    train_seconds: float = 0.0
+
+    def __init__(
+        self,
+        layers: Sequence[QatLayer],
+        *,
+        input_shape: tuple[int, int, int],
+        input_levels: int,
+        timesteps: int,
+        input_mode: InputMode = "repeat",
+        input_signed: bool = False,
+    ) -> None:
         super().__init__()
         if input_mode not in ("repeat", "once", "given"):
             raise ValueError(f"input_mode must be repeat, once or given, not {input_mode!r}")
-        self.layers = nn.ModuleList(layers)
-        self.input_shape, self.input_levels = tuple(input_shape), input_levels
+        self.layers = cast("Sequence[QatLayer]", nn.ModuleList(layers))
+        self.input_shape, self.input_levels = input_shape, input_levels
         self.timesteps, self.input_mode, self.input_signed = timesteps, input_mode, input_signed
         last = {}
         for i, layer in enumerate(layers):
             last.update({s.feature: i for s in layer.specs})
         self.last_use = last
 
-    def quantize(self, on: bool):
+    def quantize(self, on: bool) -> Self:
         for layer in self.layers:
             layer.quantize = on
         return self
 
-    def present(self, images):
+    def present(self, images: torch.Tensor) -> torch.Tensor:
         """(T, B, C, H, W) input levels of a batch of images."""
         if self.input_mode == "given":
             return images
@@ -38,7 +57,7 @@ class QatNetwork(nn.Module):
             return images.expand(self.timesteps, *images.shape)
         return torch.cat([images[None], images.new_zeros(self.timesteps - 1, *images.shape)])
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         maps = {"input": self.present(images)}
         for i, layer in enumerate(self.layers):
             out = layer([maps[s.feature] for s in layer.specs])
@@ -53,14 +72,16 @@ class QatNetwork(nn.Module):
         return out.mean((-2, -1))
 
     @torch.no_grad()
-    def trace(self, images, potentials=None):
+    def trace(
+        self, images: torch.Tensor, potentials: dict[str, torch.Tensor] | None = None
+    ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """Feature maps and partial sums of a batch: ({name: (T, B, O, H, W)}, {name: Y}), integer-valued.
 
         ``potentials``: a dict that takes V of every firing layer after each timestep.
         """
-        maps, sums = {"input": self.present(images)}, {}
+        maps, sums = {"input": self.present(images)}, dict[str, torch.Tensor]()
 
-        def record(layer, out, y, v):
+        def record(layer: QatLayer, out: torch.Tensor, y: torch.Tensor, v: list[torch.Tensor] | None) -> None:
             maps[layer.name], sums[layer.name] = out, y
             if potentials is not None and v:
                 potentials[layer.name] = torch.stack(v)

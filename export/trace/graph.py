@@ -8,10 +8,12 @@ Operations and their attributes (arrays are torch tensors in the module's precis
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from ...support.errors import RepriseError
 from ..nn.neurons import MultiLevelIF, MultiLevelLIF
@@ -21,7 +23,7 @@ from ..qat.layers import NeuronSpec
 class UnsupportedError(RepriseError):
     """A module, layer or arrangement the accelerator cannot run; the message names it and says what to do."""
 
-    def __init__(self, where: str, rule: str, remedy: str):
+    def __init__(self, where: str, rule: str, remedy: str) -> None:
         super().__init__(f"{where}: {rule}; {remedy}", where=where, rule=rule, remedy=remedy)
 
 
@@ -40,11 +42,11 @@ class Graph:
     nodes: tuple
     changes: tuple = ()
 
-    def consumers(self, name):
+    def consumers(self, name: str) -> list[Node]:
         return [n for n in self.nodes if name in n.inputs]
 
 
-def square(where, value, what):
+def square(where: str, value: Any, what: str) -> int:
     """One integer from an int or an equal pair."""
     pair = tuple(int(v) for v in (value if isinstance(value, (tuple, list)) else (value, value)))
     if len(set(pair)) != 1:
@@ -52,7 +54,7 @@ def square(where, value, what):
     return pair[0]
 
 
-def conv_attrs(name, m):
+def conv_attrs(name: str, m: nn.Conv2d) -> dict[str, Any]:
     if isinstance(m.padding, str):
         if m.padding == "valid":
             padding = 0
@@ -75,7 +77,7 @@ def conv_attrs(name, m):
     )
 
 
-def pool_attrs(name, m):
+def pool_attrs(name: str, m: nn.MaxPool2d | nn.AvgPool2d) -> dict[str, Any]:
     kernel = square(name, m.kernel_size, "kernel")
     stride = kernel if m.stride is None else square(name, m.stride, "stride")
     padding = square(name, m.padding, "padding")
@@ -89,7 +91,7 @@ def pool_attrs(name, m):
     return dict(kernel=kernel)
 
 
-def neuron_spec(name, m):
+def neuron_spec(name: str, m: MultiLevelIF) -> NeuronSpec:
     return NeuronSpec(
         levels=m.levels,
         kind="lif" if isinstance(m, MultiLevelLIF) else "if",
@@ -103,10 +105,10 @@ def neuron_spec(name, m):
     )
 
 
-def module_node(name, m, inputs):
+def module_node(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None:
     """The node of one leaf module, or None for those that do nothing at inference."""
 
-    def node(op, **attrs):
+    def node(op: str, **attrs: Any) -> Node:
         return Node(name=name, op=op, inputs=inputs, attrs=attrs)
 
     if isinstance(m, MultiLevelIF):
@@ -138,7 +140,7 @@ def module_node(name, m, inputs):
 
 
 class _Tracer(torch.fx.Tracer):
-    def is_leaf_module(self, m, qualified_name):
+    def is_leaf_module(self, m: nn.Module, qualified_name: str) -> bool:
         if isinstance(m, MultiLevelIF):
             return True
         if type(m).__module__.startswith("spikingjelly."):
@@ -149,7 +151,7 @@ class _Tracer(torch.fx.Tracer):
 ADDS = {"add", "iadd", "__add__", "add_"}
 
 
-def scaling(n, target) -> float | None:
+def scaling(n: fx.Node, target: str) -> float | None:
     """The factor of ``map * number`` or ``map / number``; None for anything else, or where it is not positive."""
     numbers = [a for a in n.args if isinstance(a, (int, float)) and 0 < a < math.inf]
     if len(n.args) != 2 or len(numbers) != 1 or (target == "truediv" and n.args[1] is not numbers[0]):
@@ -157,7 +159,7 @@ def scaling(n, target) -> float | None:
     return 1 / numbers[0] if target == "truediv" else float(numbers[0])
 
 
-def trace(module: nn.Module, convert=module_node) -> Graph:
+def trace(module: nn.Module, convert: Callable[[str, nn.Module, tuple[str, ...]], Node | None] = module_node) -> Graph:
     """Graph of a PyTorch module by symbolic tracing.
 
     ``convert(name, module, inputs)`` makes the node of a leaf module (None: a no-op).
@@ -173,7 +175,8 @@ def trace(module: nn.Module, convert=module_node) -> Graph:
         raise UnsupportedError(
             type(module).__name__, f"its forward depends on data or cannot be traced ({e})", "write it without branches"
         ) from e
-    modules, alias, nodes = dict(module.named_modules()), {}, []
+    modules, alias = dict(module.named_modules()), dict[str, str]()
+    nodes: list[Node] = []
     for n in traced.nodes:
         inputs = tuple(alias[a.name] for a in n.all_input_nodes)
         name = str(n.target) if n.op == "call_module" else n.name

@@ -13,7 +13,7 @@ WHOLE = 1e-6
 """Relative difference from a whole number that is float32's rounding."""
 
 
-def add_currents(where: str, a, b) -> Current:
+def add_currents(where: str, a: Feature | Current, b: Feature | Current) -> Current:
     """The sum of two values (maps or currents); the one with weights comes first, batch norms are folded."""
     parts = [identity_current(v, where) if isinstance(v, Feature) else v for v in (a, b)]
     parts = [fold_norm(p) if p.norm is not None else p for p in parts]
@@ -40,7 +40,7 @@ def add_currents(where: str, a, b) -> Current:
     return Current(name=name, sources=sources, levels_in=levels, shape=parts[0].shape, bias=bias, identity=joint)
 
 
-def integers_of(join: Current, threshold=None) -> tuple[list[int], float]:
+def integers_of(join: Current, threshold: torch.Tensor | None = None) -> tuple[list[int], float]:
     """(integer weight of every identity source, value of weight 1); no integers where the units have no such ratio.
 
     With the threshold (scalar or (O,), > 0) of the neuron behind the join, the weights are a multiple with which

@@ -7,29 +7,45 @@ into two-source layers in :mod:`reprise.export.trace.joins`. What has no such fo
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
+from ...model.network.network import InputMode
 from ..qat.layers import NeuronSpec, QatLayer
 from ..qat.network import QatNetwork
 from . import joins
-from .graph import Graph, UnsupportedError, trace
+from .graph import Graph, Node, UnsupportedError, trace
 from .sources import conv_current, identity_current, linear_current
 from .values import Current, Feature, fold_norm, over_weight
 
 POOLS = (2, 3, 4)
+Value = TypeVar("Value", Feature, Current)
 NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
 class Lowering:
-    def __init__(self, graph: Graph, *, input_shape, input_levels, timesteps, input_scale, fold=False):
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        input_shape: Sequence[int],
+        input_levels: int,
+        timesteps: int,
+        input_scale: float,
+        fold: bool = False,
+    ) -> None:
         self.graph, self.timesteps, self.fold = graph, timesteps, fold
         self.input = Feature(name="input", shape=tuple(input_shape), levels=input_levels, unit=input_scale)
-        self.layers, self.names, self.values = [], {"input"}, {}
+        self.layers: list[QatLayer] = []
+        self.names = {"input"}
+        self.values: dict[str, Feature | Current] = {}
         self.changes = list(graph.changes)
 
-    def run(self):
+    def run(self) -> list[QatLayer]:
         for node in self.graph.nodes:
             args = [self.values[i] for i in node.inputs]
             value = getattr(self, node.op + "_")(node, *args)
@@ -40,7 +56,7 @@ class Lowering:
         return self.layers
 
     # --- helpers
-    def layer_name(self, name):
+    def layer_name(self, name: str) -> str:
         base = NAME.sub("_", name).strip("_") or "layer"
         unique, i = base, 2
         while unique in self.names:
@@ -48,13 +64,13 @@ class Lowering:
         self.names.add(unique)
         return unique
 
-    def need(self, node, value, kind, what):
+    def need(self, node: Node, value: Any, kind: type[Value], what: str) -> Value:
         if not isinstance(value, kind):
             have = "a current that no neuron has turned into spikes" if isinstance(value, Current) else "spikes"
             raise UnsupportedError(node.name, f"{node.op} reads {have}", what)
         return value
 
-    def emit(self, current, spec, unit=1.0):
+    def emit(self, current: Current, spec: NeuronSpec, unit: float = 1.0) -> Feature:
         if current.norm is not None and (self.fold or (current.norm.weight <= 0).any()):
             current = fold_norm(current)
         layer = QatLayer(
@@ -72,26 +88,26 @@ class Lowering:
         p = max(current.pool, 1)
         return Feature(name=layer.name, shape=(layer.channels, h // p, w // p), levels=spec.levels, unit=unit)
 
-    def spikes(self, join):
+    def spikes(self, join: Current) -> Feature:
         """A sum of two level maps (SEW): identity weights, D = 1, so that z = a + b exactly."""
         levels = joins.summed_levels(join)
         ones, unit = joins.integers_of(join)
         return self.emit(joins.with_integers(join, ones), NeuronSpec(levels=levels, v0=0.0), unit)
 
     # --- operations
-    def input_(self, node):
+    def input_(self, node: Node) -> Feature:
         return self.input
 
-    def conv_(self, node, x):
+    def conv_(self, node: Node, x: Feature | Current) -> Current:
         return conv_current(node, self.need(node, x, Feature, "put a neuron between the two"))
 
-    def linear_(self, node, x):
+    def linear_(self, node: Node, x: Feature | Current) -> Current:
         return linear_current(node, self.need(node, x, Feature, "put a neuron between the two"))
 
-    def add_(self, node, a, b):
+    def add_(self, node: Node, a: Feature | Current, b: Feature | Current) -> Current:
         return joins.add_currents(node.name, a, b)
 
-    def norm_(self, node, x):
+    def norm_(self, node: Node, x: Feature | Current) -> Current:
         x = self.need(node, x, Current, "put the batch norm behind a convolution")
         if x.norm is not None:
             x = fold_norm(x)
@@ -99,7 +115,7 @@ class Lowering:
             raise UnsupportedError(node.name, "a batch norm behind a max pool", "put it in front of the pool")
         return replace(x, norm=node.attrs["module"], identity=False)
 
-    def scale_(self, node, x):
+    def scale_(self, node: Node, x: Feature | Current) -> Feature | Current:
         if isinstance(x, Feature):
             return replace(x, unit=x.unit * node.attrs["factor"])
         x = fold_norm(x) if x.norm is not None else x
@@ -107,14 +123,14 @@ class Lowering:
         sources = tuple(replace(s, weight=s.weight * over_weight(gain, s.weight)) for s in x.sources)
         return replace(x, sources=sources, bias=None if x.bias is None else x.bias * gain)
 
-    def bias_(self, node, x):
+    def bias_(self, node: Node, x: Feature | Current) -> Current:
         """A constant current (per channel or scalar) in front of a neuron."""
         x = self.need(node, x, Current, "put it behind a convolution")
         x = fold_norm(x) if x.norm is not None else x
         value = torch.as_tensor(node.attrs["value"]).expand(x.shape[0])
         return replace(x, bias=value if x.bias is None else x.bias + value, identity=False)
 
-    def neuron_(self, node, x):
+    def neuron_(self, node: Node, x: Feature | Current) -> Feature:
         if isinstance(x, Feature):
             x = identity_current(x, node.name)
         if node.attrs["timesteps"] != self.timesteps:
@@ -130,7 +146,7 @@ class Lowering:
             return self.emit(joins.with_integers(x, weights), replace(spec, threshold=spec.threshold / unit))
         return self.emit(x, spec)
 
-    def maxpool_(self, node, x):
+    def maxpool_(self, node: Node, x: Feature | Current) -> Feature | Current:
         k = node.attrs["kernel"]
         if k not in POOLS:
             raise UnsupportedError(node.name, f"max pools of {POOLS} exist, not {k}", "pool by 2, 3 or 4")
@@ -154,7 +170,7 @@ class Lowering:
         c, h, w = x.shape
         return replace(x, shape=(c, h // k, w // k))
 
-    def avgpool_(self, node, x):
+    def avgpool_(self, node: Node, x: Feature | Current) -> Feature:
         x = self.need(node, x, Feature, "put the average pool behind a neuron")
         if x.flat or x.avgpool > 1:
             raise UnsupportedError(node.name, "an average pool of a pooled or flattened map", "use one pool")
@@ -165,10 +181,10 @@ class Lowering:
             k = x.shape[1]
         return replace(x, avgpool=k, unit=x.unit * (k * k if node.attrs["total"] else 1))
 
-    def flatten_(self, node, x):
+    def flatten_(self, node: Node, x: Feature | Current) -> Feature:
         return replace(self.need(node, x, Feature, "put a neuron in front"), flat=True)
 
-    def output_(self, node, x):
+    def output_(self, node: Node, x: Feature | Current) -> None:
         if isinstance(x, Current):
             if x.pool:
                 raise UnsupportedError(x.name, "the readout must be a convolution or linear layer", "add a Linear")
@@ -177,15 +193,15 @@ class Lowering:
 
 
 def prepare(
-    module,
+    module: nn.Module | Graph,
     *,
-    input_shape,
-    input_levels=255,
-    timesteps=1,
-    input_mode="repeat",
-    input_scale=1.0,
-    input_signed=False,
-    fold=False,
+    input_shape: tuple[int, int, int],
+    input_levels: int = 255,
+    timesteps: int = 1,
+    input_mode: InputMode = "repeat",
+    input_scale: float = 1.0,
+    input_signed: bool = False,
+    fold: bool = False,
 ) -> QatNetwork:
     """Accelerator layers of a PyTorch module (or a traced :class:`Graph`), ready for training or export.
 

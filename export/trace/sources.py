@@ -7,13 +7,13 @@ by its name with a remedy.
 import torch
 
 from ..qat.layers import SourceSpec
-from .graph import UnsupportedError
+from .graph import Node, UnsupportedError
 from .values import Current, Feature
 
 MAX_KERNEL, MAX_STRIDE = 7, 2
 
 
-def conv_current(node, x: Feature) -> Current:
+def conv_current(node: Node, x: Feature) -> Current:
     """The convolution of ``node`` (weight, bias, stride, padding, groups) over the map x."""
     a, k = node.attrs, x.avgpool
     refuse_conv(node, x)
@@ -34,7 +34,7 @@ def conv_current(node, x: Feature) -> Current:
     return Current(name=node.name, sources=(spec,), levels_in=(x.levels * k * k,), shape=shape, bias=a["bias"])
 
 
-def refuse_conv(node, x: Feature):
+def refuse_conv(node: Node, x: Feature) -> None:
     """UnsupportedError for a convolution that the accelerator's kernels cannot hold."""
     a, k = node.attrs, x.avgpool
     c, h, w = x.shape
@@ -59,7 +59,7 @@ def refuse_conv(node, x: Feature):
         raise UnsupportedError(node.name, f"has {channels} input channels, reads {c}", "match")
 
 
-def linear_current(node, x: Feature) -> Current:
+def linear_current(node: Node, x: Feature) -> Current:
     """The linear layer of ``node`` (weight, bias) over the flattened or 1x1 map x."""
     c, h, w = x.shape
     if not x.flat and (h > 1 or w > 1):

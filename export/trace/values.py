@@ -27,12 +27,12 @@ class Current:
     levels_in: tuple
     shape: tuple
     bias: torch.Tensor | None = None
-    norm: nn.Module | None = None
+    norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None
     pool: int = 0
     identity: bool = False
 
 
-def over_weight(gain, weight):
+def over_weight(gain: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """A scalar or per-output-channel factor, shaped to multiply a weight."""
     return gain.view(-1, *(1,) * (weight.ndim - 1)) if gain.ndim else gain
 
@@ -40,6 +40,7 @@ def over_weight(gain, weight):
 def fold_norm(x: Current) -> Current:
     """Batch norm with its running statistics folded into weights and bias."""
     n = x.norm
+    assert n is not None and n.running_mean is not None and n.running_var is not None
     gain = (n.weight / (n.running_var + n.eps).sqrt()).detach()
     bias = n.bias.detach() + gain * ((0 if x.bias is None else x.bias) - n.running_mean)
     sources = tuple(replace(s, weight=s.weight * over_weight(gain, s.weight)) for s in x.sources)

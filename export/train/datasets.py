@@ -9,8 +9,10 @@ import gzip
 import io
 import pickle
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +32,7 @@ class Dataset:
     levels: int
     classes: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for part in ("train", "test"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             if images.ndim != 4 or images.dtype != np.uint8:
@@ -45,11 +47,12 @@ class Dataset:
                 )
 
     @property
-    def shape(self):
-        return self.train_images.shape[1:]
+    def shape(self) -> tuple[int, int, int]:
+        _, channels, height, width = self.train_images.shape
+        return channels, height, width
 
 
-def read_idx(path) -> np.ndarray:
+def read_idx(path: Path) -> np.ndarray:
     """An IDX file of unsigned bytes (gzip or not) as an array; ValueError names the file, the rule and the value."""
     path = Path(path)
     data = path.read_bytes()
@@ -67,7 +70,7 @@ def read_idx(path) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def find(folder, names):
+def find(folder: str | Path, names: Sequence[str]) -> Path:
     """The first of ``names`` (each also with .gz) in ``folder``, one level down too."""
     folder = Path(folder)
     if not folder.is_dir():
@@ -99,7 +102,7 @@ def load_digits() -> Dataset:
     )
 
 
-def load_mnist(folder) -> Dataset:
+def load_mnist(folder: str | Path) -> Dataset:
     """MNIST from ``{train,t10k}-{images-idx3,labels-idx1}-ubyte`` files (``.gz`` allowed)."""
     parts = {}
     for part, stem in (("train", "train"), ("test", "t10k")):
@@ -124,7 +127,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         ("_codecs", "encode"),
     }
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.allowed:
             raise pickle.UnpicklingError(f"a CIFAR batch holds NumPy arrays only, not {module}.{name}")
         if name == "_reconstruct":
@@ -132,7 +135,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def read_cifar_batch(path):
+def read_cifar_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """(images uint8[n, 3, 32, 32], labels int64[n]) of one binary (.bin) or python batch."""
     path = Path(path)
     if path.suffix == ".bin":
@@ -154,7 +157,7 @@ def read_cifar_batch(path):
     return images.reshape(-1, 3, 32, 32), np.asarray(labels, dtype=np.int64)
 
 
-def load_cifar10(folder) -> Dataset:
+def load_cifar10(folder: str | Path) -> Dataset:
     """CIFAR-10 from ``data_batch_1..5`` and ``test_batch`` (``.bin`` or python batches)."""
     read = [read_cifar_batch(find(folder, [f"data_batch_{i}.bin", f"data_batch_{i}"])) for i in range(1, 6)]
     images, labels = (np.concatenate(p) for p in zip(*read, strict=True))
@@ -173,7 +176,7 @@ def load_cifar10(folder) -> Dataset:
 DATASETS = ("digits", "mnist", "cifar10")
 
 
-def load(name: str, folder=None) -> Dataset:
+def load(name: str, folder: str | Path | None = None) -> Dataset:
     """A data set by name; ``folder`` holds the files of mnist and cifar10.
 
     Raises

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -54,7 +54,7 @@ class Recipe(BaseModel):
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
 
     @model_validator(mode="after")
-    def _barriers(self):
+    def _barriers(self) -> Self:
         changed = [name for name in BARRIER_FIELDS if getattr(self, name) != type(self).model_fields[name].default]
         if changed and self.network != "resnet-sparse":
             raise ValueError(f"{changed[0]} is of resnet-sparse, the network with barriers, not of {self.network}")
@@ -82,7 +82,7 @@ def presets() -> list[str]:
     return sorted(p.stem for p in PRESETS.glob("*.yaml"))
 
 
-def preset(name: str, **overrides) -> Recipe:
+def preset(name: str, **overrides: Any) -> Recipe:
     """A preset of ``configs/networks`` by name (or a YAML file's path), with fields replaced where not None."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
     if not path.is_file():

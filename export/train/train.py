@@ -2,15 +2,18 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..nn import zoo
 from ..nn.neurons import MultiLevelIF
+from ..qat.network import QatNetwork
 from ..trace.lower import prepare
 from . import datasets
 from .recipe import Recipe
@@ -21,11 +24,13 @@ CHECKPOINT_VERSION = 1
 class FloatNetwork(nn.Module):
     """A plain module trained as it stands; spikes are recorded from its neurons."""
 
-    def __init__(self, module, timesteps, input_mode):
+    train_seconds: float = 0.0
+
+    def __init__(self, module: nn.Module, timesteps: int, input_mode: str) -> None:
         super().__init__()
         self.module, self.timesteps, self.input_mode = module, timesteps, input_mode
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         if self.input_mode == "once":
             images = torch.cat([images, images.new_zeros((self.timesteps - 1) * len(images), *images.shape[1:])])
         else:
@@ -33,7 +38,7 @@ class FloatNetwork(nn.Module):
         return self.module(images).unflatten(0, (self.timesteps, -1)).mean(0)
 
 
-def build(recipe: Recipe, data: datasets.Dataset):
+def build(recipe: Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
     """The network of a recipe: a QatNetwork, or for what cannot be exported a FloatNetwork."""
     extra = {"leak": recipe.leak} if recipe.neuron == "lif" else {}
     module, shape = zoo.build(
@@ -54,7 +59,7 @@ def build(recipe: Recipe, data: datasets.Dataset):
     )
     if not zoo.fits(recipe.network, data.shape):
         raise ValueError(f"network {recipe.network} needs images of shape {shape}, {data.name} has {tuple(data.shape)}")
-    shape = tuple(data.shape)
+    shape = data.shape
     if recipe.network == "resnet-ms":
         if recipe.quantize:
             prepare(module, input_shape=shape, timesteps=recipe.timesteps)  # raises, by name
@@ -69,7 +74,7 @@ def build(recipe: Recipe, data: datasets.Dataset):
     return net.quantize(recipe.quantize)
 
 
-def augment(images, recipe, generator):
+def augment(images: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
     """Random shifts (zero fill) and flips of a batch (B, C, H, W) of levels."""
     b, _, h, w = images.shape
     if recipe.shift:
@@ -96,7 +101,7 @@ class State:
     epoch: int = 0
     seconds: float = 0.0  # of training, over all runs
 
-    def save(self, path: Path, recipe: Recipe):
+    def save(self, path: Path, recipe: Recipe) -> None:
         data = {
             "version": CHECKPOINT_VERSION,
             "recipe": recipe.model_dump_json(),
@@ -111,7 +116,7 @@ class State:
         torch.save(data, part)
         os.replace(part, path)
 
-    def load(self, path: Path, recipe: Recipe):
+    def load(self, path: Path, recipe: Recipe) -> None:
         data = torch.load(path, weights_only=True, map_location="cpu")
         if data.get("version") != CHECKPOINT_VERSION:
             raise ValueError(f"{path}: version must be {CHECKPOINT_VERSION}, not {data.get('version')}")
@@ -123,7 +128,7 @@ class State:
         self.epoch, self.seconds = data["epoch"], data.get("seconds", 0.0)
 
 
-def start(model, recipe, steps):
+def start(model: nn.Module, recipe: Recipe, steps: int) -> State:
     decay = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
     groups = [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -132,12 +137,12 @@ def start(model, recipe, steps):
     return State(model, optimizer, schedule)
 
 
-def batches(n, size, generator):
+def batches(n: int, size: int, generator: torch.Generator) -> list[torch.Tensor]:
     """Shuffled index batches; a last batch of one image is dropped (batch norm needs two)."""
     return [b for b in torch.randperm(n, generator=generator).split(size) if len(b) > 1]
 
 
-def subset(images, labels, count):
+def subset(images: np.ndarray, labels: np.ndarray, count: int | None) -> tuple[np.ndarray, np.ndarray]:
     return (images, labels) if count is None else (images[:count], labels[:count])
 
 
@@ -145,12 +150,12 @@ def train(
     recipe: Recipe,
     data: datasets.Dataset,
     *,
-    checkpoint=None,
-    device=None,
-    progress=None,
-    stop_after=None,
-    initial=None,
-):
+    checkpoint: str | Path | None = None,
+    device: str | None = None,
+    progress: Callable[[int, int, int, float], None] | None = None,
+    stop_after: int | None = None,
+    initial: dict | None = None,
+) -> QatNetwork | FloatNetwork:
     """Train the network of a recipe.
 
     Parameters
@@ -168,13 +173,12 @@ def train(
     """
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    images, labels = subset(data.train_images, data.train_labels, recipe.train_images)
-    images, labels = torch.tensor(images), torch.tensor(labels)
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    images, labels = (torch.tensor(a) for a in subset(data.train_images, data.train_labels, recipe.train_images))
     model = build(recipe, data)
     if initial is not None:
         model.load_state_dict(initial)
-    model.to(device)
+    model.to(place)
     generator = torch.Generator()
     steps = len(batches(len(images), recipe.batch, generator.manual_seed(0)))
     state = start(model, recipe, steps * recipe.epochs)
@@ -185,8 +189,8 @@ def train(
         began = time.monotonic()
         generator.manual_seed(recipe.seed * 100003 + state.epoch)
         for step, index in enumerate(batches(len(images), recipe.batch, generator)):
-            x = augment(images[index].to(device).float(), recipe, generator)
-            loss = train_step(state, recipe, x, labels[index].to(device))
+            x = augment(images[index].to(place).float(), recipe, generator)
+            loss = train_step(state, recipe, x, labels[index].to(place))
             if progress:
                 progress(state.epoch, step + 1, steps, loss)
         state.epoch += 1
@@ -197,7 +201,7 @@ def train(
     return model.eval()
 
 
-def train_step(state, recipe, x, y):
+def train_step(state: State, recipe: Recipe, x: torch.Tensor, y: torch.Tensor) -> float:
     state.optimizer.zero_grad(set_to_none=True)
     penalty, hooks = [], []
     if recipe.sparsity:
@@ -212,7 +216,7 @@ def train_step(state, recipe, x, y):
     return float(loss.detach())
 
 
-def watch(model, see):
+def watch(model: nn.Module, see: Callable[[str, torch.Tensor], object]) -> list:
     """Hooks that call ``see(name, levels)`` for every spiking layer; remove them afterwards."""
     hooks = []
     for name, m in model.named_modules():
@@ -223,17 +227,20 @@ def watch(model, see):
 
 
 @torch.no_grad()
-def evaluate(model, images, labels, *, batch=500, device=None):
+def evaluate(
+    model: nn.Module, images: np.ndarray, labels: np.ndarray, *, batch: int = 500, device: str | None = None
+) -> tuple[float, dict[str, float]]:
     """(accuracy in percent, {layer: spikes per inference}): levels are summed over positions and timesteps."""
-    device = device or next(model.parameters()).device
+    place = torch.device(device) if device else next(model.parameters()).device
     model.eval()
-    spikes, right = {}, 0
+    spikes: dict[str, int] = {}
+    right = 0
     hooks = watch(
         model, lambda name, z: spikes.__setitem__(name, spikes.get(name, 0) + int(z.sum(dtype=torch.float64)))
     )
     try:
         for i in range(0, len(images), batch):
-            x = torch.tensor(images[i : i + batch]).to(device).float()
+            x = torch.tensor(images[i : i + batch]).to(place).float()
             right += int((model(x).argmax(1).cpu() == torch.tensor(labels[i : i + batch])).sum())
     finally:
         for h in hooks:

@@ -11,6 +11,7 @@ from reprise.cli.train import main
 from reprise.export import cache, pipeline, pretrained
 from reprise.export.train import datasets, recipe, train
 from reprise.model.files import network_file
+from reprise.support.errors import RepriseError
 from tests.support.export_helpers import PAPER
 
 SHORT = dict(epochs=4, train_images=200, test_images=40)
@@ -164,6 +165,12 @@ def test_ms_is_trained_but_not_exported(tmp_path, monkeypatch):
     assert product.path is None and sum(product.spikes.values()) > 0
     with pytest.raises(ValueError, match="MS join"):
         pipeline.produce(recipe.preset("resnet-ms", quantize=True, **small), tmp_path / "x.yaml", PAPER, progress=False)
+
+
+def test_pretrained_refuses_a_network_that_has_no_file_before_it_trains(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "produce", lambda *a, **k: pytest.fail("it was trained"))
+    with pytest.raises(RepriseError, match="resnet-ms: quantize must be true, not False: .* floating point"):
+        pretrained("resnet-ms", PAPER, cache=tmp_path)
 
 
 def run_main(monkeypatch, capsys, *args):
