@@ -125,3 +125,12 @@ def test_the_figure_is_the_same():
     boxes = {path.name for path in (ROOT / "hw").iterdir() if (path / "__init__.py").exists()}
     named = set(re.findall(r"\b(?:" + "|".join(boxes) + r")\b", "\n".join(shown)))
     assert named == boxes - {"arch", "interface", "lib"}
+
+
+def test_tests_that_pages_name_exist():
+    defined = set(re.findall(r"def (test_\w+)", "\n".join(p.read_text() for p in (ROOT / "tests").rglob("*.py"))))
+    defined |= {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    for page in PAGES:
+        for word in quoted(prose(page)):
+            for name in re.findall(r"\btest_\w+", word):
+                assert name in defined, f"{name_of(page)}: {name}"
