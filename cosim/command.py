@@ -1,4 +1,4 @@
-"""The commands ``run`` and ``capture``: stages in order, tables, report files."""
+"""The command ``reprise cosim``, of a network or of a capture: stages in order, tables, report files."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from ..export.find import choose_images, find_network
+from ..export.find import Batch, choose_images, find_network
 from ..hw.arch.config import HardwareConfig
+from ..model.files.network_file import NetworkFile
 from ..model.prosparsity.density import Density
+from ..support.checks import require, require_int
 from ..support.progress import Stages
 from .bench.system import Traffic
 from .jobs.run import Outcome, execute, open_bench
@@ -20,20 +22,39 @@ from .report.report import cycle_table, density_table, make_report, summary, wri
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a person asked for; see ``reprise cosim --help``."""
+    """What a person asked for; see ``reprise cosim --help``.
 
-    network: str
-    config: str
-    images: int
-    seed: int
-    waves: bool
-    latency: int
-    stall: float
-    gap: int
-    clock_mhz: float
-    engine: str
-    data: Path | None
-    out: Path
+    Parameters
+    ----------
+    config, config_name : HardwareConfig, and how the report names it.
+    images : of the batch. ``seed`` chooses them (0: the first ones), the random stalls and random weights.
+    latency, gap : of memory, in cycles; ``stall``: the probability of a stalled cycle.
+    clock_mhz : at which frames per second are stated.
+    engine : "rtl", or "interpreter" (the golden interpreter of programs).
+    waves : record waveforms of the whole run.
+    data : folder of the data set's files, for a network that must be trained.
+    out : folder of the report.
+    """
+
+    config: HardwareConfig
+    config_name: str
+    images: int = 8
+    seed: int = 0
+    waves: bool = False
+    latency: int = 20
+    stall: float = 0.0
+    gap: int = 0
+    clock_mhz: float = 80.0
+    engine: str = "rtl"
+    data: Path | None = None
+    out: Path = Path("build/cosim")
+
+    def __post_init__(self) -> None:
+        require_int("images", self.images, 1)
+        require_int("seed", self.seed, 0)
+        require(self.clock_mhz > 0, "clock_mhz", "above 0", self.clock_mhz)
+        require(self.engine in ("rtl", "interpreter"), "engine", "rtl or interpreter", self.engine)
+        _ = self.traffic  # its rules, before minutes of work
 
     @property
     def traffic(self) -> Traffic:
@@ -42,44 +63,50 @@ class Options:
     def settings(self) -> dict:
         """Fields of the report that say what was run."""
         memory = {"latency": self.latency, "stall": self.stall, "gap": self.gap}
-        return {"config": Path(self.config).stem, "engine": self.engine, "seed": self.seed, "memory": memory}
+        return {"config": self.config_name, "engine": self.engine, "seed": self.seed, "memory": memory}
 
 
-def run_network(options: Options, console: Console) -> int:
-    """A network on images; the exit code: 0 if everything equals the model, else 1."""
-    from ..compiler import compile_network
-    from ..model.inference.runner import run
-
-    config = HardwareConfig.load(options.config)
+def run_network(network: str, options: Options, console: Console) -> int:
+    """A network (file or preset) on images, with its report; the exit code is 0 if all equals the model, or 1."""
     options.out.mkdir(parents=True, exist_ok=True)  # better now than after the run
     with Stages(console) as stages:
-        with stages.stage("network", f"network {Path(options.network).stem}") as stage:
+        with stages.stage("network", f"network {Path(network).stem}") as stage:
             stage.advance(note="trained if it isn't cached")
-            file, known = find_network(options.network, config, data=options.data)
+            file, known = find_network(network, options.config, data=options.data)
             stage.remark("cached" if known else "trained")
             batch = choose_images(file, options.images, options.seed)
-        with stages.stage("compiler", "memory image"):
-            compiled = compile_network(file.network, config, options.images, keep_features=True)
-        bench = None
-        if options.engine == "rtl":
-            bench = open_bench(config, compiled.size, stages, trace=options.waves)
-        with stages.stage("model", "model"):
-            expected = run(file.network, batch.images, record=("features", "potentials"))
-        outcome = execute(
-            compiled, file.network, batch.images, expected, stages,
-            bench=bench, traffic=options.traffic, waves=options.out / "run.fst" if options.waves else None,
-        )  # fmt: skip
+        outcome, report = simulate(file, batch, options, stages)
         with stages.stage("report", "report"):
-            settings = {"network": file.network.name, **options.settings()}
-            settings |= {"network_sha256": file.sha256, "network_accuracy": file.accuracy}
-            report = make_report(
-                outcome, settings=settings, labels=batch.labels, numbers=batch.numbers, clock_mhz=options.clock_mhz
-            )
             failure = _failure(outcome, batch.images, options, console) if outcome.mismatches else None
             report["waves"] = failure
             report["seconds"] = stages.seconds
             _write(report, options.out, batch.images, file.network.input_levels, file.network.input_signed)
     return _show(report, outcome, options, stages, console)
+
+
+def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) -> tuple[Outcome, dict]:
+    """A network on a batch, in RTL or in the interpreter: what it gave, and the content of its report."""
+    from ..compiler import compile_network
+    from ..model.inference.runner import run
+
+    count = len(batch.images)
+    with stages.stage("compiler", "memory image"):
+        compiled = compile_network(file.network, options.config, count, keep_features=True)
+    bench = None
+    if options.engine == "rtl":
+        bench = open_bench(options.config, compiled.size, stages, trace=options.waves)
+    with stages.stage("model", "model"):
+        expected = run(file.network, batch.images, record=("features", "potentials"))
+    outcome = execute(
+        compiled, file.network, batch.images, expected, stages,
+        bench=bench, traffic=options.traffic, waves=options.out / "run.fst" if options.waves else None,
+    )  # fmt: skip
+    settings = {"network": file.network.name, **options.settings()}
+    settings |= {"network_sha256": file.sha256, "network_accuracy": file.accuracy}
+    report = make_report(
+        outcome, settings=settings, labels=batch.labels, numbers=batch.numbers, clock_mhz=options.clock_mhz
+    )
+    return outcome, report
 
 
 def _write(report: dict, out: Path, images: np.ndarray, levels: int, signed: bool) -> None:
@@ -120,19 +147,18 @@ def _failure(outcome: Outcome, images: np.ndarray, options: Options, console: Co
     return record(outcome, images, options, console)
 
 
-def run_capture(options: Options, path: Path, console: Console) -> int:
-    """Recorded spikes, layer by layer; the exit code as of :func:`run_network`."""
+def run_capture(path: Path, options: Options, console: Console) -> int:
+    """Recorded spikes, layer by layer with random weights; the exit code as of :func:`run_network`."""
     from ..model.inference.runner import run
     from .jobs.replay import replays
 
-    config = HardwareConfig.load(options.config)
     options.out.mkdir(parents=True, exist_ok=True)  # better now than after the run
     with Stages(console) as stages:
         with stages.stage("capture", f"capture {path.stem}"):
-            jobs = list(replays(path, config, seed=options.seed + 1))
+            jobs = list(replays(path, options.config, seed=options.seed + 1))
         bench = None
         if options.engine == "rtl":
-            bench = open_bench(config, max(job.compiled.size for job in jobs), stages, trace=options.waves)
+            bench = open_bench(options.config, max(job.compiled.size for job in jobs), stages, trace=options.waves)
         outcomes = []
         for job in jobs:
             with stages.stage("model", f"model, {job.name}"):

@@ -197,26 +197,14 @@ def run_real(data: Path | None, engine: str, out: Path, console: Console) -> dic
     verdicts = {}
     for network, config, images in REAL:
         label = f"{network} on {config}"
-        name, reason = available(network, HardwareConfig.load(config), data)
+        hardware, folder = HardwareConfig.load(config), out / f"{network}-{config}"
+        name, reason = available(network, hardware, data)
         if name is None:
             verdicts[label] = f"left out: {reason}"
             continue
         console.rule(label)
-        options = Options(
-            network=name,
-            config=config,
-            images=images,
-            seed=0,
-            waves=False,
-            latency=20,
-            stall=0.0,
-            gap=0,
-            clock_mhz=80.0,
-            engine=engine,
-            data=data,
-            out=out / f"{network}-{config}",
-        )
-        verdicts[label] = "equal" if run_network(options, console) == 0 else "mismatch"
+        options = Options(config=hardware, config_name=config, images=images, engine=engine, data=data, out=folder)
+        verdicts[label] = "equal" if run_network(name, options, console) == 0 else "mismatch"
     return verdicts
 
 

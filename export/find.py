@@ -74,4 +74,4 @@ def available(name: str, hardware: Hardware, data: Path | None) -> tuple[str | N
     recipe = preset(name)
     if file_of(recipe, hardware).is_file() or recipe.dataset == "digits":
         return name, ""
-    return None, f"not trained: reprise train --network {name} --data FOLDER -o build/networks/{name}.yaml"
+    return None, f"not trained: reprise train {name} --data FOLDER -o build/networks/{name}.yaml"

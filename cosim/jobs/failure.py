@@ -66,7 +66,6 @@ def record(outcome, images: np.ndarray, options, console: Console) -> dict | Non
 
     Returns ``{"file", "cycles", "command_index", "command"}`` for the report, None if no element can be named.
     """
-    from ...hw.arch.config import HardwareConfig
     from ..bench.system import SystemBench
     from .host import run_job
     from .run import FILL, memory_bytes
@@ -81,8 +80,7 @@ def record(outcome, images: np.ndarray, options, console: Console) -> dict | Non
     console.print(
         f"[red]mismatch[/] {place}: command {index}; running again for a waveform of cycles {window[0]}..{window[1]}"
     )
-    config = HardwareConfig.load(options.config)
-    bench = SystemBench(config, trace=True, memory_bytes=memory_bytes(outcome.compiled.size))
+    bench = SystemBench(outcome.compiled.config, trace=True, memory_bytes=memory_bytes(outcome.compiled.size))
     run_job(bench, outcome.compiled, images, traffic=options.traffic, fill=FILL, waves=path, window=window)
     return {
         "file": str(path),

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from ...model.network.neuron import NeuronKind, Reset
+from ...support.errors import RepriseError
 from ..qat.layers import NeuronSpec
 from ..trace.graph import Graph, Node, UnsupportedError, square
 
@@ -130,13 +131,18 @@ def read(graph: Any, *, timesteps: int, dt: float = 1e-4, reset: Reset = "hard")
 
     Raises
     ------
+    RepriseError
+        A file that is no NIR graph.
     UnsupportedError
         A node that the accelerator does not have, recurrence, several inputs or outputs.
     """
     if isinstance(graph, str | Path):
         import nir
 
-        graph = nir.read(str(graph))
+        try:
+            graph = nir.read(str(graph))
+        except (OSError, KeyError) as error:  # no HDF5, or HDF5 without NIR's groups
+            raise RepriseError(f"{graph}: must be a NIR graph (HDF5): {error}", where=str(graph)) from None
     if reset not in ("hard", "soft"):
         raise ValueError(f"reset must be hard or soft, not {reset!r}")
     before: dict[str, list[str]] = {name: [] for name in graph.nodes}

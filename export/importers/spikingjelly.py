@@ -7,14 +7,18 @@ takes its part of the half away each timestep, so the bias gives it back.
 """
 
 import importlib
+import pickle
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from ...model.network.neuron import Reset
+from ...support.checks import require
+from ...support.errors import RepriseError
 from ..qat.layers import NeuronSpec
 from ..trace.graph import Graph, Node, UnsupportedError, module_node, trace
 
@@ -22,20 +26,50 @@ NODES = ("IFNode", "LIFNode", "ILIFNode")
 
 
 def make(factory: str, weights: str | Path | None = None) -> nn.Module:
-    """Call MODULE:FUNCTION and load a state dict (safetensors, or a .pt of tensors only)."""
+    """Call MODULE:FUNCTION and load a state dict (safetensors, or a .pt of tensors only).
+
+    Raises
+    ------
+    RepriseError
+        No such module or function, or weights that are none, or not this network's. Errors of the function itself
+        pass through: their traceback is in the user's own code.
+    """
     module, _, function = factory.partition(":")
-    if not function:
-        raise ValueError(f"factory must be MODULE:FUNCTION, not {factory!r}")
-    net = getattr(importlib.import_module(module), function)()
+    require(bool(module and function), "factory", "MODULE:FUNCTION", factory)
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # something that the module itself imports
+        remedy = f"there is no module {error.name!r} on Python's path (PYTHONPATH, the current folder)"
+        raise RepriseError(field="factory", rule="MODULE:FUNCTION", value=factory, remedy=remedy) from None
+    make_network = getattr(found, function, None)
+    require(callable(make_network), "factory", f"a function of {module}", factory)
+    net = make_network()
     if weights is not None:
-        if str(weights).endswith(".safetensors"):
+        load_weights(net, Path(weights))
+    return net
+
+
+def load_weights(net: nn.Module, path: Path) -> None:
+    """Load a state dict into a network."""
+    if not path.is_file():
+        raise FileNotFoundError(f"weights {str(path)!r} do not exist")
+    try:
+        if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            state = load_file(str(weights))
+            state = load_file(str(path))
         else:
-            state = torch.load(weights, weights_only=True, map_location="cpu")
+            state = torch.load(path, weights_only=True, map_location="cpu")
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
+        text = " ".join(str(error).split())[:300]
+        raise RepriseError(f"{path}: must be a state dict, .safetensors or a .pt of tensors only: {text}") from None
+    try:
         net.load_state_dict(state)
-    return net
+    except (RuntimeError, TypeError) as error:
+        text = " ".join(str(error).split())
+        raise RepriseError(f"{path}: must hold the weights of the network that the factory makes: {text}") from None
 
 
 def neuron_nodes(

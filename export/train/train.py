@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ...support.checks import require
 from ..nn import zoo
 from ..nn.neurons import MultiLevelIF
 from ..qat.network import QatNetwork
@@ -173,7 +174,7 @@ def train(
     """
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = find_device(device)
     images, labels = (torch.tensor(a) for a in subset(data.train_images, data.train_labels, recipe.train_images))
     model = build(recipe, data)
     if initial is not None:
@@ -199,6 +200,14 @@ def train(
             state.save(Path(checkpoint), recipe)
     model.train_seconds = state.seconds
     return model.eval()
+
+
+def find_device(name: str | None) -> torch.device:
+    """``cpu`` or ``cuda``; None: cuda if there is one."""
+    there = torch.cuda.is_available()
+    require(name in (None, "cpu", "cuda"), "device", "cpu or cuda", name)
+    require(there or name != "cuda", "device", "cpu", name, "PyTorch finds no CUDA device here")
+    return torch.device(name or ("cuda" if there else "cpu"))
 
 
 def train_step(state: State, recipe: Recipe, x: torch.Tensor, y: torch.Tensor) -> float:

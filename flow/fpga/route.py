@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from ...support.checks import require
 from .. import yosys
+from .parts import ECP5_PARTS
 from .synth import instances_of, owner
 
 
@@ -132,6 +134,12 @@ def nextpnr(arguments: list[str], native: str | None, *, log: Path, what: str, l
     yosys.run(command, log=log, what=f"nextpnr ({log.parent.name}: {what})", limit=limit, hint=": another --seed may")
 
 
+def check_part(part: str, grade: int) -> None:
+    """Refuse a part or a speed grade that there is not, before minutes of synthesis."""
+    require(part in ECP5_PARTS, "part", f"one of {', '.join(ECP5_PARTS)}", part)
+    require(grade in (6, 7, 8), "grade", "6, 7 or 8", grade)
+
+
 def place_and_route(
     netlist: Path,
     *,
@@ -158,9 +166,12 @@ def place_and_route(
 
     Raises
     ------
+    RepriseError
+        No such part or speed grade.
     yosys.ToolError
         When nextpnr fails, for instance because the design does not fit, or takes longer than ``limit``.
     """
+    check_part(part, grade)
     start = time.perf_counter()
     native = shutil.which("nextpnr-ecp5")
     placed = place(netlist, part=part, seed=seed, goal=goal, limit=limit, native=native)

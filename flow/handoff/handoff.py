@@ -12,7 +12,7 @@ import jinja2
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.csr import register_map
-from ...support.presets import BOARDS
+from ...support.presets import BOARDS, PACKAGE
 from ...support.yaml_file import read_yaml
 from ..fpga.route import OPTIONS
 from .vectors import Vectors, hex_text, make_vectors
@@ -247,6 +247,7 @@ def write_handoff(
     unknown = [t for t in targets if t not in TARGETS]
     if unknown or not targets:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {', '.join(unknown) or 'none'}")
+    board_values(board)  # its rules, before minutes of work
     from ...cosim.bench.emission import accelerator
 
     vectors = make_vectors(config, network=network, images=images)
@@ -258,7 +259,7 @@ def write_handoff(
     _write_vectors(out, vectors)
     _registers(out / "registers")
     write_drivers(out / "drivers", config)
-    shutil.copyfile(HERE.parent / "waivers.vlt", out / "sim" / "waivers.vlt")
+    shutil.copyfile(PACKAGE / "hw" / "waivers.vlt", out / "sim" / "waivers.vlt")
     values = _values(name, config, vectors, emitted.sidecar, targets, board)
     left_out = {path for target in TARGETS if target not in targets for path in ONLY_FOR[target]}
     for path, template in RENDERED.items():

@@ -1,16 +1,129 @@
-"""Options that several commands share."""
+"""What several commands share: their options, the hardware configuration that they name, the terminal, their files.
+
+Nothing here, and nothing that a command's module imports at its top, loads NumPy, PyTorch, Amaranth or numba: ``reprise
+--help`` answers at once. Commands import what they need when they run.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
-from rich.console import Console
 
-from ..hw.arch.config import ConfigError, HardwareConfig
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..hw.arch.config import HardwareConfig
+
+Config = Annotated[str, typer.Option("--config", metavar="NAME|FILE", help="hardware: a preset or a YAML file")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="change a field of it; may be repeated")
+]
+Network = Annotated[str, typer.Argument(metavar="NETWORK", help="network file (.yaml) or preset", show_default=False)]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write the figures as JSON, too")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="network file to write")]
+Data = Annotated[Path | None, typer.Option("--data", metavar="FOLDER", help="folder of the data set's files")]
 
 
-def load(name: str) -> HardwareConfig:
+def commands(help: str | None = None, epilog: str | None = None) -> typer.Typer:
+    """An application for some commands; its help is plain text, so that each command's fits on a screen."""
+    app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    if help:
+        app.info.help, app.info.epilog = help, epilog
+    return app
+
+
+def example(line: str) -> str:
+    """The end of a command's help."""
+    return f"Example: {line}"
+
+
+def assignments(texts: list[str] | None) -> dict[str, Any]:
+    """The fields of ``--set FIELD=VALUE`` options; a value is read as JSON (20, 0.5, true, null), else as text."""
+    from ..support.errors import RepriseError
+
+    found: dict[str, Any] = {}
+    for text in texts or []:
+        field, equals, value = text.partition("=")
+        if not (field and equals):
+            raise RepriseError(field="--set", rule="FIELD=VALUE", value=text)
+        try:
+            found[field] = json.loads(value)
+        except ValueError:
+            found[field] = value
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The configuration that ``--config`` and ``--set`` name.
+
+    Members
+    -------
+    name : of the preset or file, with the changes behind it: ``paper-psum_bits20``.
+    config : HardwareConfig
+    changes : field -> value of ``--set``.
+    """
+
+    name: str
+    config: HardwareConfig
+    changes: dict[str, int]
+
+
+def hardware(config: str, changes: list[str] | None = None) -> Chosen:
+    """Load what ``--config`` names and change it as ``--set`` says.
+
+    Raises
+    ------
+    ConfigError
+        No such preset or file, no such field, or a value that breaks a rule: each is named.
+    """
+    from ..hw.arch.config import HardwareConfig
+
+    loaded, found = HardwareConfig.load(config), assignments(changes)
+    if found:
+        loaded = HardwareConfig.from_dict({**loaded.to_dict(), **found}, origin="--set")
+    name = "-".join([Path(config).stem, *(f"{field}{value}" for field, value in found.items())])
+    return Chosen(name=name, config=loaded, changes=found)
+
+
+def terminal() -> Console:
+    """The console of tables and progress; a pipe, which has no width of its own, gets lines of 120 characters."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
+def check_folder(*paths: Path | None) -> None:
+    """Refuse files that cannot be written because their folder is missing, before the work and not after it."""
+    from ..support.errors import RepriseError
+
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            raise RepriseError(f"{path}: cannot be written: there is no folder {path.parent}", field=str(path))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell which file could not be written."""
+    from ..support.errors import RepriseError
+
     try:
-        return HardwareConfig.load(name)
-    except ConfigError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
-        raise typer.Exit(2) from None
+        yield
+    except OSError as error:
+        raise RepriseError(f"{path}: cannot be written: {error.strerror}", field=str(path)) from None
+
+
+def write_json(path: Path | None, report: object, console: Console) -> None:
+    """Write the figures where ``--json`` says, if it was given."""
+    if path is None:
+        return
+    with writing(path):
+        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    console.print(f"figures: {path}", highlight=False, markup=False)

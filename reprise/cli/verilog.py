@@ -1,56 +1,55 @@
-"""``reprise``: Verilog from a configuration."""
+"""``reprise verilog`` and ``presets``: Verilog from a configuration, and the configurations there are."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from ..hw.arch.config import HardwareConfig
-from ..support.presets import PACKAGE
-from .options import load
+from .options import Config, Set, commands, example, hardware, terminal
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+if TYPE_CHECKING:
+    from amaranth.lib import wiring
 
+    from ..hw.arch.config import HardwareConfig
 
-console = Console()
-
-
-Config = Annotated[str, typer.Option(help="preset (tiny, small, paper, paper2) or YAML file")]
+app = commands()
 
 
-def make_top(top: str, config: HardwareConfig):
-    """The component that ``--top`` names."""
+def make_top(top: str, config: HardwareConfig) -> tuple[str, wiring.Component]:
+    """Module name and component that ``--top`` names."""
     if top == "core":
         from ..hw.core import Core
 
-        return Core(config)
+        return "core", Core(config)
     from ..hw.accelerator import Accelerator
 
-    return Accelerator(config)
+    return "reprise", Accelerator(config)
 
 
-@app.command()
+@app.command(epilog=example("reprise verilog --config small --set lanes=32 --out rtl"))
 def verilog(
     config: Config = "paper",
-    top: Annotated[str, typer.Option(help="accelerator (everything) or core")] = "accelerator",
-    out: Annotated[Path | None, typer.Option(help="folder (default build/verilog/CONFIG)")] = None,
-    lint: Annotated[bool, typer.Option(help="check with Verilator afterwards")] = True,
-):
-    """Write the Verilog and its JSON sidecar."""
+    changes: Set = None,
+    top: Annotated[Literal["accelerator", "core"], typer.Option(help="everything, or the core")] = "accelerator",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="where to write (default: build/verilog/CONFIG)")
+    ] = None,
+    lint: Annotated[bool, typer.Option(help="check it with Verilator afterwards")] = True,
+) -> None:
+    """Write the Verilog of an accelerator, and a JSON file that explains every port."""
     from ..hw.verilog import write
+    from ..support.presets import PACKAGE
 
-    if top not in ("accelerator", "core"):
-        raise typer.BadParameter(f"must be accelerator or core, not {top!r}", param_hint="--top")
-    parameters = load(config)
-    out = out or Path("build/verilog") / Path(config).stem
-    name = "reprise" if top == "accelerator" else "core"
+    chosen, console = hardware(config, changes), terminal()
+    out = out or Path("build/verilog") / chosen.name
+    out.mkdir(parents=True, exist_ok=True)  # better now than after a minute
+    name, component = make_top(top, chosen.config)
     start = time.perf_counter()
-    with console.status(f"generating {name}.v ({config}): 10 to 60 seconds"):
-        source, sidecar = write(make_top(top, parameters), name=name, config=parameters, folder=out)
+    with console.status(f"generating {name}.v ({chosen.name}): 10 to 60 seconds"):
+        source, sidecar = write(component, name=name, config=chosen.config, folder=out)
     size = source.stat().st_size / 1e6
     console.print(f"{source} ({size:.2f} MB), {sidecar}: {time.perf_counter() - start:.1f} s", highlight=False)
     if lint:
@@ -62,16 +61,21 @@ def verilog(
         console.print(f"lint clean apart from hw/waivers.vlt: {time.perf_counter() - start:.1f} s", highlight=False)
 
 
-@app.command()
-def presets():
-    """List the presets."""
+@app.command(epilog=example("reprise presets"))
+def presets() -> None:
+    """List the presets: every field of the hardware, the networks, the boards."""
     from rich.table import Table
 
-    from ..hw.arch.config import PRESET_FOLDER
+    from ..hw.arch.config import HardwareConfig
+    from ..support.presets import BOARDS, HARDWARE, NETWORKS
 
-    names = sorted(p.stem for p in PRESET_FOLDER.glob("*.yaml"))
-    configs = [HardwareConfig.load(n) for n in names]
-    table = Table("field", *names)
+    console = terminal()
+    names = sorted(path.stem for path in HARDWARE.glob("*.yaml"))
+    configs = [HardwareConfig.load(name) for name in names]
+    table = Table("field", *names, title="--config")
     for field in configs[0].to_dict():
-        table.add_row(field, *(str(getattr(c, field)) for c in configs))
+        table.add_row(field, *(str(getattr(config, field)) for config in configs))
     console.print(table)
+    for what, folder in (("networks", NETWORKS), ("boards", BOARDS)):
+        found = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        console.print(f"{what}: {found}", highlight=False)

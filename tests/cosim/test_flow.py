@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rich.console import Console
-from typer.testing import CliRunner
 
-from reprise.cli.cosim import app
 from reprise.cosim import command, soak
 from reprise.cosim.command import Options, run_capture, run_network
 from reprise.cosim.jobs import host
 from reprise.cosim.jobs import run as job
 from reprise.export.find import choose_images
+from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE
 from reprise.model.files.network_file import load, save
 from reprise.model.inference.runner import run
+from tests.support.cli import reprise
 from tests.support.cosim_jobs import TINY, small_network
 
 LAYER_FIELDS = {"name", "cycles", "bit_density", "product_density", "mismatches", "elements", "tiles", "counts"}
@@ -32,9 +32,9 @@ def network_file(tmp_path_factory):
     return path
 
 
-def options(network, out, **changes):
-    given = dict(config="tiny", images=3, seed=0, waves=False, latency=20, stall=0.0, gap=0, clock_mhz=50.0)
-    return Options(**{**given, "network": str(network), "engine": "interpreter", "data": None, "out": out, **changes})
+def options(out, config="tiny", **changes):
+    given = dict(config=HardwareConfig.load(config), config_name=config, images=3, clock_mhz=50.0)
+    return Options(**{**given, "engine": "interpreter", "out": out, **changes})
 
 
 def quiet():
@@ -42,7 +42,7 @@ def quiet():
 
 
 def test_report_of_the_interpreter(network_file, tmp_path):
-    assert run_network(options(network_file, tmp_path), quiet()) == 0
+    assert run_network(str(network_file), options(tmp_path), quiet()) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["mismatches"], report["images"], report["accuracy"]) == (0, 3, 100.0)
     assert {"rtl", "cycle_model", "published_model", "dense", "bit_sparse"} <= set(report["cycles"])
@@ -59,7 +59,7 @@ def test_report_of_the_interpreter(network_file, tmp_path):
 
 
 def test_report_of_the_rtl(network_file, tmp_path):
-    assert run_network(options(network_file, tmp_path, engine="rtl", stall=0.2, seed=3), quiet()) == 0
+    assert run_network(str(network_file), options(tmp_path, engine="rtl", stall=0.2, seed=3), quiet()) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     layers = report["layers"]
     assert 0 < sum(one["cycles"]["rtl"] for one in layers) <= report["cycles"]["rtl"]
@@ -82,7 +82,7 @@ def test_mismatch_gives_exit_code_1(network_file, tmp_path, monkeypatch):
 
     monkeypatch.setattr(job, "model_layers", spoilt)
     console = quiet()
-    assert run_network(options(network_file, tmp_path), console) == 1
+    assert run_network(str(network_file), options(tmp_path), console) == 1
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["mismatches"] == 1 and report["differences"][0]["feature"] == "conv2"
     assert "first difference conv2: image 0, t 0, channel 2, y 0, x 0" in console.file.getvalue()
@@ -99,7 +99,7 @@ def test_mismatch_in_rtl_gives_a_waveform(network_file, tmp_path, monkeypatch):
 
     monkeypatch.setattr(host, "run_job", spoilt)
     console = quiet()
-    assert run_network(options(network_file, tmp_path, engine="rtl"), console) == 1
+    assert run_network(str(network_file), options(tmp_path, engine="rtl"), console) == 1
     waves = json.loads((tmp_path / "report.json").read_text())["waves"]
     assert (tmp_path / "mismatch.fst").stat().st_size > 1000
     assert f"gtkwave {tmp_path / 'mismatch.fst'}" == waves["command"]
@@ -109,20 +109,19 @@ def test_mismatch_in_rtl_gives_a_waveform(network_file, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["run", "--config", "huge"], "config must be a preset"),
-        (["run", "--network", "unknown"], "network preset must be one of"),
-        (["run", "--network", "FILE", "--images", "6"], "images must be 1..5, not 6"),
-        (["capture", "missing.npz"], "missing.npz: must be a file"),
+        (["--config", "huge"], "config must be a preset"),
+        (["unknown"], "network preset must be one of"),
+        (["FILE", "--images", "6"], "images must be 1..5, not 6"),
+        (["--capture", "missing.npz"], "missing.npz: must be a file"),
     ],
 )
-def test_mistakes_give_exit_code_2(arguments, message, network_file, tmp_path, capsys):
-    arguments = [str(network_file) if a == "FILE" else a for a in arguments]
-    extra = ["--engine", "interpreter", "--out", str(tmp_path)]
+def test_mistakes_give_exit_code_2(arguments, message, network_file, tmp_path):
+    arguments = [network_file if a == "FILE" else a for a in arguments]
+    extra = ["--engine", "interpreter", "--out", tmp_path]
     if "--config" not in arguments:
         extra += ["--config", "tiny"]
-    result = CliRunner().invoke(app, [*arguments, *extra])
-    assert result.exit_code == 2
-    assert message in result.output + capsys.readouterr().err
+    done = reprise("cosim", *arguments, *extra)
+    assert done.code == 2 and message in done.err
 
 
 def test_images_by_seed(network_file):
@@ -136,7 +135,7 @@ def test_images_by_seed(network_file):
 
 
 def test_capture_in_the_interpreter(tmp_path):
-    assert run_capture(options("", tmp_path, config="small"), SAMPLE, quiet()) == 0
+    assert run_capture(SAMPLE, options(tmp_path, config="small"), quiet()) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["mismatches"] == 0 and report["elements"] > 0
     assert report["cycles"]["dense"] == sum(one["cycles"]["dense"] for one in report["layers"])

@@ -8,16 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from reprise.cli.estimate import app
 from reprise.estimate.density import density_report, density_sweep
 from reprise.estimate.plots import draw_density
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, Capture, ConvSpec, LinearSpec, captured_layer, load_capture
+from tests.support.cli import reprise
 from tests.support.oracles import naive_tile
 
-run_cli = CliRunner().invoke
 PAPER = HardwareConfig.load("paper")
 
 
@@ -106,26 +104,26 @@ def test_silent_capture_has_no_reduction(tmp_path):
 
 def test_command_writes_table_json_and_plots(tmp_path):
     figures, png, svg = (tmp_path / name for name in ("out.json", "out.png", "out.svg"))
-    done = run_cli(app, ["density", "--sweep", "--json", str(figures), "--plot", str(png)])
-    assert done.exit_code == 0, done.output
+    done = reprise("density", "--sweep", "--json", figures, "--plot", png)
+    assert done.code == 0, done.text
     report = json.loads(figures.read_text())
     sample = density_report(load_capture(SAMPLE), PAPER)
     assert {k: report[k] for k in sample} == sample
     assert set(report["total"]["cycles"]) >= {"published", "bound", "dense", "bit_sparse"}
     assert all(set(one) >= set(report["total"]) for one in report["layers"])
-    assert f"{100 * report['total']['product_density']:.2f} %" in done.output
+    assert f"{100 * report['total']['product_density']:.2f} %" in done.text
     assert len(report["sweep"]) == 30
     assert png.read_bytes().startswith(b"\x89PNG")
-    assert run_cli(app, ["density", str(SAMPLE), "--plot", str(svg)]).exit_code == 0
+    assert reprise("density", SAMPLE, "--plot", svg).code == 0
     first = svg.read_bytes()
-    assert b"<svg" in first and run_cli(app, ["density", "--plot", str(svg)]).exit_code == 0
+    assert b"<svg" in first and reprise("density", "--plot", svg).code == 0
     assert svg.read_bytes() == first  # the same input gives the same file
 
 
 def test_options_reach_the_figures(tmp_path):
     out = tmp_path / "o.json"
     options = ["--config", "tiny", "--set", "tile_m=32", "--set", "banks=2", "--k-order", "kkc"]
-    assert run_cli(app, ["density", *options, "--json", str(out)]).exit_code == 0
+    assert reprise("density", *options, "--json", out).code == 0
     config = HardwareConfig.load("tiny").replace(tile_m=32)
     report = json.loads(out.read_text())
     assert report == density_report(load_capture(SAMPLE), config.replace(banks=2), "kkc")
@@ -166,5 +164,5 @@ def test_errors_as_a_person_sees_them(tmp_path):
     ],
 )
 def test_wrong_options_end_with_code_2(arguments, message):
-    done = run_cli(app, ["density", *arguments])
-    assert done.exit_code == 2 and message in done.output
+    done = reprise("density", *arguments)
+    assert done.code == 2 and message in done.err

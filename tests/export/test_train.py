@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from reprise.cli.train import main
 from reprise.export import cache, pipeline, pretrained
 from reprise.export.train import datasets, recipe, train
 from reprise.model.files import network_file
 from reprise.support.errors import RepriseError
+from tests.support.cli import reprise
 from tests.support.export_helpers import PAPER
 
 SHORT = dict(epochs=4, train_images=200, test_images=40)
@@ -173,35 +173,24 @@ def test_pretrained_refuses_a_network_that_has_no_file_before_it_trains(tmp_path
         pretrained("resnet-ms", PAPER, cache=tmp_path)
 
 
-def run_main(monkeypatch, capsys, *args):
-    monkeypatch.setattr("sys.argv", ["export", *map(str, args)])
-    try:
-        main()
-        code = 0
-    except SystemExit as e:
-        code = e.code
-    captured = capsys.readouterr()
-    return code, captured.out + captured.err
-
-
-def test_command_line(tmp_path, monkeypatch, capsys):
+def test_command_line(tmp_path):
     file = tmp_path / "d.yaml"
-    options = ["--epochs", 3, "--train-images", 300, "--output", file, "--checkpoint", tmp_path / "d.pt"]
-    code, text = run_main(monkeypatch, capsys, "train", "--network", "digits", *options)
-    assert code == 0 and "integer accuracy" in text, text
-    code, text = run_main(monkeypatch, capsys, "check", file, "--samples", 70)
-    assert code == 0 and "agree on every partial sum, level and potential" in text, text
-    code, text = run_main(monkeypatch, capsys, "show", file)
-    assert code == 0 and "conv1" in text and "accuracy" in text
+    options = ["--epochs", 3, "--set", "train_images=300", "--output", file, "--checkpoint", tmp_path / "d.pt"]
+    done = reprise("train", "digits", *options)
+    assert done.code == 0 and "integer accuracy" in done.out, done.text
+    done = reprise("check", file, "--samples", 70)
+    assert done.code == 0 and "agree on every partial sum, level and potential" in done.out, done.text
+    done = reprise("show", file)
+    assert done.code == 0 and "conv1" in done.out and "accuracy" in done.out
     tensors = file.with_suffix(".safetensors")
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"\x01")
-    code, text = run_main(monkeypatch, capsys, "check", file)
-    assert code == 2 and "tensors.sha256" in text
-    code, text = run_main(monkeypatch, capsys, "train", "--levels", 0)
-    assert code == 2 and "levels" in text
+    done = reprise("check", file)
+    assert done.code == 2 and "tensors.sha256" in done.err
+    done = reprise("train", "--set", "levels=0")
+    assert done.code == 2 and "levels" in done.err
 
 
-def test_check_shows_the_first_difference(monkeypatch, capsys):
+def test_check_shows_the_first_difference(monkeypatch):
     """A twin that fires one level more somewhere must be caught, with its place."""
     from reprise.export.qat import check
 
@@ -214,9 +203,9 @@ def test_check_shows_the_first_difference(monkeypatch, capsys):
 
     monkeypatch.setattr(check, "from_network", wrong)
     file = Path(__file__).parents[1] / "data" / "digits.yaml"
-    code, text = run_main(monkeypatch, capsys, "check", file, "--samples", 8)
-    text = " ".join(text.split())
-    assert code == 1 and "first difference layer conv2: potential of image 0, timestep 0, channel" in text, text
+    done = reprise("check", file, "--samples", 8)
+    text = " ".join(done.out.split())
+    assert done.code == 1 and "first difference layer conv2: potential of image 0, timestep 0, channel" in text, text
 
 
 def test_pretrained_uses_the_cache(tmp_path, monkeypatch):

@@ -1,0 +1,60 @@
+"""``reprise area``: what a configuration takes of an FPGA, without synthesis."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+import typer
+
+from .options import Config, Set, commands, example, hardware, terminal
+
+app = commands()
+
+LABELS = {"lut": ("LUT4", "luts"), "ff": ("FF", "luts"), "ram": ("EBR", "rams"), "dsp": ("MULT18", "dsps")}
+"""Resource -> its name on ECP5, and what a part has of it."""
+
+
+def number(value: float) -> str:
+    """A figure as tables show it."""
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+@app.command(epilog=example("reprise area --config paper --set banks=2 --block core"))
+def area(
+    config: Config = "paper",
+    changes: Set = None,
+    block: Annotated[
+        Literal["core", "accelerator"], typer.Option(help="of which resources are wanted")
+    ] = "accelerator",
+    fit: Annotated[bool, typer.Option("--fit", help="fit the model to docs/measured/resources.json first")] = False,
+) -> None:
+    """ECP5 resources of a configuration, in a second, from a model fitted to synthesized ones."""
+    from rich.table import Table
+
+    from ..estimate import area as model
+    from ..flow.fpga.parts import ECP5_PARTS
+
+    console = terminal()
+    if fit:
+        from ..flow.fpga import results
+
+        model.COEFFICIENTS.write_text(json.dumps(model.calibrate(results.load()), indent=1) + "\n")
+        console.print(f"wrote {model.COEFFICIENTS}", highlight=False, soft_wrap=True)
+    chosen = hardware(config, changes)
+    known = model.load()
+    found = model.predict(chosen.config, known, block)
+    columns = ("resource", "estimate", "mean error", "worst", *(f"% of {part}" for part in ECP5_PARTS))
+    table = Table(*columns, title=f"{chosen.name} {block}, ECP5")
+    for resource, (label, key) in LABELS.items():
+        error = known["error"].get(resource, {"mean": float("nan"), "worst": float("nan")})
+        shares = (f"{found[resource] / part[key]:.0%}" for part in ECP5_PARTS.values())
+        table.add_row(label, number(found[resource]), f"{error['mean']:.1%}", f"{error['worst']:.1%}", *shares)
+    console.print(table)
+    for part in model.parts_of(block):
+        if known["points"][part] < 3:
+            count = known["points"][part]
+            console.print(f"[yellow]rough:[/] {part!r} is known from {count} configuration(s) only")
+    console.print(
+        f"errors: leave-one-out over {len(known['left_out'])} synthesized designs ({model.COEFFICIENTS.name})"
+    )

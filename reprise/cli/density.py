@@ -1,0 +1,123 @@
+"""``reprise density``: how much product sparsity recorded spikes have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from .options import Config, Json, Set, check_folder, commands, example, hardware, terminal, write_json, writing
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+app = commands()
+
+CYCLES = {
+    "dense": "dense",
+    "bit_sparse": "bit-sparse",
+    "published": "published",
+    "published_tilewise": "tilewise",
+    "bound": "bound",
+}
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %"
+
+
+def _times(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}x"
+
+
+def _right(table: Table) -> Table:
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def density_tables(report: dict[str, Any]) -> list[Table]:
+    """The densities and the cycles of a report, as tables."""
+    from rich.table import Table
+
+    settings = report["settings"]
+    title = (
+        f"{report['capture']}: tiles of {settings['tile_m']} x {settings['tile_k']}, K in {settings['k_order']} order"
+    )
+    densities = Table("layer", "rows x K", "bit density", "product density", "reduction", "exact matches", title=title)
+    cycles = Table("layer", *CYCLES.values(), title=f"cycles, {settings['lanes']} lanes")
+    for one in report["layers"]:
+        counts = one["counts"]
+        densities.add_row(
+            one["name"],
+            f"{counts['rows']} x {counts['depth']}",
+            _percent(one["bit_density"]),
+            _percent(one["product_density"]),
+            _times(one["reduction"]),
+            f"{counts['exact_matches']:,}",
+        )
+        cycles.add_row(one["name"], *(f"{one['cycles'][key]:,}" for key in CYCLES))
+    total = report["total"]
+    densities.add_section()
+    densities.add_row(
+        "total", "", _percent(total["bit_density"]), _percent(total["product_density"]), _times(total["reduction"]), ""
+    )
+    cycles.add_section()
+    cycles.add_row("total", *(f"{total['cycles'][key]:,}" for key in CYCLES))
+    return [_right(densities), _right(cycles)]
+
+
+def sweep_table(points: list[dict[str, Any]]) -> Table:
+    """Product density and the bound of our processor, tile_m down and tile_k across."""
+    from rich.table import Table
+
+    tile_ks = sorted({p["tile_k"] for p in points})
+    table = Table("tile_m", *(f"{k} bits" for k in tile_ks), title="product density / bound in cycles, by tile size")
+    for tile_m in sorted({p["tile_m"] for p in points}):
+        row = {p["tile_k"]: p for p in points if p["tile_m"] == tile_m}
+        cells = (f"{_percent(row[k]['product_density'])} / {row[k]['cycles']['bound']:,}" for k in tile_ks)
+        table.add_row(str(tile_m), *cells)
+    return _right(table)
+
+
+@app.command(epilog=example("reprise density spikes.npz --sweep --plot figures.svg"))
+def density(
+    capture: Annotated[
+        Path | None, typer.Argument(metavar="CAPTURE", help=".npz of recorded layer inputs; default: the sample")
+    ] = None,
+    spec: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="the layers' YAML, if it does not lie beside the capture")
+    ] = None,
+    config: Config = "paper",
+    changes: Set = None,
+    k_order: Annotated[
+        Literal["ckk", "kkc"], typer.Option(help="bits of a row: published (ckk) or hardware order")
+    ] = "ckk",
+    sweep: Annotated[bool, typer.Option("--sweep", help="also every tile size")] = False,
+    json_out: Json = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="draw them: a .png or .svg")] = None,
+) -> None:
+    """Densities and cycles of spikes recorded from a network."""
+    from ..estimate.density import density_report, density_sweep
+    from ..estimate.plots import check_plot_path, draw_density
+    from ..model.files.capture import SAMPLE, load_capture
+
+    console = terminal()
+    if plot is not None:
+        check_plot_path(plot)
+    check_folder(json_out, plot)
+    chosen = hardware(config, changes).config
+    loaded = load_capture(capture or SAMPLE, spec)
+    report = density_report(loaded, chosen, k_order)
+    if sweep:
+        report["sweep"] = density_sweep(loaded, chosen, k_order)
+    for table in density_tables(report):
+        console.print(table)
+    if sweep:
+        console.print(sweep_table(report["sweep"]))
+    write_json(json_out, report, console)
+    if plot is not None:
+        with writing(plot):
+            draw_density(report, plot)
+        console.print(f"plot: {plot}", highlight=False, markup=False)

@@ -1,0 +1,214 @@
+"""The command ``reprise``: help that fits a screen, one voice for mistakes, exit codes, nothing heavy at its start."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.main import get_command
+
+from reprise.cli import app
+from reprise.support.errors import RepriseError, SimulationError
+from tests.support.cli import reprise
+
+ROOT = Path(__file__).resolve().parents[2]
+DIGITS = ROOT / "tests" / "data" / "digits.yaml"
+HEAVY = {"torch", "amaranth", "numba", "cocotb", "matplotlib", "sklearn"}
+
+
+def command_names(command, path=()):
+    """Every command and group, as the words that call it."""
+    yield path
+    for name, sub in getattr(command, "commands", {}).items():
+        yield from command_names(sub, (*path, name))
+
+
+COMMANDS = sorted(command_names(get_command(app.app)))
+
+
+def test_there_is_every_command():
+    top = "train check show import density estimate area cosim soak verilog presets fpga".split()
+    assert {path[0] for path in COMMANDS if path} == set(top)
+    assert {path[1] for path in COMMANDS if len(path) == 2 and path[0] == "import"} == {"nir", "spikingjelly"}
+    fpga = {"handoff", "synth", "route", "check", "tables"}
+    assert {path[1] for path in COMMANDS if len(path) == 2 and path[0] == "fpga"} == fpga
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_fits_a_screen_and_ends_with_an_example(path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    done = reprise(*path, "--help")
+    lines = done.out.rstrip("\n").splitlines()
+    assert done.code == 0 and done.err == ""
+    assert len(lines) <= 24, done.out
+    assert max(map(len, lines)) <= 100, done.out
+    assert lines[-1].strip().startswith("Example: reprise " + " ".join(path)), lines[-1]
+
+
+def test_every_example_is_understood(monkeypatch):
+    """The options and arguments of an example exist: it is parsed, and nothing of it is run."""
+    for path in COMMANDS:
+        command = get_command(app.app)
+        for name in path:
+            command = command.commands[name]
+        words = command.epilog.removeprefix("Example: reprise ").split()
+        inner = get_command(app.app)
+        while words and words[0] in getattr(inner, "commands", {}):
+            inner = inner.commands[words.pop(0)]
+        inner.make_context("reprise", words)
+
+
+@pytest.mark.parametrize("arguments", [("presets",), ("--help",), ("--version",), ("cosim", "--help")])
+def test_the_start_is_light(arguments):
+    code = (
+        "import sys; from reprise.cli.app import run; code = run(sys.argv[1:]); "
+        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == "[]\n", done.stderr
+
+
+def test_version():
+    from importlib.metadata import version
+
+    assert reprise("--version").out == f"reprise {version('reprise')}\n"
+
+
+MISTAKES = [
+    (("nonsense",), "No such command 'nonsense'"),
+    (("cosim", "--nonsense"), "No such option: --nonsense"),
+    (("cosim", "--network", "digits"), "No such option: --network"),
+    (("cosim", "--images", "many"), "--images.*'many'"),
+    (("cosim", "--images", "0"), "images must be an integer of at least 1, not 0"),
+    (("cosim", "--config", "huge"), r"config must be a preset \(.*tiny.*\) or a YAML file, not 'huge'"),
+    (("cosim", "--config", "tiny", "unknown"), "network preset must be one of .*digits.*, not 'unknown'"),
+    (("cosim", "--stall", "2"), r"stall must be 0\.\.0\.9, not 2\.0"),
+    (("cosim", "--clock-mhz", "0"), "clock_mhz must be above 0, not 0"),
+    (("cosim", "--engine", "fast"), "--engine.*'fast'"),
+    (("cosim", "--capture", "none.npz"), "none.npz: must be a file"),
+    (("cosim", "digits", "--capture", "none.npz"), "NETWORK must be left out beside --capture, not 'digits'"),
+    (("cosim", DIGITS, "--images", "65"), "images must be 1..64, not 65"),
+    (("cosim", DIGITS, "--set", "max_levels=1"), "layer 'conv1': neuron levels must be at most 1, not 4"),
+    (("estimate",), "Missing argument 'NETWORK'"),
+    (("estimate", "none.yaml"), "none.yaml"),
+    (("estimate", DIGITS, "--config", DIGITS), "digits.yaml: unknown field 'format'; known: banks"),
+    (("estimate", DIGITS, "--config", DIGITS.with_suffix(".safetensors")), "config must be a preset"),
+    (("estimate", DIGITS, "--set", "psum_bits"), "--set must be FIELD=VALUE, not 'psum_bits'"),
+    (("estimate", DIGITS, "--set", "psum_bits=few"), "--set: psum_bits must be an integer, not 'few'"),
+    (("estimate", DIGITS, "--set", "psum_bots=20"), "--set: unknown field 'psum_bots'; known: .*psum_bits"),
+    (("estimate", DIGITS, "--set", "tile_m=100"), "--set: tile_m must be a power of two in 8..1024, not 100"),
+    (("estimate", DIGITS, "--clock-mhz", "-1"), "--clock-mhz must be above 0, not -1"),
+    (("estimate", DIGITS, "--config", "tiny", "--json", "/nowhere/a.json"), "/nowhere/a.json: cannot be written"),
+    (("density", "none.npz"), "none.npz: must be a file"),
+    (("density", "--plot", "out.jpg"), "plot must end in one of"),
+    (("density", "--k-order", "cck"), "--k-order.*'cck'"),
+    (("area", "--config", "huge"), "config must be a preset"),
+    (("area", "--block", "frontend"), "--block.*'frontend'"),
+    (("verilog", "--config", "huge"), "config must be a preset"),
+    (("verilog", "--top", "psum"), "--top.*'psum'"),
+    (("verilog", "--config", "tiny", "--out", "/proc/none"), "/proc/none"),
+    (("train", "unknown"), "network preset must be one of .*digits.*, not 'unknown'"),
+    (("train", "--set", "epoch=3"), "--set: unknown field 'epoch'; known: network, .*epochs.*tile_m"),
+    (("train", "--set", "tile_m=100"), "--set: tile_m must be a power of two in 8..1024, not 100"),
+    (("train", "--epochs", "0"), "epochs: .*greater than or equal to 1, not 0"),
+    (("train", "--set", "neuron=izh"), "neuron: .*'if' or 'lif', not 'izh'"),
+    (("train", "lenet5"), r"data set mnist is read from files: name their folder \(--data FOLDER\)"),
+    (("train", "lenet5", "--data", "/nowhere"), "data folder '/nowhere' must exist"),
+    (("train", "--device", "tpu"), "device must be cpu or cuda, not 'tpu'"),
+    (("check", "none.yaml"), "none.yaml"),
+    (("check", DIGITS, "--samples", "0"), "--samples must be at least 1, not 0"),
+    (("show", "none.yaml"), "none.yaml"),
+    (("import", "nir", "none.nir"), "FILE must be a NIR graph .*, not 'none.nir'"),
+    (("import", "nir", DIGITS), r"digits.yaml: must be a NIR graph \(HDF5\)"),
+    (("import", "spikingjelly", "mynet"), "factory must be MODULE:FUNCTION, not 'mynet'"),
+    (("import", "spikingjelly", "no_such_module:make"), "factory must be .*'no_such_module:make': there is no module"),
+    (("import", "spikingjelly", "json:make"), "factory must be a function of json, not 'json:make'"),
+    (("import", "spikingjelly", "builtins:dict", "--weights", "none.pt"), "weights 'none.pt' do not exist"),
+    (("soak", "--networks", "-1"), "--networks must be an integer of at least 0, not -1"),
+    (("fpga", "handoff", "--target", "asic"), "target must be one of ecp5, xilinx, not asic"),
+    (("fpga", "handoff", "--board", "none"), "board must be one of configs/boards .*, not 'none'"),
+    (("fpga", "synth", "--config", "tiny", "--target", "asic"), "target must be one of .*, not 'asic'"),
+    (("fpga", "synth", "--config", "tiny", "--block", "psum"), "block must be one of .*, not 'psum'"),
+    (("fpga", "route", "--config", "tiny", "--part", "12k"), "part must be one of .*, not '12k'"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), MISTAKES, ids=[" ".join(map(str, arguments)) for arguments, _ in MISTAKES]
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = reprise(*arguments)
+    assert done.code == 2, done.text
+    assert done.err.startswith("error: ") and done.err.count("\n") == 1, done.err
+    assert re.search(message, done.err), done.err
+
+
+def test_a_field_of_a_recipe_is_none_of_the_hardware():
+    """So ``reprise train --set FIELD=VALUE`` knows which of both a field belongs to."""
+    from reprise.export.train.recipe import Recipe
+    from reprise.hw.arch.config import HardwareConfig
+
+    assert not set(Recipe.model_fields) & set(HardwareConfig().to_dict())
+
+
+def told(monkeypatch, error):
+    """What ``reprise presets`` says when its work ends in an error."""
+
+    def fail():
+        raise error
+
+    monkeypatch.setattr("reprise.cli.verilog.terminal", fail)
+    return reprise("presets")
+
+
+def test_several_problems_are_several_lines_and_a_log_is_no_problem(monkeypatch):
+    done = told(monkeypatch, RepriseError("a must be 1, not 2", "b must be 3, not 4", detail="log of\nthe tool"))
+    assert (done.code, done.err) == (2, "error: a must be 1, not 2\nerror: b must be 3, not 4\nlog of\nthe tool\n")
+
+
+def test_other_exit_codes(monkeypatch):
+    done = told(monkeypatch, SimulationError("the job never ended\nlast line of the log"))
+    assert (done.code, done.err) == (3, "error: the job never ended\nlast line of the log\n")
+    done = told(monkeypatch, KeyboardInterrupt())
+    assert done.code == 130 and "start the same command again" in done.err and done.err.count("\n") == 1
+    done = told(monkeypatch, FileNotFoundError(2, "No such file or directory", "spikes.npz"))
+    assert (done.code, done.err) == (2, "error: spikes.npz: No such file or directory\n")
+    monkeypatch.setattr("reprise.cosim.command.run_network", lambda *_: 1)
+    assert reprise("cosim", "--config", "tiny").code == 1
+
+
+@pytest.mark.parametrize(
+    "package, extra", [("torch", "train"), ("nir", "import"), ("pyosys", "fpga"), ("pandas", None)]
+)
+def test_a_missing_optional_package_names_its_extra(monkeypatch, package, extra):
+    error = ModuleNotFoundError(f"No module named {package + '.nn'!r}", name=f"{package}.nn")
+    if extra is None:  # no extra of ours would bring it: a fault of ours
+        with pytest.raises(ModuleNotFoundError):
+            told(monkeypatch, error)
+        return
+    done = told(monkeypatch, error)
+    assert done.code == 2 and done.err.startswith(f"error: the package {package!r} ")
+    assert done.err.endswith(f"pip install 'reprise[{extra}]'\n")
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    """What NumPy or Python raise inside is no user's mistake: it is not told as one."""
+    for error in (KeyError("x"), TypeError("x"), RuntimeError("x"), AssertionError("x")):
+        with pytest.raises(type(error)):
+            told(monkeypatch, error)
+    monkeypatch.setattr("reprise.cli.verilog.terminal", lambda: np.zeros(3) + np.zeros(4))
+    with pytest.raises(ValueError, match="broadcast"):
+        reprise("presets")
+
+
+def test_no_traceback_reaches_a_person():
+    """The whole way once, as a process: one line on stderr, nothing on stdout, exit code 2."""
+    command = [sys.executable, "-m", "reprise", "estimate", "none.yaml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
