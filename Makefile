@@ -42,7 +42,7 @@ verilog: $(STAMP)  ## build/verilog/CONFIG/reprise.v and its JSON sidecar  [CONF
 	$(REPRISE) verilog --config $(CONFIG)
 
 cosim: $(STAMP)  ## a network in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=0 WAVES=1 CAPTURE=file]
-	$(REPRISE) cosim $(if $(CAPTURE),--capture $(CAPTURE),--network $(NETWORK)) $(COSIM_OPTIONS)
+	$(REPRISE) cosim $(if $(CAPTURE),--capture $(CAPTURE),$(NETWORK)) $(COSIM_OPTIONS)
 
 fpga: $(STAMP)  ## build/handoff/CONFIG: RTL, constraints, drivers, testbench  [CONFIG=small TARGET=ecp5]
 	$(REPRISE) fpga handoff --config $(FPGA_CONFIG) --target $(TARGET)
