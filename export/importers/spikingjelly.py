@@ -44,7 +44,8 @@ def make(factory: str, weights: str | Path | None = None) -> nn.Module:
         remedy = f"there is no module {error.name!r} on Python's path (PYTHONPATH, the current folder)"
         raise RepriseError(field="factory", rule="MODULE:FUNCTION", value=factory, remedy=remedy) from None
     make_network = getattr(found, function, None)
-    require(callable(make_network), "factory", f"a function of {module}", factory)
+    if not callable(make_network):
+        raise RepriseError(field="factory", rule=f"a function of {module}", value=factory)
     net = make_network()
     if weights is not None:
         load_weights(net, Path(weights))
