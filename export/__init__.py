@@ -4,9 +4,13 @@ Reading network files (:mod:`reprise.model.files.network_file`) and data sets (:
 imports no torch, and so does :func:`pretrained` when the network lies in the cache.
 """
 
-from pathlib import Path
+from __future__ import annotations
 
-from ..model.hardware import Hardware
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..model.hardware import Hardware
 
 __all__ = ["pretrained"]
 

@@ -212,3 +212,30 @@ def test_no_traceback_reaches_a_person():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+
+
+OLD = [
+    ("cosim run --network digits", "`python -m cosim run` is now `reprise cosim`"),
+    ("cosim capture spikes.npz", "`python -m cosim capture` is now `reprise cosim --capture`"),
+    ("cosim soak", "`python -m cosim soak` is now `reprise soak`"),
+    ("model density", "`python -m model density` is now `reprise density`"),
+    ("model estimate x.yaml", "`python -m model estimate` is now `reprise estimate`"),
+    ("export train", "`python -m export train` is now `reprise train`"),
+    ("export import-nir x.nir", "`python -m export import-nir` is now `reprise import nir`"),
+    ("hw verilog --config tiny", "`python -m hw verilog` is now `reprise verilog`"),
+    ("hw estimate", "`python -m hw estimate` is now `reprise area`"),
+    ("hw --help", "`python -m hw` is now `reprise verilog`"),
+]
+
+
+@pytest.mark.parametrize(("old", "said"), OLD)
+def test_an_old_form_says_its_new_name(old, said):
+    done = subprocess.run([sys.executable, "-m", *old.split()], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {said}\n")
+
+
+def test_new_names_of_old_forms_exist():
+    names = {" ".join(path) for path in COMMANDS}
+    for _, said in OLD:
+        new = said.split("`")[3].removeprefix("reprise ").removesuffix(" --capture")
+        assert new in names, new

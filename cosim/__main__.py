@@ -1,0 +1,12 @@
+"""``python -m cosim`` was a command; it says its new name."""
+
+from reprise.support.renamed import say
+
+if __name__ == "__main__":
+    names = {
+        "": "reprise cosim",
+        "run": "reprise cosim",
+        "capture": "reprise cosim --capture",
+        "soak": "reprise soak",
+    }
+    say("cosim", names)

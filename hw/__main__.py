@@ -1,0 +1,12 @@
+"""``python -m hw`` was a command; it says its new name."""
+
+from reprise.support.renamed import say
+
+if __name__ == "__main__":
+    names = {
+        "": "reprise verilog",
+        "verilog": "reprise verilog",
+        "presets": "reprise presets",
+        "estimate": "reprise area",
+    }
+    say("hw", names)

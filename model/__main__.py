@@ -1,0 +1,11 @@
+"""``python -m model`` was a command; it says its new name."""
+
+from reprise.support.renamed import say
+
+if __name__ == "__main__":
+    names = {
+        "": "reprise density",
+        "density": "reprise density",
+        "estimate": "reprise estimate",
+    }
+    say("model", names)
