@@ -41,7 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 verilog: $(STAMP)  ## build/verilog/CONFIG/reprise.v and its JSON sidecar  [CONFIG=paper]
 	$(REPRISE) verilog --config $(CONFIG)
 
-cosim: $(STAMP)  ## a network in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=0 WAVES=1 CAPTURE=file]
+cosim: $(STAMP)  ## a network, or recorded spikes, in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=0 WAVES=1 CAPTURE=file]
 	$(REPRISE) cosim $(if $(CAPTURE),--capture $(CAPTURE),$(NETWORK)) $(COSIM_OPTIONS)
 
 fpga: $(STAMP)  ## build/handoff/CONFIG: RTL, constraints, drivers, testbench  [CONFIG=small TARGET=ecp5]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -130,7 +130,7 @@ def check(
         raise RepriseError(f"{baseline.BASELINE} is missing: reprise fpga check --update writes it")
     with console.status("Yosys: small core"):
         design = synthesize(parameters, name="small")
-    measured = {"config": "small", "block": "core", "part": "85k", "grade": 6, "seed": baseline.SEED}
+    measured: dict[str, Any] = {"config": "small", "block": "core", "part": "85k", "grade": 6, "seed": baseline.SEED}
     measured |= {**design.resources, "tools": [design.tool]}
     if fmax:
         with console.status("nextpnr: small core, LFE5U-85k, grade 6"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -79,7 +79,7 @@ def nir(
     timesteps: Steps = 4,
     input_scale: Scale = 1.0,
     dt: Annotated[float, typer.Option(metavar="SECONDS", help="a timestep, for time constants")] = 1e-4,
-    reset: Annotated[str, typer.Option(metavar="hard|soft", help="hard as NIR defines it, or soft")] = "hard",
+    reset: Annotated[Literal["hard", "soft"], typer.Option(help="hard as NIR defines it, or soft")] = "hard",
     calibration: Calibration = 64,
 ) -> None:
     """A graph of the Neuromorphic Intermediate Representation to a network file."""
