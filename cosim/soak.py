@@ -198,13 +198,13 @@ def run_real(data: Path | None, engine: str, out: Path, console: Console) -> dic
     for network, config, images in REAL:
         label = f"{network} on {config}"
         hardware, folder = HardwareConfig.load(config), out / f"{network}-{config}"
-        name, reason = available(network, hardware, data)
-        if name is None:
+        reason = available(network, hardware)
+        if reason:
             verdicts[label] = f"left out: {reason}"
             continue
         console.rule(label)
         options = Options(config=hardware, config_name=config, images=images, engine=engine, data=data, out=folder)
-        verdicts[label] = "equal" if run_network(name, options, console) == 0 else "mismatch"
+        verdicts[label] = "equal" if run_network(network, options, console) == 0 else "mismatch"
     return verdicts
 
 

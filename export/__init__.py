@@ -1,7 +1,8 @@
 """PyTorch side of Reprise: neurons, networks, training, quantization, the network file, imports.
 
 Reading network files (:mod:`reprise.model.files.network_file`) and data sets (:mod:`reprise.export.train.datasets`)
-imports no torch, and so does :func:`pretrained` when the network lies in the cache.
+imports no torch, and so does :func:`pretrained` when the network comes with
+Reprise.
 """
 
 from __future__ import annotations
@@ -16,14 +17,10 @@ __all__ = ["pretrained"]
 
 
 def pretrained(
-    network: str,
-    hardware: Hardware,
-    *,
-    data: str | Path | None = None,
-    cache: str | Path = "build/networks",
-    progress: bool = True,
+    network: str | Path, hardware: Hardware, *, data: str | Path | None = None, progress: bool = True
 ) -> Path:
-    """Path of a preset's network file, trained if the cache has none for this recipe, configuration and code.
+    """Path of a preset's network file: the one that comes with Reprise, or one trained for this recipe, configuration
+    and code, now or before.
 
     Parameters
     ----------
@@ -32,9 +29,8 @@ def pretrained(
     hardware : HardwareConfig
         The configuration that encodings are chosen for and whose widths must hold every sum.
     data : folder of the data set's files; not needed for digits
-    cache : folder of trained networks
     progress : show progress bars
     """
     from .cache import cached
 
-    return cached(network, hardware, data=data, cache=cache, progress=progress)
+    return cached(network, hardware, data=data, progress=progress)

@@ -1,24 +1,34 @@
-"""Trained networks by content key: the recipe and the code that trains. No torch is imported on a hit."""
+"""Network files of presets: those that come with Reprise, and trained ones, kept by content. Neither needs torch."""
 
-import hashlib
-import json
-from importlib.metadata import version
+from __future__ import annotations
+
+import dataclasses
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..model.files import network_file
+from ..model.files.shipped import shipped
 from ..model.hardware import Hardware, sizes
+from ..support.cache import Entry, Store, digest, sources
 from ..support.errors import RepriseError
 from ..support.presets import PACKAGE
 from .train.recipe import Recipe, preset
 
+if TYPE_CHECKING:
+    from .pipeline import Product
 
-def code_key() -> str:
-    """SHA-256 of what a trained network depends on beside its recipe: networks, training, quantization, torch."""
-    digest = hashlib.sha256(version("torch").encode())
-    for folder in ("nn", "qat", "trace", "train"):
-        for path in sorted((PACKAGE / "export" / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+NETWORKS = Store("networks")
+
+
+def key_of(recipe: Recipe, hardware: Hardware) -> str:
+    """Of what a trained network depends on: the recipe, the sizes it is exported for, code that trains, and torch."""
+    code = sources(*(PACKAGE / "export" / folder for folder in ("nn", "qat", "trace", "train")))
+    try:
+        torch = version("torch")
+    except PackageNotFoundError:  # then nothing can be trained; that is told when something has to be
+        torch = ""
+    return f"{recipe.title}-{digest(recipe.model_dump(), sizes(hardware), code, torch)}"
 
 
 def is_network_file(path: str | Path) -> bool:
@@ -30,29 +40,66 @@ def is_network_file(path: str | Path) -> bool:
         return network_file.FORMAT in f.read(400)
 
 
-def file_of(recipe: Recipe, hardware: Hardware, cache: str | Path = "build/networks") -> Path:
-    """The network file of a recipe that is exported for a configuration, whether it is there or not."""
-    return Path(cache) / f"{recipe.title}-{recipe.key(code_key(), json.dumps(sizes(hardware)))}.yaml"
+def ready(network: str | Path, hardware: Hardware) -> Path | None:
+    """The network file that can be had without training; None if there is none.
 
-
-def cached(
-    network: str | Path,
-    hardware: Hardware,
-    *,
-    data: str | Path | None = None,
-    cache: str | Path = "build/networks",
-    progress: bool = True,
-) -> Path:
+    A network file itself, the one that comes with Reprise for a preset (if the preset still is what it was trained
+    from), or one that was trained before.
+    """
     if is_network_file(network):
         return Path(network)
-    recipe: Recipe = preset(str(network))
+    recipe = preset(str(network))
+    path = shipped(str(network))
+    if path is not None and Recipe(**network_file.read_manifest(path).recipe) == recipe:
+        return path
+    folder = NETWORKS.find(key_of(recipe, hardware)) if recipe.quantize else None
+    return None if folder is None else folder / f"{recipe.title}.yaml"
+
+
+def cached(network: str | Path, hardware: Hardware, *, data: str | Path | None = None, progress: bool = True) -> Path:
+    """:func:`ready`, or trained now and kept; two processes that want the same network train it once.
+
+    Raises
+    ------
+    RepriseError
+        A preset that is trained in floating point only, or packages that training needs and that are missing.
+    """
+    found = ready(network, hardware)
+    if found is not None:
+        return found
+    recipe = preset(str(network))
     if not recipe.quantize:
         remedy = "a network that is trained in floating point has no network file"
         raise RepriseError(where=str(network), field="quantize", rule="true", value=False, remedy=remedy)
-    path = file_of(recipe, hardware, cache)
-    if path.is_file():
-        return path
+
+    def make(folder: Path) -> None:
+        from .pipeline import produce
+
+        produce(recipe, folder / recipe.title, hardware, data=data, progress=progress)
+
+    return _file(recipe, NETWORKS.get(key_of(recipe, hardware), make))
+
+
+def keep(
+    recipe: Recipe,
+    hardware: Hardware,
+    *,
+    data: str | Path | None = None,
+    checkpoint: Path | None = None,
+    device: str | None = None,
+) -> Product:
+    """Train a network even if it is there, and keep it in the place where :func:`cached` finds it."""
     from .pipeline import produce
 
-    produce(recipe, path, hardware, data=data, progress=progress)
-    return path
+    made: list[Product] = []
+
+    def make(folder: Path) -> None:
+        path = folder / recipe.title
+        made.append(produce(recipe, path, hardware, data=data, checkpoint=checkpoint, device=device))
+
+    entry = NETWORKS.get(key_of(recipe, hardware), make, anew=True)
+    return dataclasses.replace(made[0], path=_file(recipe, entry))
+
+
+def _file(recipe: Recipe, entry: Entry) -> Path:
+    return entry.folder / f"{recipe.title}.yaml"

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..model.files.network_file import NetworkFile, load
 from ..model.hardware import Hardware
-from .cache import cached, is_network_file
+from .cache import cached, ready
+from .train.recipe import preset
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,18 +23,13 @@ class Batch:
 
 
 def find_network(name: str, hardware: Hardware, *, data: Path | None = None) -> tuple[NetworkFile, bool]:
-    """A network file by path, or a preset of ``configs/networks``, trained unless a trained one is cached.
+    """A network file by path, or a preset of ``configs/networks``: shipped, trained before, or trained now.
 
     Where a network is trained, its encodings are chosen for ``hardware``. Returns the file and whether nothing had to
     be trained.
     """
-    if is_network_file(name):
-        return load(name), True
-    before = set(Path("build/networks").glob("*.yaml"))
-    path = cached(name, hardware, data=data)
-    if path is None:
-        raise ValueError(f"network {name!r} is trained in floating point only: there is nothing to run")
-    return load(path), path in before
+    known = ready(name, hardware)
+    return load(known or cached(name, hardware, data=data)), known is not None
 
 
 def choose_images(file: NetworkFile, count: int, seed: int) -> Batch:
@@ -59,19 +55,8 @@ def choose_images(file: NetworkFile, count: int, seed: int) -> Batch:
     return Batch(images=file.images[numbers], labels=file.labels[numbers], numbers=numbers)
 
 
-def available(name: str, hardware: Hardware, data: Path | None) -> tuple[str | None, str]:
-    """A network for a run without surprises: trained already, or quickly trained from embedded data.
-
-    Returns (what to give to :func:`find_network`, "") or (None, why not). ``build/networks/NAME.yaml``, a file that
-    somebody trained or copied there, comes first; mnist and cifar10 are looked for in folders of ``data``.
-    """
-    from .cache import file_of
-    from .train.recipe import preset
-
-    for folder in (Path("build/networks"), Path("networks")):
-        if is_network_file(folder / f"{name}.yaml"):
-            return str(folder / f"{name}.yaml"), ""
-    recipe = preset(name)
-    if file_of(recipe, hardware).is_file() or recipe.dataset == "digits":
-        return name, ""
-    return None, f"not trained: reprise train {name} --data FOLDER -o build/networks/{name}.yaml"
+def available(name: str, hardware: Hardware) -> str:
+    """Why a preset is no network for a run without surprises; "" if it is at hand, or quickly trained."""
+    if ready(name, hardware) is not None or preset(name).dataset == "digits":
+        return ""
+    return f"not trained: reprise train {name} --data FOLDER"

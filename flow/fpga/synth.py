@@ -13,11 +13,13 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from ...hw.arch.config import HardwareConfig
+from ...support.cache import Store, digest
 from .. import yosys
 from ..harness import Harness, make_block
 from . import parts
 
-BUILD = Path("build/fpga")
+NETLISTS = Store("netlists")
+"""Synthesized blocks, blocks in a harness, and netlists whose cells have their sites."""
 
 UNCHECKED = "setparam -set COLLISION_X_MASK 1'1 *processor*/t:$memrd_v2 */r:CLK_ENABLE=1 %i"
 """The processor never uses a word read while it is written (docs/processor.md): no logic is needed to define it."""
@@ -80,15 +82,12 @@ def ports_of(component: wiring.Component) -> dict:
     return {name: (value, None) for name, value in ports.items() if not isinstance(value, Const)}
 
 
-def synthesize(
-    config: HardwareConfig, *, name: str, block: str = "core", target: str = "ecp5", build: Path = BUILD
-) -> Synthesis:
-    """Synthesize one block of a configuration. A netlist that is there already, of the same design, is taken.
+def synthesize(config: HardwareConfig, *, name: str, block: str = "core", target: str = "ecp5") -> Synthesis:
+    """Synthesize one block of a configuration. A netlist of the same design that is in the cache is taken.
 
     Parameters
     ----------
-    name : of the configuration, for folder names.
-    build : folder of netlists, scripts and logs.
+    name : of the configuration, for people.
 
     Raises
     ------
@@ -101,16 +100,14 @@ def synthesize(
         raise ValueError(f"target must be one of {', '.join(parts.TARGETS)}, not {target!r}")
     start = time.perf_counter()
     part = parts.TARGETS[target]
-    folder = build / name / f"{block}-{target}"
-    folder.mkdir(parents=True, exist_ok=True)
-    source, netlist = folder / "design.il", folder / "netlist.json"
     component = make_block(block, config)
-    source.write_text(rtlil.convert(component, name=block, ports=ports_of(component), emit_src=False))
-    before = [f"read_rtlil {source}", UNCHECKED]
-    after = [part.synth.format(top=block), f"write_json {netlist}", f"write_rtlil {folder / 'netlist.il'}"]
-    run = partial(yosys.run_script, folder=folder, name="synth", what=f"Yosys ({name} {block}, {target})")
+    source = rtlil.convert(component, name=block, ports=ports_of(component), emit_src=False)
+    before = ["read_rtlil design.il", UNCHECKED]
+    after = [part.synth.format(top=block), "write_json netlist.json", "write_rtlil netlist.il"]
 
-    def work():
+    def make(folder: Path) -> None:
+        run = partial(yosys.run_script, folder=folder, name="synth", what=f"Yosys ({name} {block}, {target})")
+        (folder / "design.il").write_text(source)
         try:
             run(before + after)
         except yosys.ToolError as error:
@@ -119,8 +116,8 @@ def synthesize(
                 raise
             run([*before, f"hierarchy -top {block}", "flatten", *after])
 
-    key = yosys.key_of(source.read_bytes(), *before, *after, yosys.tool_version())
-    yosys.make([netlist, folder / "netlist.il"], key, work)
+    key = f"{name}-{block}-{target}-{digest(source, before, after, yosys.tool_version())}"
+    netlist = NETLISTS.get(key, make).folder / "netlist.json"
     cells = yosys.cells_of(netlist, block)
     kinds = dict(sorted(Counter(c["type"] for c in cells.values()).items()))
     return Synthesis(
@@ -140,21 +137,23 @@ def with_harness(config: HardwareConfig, design: Synthesis) -> Path:
 
     The harness is synthesized around a black box, which then is filled: the block is the one whose figures are known.
     """
-    folder, block = design.netlist.parent, design.block
-    netlist = folder / "harness.json"
-    source = folder / "harness.il"
-    source.write_text(rtlil.convert(Harness(make_block(block, config)), name="harness", emit_src=False))
+    block, inside = design.block, design.netlist.with_name("netlist.il").read_bytes()
+    source = rtlil.convert(Harness(make_block(block, config)), name="harness", emit_src=False)
     lines = [
-        f"read_rtlil {source}",
+        "read_rtlil harness.il",
         "blackbox harness.dut",
         parts.TARGETS["ecp5"].synth.format(top="harness"),
         "delete =harness.dut",
-        f"read_rtlil {folder / 'netlist.il'}",
+        "read_rtlil netlist.il",
         f"rename {block} harness.dut",
         "flatten",
-        f"write_json {netlist}",
+        "write_json harness.json",
     ]
-    key = yosys.key_of(source.read_bytes(), (folder / "netlist.il").read_bytes(), *lines, yosys.tool_version())
-    what = f"Yosys (harness of {block})"
-    yosys.make([netlist], key, lambda: yosys.run_script(lines, folder=folder, name="harness", what=what))
-    return netlist
+
+    def make(folder: Path) -> None:
+        (folder / "harness.il").write_text(source)
+        (folder / "netlist.il").write_bytes(inside)
+        yosys.run_script(lines, folder=folder, name="harness", what=f"Yosys (harness of {block})")
+
+    key = f"harness-{block}-{digest(source, inside, lines, yosys.tool_version())}"
+    return NETLISTS.get(key, make).folder / "harness.json"

@@ -63,13 +63,16 @@ def train(
     recipe, hardware = chosen(network, config, changes, epochs=epochs, seed=seed)
     from ..export import cache, pipeline
     from ..export.train.train import find_device
+    from ..support.cache import root
 
     find_device(device)  # better now than after the data is read
-    path = output or cache.file_of(recipe, hardware)
-    checkpoint = checkpoint or Path("build/checkpoints") / f"{recipe.title}-{recipe.key()}.pt"
+    checkpoint = checkpoint or root() / "checkpoints" / f"{recipe.title}-{recipe.key()}.pt"
     if restart:
         checkpoint.unlink(missing_ok=True)
-    product = pipeline.produce(recipe, path, hardware, data=data, checkpoint=checkpoint, device=device)
+    if output is None and recipe.quantize:
+        product = cache.keep(recipe, hardware, data=data, checkpoint=checkpoint, device=device)
+    else:
+        product = pipeline.produce(recipe, output, hardware, data=data, checkpoint=checkpoint, device=device)
     table = Table("", "", show_header=False)
     table.add_row("integer accuracy" if recipe.quantize else "accuracy (floating point)", f"{product.accuracy:.2f} %")
     if recipe.quantize:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from reprise.model.files import network_file
+from reprise.model.files.shipped import shipped
 from reprise.model.network.layer import Layer, MaxPool, Source
 from reprise.model.network.network import Network, equal
 from reprise.model.network.neuron import Neuron
@@ -213,7 +214,7 @@ def test_parameters_beyond_32_bits_are_refused(tmp_path):
 def test_reading_imports_neither_torch_nor_numba():
     code = (
         "import sys, reprise.export, reprise.export.train.datasets; from reprise.model.files.network_file import load; "
-        f"load({str(HERE / 'data' / 'digits.yaml')!r}); "
+        f"load({str(shipped('digits'))!r}); "
         "bad = {'torch', 'numba', 'sklearn', 'matplotlib'} & set(sys.modules); sys.exit(str(bad) if bad else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=HERE.parent, capture_output=True, text=True)
@@ -224,7 +225,7 @@ def test_the_committed_digits_network():
     """It classifies its samples, was measured at 98 % or more, and every width is proven."""
     from reprise.model.inference.runner import run
 
-    loaded = network_file.load(HERE / "data" / "digits.yaml")
+    loaded = network_file.load(shipped("digits"))
     assert loaded.accuracy["integer"] >= 98 and loaded.accuracy["images"] == 360
     assert loaded.accuracy["float"] - loaded.accuracy["integer"] <= 0.3
     right = (run(loaded.network, loaded.images).predictions == loaded.labels).mean()

@@ -1,13 +1,12 @@
 """Statistics of network files: densities against counts without tiles, encodings for the given hardware."""
 
-from pathlib import Path
-
 import pytest
 
 from reprise.export.qat import deploy
 from reprise.export.train import datasets
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files import network_file
+from reprise.model.files.shipped import shipped
 from reprise.model.hardware import sizes
 from reprise.model.inference.runner import run
 from reprise.model.prosparsity.bound import bound
@@ -17,7 +16,7 @@ from tests.support.export_helpers import PAPER
 from tests.support.oracles import naive_bits, naive_residual
 from tests.support.random_models import random_images, random_network
 
-COMMITTED = Path(__file__).parents[1] / "data" / "digits.yaml"
+COMMITTED = shipped("digits")
 TINY = HardwareConfig.load("tiny").replace(psum_bits=32, membrane_bits=32)
 
 

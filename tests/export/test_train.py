@@ -1,15 +1,12 @@
 """Recipes, training, resumption, the pipeline and the command line."""
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from reprise.export import cache, pipeline, pretrained
+from reprise.export import pipeline, pretrained
 from reprise.export.train import datasets, recipe, train
-from reprise.model.files import network_file
+from reprise.model.files.shipped import shipped
 from reprise.support.errors import RepriseError
 from tests.support.cli import reprise
 from tests.support.export_helpers import PAPER
@@ -170,7 +167,7 @@ def test_ms_is_trained_but_not_exported(tmp_path, monkeypatch):
 def test_pretrained_refuses_a_network_that_has_no_file_before_it_trains(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "produce", lambda *a, **k: pytest.fail("it was trained"))
     with pytest.raises(RepriseError, match="resnet-ms: quantize must be true, not False: .* floating point"):
-        pretrained("resnet-ms", PAPER, cache=tmp_path)
+        pretrained("resnet-ms", PAPER)
 
 
 def test_command_line(tmp_path):
@@ -202,18 +199,6 @@ def test_check_shows_the_first_difference(monkeypatch):
         return twin
 
     monkeypatch.setattr(check, "from_network", wrong)
-    file = Path(__file__).parents[1] / "data" / "digits.yaml"
-    done = reprise("check", file, "--samples", 8)
+    done = reprise("check", shipped("digits"), "--samples", 8)
     text = " ".join(done.out.split())
     assert done.code == 1 and "first difference layer conv2: potential of image 0, timestep 0, channel" in text, text
-
-
-def test_pretrained_uses_the_cache(tmp_path, monkeypatch):
-    r = recipe.preset("digits")
-    file = cache.file_of(r, PAPER, tmp_path)
-    committed = Path(__file__).parents[1] / "data" / "digits.yaml"
-    shutil.copy(committed, file)
-    monkeypatch.setattr(pipeline, "produce", lambda *a, **k: pytest.fail("trained in spite of the cache"))
-    assert pretrained("digits", PAPER, cache=tmp_path) == file
-    assert pretrained(committed, PAPER) == committed
-    assert network_file.load(pretrained(committed, PAPER)).network.name == "digits-n4-t1"

@@ -155,10 +155,10 @@ def test_every_block_can_be_taken_by_itself(block):
     assert set(re.findall(r"(?:in|out)put \d+\s+\\(\S+)", given)) == {*ports_of(component), "clk", "rst"}
 
 
-def test_harness_is_put_around_the_synthesized_block(tmp_path):
+def test_harness_is_put_around_the_synthesized_block():
     """What is routed is the netlist whose figures are known, and a FF a port bit: nothing is optimized across."""
     config = HardwareConfig.load("tiny")
-    design = synthesize(config, name="tiny", block="output", build=tmp_path)
+    design = synthesize(config, name="tiny", block="output")
     cells = cells_of(with_harness(config, design), "harness")
     inside = Counter(c["type"] for n, c in cells.items() if n.startswith("dut.") and c["type"] != "$scopeinfo")
     assert inside == {k: n for k, n in design.cells.items() if k != "$scopeinfo"}

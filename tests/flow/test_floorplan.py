@@ -16,9 +16,9 @@ SITE = re.compile(r"X(\d+)/Y(\d+)/(EBR|MULT18_)\d")
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+def tiny():
     """The top module of the synthesized core."""
-    design = synthesize(TINY, name="tiny", block="core", build=tmp_path_factory.mktemp("floorplan"))
+    design = synthesize(TINY, name="tiny", block="core")
     return json.loads(design.netlist.read_text())["modules"]["core"]
 
 

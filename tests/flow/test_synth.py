@@ -8,6 +8,14 @@ import pytest
 from reprise.flow import yosys
 from reprise.flow.fpga import route, synth
 from reprise.hw.arch.config import HardwareConfig
+from reprise.support.cache import Store
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch):
+    """Nothing is taken from other runs: the tools here are no real ones."""
+    for module, name in ((synth, "NETLISTS"), (route, "PLACEMENTS"), (route, "ROUTES")):
+        monkeypatch.setattr(module, name, Store(name.lower(), tmp_path))
 
 
 def fake(failures, seen):
@@ -24,20 +32,20 @@ def fake(failures, seen):
     return run_script
 
 
-def test_an_assertion_of_yosys_is_met_with_a_flattened_design(tmp_path, monkeypatch):
+def test_an_assertion_of_yosys_is_met_with_a_flattened_design(monkeypatch):
     seen = []
     monkeypatch.setattr(yosys, "run_script", fake(["failed\nERROR: Assert `a == b' failed in rtlil.cc"], seen))
-    synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
+    synth.synthesize(HardwareConfig.load("tiny"), name="tiny")
     first, second = seen
     assert "flatten" not in first and "flatten" in second
     assert [line for line in second if line not in ("hierarchy -top core", "flatten")] == first
 
 
 @pytest.mark.parametrize("failures", [["no such command"], ["ERROR: Assert `a'", "ERROR: Assert `a'"]])
-def test_other_failures_and_a_second_one_are_told(tmp_path, monkeypatch, failures):
+def test_other_failures_and_a_second_one_are_told(monkeypatch, failures):
     monkeypatch.setattr(yosys, "run_script", fake(failures, seen := []))
     with pytest.raises(yosys.ToolError, match=failures[-1]):
-        synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
+        synth.synthesize(HardwareConfig.load("tiny"), name="tiny")
     assert len(seen) == len(failures)
 
 
@@ -45,42 +53,21 @@ def test_a_netlist_of_the_same_design_is_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(yosys, "run_script", fake([], seen := []))
     tiny = HardwareConfig.load("tiny")
     for config in (tiny, tiny, tiny.replace(psum_bits=tiny.psum_bits - 1)):
-        synth.synthesize(config, name="tiny", build=tmp_path)
+        synth.synthesize(config, name="tiny")
     assert len(seen) == 2
-    (tmp_path / "tiny/core-ecp5/netlist.json").unlink()
-    synth.synthesize(config, name="tiny", build=tmp_path)
+    next(synth.NETLISTS.folder.glob("tiny-core-ecp5-*/netlist.json")).unlink()
+    monkeypatch.setattr(synth, "NETLISTS", Store("netlists", tmp_path))  # as another process finds it
+    synth.synthesize(HardwareConfig.load("tiny"), name="tiny")
+    synth.synthesize(config, name="tiny")
     assert len(seen) == 3
 
 
-def test_a_failed_synthesis_is_not_taken(tmp_path, monkeypatch):
+def test_a_failed_synthesis_is_not_taken(monkeypatch):
     monkeypatch.setattr(yosys, "run_script", fake(["no such command"], seen := []))
     with pytest.raises(yosys.ToolError):
-        synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
-    synth.synthesize(HardwareConfig.load("tiny"), name="tiny", build=tmp_path)
+        synth.synthesize(HardwareConfig.load("tiny"), name="tiny")
+    synth.synthesize(HardwareConfig.load("tiny"), name="tiny")
     assert len(seen) == 2
-
-
-def test_what_a_failed_run_left_behind_is_not_taken(tmp_path):
-    """A is made; B fails over A's files: A is made again."""
-    target, done = tmp_path / "netlist.json", []
-
-    def work(text, fails=False):
-        def write():
-            target.write_text(text)
-            done.append(text)
-            if fails:
-                raise yosys.ToolError("stopped")
-
-        return write
-
-    yosys.make([target], "a", work("A"))
-    with pytest.raises(yosys.ToolError):
-        yosys.make([target], "b", work("half of B", fails=True))
-    yosys.make([target], "a", work("A"))
-    yosys.make([target], "a", work("A"))
-    assert done == ["A", "half of B", "A"] and target.read_text() == "A"
-    yosys.make([target, tmp_path / "log"], "a", work("A"))
-    assert len(done) == 4, "a target was missing"
 
 
 def test_one_placement_serves_every_grade(tmp_path, monkeypatch):
@@ -89,10 +76,13 @@ def test_one_placement_serves_every_grade(tmp_path, monkeypatch):
     def nextpnr(arguments, native, *, log, what, limit):
         runs.append(arguments)
         log.write_text("Total LUT4s: 5/10 50%")
-        option = "--write" if "--write" in arguments else "--report"
+        given = {option: Path(name) for option, name in zip(arguments, arguments[1:], strict=False)}
+        if "--write" in given:
+            given["--write"].write_text(given["--json"].read_text())
+            return
         utilization = {kind: {"used": 1, "available": 2} for kind in route.UTILIZATION.values()}
         report = {"fmax": {"clk": {"achieved": 81.234}}, "utilization": utilization, "critical_paths": []}
-        Path(arguments[arguments.index(option) + 1]).write_text(json.dumps(report))
+        given["--report"].write_text(json.dumps(report))
 
     monkeypatch.setattr(route, "nextpnr", nextpnr)
     netlist = tmp_path / "floorplan.json"

@@ -12,11 +12,12 @@ import pytest
 from typer.main import get_command
 
 from reprise.cli import app
+from reprise.model.files.shipped import shipped
 from reprise.support.errors import RepriseError, SimulationError
 from tests.support.cli import reprise
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS = ROOT / "tests" / "data" / "digits.yaml"
+DIGITS = shipped("digits")
 HEAVY = {"torch", "amaranth", "numba", "cocotb", "matplotlib", "sklearn"}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -17,13 +16,14 @@ from reprise.hw.arch.feature_map import FeatureMap
 from reprise.hw.arch.memory_image import LayerEntry, MemoryImage
 from reprise.hw.arch.program import LOOPS, SEGMENT, SEGMENT_BYTES, unpack_fields
 from reprise.model.files.network_file import NetworkFile, load
+from reprise.model.files.shipped import shipped
 from reprise.model.inference.runner import Result, run
 from reprise.model.network.layer import Layer
 from reprise.model.prosparsity.tiles import Tile, analyze_packed
 
 from .simulate import Trace, simulate
 
-NETWORK = Path(__file__).parents[2] / "tests" / "data" / "digits.yaml"
+NETWORK = shipped("digits")
 CONFIG, LAYER, IMAGE = "tiny", "conv2", 0
 K_TILE = 13
 """The tile that is followed: of the first m tile, the K tile of a tap in the middle of the kernel."""
