@@ -72,7 +72,9 @@ def train(
     if output is None and recipe.quantize:
         product = cache.keep(recipe, hardware, data=data, checkpoint=checkpoint, device=device)
     else:
-        product = pipeline.produce(recipe, output, hardware, data=data, checkpoint=checkpoint, device=device)
+        product = pipeline.produce(
+            recipe, output or Path(recipe.title), hardware, data=data, checkpoint=checkpoint, device=device
+        )
     table = Table("", "", show_header=False)
     table.add_row("integer accuracy" if recipe.quantize else "accuracy (floating point)", f"{product.accuracy:.2f} %")
     if recipe.quantize:
