@@ -203,7 +203,8 @@ def _capture_report(outcomes: list[Outcome], options: Options, path: Path) -> di
     joined["first_mismatch"] = next((p["first_mismatch"] for p in parts if p["mismatches"]), None)
     joined["differences"] = [d for part in parts for d in part["differences"]]
     joined["cycles"] = _add(*(part["cycles"] for part in parts))
-    joined["total"] = _add(*(part["total"] for part in parts))
+    for key in ("rest", "total"):
+        joined[key] = _add(*(part[key] for part in parts))
     bits = {key: joined["total"]["counts"][key] for key in ("set_bits", "residual_bits")}
     joined["total"] |= Density(elements=joined["cycles"]["dense"], **bits).figures()
     cycles = joined["cycles"]

@@ -130,6 +130,14 @@ def _layer(entry: LayerEntry, ends: list[int], runs: list[dict], depth: int) -> 
     }
 
 
+def _traffic(interpreter: Interpreter, commands: range) -> dict[str, int]:
+    """Bytes that some commands move, the commands themselves among those read."""
+    return {
+        "bytes_read": sum(interpreter.read_by[index] for index in commands),
+        "bytes_written": sum(interpreter.written_by[index] for index in commands),
+    }
+
+
 def estimate(
     network: Network,
     config: HardwareConfig,
@@ -150,10 +158,11 @@ def estimate(
 
     Returns
     -------
-    ``{"network", "images", "config", "timing", "layers": [...], "total": {...}}``. Each layer and the total hold
+    ``{"network", "images", "config", "timing", "layers": [...], "rest", "total"}``. Each layer and the total hold
     ``cycles`` (exact, of the whole accelerator), ``bound`` (the processor alone), ``weights``, ``im2col``, ``neurons``
     (each of these alone), ``dense``, ``bit_sparse``, ``published``, ``bit_density``, ``product_density``, ``tiles``,
-    ``runs``, ``counts``. The total also holds the bytes read and written.
+    ``runs``, ``counts``, ``bytes_read``, ``bytes_written``. Bytes are those that a layer's commands move, whenever they
+    do so. ``rest`` is what is left of the total's cycles and bytes: the end of the job.
 
     Raises
     ------
@@ -188,19 +197,24 @@ def estimate_image(
     memory = interpreter.run()
     ends = estimator.schedule()
     depths = {layer.name: sum(s.depth for s in layer.sources) for layer in network.layers}
-    layers = [_layer(e, ends, estimator.runs, depths[e.name]) for e in compiled.layers]
+    layers = [
+        _layer(entry, ends, estimator.runs, depths[entry.name]) | _traffic(interpreter, range(entry.first, entry.last))
+        for entry in compiled.layers
+    ]
     keys = ("runs", "bound", "weights", "im2col", "neurons", "tiles", "dense", "bit_sparse", "published")
     total = {"cycles": ends[-1]} | {key: sum(one[key] for one in layers) for key in keys}
     total["counts"] = counts = {key: sum(one["counts"][key] for one in layers) for key in layers[0]["counts"]}
     bits = {key: counts[key] for key in ("set_bits", "residual_bits")}
     total |= Density(elements=total["dense"], **bits).figures()
     total |= {"bytes_read": interpreter.bytes_read, "bytes_written": interpreter.bytes_written}
+    rest = {key: total[key] - sum(one[key] for one in layers) for key in ("cycles", "bytes_read", "bytes_written")}
     report = {
         "network": network.name,
         "images": len(images),
         "config": compiled.config.to_dict(),
         "timing": asdict(estimator.timing),
         "layers": layers,
+        "rest": rest,
         "total": total,
     }
     return report, memory

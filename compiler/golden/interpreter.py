@@ -8,6 +8,7 @@ the sequencer refuses by itself is evaluated first, from the same rules (hw.arch
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -55,11 +56,22 @@ class Interpreter:
         self.used = np.zeros(c.feature_words, np.uint8)  # words that the last RUN reads
         self.used_segments = range(0)
         self.written: list[tuple[int, int]] = []  # memory written by runs since the last BARRIER
-        self.bytes_read = self.bytes_written = 0
+        self.read_by: Counter[int] = Counter()  # bytes by the index of the command that moves them, its own included
+        self.written_by: Counter[int] = Counter()
         self._slot = self._base_slot = 0
         self._held: int | None = None  # address of the weights that the last RUN holds
         self._at = 0
         self._rules = ProgramRules(c)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read so far, the program's among them."""
+        return self.read_by.total()
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes written so far."""
+        return self.written_by.total()
 
     def _require(self, ok: bool, rule: str, value: object) -> None:
         if not ok:
@@ -73,7 +85,6 @@ class Interpreter:
         ProgramError
         """
         for index, opcode, fields in self.commands():
-            self._at = index
             broken = self._rules.violations(opcode, fields)
             if broken:
                 raise ProgramError(f"command {index}: {broken[0]}")
@@ -84,6 +95,7 @@ class Interpreter:
         """(index, opcode, fields) up to END, read from the memory as the program runs."""
         address = self.image.program
         for index in range(1 << 20):
+            self._at = index
             data = self._read(address + index * COMMAND_BYTES, COMMAND_BYTES).tobytes()
             try:
                 opcode, fields = decode(data)
@@ -98,7 +110,8 @@ class Interpreter:
     def _read(self, address: int, count: int) -> np.ndarray:
         at = address - self.image.base
         self._require(0 <= at and at + count <= len(self.memory), "a read must stay in the memory", hex(address))
-        self.bytes_read += count
+        bus = self.config.bus_bits // 8
+        self.read_by[self._at] += -(-count // bus) * bus  # whole bus words are read
         return self.memory[at : at + count]
 
     def _write(self, address: int, data: np.ndarray) -> None:
@@ -109,7 +122,7 @@ class Interpreter:
             hex(address),
         )
         self.memory[at : at + len(data)] = data
-        self.bytes_written += len(data)
+        self.written_by[self._at] += len(data)
         self.written.append((address, address + len(data)))
 
     # Commands
@@ -254,7 +267,7 @@ class Interpreter:
         self._slot = (self._base_slot + fetched) % c.weight_tiles
         row = f["weight_beats"] * c.bus_bits // 8
         data = self._read(f["weights"], k_tiles * c.tile_k * row).view(np.int8)
-        self.bytes_read += (fetches - 1) * len(data)
+        self.read_by[self._at] += (fetches - 1) * len(data)
         data = data.reshape(k_tiles, c.tile_k, row)[..., : c.lanes]
         weights = np.zeros((k_tiles, c.tile_k, c.lanes), np.int8)
         weights[..., : data.shape[2]] = data

@@ -1,8 +1,8 @@
-"""Figures of a job by layer: cycles in RTL and in the models, densities, stalls, bytes."""
+"""Figures of a job by layer: cycles in RTL and in the models, densities, causes of waiting, bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -33,29 +33,47 @@ def run_ends(compiled: MemoryImage, marks: list[Mark]) -> dict[int, tuple[Mark, 
 
 
 def rtl_layers(compiled: MemoryImage, marks: list[Mark], start: int) -> list[dict]:
-    """RTL figures of every layer. A layer lasts from the end of the layer before (or ``start``) to its last RUN's end:
-    loads that go ahead of their layer count where they happen."""
+    """Cycles and events of every layer in the RTL.
+
+    A layer lasts from the end of the layer before (or from cycle ``start``) to the end of its last RUN, so loads that
+    go ahead of their layer count where they happen.
+    """
     runs = run_ends(compiled, marks)
-    bus = compiled.config.bus_bits // 8
-    before_cycle, before_read, before_written, before = start, 0, 0, {}
+    before_cycle, before = start, {}
     found = []
     for entry in compiled.layers:
         mine = [end for index, (_, end) in runs.items() if entry.first <= index < entry.last]
         last = max(mine, key=lambda mark: mark.cycle)
-        counts = {name: count - before.get(name, 0) for name, count in last.counts.items()}
-        found.append(
-            {
-                "cycles": last.cycle - before_cycle,
-                "bytes_read": (last.beats_read - before_read) * bus,
-                "bytes_written": (last.beats_written - before_written) * bus,
-                "events": counts,
-                "stalls": stalls(counts),
-                "causes": causes(counts, last.cycle - before_cycle),
-            }
-        )
-        before_cycle, before_read, before_written = last.cycle, last.beats_read, last.beats_written
-        before = last.counts
+        found.append(_span(last.cycle - before_cycle, last.counts, before))
+        before_cycle, before = last.cycle, last.counts
     return found
+
+
+def _span(cycles: int, counts: dict[str, int], before: dict[str, int]) -> dict:
+    """Figures of a stretch of ``cycles``, from the counts at its end and at its begin."""
+    events = {name: count - before.get(name, 0) for name, count in counts.items()}
+    return {"cycles": cycles, "events": events, "stalls": stalls(events), "causes": causes(events, cycles)}
+
+
+def rtl_total(layers: list[dict], cycles: int, last: Mark) -> tuple[dict, dict]:
+    """The whole job of ``cycles`` in the RTL, and what the layers leave of it: the end of the job.
+
+    Everything adds up: a figure of the total is the sum of the layers' and of the rest's.
+    """
+    layered = {name: sum(one["events"].get(name, 0) for one in layers) for name in last.counts}
+    rest = _span(cycles - sum(one["cycles"] for one in layers), last.counts, layered)
+    parts = [*layers, rest]
+    total = {key: _added(one[key] for one in parts) for key in ("events", "stalls", "causes")}
+    return {"cycles": cycles, **total}, rest
+
+
+def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    """Sums by name."""
+    whole: dict[str, int] = {}
+    for one in counts:
+        for name, count in one.items():
+            whole[name] = whole.get(name, 0) + count
+    return whole
 
 
 def stalls(counts: dict[str, int]) -> dict[str, int]:
@@ -95,6 +113,13 @@ def model_layers(
     return estimate_image(compiled, network, images, timing=timing, fill=fill, progress=progress)
 
 
+def rest_figures(estimate: dict, rtl: dict | None) -> dict:
+    """What the layers leave of the total, as the report has it."""
+    cycles = {"rtl": rtl["cycles"] if rtl else None, "cycle_model": estimate["cycles"]}
+    figures = {"cycles": cycles, **{key: estimate[key] for key in ("bytes_read", "bytes_written")}}
+    return figures | ({key: rtl[key] for key in ("stalls", "causes", "events")} if rtl else {})
+
+
 def layer_figures(estimate: dict, rtl: dict | None) -> dict:
     """One layer (or the total) as the report has it."""
     cycles = {
@@ -111,9 +136,11 @@ def layer_figures(estimate: dict, rtl: dict | None) -> dict:
         "product_density": estimate["product_density"],
         "tiles": estimate["tiles"],
         "counts": estimate["counts"],
+        "bytes_read": estimate["bytes_read"],
+        "bytes_written": estimate["bytes_written"],
         "bottlenecks": {key: estimate[key] for key in ("bound", "weights", "im2col", "neurons")},
     }
     if rtl:
-        figures |= {key: rtl[key] for key in ("bytes_read", "bytes_written", "stalls", "causes", "events")}
+        figures |= {key: rtl[key] for key in ("stalls", "causes", "events")}
         figures["model_error"] = ratio(cycles["cycle_model"] - cycles["rtl"], cycles["rtl"])
     return figures

@@ -50,6 +50,7 @@ class JobRun:
     start, end : cycles of the bench at the start command and at the interrupt.
     seconds : of simulation.
     marks, runs : the profile; command index of a RUN -> marks of its start and its end.
+    last : the profile's last line: everything that was counted.
     counters : performance counters as the host reads them, CYCLES with them.
     """
 
@@ -58,6 +59,7 @@ class JobRun:
     end: int
     seconds: float
     marks: list[Mark]
+    last: Mark
     runs: dict[int, tuple[Mark, Mark]]
     counters: dict[str, int]
 
@@ -135,6 +137,7 @@ def run_job(
         end=end,
         seconds=result.seconds,
         marks=result.marks[:-1],
+        last=result.marks[-1],
         runs=run_ends(compiled, result.marks),
         counters=counters,
     )
@@ -148,3 +151,10 @@ def check_counters(counters: dict[str, int], last: Mark) -> None:
     for register, beats in (("READ_BEATS", last.beats_read), ("WRITE_BEATS", last.beats_written)):
         if counters[register] != beats:
             raise JobFailed(f"{register} must be {beats} (beats of the memory), not {counters[register]}")
+
+
+def check_traffic(total: dict, last: Mark, bus_bytes: int) -> None:
+    """What the RTL moved against what the program's commands move, which is what the report says of each layer."""
+    for name, beats in (("bytes_read", last.beats_read), ("bytes_written", last.beats_written)):
+        if beats * bus_bytes != total[name]:
+            raise JobFailed(f"{name} must be {total[name]} (of all commands), not {beats * bus_bytes} (in the RTL)")

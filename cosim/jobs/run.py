@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from ...model.network.network import Network
 from ...support.progress import Stages
 from ..bench.system import SystemBench, Traffic
 from .compare import FeatureCheck, compare, predictions
-from .figures import layer_figures, model_layers, rtl_layers
+from .figures import layer_figures, model_layers, rest_figures, rtl_layers, rtl_total
 
 FILL = 0xA5  # what memory holds that nobody has written: a line left out is then a mismatch
 
@@ -27,7 +26,8 @@ class Outcome:
 
     Members
     -------
-    layers : figures by layer (see :mod:`reprise.cosim.jobs.figures`), in the program's order; total likewise.
+    layers : figures by layer (see :mod:`reprise.cosim.jobs.figures`), in the program's order.
+    rest, total : what the layers leave of the total (the end of the job), and the total.
     checks : comparisons with the model, one per feature map.
     predictions : int64[images] by the maps in memory; None if unreadable.
     cycles : RTL cycles from the start command to the interrupt, None in the interpreter.
@@ -38,6 +38,7 @@ class Outcome:
     expected: Result
     memory: np.ndarray
     layers: list[dict]
+    rest: dict
     total: dict
     checks: list[FeatureCheck]
     predictions: np.ndarray | None
@@ -80,11 +81,11 @@ def execute(
             compiled, network, images, latency=traffic.latency, gap=traffic.gap, fill=FILL, progress=progress
         )
         stage.advance(note="")
-    rtl, cycles, seconds, runs = None, None, 0.0, {}
+    rtl, rtl_rest, rtl_whole, cycles, seconds, runs = None, None, None, None, 0.0, {}
     if bench is None:
         memory = golden
     else:
-        from .host import run_job
+        from .host import check_traffic, run_job
 
         with stages.stage("simulation", "RTL simulation", total=None) as stage:
             start = time.perf_counter()
@@ -95,6 +96,8 @@ def execute(
             stage.advance(note=f"{ran.cycles:,} cycles, {ran.end / max(ran.seconds, 1e-9) / 1e3:.0f} kHz")
         memory, cycles, runs = ran.memory, ran.cycles, ran.runs
         rtl = rtl_layers(compiled, ran.marks, ran.start)
+        rtl_whole, rtl_rest = rtl_total(rtl, ran.cycles, ran.last)
+        check_traffic(estimate["total"], ran.last, compiled.config.bus_bits // 8)
     with stages.stage("comparison", "comparison", total=1):
         checks = compare(compiled, memory, expected)
         if bench is not None:
@@ -110,7 +113,8 @@ def execute(
         expected=expected,
         memory=memory,
         layers=layers,
-        total=_total(estimate["total"], rtl, cycles),
+        rest=rest_figures(estimate["rest"], rtl_rest),
+        total=layer_figures(estimate["total"], rtl_whole),
         checks=checks,
         predictions=predictions(compiled, memory),
         cycles=cycles,
@@ -124,28 +128,6 @@ def _constants_untouched(compiled: MemoryImage, memory: np.ndarray):
     wrong = np.flatnonzero(memory[: len(data)] != data)
     if len(wrong):
         raise AssertionError(f"the accelerator wrote into its constants, first at byte {compiled.base + int(wrong[0])}")
-
-
-def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
-    """Sums by name."""
-    whole: dict[str, int] = {}
-    for one in counts:
-        for name, count in one.items():
-            whole[name] = whole.get(name, 0) + count
-    return whole
-
-
-def _total(estimate: dict, rtl: list[dict] | None, cycles: int | None) -> dict:
-    whole = None
-    if rtl is not None:
-        whole = {
-            "cycles": cycles,
-            "events": {},
-            **{key: _added(one[key] for one in rtl) for key in ("stalls", "causes")},
-        }
-        whole["causes"]["outside"] += cycles - sum(whole["causes"].values())  # the job's end
-        whole |= {key: sum(one[key] for one in rtl) for key in ("bytes_read", "bytes_written")}
-    return layer_figures(estimate, whole)
 
 
 def open_bench(config: HardwareConfig, size: int, stages: Stages, *, trace: bool = False) -> SystemBench:

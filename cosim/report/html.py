@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .charts import causes_chart, cycles_chart, densities_chart, picture
-from .report import CAUSES
+from .report import CAUSES, table_lines
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#222;--page:#fff;--line:#ddd;--good:#18794e;--bad:#c1121f}
@@ -76,15 +76,13 @@ def _figures(report: dict) -> list[str]:
 def _table(report: dict) -> str:
     head = ("layer", *CYCLES.values(), "bits", "products", "mismatches")
     lines = ["<tr>" + "".join(f"<th>{h}</th>" for h in head) + "</tr>"]
-    total = dict(report["total"], name="total", mismatches=report["mismatches"])
-    for one in [*report["layers"], total]:
-        c = one["cycles"]
-        cells = [c[key] for key in CYCLES]
+    for name, one in table_lines(report):
+        cells = [one["cycles"].get(key) for key in CYCLES]
         shown = ["-" if v is None else f"{v:,}" for v in cells]
-        shown += [f"{100 * one[key]:.2f} %" for key in ("bit_density", "product_density")]
-        wrong = one["mismatches"]
-        mark = f'<td class="{"bad" if wrong else "good"}">{wrong:,}</td>'
-        lines.append(f"<tr><td>{escape(one['name'])}</td>" + "".join(f"<td>{s}</td>" for s in shown) + mark + "</tr>")
+        shown += [f"{100 * one[key]:.2f} %" if key in one else "-" for key in ("bit_density", "product_density")]
+        wrong = one.get("mismatches")
+        mark = "<td>-</td>" if wrong is None else f'<td class="{"bad" if wrong else "good"}">{wrong:,}</td>'
+        lines.append(f"<tr><td>{escape(name)}</td>" + "".join(f"<td>{s}</td>" for s in shown) + mark + "</tr>")
     return _wide("<table>" + "".join(lines) + "</table>") + _list(TERMS)
 
 

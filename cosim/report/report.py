@@ -81,6 +81,7 @@ def make_report(outcome: Outcome, *, settings: dict, labels: np.ndarray, numbers
         "clock_mhz": clock_mhz,
         "frames_per_second": images * clock_mhz * 1e6 / cycles,
         "layers": outcome.layers,
+        "rest": outcome.rest,
         "total": total,
         "memory_bytes": outcome.compiled.size,
         "configuration": outcome.compiled.config.to_dict(),
@@ -109,10 +110,14 @@ def _causes(figures: dict, most: int = 5) -> str:
     return ", ".join(f"{name} {100 * n / cycles:.0f}" for name, n in found[:most] if 200 * n >= cycles) or "-"
 
 
-def _lines(report: dict) -> list[tuple[str, dict]]:
-    """Layers and the total, as rows of a table."""
+REST = "end of the job"
+"""What a table calls the row that the layers leave of the total."""
+
+
+def table_lines(report: dict) -> list[tuple[str, dict]]:
+    """Layers, what they leave of the total, and the total, as rows of a table: the last is the sum of the others."""
     total = dict(report["total"], mismatches=report["mismatches"], elements=report["elements"])
-    return [*((one["name"], one) for one in report["layers"]), ("total", total)]
+    return [*((one["name"], one) for one in report["layers"]), (REST, report["rest"]), ("total", total)]
 
 
 def cycle_table(report: dict) -> Table:
@@ -120,16 +125,16 @@ def cycle_table(report: dict) -> Table:
     title = f"{report['network']} on {report['config']}: {report['images']} images, {report['engine']}"
     columns = ("layer", "RTL", "cycle model", "error", "published model", "bit-sparse", "dense", "mismatches")
     table = Table(*columns, title=title)
-    for name, one in _lines(report):
+    for name, one in table_lines(report):
         if name == "total":
             table.add_section()
-        cycles, wrong, error = one["cycles"], one["mismatches"], one.get("model_error")
+        cycles, wrong, error = one["cycles"], one.get("mismatches"), one.get("model_error")
         table.add_row(
             name,
             *(_count(cycles[key]) for key in ("rtl", "cycle_model")),
             "" if error is None else f"{100 * error:+.1f} %",
-            *(_count(cycles[key]) for key in ("published_model", "bit_sparse", "dense")),
-            f"[red]{wrong:,} of {one['elements']:,}[/]" if wrong else f"[green]0 of {one['elements']:,}[/]",
+            *(_count(cycles.get(key)) for key in ("published_model", "bit_sparse", "dense")),
+            "-" if wrong is None else f"[{'red' if wrong else 'green'}]{wrong:,} of {one['elements']:,}[/]",
         )
     return _right(table, 1)
 
@@ -138,10 +143,10 @@ def density_table(report: dict) -> Table:
     """Densities, bytes moved, and the cycles by cause."""
     columns = ("layer", "bit density", "product density", "read", "written", "causes of the RTL cycles, percent")
     table = Table(*columns, caption=CAUSES_NOTE if report["cycles"]["rtl"] else None)
-    for name, one in _lines(report):
+    for name, one in table_lines(report):
         if name == "total":
             table.add_section()
-        densities = (_percent(one[key]) for key in ("bit_density", "product_density"))
+        densities = (_percent(one[key]) if key in one else "-" for key in ("bit_density", "product_density"))
         moved = (_bytes(one.get(key)) for key in ("bytes_read", "bytes_written"))
         table.add_row(name, *densities, *moved, _causes(one))
     return _right(table, 1, 5)

@@ -62,7 +62,14 @@ def test_report_of_the_rtl(network_file, tmp_path):
     assert run_network(str(network_file), options(tmp_path, engine="rtl", stall=0.2, seed=3), quiet()) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     layers = report["layers"]
-    assert 0 < sum(one["cycles"]["rtl"] for one in layers) <= report["cycles"]["rtl"]
+    for key in ("rtl", "cycle_model"):  # the rows of a table, the end of the job among them, add up to its total
+        assert sum(one["cycles"][key] for one in (*layers, report["rest"])) == report["total"]["cycles"][key]
+    for key in ("bytes_read", "bytes_written"):
+        assert sum(one[key] for one in (*layers, report["rest"])) == report["total"][key]
+    assert report["total"]["cycles"]["rtl"] == report["cycles"]["rtl"] and 0 < report["rest"]["cycles"]["rtl"] < 100
+    for event, key in (("read_beat", "bytes_read"), ("write_beat", "bytes_written")):
+        beats = sum(one["events"][event] for one in (*layers, report["rest"]))
+        assert beats == report["total"]["events"][event] and beats * TINY.bus_bits // 8 == report["total"][key]
     assert all(one["bytes_written"] > 0 and one["events"]["residual_bit"] > 0 for one in layers)
     assert sum(one["events"]["residual_bit"] for one in layers) == report["total"]["counts"]["residual_bits"]
     for one in (*layers, report["total"]):  # every cycle has one cause

@@ -5,10 +5,11 @@ import pytest
 
 from reprise.compiler import compile_network
 from reprise.cosim.bench.system import Traffic
-from reprise.cosim.jobs.figures import rtl_layers
-from reprise.cosim.jobs.host import run_job
+from reprise.cosim.jobs.figures import rtl_layers, rtl_total
+from reprise.cosim.jobs.host import check_traffic, run_job
 from reprise.cosim.jobs.random_networks import random_images, random_network
 from reprise.estimate.network import SystemTiming, estimate_image
+from reprise.hw.arch.program import COMMAND_BYTES
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
@@ -26,9 +27,28 @@ def check(config, network, images, *, keep=True, **memory):
     compiled = compile_network(network, config, len(images), keep_features=keep)
     ran = run_job(system_bench(config), compiled, images, traffic=Traffic(**memory), fill=FILL, timeout=TIMEOUT)
     estimate, _ = estimate_image(compiled, network, images, timing=SystemTiming(**memory))
-    rtl = [one["cycles"] for one in rtl_layers(compiled, ran.marks, ran.start)]
+    layers = rtl_layers(compiled, ran.marks, ran.start)
+    rtl = [one["cycles"] for one in layers]
     model = [one["cycles"] for one in estimate["layers"]]
     assert (model, estimate["total"]["cycles"]) == (rtl, ran.cycles)
+    everything_adds_up(estimate, *rtl_total(layers, ran.cycles, ran.last), layers)
+    check_traffic(estimate["total"], ran.last, config.bus_bits // 8)
+    maps = {entry.name: compiled.features[entry.feature].bytes for entry in compiled.layers}
+    assert {one["name"]: one["bytes_written"] for one in estimate["layers"]} == maps
+
+
+def everything_adds_up(estimate, total, rest, layers):
+    """What layers leave of a total is named, counts nothing twice, and is small: the end of the job."""
+    for key in ("cycles", "bytes_read", "bytes_written"):
+        parts = [one[key] for one in estimate["layers"]]
+        assert sum(parts) + estimate["rest"][key] == estimate["total"][key] and min(parts) >= 0
+    assert estimate["rest"]["bytes_written"] == 0 and estimate["rest"]["bytes_read"] == COMMAND_BYTES
+    assert 0 < rest["cycles"] == estimate["rest"]["cycles"] == total["cycles"] - sum(one["cycles"] for one in layers)
+    for kind in ("events", "stalls", "causes"):
+        for name, whole in total[kind].items():
+            assert sum(one[kind].get(name, 0) for one in (*layers, rest)) == whole, (kind, name)
+    assert sum(total["causes"].values()) == total["cycles"] and min(rest["causes"].values()) >= 0
+    assert total["events"]["residual_bit"] == estimate["total"]["counts"]["residual_bits"]
 
 
 def long_network(seed: int, outputs: int = 8) -> Network:
