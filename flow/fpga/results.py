@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ...estimate.area import structure
 from ...hw.arch.config import HardwareConfig
 from .route import Route, summary
 from .synth import Synthesis
@@ -48,6 +49,7 @@ def synthesis_record(name: str, config: HardwareConfig, found: Synthesis, shown:
         "cells": found.cells,
         "blocks": found.blocks,
         "configuration": config.to_dict(),
+        "structure": structure.to_dict(found.structure),
         "tool": found.tool,
         "command": f"reprise fpga synth {shown} --block {found.block} --target {found.target}",
     }

@@ -12,6 +12,7 @@ from amaranth import Const, Value
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
+from ...estimate.area import structure
 from ...hw.arch.config import HardwareConfig
 from ...support.cache import Store, digest
 from .. import yosys
@@ -32,6 +33,7 @@ class Synthesis:
     resources : units by resource (see :mod:`flow.fpga.parts`); ``cells``: cells by type; ``blocks``: resources by
     instance (ECP5), each with everything below it. A LUT or flip-flop belongs to the instance whose net it drives: the
     design is flattened, so what is on a border is only attributed; the totals are exact, and so are memories.
+    structure : what the description holds, before synthesis: what estimates are fitted to.
     """
 
     target: str
@@ -40,6 +42,7 @@ class Synthesis:
     resources: dict[str, float]
     cells: dict[str, int]
     blocks: dict[str, dict[str, float]]
+    structure: structure.Structure
     seconds: float
     tool: str
 
@@ -127,6 +130,7 @@ def synthesize(config: HardwareConfig, *, name: str, block: str = "core", target
         resources=parts.count(part, kinds),
         cells=kinds,
         blocks=by_block(part, cells) if target == "ecp5" else {},  # others number their LUTs and flip-flops
+        structure=structure.read(make_block(block, config), structure.CORE_PATH if block == "accelerator" else ()),
         seconds=time.perf_counter() - start,
         tool=yosys.tool_version(),
     )

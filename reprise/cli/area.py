@@ -29,10 +29,10 @@ def area(
     ] = "accelerator",
     fit: Annotated[bool, typer.Option("--fit", help="fit the model to docs/measured/resources.json first")] = False,
 ) -> None:
-    """ECP5 resources of a configuration, in a second, from a model fitted to synthesized ones."""
+    """ECP5 resources of a configuration, in seconds: memories counted, logic fitted to synthesized designs."""
     from rich.table import Table
 
-    from ..estimate import area as model
+    from ..estimate.area import model
     from ..flow.fpga.parts import ECP5_PARTS
 
     console = terminal()
@@ -47,14 +47,18 @@ def area(
     columns = ("resource", "estimate", "mean error", "worst", *(f"% of {part}" for part in ECP5_PARTS))
     table = Table(*columns, title=f"{chosen.name} {block}, ECP5")
     for resource, (label, key) in LABELS.items():
-        error = known["error"].get(resource, {"mean": float("nan"), "worst": float("nan")})
-        shares = (f"{found[resource] / part[key]:.0%}" for part in ECP5_PARTS.values())
-        table.add_row(label, number(found[resource]), f"{error['mean']:.1%}", f"{error['worst']:.1%}", *shares)
+        error, value = known["error"][block][resource], found.resources[resource]
+        shares = (f"{value / part[key]:.0%}" for part in ECP5_PARTS.values())
+        table.add_row(label, number(value), f"{error['mean']:.1%}", f"{error['worst']:.1%}", *shares)
+    table.add_row("fits", "", "", "", *("yes" if found.fits(part) else "[red]no[/]" for part in ECP5_PARTS.values()))
     console.print(table)
-    for part in model.parts_of(block):
-        if known["points"][part] < 3:
-            count = known["points"][part]
-            console.print(f"[yellow]rough:[/] {part!r} is known from {count} configuration(s) only")
+    for field, (value, least, most) in found.outside.items():
+        known_range = f"{least} to {most}" if least < most else f"only {most}"
+        console.print(f"[yellow]extrapolates:[/] {field}={value}: synthesized was {known_range}", highlight=False)
+    designs = sum(row["block"] == block for row in known["left_out"])
     console.print(
-        f"errors: leave-one-out over {len(known['left_out'])} synthesized designs ({model.COEFFICIENTS.name})"
+        f"EBR and MULT18 are counted. LUT4 and FF are fitted: the errors are those of predicting each of {designs}"
+        f" synthesized {block}s without it.",
+        highlight=False,
+        soft_wrap=True,
     )

@@ -1,0 +1,169 @@
+"""What a design is built of, counted in Amaranth's description of it: no synthesis, seconds even for ``paper``.
+
+The description is elaborated, and what reaches an output is counted (:mod:`reprise.estimate.area.live`): bits of
+registers, adders, gates, multiplexers and registers with an enable, and every memory with its ports. A common
+subexpression counts once (it is one Python object). What synthesis shares or simplifies later is not known here, which
+is why the figures are fitted to synthesized designs (:mod:`reprise.estimate.area.model`) instead of being taken as
+they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, field, fields
+from importlib.metadata import version
+from pathlib import Path
+
+from amaranth.hdl import Fragment, Shape
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
+
+from ...hw.arch.config import HardwareConfig
+from ...support.cache import Store, digest, sources
+from ...support.presets import PACKAGE
+from .ir import Node, Value, ast
+from .live import Live
+from .memories import Memory
+
+CORE_PATH = ("datapath", "core")
+"""Where the core lies in the accelerator."""
+
+COUNTS = ("registers", "adders", "gates", "choices", "enabled", "multipliers")
+"""What is counted of a part, in bits; multipliers: of two variables, in units of 18 x 18 bits."""
+
+MULTIPLIER_BITS = 18
+
+STORE = Store("structure")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a design: bits by kind (``COUNTS``), and how often each memory occurs."""
+
+    counts: dict[str, int] = field(default_factory=Counter)
+    memories: dict[Memory, int] = field(default_factory=Counter)
+
+
+Structure = dict[str, Part]
+"""Parts by name: "core", and in an accelerator "around" for everything else."""
+
+
+def _count(live: Live, parts: Structure) -> None:
+    """Registers and logic of what matters."""
+    for signal, assignments in live.assignments.items():
+        bits = live.signals.get(signal, 0)
+        driven = 0
+        for a in assignments:
+            here = a.among(bits)
+            if a.clocked and here:
+                counts = parts[a.owner].counts
+                counts["registers"] += (here & ~driven).bit_count()
+                driven |= here
+                # A constant is set by the register's reset, which costs nothing.
+                if a.tests and not isinstance(a.value, ast.Const):
+                    counts["enabled"] += here.bit_count()
+    for owner, value, bits in live.values.values():
+        counts = parts[owner].counts
+        if isinstance(value, ast.Operator):
+            _operator(value, bits, counts)
+        elif isinstance(value, ast.Part):
+            ways = min(1 << len(value.offset), -(-len(value.value) // value.stride))
+            counts["choices"] += bits.bit_count() * (ways - 1)
+        elif isinstance(value, ast.SwitchValue):
+            counts["choices"] += bits.bit_count() * (len(value.cases) - 1)
+
+
+def _operator(value: Value, bits: int, counts: dict[str, int]) -> None:
+    widths = [len(operand) for operand in value.operands]
+    if value.operator in ("+", "-"):
+        counts["adders"] += min(max(widths), bits.bit_length())
+    elif value.operator in ("&", "|", "^") and len(widths) == 2:
+        counts["gates"] += bits.bit_count()
+    elif value.operator == "*" and not any(isinstance(operand, ast.Const) for operand in value.operands):
+        a, b = (-(-width // MULTIPLIER_BITS) for width in widths)
+        counts["multipliers"] += a * b
+
+
+def _memory(instance: Node, bits: int) -> Memory:
+    """A memory of the ``bits`` of a word that are read."""
+    (write,) = instance._write_ports
+    reads = instance._read_ports
+    width = Shape.cast(instance._data.shape).width
+    return Memory(
+        width=width,
+        depth=instance._data.depth,
+        reads=len(reads),
+        clocked=sum(port._domain != "comb" for port in reads),
+        enables=len(write._en),
+        style=instance._attrs.get("ram_style", ""),
+        unchecked=bool(instance._attrs.get("no_rw_check")),
+        idle=(1 << width) - 1 & ~bits,
+    )
+
+
+def _fragments(fragment: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
+    yield path, fragment
+    for inside, name, _ in fragment.subfragments:
+        yield from _fragments(inside, (*path, name or ""))
+
+
+def read(component: wiring.Component, core: tuple[str, ...] = ()) -> Structure:
+    """Count a component. ``core``: the path of its core; (): it is part of the core, or the core itself."""
+    parts: Structure = {"core": Part(counts=Counter(), memories=Counter())}
+    if core:
+        parts["around"] = Part(counts=Counter(), memories=Counter())
+    ports = component.signature.flatten(component)
+    outputs = [ast.Value.cast(value) for _, member, value in ports if member.flow == Out]
+    fragments = _fragments(Fragment.get(component, None))
+    live = Live((("core" if path[: len(core)] == core else "around", one) for path, one in fragments), outputs)
+    _count(live, parts)
+    for memory in live.memories:
+        if memory.bits:
+            parts[memory.owner].memories[_memory(memory.instance, memory.bits)] += 1
+    return parts
+
+
+def of(config: HardwareConfig, block: str = "accelerator") -> Structure:
+    """The structure of a block, "core" or "accelerator", of a configuration; elaborated once for its content."""
+    here = Path(__file__).parent
+    key = digest(config.to_dict(), block, sources(PACKAGE / "hw", here), version("amaranth"))
+
+    def make(folder: Path) -> None:
+        (folder / "structure.json").write_text(json.dumps(to_dict(_elaborated(config, block))))
+
+    return from_dict(json.loads((STORE.get(key, make).folder / "structure.json").read_text()))
+
+
+def _elaborated(config: HardwareConfig, block: str) -> Structure:
+    if block == "core":
+        from ...hw.core import Core
+
+        return read(Core(config))
+    from ...hw.accelerator import Accelerator
+
+    return read(Accelerator(config), CORE_PATH)
+
+
+def to_dict(structure: Structure) -> dict:
+    """For JSON: counts by kind; a memory is a list of how often it occurs and the fields of :class:`Memory`."""
+    return {
+        name: {
+            "counts": {kind: part.counts[kind] for kind in COUNTS},
+            "memories": [[n, *astuple(memory)] for memory, n in sorted(part.memories.items())],
+        }
+        for name, part in structure.items()
+    }
+
+
+def from_dict(data: dict) -> Structure:
+    """What :func:`to_dict` wrote."""
+    names = [f.name for f in fields(Memory)]
+    return {
+        name: Part(
+            counts=dict(part["counts"]),
+            memories={Memory(**dict(zip(names, values, strict=True))): n for n, *values in part["memories"]},
+        )
+        for name, part in data.items()
+    }
