@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -214,7 +215,7 @@ def _capture_report(outcomes: list[Outcome], options: Options, path: Path) -> di
     return joined
 
 
-def _add(*parts):
+def _add(*parts: Any) -> Any:
     """Sums of equal dictionaries, value by value; None stays None."""
     first = parts[0]
     if isinstance(first, dict):

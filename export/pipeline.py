@@ -70,7 +70,7 @@ def fit(
 
 def produce(
     recipe: Recipe,
-    path: str | Path,
+    path: str | Path | None,
     hardware: Hardware,
     *,
     data: str | Path | None = None,
@@ -82,7 +82,7 @@ def produce(
 
     Parameters
     ----------
-    path : manifest to write
+    path : manifest to write; None for a network in floating point, which has none
     hardware : the configuration that encodings are chosen for and whose widths must hold every sum
     data : folder of the data set's files
     checkpoint : file to resume from and to write after every epoch
@@ -101,7 +101,7 @@ def produce(
         return Product(
             path=None, accuracy=accuracy, float_accuracy=accuracy, spikes=spikes, seconds=model.train_seconds
         )
-    assert isinstance(model, QatNetwork)  # what is quantized is one
+    assert isinstance(model, QatNetwork) and path is not None  # what is quantized has a file
     plain = train.evaluate(model.quantize(False), images, labels)[0]
     model.quantize(True)
     model.to(torch.device("cpu"))

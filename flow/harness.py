@@ -4,50 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..hw.arch.config import HardwareConfig
 
 
-def _core(config):
+def _core(config: HardwareConfig) -> wiring.Component:
     from ..hw.core import Core
 
     return Core(config)
 
 
-def _accelerator(config):
+def _accelerator(config: HardwareConfig) -> wiring.Component:
     from ..hw.accelerator import Accelerator
 
     return Accelerator(config)
 
 
-def _frontend(config):
+def _frontend(config: HardwareConfig) -> wiring.Component:
     from ..hw.frontend import FrontEnd
 
     return FrontEnd(config)
 
 
-def _processor(config):
+def _processor(config: HardwareConfig) -> wiring.Component:
     from ..hw.processor.processor import Processor
 
     return Processor(config)
 
 
-def _neurons(config):
+def _neurons(config: HardwareConfig) -> wiring.Component:
     from ..hw.neurons.array import NeuronArray
 
     return NeuronArray(config)
 
 
-def _im2col(config):
+def _im2col(config: HardwareConfig) -> wiring.Component:
     from ..hw.im2col.im2col import Im2col
 
     return Im2col(config)
 
 
-def _output(config):
+def _output(config: HardwareConfig) -> wiring.Component:
     from ..hw.output.writer import OutputWriter
 
     return OutputWriter(config)
@@ -90,19 +90,20 @@ class Harness(wiring.Component):
     i, o : In(1), Out(1), serial data
     """
 
-    def __init__(self, block: wiring.Component):
+    def __init__(self, block: wiring.Component) -> None:
         self.block = block
         super().__init__({"i": In(1), "o": Out(1)})
 
-    def _ports(self):
+    def _ports(self) -> tuple[Value, Value]:
         """Inputs and outputs of the block, each as one value."""
-        inputs, outputs = [], []
+        inputs: list[Value] = []
+        outputs: list[Value] = []
         for _, member, value in self.block.signature.flatten(self.block):
             value = value.as_value() if hasattr(value, "as_value") else value
             (inputs if member.flow == In else outputs).append(value)
         return Cat(inputs), Cat(outputs)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.dut = self.block
         given, taken = self._ports()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ..support.errors import RepriseError
 
@@ -57,7 +58,9 @@ def run(arguments: list[str], *, log: Path, what: str, limit: float | None = Non
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as out:
-        how = dict(stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=limit, cwd=log.parent)
+        how: dict[str, Any] = dict(
+            stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=limit, cwd=log.parent
+        )
         try:
             end = subprocess.run(arguments, **how).returncode
         except subprocess.TimeoutExpired:

@@ -2,7 +2,9 @@
 
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
@@ -12,7 +14,7 @@ from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRam
 from ...hw.csr.register_map import OFFSETS
 
 
-def pauses(seed: int, probability: float):
+def pauses(seed: int, probability: float) -> Iterator[bool]:
     """An endless random pattern, in runs: a channel that is slow stays so for some cycles."""
     r = random.Random(seed)
     while True:
@@ -24,7 +26,7 @@ def pauses(seed: int, probability: float):
 class Bench:
     """The design between a host's master and a memory."""
 
-    def __init__(self, dut, probability: float, seed: int):
+    def __init__(self, dut: Any, probability: float, seed: int) -> None:
         self.dut = dut
         self.host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         self.ram = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, size=1 << 40)
@@ -35,13 +37,13 @@ class Bench:
         for n, channel in enumerate(channels):
             channel.set_pause_generator(pauses(seed * 100 + n, probability))
 
-    async def reset(self):
+    async def reset(self) -> None:
         self.dut.rst.value = 1
         await ClockCycles(self.dut.clk, 5)
         self.dut.rst.value = 0
         await ClockCycles(self.dut.clk, 2)
 
-    async def write(self, register: str, value: int):
+    async def write(self, register: str, value: int) -> None:
         await self.host.write_dword(OFFSETS[register], value)
 
     async def read(self, register: str) -> int:
@@ -63,7 +65,7 @@ class Bench:
 
 
 @cocotb.test()
-async def play(dut):
+async def play(dut: Any) -> None:
     """The same job twice; the memory afterwards goes to a file."""
     env = os.environ
     bench = Bench(dut, float(env["AXI_PAUSE"]), int(env["AXI_SEED"]))

@@ -10,9 +10,10 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from amaranth.hdl import Shape
+from amaranth.hdl import Shape, ShapeLike
 from amaranth.lib import data
 
 from ...hw.arch.config import HardwareConfig
@@ -55,7 +56,7 @@ class CoreResult:
         return int(self.cycles[-1]) - self.first_row + 1
 
 
-def pack(shape, value) -> int:
+def pack(shape: ShapeLike, value: Any) -> int:
     """A payload as an integer, from nested dicts and sequences of integers; missing fields are zero."""
     if isinstance(shape, data.ArrayLayout):
         width = shape.size // max(1, shape.length)
@@ -68,7 +69,7 @@ def pack(shape, value) -> int:
 class CoreBench:
     """A built model of ``Core(config)``; streams are played from files, whatever their length."""
 
-    def __init__(self, config: HardwareConfig, *, trace: bool = False):
+    def __init__(self, config: HardwareConfig, *, trace: bool = False) -> None:
         self.config = config
         text, self.sidecar = emit(Core(config), name="core", config=config)
         self.layouts = {
@@ -116,8 +117,8 @@ class CoreBench:
         ``timeout`` is in cycles; by default it is far beyond what the tiles can take.
         """
         items = {"rows": self._rows(tiles), "weights": self._weights(tiles), "params": self._params(params)}
-        with tempfile.TemporaryDirectory() as folder:
-            folder = Path(folder)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
             counts = {name: self._write(folder / name, name, stream) for name, stream in items.items()}
             # Every bit of every row in a cycle of its own, each sixteen times because of idle cycles and stalls.
             work = counts["rows"] * self.config.load_rows * self.config.tile_k + counts["weights"] + outputs

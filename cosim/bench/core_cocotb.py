@@ -1,6 +1,7 @@
 """cocotb side of :mod:`reprise.cosim.bench.core`: sets the bench's inputs, waits for the end, notes the start."""
 
 import os
+from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
@@ -14,7 +15,7 @@ def number(name: str) -> int:
 
 
 @cocotb.test()
-async def play(dut):
+async def play(dut: Any) -> None:
     """Play the streams until every expected output came, or the timeout."""
     dut.rst.value = 1
     dut.row_items.value = number("ROWS")

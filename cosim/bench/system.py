@@ -10,7 +10,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...support.errors import SimulationError
+from ...support.progress import Stage
 from . import verilator
 from .emission import TOP, accelerator
 
@@ -45,7 +46,7 @@ class Traffic:
     gap: int = 0
     seed: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.stall <= 0.9:
             raise ValueError(f"stall must be 0..0.9, not {self.stall}: it is the probability of a stalled cycle")
         for name, most in (("latency", 65535), ("gap", 255)):
@@ -91,12 +92,13 @@ class SystemResult:
 def flatten_bits(description: dict, base: int = 0, prefix: str = "") -> dict[int, str]:
     """Bit offset -> name of every bit of a packed port in the sidecar."""
     if "fields" in description:
-        found = {}
+        found: dict[int, str] = {}
         for name, part in description["fields"].items():
             found |= flatten_bits(part, base + part["offset"], f"{prefix}{name}.")
         return found
     if "elements" in description:
-        found, width = {}, description["element"]["width"]
+        found = {}
+        width = description["element"]["width"]
         for i in range(description["elements"]):
             found |= flatten_bits(description["element"], base + i * width, f"{prefix}{i}.")
         return found
@@ -121,11 +123,11 @@ def instance(sidecar: dict) -> str:
     return f"{TOP} dut (\n" + ",\n".join(lines) + "\n);\n"
 
 
-def _watch(stage, profile: Path, runs: int) -> threading.Event:
+def _watch(stage: Stage, profile: Path, runs: int) -> threading.Event:
     """Show in a stage's bar how many of a job's ``runs`` have ended, from the log as it grows; set the event to end."""
     done = threading.Event()
 
-    def look():
+    def look() -> None:
         while not done.wait(0.5):
             if profile.exists():
                 lines = profile.read_text().splitlines()
@@ -147,7 +149,14 @@ class SystemBench:
     emitted, built : seconds that emission and build took, and whether they came from the cache.
     """
 
-    def __init__(self, config: HardwareConfig, *, trace: bool = False, memory_bytes: int = MEMORY_BYTES, watch=None):
+    def __init__(
+        self,
+        config: HardwareConfig,
+        *,
+        trace: bool = False,
+        memory_bytes: int = MEMORY_BYTES,
+        watch: Callable[[str, bool], None] | None = None,
+    ) -> None:
         self.config, self.memory_bytes = config, memory_bytes
         self.word = config.bus_bits // 8
         start = time.perf_counter()
@@ -182,7 +191,7 @@ class SystemBench:
         if watch:
             watch("build", self.model.cached)
 
-    def _memory_file(self, memory: np.ndarray, path: Path):
+    def _memory_file(self, memory: np.ndarray, path: Path) -> None:
         if len(memory) > self.memory_bytes:
             raise ValueError(f"memory must be at most {self.memory_bytes} bytes (the bench's), not {len(memory)}")
         padded = np.zeros(-(-len(memory) // self.word) * self.word, np.uint8)
@@ -198,7 +207,7 @@ class SystemBench:
         waves: Path | None = None,
         window: tuple[int, int] | None = None,
         log: Path | None = None,
-        stage=None,
+        stage: Stage | None = None,
         runs: int = 0,
     ) -> SystemResult:
         """Load ``memory`` (uint8, from byte address 0 on), play the steps.
@@ -217,7 +226,7 @@ class SystemBench:
             played, ranges = self._translate(steps, folder)
             job = {"signals": (traffic or Traffic()).signals(), "steps": played}
             (folder / "steps.json").write_text(json.dumps(job))
-            env = {"SYSTEM_STEPS": folder / "steps.json", "SYSTEM_RESULTS": folder / "results.json"}
+            env: dict[str, object] = {"SYSTEM_STEPS": folder / "steps.json", "SYSTEM_RESULTS": folder / "results.json"}
             env["SYSTEM_DUMP"] = folder / "dump.bin"
             if window:
                 env |= {"TRACE_FIRST": window[0], "TRACE_LAST": window[1]}

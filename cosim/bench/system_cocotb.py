@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
@@ -15,7 +16,7 @@ SIGNALS = ("latency", "stall", "gap", "seed", "fault_first", "fault_last")
 class Host:
     """One register access at a time, by the bench's own AXI4-Lite master."""
 
-    def __init__(self, dut):
+    def __init__(self, dut: Any) -> None:
         self.dut = dut
 
     async def access(self, address: int, value: int | None = None) -> int:
@@ -30,31 +31,31 @@ class Host:
             return -1
         return int(dut.host_value.value)
 
-    async def within(self, trigger, cycles: int, what: str):
+    async def within(self, trigger: Any, cycles: int, what: str) -> None:
         timeout = Timer(cycles * PERIOD, "ns")
         if await First(trigger, timeout) is timeout:
             raise AssertionError(
                 f"{what}: nothing happened for {cycles} cycles, up to cycle {int(self.dut.cycle.value)}"
             )
 
-    async def irq(self, cycles: int):
+    async def irq(self, cycles: int) -> None:
         if not int(self.dut.irq.value):
             await self.within(RisingEdge(self.dut.irq), cycles, "interrupt")
             await Timer(PERIOD, "ns")
 
-    async def dump(self, first: int, last: int, target: str):
+    async def dump(self, first: int, last: int, target: str) -> None:
         dut = self.dut
         dut.dump_first.value, dut.dump_last.value = first, last
         dut.dump_request.value = 1 - int(dut.dump_request.value)
         await Timer(3 * PERIOD, "ns")
         Path(os.environ["SYSTEM_DUMP"]).rename(target)
 
-    async def load(self):
+    async def load(self) -> None:
         self.dut.load_request.value = 1 - int(self.dut.load_request.value)
         await Timer(3 * PERIOD, "ns")
 
 
-async def play(dut, host: Host, step: list):
+async def play(dut: Any, host: Host, step: list) -> Any:
     """One step; what it gives (None for most)."""
     kind, *arguments = step
     if kind == "write":
@@ -90,7 +91,7 @@ async def play(dut, host: Host, step: list):
 
 
 @cocotb.test()
-async def steps(dut):
+async def steps(dut: Any) -> None:
     """Reset, then every step in order."""
     job = json.loads(Path(os.environ["SYSTEM_STEPS"]).read_text())
     dut.rst.value = 1

@@ -206,15 +206,15 @@ def _compile(work: Path, top: str, trace: bool, jobs: int) -> None:
 class _Runner(cocotb_tools.runner.Verilator):
     """cocotb's runner for a model that :func:`build` made: only environment and results are cocotb's."""
 
-    def __init__(self, model: Model):
+    def __init__(self, model: Model, waves: Path | None) -> None:
         super().__init__()
-        self._model = model
+        self._model, self._waves = model, waves
 
     def _simulator_in_path(self) -> None:
         pass
 
-    def _test_command(self):
-        trace = ["--trace", "--trace-file", str(self.waves_path)] if self.waves_path else []
+    def _test_command(self) -> list[list[str]]:
+        trace = ["--trace", "--trace-file", str(self._waves)] if self._waves else []
         return [[str(self._model.executable), *trace, *self.plusargs]]
 
 
@@ -238,8 +238,7 @@ def run(
         When a test fails, none ran, or the simulation ended without results (the stock runner would return 0).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    runner = _Runner(model)
-    runner.waves_path = waves
+    runner = _Runner(model, waves)
     results = folder / "results.xml"
     try:
         runner.test(

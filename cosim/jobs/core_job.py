@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +69,7 @@ def make_job(
     assert weights.shape[1] == neuron.channels
     levels, potentials = integrate(psum, neuron)
     result = potentials if neuron.kind == "readout" else levels
+    assert result is not None
     y, x = tiles.positions.T
     ordered = result[..., y, x].astype(np.int64)  # n, T, O, positions
     ordered = ordered.transpose(0, 3, 1, 2)  # n, positions, T, O
@@ -133,7 +135,7 @@ def sums_job(tiles: LayerTiles, config: HardwareConfig) -> CoreJob:
     )
 
 
-def play(bench: CoreBench, job: CoreJob, **traffic) -> CoreResult:
+def play(bench: CoreBench, job: CoreJob, **traffic: Any) -> CoreResult:
     """Run a job and compare every output; raises AssertionError at the first difference."""
     result = bench.run(job.tiles, layer=job.layer, params=job.params, outputs=len(job.expected), **traffic)
     got = result.potentials if job.layer["readout"] else result.levels

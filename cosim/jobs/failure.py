@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from rich.console import Console
 
 from ...hw.arch.memory_image import MemoryImage
-from ..bench.system import Mark
+from ..bench.system import Mark, Traffic
 from .compare import Difference
+
+if TYPE_CHECKING:
+    from .run import Outcome
 
 MARGIN = 64  # cycles before the RUN starts and after it ends
 LONGEST = 60_000  # cycles of a waveform: the last ones of a longer RUN
@@ -54,6 +58,16 @@ def writing_run(compiled: MemoryImage, place: Difference) -> int:
     raise ValueError(f"no RUN writes {place}")
 
 
+class Recorded(Protocol):
+    """What a co-simulation's options say about the run that is recorded."""
+
+    @property
+    def traffic(self) -> Traffic: ...
+
+    @property
+    def out(self) -> str | Path: ...
+
+
 def region(runs: dict[int, tuple[Mark, Mark]], index: int) -> tuple[int, int]:
     """Cycles (first, last) around a RUN."""
     start, end = runs[index]
@@ -61,7 +75,7 @@ def region(runs: dict[int, tuple[Mark, Mark]], index: int) -> tuple[int, int]:
     return max(0, start.cycle - MARGIN, last - LONGEST), last
 
 
-def record(outcome, images: np.ndarray, options, console: Console) -> dict | None:
+def record(outcome: Outcome, images: np.ndarray, options: Recorded, console: Console) -> dict | None:
     """Run the job again with waveforms of the RUN that wrote the first wrong element.
 
     Returns ``{"file", "cycles", "command_index", "command"}`` for the report, None if no element can be named.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from ...hw.arch.memory_image import MemoryImage
+from ...model.network.network import Network
 from ..bench.system import Mark
 
 COUNTED = ("stall_", "wait_")
@@ -39,7 +40,7 @@ def rtl_layers(compiled: MemoryImage, marks: list[Mark], start: int) -> list[dic
     go ahead of their layer count where they happen.
     """
     runs = run_ends(compiled, marks)
-    before_cycle, before = start, {}
+    before_cycle, before = start, dict[str, int]()
     found = []
     for entry in compiled.layers:
         mine = [end for index, (_, end) in runs.items() if entry.first <= index < entry.last]
@@ -98,7 +99,7 @@ def causes(counts: dict[str, int], cycles: int) -> dict[str, int]:
 
 def model_layers(
     compiled: MemoryImage,
-    network,
+    network: Network,
     images: np.ndarray,
     *,
     latency: int,

@@ -11,6 +11,7 @@ from ...hw.arch.memory_image import MemoryImage
 from ...hw.arch.program import ERRORS
 from ...hw.csr.register_map import COUNTERS, FIELDS, OFFSETS
 from ...support.errors import SimulationError
+from ...support.progress import Stage
 from ..bench.system import Mark, SystemBench, Traffic
 from .figures import run_ends
 
@@ -104,7 +105,7 @@ def run_job(
     waves: Path | None = None,
     window: tuple[int, int] | None = None,
     timeout: int = 50_000_000,
-    stage=None,
+    stage: Stage | None = None,
 ) -> JobRun:
     """Run a compiled network on images.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...model.inference.widths import WidthError, Widths, check
-from ...model.network.layer import Layer, MaxPool, Source
+from ...model.network.layer import Encoding, Layer, MaxPool, Source
 from ...model.network.network import Network
-from ...model.network.neuron import Neuron
+from ...model.network.neuron import Neuron, NeuronKind
 
 
 def random_config(seed: int) -> HardwareConfig:
@@ -44,13 +46,16 @@ def _planes(levels: int, encoding: str) -> int:
     return levels if encoding == "thermometer" else int(levels).bit_length()
 
 
+T = TypeVar("T")
+
+
 class _Maker:
-    def __init__(self, seed: int, config: HardwareConfig, most_size: int, most_channels: int):
+    def __init__(self, seed: int, config: HardwareConfig, most_size: int, most_channels: int) -> None:
         self.r = np.random.default_rng([seed, 5])
         self.config, self.most_size, self.most_channels = config, most_size, most_channels
         self.features: dict[str, tuple[tuple[int, int, int], int]] = {}  # name -> shape, levels
 
-    def pick(self, *options):
+    def pick(self, *options: T) -> T:
         return options[self.r.integers(len(options))]
 
     def head(self) -> dict:
@@ -73,7 +78,7 @@ class _Maker:
             "input_mode": mode,
         }
 
-    def encoding(self, names: list[str]) -> str:
+    def encoding(self, names: list[str]) -> Encoding:
         levels = max(self.features[n][1] for n in names)
         fits = levels <= self.config.max_planes and levels * self.timesteps <= self.config.tile_m
         if fits and not (self.signed and "input" in names):
@@ -106,7 +111,7 @@ class _Maker:
         while levels.bit_length() * self.timesteps > self.config.tile_m:
             levels = 1
         scale = max(1, int(self.span * np.sqrt(depth) * levels_in * 0.3))
-        kind = self.pick("if", "lif")
+        kind: NeuronKind = self.pick("if", "lif")
         leak = r.integers(0, 257, outputs) if kind == "lif" else np.full(outputs, 256)
         return Neuron(
             kind=kind,

@@ -72,7 +72,7 @@ def execute(
     with stages.stage("cycle model", "cycle model", total=len(compiled.layers)) as stage:
         seen: list[str] = []
 
-        def progress(layer: str):
+        def progress(layer: str) -> None:
             if layer not in seen:
                 seen.append(layer)
             stage.advance(len(seen) - 1, layer)
@@ -123,7 +123,7 @@ def execute(
     )
 
 
-def _constants_untouched(compiled: MemoryImage, memory: np.ndarray):
+def _constants_untouched(compiled: MemoryImage, memory: np.ndarray) -> None:
     data = np.frombuffer(compiled.data, np.uint8)
     wrong = np.flatnonzero(memory[: len(data)] != data)
     if len(wrong):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -89,7 +89,7 @@ def cycles_chart(rows: Mapping[str, Mapping[str, int]]) -> str:
         for name, (marker, colour) in MODELS.items():
             points = [(row[name], place) for place, row in enumerate(rows.values()) if row.get(name)]
             if points:
-                hollow = {} if marker in "x|" else {"markerfacecolor": "none"}
+                hollow: dict[str, Any] = {} if marker in "x|" else {"markerfacecolor": "none"}
                 cycles, places = zip(*points, strict=True)
                 axes.plot(
                     cycles, places, marker, color=colour, label=name, markersize=7, markeredgewidth=1.6,

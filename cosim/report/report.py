@@ -161,11 +161,12 @@ def _right(table: Table, first: int, last: int | None = None) -> Table:
 def _bytes(value: int | None) -> str:
     if value is None:
         return "-"
+    shown = float(value)
     for unit in ("B", "kB", "MB"):
-        if value < 10_000:
-            return f"{value:,.0f} {unit}"
-        value /= 1000
-    return f"{value:,.0f} GB"
+        if shown < 10_000:
+            return f"{shown:,.0f} {unit}"
+        shown /= 1000
+    return f"{shown:,.0f} GB"
 
 
 def summary(report: dict) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...hw.arch.config import HardwareConfig
@@ -35,7 +36,7 @@ columns take more than half of a row: beside fewer the placer does better by its
 MEMORY = re.compile(r"processor\.(?:(bank)\d\.memory(?:\d_)?|(accumulators)\.results\d_)(\d+)\.0\.(\d+)$")
 
 
-def _block_rams(c: HardwareConfig, cells) -> dict[str, float]:
+def _block_rams(c: HardwareConfig, cells: Iterable[str]) -> dict[str, float]:
     """Where in the order of neurons the lanes of every wide block RAM lie."""
     found = {}
     for name in cells:
@@ -51,7 +52,7 @@ def _multipliers(c: HardwareConfig, module: dict) -> dict[str, int]:
     """The neuron of every multiplier, by what it multiplies: a partial sum or a membrane potential."""
     psums = neuron_psums(c)["psum"]
     bits = {"integrate.i__payload": (psums.offset, c.psum_bits), "integrate.kept0": (0, c.membrane_bits)}
-    neuron_of = {}
+    neuron_of: dict[int, int] = {}
     for name, (offset, width) in bits.items():
         for net, wires in module["netnames"].items():
             if net.endswith(name):
@@ -91,7 +92,8 @@ def sites(c: HardwareConfig, module: dict) -> dict[str, str]:
         for name, n in sorted(multipliers.items()):
             near = [s for s in free if s[1] == MULTIPLIERS[y]]
             if n in neurons and middle[n] and near:
-                place = min(near, key=lambda s, n=n: (abs(s[0] - sum(middle[n]) / len(middle[n])), s))
+                centre = sum(middle[n]) / len(middle[n])
+                _, place = min((abs(s[0] - centre), s) for s in near)
                 free.remove(place)
                 found[name] = "X{}/Y{}/{}".format(*place)
     return found | (_front_end(module, starts) if min(starts.values()) < len(RAM_SITES) / 2 else {})

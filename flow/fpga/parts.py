@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -16,10 +17,10 @@ class Target:
     name: str
     synth: str
     ram_unit: str
-    lut: dict[str, float]
-    ff: dict[str, float]
-    ram: dict[str, float]
-    dsp: dict[str, float]
+    lut: Mapping[str, float]
+    ff: Mapping[str, float]
+    ram: Mapping[str, float]
+    dsp: Mapping[str, float]
 
 
 XILINX_LUT = {f"LUT{n}": 1 for n in range(1, 7)} | {"RAM32M": 4, "RAM32M16": 8, "RAM64M": 4, "RAM64M8": 8} | {

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from amaranth import Const, Value
-from amaranth.back import rtlil
+from amaranth.back import rtlil  # type: ignore[attr-defined]  # not in the stubs
 from amaranth.lib import wiring
 
 from ...estimate.area import structure

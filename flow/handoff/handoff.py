@@ -7,6 +7,7 @@ import json
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -62,7 +63,7 @@ ONLY_FOR = {
 }
 
 
-def render(template: str, **values) -> str:
+def render(template: str, **values: Any) -> str:
     """A file of ``templates/``; an unknown name in it is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
@@ -171,7 +172,12 @@ def board_values(board: str | None) -> dict:
     ValueError
         ``configs/boards`` has no such board.
     """
-    found = {"part": "85k", "package": "CABGA381", "grade": 6, "clock": {"site": None, "mhz": 80, "io": "LVCMOS33"}}
+    found: dict[str, Any] = {
+        "part": "85k",
+        "package": "CABGA381",
+        "grade": 6,
+        "clock": {"site": None, "mhz": 80, "io": "LVCMOS33"},
+    }
     if board:
         path = BOARDS / f"{board}.yaml"
         if not path.is_file():

@@ -9,6 +9,7 @@ import numpy as np
 from ...compiler import compile_network
 from ...hw.arch.config import HardwareConfig
 from ...hw.arch.memory_image import MemoryImage
+from ...model.network.network import Network
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,7 +34,7 @@ class Vectors:
 
 def sample_network(
     seed: int = 7, *, name: str = "sample", side: int = 8, levels: int = 15, channels: int = 12, outputs: int = 10
-):
+) -> Network:
     """A network of fixed random weights that runs on every preset: convolution with pool, convolution, readout.
 
     Parameters
@@ -48,7 +49,7 @@ def sample_network(
 
     r = np.random.default_rng(seed)
 
-    def weights(*shape):
+    def weights(*shape: int) -> np.ndarray:
         return r.integers(-9, 10, shape).astype(np.int8)
 
     layers = (

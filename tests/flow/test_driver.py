@@ -8,6 +8,7 @@ import pytest
 
 from reprise.cosim.bench import verilator
 from reprise.cosim.bench.system import Traffic
+from reprise.flow.handoff.driver.reprise import Reprise
 from reprise.flow.handoff.handoff import write_drivers
 from reprise.flow.handoff.vectors import make_vectors
 from reprise.hw.arch.config import HardwareConfig
@@ -49,6 +50,12 @@ def test_c_header_has_the_register_map(drivers, tmp_path):
     seen = [int(line) for line in subprocess.run([program], capture_output=True, text=True).stdout.split()]
     masks = [((1 << bits) - 1) << low for fields in register_map.FIELDS.values() for low, bits, _, _ in fields.values()]
     assert seen == [*register_map.OFFSETS.values(), *masks]
+
+
+def test_start_without_an_address_needs_the_map(drivers):
+    device = Reprise(None, registers_path=drivers / "python" / "registers.json")
+    with pytest.raises(ValueError, match="program must be a byte address, not None: no map_path"):
+        device.start()
 
 
 @pytest.fixture(scope="module")

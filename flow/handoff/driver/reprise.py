@@ -11,9 +11,12 @@ With PYNQ::
 ``mmio`` is anything with ``read(offset)`` and ``write(offset, value)`` of 32-bit registers.
 """
 
+from __future__ import annotations
+
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 ERRORS = {
     1: "bad magic, opcode or reserved bits in a command",
@@ -28,7 +31,7 @@ ERRORS = {
 class DeviceError(RuntimeError):
     """The device is another one, or a job ended with an error (``code``, ``command``: see docs/memory-map.md)."""
 
-    def __init__(self, message, code=None, command=None):
+    def __init__(self, message: str, code: int | None = None, command: int | None = None) -> None:
         super().__init__(message)
         self.code, self.command = code, command
 
@@ -43,27 +46,27 @@ class Reprise:
     map_path : ``memory.json`` of the compiled network; None when programs are given by address.
     """
 
-    def __init__(self, mmio, *, registers_path, map_path=None):
+    def __init__(self, mmio: Any, *, registers_path: str | Path, map_path: str | Path | None = None) -> None:
         self.mmio = mmio
         registers = json.loads(Path(registers_path).read_text())
         self.offsets, self.fields, self.counter_names = (registers[k] for k in ("offsets", "fields", "counters"))
         self.hash = registers["configuration_hash"]
         self.map = json.loads(Path(map_path).read_text()) if map_path else None
 
-    def read(self, register, field=None):
+    def read(self, register: str, field: str | None = None) -> int:
         """A register, or one of its fields."""
-        value = self.mmio.read(self.offsets[register])
+        value = int(self.mmio.read(self.offsets[register]))
         if field is None:
             return value
         low, bits = self.fields[register][field][:2]
         return value >> low & ((1 << bits) - 1)
 
-    def write(self, register, **fields):
+    def write(self, register: str, **fields: int) -> None:
         """Write a register; fields that are not given are 0."""
         value = sum(given << self.fields[register][name][0] for name, given in fields.items())
         self.mmio.write(self.offsets[register], value)
 
-    def probe(self):
+    def probe(self) -> None:
         """Check identification, version and configuration.
 
         Raises
@@ -78,7 +81,7 @@ class Reprise:
         if seen != self.hash:
             raise DeviceError(f"CONFIG_HASH must be 0x{self.hash:08x}, not 0x{seen:08x}: another configuration")
 
-    def start(self, program=None, *, interrupt=False):
+    def start(self, program: int | None = None, *, interrupt: bool = False) -> None:
         """Start the program at a byte address (default: the compiled network's).
 
         Raises
@@ -86,7 +89,10 @@ class Reprise:
         DeviceError
             A job is in progress.
         """
-        program = self.map["program"] if program is None else program
+        if program is None:
+            if self.map is None:
+                raise ValueError("program must be a byte address, not None: no map_path names the network's")
+            program = int(self.map["program"])
         if self.read("STATUS", "busy"):
             raise DeviceError("start: a job is in progress")
         self.write("IRQ_STATUS", done=1)
@@ -95,7 +101,7 @@ class Reprise:
         self.write("PROGRAM_HI", value=program >> 32)
         self.write("CONTROL", start=1)
 
-    def wait(self, timeout=10.0, poll=0.0):
+    def wait(self, timeout: float = 10.0, poll: float = 0.0) -> None:
         """Wait for the job's end: ``timeout`` and ``poll`` (between reads of STATUS) in seconds.
 
         Raises
@@ -115,17 +121,17 @@ class Reprise:
         if code:
             raise DeviceError(f"command {command}: {ERRORS.get(code, 'unknown error')} ({code})", code, command)
 
-    def run(self, program=None, timeout=10.0):
+    def run(self, program: int | None = None, timeout: float = 10.0) -> dict[str, int]:
         """Start, wait, and give the counters."""
         self.start(program)
         self.wait(timeout)
         return self.counters()
 
-    def stop(self):
+    def stop(self) -> None:
         """End a running job with error 6."""
         self.write("CONTROL", stop=1)
 
-    def counters(self):
+    def counters(self) -> dict[str, int]:
         """Cycles and performance counters of the last job, by name."""
         cycles = self.read("CYCLES_HI") << 32 | self.read("CYCLES_LO")
         return {"CYCLES": cycles, **{name: self.read(name) for name in self.counter_names}}
