@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 QUICK = (
     "tests/compiler/",
     "tests/model/",
+    "tests/mutation/",
     "tests/support/",
     "tests/reprise/test_layout.py",
     "tests/reprise/test_pages.py",

@@ -1,7 +1,7 @@
 """Mutation check: deliberate faults in the sources, each of which a named test must catch.
 
-``python -m tests.mutation.runner [PART ...]`` runs the faults of ``tests/mutations_*.py`` (all, or the named parts) in
-a copy of the tree: a fault survives when its test still passes. Each list holds dicts with ``file``, ``original``
+``python -m tests.mutation.runner [PART ...]`` runs the faults of ``tests/mutation/PART.py`` (all, or the named parts)
+in a copy of the tree: a fault survives when its test still passes. Each list holds dicts with ``file``, ``original``
 (occurs exactly once), ``mutated``, ``test`` (a pytest node) and ``fault`` (what is broken).
 """
 
@@ -34,8 +34,8 @@ def fault(what: str, file: str, original: str, mutated: str, test: str) -> dict:
 def faults(parts: list[str]) -> list[dict]:
     """All faults, or those of some parts (``frontend`` for ``tests/mutation/frontend.py``)."""
     found = []
-    for path in sorted(p for p in (ROOT / "tests" / "mutation").glob("*.py") if p.stem not in ("__init__", "runner")):
-        part = path.stem
+    lists = (path.stem for path in (ROOT / "tests" / "mutation").glob("*.py"))
+    for part in sorted(one for one in lists if one not in ("__init__", "runner") and not one.startswith("test_")):
         if not parts or part in parts:
             module = importlib.import_module(f"tests.mutation.{part}")
             found += [{"part": part, **dict(fault)} for fault in module.MUTATIONS]
