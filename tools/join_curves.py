@@ -8,12 +8,14 @@ accuracy. Figures lie in ``docs/measured/joins.json``.
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from reprise.export.train import recipe, train
+from reprise.export.qat.network import QatNetwork
+from reprise.export.train import datasets, recipe, train
 
 REPORT, PLOT = Path("docs/measured/joins.json"), Path("docs/img/joins.svg")
 LABELS = {
@@ -46,14 +48,15 @@ def key(join: str, r: recipe.Recipe, knob: str, value: float) -> str:
     return f"{join}-N{r.levels}-w{r.width}-b{r.blocks}-n{r.train_images}-e{r.epochs}-seed{r.seed}-{knob}-{value:g}"
 
 
-def measure(join: str, r: recipe.Recipe, data, initial=None) -> dict:
+def measure(join: str, r: recipe.Recipe, data: datasets.Dataset, initial: dict | None = None) -> dict:
     """The row of one network trained (from ``initial``) with the recipe."""
     model = train.train(r, data, initial=initial)
+    assert isinstance(model, QatNetwork)  # a network with joins that can be built
     return count(join, model, data) | {"knob": "tuned", "value": r.sparsity, "recipe": r.model_dump()}
 
 
 @torch.no_grad()
-def with_thresholds(model, factor: float, images, batch=200):
+def with_thresholds(model: QatNetwork, factor: float, images: np.ndarray, batch: int = 200) -> QatNetwork:
     """``model`` with the thresholds of all firing layers but joins multiplied, and batch statistics of ``images``."""
     for layer in model.layers:
         if not layer.fixed and not layer.readout:
@@ -66,7 +69,7 @@ def with_thresholds(model, factor: float, images, batch=200):
     return model.eval()
 
 
-def count(join: str, model, data) -> dict:
+def count(join: str, model: QatNetwork, data: datasets.Dataset) -> dict:
     """Accuracy in percent on the test images and levels per inference.
 
     ``joined``: levels that enter joins from both sides; ``cut``: those of them that barriers hold back.
@@ -85,15 +88,15 @@ def load() -> dict:
     return json.loads(REPORT.read_text()) if REPORT.exists() else {}
 
 
-def store(row: dict):
+def store(row: dict) -> None:
     rows = load() | {key(row["join"], recipe.Recipe(**row["recipe"]), row["knob"], row["value"]): row}
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
 
 
-def runs(rows) -> dict[str, list[dict]]:
+def runs(rows: Iterable[dict]) -> dict[str, list[dict]]:
     """The rows of each recipe and knob, by what they are called: only such rows are compared."""
-    found = {}
+    found: dict[str, list[dict]] = {}
     for row in sorted(rows, key=lambda r: (-(r["recipe"]["train_images"] or np.inf), r["knob"])):
         r = row["recipe"]
         images = f"{r['train_images']:,}" if r["train_images"] else "all"
@@ -102,7 +105,7 @@ def runs(rows) -> dict[str, list[dict]]:
     return found
 
 
-def curve(rows, join: str):
+def curve(rows: list[dict], join: str) -> np.ndarray:
     """Mean over seeds of (spikes, accuracy) for each value of the knob, one join, ascending in spikes."""
     points = []
     for value in {r["value"] for r in rows if r["join"] == join}:
@@ -111,7 +114,7 @@ def curve(rows, join: str):
     return np.array(sorted(points)).reshape(-1, 2)
 
 
-def spikes_at(points, accuracy: float) -> float:
+def spikes_at(points: np.ndarray, accuracy: float) -> float:
     """Fewest spikes with which a curve reaches ``accuracy``, straight lines between its points; NaN if it does not."""
     best = np.nan
     for (s0, a0), (s1, a1) in zip(points[:-1], points[1:], strict=True):
@@ -120,7 +123,7 @@ def spikes_at(points, accuracy: float) -> float:
     return best
 
 
-def compare(rows, first="sparse", second="sew", steps=5) -> list[dict]:
+def compare(rows: list[dict], first: str = "sparse", second: str = "sew", steps: int = 5) -> list[dict]:
     """Spikes of two joins at equal accuracies over the range that both curves reach."""
     curves = [curve(rows, j) for j in (first, second)]
     if min(map(len, curves)) < 2:
@@ -134,7 +137,7 @@ def compare(rows, first="sparse", second="sew", steps=5) -> list[dict]:
     return found
 
 
-def plot(rows, path=PLOT):
+def plot(rows: list[dict], path: Path = PLOT) -> None:
     """Accuracy against spikes: one panel a recipe and knob, one curve a join (the mean of its seeds, each thin)."""
     import matplotlib
 

@@ -6,6 +6,7 @@ are recorded for one test image. Seeded; one thread.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ T, SEED, IMAGE, EPOCHS = 16, 2, 0, 40
 class Steps(nn.Module):
     """clip(floor(x * T + 1/2) / T, 0, 1), gradient straight through: what an IF neuron's rate over T steps is."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         steps = torch.clamp(torch.floor(x * T + 0.5) / T, 0, 1)
         smooth = torch.clamp(x, 0, 1)
         return smooth + (steps - smooth).detach()
@@ -67,13 +68,16 @@ def integers(net: nn.Sequential) -> Network:
     parts = [part for part in net if isinstance(part, nn.Conv2d | nn.Linear)]
     names = ["conv1", "conv2", "conv3", "fc1", "fc2"]
     for name, part in zip(names, parts, strict=True):
+        assert part.bias is not None
         weight, bias = part.weight.detach().numpy(), part.bias.detach().numpy()
         scale = 127 / np.abs(weight).max()
         whole = np.round(weight * scale).astype(np.int64)
-        linear = isinstance(part, nn.Linear)
-        if linear:
+        if isinstance(part, nn.Linear):
+            options: dict[str, Any] = dict(flatten=True)
             whole = flatten_columns(whole, (32, 4, 4) if name == "fc1" else (64, 1, 1))[:, :, None, None]
-        options = dict(flatten=True) if linear else dict(stride=part.stride[0], padding=part.padding[0])
+        else:
+            assert isinstance(part.padding, tuple)
+            options = dict(stride=part.stride[0], padding=part.padding[0])
         step = round(scale * unit)
         c = np.round(bias * scale * unit).astype(np.int64)
         neuron = Neuron.uniform(len(c), threshold=step)

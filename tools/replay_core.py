@@ -16,7 +16,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -51,7 +51,7 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
     """Replay every layer alone and all together; raises AssertionError at the first difference from the model."""
     rng = np.random.default_rng(seed)
     bench = bench or CoreBench(config)
-    report = {"config": config.to_dict(), "seed": seed, "layers": []}
+    report: dict[str, Any] = {"config": config.to_dict(), "seed": seed, "layers": []}
     jobs, sums, passes, wall, simulated = [], [], [], 0.0, 0
     for captured in load_capture(capture):
         tiles = captured.tiles(config.tile_m, config.tile_k)
@@ -116,7 +116,7 @@ def markdown(name: str, report: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rewrite(path: Path, reports: dict):
+def rewrite(path: Path, reports: dict) -> None:
     """Put the tables between the marks of a document."""
     begin, end = "<!-- tables: make replay CAPTURE=FILE DOCS=docs/core.md -->\n", "<!-- end of tables -->\n"
     head, rest = path.read_text().split(begin)
@@ -132,7 +132,7 @@ def main(
     seed: int = 1,
     out: Annotated[Path | None, typer.Option("--json")] = None,
     docs: Annotated[Path | None, typer.Option(help="document whose tables are rewritten")] = None,
-):
+) -> None:
     console, reports = Console(), {}
     for name in config:
         parameters = HardwareConfig.load(name)

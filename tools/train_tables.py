@@ -18,7 +18,7 @@ import io
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -27,7 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from reprise.export.qat import deploy
+from reprise.export.qat.network import QatNetwork
 from reprise.export.train import datasets, recipe, train
+from reprise.export.train.train import FloatNetwork
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files import network_file
 from reprise.model.hardware import sizes
@@ -40,7 +42,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 Folder = Annotated[Path, typer.Option("--data", help="folder of the data set's files")]
 
 
-def read_jpegs(path: Path, count=None):
+def read_jpegs(path: Path, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """(images uint8[n, 3, 32, 32], labels) of an npz of JPEG bytes."""
     from PIL import Image
 
@@ -51,7 +53,7 @@ def read_jpegs(path: Path, count=None):
     return np.stack([np.asarray(d) for d in decoded]).transpose(0, 3, 1, 2).copy(), label[:n].astype(np.int64)
 
 
-def load_cifar(folder: Path, n_train=None, n_test=None) -> datasets.Dataset:
+def load_cifar(folder: Path, n_train: int | None = None, n_test: int | None = None) -> datasets.Dataset:
     if not (folder / "train.npz").exists():
         return datasets.load("cifar10", folder)
     train_part, test_part = read_jpegs(folder / "train.npz", n_train), read_jpegs(folder / "test.npz", n_test)
@@ -60,11 +62,11 @@ def load_cifar(folder: Path, n_train=None, n_test=None) -> datasets.Dataset:
     return datasets.Dataset(name="cifar10", levels=255, classes=10, **parts)
 
 
-def fit(r: recipe.Recipe, data):
+def fit(r: recipe.Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
     """The trained network of a recipe; an interrupted run continues, a finished one is only loaded."""
     began = time.monotonic()
 
-    def progress(epoch, step, steps, loss):
+    def progress(epoch: int, step: int, steps: int, loss: float) -> None:
         if step == steps:
             print(
                 f"{r.title}: epoch {epoch + 1}/{r.epochs} loss {loss:.3f} {time.monotonic() - began:.0f} s", flush=True
@@ -73,7 +75,7 @@ def fit(r: recipe.Recipe, data):
     return train.train(r, data, checkpoint=CHECKPOINTS / f"{r.title}-{r.key()}.pt", progress=progress)
 
 
-def one_run(r: recipe.Recipe, data, title: str) -> dict:
+def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str) -> dict:
     """Train, evaluate, deploy; the row of the table."""
     model = fit(r, data)
     images, labels = train.subset(data.test_images, data.test_labels, r.test_images)
@@ -83,6 +85,7 @@ def one_run(r: recipe.Recipe, data, title: str) -> dict:
     )
     row |= dict(layer_spikes=spikes, recipe=r.model_dump())
     if r.quantize:
+        assert isinstance(model, QatNetwork)
         row["float"] = train.evaluate(model.quantize(False), images, labels)[0]
         model.quantize(True)
         network = deploy.to_network(model, title)
@@ -108,14 +111,14 @@ def one_run(r: recipe.Recipe, data, title: str) -> dict:
 
 
 @app.command()
-def lenet5(data: Folder):
+def lenet5(data: Folder) -> None:
     """LeNet-5 on MNIST: N=4, T=1 and N=1, T=4, same recipe."""
     mnist = datasets.load("mnist", data)
     for name in ("lenet5", "lenet5-binary"):
         one_run(recipe.preset(name), mnist, name)
 
 
-def short(name, n_train, epochs, width, blocks, **extra):
+def short(name: str, n_train: int, epochs: int, width: int, blocks: int, **extra: Any) -> recipe.Recipe:
     over = dict(
         train_images=n_train, test_images=2000, epochs=epochs, width=width, blocks=blocks, lr=0.01, shift=2, batch=64
     )
@@ -123,7 +126,7 @@ def short(name, n_train, epochs, width, blocks, **extra):
 
 
 @app.command()
-def joins(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2, only: str = ""):
+def joins(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2, only: str = "") -> None:
     """The four residual joins, a shortened run."""
     cifar = load_cifar(data, train, 2000)
     for join in only.split(",") if only else ("sparse", "sparse-b2", "sew", "spiking", "ms"):
@@ -131,14 +134,14 @@ def joins(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, bloc
 
 
 @app.command()
-def binary(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2):
+def binary(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2) -> None:
     """Sparse-ResNet with binary spikes over four timesteps."""
     cifar = load_cifar(data, train, 2000)
     one_run(short("resnet-sparse", train, epochs, width, blocks, levels=1, timesteps=4), cifar, "resnet-sparse-binary")
 
 
 @app.command()
-def vgg9(data: Folder, train: int = 1000, epochs: int = 2, width: int = 64):
+def vgg9(data: Folder, train: int = 1000, epochs: int = 2, width: int = 64) -> None:
     """VGG-9 at full size, trained only so far that its spikes are no noise (a workload, not an accuracy)."""
     cifar = load_cifar(data, train, 500)
     size = dict(train_images=train, test_images=500, width=width)
@@ -158,7 +161,7 @@ def curves(
     blocks: int = 2,
     tune: int = 3,
     test: int = 10000,
-):
+) -> None:
     """The networks of ``joins`` (sparse-b2: barriers emit 0..2; sparse/2: one level for two), trained on with every
     sparsity weight, or with thresholds scaled; rows that the report has already are kept."""
     cifar = load_cifar(data, train, test)
@@ -173,6 +176,7 @@ def curves(
             if join_curves.key(join, r, knob, value) in join_curves.load():
                 continue
             model = fit(base, cifar)
+            assert isinstance(model, QatNetwork)
             if knob == "tuned":
                 row = join_curves.measure(join, r, cifar, model.state_dict())
             else:
@@ -183,7 +187,7 @@ def curves(
 
 
 @app.command()
-def plot():
+def plot() -> None:
     """Accuracy against spikes of the joins, and their spikes at equal accuracy."""
     rows = list(join_curves.load().values())
     join_curves.plot(rows)
@@ -206,7 +210,7 @@ def plot():
 
 
 @app.command()
-def show():
+def show() -> None:
     """All rows measured so far."""
     table = Table(
         "network", "N", "T", "accuracy %", "float %", "spikes", "bit density", "product density", "cycles", "train s"

@@ -49,7 +49,7 @@ Trace = dict[str, np.ndarray]
 class Boxes:
     """The components of an elaborated design, by class; there is exactly one of each that is asked for."""
 
-    def __init__(self, fragment: Fragment):
+    def __init__(self, fragment: Fragment) -> None:
         self._found: dict[type, list[wiring.Component]] = {}
         self._walk(fragment)
 

@@ -124,7 +124,7 @@ class Walk:
         """The row that is followed: with prefix and residual, most bits in the prefix, then in the residual."""
         tile = self.tile
         order = [int(r) for r in tile.order if tile.prefix[r] >= 0 and tile.residual[r]]
-        return max(order, key=lambda r: (ones(int(tile.rows[tile.prefix[r]])), ones(tile.residual[r])))
+        return max(order, key=lambda r: (ones(int(tile.rows[tile.prefix[r]])), ones(int(tile.residual[r]))))
 
     @cached_property
     def exact(self) -> int:
@@ -265,6 +265,7 @@ def walk() -> Walk:
     AssertionError
         RTL, interpreter and model do not agree.
     """
+    assert NETWORK is not None
     file = load(NETWORK)
     traces: list[RunTrace] = []
     config = HardwareConfig.load(CONFIG)
