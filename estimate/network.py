@@ -71,7 +71,7 @@ class Estimator:
         return block
 
     def observe(self, trace: RunTrace) -> None:
-        """Time one RUN (an observer of the interpreter)."""
+        """Time one RUN; the interpreter calls this with every RUN that it executes."""
         f, c, t = trace.fields, self.config, self.timing
         block = self._analyze(trace)
         rows = np.diff(trace.starts)
@@ -102,7 +102,7 @@ class Estimator:
         )
 
     def schedule(self) -> list[int]:
-        """For every command the end of the last RUN so far; for END, the last, the end of the job."""
+        """Return the end of the last RUN up to every command; for END, the last command, the end of the job."""
         ends = np.maximum.accumulate(self.machine.ends).tolist()
         return [*ends[:-1], self.machine.cycles]
 
@@ -146,15 +146,15 @@ def estimate(
     timing: SystemTiming | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict:
-    """Cycles of a network on images, layer by layer, without simulating RTL.
+    """Compute the cycles of a network on images, layer by layer, without simulating RTL.
 
     Parameters
     ----------
     network : Network
     config : HardwareConfig
     images : levels (images, C, H, W), or (images, T, C, H, W)
-    timing : SystemTiming, the RTL's if not given.
-    progress : called with the layer's name before each RUN's tiles are timed.
+    timing : the memory's; that of the co-simulation if it is not given
+    progress : called with the layer's name before the tiles of each RUN are timed
 
     Returns
     -------
@@ -167,7 +167,7 @@ def estimate(
     Raises
     ------
     CompileError
-        The configuration can't run the network.
+        The configuration cannot run the network.
     """
     compiled = compile_network(network, config, len(images))
     return estimate_image(compiled, network, images, timing=timing, progress=progress)[0]
@@ -182,9 +182,9 @@ def estimate_image(
     progress: Callable[[str], None] | None = None,
     fill: int = 0,
 ) -> tuple[dict, np.ndarray]:
-    """:func:`estimate` of a network that is compiled already; also the memory that the interpreter leaves.
+    """Compute the cycles of a network that is compiled already, and the memory that the interpreter leaves.
 
-    ``fill`` is what memory that nobody has written holds.
+    Memory that nobody has written holds ``fill``. Everything else is as for :func:`estimate`.
     """
     estimator = Estimator(compiled, timing or SystemTiming())
 

@@ -15,19 +15,19 @@ BIT, PRODUCT = "#9aa5b1", "#1f6f8b"
 
 
 def check_plot_path(path: Path) -> None:
-    """ValueError unless the suffix is one we draw."""
+    """Raise ValueError unless the suffix is one that can be drawn."""
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"plot must end in one of {SUFFIXES}, not {path.name!r}")
 
 
 def draw_density(report: dict, path: str | Path) -> None:
-    """Bars of bit and product density per layer and, if ``report`` has a "sweep", its lines over tile_m.
+    """Draw the densities of every layer as bars and, if there is a sweep, the total over tile sizes as lines.
 
     Parameters
     ----------
     report : dict
-        Of ``density.density_report``; "sweep" as of ``density.density_sweep``.
-    path : path ending in .png or .svg
+        Of ``density.density_report``; "sweep", if it is there, holds what ``density.density_sweep`` gives.
+    path : of a .png or .svg
     """
     path = Path(path)
     check_plot_path(path)

@@ -9,7 +9,7 @@ A capture is an ``.npz`` with one array per layer and a YAML file beside it (sam
       - {name: conv2, kind: conv, in_channels: 6, out_channels: 16, kernel: 5, stride: 1, padding: 0}
       - {name: fc, kind: linear, in_features: 576, out_features: 120}
 
-Arrays are (T, C, H, W) for a convolution and (T, features) for a linear layer. Nothing is unpickled.
+An array is (T, C, H, W) for a convolution and (T, features) for a linear layer. Nothing is unpickled.
 """
 
 import zipfile
@@ -32,7 +32,7 @@ SAMPLE = Path(__file__).parent / "data" / "digits_snn.npz"
 
 
 class CaptureError(RepriseError):
-    """A capture that cannot be read: the message names the file, the field, the rule and the value."""
+    """A capture that cannot be read; the message names the file, the field, the rule and the value."""
 
 
 class _Spec(BaseModel):
@@ -67,7 +67,7 @@ class LinearSpec(_Spec):
 
 
 class CaptureSpec(_Spec):
-    """The YAML file."""
+    """The contents of a capture's YAML file."""
 
     timesteps: Annotated[int, Field(ge=1)]
     levels: Annotated[int, Field(ge=1, le=255)] = 1
@@ -77,7 +77,7 @@ class CaptureSpec(_Spec):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CapturedLayer:
-    """One layer's recorded input: spikes uint8 (T, C, H, W), and what the layer does with it."""
+    """The recorded input of one layer, spikes uint8 (T, C, H, W) of 0..``levels``, and what the layer does with it."""
 
     name: str
     layer: Layer
@@ -91,11 +91,11 @@ class CapturedLayer:
 
     @property
     def outputs(self) -> int:
-        """Output channels."""
+        """Number of output channels."""
         return self.layer.channels
 
     def tiles(self, tile_m: int, tile_k: int, k_order: KOrder = "ckk") -> LayerTiles:
-        """Rows (position, timestep, plane), cut every ``tile_m`` rows as the published simulator does."""
+        """Make rows (by position, timestep, plane) and cut them every ``tile_m``, as the published simulator does."""
         return layer_tiles(
             self.layer,
             (self.spikes,),
@@ -109,7 +109,7 @@ class CapturedLayer:
 
 @dataclass(frozen=True, kw_only=True)
 class Capture:
-    """A validated capture."""
+    """A capture that was validated: its name and its layers."""
 
     name: str
     layers: tuple[CapturedLayer, ...]
@@ -184,7 +184,7 @@ def _spikes(path: Path, spec: CaptureSpec, one: ConvSpec | LinearSpec, arrays: d
 def captured_layer(
     spikes: np.ndarray, one: ConvSpec | LinearSpec, levels: int = 1, encoding: Encoding = "bitplane"
 ) -> CapturedLayer:
-    """A recorded layer from spikes (T, C, H, W) and its description."""
+    """Make a recorded layer from spikes (T, C, H, W) and its description."""
     if one.kind == "conv":
         outputs, shape = one.out_channels, (one.out_channels, one.in_channels, one.kernel, one.kernel)
         stride, padding = one.stride, one.padding
@@ -201,7 +201,7 @@ def load_capture(path: str | Path, spec: str | Path | None = None) -> Capture:
     Parameters
     ----------
     path : path of the .npz
-    spec : path of the YAML; beside the .npz if not given
+    spec : path of the YAML file, which is looked for beside the .npz if it is not given
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""The manifest of a network file: its fields, their rules, and how it is read. See ``docs/network-format.md``."""
+"""The manifest of a network file: its fields, their rules, and how it is read.
+
+``docs/network-format.md`` says what every field means.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +20,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
 
 class NetworkFileError(RepriseError):
-    """A network file that breaks a rule: the message names the file, the field, the rule and the value."""
+    """A network file that breaks a rule; the message names the file, the field, the rule and the value."""
 
 
 class Part(BaseModel):
@@ -66,7 +69,7 @@ class Accuracy(Part):
 
 
 class Manifest(Part):
-    """The YAML file."""
+    """The contents of the manifest."""
 
     format: Literal["reprise-network"]
     version: Literal[1]
@@ -84,7 +87,7 @@ class Manifest(Part):
 
 
 def tensor_shapes(manifest: Manifest) -> dict[str, tuple[type[np.integer], tuple[int, ...]]]:
-    """Name -> (dtype, shape) of every tensor that the file must hold, samples apart."""
+    """Return (dtype, shape) of every tensor that the file must hold beside the samples, by its name."""
     found: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {}
     for layer in manifest.layers:
         for i, source in enumerate(layer.sources):
@@ -101,7 +104,7 @@ def _tupled(value: Any) -> Any:
 
 
 def read_manifest(path: str | Path) -> Manifest:
-    """The manifest alone, validated."""
+    """Read and validate the manifest alone."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"network file {str(path)!r} does not exist (the manifest NAME.yaml is meant)")

@@ -1,7 +1,8 @@
-"""The network file: ``NAME.yaml`` (manifest) beside ``NAME.safetensors`` (integers). No torch is imported.
+"""The network file: a manifest ``NAME.yaml``, and beside it ``NAME.safetensors`` with the integers.
 
 Every field is described in ``docs/network-format.md``. Reading validates everything before a network is built: the
-manifest's fields, the tensor file's SHA-256, the name, type and shape of every tensor, and the network's own rules.
+manifest's fields, the tensor file's SHA-256, the name, type and shape of every tensor, and the network's own rules. No
+torch is imported.
 """
 
 import hashlib
@@ -33,12 +34,13 @@ class NetworkFile:
     Members
     -------
     network : reprise.model.network.network.Network
-    images : uint8[n, C, H, W] (int8 if the input is signed; [n, T, C, H, W] in mode "given"), n may be 0
+    images : uint8[n, C, H, W]
+        Samples, of which there may be none. They are int8 if the input is signed, and [n, T, C, H, W] in mode "given".
     labels : int64[n]
     recipe, accuracy, statistics, widths, hardware, changes
         See ``docs/network-format.md``; ``accuracy`` has ``dataset``, ``images``, ``integer`` and ``float``.
-    sha256 : of the tensor file
-    path : Path
+    sha256 : digest of the tensor file
+    path : of the manifest
     """
 
     network: Network
@@ -92,17 +94,22 @@ def save(
     changes: Sequence[str] = (),
     samples: tuple | None = None,
 ) -> Path:
-    """Write ``path`` (``.yaml`` is added) and its tensors; the same content gives the same bytes.
+    """Write a network file. The same content gives the same bytes.
 
     Parameters
     ----------
+    network : Network
+    path : of the manifest; the suffix ``.yaml`` is added where it lacks
     recipe, statistics, changes : what is recorded, as plain values
     accuracy : {"dataset", "images", "integer" (percent), "float" (percent or None)}
     widths : {layer: {sum: (low, high, bits)}}
     hardware : fields of the configuration that encodings, statistics and widths are for
-    samples : (images, labels) to run by default
+    samples : (images, labels) that are run unless somebody chooses others
 
-    Returns the manifest's path.
+    Returns
+    -------
+    Path
+        Of the manifest.
     """
     path, tensor_path = _paths(path)
     pixel = np.int8 if network.input_signed else np.uint8
@@ -156,7 +163,7 @@ def _entry(layer: Layer) -> dict:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples and NumPy scalars as YAML writes them."""
+    """Turn tuples and NumPy scalars into what YAML writes as lists and numbers."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -170,9 +177,9 @@ def load(path: str | Path) -> NetworkFile:
     Raises
     ------
     FileNotFoundError
-        The manifest or its tensor file.
+        The manifest or its tensor file does not exist.
     NetworkFileError
-        Any broken rule: names the file, the field, the rule and the value.
+        A rule is broken; the message names the file, the field, the rule and the value.
     """
     path = Path(path)
     manifest = read_manifest(path)

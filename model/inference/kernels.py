@@ -1,7 +1,7 @@
-"""Integer kernels at machine speed (numba, all cores): matrix product, convolution, product with reuse.
+"""Compiled integer kernels that use all cores: a matrix product, a convolution, and a product with reuse.
 
-Nothing is rounded: int64 sums of int8 weights. They are independent of each other and of the BLAS path in
-``reprise.model.inference.layers``, so equality between them is evidence.
+Nothing is rounded, since they add int8 weights in int64. They share no code with each other nor with the BLAS path in
+``reprise.model.inference.layers``, so that equality between them is evidence.
 """
 
 import numba as nb
@@ -28,7 +28,7 @@ def _matmul(a: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
 
 
 def int_matmul(a: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """``a @ w`` for integers: (M, K) levels of at most 8 bits (int16 if signed), int8[K, O] -> int64[M, O]."""
+    """Multiply levels of at most 8 bits, (M, K), by weights int8[K, O] in integers: int64[M, O]."""
     require(a.ndim == 2 and w.ndim == 2 and a.shape[1] == w.shape[0], "shapes", "(M, K) and (K, O)", (a.shape, w.shape))
     a, w = np.asarray(a).astype(np.int16), np.ascontiguousarray(w, dtype=np.int8)
     out = np.empty((len(a), w.shape[1]), dtype=np.int64)
@@ -61,7 +61,7 @@ def _conv(x: np.ndarray, w: np.ndarray, stride: int, padding: int, out: np.ndarr
 
 
 def int_conv(x: np.ndarray, w: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:
-    """Convolution in integers: levels (frames, C, H, W), int8[O, C, KH, KW] -> int64[frames, O, H', W']."""
+    """Convolve levels (frames, C, H, W) with weights int8[O, C, KH, KW] in integers: int64[frames, O, H', W']."""
     require(x.ndim == 4 and w.ndim == 4 and x.shape[1] == w.shape[1], "shapes", "NCHW and OCHW", (x.shape, w.shape))
     size = [(x.shape[i] + 2 * padding - w.shape[i]) // stride + 1 for i in (2, 3)]
     out = np.empty((len(x), len(w), *size), dtype=np.int64)
@@ -80,7 +80,10 @@ def tile_product(
     weights: np.ndarray,
     results: np.ndarray,
 ) -> None:
-    """Results of one tile in issue order: ``results[i] = results[prefix] + sum of the residual's weight rows``."""
+    """Compute the results of one tile in issue order.
+
+    A row's result is that of its prefix plus the weight rows of its residual's bits.
+    """
     results[:] = 0
     for s in range(nonzero):
         i = order[s]
@@ -110,7 +113,7 @@ def _reuse_matmul(packed: np.ndarray, starts: np.ndarray, weights: np.ndarray, t
 
 
 def reuse_matmul(packed: np.ndarray, starts: np.ndarray, weights: np.ndarray, tile_k: int) -> np.ndarray:
-    """The product of packed binary rows with weights, each tile by product sparsity.
+    """Multiply packed binary rows by weights, each tile by product sparsity.
 
     Parameters
     ----------
@@ -121,7 +124,7 @@ def reuse_matmul(packed: np.ndarray, starts: np.ndarray, weights: np.ndarray, ti
 
     Returns
     -------
-    int64[M, O], equal to ``unpack_rows(packed, tile_k) @ weights``.
+    int64[M, O], which equals ``unpack_rows(packed, tile_k) @ weights``
     """
     depth = packed.shape[1] * tile_k
     require(weights.ndim == 2 and len(weights) == depth, "weights", f"of {depth} rows (KT * tile_k)", weights.shape)
@@ -132,7 +135,7 @@ def reuse_matmul(packed: np.ndarray, starts: np.ndarray, weights: np.ndarray, ti
 
 
 def tile_results(tile: Tile, weights: np.ndarray) -> np.ndarray:
-    """Results of one analysed tile: int32[m, O] for ``prosparsity.Tile`` and int8[tile_k, O]."""
+    """Compute the results of an analysed tile with weights int8[tile_k, O]: int32[m, O]."""
     results = np.empty((len(tile.rows), weights.shape[1]), dtype=np.int32)
     w = np.ascontiguousarray(weights, dtype=np.int8)
     tile_product(

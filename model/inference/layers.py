@@ -1,10 +1,10 @@
-"""Layers in plain integers: partial sums, pooling, flattening, exact average pooling.
+"""Layers in plain integers: partial sums, pooling, flattening, and exact average pooling.
 
-A layer's partial sums are a matrix product of its im2col rows with its weights. It is given to BLAS in floating
-point only where that is exact: all terms are integers and, with ``bound = max|level| * max_o sum_k |w|``, every sum
-of any subset of them in any order has a magnitude of at most ``bound``. If ``bound < 2**24`` float32 holds every
-such integer, if ``bound < 2**53`` float64 does, so no addition or fused multiply-add ever rounds. Otherwise (which
-8-bit levels and weights cannot reach below K = 2**38) the integer kernel is used.
+A layer's partial sums are a matrix product of its im2col rows with its weights. BLAS computes it in floating point, but
+only where that is exact. All terms are integers, and with ``bound = max|level| * max_o sum_k |w|`` the sum of any of
+them in any order has a magnitude of at most ``bound``. If ``bound < 2**24``, float32 holds every such integer, and if
+``bound < 2**53``, float64 does, so that no addition and no fused multiply-add ever rounds. Otherwise the integer kernel
+is used; 8-bit levels and weights cannot come to that below K = 2**38.
 """
 
 import numpy as np
@@ -15,22 +15,32 @@ from .kernels import int_conv
 
 
 def flatten_features(feature: np.ndarray) -> np.ndarray:
-    """(..., C, H, W) -> (..., H*W*C, 1, 1) in hardware order (y, x, c): how a linear layer reads a feature."""
+    """Read a feature (..., C, H, W) as a linear layer does: (..., H*W*C, 1, 1), in the hardware's order (y, x, c)."""
     moved = np.moveaxis(feature, -3, -1)
     return moved.reshape(*feature.shape[:-3], -1, 1, 1)
 
 
 def flatten_columns(weight: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Permute a linear weight's columns from PyTorch's flatten order (c, y, x) to hardware order (y, x, c).
+    """Permute a linear weight's columns from PyTorch's flatten order (c, y, x) to the hardware's order (y, x, c).
 
-    [O, C*H*W] for a feature of ``shape`` (C, H, W) -> [O, H*W*C].
+    Parameters
+    ----------
+    weight : [O, C*H*W]
+    shape : (C, H, W) of the feature that the layer reads
+
+    Returns
+    -------
+    [O, H*W*C]
     """
     require(weight.ndim == 2 and weight.shape[1] == np.prod(shape), "weight", f"[O, {np.prod(shape)}]", weight.shape)
     return weight.reshape(-1, *shape).transpose(0, 2, 3, 1).reshape(len(weight), -1)
 
 
 def max_pool(levels: np.ndarray, pool: MaxPool | None) -> np.ndarray:
-    """Maximum over windows of the last two axes; odd edges are dropped. None: the levels themselves."""
+    """Take the maximum over windows of the last two axes; edges that fill no window are dropped.
+
+    Without a pool the levels stay as they are.
+    """
     if pool is None:
         return levels
     k = pool.kernel
@@ -44,10 +54,10 @@ def max_pool(levels: np.ndarray, pool: MaxPool | None) -> np.ndarray:
 
 
 def sum_pool_weight(channels: int, kernel: int) -> np.ndarray:
-    """int8[C, C, k, k] that sums every window of each channel (use stride k).
+    """Return the weight int8[C, C, k, k] that, with stride k, sums every window of each channel.
 
-    Average pooling is that sum divided by k*k. It is exact where the division is moved into integers that follow:
-    a neuron on the sum with its threshold, bias and v0 multiplied by k*k fires as a neuron on the average.
+    Average pooling is that sum divided by k*k. It is exact where the division is moved into the integers that follow:
+    a neuron on the sum, with its threshold, bias and v0 multiplied by k*k, fires as a neuron on the average would.
     """
     require_int("kernel", kernel, 1)
     eye = np.eye(channels, dtype=np.int8)
@@ -55,17 +65,18 @@ def sum_pool_weight(channels: int, kernel: int) -> np.ndarray:
 
 
 def fold_average_pool(weight: np.ndarray, kernel: int) -> np.ndarray:
-    """Weight [O, C, KH, KW] of stride s after k x k average pooling -> [O, C, KH*k, KW*k] of stride s*k, times k*k.
+    """Fold k x k average pooling into the convolution behind it: [O, C, KH, KW] -> [O, C, KH*k, KW*k].
 
-    One convolution then does both, exactly: its sums are k*k times those of pooling then convolution (without
-    padding), so multiply the neuron's threshold, bias and v0 by k*k. The output sizes agree too.
+    The stride becomes k times as large. One convolution then does both exactly: without padding, its sums are k*k times
+    those of pooling and convolving, so the neuron's threshold, bias and v0 must be multiplied by k*k. The output sizes
+    are the same.
     """
     require_int("kernel", kernel, 1)
     return np.repeat(np.repeat(weight, kernel, axis=2), kernel, axis=3)
 
 
 def exact_dtype(source: Source, largest: int) -> type | None:
-    """The floating type in which a source's products with levels up to ``largest`` are exact; None: none is."""
+    """Return the floating type in which a source's products with levels up to ``largest`` are exact, or None."""
     per_output = np.abs(source.weight.astype(np.int64)).sum(axis=(1, 2, 3))
     bound = largest * int(per_output.max())
     if bound < 2**24:
@@ -74,7 +85,10 @@ def exact_dtype(source: Source, largest: int) -> type | None:
 
 
 def im2col(x: np.ndarray, source: Source, size: tuple[int, int]) -> np.ndarray:
-    """(frames, C, H, W) -> (frames * h * w, C * KH * KW), columns in (c, ky, kx) order; ``size`` is (h, w)."""
+    """Lay out the windows of (frames, C, H, W) as rows, (frames * h * w, C * KH * KW).
+
+    The output has ``size`` (h, w), and the columns are in the order (c, ky, kx).
+    """
     p, s = source.padding, source.stride
     kh, kw = source.weight.shape[2:]
     if p:
@@ -85,20 +99,20 @@ def im2col(x: np.ndarray, source: Source, size: tuple[int, int]) -> np.ndarray:
 
 
 def source_sums(source: Source, levels: np.ndarray, size: tuple[int, int], method: str = "blas") -> np.ndarray:
-    """Products of one source.
+    """Compute the sums of products of one source.
 
     Parameters
     ----------
     source : Source
     levels : uint8 or int8 (frames, C, H, W)
     size : (h, w)
-        The part of the output that is computed, from (0, 0).
+        The part of the output that is computed, from (0, 0) on.
     method : "blas" or "integer"
-        Exact floating point where proven (see the module), or the integer kernel.
+        Floating point where the module proves that it is exact, or the integer kernel.
 
     Returns
     -------
-    integers (frames, O, h, w): int32 or int64 as the bound asks.
+    int32 or int64 (frames, O, h, w), as the bound asks
     """
     if source.flatten:
         levels = flatten_features(levels)
@@ -113,7 +127,7 @@ def source_sums(source: Source, levels: np.ndarray, size: tuple[int, int], metho
 
 
 def layer_sums(layer: Layer, inputs: list[np.ndarray], size: tuple[int, int], method: str = "blas") -> np.ndarray:
-    """Partial sums of a layer: the sum over its sources, (frames, O, h, w) integers."""
+    """Add the products of a layer's sources: integers (frames, O, h, w)."""
     sums = source_sums(layer.sources[0], inputs[0], size, method)
     for source, levels in zip(layer.sources[1:], inputs[1:], strict=True):
         sums = sums.astype(np.int64) + source_sums(source, levels, size, method)

@@ -1,6 +1,6 @@
-"""Multi-level integrate-and-fire neurons in integers (architecture section 1; levels: arXiv 2510.24637).
+"""Multi-level integrate-and-fire neurons in integers; the levels are those of arXiv 2510.24637.
 
-One timestep, per output channel::
+One timestep of an output channel::
 
     U = leak(V) + psum + c            leak(V) = (V * l) >> 8, arithmetic (floor); l = 256 keeps V
     z = clip(floor(U / D), 0, N)      floor is mathematical, so U < 0 never fires
@@ -8,7 +8,7 @@ One timestep, per output channel::
         0 where z > 0, else U         hard reset
         U                             no reset
 
-A readout does not fire: V = V + psum + c, and V is the output of the timestep.
+A readout does not fire: V becomes V + psum + c, and V is the output of the timestep.
 """
 
 import numba as nb
@@ -28,27 +28,26 @@ def _per_channel(values: np.ndarray, ndim: int, channel_axis: int) -> np.ndarray
 
 
 def initial(neuron: Neuron, shape: tuple[int, ...], channel_axis: int = -3) -> np.ndarray:
-    """The membrane potential before the first timestep: ``v0`` of each channel, int64 of ``shape``."""
+    """Return the membrane potential before the first timestep: ``v0`` of each channel, int64 of ``shape``."""
     return np.broadcast_to(_per_channel(neuron.v0, len(shape), channel_axis), shape).astype(np.int64)
 
 
 def step(v: np.ndarray, psum: np.ndarray, neuron: Neuron, channel_axis: int = -3) -> tuple[np.ndarray, np.ndarray]:
-    """One timestep of a layer of neurons: the equations of this module, in NumPy.
+    """Take a layer of neurons one timestep on, by the equations of this module.
 
     Parameters
     ----------
     v : int64[..., O, H, W]
-        Membrane potential before the step.
+        The membrane potential before the step.
     psum : integers of the same shape
-        Sum of the layer's products at this timestep.
+        The sums of the layer's products at this timestep.
     neuron : Neuron
     channel_axis : int
-        Axis of O; the third from the end unless told otherwise.
+        The axis of O, which is the third from the end unless told otherwise.
 
     Returns
     -------
-    (z, v) : levels int64 in 0..N, and the membrane potential after the step. For a readout both are the
-        potential.
+    (z, v) : levels int64 in 0..N, and the membrane potential after the step. For a readout both are the potential.
     """
     v, psum = np.asarray(v), np.asarray(psum)
     for name, array in (("v", v), ("psum", psum)):
@@ -86,7 +85,7 @@ def _integrate(
     z: np.ndarray,
     potential: np.ndarray,
 ) -> None:
-    """Whole time loop; psum (n, T, O, S). ``potential`` is (n, T, O, S), or has T = 0 when not wanted."""
+    """Run all timesteps of sums (n, T, O, S); ``potential`` has the same shape, or T = 0 where nobody wants it."""
     n, timesteps, channels, size = psum.shape
     keep = potential.shape[1] > 0
     for job in nb.prange(n * channels):
@@ -113,18 +112,18 @@ def _integrate(
 def integrate(
     psum: np.ndarray, neuron: Neuron, *, potentials: bool = False
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """All timesteps of a layer at machine speed: :func:`step` repeated from ``v0``.
+    """Run all timesteps of a layer, compiled: what :func:`step` gives when it is repeated from ``v0`` on.
 
     Parameters
     ----------
     psum : integers [n, T, O, H, W]
     neuron : Neuron
     potentials : bool
-        Also return the membrane potential after every step (always so for a readout).
+        Return the membrane potential after every step too, as is always done for a readout.
 
     Returns
     -------
-    (levels, potentials) : uint8[n, T, O, H, W] (None for a readout) and int64[n, T, O, H, W] (or None).
+    (levels, potentials) : uint8[n, T, O, H, W], or None for a readout, and int64[n, T, O, H, W], or None
     """
     n, timesteps, channels, height, width = psum.shape
     if channels != neuron.channels:

@@ -25,18 +25,18 @@ RECORDS = ("features", "potentials", "psums")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
-    """What a run gives; n images, T timesteps.
+    """What a run of n images and T timesteps gives.
 
     Members
     -------
     output : uint8 or int64 [n, T, O, H, W]
-        The last layer's levels, or its potentials if it is a readout.
+        The levels of the last layer, or its potentials if it is a readout.
     features : dict[str, uint8[n, T, C, H, W]]
-        "input" (int8 if signed) and every firing layer's levels after its pool; if recorded.
+        "input" (int8 if signed) and the levels of every layer that fires, after its pool, if they are recorded.
     potentials : dict[str, int64[n, T, O, H, W]]
-        Membrane potential after each timestep, of the positions that are computed; if recorded.
+        The membrane potential after each timestep at the positions that are computed, if it is recorded.
     psums : dict[str, int64[n, T, O, H, W]]
-        Partial sums, without the bias; if recorded.
+        The partial sums without the bias, if they are recorded.
     """
 
     output: np.ndarray
@@ -47,18 +47,18 @@ class Result:
 
     @property
     def scores(self) -> np.ndarray:
-        """int64[n, O]: the readout's last potentials, or each channel's total levels; summed over positions."""
+        """int64[n, O]: the last potentials of a readout, or all levels of each channel, summed over positions."""
         last = self.output[:, -1] if self.readout else self.output.sum(axis=1, dtype=np.int64)
         return last.sum(axis=(2, 3), dtype=np.int64)
 
     @property
     def predictions(self) -> np.ndarray:
-        """int64[n]: the channel of largest score, the lowest of equals."""
+        """int64[n]: the channel of the largest score, and the lowest of several such channels."""
         return self.scores.argmax(axis=1)
 
 
 def input_levels(network: Network, images: np.ndarray) -> np.ndarray:
-    """The input feature of every timestep: uint8 (int8 if signed) [n, T, C, H, W].
+    """Return the input feature of every timestep: uint8[n, T, C, H, W], or int8 if it is signed.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def input_levels(network: Network, images: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        A wrong shape, a level out of range.
+        The images have a wrong shape, or a level is out of range.
     """
     images = np.asarray(images)
     given = network.input_mode == "given"
@@ -89,7 +89,7 @@ def input_levels(network: Network, images: np.ndarray) -> np.ndarray:
 
 
 def _chunk(network: Network, method: str) -> int:
-    """Images at a time, so that no layer's intermediate exceeds CHUNK_BYTES (by much, for one image)."""
+    """Return how many images are run at a time, so that no intermediate of a layer exceeds CHUNK_BYTES by much."""
     worst = 1
     for layer in network.layers:
         height, width = network.geometry[layer.name].computed

@@ -1,16 +1,16 @@
-"""Width proof: worst-case bounds of every sum in a network, from its weights alone.
+"""The proof of widths: worst-case bounds of every sum in a network, from its weights alone.
 
-For each layer and output channel, over every input that the levels allow:
+They hold for each layer and output channel, over every input that the levels allow:
 
-- *tile result*: sum of the weight rows at any subset of one tile's bits (what an accumulator holds);
-- *row psum*: the same over all K (hardware keeps one partial sum per binary row, planes apart);
-- *psum*: planes combined, ``sum level * w`` with levels up to the real N (not the planes' 2**P - 1), and every
-  intermediate when planes are added from the least significant up;
-- *membrane*: U before and V after each of the T timesteps, by intervals over the reset's cases;
-- *steps*: ``N * D``, the largest multiple the comparators compare with.
+- *tile result* is the sum of the weight rows at any of one tile's bits, which is what an accumulator holds;
+- *row psum* is the same over all of K: hardware keeps one partial sum per binary row, planes apart;
+- *psum* is the sum of the weighted planes, ``sum level * w`` with levels up to the real N (not the planes' 2**P - 1),
+  and every intermediate sum when planes are added from the least significant one up;
+- *membrane* is U before and V after each of the T timesteps, by intervals over the cases of the reset;
+- *steps* is ``N * D``, the largest multiple that the comparators compare with.
 
-The first three are attained by some input (tight); the membrane's interval is sound and may be wider than any
-input reaches. Arithmetic is in Python integers, so the proof itself cannot overflow.
+Some input attains the first three, so these bounds are tight. The interval of the membrane is sound, and may be wider
+than any input reaches. The arithmetic is in Python's integers, so that the proof itself cannot overflow.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Range:
 
     @property
     def bits(self) -> int:
-        """Bits of the smallest two's-complement number that holds both ends."""
+        """Bits of the smallest two's-complement number that can hold both ends."""
         return max(max(self.high, -self.low - 1, 0).bit_length() + 1, 1)
 
     def __or__(self, other: Range) -> Range:
@@ -50,9 +50,9 @@ class Range:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerBounds:
-    """Proven ranges of one layer, over all its output channels; each has ``.bits``.
+    """The proven ranges of one layer, over all its output channels.
 
-    ``observed`` holds the ranges of "psum" and "membrane" seen on the images given to :func:`prove`, or is None.
+    ``observed`` holds the ranges of "psum" and "membrane" that were seen on the images given to :func:`prove`, or None.
     """
 
     tile_result: Range
@@ -85,13 +85,13 @@ def _covering(low: np.ndarray, high: np.ndarray) -> Range:
 
 
 def _parts(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Per output channel, the sums of the positive and of the negative weights of int8[K, O]."""
+    """Add the positive weights and the negative weights of int8[K, O], each per output channel."""
     wide = matrix.astype(np.int64)
     return np.maximum(wide, 0).sum(axis=0), np.minimum(wide, 0).sum(axis=0)
 
 
 def _sums(network: Network, layer: Layer, tile_k: int) -> tuple[Range, Range, np.ndarray, np.ndarray]:
-    """Tile result, row psum, and psum per channel (low, high)."""
+    """Bound the tile result, the row psum, and the psum of every channel (low, high)."""
     tile = row = Range(0, 0)
     row_high = row_low = high = low = np.zeros(layer.channels, dtype=np.int64)
     for source in layer.sources:
@@ -110,7 +110,7 @@ def _sums(network: Network, layer: Layer, tile_k: int) -> tuple[Range, Range, np
 
 
 def _after_reset(neuron: Neuron, channel: int, u: Range) -> Range:
-    """Range of V after firing and reset, for U in ``u``."""
+    """Return the range of V after firing and reset, for U in ``u``."""
     step, top = int(neuron.threshold[channel]), int(neuron.threshold[channel]) * neuron.levels
     if neuron.reset == "none":
         return u
@@ -131,13 +131,13 @@ def _after_reset(neuron: Neuron, channel: int, u: Range) -> Range:
 
 
 def membrane_range(neuron: Neuron, low: np.ndarray, high: np.ndarray, timesteps: int) -> Range:
-    """Range of every U and V of a layer over all timesteps.
+    """Return the range of every U and V of a layer over all timesteps.
 
     Parameters
     ----------
     neuron : Neuron
     low, high : integers [O]
-        Bounds of the partial sum of each channel.
+        The bounds of the partial sum of each channel.
     timesteps : int
     """
     found = Range(int(neuron.v0.min()), int(neuron.v0.max()))
@@ -170,15 +170,15 @@ def _observe(network: Network, images: np.ndarray) -> dict[str, dict[str, Range]
 
 
 def prove(network: Network, tile_k: int, images: np.ndarray | None = None) -> dict[str, LayerBounds]:
-    """Bounds of every layer, in execution order.
+    """Prove the bounds of every layer, in execution order.
 
     Parameters
     ----------
     network : Network
     tile_k : int
-        Bits of a tile row: 1..64.
+        Bits of a row in a tile, 1..64.
     images : integers or None
-        If given, the network is run on them and what is seen is reported beside the bounds.
+        If given, the network is run on them, and what is seen is reported beside the bounds.
     """
     require(1 <= tile_k <= 64, "tile_k", "in 1..64", tile_k)
     seen = {} if images is None else _observe(network, images)
@@ -198,12 +198,13 @@ def prove(network: Network, tile_k: int, images: np.ndarray | None = None) -> di
 
 
 def check(network: Network, widths: Widths, tile_k: int) -> dict[str, LayerBounds]:
-    """:func:`prove`, and refuse a network that could overflow.
+    """Prove the bounds of every layer, and refuse a network that could overflow.
 
     Raises
     ------
     WidthError
-        Names the layer, the sum, its bound, the bits it needs and the width that hardware has.
+        A sum could overflow; the message names the layer, the sum, its bound, the bits that it needs and the width that
+        hardware has.
     """
     bounds = prove(network, tile_k)
     for name, found in bounds.items():

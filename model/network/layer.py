@@ -25,9 +25,9 @@ class Source:
     weight : int8[O, C, KH, KW]
         For ``flatten``: int8[O, H*W*C, 1, 1], columns in the order (y, x, c) in which features are stored.
     stride, padding : int
-        Of the convolution, the same along both axes; padded positions hold level 0.
+        Stride and padding of the convolution, the same along both axes. Padded positions hold level 0.
     flatten : bool
-        A linear layer: the feature (C, H, W) is read as one position of H*W*C channels.
+        True for a linear layer, which reads the feature (C, H, W) as one position of H*W*C channels.
     """
 
     feature: str
@@ -55,11 +55,11 @@ class Source:
 
     @property
     def depth(self) -> int:
-        """K, the number of products per output: C * KH * KW."""
+        """K, the number of products per output, which is C * KH * KW."""
         return int(np.prod(self.weight.shape[1:]))
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
-        """(H, W) of the output for a feature of ``height`` x ``width``."""
+        """Return (H, W) of the output for a feature of ``height`` x ``width``."""
         if self.flatten:
             return 1, 1
         kh, kw = self.weight.shape[2:]
@@ -71,7 +71,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class MaxPool:
-    """Max pooling on levels, per timestep; windows do not overlap and odd edges are dropped."""
+    """Max pooling of the levels of every timestep. Windows do not overlap, and edges that fill none are dropped."""
 
     kernel: int
     stride: int | None = None
@@ -90,14 +90,14 @@ class Layer:
     Parameters
     ----------
     name : str
-        Unique in the network; also the name of the feature it writes.
+        Unique in the network. The feature that the layer writes has the same name.
     sources : tuple[Source, ...]
-        One, or two (main, shortcut) whose products are added; same output shape.
+        One, or two (main and shortcut) of the same output shape, whose products are added.
     neuron : Neuron
     encoding : "bitplane" or "thermometer"
-        How the levels this layer *reads* become binary rows; one choice for all its sources.
+        How the levels that this layer *reads* become binary rows; one choice for all its sources.
     pool : MaxPool or None
-        After the neuron; not for a readout.
+        What follows the neuron; a readout has none.
     """
 
     name: str

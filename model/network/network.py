@@ -1,7 +1,7 @@
 """The integer network: what the exporter produces, the model runs and the compiler turns into a program.
 
-Everything is an integer. A network is a tuple of layers in execution order; a layer is
-``neuron(sum over its sources of conv(feature, weight))`` followed, if asked, by max pooling on the levels.
+Everything is an integer. A network is a tuple of layers in execution order. A layer is
+``neuron(sum over its sources of conv(feature, weight))``, and max pooling on the levels may follow.
 """
 
 import dataclasses
@@ -38,8 +38,11 @@ InputMode = Literal["repeat", "once", "given"]
 class Geometry:
     """Sizes of one layer in a network.
 
-    ``conv`` is the (H, W) that the convolution could give, ``computed`` the part that is computed (odd edges
-    that no pool window covers are not), ``feature`` the (C, H, W) that the layer writes.
+    Members
+    -------
+    conv : (H, W) that the convolution could give
+    computed : (H, W) of the part that is computed, without edges that no pool window covers
+    feature : (C, H, W) that the layer writes
     """
 
     conv: tuple[int, int]
@@ -60,11 +63,12 @@ class Network:
     input_signed : bool
         The input is two's complement of 8 bits, -128..127, with a sign plane; ``input_levels`` is 255.
     timesteps : int
-        T.
+        T, the number of timesteps.
     input_mode : "repeat", "once" or "given"
-        A static image is shown at every timestep, at the first only, or the caller gives all T frames.
+        A static image is shown at every timestep ("repeat") or at the first only ("once"), or the caller gives all T
+        frames ("given").
     layers : tuple[Layer, ...]
-        In execution order; a source names "input" or an earlier layer that fires.
+        The layers in execution order. A source names "input" or an earlier layer that fires.
     """
 
     name: str
@@ -94,7 +98,7 @@ class Network:
 
     @cached_property
     def geometry(self) -> dict[str, Geometry]:
-        """Layer name -> its sizes, in execution order."""
+        """The sizes of every layer by its name, in execution order."""
         found: dict[str, Geometry] = {}
         for layer in self.layers:
             require(layer.name not in found, "layer.name", "unique in the network", layer.name)
@@ -143,27 +147,27 @@ class Network:
         return size
 
     def layer(self, name: str) -> Layer:
-        """The layer of that name; KeyError if there is none."""
+        """Return the layer of that name, or raise KeyError if there is none."""
         for layer in self.layers:
             if layer.name == name:
                 return layer
         raise KeyError(f"network {self.name!r} has no layer {name!r}: {[layer.name for layer in self.layers]}")
 
     def feature_shape(self, name: str) -> tuple[int, int, int]:
-        """(C, H, W) of the feature: "input" or a layer's (after its pool)."""
+        """Return (C, H, W) of a feature: of "input", or of a layer's after its pool."""
         return self.input_shape if name == "input" else self.geometry[name].feature
 
     def feature_levels(self, name: str) -> int:
-        """N of the feature; 0 for a readout."""
+        """Return N of a feature, which is 0 for a readout."""
         return self.input_levels if name == "input" else self.layer(name).neuron.levels
 
     def feature_signed(self, name: str) -> bool:
-        """True for a two's-complement input."""
+        """Return whether a feature is in two's complement, as only an input can be."""
         return name == "input" and self.input_signed
 
 
 def equal(a: object, b: object) -> bool:
-    """Field-by-field equality of two networks, or of any part of one, arrays included (== and same dtype)."""
+    """Compare two networks, or any part of one, field by field; arrays must have the same values and dtype."""
     if isinstance(a, np.ndarray):
         return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
     if dataclasses.is_dataclass(a):

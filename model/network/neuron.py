@@ -1,4 +1,4 @@
-"""Neuron parameters: integers per channel, validated."""
+"""The parameters of neurons: validated integers, one per channel."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,42 +8,39 @@ import numpy as np
 from ...support.checks import int_array, require, require_int
 
 MAX_LEVELS = 255
-
-
 LEAK_ONE = 256  # leak is a fraction of 2**8: 256 keeps the whole membrane potential
 
-
 NeuronKind = Literal["if", "lif", "readout"]
-
-
 Reset = Literal["soft", "hard", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Neuron:
-    """Per-channel integer parameters of a multi-level neuron (see ``model.inference.neurons`` for the equations).
+    """The integer parameters of a multi-level neuron, one set per channel.
+
+    The equations are in ``reprise.model.inference.neurons``.
 
     Parameters
     ----------
     kind : "if", "lif" or "readout"
         A readout does not fire: its membrane potential is the result.
     levels : int
-        N, the largest level of an output spike: 1..255, 0 for a readout.
+        N, the largest level of an output spike: 1..255, or 0 for a readout.
     reset : "soft", "hard" or "none"
         What firing does to the membrane potential; "none" for a readout.
     threshold : int64[O]
-        D, the step between levels, > 0.
+        D, the step between levels; it is positive.
     bias : int64[O]
-        c, added at every timestep.
+        c, which is added at every timestep.
     v0 : int64[O]
-        Initial membrane potential.
+        The initial membrane potential.
     leak : int64[O]
-        l in 0..256: the part of the membrane potential that is kept, in 1/256. 256 unless the kind is "lif".
+        l in 0..256, the part of the membrane potential that is kept, in 1/256. It is 256 unless the kind is "lif".
 
     Raises
     ------
     ValueError
-        Names the field, the rule and the value.
+        A field breaks a rule; the message names the field, the rule and the value.
     """
 
     kind: NeuronKind
@@ -101,7 +98,7 @@ class Neuron:
         v0: int = 0,
         leak: int = LEAK_ONE,
     ) -> "Neuron":
-        """The same parameters in every channel."""
+        """Make a neuron with the same parameters in every channel."""
 
         def full(value: int) -> np.ndarray:
             return np.full(channels, value, dtype=np.int64)
@@ -118,7 +115,7 @@ class Neuron:
 
     @classmethod
     def readout(cls, channels: int, *, bias: int | np.ndarray = 0, v0: int | np.ndarray = 0) -> "Neuron":
-        """A neuron that accumulates and does not fire."""
+        """Make a neuron that accumulates and does not fire."""
         return cls(
             kind="readout",
             levels=0,

@@ -1,9 +1,9 @@
-"""Binary rows from levels (architecture section 1, "Rows").
+"""Binary rows from levels.
 
-A level is not multiplied: it is expanded into binary planes, and a product is the weighted sum of the planes'
-products. Bit-plane: ``ceil(log2(N+1))`` planes, plane b weighs 2**b. Thermometer: N planes, plane l is
-``z >= l+1`` and weighs 1, so each plane is a subset of the one before. Signed input: 8 bit-planes of
-the two's complement, the last (sign) plane weighs -2**7.
+A level is never multiplied. It is expanded into binary planes, and a product is the weighted sum of the planes'
+products. There are three encodings. Bit-planes: ``ceil(log2(N+1))`` planes, of which plane b weighs 2**b. Thermometer:
+N planes, of which plane l is ``z >= l+1`` and weighs 1, so that each plane is a subset of the one before. A signed
+input has the 8 bit-planes of its two's complement, and the last one, the sign plane, weighs -2**7.
 """
 
 import numba as nb
@@ -18,15 +18,15 @@ SIGNED_PLANES = 8
 
 
 def plane_weights(n_levels: int, encoding: Encoding, signed: bool = False) -> np.ndarray:
-    """Weight of every plane, int64[P], from the least significant plane up.
+    """Return the weight of every plane, int64[P], from the least significant plane up.
 
     Parameters
     ----------
     n_levels : int
-        N, 1..255.
+        N, the largest level: 1..255.
     encoding : "bitplane" or "thermometer"
     signed : bool
-        Two's complement of 8 bits; bit-planes only.
+        The levels are two's complement of 8 bits, which only bit-planes can express.
     """
     require_int("n_levels", n_levels, 1, 255)
     encodings = ("bitplane", "thermometer")
@@ -42,16 +42,19 @@ def plane_weights(n_levels: int, encoding: Encoding, signed: bool = False) -> np
 
 
 def plane_shifts(n_levels: int, encoding: Encoding, signed: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """The same as hardware sees it: (shift int64[P], negate bool[P]), weight = (-1)**negate << shift."""
+    """Return the plane weights as hardware applies them: (shift int64[P], negate bool[P]).
+
+    A plane weighs ``(-1)**negate << shift``.
+    """
     weights = plane_weights(n_levels, encoding, signed)
     shifts = np.array([abs(int(w)).bit_length() - 1 for w in weights], dtype=np.int64)
     return shifts, weights < 0
 
 
 def plane_table(n_levels: int, encoding: Encoding, signed: bool = False) -> np.ndarray:
-    """uint8[256, P]: the planes of every value, indexed by the value's low 8 bits.
+    """Return the planes of every value, uint8[256, P], indexed by the value's low 8 bits.
 
-    Values above N (unsigned) have no meaning and are all zero here; :func:`encode_planes` refuses them.
+    An unsigned value above N has no meaning and is all zero here; :func:`encode_planes` refuses it.
     """
     weights = plane_weights(n_levels, encoding, signed)
     values = np.arange(256)
@@ -65,7 +68,13 @@ def plane_table(n_levels: int, encoding: Encoding, signed: bool = False) -> np.n
 
 
 def check_levels(levels: np.ndarray, n_levels: int, signed: bool = False, name: str = "levels") -> np.ndarray:
-    """The levels as uint8 (two's complement if signed); ValueError if not integers or out of range."""
+    """Return the levels as uint8, in two's complement if they are signed.
+
+    Raises
+    ------
+    ValueError
+        The levels are not integers, or one is out of range.
+    """
     levels = np.asarray(levels)
     if levels.dtype == np.bool_:
         levels = levels.view(np.uint8)
@@ -98,7 +107,7 @@ def encode_planes(
     Raises
     ------
     ValueError
-        A level out of range, an unknown encoding.
+        A level is out of range, or the encoding is unknown.
     """
     weights = plane_weights(n_levels, encoding, signed)
     codes = check_levels(levels, n_levels, signed)
@@ -106,7 +115,7 @@ def encode_planes(
 
 
 def row_of_plane(rows: np.ndarray, planes: int) -> tuple[np.ndarray, np.ndarray]:
-    """(destination, plane) of row numbers: rows of a destination are adjacent, plane 0 first."""
+    """Split row numbers into (output position and timestep, plane): planes of one are adjacent, plane 0 first."""
     return rows // planes, rows % planes
 
 
@@ -134,7 +143,7 @@ def pack_rows(bits: np.ndarray, tile_k: int) -> np.ndarray:
     Returns
     -------
     uint64[M, ceil(K / tile_k)]
-        Bit j of word i is column ``i * tile_k + j``; the last word is filled with zeros.
+        Bit j of word i is column ``i * tile_k + j``. The last word is filled up with zeros.
     """
     require_int("tile_k", tile_k, 1, 64, "a row of a tile is one machine word")
     bits = np.asarray(bits)
@@ -148,7 +157,7 @@ def pack_rows(bits: np.ndarray, tile_k: int) -> np.ndarray:
 
 
 def unpack_rows(packed: np.ndarray, tile_k: int, depth: int | None = None) -> np.ndarray:
-    """The inverse of :func:`pack_rows`: uint64[M, tiles] -> bool[M, depth] (all columns if not given)."""
+    """Undo :func:`pack_rows`: uint64[M, tiles] -> bool[M, depth], or all columns if no depth is given."""
     shifts = np.arange(tile_k, dtype=np.uint64)
     bits = (packed[:, :, None] >> shifts) & np.uint64(1)
     bits = bits.astype(bool).reshape(packed.shape[0], packed.shape[1] * tile_k)

@@ -1,8 +1,8 @@
-"""The prefix search of ``reprise.model.prosparsity.tiles``, compiled.
+"""The compiled prefix search of ``reprise.model.prosparsity.tiles``.
 
-Rows equal to an earlier one are found by a hash table (their prefix is the first such row); the distinct rows
-alone are searched, from the largest number of set bits down, and the first subset met is the prefix. All cores
-take tiles in parallel.
+A row that equals an earlier one is found by a hash table; its prefix is the first such row. Only the distinct rows are
+searched, from the largest number of set bits down, and the first subset that is met is the prefix. All cores take
+tiles in parallel.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ N_COUNTS = 6  # rows, nonzero, multi_bit, exact, set_bits, residual_bits: the fi
 
 @intrinsic
 def _popcount(typingctx: Any, word: Any) -> tuple[Any, Callable]:
-    """Number of set bits of a uint64 (one machine instruction)."""
+    """Count the set bits of a uint64 by one machine instruction."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.ctpop(args[0])
@@ -33,7 +33,7 @@ popcount = cast("Callable[[np.uint64], np.uint64]", _popcount)  # as compiled co
 
 @kernel()
 def find_first_equal(rows: np.ndarray, first: np.ndarray) -> None:
-    """first[i] = the lowest j with rows[j] == rows[i] (open-addressing hash table)."""
+    """Fill first[i] with the lowest j for which rows[j] == rows[i], by a hash table with open addressing."""
     size = 2
     while size < 2 * len(rows):
         size *= 2
@@ -52,7 +52,10 @@ def find_first_equal(rows: np.ndarray, first: np.ndarray) -> None:
 
 @kernel()
 def sort_by_popcount(rows: np.ndarray, order: np.ndarray, ends: np.ndarray) -> int:
-    """Issue order of the non-zero rows; ends[p] = how many have at most p set bits. Returns their number."""
+    """Fill ``order`` with the rows that are not zero, as they are issued, and return how many these are.
+
+    ``ends[p]`` becomes the number of those with at most p set bits.
+    """
     tally = np.zeros(66, dtype=np.int64)
     for i in range(len(rows)):
         tally[popcount(rows[i]) + np.uint64(1)] += 1
@@ -73,7 +76,10 @@ def sort_by_popcount(rows: np.ndarray, order: np.ndarray, ends: np.ndarray) -> i
 def search_tile(
     rows: np.ndarray, prefix: np.ndarray, residual: np.ndarray, order: np.ndarray, counts: np.ndarray
 ) -> None:
-    """Fill prefix, residual, order (behind the non-zero rows: -1) and the six counts of one tile."""
+    """Fill the prefixes, residuals, issue order and counts of one tile.
+
+    Behind the rows that are not zero, ``order`` is filled with -1. ``counts`` has the order of ``tiles.Counts``.
+    """
     m = len(rows)
     first = np.empty(m, dtype=np.int32)
     ends = np.empty(65, dtype=np.int64)
@@ -133,7 +139,10 @@ def search_tiles(
     order: np.ndarray,
     counts: np.ndarray,
 ) -> None:
-    """Every tile of packed rows (M, KT), in parallel; without rows in prefix, residual and order: counts only."""
+    """Search every tile of packed rows (M, KT) in parallel.
+
+    Where prefix, residual and order have no rows, only the counts are kept.
+    """
     k_tiles = packed.shape[1]
     keep = len(prefix) > 0
     for job in nb.prange((len(starts) - 1) * k_tiles):

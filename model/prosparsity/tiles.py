@@ -1,13 +1,15 @@
 """Product sparsity: the prefix, the residual and the issue order of every row of every tile.
 
-In one tile (architecture section 1; Prosperity, HPCA 2025, arXiv 2503.03379, sections III to V), a row with two or
-more set bits may reuse the result of another row. Its candidates are the rows ``j != i`` that are non-zero and
-subsets of it (``row_j & ~row_i == 0``), equal rows only if ``j < i``. The prefix is the candidate with most set
-bits, the lowest index among those; ``residual_i = row_i ^ row_prefix``. Non-zero rows are issued in ascending
-number of set bits, stable by index, so that a prefix is finished before its users. This is, bit for bit, the rule
-of the paper's published simulator.
+Within one tile, a row with two or more set bits may reuse the result of another row (Prosperity, HPCA 2025, arXiv
+2503.03379, sections III to V). Its candidates are the rows ``j != i`` that are not zero and are subsets of it
+(``row_j & ~row_i == 0``); an equal row is a candidate only if ``j < i``. The prefix is the candidate with the most set
+bits, and among several of these the one with the lowest index. What remains to be added is
+``residual_i = row_i ^ row_prefix``. Rows that are not zero are issued by ascending number of set bits, and rows with
+equally many in the order of their indices, so that a prefix is finished before its users. This is, bit for bit, the
+rule of the paper's published simulator.
 
-The search itself is in ``reprise.model.prosparsity.search``; a whole matrix is taken in blocks of bounded memory.
+The search itself is in ``reprise.model.prosparsity.search``. A whole matrix is taken in blocks, so that memory stays
+bounded.
 """
 
 from collections.abc import Iterator
@@ -30,10 +32,16 @@ BLOCK_BYTES = 128 << 20  # packed words per block of a streamed matrix
 
 @dataclass(frozen=True, kw_only=True)
 class Counts(Generic[T]):
-    """What was found, per tile: int64 arrays of one shape (or Python ints, for :meth:`total`).
+    """What was found in tiles: int64 arrays of one shape with a value per tile, or integers for a single tile.
 
-    ``rows``; ``nonzero`` rows; ``multi_bit`` rows (two or more set bits); ``exact`` matches (rows with a prefix
-    equal to them); ``set_bits``; ``residual_bits``.
+    Members
+    -------
+    rows : the rows of the tile; a row of the matrix is one of each of its tiles along K
+    nonzero : rows with a set bit
+    multi_bit : rows with two or more set bits
+    exact : exact matches, which are rows whose prefix equals them
+    set_bits : bits that are one
+    residual_bits : bits that remain to be added when prefixes are reused
     """
 
     rows: T
@@ -45,16 +53,16 @@ class Counts(Generic[T]):
 
     @classmethod
     def from_array(cls, array: np.ndarray) -> "Counts[np.ndarray]":
-        """From int64[..., 6], in the order of the fields."""
+        """Take the counts from int64[..., 6], whose last axis has the order of the fields."""
         return Counts(**{f.name: array[..., i] for i, f in enumerate(fields(cls))})
 
     @classmethod
     def join(cls, parts: list["Counts[np.ndarray]"]) -> "Counts[np.ndarray]":
-        """One after the other along the first axis (tiles along M)."""
+        """Put the counts of several blocks one after the other along the first axis, which is that of M."""
         return Counts(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)})
 
     def total(self) -> "Counts[int]":
-        """Sums over all tiles, as Python ints."""
+        """Sum over all tiles. ``rows`` then counts a row once per tile along K, so it is no number of rows."""
         return Counts(**{f.name: int(np.sum(getattr(self, f.name))) for f in fields(self)})
 
 
@@ -62,8 +70,14 @@ class Counts(Generic[T]):
 class Tile:
     """One analysed tile of m rows.
 
-    rows, residual : uint64[m]; prefix : int32[m], -1 for none; order : int32[nonzero], indices of the non-zero
-    rows in issue order; counts : Counts of Python ints.
+    Members
+    -------
+    rows, residual : uint64[m]
+    prefix : int32[m]
+        Index of each row's prefix, -1 where there is none.
+    order : int32[nonzero]
+        Indices of the rows that are not zero, in the order in which they are issued.
+    counts : Counts of integers
     """
 
     rows: np.ndarray
@@ -74,7 +88,7 @@ class Tile:
 
     @property
     def exact(self) -> np.ndarray:
-        """bool[m]: the rows whose prefix equals them."""
+        """bool[m]: true for exact matches, the rows whose prefix equals them."""
         return (self.prefix >= 0) & (self.residual == 0)
 
 
@@ -82,9 +96,14 @@ class Tile:
 class TileBlock:
     """The analysed tiles of a block of rows.
 
-    rows, residual : uint64[M, KT]; prefix, order : int32[M, KT], both relative to the first row of the tile
-    (``order`` is filled with -1 behind a tile's non-zero rows); starts : int64[MT + 1], first row of each tile
-    along M; counts : Counts of int64[MT, KT].
+    Members
+    -------
+    rows, residual : uint64[M, KT]
+    prefix, order : int32[M, KT]
+        Relative to the first row of the tile. Behind a tile's rows that are not zero, ``order`` is filled with -1.
+    starts : int64[MT + 1]
+        First row of each tile along M, and M.
+    counts : Counts of int64[MT, KT]
     """
 
     rows: np.ndarray
@@ -95,7 +114,7 @@ class TileBlock:
     counts: Counts[np.ndarray]
 
     def tile(self, m: int, k: int) -> Tile:
-        """Tile number ``m`` along M and ``k`` along K."""
+        """Return tile number ``m`` along M and ``k`` along K."""
         cut = slice(self.starts[m], self.starts[m + 1])
         counts = Counts(**{f.name: int(getattr(self.counts, f.name)[m, k]) for f in fields(Counts)})
         return Tile(
@@ -107,14 +126,14 @@ class TileBlock:
         )
 
     def __iter__(self) -> Iterator[Tile]:
-        """All tiles, K fastest: the order in which hardware takes them."""
+        """Give all tiles in the order in which hardware takes them: K runs fastest."""
         for m in range(len(self.starts) - 1):
             for k in range(self.rows.shape[1]):
                 yield self.tile(m, k)
 
 
 def tile_starts(rows: int, tile_m: int) -> np.ndarray:
-    """First row of every tile of a matrix cut each ``tile_m`` rows, and the end: int64[tiles + 1]."""
+    """Cut a matrix every ``tile_m`` rows: int64[tiles + 1], the first row of every tile, and the end."""
     require_int("tile_m", tile_m, 1, MAX_TILE_M)
     return np.append(np.arange(0, rows, tile_m), rows).astype(np.int64)
 
@@ -137,7 +156,7 @@ def analyze_tile(rows: np.ndarray) -> Tile:
     Parameters
     ----------
     rows : uint64[m]
-        One word per row, at most 4096; m = 0 gives an empty tile.
+        One word per row, at most 4096 of them; m = 0 gives an empty tile.
     """
     rows = np.ascontiguousarray(rows, dtype=np.uint64)
     require(rows.ndim == 1 and len(rows) <= MAX_TILE_M, "rows", f"up to {MAX_TILE_M} words", rows.shape)
@@ -158,7 +177,7 @@ def analyze_packed(packed: np.ndarray, starts: np.ndarray) -> TileBlock:
     starts : int64[MT + 1]
         First row of each tile along M, and M at the end (:func:`tile_starts`).
 
-    Memory: 16 bytes per word of ``packed`` beside it.
+    The result takes 16 bytes of memory per word of ``packed``.
     """
     packed, starts = _checked(packed, starts)
     prefix, order = (np.empty(packed.shape, dtype=np.int32) for _ in range(2))
@@ -177,24 +196,13 @@ def analyze_packed(packed: np.ndarray, starts: np.ndarray) -> TileBlock:
 
 
 def count_packed(packed: np.ndarray, starts: np.ndarray) -> Counts:
-    """Only the counts of :func:`analyze_packed`: nothing else is kept."""
+    """Count what :func:`analyze_packed` finds, and keep nothing else."""
     packed, starts = _checked(packed, starts)
     counts = np.zeros((len(starts) - 1, packed.shape[1], N_COUNTS), dtype=np.int64)
     nothing, no_words = np.empty((0, 0), dtype=np.int32), np.empty((0, 0), dtype=np.uint64)
     with threads_for(STEPS_PER_ROW * packed.size):
         search_tiles(packed, starts, nothing, no_words, nothing, counts)
     return Counts.from_array(counts)
-
-
-def analyze_blocks(packed: np.ndarray, starts: np.ndarray) -> Iterator[TileBlock]:
-    """:func:`analyze_packed` in blocks of whole tiles, so that the analysis adds bounded memory."""
-    packed, starts = _checked(packed, starts)
-    low = 0
-    while low < len(starts) - 1:
-        rows = max(1, BLOCK_BYTES // (8 * max(1, packed.shape[1])))
-        high = max(low + 1, int(np.searchsorted(starts, starts[low] + rows, side="right")) - 1)
-        yield analyze_packed(packed[starts[low] : starts[high]], starts[low : high + 1] - starts[low])
-        low = high
 
 
 def _blocks(bits: np.ndarray, tile_m: int, tile_k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -209,21 +217,21 @@ def _blocks(bits: np.ndarray, tile_m: int, tile_k: int) -> Iterator[tuple[np.nda
 
 
 def analyze_rows(bits: np.ndarray, tile_m: int, tile_k: int) -> Iterator[TileBlock]:
-    """Analyse a binary matrix block by block, in bounded memory (the tiles of a block are whole).
+    """Analyse a binary matrix block by block, in bounded memory; the tiles of a block are whole.
 
     Parameters
     ----------
     bits : bool[M, K]
         An array, or anything that slices into one (a memory map).
     tile_m, tile_k : int
-        1..4096 rows, 1..64 bits; the last tiles are ragged.
+        1..4096 rows and 1..64 bits; the last tiles may be smaller.
     """
     for packed, starts in _blocks(bits, tile_m, tile_k):
         yield analyze_packed(packed, starts)
 
 
 def count_rows(bits: np.ndarray, tile_m: int, tile_k: int) -> Counts:
-    """Counts of every tile of a binary matrix, in bounded memory: Counts of int64[MT, KT]."""
+    """Count every tile of a binary matrix, in bounded memory: Counts of int64[MT, KT]."""
     parts = [count_packed(packed, starts) for packed, starts in _blocks(bits, tile_m, tile_k)]
     if parts:
         return Counts.join(parts)

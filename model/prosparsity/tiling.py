@@ -1,14 +1,14 @@
 """How a layer's inputs become tiles of binary rows: the one place that knows the orders.
 
-Rows: (image, output position in issue order, timestep, plane), plane 0 (least significant) first. Positions are
-issued row-major; with a pool of kernel k, pool windows row-major and the k*k positions of a window row-major
-inside it, and positions that no window covers are not computed. A tile along M holds whole positions:
-``tile_m // (T * P)`` of them. When the layer has one output position (a linear layer) the images of a batch are
-the positions and share tiles; otherwise each image starts a tile of its own.
+Rows are ordered by image, output position, timestep and plane, of which plane 0, the least significant one, comes
+first. Positions are issued row by row. With a pool of kernel k, the windows of the pool are issued row by row, and the
+k*k positions of a window row by row inside it; positions that no window covers are not computed. A tile along M holds
+whole positions, ``tile_m // (T * P)`` of them. When the layer has a single output position, as a linear layer has, the
+images of a batch take the place of positions and share tiles. Otherwise each image starts a tile of its own.
 
-Bits of a row, "kkc" (hardware): ``k = (ky*KW + kx)*C + c``; "ckk" (the published simulator):
-``k = (c*KH + ky)*KW + kx``. K is cut every ``tile_k`` bits; each source begins a tile of its own, the rest of the
-tile before it is zero.
+The bits of a row are in one of two orders: ``k = (ky*KW + kx)*C + c`` is called "kkc" and is the hardware's, and
+``k = (c*KH + ky)*KW + kx`` is called "ckk" and is the published simulator's. K is cut every ``tile_k`` bits. Each
+source begins a tile of its own, and the rest of the tile before it is zero.
 """
 
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ KOrder = Literal["kkc", "ckk"]
 
 
 def source_columns(source: Source, channels: int, k_order: KOrder = "kkc") -> np.ndarray:
-    """Where every bit of a source's rows comes from: int64[K, 3] of (ky, kx, c), in ``k_order``.
+    """Return where every bit of a source's rows comes from: int64[K, 3] of (ky, kx, c), in ``k_order``.
 
-    For a flatten source (columns stored (y, x, c)) of a feature of ``channels``: (y, x, c) in the hardware order,
-    and the same columns taken (c, y, x) in "ckk".
+    The columns of a flatten source, which reads a feature of ``channels`` as (y, x, c), are (y, x, c) in the
+    hardware's order, and the same columns taken as (c, y, x) in "ckk".
     """
     require(k_order in ("kkc", "ckk"), "k_order", "'kkc' or 'ckk'", k_order)
     kh, kw = source.weight.shape[2:]
@@ -49,7 +49,7 @@ def source_columns(source: Source, channels: int, k_order: KOrder = "kkc") -> np
 
 
 def weight_rows(source: Source, channels: int, k_order: KOrder = "kkc") -> np.ndarray:
-    """int8[K, O]: the weight row of every bit of a source's rows, in ``k_order``."""
+    """Return the weight row of every bit of a source's rows, int8[K, O], in ``k_order``."""
     ky, kx, c = source_columns(source, channels, k_order).T
     if source.flatten:
         return source.weight[:, ky * channels + c, 0, 0].T
@@ -57,7 +57,7 @@ def weight_rows(source: Source, channels: int, k_order: KOrder = "kkc") -> np.nd
 
 
 def issue_positions(height: int, width: int, pool: int = 1) -> np.ndarray:
-    """Output positions in issue order: int64[positions, 2] of (y, x); see the module for the order."""
+    """Return the output positions as they are issued, int64[positions, 2] of (y, x), in the module's order."""
     rows, columns = height // pool, width // pool
     y, x = np.meshgrid(np.arange(rows * pool), np.arange(columns * pool), indexing="ij")
     grid = np.stack([y, x], axis=-1).reshape(rows, pool, columns, pool, 2)
@@ -65,16 +65,16 @@ def issue_positions(height: int, width: int, pool: int = 1) -> np.ndarray:
 
 
 def tile_cuts(positions: int, rows_per_position: int, tile_m: int, images: int = 1, shared: bool = False) -> np.ndarray:
-    """First row of each tile along M, and the end: int64[tiles + 1].
+    """Return the first row of each tile along M, and the end: int64[tiles + 1].
 
     Parameters
     ----------
     positions : int
-        Per image.
+        Output positions of one image.
     rows_per_position : int
-        T * P.
+        T * P, the rows that must stay in one tile.
     tile_m : int
-        1..4096.
+        Rows of a tile, 1..4096.
     images : int
     shared : bool
         Images share tiles; otherwise each image starts a tile of its own.
@@ -104,7 +104,10 @@ def _gather(
     planes: int,
     packed: np.ndarray,
 ) -> None:
-    """OR the planes of one source into packed; codes (n, T, C, H, W) uint8, table (256, planes of the source)."""
+    """Set the bits of one source's planes in ``packed``.
+
+    ``codes`` are uint8 (n, T, C, H, W), and ``table`` holds the planes of every code, (256, planes of the source).
+    """
     n, timesteps, channels, height, width = codes.shape
     count = len(positions)
     for job in nb.prange(n * count):
@@ -133,14 +136,14 @@ class LayerTiles:
     Members
     -------
     packed : uint64[M, KT]
-        M = images * positions * T * P rows; word k holds the bits of tile k along K.
+        M = images * positions * T * P rows, of which word k holds the bits of tile k along K.
     starts : int64[MT + 1]
         First row of each tile along M, and M.
     positions : int64[Q, 2]
-        (y, x) of each position of an image, in issue order.
+        (y, x) of each position of an image, as they are issued.
     plane_weights : int64[P]
     weights : int8[KT * tile_k, O]
-        The weight row of every bit; zero where K is padded.
+        The weight row of every bit, which is zero where K is padded.
     images, timesteps, tile_k : int
     """
 
@@ -155,29 +158,29 @@ class LayerTiles:
 
     @property
     def m_tiles(self) -> int:
-        """Tiles along M."""
+        """Number of tiles along M."""
         return len(self.starts) - 1
 
     @property
     def k_tiles(self) -> int:
-        """Tiles along K."""
+        """Number of tiles along K."""
         return self.packed.shape[1]
 
     def rows(self, m: int, k: int) -> np.ndarray:
-        """uint64[rows] of tile ``m`` along M, ``k`` along K."""
+        """Return the rows of tile ``m`` along M and ``k`` along K, uint64[rows]."""
         return self.packed[self.starts[m] : self.starts[m + 1], k]
 
     def tile_weights(self, k: int) -> np.ndarray:
-        """int8[tile_k, O] of tile ``k`` along K."""
+        """Return the weight rows of tile ``k`` along K, int8[tile_k, O]."""
         return self.weights[k * self.tile_k : (k + 1) * self.tile_k]
 
     def row_labels(self) -> np.ndarray:
-        """int64[M, 4]: (image, position number, timestep, plane) of every row."""
+        """Return (image, number of the position, timestep, plane) of every row, int64[M, 4]."""
         shape = (self.images, len(self.positions), self.timesteps, len(self.plane_weights))
         return np.stack(np.unravel_index(np.arange(len(self.packed)), shape), axis=-1)
 
     def combine(self, row_sums: np.ndarray) -> np.ndarray:
-        """Row sums int64[M, O] -> partial sums int64[n, T, O, H, W]: planes weighted, positions put in place."""
+        """Weigh and add the planes of row sums int64[M, O], and put positions in place: int64[n, T, O, H, W]."""
         shape = (self.images, len(self.positions), self.timesteps, len(self.plane_weights), row_sums.shape[1])
         sums = np.einsum("nqtpo,p->ntoq", row_sums.reshape(shape), self.plane_weights)
         height, width = self.positions.max(axis=0) + 1
@@ -204,7 +207,7 @@ def layer_tiles(
     share_images: bool | None = None,
     whole_positions: bool = True,
 ) -> LayerTiles:
-    """Packed rows of a layer.
+    """Make the packed rows of a layer.
 
     Parameters
     ----------
@@ -212,14 +215,14 @@ def layer_tiles(
     inputs : one array per source, integers (T, C, H, W) or (n, T, C, H, W)
         Levels of the features that the sources read.
     n_levels : one int per source
-        N of those features. The planes of a source that has fewer are zero in the upper ones.
+        N of those features. A source with fewer planes than the other has zeros in the upper ones.
     tile_m, tile_k : int
-        1..4096 and at least T*P; 1..64.
+        Rows of a tile, 1..4096 and at least T*P, and bits of a row in a tile, 1..64.
     signed : bool
         The input is two's complement.
     k_order : "kkc" or "ckk"
     share_images : bool or None
-        Images of a batch share tiles; None: when the layer has one output position.
+        Whether the images of a batch share tiles. None means that they do when the layer has one output position.
     whole_positions : bool
         False cuts every ``tile_m`` rows, through a position if need be, as the published simulator does.
     """
@@ -272,7 +275,7 @@ def layer_tiles(
 def network_tiles(
     network: Network, name: str, features: dict[str, np.ndarray], *, tile_m: int, tile_k: int, k_order: KOrder = "kkc"
 ) -> LayerTiles:
-    """:func:`layer_tiles` of a network's layer, from its features (as ``Result.features``, with "input")."""
+    """Make the :func:`layer_tiles` of a network's layer from its features (``Result.features``, "input" among them)."""
     layer = network.layer(name)
     return layer_tiles(
         layer,
