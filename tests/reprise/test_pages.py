@@ -2,9 +2,11 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -12,6 +14,9 @@ PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/*.
 ROOMS = ("support", "model", "hw", "compiler", "export", "estimate", "cosim", "flow", "reprise", "tools", "tests")
 OTHERS = ("configs", "docs", "examples", "build")
 PATH = re.compile(rf"(?:{'|'.join(ROOMS + OTHERS)})/[\w./{{}},*<>-]*")
+PLACEHOLDER = re.compile(r"<|\b(?:BOX|NAME|CONFIG|KIND|KEY|FILE|PART)\b")
+"""Paths with one of these stand for many."""
+
 FILES = ("core", "v", "h", "c", "py", "md")
 """Suffixes: ``reprise.core`` is a file of the hand-off, not a module."""
 
@@ -53,9 +58,9 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_files_and_modules_exist(page):
-    """Every path and module in backticks; ``*`` and ``{a,b}`` stand for what they match, ``<NAME>`` for any name."""
+    """Every path and module in backticks; ``*`` and ``{a,b}`` stand for what they match."""
     for word in quoted(prose(page)):
-        if PATH.fullmatch(word) and not word.startswith("build/") and "<" not in word:
+        if PATH.fullmatch(word) and not word.startswith("build/") and not PLACEHOLDER.search(word):
             choices = re.split(r"[{}]", word)
             names = [choices[0] + one + choices[2] for one in choices[1].split(",")] if len(choices) == 3 else [word]
             for one in names:
@@ -122,9 +127,11 @@ def test_the_figure_is_the_same():
     source = ast.get_docstring(ast.parse((ROOT / "hw" / "__init__.py").read_text()), clean=False)
     shown = figure((DOCS / "architecture.md").read_text())
     assert shown == figure(source)
+    contract = (ROOT / "pyproject.toml").read_text()
     boxes = {path.name for path in (ROOT / "hw").iterdir() if (path / "__init__.py").exists()}
     named = set(re.findall(r"\b(?:" + "|".join(boxes) + r")\b", "\n".join(shown)))
     assert named == boxes - {"arch", "interface", "lib"}
+    assert {box for box in boxes if f"reprise.hw.{box}" not in contract} == set()
 
 
 def test_tests_that_pages_name_exist():
@@ -134,3 +141,34 @@ def test_tests_that_pages_name_exist():
         for word in quoted(prose(page)):
             for name in re.findall(r"\btest_\w+", word):
                 assert name in defined, f"{name_of(page)}: {name}"
+
+
+def test_the_block_of_the_page_works():
+    """docs/add-a-block.md shows a whole block and its test: both run as they stand there."""
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", (DOCS / "add-a-block.md").read_text(), flags=re.DOTALL):
+        exec(compile(block, "docs/add-a-block.md", "exec"), names)
+    for seed in range(3):
+        names["test_counts_exactly"](seed)
+
+
+def test_the_citation_is_of_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert {one["url"].rsplit("/", 1)[1] for one in citation["references"]} == {"2503.03379", "2510.24637"}
+
+
+def test_every_room_has_its_tests_named():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    assert all(f"| `{room}/`" in text for room in ROOMS if room != "tests")
+
+
+def test_the_index_names_every_page():
+    text = (DOCS / "index.md").read_text()
+    missing = [
+        name_of(page)
+        for page in DOCS.rglob("*.md")
+        if page.name != "index.md" and f"({page.relative_to(DOCS)})" not in text
+    ]
+    assert missing == []
