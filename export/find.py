@@ -9,6 +9,7 @@ import numpy as np
 
 from ..model.files.network_file import NetworkFile, load
 from ..model.hardware import Hardware
+from ..support.checks import require
 from .cache import cached, ready
 from .train.recipe import preset
 
@@ -49,8 +50,8 @@ def choose_images(file: NetworkFile, count: int, seed: int) -> Batch:
         low, high = (-128, 127) if network.input_signed else (0, network.input_levels)
         images = rng.integers(low, high + 1, (count, *frames, *network.input_shape))
         return Batch(images=images, labels=np.full(count, -1), numbers=np.arange(count))
-    if not 1 <= count <= len(file.images):
-        raise ValueError(f"images must be 1..{len(file.images)}, not {count}: {file.path} holds so many samples")
+    most = len(file.images)
+    require(1 <= count <= most, "images", f"1..{most}", count, f"{file.path} holds so many samples")
     numbers = np.arange(count) if seed == 0 else rng.permutation(len(file.images))[:count]
     return Batch(images=file.images[numbers], labels=file.labels[numbers], numbers=numbers)
 

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..model.hardware import Hardware, sizes
 from ..model.network.network import Network
+from .importers import spikingjelly
 from .qat import check, deploy
 from .qat.layers import QatLayer
 from .qat.network import QatNetwork
-from .trace.graph import Graph
+from .trace.graph import Graph, trace
 from .trace.lower import prepare
 from .train import train
 from .train.datasets import Dataset
@@ -29,8 +31,8 @@ class Imported:
     statistics: dict
     widths: dict
     hardware: dict
-    accuracy: dict
-    samples: tuple
+    accuracy: dict | None
+    samples: tuple | None
 
 
 @torch.no_grad()
@@ -43,6 +45,13 @@ def agreement(net: QatNetwork, images: np.ndarray) -> dict:
     return {y.name: float((rounded[y.name] == plain[y.name]).double().mean()) for y in net.layers if not y.readout}
 
 
+def graph_of(module: nn.Module, *, timesteps: int) -> Graph:
+    """The graph of a module of our neurons, or of SpikingJelly's."""
+    if any(type(part).__module__.startswith("spikingjelly.") for part in module.modules()):
+        return spikingjelly.read(module, timesteps=timesteps)
+    return trace(module)
+
+
 def convert(
     graph: Graph,
     data: Dataset,
@@ -53,7 +62,7 @@ def convert(
     input_scale: float = 1.0,
     images: int = 64,
 ) -> Imported:
-    """A traced graph to an integer network.
+    """A traced graph to an integer network; a data set calibrates it and gives its accuracy.
 
     Parameters
     ----------
@@ -68,16 +77,44 @@ def convert(
     UnsupportedError, reprise.model.inference.widths.WidthError
         By name, with what to do.
     """
+    return quantize(
+        graph,
+        data.train_images[:images],
+        hardware,
+        name=name,
+        timesteps=timesteps,
+        input_levels=data.levels,
+        input_scale=input_scale,
+        test=data,
+    )
+
+
+def quantize(
+    graph: Graph,
+    calibration: np.ndarray,
+    hardware: Hardware,
+    *,
+    name: str,
+    timesteps: int,
+    input_levels: int,
+    input_scale: float = 1.0,
+    test: Dataset | None = None,
+) -> Imported:
+    """A traced graph to an integer network, calibrated on images uint8[n, C, H, W] of levels 0..``input_levels``.
+
+    ``test`` gives the accuracy and the samples; without it there is no accuracy, and there are no samples. For the
+    rest see :func:`convert`.
+    """
     net = prepare(
         graph,
-        input_shape=data.shape,
-        input_levels=data.levels,
+        input_shape=calibration.shape[1:],
+        input_levels=input_levels,
         timesteps=timesteps,
         input_scale=input_scale,
         fold=True,
     ).eval()
+    images = len(calibration)
     changes = list(graph.changes)
-    calibration = data.train_images[:images]
     shares = agreement(net, calibration)
     changes.append("weights are int8 with one scale per output channel (the readout: one scale for all)")
     changes.append("thresholds, biases and initial potentials are rounded to whole weight steps")
@@ -93,8 +130,12 @@ def convert(
     report = check.compare(network, calibration[:CHECKED], net)
     if report.difference is not None:
         raise ValueError(f"the imported network and the model differ: {report.difference}")
-    integer, _ = train.evaluate(net, data.test_images, data.test_labels)
-    plain, _ = train.evaluate(net.quantize(False), data.test_images, data.test_labels)
+    accuracy, samples = None, None
+    if test is not None:
+        integer, _ = train.evaluate(net, test.test_images, test.test_labels)
+        plain, _ = train.evaluate(net.quantize(False), test.test_images, test.test_labels)
+        accuracy = {"dataset": test.name, "images": len(test.test_images), "integer": integer, "float": plain}
+        samples = (np.asarray(test.test_images[:SAMPLES]), test.test_labels[:SAMPLES])
     return Imported(
         network=network,
         changes=tuple(changes),
@@ -102,8 +143,8 @@ def convert(
         statistics=statistics,
         widths=widths,
         hardware=sizes(hardware),
-        accuracy={"dataset": data.name, "images": len(data.test_images), "integer": integer, "float": plain},
-        samples=(np.asarray(data.test_images[:SAMPLES]), data.test_labels[:SAMPLES]),
+        accuracy=accuracy,
+        samples=samples,
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
+from ...support.checks import require
 from ...support.errors import SimulationError
 from ...support.progress import Stage
 from . import verilator
@@ -47,11 +48,10 @@ class Traffic:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.stall <= 0.9:
-            raise ValueError(f"stall must be 0..0.9, not {self.stall}: it is the probability of a stalled cycle")
+        require(0 <= self.stall <= 0.9, "stall", "0..0.9", self.stall, "it is the probability of a stalled cycle")
         for name, most in (("latency", 65535), ("gap", 255)):
-            if not 0 <= getattr(self, name) <= most:
-                raise ValueError(f"{name} must be 0..{most} cycles, not {getattr(self, name)}")
+            value = getattr(self, name)
+            require(0 <= value <= most, name, f"0..{most} cycles", value)
 
     def signals(self) -> dict[str, int]:
         return {

@@ -27,7 +27,7 @@ from .manifest import FORMAT, PARAMETERS, VERSION, Manifest, NetworkFileError, r
 __all__ = ["FORMAT", "VERSION", "NetworkFile", "NetworkFileError", "load", "read_manifest", "save"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class NetworkFile:
     """What a network file holds.
 
@@ -54,6 +54,25 @@ class NetworkFile:
     changes: tuple = ()
     sha256: str = ""
     path: Path = Path()
+
+    def __repr__(self) -> str:
+        n, shape = self.network, "x".join(map(str, self.network.input_shape))
+        size = f"{len(n.layers)} layers, input {shape} of 0..{n.input_levels}, T={n.timesteps}"
+        return f"NetworkFile({n.name}: {size}, {len(self.images)} samples)"
+
+    def save(self, path: str | Path) -> Path:
+        """Write it as ``path`` (``.yaml`` is added) and ``path.safetensors``; the manifest's path."""
+        return save(
+            self.network,
+            path,
+            recipe=self.recipe,
+            accuracy=self.accuracy,
+            statistics=self.statistics,
+            widths=self.widths,
+            hardware=self.hardware,
+            changes=self.changes,
+            samples=(self.images, self.labels),
+        )
 
 
 def to_tensors(network: Network, images: np.ndarray | None, labels: np.ndarray | None) -> dict[str, np.ndarray]:

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from .options import Config, Set, commands, example, hardware, terminal
 
-if TYPE_CHECKING:
-    from amaranth.lib import wiring
-
-    from ..hw.arch.config import HardwareConfig
-
 app = commands()
-
-
-def make_top(top: str, config: HardwareConfig) -> tuple[str, wiring.Component]:
-    """Module name and component that ``--top`` names."""
-    if top == "core":
-        from ..hw.core import Core
-
-        return "core", Core(config)
-    from ..hw.accelerator import Accelerator
-
-    return "reprise", Accelerator(config)
 
 
 @app.command(epilog=example("reprise verilog --config small --set lanes=32 --out rtl"))
@@ -40,16 +24,14 @@ def verilog(
     lint: Annotated[bool, typer.Option(help="check it with Verilator afterwards")] = True,
 ) -> None:
     """Write the Verilog of an accelerator, and a JSON file that explains every port."""
-    from ..hw.verilog import write
+    from ..api import write_verilog
     from ..support.presets import PACKAGE
 
     chosen, console = hardware(config, changes), terminal()
     out = out or Path("build/verilog") / chosen.name
-    out.mkdir(parents=True, exist_ok=True)  # better now than after a minute
-    name, component = make_top(top, chosen.config)
     start = time.perf_counter()
-    with console.status(f"generating {name}.v ({chosen.name}): 10 to 60 seconds"):
-        source, sidecar = write(component, name=name, config=chosen.config, folder=out)
+    with console.status(f"Verilog of {chosen.name}: 10 to 60 seconds"):
+        source, sidecar = write_verilog(chosen.config, out, top=top)
     size = source.stat().st_size / 1e6
     console.print(f"{source} ({size:.2f} MB), {sidecar}: {time.perf_counter() - start:.1f} s", highlight=False)
     if lint:
@@ -57,7 +39,7 @@ def verilog(
 
         start = time.perf_counter()
         with console.status("Verilator lint"):
-            run_lint([source], name, waivers=PACKAGE / "hw" / "waivers.vlt")
+            run_lint([source], source.stem, waivers=PACKAGE / "hw" / "waivers.vlt")
         console.print(f"lint clean apart from hw/waivers.vlt: {time.perf_counter() - start:.1f} s", highlight=False)
 
 

@@ -1,0 +1,291 @@
+"""The Python API: a handful of verbs, the same work as the commands of ``reprise``.
+
+Networks are given as what :func:`load` and :func:`quantize` return, or as anything that :func:`load` takes;
+configurations as a :class:`~reprise.hw.arch.config.HardwareConfig`, or as anything that ``HardwareConfig.load`` takes.
+A mistake in an argument is a :class:`~reprise.support.errors.RepriseError` (a ValueError) that names the field, the
+rule, the value and the remedy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from .hw.arch.config import ConfigError, HardwareConfig
+from .results import Cosimulation, Estimate
+from .support.checks import require, require_int
+from .support.errors import missing_package
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from .export.find import Batch
+    from .model.files.network_file import NetworkFile
+
+    AnyNetwork = NetworkFile | str | Path
+    AnyConfig = HardwareConfig | str | Path
+    AnyImages = int | np.ndarray
+
+
+def load(network: AnyNetwork, config: AnyConfig = "paper", *, data: str | Path | None = None) -> NetworkFile:
+    """A network: its integers, sample images and what is known of it.
+
+    Parameters
+    ----------
+    network : the path of a network file (``NAME.yaml``), or a preset of ``configs/networks`` such as ``"digits"``; a
+        preset that does not come with Reprise and was not trained before is trained now.
+    config : for which hardware encodings are chosen, if the network must be trained.
+    data : folder of the data set's files, if the network must be trained and its data set is not embedded.
+
+    Raises
+    ------
+    RepriseError
+        No such preset, or a file that breaks a rule of the format (docs/network-format.md).
+    FileNotFoundError
+        The file, its tensors or the data are not there.
+    """
+    from .export.find import find_network
+    from .model.files.network_file import NetworkFile
+
+    if isinstance(network, NetworkFile):
+        return network
+    kind = "a preset, the path of a network file, or what load or quantize returned"
+    require(isinstance(network, str | Path), "network", kind, network)
+    try:
+        return find_network(str(network), _hardware(config), data=None if data is None else Path(data))[0]
+    except ImportError as error:
+        raise missing_package(error) or error from None
+
+
+def quantize(
+    module: nn.Module,
+    images: np.ndarray,
+    config: AnyConfig = "paper",
+    *,
+    name: str = "mine",
+    levels: int = 255,
+    scale: float = 1.0,
+    timesteps: int = 1,
+    labels: np.ndarray | None = None,
+) -> NetworkFile:
+    """A PyTorch module as an integer network, by post-training quantization.
+
+    Batch norms are folded, weights get int8 with one scale per output channel, each layer the encoding that is cheaper
+    on ``config``. The integers are compared with PyTorch's before they are returned. ``changes`` of the result lists
+    every numerical difference from the module.
+
+    Parameters
+    ----------
+    module : layers of ``torch.nn`` with the neurons of :mod:`reprise.export.nn.neurons`, or of SpikingJelly.
+    images : uint8[n, C, H, W], levels 0..``levels``: they choose encodings and become the samples of the network.
+    config : its tiles and banks decide on encodings, and its registers must hold every sum.
+    name : of the network.
+    levels : largest value of a pixel, 1..255.
+    scale : the module was trained on ``pixel * scale``.
+    timesteps : T; the neurons' own, where they have one.
+    labels : int[n], for the accuracy of co-simulations.
+
+    Raises
+    ------
+    UnsupportedError
+        (a RepriseError) A layer that the accelerator cannot run: its name and what to do.
+    WidthError
+        (a RepriseError) A sum that could overflow a register of ``config``.
+    """
+    import numpy as np
+
+    from .model.files.network_file import NetworkFile
+
+    images = np.asarray(images)
+    require(images.ndim == 4 and images.dtype == np.uint8, "images", "uint8[n, C, H, W]", _told(images))
+    require(len(images) > 0, "images", "at least one image", _told(images))
+    require_int("levels", levels, 1, 255)
+    require(int(images.max()) <= levels, "images", f"in 0..levels={levels}", int(images.max()))
+    known = np.full(len(images), -1) if labels is None else np.asarray(labels)
+    require(known.shape == images.shape[:1], "labels", f"one per image ({len(images)})", known.shape)
+    try:
+        from .export import ptq
+    except ImportError as error:
+        raise missing_package(error) or error from None
+    result = ptq.quantize(
+        ptq.graph_of(module, timesteps=timesteps),
+        images,
+        _hardware(config),
+        name=name,
+        timesteps=timesteps,
+        input_levels=levels,
+        input_scale=scale,
+    )
+    return NetworkFile(
+        network=result.network,
+        images=images,
+        labels=known.astype(np.int64),
+        statistics=result.statistics,
+        widths=result.widths,
+        hardware=result.hardware,
+        changes=result.changes,
+    )
+
+
+def estimate_cycles(
+    network: AnyNetwork,
+    config: AnyConfig = "paper",
+    *,
+    images: AnyImages = 1,
+    latency: int = 20,
+    gap: int = 0,
+) -> Estimate:
+    """The cycles that a network takes on the accelerator, layer by layer: those of the RTL, without simulating it.
+
+    Parameters
+    ----------
+    network : what :func:`load` takes or returns.
+    config : HardwareConfig, or a preset or file of one.
+    images : how many of the network's samples (random ones if it has none), or levels: integers [n, C, H, W].
+    latency, gap : of memory: cycles from an address to its first beat, and idle cycles after every beat.
+
+    Raises
+    ------
+    CompileError
+        (a RepriseError) The configuration cannot run the network: layer, limit, value, remedy.
+    """
+    from .estimate.network import SystemTiming, estimate
+
+    require_int("latency", latency, 0)
+    require_int("gap", gap, 0)
+    hardware = _hardware(config)
+    file = load(network, hardware)
+    batch = _batch(file, images)
+    report = estimate(file.network, hardware, batch.images, timing=SystemTiming(latency=latency, gap=gap))
+    return Estimate(
+        network=report["network"],
+        images=len(batch.images),
+        cycles=report["total"]["cycles"],
+        layers=tuple(report["layers"]),
+        report=report,
+    )
+
+
+def write_verilog(
+    config: AnyConfig, folder: str | Path, *, top: Literal["accelerator", "core"] = "accelerator"
+) -> tuple[Path, Path]:
+    """Write the Verilog of an accelerator and the JSON file that explains its ports; the two paths.
+
+    The same configuration gives the same bytes. A configuration of the paper's size takes up to a minute.
+
+    Parameters
+    ----------
+    config : HardwareConfig, or a preset or file of one.
+    folder : is made if it is not there.
+    top : everything (``reprise.v``), or the core alone (``core.v``).
+    """
+    require(top in ("accelerator", "core"), "top", "accelerator or core", top)
+    hardware, folder = _hardware(config), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)  # better now than after a minute
+    from .hw.verilog import write
+
+    if top == "core":
+        from .hw.core import Core
+
+        return write(Core(hardware), name="core", config=hardware, folder=folder)
+    from .hw.accelerator import Accelerator
+
+    return write(Accelerator(hardware), name="reprise", config=hardware, folder=folder)
+
+
+def cosimulate(
+    network: AnyNetwork,
+    config: AnyConfig = "paper",
+    *,
+    images: AnyImages = 4,
+    seed: int = 0,
+    latency: int = 20,
+    stall: float = 0.0,
+    gap: int = 0,
+    engine: Literal["rtl", "interpreter"] = "rtl",
+    progress: bool = False,
+) -> Cosimulation:
+    """Run a network in the generated RTL and compare every feature map, element by element, with the model.
+
+    The Verilog and its Verilator model are built once and kept; that takes minutes for a configuration of the paper's
+    size. A mismatch is no exception: look at ``equal``.
+
+    Parameters
+    ----------
+    network : what :func:`load` takes or returns.
+    config : HardwareConfig, or a preset or file of one.
+    images : how many of the network's samples (random ones if it has none), or levels: integers [n, C, H, W].
+    seed : chooses the samples (0: the first ones) and the random stalls.
+    latency, gap : of memory: cycles from an address to its first beat, and idle cycles after every beat.
+    stall : probability of a stalled cycle on every channel of memory, 0..0.9.
+    engine : the RTL, or the golden interpreter of the accelerator's programs, which needs no Verilator.
+    progress : show the stages on the terminal.
+
+    Raises
+    ------
+    CompileError
+        (a RepriseError) The configuration cannot run the network: layer, limit, value, remedy.
+    SimulationError
+        (a RuntimeError) The simulation could not be built, or ended early.
+    """
+    from rich.console import Console
+
+    from .cosim.command import Options, simulate
+    from .support.progress import Stages
+
+    hardware = _hardware(config)
+    file = load(network, hardware)
+    batch = _batch(file, images, seed)
+    options = Options(
+        config=hardware,
+        config_name=hardware.digest()[:8] if isinstance(config, HardwareConfig) else Path(config).stem,
+        images=len(batch.images),
+        seed=seed,
+        latency=latency,
+        stall=stall,
+        gap=gap,
+        engine=engine,
+    )
+    with Stages(Console(stderr=True), quiet=not progress) as stages:
+        _, report = simulate(file, batch, options, stages)
+    return Cosimulation(
+        network=report["network"],
+        images=report["images"],
+        elements=report["elements"],
+        mismatches=report["mismatches"],
+        first_mismatch=report["first_mismatch"],
+        cycles=report["cycles"]["rtl"],
+        predictions=tuple(report["predictions"] or ()),
+        accuracy=report["accuracy"],
+        report=report,
+    )
+
+
+def _hardware(config: AnyConfig) -> HardwareConfig:
+    if isinstance(config, HardwareConfig):
+        return config
+    if not isinstance(config, str | Path):
+        raise ConfigError(field="config", rule="a HardwareConfig, a preset or a YAML file", value=config)
+    return HardwareConfig.load(config)
+
+
+def _batch(file: NetworkFile, images: AnyImages, seed: int = 0) -> Batch:
+    """The images of a call: some of the file's samples, or the given levels, checked."""
+    import numpy as np
+
+    from .export.find import Batch, choose_images
+    from .model.inference.runner import input_levels
+
+    if isinstance(images, int | np.integer):
+        require_int("images", images, 1)
+        return choose_images(file, int(images), seed)
+    given = np.asarray(images)
+    frame = file.network.input_shape
+    require(given.ndim > len(frame) and len(given) > 0, "images", f"of shape (n, {frame})", given.shape)
+    input_levels(file.network, given)  # shape and values, by name
+    return Batch(images=given, labels=np.full(len(given), -1), numbers=np.arange(len(given)))
+
+
+def _told(array: np.ndarray) -> str:
+    return f"{array.dtype}{list(array.shape)}"

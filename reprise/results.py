@@ -1,0 +1,82 @@
+"""What the Python API returns: figures with a short text, and the whole report behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .support.checks import require
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Estimate:
+    """What :func:`reprise.estimate_cycles` returns; printed, it is a table by layer.
+
+    Members
+    -------
+    network : name of the network.
+    images : of the batch.
+    cycles : from the start command to the interrupt, for the whole batch; those of the RTL.
+    layers : one dictionary a layer: ``name``, ``cycles``, ``bound`` (the processor alone), ``weights``, ``im2col``,
+        ``neurons`` (each of these alone), ``dense``, ``bit_sparse``, ``published`` and more.
+    report : everything, as ``reprise estimate --json`` writes it.
+    """
+
+    network: str
+    images: int
+    cycles: int
+    layers: tuple[dict[str, Any], ...]
+    report: dict[str, Any]
+
+    def frames_per_second(self, clock_mhz: float = 80.0) -> float:
+        """Images per second at a clock in MHz."""
+        require(clock_mhz > 0, "clock_mhz", "above 0", clock_mhz)
+        return self.images * clock_mhz * 1e6 / self.cycles
+
+    def __repr__(self) -> str:
+        return f"Estimate({self.network}: {self.cycles:,} cycles for {self.images} image(s))"
+
+    def __str__(self) -> str:
+        columns = ("cycles", "bound", "weights", "im2col", "neurons")
+        rows = [*self.layers, {"name": "total", **self.report["total"]}]
+        width = max(len(row["name"]) for row in rows)
+        lines = [f"{'layer':{width}}" + "".join(f"{column:>13}" for column in columns)]
+        lines += [f"{row['name']:{width}}" + "".join(f"{row[column]:13,}" for column in columns) for row in rows]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Cosimulation:
+    """What :func:`reprise.cosimulate` returns.
+
+    Members
+    -------
+    network : name of the network.
+    images : of the batch.
+    elements, mismatches : elements of feature maps compared with the model, and how many of them differ.
+    first_mismatch : where the first one is, in words; None if there is none.
+    cycles : of the RTL from the start command to the interrupt; None in the interpreter.
+    predictions : the class of each image as the accelerator's memory says it.
+    accuracy : percent of the images whose label is known; None if no label is.
+    report : everything, as ``reprise cosim`` writes it to ``report.json``.
+    """
+
+    network: str
+    images: int
+    elements: int
+    mismatches: int
+    first_mismatch: str | None
+    cycles: int | None
+    predictions: tuple[int, ...]
+    accuracy: float | None
+    report: dict[str, Any]
+
+    @property
+    def equal(self) -> bool:
+        """Whether every element of every feature map equals the model."""
+        return self.mismatches == 0
+
+    def __repr__(self) -> str:
+        right = f"{self.elements - self.mismatches:,} of {self.elements:,} elements equal the model"
+        cycles = "" if self.cycles is None else f", {self.cycles:,} cycles"
+        return f"Cosimulation({self.network}: {right}{cycles}, {self.images} image(s))"
