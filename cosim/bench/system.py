@@ -25,10 +25,7 @@ from .emission import TOP, accelerator
 
 RTL = Path(__file__).resolve().parent / "rtl"
 MEMORY_BYTES = 1 << 25
-PORTS = (
-    "clk", "rst", "host_*", "latency", "stall", "gap", "seed", "fault_*", "dump_*", "load_request",
-    "irq", "cycle", "beats_*",
-)  # fmt: skip
+PORTS = "clk rst host_* latency stall gap seed fault_* dump_* load_request irq cycle beats_*".split()
 BENCH_NETS = ("s_axil_", "m_axi_")
 
 
@@ -49,9 +46,8 @@ class Traffic:
 
     def __post_init__(self) -> None:
         require(0 <= self.stall <= 0.9, "stall", "0..0.9", self.stall, "it is the probability of a stalled cycle")
-        for name, most in (("latency", 65535), ("gap", 255)):
-            value = getattr(self, name)
-            require(0 <= value <= most, name, f"0..{most} cycles", value)
+        require(0 <= self.latency <= 65535, "latency", "0..65535 cycles", self.latency)
+        require(0 <= self.gap <= 255, "gap", "0..255 cycles", self.gap)
 
     def signals(self) -> dict[str, int]:
         return {
@@ -192,8 +188,8 @@ class SystemBench:
             watch("build", self.model.cached)
 
     def _memory_file(self, memory: np.ndarray, path: Path) -> None:
-        if len(memory) > self.memory_bytes:
-            raise ValueError(f"memory must be at most {self.memory_bytes} bytes (the bench's), not {len(memory)}")
+        size, most = len(memory), self.memory_bytes
+        require(size <= most, "memory", f"at most {most} bytes (the bench's)", size)
         padded = np.zeros(-(-len(memory) // self.word) * self.word, np.uint8)
         padded[: len(memory)] = memory
         path.write_bytes(padded.reshape(-1, self.word)[:, ::-1].tobytes())
