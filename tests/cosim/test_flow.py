@@ -4,6 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from reprise.cosim import command, soak
 from reprise.cosim.command import Options, run_capture, run_network
 from reprise.cosim.jobs import host
 from reprise.cosim.jobs import run as job
+from reprise.cosim.report.report import REST, table_lines
 from reprise.export.find import choose_images
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE
@@ -56,6 +58,28 @@ def test_report_of_the_interpreter(network_file, tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert page.count("<figure>") == 3 and page.count("<svg") >= 2
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page), "the page must need nothing else"
+
+
+def test_the_table_of_the_readme(tmp_path):
+    """Its figures are those of the shipped network; the RTL's cycles are those of the cycle model, which is exact."""
+    assert run_network("digits", options(tmp_path, config="paper", images=8, clock_mhz=80.0), quiet()) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    shown = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if line[:1] == "│"]
+    assert [name for name, *_ in shown] == [*(one["name"] for one in report["layers"]), REST, "total"]
+    for row, (name, one) in zip(shown, table_lines(report), strict=True):
+        cycles = [one["cycles"].get(key) for key in ("published_model", "bit_sparse", "dense")]
+        model = f"{one['cycles']['cycle_model']:,}"
+        figures = [
+            name,
+            model,
+            model,
+            "" if name == REST else "+0.0 %",
+            *("-" if c is None else f"{c:,}" for c in cycles),
+        ]
+        assert row == [*figures, f"0 of {one['elements']:,}" if "elements" in one else "-"]
+    assert f"{report['frames_per_second']:,.0f} frames per second if clocked at 80 MHz" in text
+    assert f"the network's: {report['network_accuracy']['integer']:.2f} % on 360 images of digits" in text
 
 
 def test_report_of_the_rtl(network_file, tmp_path):
