@@ -216,9 +216,9 @@ def _capture_report(outcomes: list[Outcome], options: Options, path: Path) -> di
 
 
 def _add(*parts: Any) -> Any:
-    """Sums of equal dictionaries, value by value; None stays None."""
+    """Add equal dictionaries value by value; None and names stay what they are."""
     first = parts[0]
     if isinstance(first, dict):
         keys = dict.fromkeys(key for part in parts for key in part)
         return {key: _add(*(part[key] for part in parts if key in part)) for key in keys}
-    return None if first is None else sum(parts)
+    return first if first is None or isinstance(first, str) else sum(parts)

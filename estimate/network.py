@@ -207,14 +207,14 @@ def estimate_image(
     bits = {key: counts[key] for key in ("set_bits", "residual_bits")}
     total |= Density(elements=total["dense"], **bits).figures()
     total |= {"bytes_read": interpreter.bytes_read, "bytes_written": interpreter.bytes_written}
-    rest = {key: total[key] - sum(one[key] for one in layers) for key in ("cycles", "bytes_read", "bytes_written")}
+    left = {key: total[key] - sum(one[key] for one in layers) for key in ("cycles", "bytes_read", "bytes_written")}
     report = {
         "network": network.name,
         "images": len(images),
         "config": compiled.config.to_dict(),
         "timing": asdict(estimator.timing),
         "layers": layers,
-        "rest": rest,
+        "rest": {"name": "end of the job", **left},
         "total": total,
     }
     return report, memory

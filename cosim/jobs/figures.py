@@ -117,7 +117,7 @@ def model_layers(
 def rest_figures(estimate: dict, rtl: dict | None) -> dict:
     """What the layers leave of the total, as the report has it."""
     cycles = {"rtl": rtl["cycles"] if rtl else None, "cycle_model": estimate["cycles"]}
-    figures = {"cycles": cycles, **{key: estimate[key] for key in ("bytes_read", "bytes_written")}}
+    figures = {"cycles": cycles, **{key: estimate[key] for key in ("name", "bytes_read", "bytes_written")}}
     return figures | ({key: rtl[key] for key in ("stalls", "causes", "events")} if rtl else {})
 
 

@@ -110,14 +110,14 @@ def _causes(figures: dict, most: int = 5) -> str:
     return ", ".join(f"{name} {100 * n / cycles:.0f}" for name, n in found[:most] if 200 * n >= cycles) or "-"
 
 
-REST = "end of the job"
-"""What a table calls the row that the layers leave of the total."""
-
-
 def table_lines(report: dict) -> list[tuple[str, dict]]:
     """Layers, what they leave of the total, and the total, as rows of a table: the last is the sum of the others."""
     total = dict(report["total"], mismatches=report["mismatches"], elements=report["elements"])
-    return [*((one["name"], one) for one in report["layers"]), (REST, report["rest"]), ("total", total)]
+    return [
+        *((one["name"], one) for one in report["layers"]),
+        (report["rest"]["name"], report["rest"]),
+        ("total", total),
+    ]
 
 
 def cycle_table(report: dict) -> Table:

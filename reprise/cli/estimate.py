@@ -45,8 +45,8 @@ def estimate(
     table = Table("layer", *COLUMNS, title=f"{report['network']} on {chosen.name}, {images} image(s): estimated cycles")
     for column in table.columns[1:]:
         column.justify, column.overflow = "right", "fold"
-    for layer in [*report["layers"], {"name": "total", **report["total"]}]:
-        table.add_row(layer["name"], *(f"{layer[key]:,}" for key in COLUMNS))
+    for one in [*report["layers"], report["rest"], {"name": "total", **report["total"]}]:
+        table.add_row(one["name"], *(f"{one[key]:,}" if key in one else "-" for key in COLUMNS))
     console.print(table)
     rate = images * clock_mhz * 1e6 / report["total"]["cycles"]
     console.print(f"{rate:,.1f} frames per second if clocked at {clock_mhz:g} MHz", highlight=False)

@@ -14,7 +14,7 @@ from reprise.cosim import command, soak
 from reprise.cosim.command import Options, run_capture, run_network
 from reprise.cosim.jobs import host
 from reprise.cosim.jobs import run as job
-from reprise.cosim.report.report import REST, table_lines
+from reprise.cosim.report.report import table_lines
 from reprise.export.find import choose_images
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE
@@ -66,7 +66,7 @@ def test_the_table_of_the_readme(tmp_path):
     report = json.loads((tmp_path / "report.json").read_text())
     text = (Path(__file__).parents[2] / "README.md").read_text()
     shown = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if line[:1] == "│"]
-    assert [name for name, *_ in shown] == [*(one["name"] for one in report["layers"]), REST, "total"]
+    assert [name for name, *_ in shown] == [*(one["name"] for one in report["layers"]), "end of the job", "total"]
     for row, (name, one) in zip(shown, table_lines(report), strict=True):
         cycles = [one["cycles"].get(key) for key in ("published_model", "bit_sparse", "dense")]
         model = f"{one['cycles']['cycle_model']:,}"
@@ -74,7 +74,7 @@ def test_the_table_of_the_readme(tmp_path):
             name,
             model,
             model,
-            "" if name == REST else "+0.0 %",
+            "" if name == "end of the job" else "+0.0 %",
             *("-" if c is None else f"{c:,}" for c in cycles),
         ]
         assert row == [*figures, f"0 of {one['elements']:,}" if "elements" in one else "-"]
