@@ -1,1 +1,1 @@
-"""Formal proofs (SymbiYosys, z3) of small configurations."""
+"""Formal proofs (SymbiYosys with ABC; z3 for counterexamples) of small configurations."""

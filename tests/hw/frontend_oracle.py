@@ -5,6 +5,7 @@ import random
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.frontend import FrontEnd
 from reprise.hw.sorter.layouts import word_beats
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
 CORNERS = (
@@ -161,7 +162,7 @@ def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=Non
     all tiles before have ended. Returns (cycles, source, sinks by name).
     """
     rng = random.Random(seed)
-    dut = FrontEnd(config)
+    dut = design(FrontEnd, config)
     infos = infos or [random_info(config, rng) for _ in tiles]
     source = Source(
         dut.i_rows, [b for rows, info in zip(tiles, infos, strict=True) for b in beats(config, rows, info)], idle=idle

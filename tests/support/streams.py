@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from amaranth import Shape
 from amaranth.lib import data
-from amaranth.sim import Simulator
+
+from tests.support.simulation import simulate
 
 
 def pack(shape, value) -> int:
@@ -118,7 +119,7 @@ class Sink:
     offered: list = field(default_factory=list)
 
 
-def run_streams(dut, sources=(), sinks=(), *, seed=0, limit=100_000, quiet=30, setup=None, each=None, vcd=None):
+def run_streams(dut, sources=(), sinks=(), *, seed=0, limit=100_000, quiet=30, setup=None, each=None):
     """Simulate ``dut`` until every source is empty and every sink has what it expects, then ``quiet`` cycles more.
 
     ``setup(ctx)`` sets plain inputs once; ``each(ctx, cycle)`` runs before every clock edge, after the stream inputs
@@ -186,12 +187,5 @@ def run_streams(dut, sources=(), sinks=(), *, seed=0, limit=100_000, quiet=30, s
             state += [f"{len(s.items)}/{s.expect} got" for s in sinks]
             assert done or cycle < limit, f"not finished after {limit} cycles: {', '.join(state)}"
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    sim.add_testbench(bench)
-    if vcd:
-        with sim.write_vcd(vcd):
-            sim.run()
-    else:
-        sim.run()
+    simulate(dut, bench)
     return finished[0]

@@ -7,6 +7,7 @@ import pytest
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.detector.dispatcher import Dispatcher
 from tests.hw.frontend_oracle import random_info
+from tests.support.simulation import design
 from tests.support.streams import Sink, pack, run_streams
 
 FLIGHT = 5
@@ -62,7 +63,7 @@ def expected(config, tiles):
 def test_steering_and_counts(queries, banks, stall):
     config, rng = HardwareConfig.load("tiny").replace(queries=queries, banks=banks), random.Random(queries + 2 * banks)
     tiles = make_tiles(config, rng, 60)
-    dut = Dispatcher(config, flight=FLIGHT)
+    dut = design(Dispatcher, config, flight=FLIGHT)
     wanted = expected(config, tiles)
     ports = [dut.o_begin, dut.o_end, dut.o_compute, *dut.o_reuse]
     sinks = [Sink(port, stall=stall, expect=len(items)) for port, items in zip(ports, wanted, strict=True)]
@@ -90,7 +91,7 @@ def test_steering_and_counts(queries, banks, stall):
 
 def test_latency():
     config = HardwareConfig.load("tiny")
-    dut = Dispatcher(config, flight=FLIGHT)
+    dut = design(Dispatcher, config, flight=FLIGHT)
     row = {"valid": 1, "index": 3, "residual": 5}
 
     def each(ctx, cycle):
@@ -105,7 +106,7 @@ def test_latency():
 def test_room_closes_in_time_and_begins_are_bounded():
     """Nothing is read: groups are taken as long as there is room; no queue overflows and two tiles begin."""
     config = HardwareConfig.load("tiny").replace(queries=2)
-    dut = Dispatcher(config, flight=FLIGHT)
+    dut = design(Dispatcher, config, flight=FLIGHT)
     pipe, taken, begun, sent = [0] * FLIGHT, [], [], []
 
     def each(ctx, cycle):

@@ -10,6 +10,7 @@ from reprise.hw.neurons.array import NeuronArray
 from reprise.model.inference.neurons import RESETS, integrate
 from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.rows import plane_weights
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
 TINY = HardwareConfig.load("tiny")
@@ -119,7 +120,7 @@ def run_layer(
         weights = np.ones(planes, dtype=np.int64)
     want = expected(c, neuron, psums, weights)
     groups = channels // c.neuron_lanes
-    dut = dut or NeuronArray(c)
+    dut = dut or design(NeuronArray, c)
     layer = layer_fields(neuron, groups, timesteps, planes, encoding == "bitplane", signed)
     block = block_positions(c, layer)
     rows = row_items(psums, positions_per_tile, block)

@@ -26,6 +26,7 @@ from tests.hw.neurons.bench import (
     run_layer,
 )
 from tests.support.oracles import naive_neuron
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, get, put, run_streams
 
 # Random layers.
@@ -211,7 +212,7 @@ def test_sign_plane(planes):
     neuron = make_neuron(rng, 4, kind="readout")
     weights = 2 ** np.arange(planes)
     weights[-1] *= -1
-    dut = NeuronArray(c)
+    dut = design(NeuronArray, c)
     sink = Sink(dut.o, expect=6)
     params = Source(dut.i_params, param_items(c, neuron))
     rows = Source(dut.i_psum, row_items(psums, 3), gate=lambda cycle: len(params.cycles) == 1)

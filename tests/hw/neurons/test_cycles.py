@@ -18,6 +18,7 @@ from tests.hw.neurons.bench import (
     row_items,
     run_layer,
 )
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
 
@@ -117,7 +118,7 @@ def test_gaps_close_under_backpressure():
     psums = random_psums(rng, c, 6, 2, 2, 8)
     layer = layer_fields(neuron, 2, 2, 2, True)
     rows = row_items(psums, 3, block_positions(c, layer))
-    dut = NeuronArray(c)
+    dut = design(NeuronArray, c)
     params = Source(dut.i_params, param_items(c, neuron))
     source = Source(dut.i_psum, rows, gate=lambda cycle: len(params.cycles) == 2)
     sink = Sink(dut.o, expect=24, gate=lambda cycle: cycle % 11 == 0, mask=held_bits(dut, 2))
@@ -132,7 +133,7 @@ def test_parameters_wait_for_the_run_before():
     rng = np.random.default_rng(4)
     first, second = make_neuron(rng, 4), make_neuron(rng, 4)
     psums = random_psums(rng, c, 3, 2, 2, 4)
-    dut = NeuronArray(c)
+    dut = design(NeuronArray, c)
     layer = layer_fields(first, 1, 2, 2, True)
     rows = row_items(psums, 3, block_positions(c, layer))
     source = Source(dut.i_psum, rows, gate=lambda cycle: cycle > 3)
@@ -157,7 +158,7 @@ def test_busy_from_the_first_row_to_the_last_item(timesteps, groups):
     assert (block > 1) == (timesteps > 1), "with and without the reorder buffer"
     tile = 4 * timesteps  # rows of an m tile; the next one begins when all is quiet
     psums = random_psums(rng, c, 16, timesteps, 1, groups * c.neuron_lanes)
-    dut = NeuronArray(c)
+    dut = design(NeuronArray, c)
     params = Source(dut.i_params, param_items(c, neuron))
     rows = Source(
         dut.i_psum,

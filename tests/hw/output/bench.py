@@ -6,6 +6,7 @@ import numpy as np
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.output.writer import OutputWriter
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
 
@@ -142,7 +143,7 @@ def run_writer(c, values, fields, *, idle=0.0, stall=0.0, seed=0):
     field = "potential" if fields["readout"] else "level"
     items = group_items(c, values, fields["pool"], field, np.random.default_rng(seed))
     want = memory_of(c, values, fields)
-    dut = OutputWriter(c)
+    dut = design(OutputWriter, c)
     source = Source(dut.i, items, idle=idle, gate=lambda cycle: cycle > 1)
     sink = Sink(dut.o, stall=stall, expect=len(want))
     done = {}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reprise.hw.arch.config import ConfigError, HardwareConfig
 from reprise.hw.output.line_packer import LinePacker, check_chunk
 from tests.hw.output.bench import check_commands, line_bytes_of, words_of
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
 TINY = HardwareConfig.load("tiny")
@@ -55,7 +56,7 @@ def run_packer(c, *, idle=0.0, stall=0.0, seed=0, extra_pitch=0, extra_stride=0,
     pitch = line_bytes_of(shape["width"] * shape["channels"], bus_bytes) + extra_pitch * bus_bytes
     stride = shape["lines"] * shape["timesteps"] * shape["planes"] * pitch + extra_stride * bus_bytes
     chunks, memory = chunks_and_memory(c, random.Random(seed), pitch=pitch, stride=stride, **shape)
-    dut = LinePacker(c)
+    dut = design(LinePacker, c)
     fields = {
         "image_stride": stride,
         "line_bytes": pitch,
@@ -173,7 +174,7 @@ def test_runs_follow_each_other():
     pitch = line_bytes_of(35, 8)
     stride = 8 * pitch
     chunks, memory = chunks_and_memory(c, random.Random(5), pitch=pitch, stride=stride, **shape)
-    dut = LinePacker(c)
+    dut = design(LinePacker, c)
     fields = {"image_stride": stride, "line_bytes": pitch, "out_width": 5, "out_lines": 2, "images": 2}
     lead = 50  # inside the second row: four whole lines of the first have been written
     source = Source(dut.i, chunks[:lead] + chunks, gate=lambda cycle: len(source.cycles) != lead or cycle > 100)

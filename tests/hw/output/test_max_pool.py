@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.output.max_pool import MaxPool
 from tests.hw.output.bench import group_items, pooled
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
 TINY = HardwareConfig.load("tiny")
@@ -20,7 +21,7 @@ def run_pool(c, levels, k, *, idle=0.0, stall=0.0, seed=0):
     items = group_items(c, levels, k, "level", rng)
     want = [item["level"] for item in group_items(c, pooled(levels, k), 1, "level", rng)]
     channels = levels.shape[2]
-    dut = MaxPool(c)
+    dut = design(MaxPool, c)
     source = Source(dut.i, items, idle=idle)
     sink = Sink(dut.o, stall=stall, expect=len(want))
     run_streams(dut, [source], [sink], seed=seed, setup=lambda ctx: ctx.set(dut.i_pool, k))
@@ -95,7 +96,7 @@ def test_one_item_per_cycle(k, timesteps, channels):
 def test_start_drops_a_half_window():
     """After a stopped run the next one begins with a window's first position."""
     c = TINY
-    dut = MaxPool(c)
+    dut = design(MaxPool, c)
     rng = np.random.default_rng(2)
     half = group_items(c, np.full((1, 2, 8, 2, 2), 15), 2, "level", rng)[:7]
     levels = rng.integers(0, 8, (1, 2, 8, 2, 2))

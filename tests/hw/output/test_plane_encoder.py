@@ -9,6 +9,7 @@ from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.output.plane_encoder import PlaneEncoder
 from reprise.model.prosparsity.rows import encode_planes
 from tests.hw.output.bench import group_items, plane
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
 TINY = HardwareConfig.load("tiny")
@@ -19,7 +20,7 @@ def run_encoder(c, levels, planes, thermometer, *, idle=0.0, stall=0.0, seed=0):
     """Encodes levels [images, T, C, 1, 1]; checks every chunk; returns (source, sink)."""
     items = group_items(c, levels, 1, "level", np.random.default_rng(seed))
     channels = levels.shape[2]
-    dut = PlaneEncoder(c)
+    dut = design(PlaneEncoder, c)
     source = Source(dut.i, items, idle=idle)
     sink = Sink(dut.o, stall=stall, expect=planes * len(items))
 

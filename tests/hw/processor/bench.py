@@ -13,6 +13,7 @@ from reprise.hw.interface.events import processor_events
 from reprise.hw.interface.row_order import bank_of, block_positions
 from reprise.hw.processor.processor import Processor
 from reprise.model.prosparsity.tiles import analyze_tile
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams, unpack
 
 TINY = HardwareConfig(
@@ -174,7 +175,7 @@ def run(
     late : the compute rows of odd tiles come that many cycles after the compute row before them.
     """
     c = job.config
-    dut = Processor(c)
+    dut = design(Processor, c)
     begins, ends, computes, reuses, weights = front_end(job, one_slot)
     begin = Source(dut.i_begin, begins, idle=idle)
     sources = [begin, Source(dut.i_end, ends, idle=idle)]

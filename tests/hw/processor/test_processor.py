@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.processor.issue import PATIENCE
 from tests.hw.processor.bench import CONFIGS, FULL, Job, job_of, random_job, random_rows, run, singles, sums_of
+from tests.support.simulation import design
 
 TRAFFIC = {
     "flowing": {},
@@ -159,7 +160,7 @@ def late_start(patterns):
 
     config = CONFIGS["one bank"].replace(tile_m=128)
     job = job_of(config, [[patterns + [4, 12]]])
-    dut = Processor(config)
+    dut = design(Processor, config)
     begins, ends, computes, reuses, weights = front_end(job)
     rows = [[item for _, item in stream] for stream in (computes, reuses[0])]
     compute = Source(

@@ -11,6 +11,7 @@ from reprise.hw.sorter.row_picker import RowPicker
 from tests.hw.detector.bench import sorted_groups
 from tests.hw.frontend_oracle import CORNERS, corner_tile, random_info, random_tile, row_cycles, schedule, visits
 from tests.hw.sorter.bench import config_for, loaded, visits_of
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
 
@@ -35,7 +36,7 @@ def run_picker(config, tiles, *, seed=0, idle=0.0, stall=0.0, gate=None):
     for rows, info in zip(tiles, infos, strict=True):
         given += words_of(config, rows, info)
         wanted += sorted_groups(config, rows, info)[0]
-    dut = RowPicker(config)
+    dut = design(RowPicker, config)
     source, sink = Source(dut.i, given, idle=idle), Sink(dut.o, stall=stall, expect=len(wanted), gate=gate)
     run_streams(dut, [source], [sink], seed=seed, limit=20_000)
     for got, want in zip(sink.items, wanted, strict=True):

@@ -19,6 +19,7 @@ from tests.hw.frontend_oracle import (
     run_cycles,
     visits,
 )
+from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
 SIZES = [{"tile_m": 8, "load_rows": 8}, {"tile_m": 32, "load_rows": 2}, {"tile_k": 4}, {"tile_m": 8, "tile_k": 64}]
@@ -33,7 +34,7 @@ def run_sorter(config, tiles, *, seed=0, idle=0.0, stall=0.0, gate=None, gap=0):
     rng = random.Random(seed)
     infos = [random_info(config, rng) for _ in tiles]
     given = [beat for rows, info in zip(tiles, infos, strict=True) for beat in beats(config, rows, info)]
-    dut = Sorter(config)
+    dut = design(Sorter, config)
     counts = [sum(row != 0 for row in rows) for rows in tiles]
     groups = sum(max(1, -(-count // config.queries)) for count in counts)
     source = Source(dut.i, given, idle=idle)
