@@ -1,1 +1,1 @@
-"""What every room stands on: cache, presets, checks, errors, progress and threads."""
+"""What every room stands on: the cache, the presets, checks, errors, progress, figures and threads."""

@@ -1,15 +1,16 @@
 """Everything that is made once and kept: Verilog, simulators, trained networks, netlists, compiled kernels.
 
-One root holds it all: ``$REPRISE_CACHE``, else ``build`` in the folder in which the process began. Below it a
-:class:`Store` per kind of thing keeps one folder per key, and a key is the digest of all that the thing is made of:
-what is found under a key is what would be made. Nothing is ever brought up to date: other content has another key.
+One root holds all of it: ``$REPRISE_CACHE``, or else ``build`` in the folder in which the process began. Below the
+root, a :class:`Store` for each kind of thing keeps one folder for each key. A key is the digest of all that the thing
+is made of, so that what is found under a key is what would be made now. Nothing is ever brought up to date, because
+other content has another key.
 
-Any number of processes may use a root at once, and each may be killed at any moment:
+Any number of processes may use a root at once, and each of them may be killed at any moment:
 
-- A thing is made in a neighbour of its place, sealed with the digests of its files, and only then renamed: what has no
-  seal, or does not agree with it, was not made.
+- A thing is made in a folder beside its place, sealed with the digests of its files, and only then renamed. What has no
+  seal, or does not agree with it, counts as not made.
 - Whoever makes a thing holds a lock on its key, which the operating system takes back when the process dies. A second
-  process waits and then finds the thing made.
+  process waits for the lock and then finds that the thing has been made.
 """
 
 from __future__ import annotations
@@ -30,22 +31,25 @@ from pathlib import Path
 from .errors import RepriseError
 
 SEAL = ".made"
-"""File of an entry that names its files, with their digests."""
+"""Name of the file in an entry that lists the entry's other files with their digests."""
 
 ABANDONED = 3600.0
-"""Seconds after which what another key's maker left behind is swept away (a tool's log may lie in it until then)."""
+"""Seconds after which the remains of another key's failed attempt are removed; until then a log in them can be read."""
 
 _START = time.time()
 
 
 @functools.cache
 def root() -> Path:
-    """The folder of all that is made and kept. Settled once: a process that changes its folder keeps its cache."""
+    """Return the folder of all that is made and kept.
+
+    It is settled at the first call, so that a process that changes its working folder keeps its cache.
+    """
     return Path(os.environ.get("REPRISE_CACHE") or "build").absolute()
 
 
 def digest(*contents: object) -> str:
-    """A key, 32 hexadecimal digits, of texts, bytes, and values that JSON can write (in this order)."""
+    """Return a key of 32 hexadecimal digits for texts, bytes and values that JSON can write; their order counts."""
     total = hashlib.sha256()
     for content in contents:
         data = content if isinstance(content, bytes) else json.dumps(content, sort_keys=True).encode()
@@ -54,10 +58,10 @@ def digest(*contents: object) -> str:
 
 
 def source(path: Path) -> str:
-    """Digest of a Python file that this process runs.
+    """Return the digest of a Python file that this process runs.
 
-    A file that was written after the process began may be newer than the code that runs. Then the digest is like no
-    other: nothing that other code made is taken, and what this code makes is taken by nobody.
+    A file that was written after the process began may be newer than the code that runs. For such a file the digest is
+    random, so that this process takes nothing that other code made, and nobody takes what this process makes.
     """
     if path.stat().st_mtime > _START:
         return os.urandom(32).hex()
@@ -66,7 +70,10 @@ def source(path: Path) -> str:
 
 @functools.cache
 def sources(*folders: Path) -> str:
-    """Digest of all Python files in some folders (see :func:`source`): what the things that they make depend on."""
+    """Return the digest of all Python files in some folders, each as :func:`source` takes it.
+
+    What the code in these folders makes depends on this digest.
+    """
     found = {}
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):
@@ -87,8 +94,8 @@ class Store:
 
     Parameters
     ----------
-    kind : name of the kind's folder.
-    base : another root than :func:`root`, for tests.
+    kind : name of the kind's folder
+    base : a root other than :func:`root`, for tests
     """
 
     def __init__(self, kind: str, base: Path | None = None):
@@ -98,13 +105,13 @@ class Store:
 
     @property
     def folder(self) -> Path:
-        """Where the entries lie."""
+        """The folder in which the entries lie."""
         return (self._base or root()) / "cache" / self.kind
 
     def find(self, key: str) -> Path | None:
-        """The folder of an entry, if it is there and undamaged: every file is as it was made, byte by byte.
+        """Return the folder of an entry whose files are all as they were made, byte by byte, and else None.
 
-        An entry is read as a whole once per process and then believed.
+        An entry is read as a whole once in a process. After that, it is trusted as long as its seal is there.
         """
         folder = self.folder / key
         if key in self._checked and (folder / SEAL).is_file():
@@ -119,19 +126,20 @@ class Store:
         return folder if whole else None
 
     def get(self, key: str, make: Callable[[Path], object], *, anew: bool = False) -> Entry:
-        """The entry of a key, made if there is none.
+        """Return the entry of a key, and make it first if there is none.
 
         Parameters
         ----------
-        key : of :func:`digest`; a name for people may stand before it.
-        make : writes the entry's files into the folder that it is given. The folder is renamed afterwards: the files
-            must not name it. When ``make`` raises, the folder stays until the next try, so that logs can be read.
-        anew : make it even if it is there; the new one takes the old one's place.
+        key : from :func:`digest`; a name for people may stand before the digest
+        make : writes the entry's files into the folder that it is given
+            The folder is renamed afterwards, so its files must not name it. When ``make`` raises, the folder stays
+            until the next try, so that logs in it can be read.
+        anew : make the entry even if it is there; the new one takes the place of the old one
 
         Raises
         ------
         RepriseError
-            The cache can't be written.
+            The cache cannot be written.
         """
         if not anew and (found := self.find(key)):
             return Entry(found, made=False)
@@ -145,7 +153,7 @@ class Store:
             seal = {p.relative_to(part).as_posix(): _digest_of(p) for p in files}
             (part / SEAL).write_text(json.dumps(seal, indent=1) + "\n")
             folder = self.folder / key
-            if folder.exists():  # damaged, or to be replaced
+            if folder.exists():  # it is damaged, or it is to be replaced
                 folder.rename(self._neighbour(key))
             part.rename(folder)
             self._sweep(key)
@@ -153,14 +161,17 @@ class Store:
         return Entry(folder, made=True)
 
     def _neighbour(self, key: str) -> Path:
-        """A new empty folder beside a key's place, ``KEY.RANDOM.part``."""
+        """Make an empty folder beside a key's place and return it; its name is ``KEY.RANDOM.part``."""
         part = Path(tempfile.mkdtemp(prefix=f"{key}.", suffix=".part", dir=self.folder))
-        part.chmod(0o755)  # mkdtemp's folders are its user's alone
+        part.chmod(0o755)  # others may read an entry, but mkdtemp makes folders that only their owner can enter
         return part
 
     @contextlib.contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        """Hold the lock of a key. Lock files stay: a file that others may be waiting for can't be deleted safely."""
+        """Hold the lock of a key.
+
+        Lock files are never removed, because a file that others may be waiting for cannot be deleted safely.
+        """
         try:
             (self.folder / ".locks").mkdir(parents=True, exist_ok=True)
             file = (self.folder / ".locks" / key).open("a")
@@ -176,10 +187,11 @@ class Store:
             yield
 
     def _sweep(self, key: str) -> None:
-        """Remove what killed or failed makers left: of ``key``, whose lock is held, at once; of others when it is old.
+        """Remove the folders that killed or failed attempts left behind.
 
-        A child of a killed maker, a compiler, may still write into its folder. That folder has a name of its own, so
-        nothing else is harmed, and what can't be removed now goes at the next try.
+        Those of ``key``, whose lock the caller holds, go at once, and those of other keys when they are old. A compiler
+        that a killed process had started may still write into such a folder. The folder has a name of its own, so
+        nothing else is harmed, and what cannot be removed now goes at the next try.
         """
         for part in self.folder.glob("*.part"):
             owner = part.name.rsplit(".", 2)[0]

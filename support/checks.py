@@ -1,4 +1,4 @@
-"""Validation with one voice: every error names the field, the rule, the value and, where it helps, why."""
+"""Checks of single values. All speak with one voice: an error names the field, the rule, the value and the reason."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def require(ok: bool, name: str, rule: str, value: object, why: str = "") -> Non
 
 
 def require_int(name: str, value: object, low: int, high: int | None = None, why: str = "") -> None:
-    """Require a Python or NumPy integer (not a bool) within ``low..high``."""
+    """Raise RepriseError unless ``value`` is a Python or NumPy integer (not a bool) within ``low..high``."""
     rule = f"an integer of at least {low}" if high is None else f"an integer in {low}..{high}"
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     ok = isinstance(value, int | np.integer) and low <= int(value) and (high is None or int(value) <= high)
@@ -20,7 +20,13 @@ def require_int(name: str, value: object, low: int, high: int | None = None, why
 
 
 def int_array(name: str, value: object, dtype: type, ndim: int) -> np.ndarray:
-    """A read-only C-ordered copy of integers as ``dtype`` with ``ndim`` axes; RepriseError where that is impossible."""
+    """Copy integers into a read-only array of ``dtype`` with ``ndim`` axes, in C order.
+
+    Raises
+    ------
+    RepriseError
+        The values are no integers, do not fit ``dtype``, are none at all, or have another number of axes.
+    """
     array = np.asarray(value)
     require(
         np.issubdtype(array.dtype, np.integer),

@@ -1,8 +1,8 @@
-"""How a mistake is told, once for the whole package: what was wrong, the field, the rule, the value and the remedy.
+"""How the whole package tells a mistake: it names the field, the rule, the value and the remedy.
 
-Whoever finds a user's mistake raises a :class:`RepriseError` (or one of its kinds: ``ConfigError``, ``CompileError``,
-``CaptureError`` and so on). The command ``reprise`` shows it as lines that begin with ``error:`` and ends with exit
-code 2; a program that uses the Python API catches ``RepriseError``, or ``ValueError``, which it is as well.
+Whoever finds a user's mistake raises a :class:`RepriseError` or one of its kinds, such as ``ConfigError``,
+``CompileError`` or ``CaptureError``. The command ``reprise`` shows it in lines that begin with ``error:`` and ends with
+exit code 2. A program that uses the Python API catches ``RepriseError``, or ``ValueError``, which it is as well.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 class RepriseError(ValueError):
     """A mistake that the one who made it can mend.
 
-    Either the message is given, one text a problem, or it is made from the parts:
+    The message is given as one text for each problem, or else it is made from the parts:
     ``[WHERE: ]FIELD must be RULE, not VALUE[: REMEDY]``.
 
     Parameters
     ----------
-    problems : complete sentences, one for each thing that is wrong; none: one is made from the parts.
-    where : what holds the field: a file, a layer, an option.
-    field : name of the field.
-    rule : what the field must be, so that "must be" can stand in front of it.
-    value : what was given.
-    remedy : why the rule holds, or what to do.
-    detail : further lines that are shown as they are, such as the last ones of a tool's log.
+    problems : complete sentences, one for each thing that is wrong; without any, one is made from the parts
+    where : what holds the field, such as a file, a layer or an option
+    field : name of the field
+    rule : what the field must be, so that "must be" can stand in front of it
+    value : what was given
+    remedy : why the rule holds, or what to do
+    detail : further lines that are shown as they are, such as the last lines of a tool's log
     """
 
     def __init__(
@@ -49,16 +49,16 @@ class RepriseError(ValueError):
         return f"{where}{self.field} must be {self.rule}, not {self.value!r}{remedy}"
 
     def within(self, where: str) -> RepriseError:
-        """The same error, of the same kind, found in ``where`` (a file, an option)."""
+        """Return an equal error of the same kind that says it was found in ``where``, such as a file or an option."""
         parts = {name: getattr(self, name) for name in ("field", "rule", "value", "remedy", "detail")}
         inner = f"{where}: {self.where}" if self.where else where
-        moved = type(self).__new__(type(self))  # some kinds have an __init__ of their own
+        moved = type(self).__new__(type(self))  # some kinds have an __init__ with other parameters
         RepriseError.__init__(moved, *(f"{where}: {problem}" for problem in self.problems), where=inner, **parts)
         return moved
 
 
 class SimulationError(RuntimeError):
-    """A simulation that could not be built, ended early, or did not do what it must; ``reprise`` ends with code 3."""
+    """A simulation could not be built, ended early, or did not do what it must; ``reprise`` ends with exit code 3."""
 
 
 EXTRAS = {
@@ -77,15 +77,15 @@ EXTRAS = {
     "peakrdl_html": "fpga",
     "systemrdl": "fpga",
 }
-"""Optional top-level package -> the extra of ``pip install 'reprise[...]'`` that brings it."""
+"""The extra of ``pip install 'reprise[...]'`` that brings an optional package, by the package's top-level name."""
 
 
 class MissingPackageError(RepriseError):
-    """An optional package that is not installed; the message says which extra brings it."""
+    """An optional package is not installed; the message says which extra brings it."""
 
 
 def missing_package(error: ImportError) -> MissingPackageError | None:
-    """What to tell about an import that failed; None if no extra of Reprise would bring the package."""
+    """Return the error to show for an import that failed, or None if no extra of Reprise would bring the package."""
     package = (error.name or "").partition(".")[0].replace("-", "_")
     if not isinstance(error, ModuleNotFoundError) or package not in EXTRAS:
         return None
@@ -99,7 +99,10 @@ def missing_package(error: ImportError) -> MissingPackageError | None:
 
 
 def explain(where: str, error: ValidationError, kind: type[RepriseError] = RepriseError) -> RepriseError:
-    """What a validation found, one problem for every field: its name, its rule and the value given."""
+    """Turn what pydantic found in ``where`` into an error of ``kind``.
+
+    It has one problem for every field, which names the field, its rule and the value that was given.
+    """
     found: list[dict[str, Any]] = [dict(one) for one in error.errors(include_url=False)]
     problems = []
     for one in found:

@@ -1,4 +1,4 @@
-"""Figures by matplotlib, drawn without a screen: the same input gives the same bytes on every machine.
+"""Figures by matplotlib, drawn without a screen. The same input gives the same bytes on every machine.
 
 Matplotlib takes a second to import, so it is imported only when a figure is made.
 """
@@ -21,14 +21,14 @@ INK = "#010203"
 
 
 def style() -> AbstractContextManager[None]:
-    """The settings within which a figure is drawn and written."""
+    """Return the settings, as a context, within which every figure is drawn and written."""
     import matplotlib
 
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it tells that it looks for fonts
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # users need not read that it looks for fonts
     return matplotlib.rc_context(
         {
             "svg.hashsalt": "reprise",  # references inside the file are the same in every run
-            "svg.fonttype": "none",  # text stays text: small, sharp, and found by the browser's search
+            "svg.fonttype": "none",  # text stays text, which is small, sharp, and found by a browser's search
             "font.family": "sans-serif",
             "font.size": 9,
             "text.parse_math": False,  # a dollar sign in a name is a dollar sign
@@ -44,7 +44,7 @@ def style() -> AbstractContextManager[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of ``width`` x ``height`` inches whose axes make room for their labels."""
+    """Make an empty figure of ``width`` x ``height`` inches, in which axes make room for their labels."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -56,15 +56,15 @@ def _save(figure: Figure, target: Path | io.BytesIO, kind: str, *, dpi: int = 72
 
 
 def write_figure(figure: Figure, path: Path) -> None:
-    """Write a figure; the path's suffix, one of :data:`SUFFIXES`, says how."""
+    """Write a figure in the format that the path's suffix, one of :data:`SUFFIXES`, names."""
     _save(figure, path, path.suffix.lower().removeprefix("."), dpi=150)
 
 
 def inline_svg(figure: Figure) -> str:
-    """The figure as an ``<svg>`` element for a page: no background, text and axes in the page's text colour.
+    """Return the figure as an ``<svg>`` element for a page.
 
-    Its groups carry no names, so that several figures may stand in
-    one page.
+    It has no background, and its text and axes have the page's text colour. Its groups carry no names, so that several
+    figures may stand in one page.
     """
     buffer = io.BytesIO()
     _save(figure, buffer, "svg", transparent=True)

@@ -1,9 +1,9 @@
-"""Compiled kernels: Numba's ``njit`` with the machine code kept in the cache, under the content it was compiled from.
+"""Compiled kernels: Numba's ``njit``, whose machine code is kept in the cache under all that it was compiled from.
 
-Numba's own cache (``cache=True``) looks at the one file that holds the function. When another file changes, whose
-functions or constants were compiled into it, the old code is still taken: a result that is silently wrong. It also
+Numba's own cache (``cache=True``) looks only at the file that holds the function. When another file changes whose
+functions or constants were compiled into it, Numba still takes the old code, and the result is silently wrong. It also
 writes beside the sources, which a package in ``site-packages`` may not allow, and two processes that write its index at
-once can give one function the code of the other. Here the key of a kernel holds every module that its calls can reach.
+once can give one function the code of the other. Here the key of a kernel covers every module that its calls can reach.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from .errors import RepriseError
 KERNELS = Store("kernels")
 Compiled = TypeVar("Compiled", bound=Callable)
 SETTINGS = ("OPT", "BOUNDSCHECK", "DEBUG")
-"""Settings of Numba (environment variables NUMBA_...) that change the code."""
+"""Settings of Numba (the environment variables NUMBA_...) that change the code."""
 
 CONSTANTS = (bool, int, float, complex, str, bytes, tuple, list, np.generic, np.dtype)
-"""Kinds of a module's values that Numba compiles into a kernel as they are; arrays and enumerations as well."""
+"""Types of a module's values that Numba compiles into a kernel as they are. Arrays and enumerations are such too."""
 
 
 def kernel(**options: Any) -> Callable[[Compiled], Compiled]:
-    """``numba.njit`` whose machine code is kept; ``options`` are njit's."""
+    """Decorate a function as ``numba.njit(**options)`` does, and keep its machine code in the cache."""
 
     def compiled(function: Compiled) -> Compiled:
         dispatcher = nb.njit(**options)(function)
-        if isinstance(dispatcher, Dispatcher):  # a plain function if NUMBA_DISABLE_JIT is set
+        if isinstance(dispatcher, Dispatcher):  # it is a plain function if NUMBA_DISABLE_JIT is set
             dispatcher._cache = _Kept(dispatcher.py_func)  # type: ignore[attr-defined]  # Numba's own, not in its stubs
         return dispatcher
 
@@ -48,10 +48,10 @@ def kernel(**options: Any) -> Callable[[Compiled], Compiled]:
 
 
 def reached(module: ModuleType, found: dict[str, list[str]] | None = None) -> dict[str, list[str]]:
-    """What the kernels of a module are compiled from: module name -> digest of its source, then its constants.
+    """Return what the kernels of a module are compiled from: by module, the digest of its source and its constants.
 
-    A kernel can use constants of its module and functions and modules that its module names, and these likewise. A
-    constant counts by its value wherever it comes from; a class or a plain function can't be used in a kernel.
+    A kernel can use the constants of its module and the functions and modules that its module names, and so can they. A
+    constant counts by its value, wherever it comes from. A class or a plain function cannot be used in a kernel.
     """
     found = {} if found is None else found
     name = module.__name__
@@ -75,7 +75,7 @@ def reached(module: ModuleType, found: dict[str, list[str]] | None = None) -> di
 
 
 class _Kept:
-    """What a dispatcher expects of its cache: it loads and saves the code of one signature."""
+    """What Numba's dispatcher expects of its cache: to load and save the code of one signature."""
 
     cache_path = property(lambda self: str(KERNELS.folder))
 
@@ -85,7 +85,7 @@ class _Kept:
 
     def _key(self, signature: Any, codegen: Any) -> str:
         function = self._function
-        if self._sources is None:  # not before the first call: only then is the module whole
+        if self._sources is None:  # not before the first call, since the module is not complete until it is imported
             self._sources = digest(sorted(reached(sys.modules[function.__module__]).items()))
         place = [function.__module__, function.__qualname__, function.__code__.co_firstlineno]
         cells = [repr(cell.cell_contents) for cell in function.__closure__ or ()]
@@ -95,7 +95,7 @@ class _Kept:
         return f"{function.__module__.rpartition('.')[2]}.{function.__name__}-{content}"
 
     def load_overload(self, signature: Any, target: Any) -> Any:
-        """The compiled function of a signature, None if it isn't kept."""
+        """Return the compiled function of a signature, or None if it is not kept."""
         target.refresh()
         folder = KERNELS.find(self._key(signature, target.codegen()))
         if folder is None:
@@ -103,7 +103,10 @@ class _Kept:
         return compiler.CompileResult._rebuild(target, *pickle.loads((folder / "code").read_bytes()))
 
     def save_overload(self, signature: Any, result: Any) -> None:
-        """Keep a function just compiled, if other processes can use it. A cache that can't be written keeps nothing."""
+        """Keep a function that was just compiled, if other processes can use it.
+
+        A cache that cannot be written keeps nothing, and that is no error.
+        """
         if result.library.has_dynamic_globals or not all(lifted.can_cache for lifted in result.lifted):
             return
         code = serialize.dumps(result._reduce())
@@ -113,10 +116,10 @@ class _Kept:
             pass
 
     def flush(self) -> None:
-        """Numba's way to recompile; entries are keyed by content and stay."""
+        """Do nothing: Numba calls this to recompile, but entries are keyed by their content and stay right."""
 
     def enable(self) -> None:
-        """Always on."""
+        """Do nothing: this cache is always on."""
 
     def disable(self) -> None:
-        """Always on."""
+        """Do nothing: this cache is always on."""

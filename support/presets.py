@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-# Not resolved: in a checkout this file is reached through ``reprise/support``, beside ``reprise/configs``.
+# The path is not resolved because in a checkout this file is reached through the link ``reprise/support``, and
+# ``reprise/configs`` lies beside that link.
 PACKAGE = Path(__file__).parents[1]
 """The folder of the package ``reprise``."""
 

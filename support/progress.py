@@ -1,4 +1,4 @@
-"""Progress of a job on the terminal, and where its time went."""
+"""Shows the progress of a job on the terminal, and tells in the end where its time went."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 
 class Stages:
-    """Named stages, one after the other, each with a bar and its time.
+    """Named stages that follow each other, each with a bar and its time.
+
+    Parameters
+    ----------
+    console : where the bars are drawn
+    quiet : draw nothing and only take the times
 
     Members
     -------
-    seconds : stage -> seconds, in order.
-    notes : stage -> a word on it ("cached").
+    seconds : the seconds that each stage took, in the order in which they began
+    notes : a word on a stage, such as "cached", that is shown with its time
     """
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
@@ -44,7 +49,15 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str, description: str, *, total: int | None = None, note: str = "") -> Iterator[Stage]:
-        """Time a stage; ``total`` None: of unknown length."""
+        """Show and time one stage, for as long as the context is open.
+
+        Parameters
+        ----------
+        name : under which its time is kept
+        description : shown before the bar
+        total : steps until the stage is done, or None if nobody knows
+        note : shown behind the bar
+        """
         task = self._progress.add_task(description, total=total, note=note)
         start = time.perf_counter()
         one = Stage(self, name, task)
@@ -56,10 +69,11 @@ class Stages:
 
     @property
     def total(self) -> float:
+        """Seconds since this object was made."""
         return time.perf_counter() - self._start
 
     def closing(self) -> str:
-        """Where the time went, longest first."""
+        """Return one line that says where the time went, with the longest stage first."""
         parts = sorted(self.seconds.items(), key=lambda item: -item[1])
         shown = [f"{name} {s:.1f} s" + (f" ({self.notes[name]})" if name in self.notes else "") for name, s in parts]
         rest = self.total - sum(self.seconds.values())
@@ -67,17 +81,17 @@ class Stages:
 
 
 class Stage:
-    """Handle of a running stage."""
+    """A running stage, through which whoever does the work tells how far it is."""
 
     def __init__(self, stages: Stages, name: str, task: TaskID) -> None:
         self._stages, self._name, self._task = stages, name, task
 
     def advance(self, completed: int | None = None, note: str | None = None, total: int | None = None) -> None:
-        """Set what is done, a note beside the bar, the total."""
+        """Set how many steps are done, the note behind the bar, or the total; what is None stays as it is."""
         changes: dict[str, Any] = {"completed": completed, "total": total, "note": note}
         self._stages._progress.update(self._task, **{k: v for k, v in changes.items() if v is not None})
 
     def remark(self, note: str) -> None:
-        """A word that also goes to the closing line."""
+        """Set a note that stands behind the bar and in the closing line as well."""
         self._stages.notes[self._name] = note
         self.advance(note=note)

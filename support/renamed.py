@@ -1,4 +1,4 @@
-"""Old command lines (``python -m cosim run ...``): they say their new name for one release, and do nothing else.
+"""Old command lines such as ``python -m cosim run``: for one release they say their new name and do nothing else.
 
 The folders of the checkout's top level are rooms of the package ``reprise`` now. ``python -m cosim`` there runs a file
 that stands outside the package, so those ``__main__.py`` files import this module by its full name.
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 
 MISTAKE = 2
-"""Exit code: that of every mistake in a command line."""
+"""The exit code of every mistake in a command line."""
 
 
 def say(room: str, names: Mapping[str, str]) -> None:
@@ -18,8 +18,8 @@ def say(room: str, names: Mapping[str, str]) -> None:
 
     Parameters
     ----------
-    room : the folder that was run.
-    names : old command -> new command; under "" what is said for anything else.
+    room : the folder that was run
+    names : the new command for every old one; under "" stands what is said for anything else
     """
     given = sys.argv[1] if len(sys.argv) > 1 else ""
     known = given if given in names else ""

@@ -1,4 +1,4 @@
-"""YAML files that people write: read once, in one way, with one voice for what is wrong with them."""
+"""The one way in which YAML files that people write are read, and in which their faults are told."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import yaml
 from .errors import RepriseError
 
 LIMIT = 16 << 20
-"""Bytes of the longest file that is read: what people write here has a few kilobytes."""
+"""Bytes of the longest file that is read. What people write here has a few kilobytes."""
 
 
 def read_yaml(
     path: Path, *, kind: type[RepriseError] = RepriseError, rule: str = "be a mapping of fields"
 ) -> dict[str, Any]:
-    """The mapping that a YAML file holds; an empty file is an empty mapping.
+    """Read the mapping that a YAML file holds; an empty file gives an empty mapping.
 
     Parameters
     ----------
-    path : of the file.
-    kind : the error to raise.
-    rule : what the file must do or be, for the message.
+    path : of the file
+    kind : class of the error that is raised
+    rule : what the file must be or do, for the message
 
     Raises
     ------
     RepriseError
-        (of ``kind``) A file that cannot be read, is too long, is no YAML, or holds something else than a mapping.
+        The file cannot be read, is too long, is no YAML, or holds something other than a mapping. It is of ``kind``.
     """
     try:
         size = path.stat().st_size
