@@ -20,7 +20,7 @@ IMAGES ?= 8
 SEED ?= 0
 COSIM_OPTIONS = --config $(CONFIG) --images $(IMAGES) --seed $(SEED) $(if $(WAVES),--waves)
 
-.PHONY: help setup verilog cosim fpga fpga-check check test lint format bench replay soak mutate clean
+.PHONY: help setup verilog cosim fpga fpga-check check test lint format bench docs replay soak mutate clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -61,8 +61,12 @@ format: $(ALL)  ## rewrite with the formatter
 bench: $(ALL)  ## benchmarks, JSON and table
 	$(PY) -m tools.bench
 
-replay: $(BASE)  ## recorded spikes through the core's RTL at the paper's size  [CAPTURE=file]
-	$(PY) -m tools.replay_core $(CAPTURE) $(if $(DOCS),--docs $(DOCS))
+replay: $(BASE)  ## recorded spikes through the core's RTL at the paper's size  [CAPTURE=file JSON=file]
+	$(PY) -m tools.replay_core $(CAPTURE) $(if $(JSON),--json $(JSON))
+
+docs: $(ALL)  ## tables and pictures of the pages, from sources and docs/measured
+	$(PY) -m tools.doc_tables
+	$(PY) -m reprise.hw.csr.generate
 
 soak: $(BASE)  ## long random and real-network co-simulation
 	$(REPRISE) soak

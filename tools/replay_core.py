@@ -31,6 +31,7 @@ from reprise.model.files.capture import SAMPLE, load_capture
 from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.bound import bound
 from reprise.model.prosparsity.tiles import count_packed
+from tools.tables.core import figures
 
 app = typer.Typer(add_completion=False)
 
@@ -90,48 +91,12 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
     return report
 
 
-def figures(report: dict) -> list[list[str]]:
-    """The table of one configuration: its head, then what was counted of the layers, of the unit, of all together."""
-    columns = [*report["layers"], *({"name": key, **report[key]} for key in ("unit", "together"))]
-    rows = [["", *(c["name"] for c in columns)], ["tiles", *(f"{c['tiles']:,}" for c in columns)]]
-    rows.append(["RTL cycles", *(f"{c['cycles']:,}" for c in columns)])
-    rows.append(["bound", *(f"{c['bound']:,}" for c in columns)])
-    rows.append(["over the bound", *(f"{c['cycles'] / c['bound'] - 1:+.2%}" for c in columns)])
-    rows.append(["published", *(f"{c['published']:,}" for c in columns)])
-    for event in columns[0]["events"]:
-        if event != "busy":
-            rows.append([event, *(f"{c['events'][event]:,}" for c in columns)])
-    return rows
-
-
-def markdown(name: str, report: dict) -> str:
-    """The same for a document."""
-    head, *rows = figures(report)
-    marks = {"RTL cycles": "**", **{event: "`" for event in report["unit"]["events"]}}
-    lines = [f"## `{name}`", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for title, *values in rows:
-        mark = marks.get(title, "")
-        bold = mark.replace("`", "")
-        lines.append(f"| {mark}{title}{mark} | {' | '.join(f'{bold}{value}{bold}' for value in values)} |")
-    return "\n".join(lines) + "\n"
-
-
-def rewrite(path: Path, reports: dict) -> None:
-    """Put the tables between the marks of a document."""
-    begin, end = "<!-- tables: make replay CAPTURE=FILE DOCS=docs/core.md -->\n", "<!-- end of tables -->\n"
-    head, rest = path.read_text().split(begin)
-    tail = rest.split(end)[1]
-    tables = "\n".join(markdown(name, report) for name, report in reports.items())
-    path.write_text(f"{head}{begin}\n{tables}\n{end}{tail}")
-
-
 @app.command()
 def main(
     capture: Annotated[Path, typer.Argument(help="recorded spikes (.npz with its .yaml)")] = SAMPLE,
     config: Annotated[list[str], typer.Option()] = ["paper", "paper2"],  # noqa: B006
     seed: int = 1,
     out: Annotated[Path | None, typer.Option("--json")] = None,
-    docs: Annotated[Path | None, typer.Option(help="document whose tables are rewritten")] = None,
 ) -> None:
     console, reports = Console(), {}
     for name in config:
@@ -142,17 +107,16 @@ def main(
             f"{name}: model {'found' if bench.model.cached else 'built'} in {time.perf_counter() - start:.0f} s"
         )
         report = reports[name] = replay(capture, parameters, seed=seed, bench=bench)
+        speed = report.pop("simulated_khz")  # of this machine: no figure of the core
         head, *rows = figures(report)
         console.width = max(console.width, 20 + 12 * len(head))  # a figure is never cut to fit
         table = Table(*head, title=name)
         for row in rows:
             table.add_row(*row)
         console.print(table)
-        console.print(f"{report['simulated_khz']:.0f} kHz simulated (with start-up)")
+        console.print(f"{speed:.0f} kHz simulated (with start-up)")
     if out:
-        out.write_text(json.dumps(reports, indent=2))
-    if docs:
-        rewrite(docs, reports)
+        out.write_text(json.dumps(reports, indent=1) + "\n")
 
 
 if __name__ == "__main__":

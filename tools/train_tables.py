@@ -8,10 +8,10 @@ the four residual joins.
     python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2   #
     docs/measured/joins.json
     python -m tools.train_tables plot      # the joins at equal accuracy, and docs/img/joins.svg
-    python -m tools.train_tables show
 
-Each run writes ``build/tables/NAME.json`` and, if it can be exported, ``build/networks/NAME.yaml``. A CIFAR folder
-holds the usual batches, or train.npz and test.npz of JPEG bytes (``jpeg`` concatenated, ``offset``, ``label``).
+Each run writes ``build/tables/NAME.json`` and, if it can be exported, ``build/networks/NAME.yaml``. What the tables
+show of it goes to ``docs/measured/training.json`` (``make docs`` writes them). A CIFAR folder holds the usual batches,
+or train.npz and test.npz of JPEG bytes (``jpeg`` concatenated, ``offset``, ``label``).
 """
 
 import io
@@ -36,6 +36,8 @@ from reprise.model.hardware import sizes
 from tools import join_curves
 
 TABLES, NETWORKS, CHECKPOINTS = Path("build/tables"), Path("build/networks"), Path("build/checkpoints")
+MEASURED = Path(__file__).resolve().parents[1] / "docs" / "measured" / "training.json"
+SHOWN = ("images", "accuracy", "float", "spikes", "bit_density", "product_density", "cycles", "seconds")
 CALIBRATION = 32
 HARDWARE = HardwareConfig.load("paper")
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -106,7 +108,11 @@ def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str) -> dict:
         )
     TABLES.mkdir(parents=True, exist_ok=True)
     (TABLES / f"{title}.json").write_text(json.dumps(row, indent=1))
-    print(json.dumps({k: v for k, v in row.items() if k not in ("layer_spikes", "recipe")}), flush=True)
+    shown = {"levels": r.levels, "timesteps": r.timesteps, **{key: row[key] for key in SHOWN if key in row}}
+    rows = json.loads(MEASURED.read_text()) | {title: shown}
+    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(rows[name])}" for name in sorted(rows))
+    MEASURED.write_text(f"{{\n{lines}\n}}\n")
+    print(title, json.dumps(shown), flush=True)
     return row
 
 
@@ -207,22 +213,6 @@ def plot() -> None:
                     table.add_row(*(f"{row[k]:{f}}" for k, f in zip(row, (".2f", ".0f", ".0f", ".1f"), strict=True)))
                 if table.row_count:
                     Console().print(table)
-
-
-@app.command()
-def show() -> None:
-    """All rows measured so far."""
-    table = Table(
-        "network", "N", "T", "accuracy %", "float %", "spikes", "bit density", "product density", "cycles", "train s"
-    )
-    for path in sorted(TABLES.glob("*.json")):
-        row = json.loads(path.read_text())
-        cells = [row["title"], row["recipe"]["levels"], row["recipe"]["timesteps"], f"{row['accuracy']:.2f}"]
-        cells += [f"{row[k]:{f}}" if k in row else "-" for k, f in (("float", ".2f"), ("spikes", ".0f"))]
-        cells += [f"{row[k]:{f}}" if k in row else "-" for k, f in (("bit_density", ".4f"), ("product_density", ".4f"))]
-        cells += [f"{row['cycles']:.0f}" if "cycles" in row else "-", f"{row['seconds']:.0f}"]
-        table.add_row(*map(str, cells))
-    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

@@ -154,13 +154,3 @@ def check(
         console.print(f"wrote {baseline.BASELINE} and {results.RESOURCES}")
     elif any(row["worse"] for row in rows):
         raise typer.Exit(1)
-
-
-@app.command(epilog=example("reprise fpga tables"))
-def tables() -> None:
-    """Write the tables of docs/fpga.md from docs/measured/resources.json."""
-    from ..flow.fpga import results
-    from ..flow.fpga import tables as page
-
-    page.PAGE.write_text(page.update(page.PAGE.read_text(), results.load()))
-    terminal().print(f"wrote {page.PAGE}")

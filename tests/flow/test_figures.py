@@ -10,7 +10,7 @@ import pytest
 from amaranth.back import rtlil
 
 from reprise.estimate.area import model
-from reprise.flow.fpga import baseline, parts, results, tables
+from reprise.flow.fpga import baseline, parts, results
 from reprise.flow.fpga.route import critical_path, summary
 from reprise.flow.fpga.synth import by_block, owner, ports_of, synthesize, with_harness
 from reprise.flow.harness import BLOCKS, make_block
@@ -139,17 +139,3 @@ def test_a_tool_is_stopped_and_its_output_kept(tmp_path):
         run([sys.executable, "-c", script], log=tmp_path / "log", what="router", limit=2, hint=": another --seed may")
     with pytest.raises(ToolError, match=r"router failed \(exit 3\)"):
         run([sys.executable, "-c", "raise SystemExit(3)"], log=tmp_path / "log", what="router", limit=60)
-
-
-def test_tables_need_markers():
-    page = f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n"
-    again = tables.update(page, RECORDS)
-    assert again.startswith("before\n") and again.endswith("after\n") and "old" not in again
-    assert tables.update(again, RECORDS) == again
-    with pytest.raises(ValueError, match="the tables stand between them"):
-        tables.update("no markers", RECORDS)
-
-
-def test_page_has_the_committed_figures():
-    page = (ROOT / tables.PAGE).read_text()
-    assert tables.update(page, RECORDS) == page, "run reprise fpga tables"

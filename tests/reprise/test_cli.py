@@ -35,7 +35,7 @@ def test_there_is_every_command():
     top = "train check show import density estimate area cosim soak verilog presets fpga".split()
     assert {path[0] for path in COMMANDS if path} == set(top)
     assert {path[1] for path in COMMANDS if len(path) == 2 and path[0] == "import"} == {"nir", "spikingjelly"}
-    fpga = {"handoff", "synth", "route", "check", "tables"}
+    fpga = {"handoff", "synth", "route", "check"}
     assert {path[1] for path in COMMANDS if len(path) == 2 and path[0] == "fpga"} == fpga
 
 

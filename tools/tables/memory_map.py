@@ -1,20 +1,10 @@
-"""The tables of docs/memory-map.md, from reprise.hw.arch.program and reprise.hw.arch.rules.
-
-``python -m tools.memory_map_page`` writes them into the page, with ``--check`` it tells by its exit code if they
-differ.
-"""
+"""Commands, segments and error codes, from ``hw/arch/program.py`` and ``hw/arch/rules.py``."""
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, ERRORS, HEADER, OPCODES, SEGMENT, SEGMENT_BYTES, Field
 from reprise.hw.arch.rules import FOLLOWS, rules
-
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "memory-map.md"
-BEGIN, END = "<!-- tables: python -m tools.memory_map_page -->", "<!-- end of tables -->"
 
 
 def _place(f: Field) -> str:
@@ -48,8 +38,8 @@ def limits(opcode: str) -> dict[str, list[str]]:
     return found
 
 
-def tables() -> str:
-    """Markdown of all commands, of a segment and of the error codes."""
+def table() -> str:
+    """All commands, a segment and the error codes."""
     lines = [f"Every command is {COMMAND_BYTES} bytes and begins with:", "", *_fields(HEADER), ""]
     for name, fields in COMMANDS.items():
         lines += [f"### {name} (opcode {OPCODES[name]})", ""]
@@ -58,24 +48,3 @@ def tables() -> str:
     lines += ["### Error codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {text} |" for code, text in ERRORS.items()]
     return "\n".join(lines)
-
-
-def updated(page: str) -> str:
-    """The page with its tables replaced."""
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
-
-
-def main(arguments: list[str]) -> int:
-    """Write the page, or with ``--check`` tell (1) that it is not up to date."""
-    page = PAGE.read_text()
-    new = updated(page)
-    if arguments == ["--check"]:
-        return int(new != page)
-    PAGE.write_text(new)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,92 @@
+"""Tables and pictures of the pages are what their makers make; figures that nothing makes stand in none."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tools import doc_tables
+
+ROOT = doc_tables.ROOT
+TABLES = [
+    pytest.param(page, name, words, begin, end, id=f"{page.name}-{'-'.join((name, *words))}")
+    for page in doc_tables.pages()
+    for name, words, begin, end in doc_tables.marked(page.read_text())
+]
+
+
+@pytest.mark.parametrize("page, name, words, begin, end", TABLES)
+def test_a_table_is_what_its_maker_makes(page, name, words, begin, end):
+    assert page.read_text()[begin:end] == doc_tables.made(name, words), "run make docs"
+
+
+@pytest.mark.parametrize("name", doc_tables.pictures())
+def test_a_picture_is_what_its_maker_draws(name):
+    assert (doc_tables.IMAGES / name).read_bytes() == doc_tables.drawn(doc_tables.pictures()[name], name), (
+        "run make docs"
+    )
+
+
+def test_every_maker_and_every_record_is_used():
+    used = {param.values[1].replace("-", "_") for param in TABLES}
+    assert used == {path.stem for path in doc_tables.MAKERS.glob("*.py")} - {"__init__"}
+    makers = "".join(path.read_text() for path in [*doc_tables.MAKERS.glob("*.py"), ROOT / "flow/fpga/baseline.py"])
+    for path in (ROOT / "docs" / "measured").glob("*.json"):
+        assert path.stem in makers or path.stem.removeprefix("density_") in makers, path.name
+
+
+FIGURE = re.compile(r"[+-]?\**[\d,]*\d(?:\.\d+)?\**(?: ?(?:%|x|s|MHz|MiB|times))?(?: \(.*\))?")
+"""A cell that is a measured figure."""
+
+
+def by_hand(page: Path) -> str:
+    """The page without tables that are made, code, and what it says that was measured once."""
+    text = page.read_text()
+    for _, _, begin, end in reversed(list(doc_tables.marked(text))):
+        text = text[:begin] + text[end:]
+    return re.sub(r"<!-- history -->.*?<!-- end of history -->|```.*?```", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("page", doc_tables.pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_table_of_figures_is_written_by_hand(page):
+    """What was measured comes from a record; what can't be measured again says so (``<!-- history -->``)."""
+    if page.name == "registers.md":
+        return  # made as a whole, by reprise.hw.csr.generate (tests/hw/csr)
+    for line in by_hand(page).splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+        assert sum(bool(FIGURE.fullmatch(cell)) for cell in cells) < 2, line
+
+
+PAGE = "# Title\n\n<!-- table: bench model -->\nold\n<!-- end of table -->\n\nafter\n"
+
+
+def test_what_is_between_the_marks_is_replaced():
+    new = doc_tables.updated(PAGE)
+    assert new.startswith("# Title\n\n<!-- table: bench model -->\n\n| benchmark |") and "old" not in new
+    assert new.endswith("|\n\n<!-- end of table -->\n\nafter\n")
+    assert doc_tables.updated(new) == new
+    assert doc_tables.updated(PAGE, only=lambda name: name != "bench") == PAGE
+
+
+@pytest.mark.parametrize(
+    "page, message",
+    [
+        (PAGE.replace("end of", "no"), "<!-- table: bench model --> must be followed by <!-- end of table -->"),
+        (PAGE.replace("<!-- end", "<!-- table: x -->\n<!-- end"), "bench model --> must be followed by"),
+        (PAGE.replace("bench", "nothing-here"), "must be made by a module of tools/tables, .*nothing_here.py is none"),
+    ],
+)
+def test_wrong_marks_are_named(page, message):
+    with pytest.raises(doc_tables.TableError, match=message):
+        doc_tables.updated(page)
+
+
+def test_stale_pages_are_told_and_written(tmp_path, monkeypatch, capsys):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    monkeypatch.setattr(doc_tables, "ROOT", tmp_path)
+    assert doc_tables.main([str(page), "--check"]) == 1
+    assert page.read_text() == PAGE and "differs: page.md" in capsys.readouterr().out
+    assert doc_tables.main([str(page)]) == 0
+    assert page.read_text() == doc_tables.updated(PAGE) and "written: page.md" in capsys.readouterr().out
+    assert doc_tables.main([str(page), "--check"]) == 0

@@ -1,0 +1,125 @@
+"""Tables and pictures of the pages, made by what they tell about: ``make docs`` writes them anew, tests compare them.
+
+In a page a table stands between two comments::
+
+    <!-- table: NAME WORD... -->
+
+    | ... |
+
+    <!-- end of table -->
+
+It is what ``table("WORD", ...)`` of the module ``tools/tables/NAME.py`` returns (a hyphen of NAME is an underscore
+there). What is slow to measure comes from a record in ``docs/measured``; the module's docstring says which command
+writes it.
+A module may also have ``PICTURES``: the name of a file in ``docs/img`` -> a function that writes it to a path.
+
+``python -m tools.doc_tables [PAGE...]`` writes all pages, or those; ``--check`` writes nothing and says what differs
+(exit code 1).
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[1]
+MAKERS = ROOT / "tools" / "tables"
+IMAGES = ROOT / "docs" / "img"
+BEGIN, END = re.compile(r"<!-- table: ([\w-]+)((?: [\w./-]+)*) -->\n"), "<!-- end of table -->"
+
+
+class TableError(ValueError):
+    """A page whose marks are not as they must be."""
+
+
+def pages() -> list[Path]:
+    """All pages that may hold tables."""
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
+
+
+def maker(name: str) -> ModuleType:
+    """The module that makes the tables called ``name``.
+
+    Raises
+    ------
+    TableError
+        There is none.
+    """
+    module = name.replace("-", "_")
+    if not (MAKERS / f"{module}.py").is_file():
+        raise TableError(f"a table must be made by a module of tools/tables, and tools/tables/{module}.py is none")
+    return importlib.import_module(f"tools.tables.{module}")
+
+
+def marked(page: str) -> Iterator[tuple[str, tuple[str, ...], int, int]]:
+    """The tables of a page: maker, its words, and where the text between the marks begins and ends.
+
+    Raises
+    ------
+    TableError
+        A table has no end.
+    """
+    for found in BEGIN.finditer(page):
+        end = page.find(END, found.end())
+        inside = BEGIN.search(page, found.end())
+        if end < 0 or (inside and inside.start() < end):
+            raise TableError(f"{found[0].strip()} must be followed by {END}")
+        yield found[1], tuple(found[2].split()), found.end(), end
+
+
+def made(name: str, words: Sequence[str]) -> str:
+    """What stands between the marks of a table."""
+    return f"\n{maker(name).table(*words).strip()}\n\n"
+
+
+def updated(page: str, only: Callable[[str], bool] = lambda name: True) -> str:
+    """A page with its tables made anew, or those of the makers that ``only`` takes."""
+    for name, words, begin, end in reversed(list(marked(page))):
+        if only(name):
+            page = page[:begin] + made(name, words) + page[end:]
+    return page
+
+
+def pictures() -> dict[str, Callable[[Path], None]]:
+    """Name of each picture that a maker draws -> what writes it to a path."""
+    names = (path.stem for path in sorted(MAKERS.glob("*.py")) if path.stem != "__init__")
+    return {name: draw for one in names for name, draw in getattr(maker(one), "PICTURES", {}).items()}
+
+
+def drawn(draw: Callable[[Path], None], name: str) -> bytes:
+    """A picture's content."""
+    with tempfile.TemporaryDirectory() as folder:
+        draw(path := Path(folder) / name)
+        return path.read_bytes()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write pages and pictures, or say with ``--check`` which differ (1)."""
+    check = "--check" in arguments
+    chosen = [Path(a).resolve() for a in arguments if not a.startswith("-")]
+    stale = []
+    for page in chosen or pages():
+        text = page.read_text()
+        new = updated(text)
+        if new != text:
+            stale.append(page)
+            if not check:
+                page.write_text(new)
+    for name, draw in {} if chosen else pictures().items():
+        new_bytes, path = drawn(draw, name), IMAGES / name
+        if not path.is_file() or new_bytes != path.read_bytes():
+            stale.append(path)
+            if not check:
+                path.write_bytes(new_bytes)
+    for path in stale:
+        print(f"{'differs' if check else 'written'}: {path.relative_to(ROOT)}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

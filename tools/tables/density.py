@@ -1,0 +1,56 @@
+"""Densities and cycles of recorded spikes: the sample's are computed, the published LeNet-5's are those of
+``docs/measured/density_lenet5.json`` (``reprise density lenet5_mnist.npz --sweep --json FILE`` writes it)."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from . import markdown, record
+
+COLUMNS = {
+    "dense": "dense",
+    "bit_sparse": "bit-sparse",
+    "published": "published model",
+    "published_tilewise": "tile by tile",
+    "bound": "bound",
+}
+
+
+@functools.cache
+def report(name: str) -> dict:
+    """The figures of a capture, with its sweep over tile sizes."""
+    if name != "sample":
+        return record(f"density_{name}")
+    from reprise.estimate.density import density_report, density_sweep
+    from reprise.hw.arch.config import HardwareConfig
+    from reprise.model.files.capture import SAMPLE, load_capture
+
+    capture, config = load_capture(SAMPLE), HardwareConfig.load("paper")
+    return density_report(capture, config) | {"sweep": density_sweep(capture, config)}
+
+
+def table(name: str, *columns: str) -> str:
+    """One row a layer, and the total. ``columns``: the cycles that are shown (all if none)."""
+    found, shown = report(name), columns or tuple(COLUMNS)
+    head = ("layer", "bit density", "product density", "reduction", *(COLUMNS[c] for c in shown))
+    rows = [
+        (
+            one["name"],
+            f"{one['bit_density']:.2%}",
+            f"{one['product_density']:.2%}",
+            f"{one['reduction']:.2f}x",
+            *(f"{one['cycles'][c]:,}" for c in shown),
+        )
+        for one in (*found["layers"], found["total"] | {"name": "total"})
+    ]
+    return markdown(head, rows)
+
+
+def _draw(name: str, path: Path) -> None:
+    from reprise.estimate.plots import draw_density
+
+    draw_density(report(name), path)
+
+
+PICTURES = {f"density_{name}.svg": functools.partial(_draw, name) for name in ("sample", "lenet5")}

@@ -1,0 +1,103 @@
+"""Area and clock on FPGAs, from ``docs/measured/resources.json``: ``reprise fpga synth`` and ``reprise fpga route`` add
+what they measure to it."""
+
+from __future__ import annotations
+
+from reprise.estimate.area.model import fits
+from reprise.flow.fpga import results
+from reprise.flow.fpga.parts import ECP5_PARTS, RESOURCES, TARGETS
+
+from . import MEASURED, markdown, number
+
+
+def _records(**wanted: object) -> list[dict]:
+    return [r for r in results.load(MEASURED / results.RESOURCES.name) if wanted.items() <= r.items()]
+
+
+def _command(record: dict) -> str:
+    return f"`{record['command'].removeprefix('reprise fpga ')}`"
+
+
+def synthesized() -> str:
+    """One row a synthesized design."""
+    rows = []
+    for r in _records(kind="synthesis"):
+        logic = sum(n for kind, n in r["cells"].items() if kind.startswith("LUT"))
+        figures = (number(n) for n in (r["lut"], logic, r["ff"], r["ram"], r["dsp"]))
+        rows.append((r["config"], r["block"], r["target"], *figures, _command(r)))
+    luts = ("LUT4 or LUT6", "of these logic LUTs")
+    head = ("configuration", "block", "family", *luts, "FF", "block RAM", "DSP", "command")
+    units = "; ".join(f"{t.name}: {t.ram_unit}" for t in TARGETS.values())
+    return f"{markdown(head, rows)}\n\nBlock RAM is in units of: {units}."
+
+
+def fitting() -> str:
+    """Which part of ECP5 holds which design, and how full it is."""
+    rows = []
+    for r in _records(kind="synthesis", target="ecp5"):
+        if r["block"] in ("core", "accelerator") and not r["config"].startswith("tiny-"):
+            part = next((p for p, has in ECP5_PARTS.items() if fits(r, has)), None)
+            has = ECP5_PARTS[part or "85k"]
+            shares = (f"{r[kind] / has[unit]:.0%}" for kind, unit in (("lut", "luts"), ("ff", "luts"), ("ram", "rams")))
+            verdict = f"LFE5U-{part}" if part else f"none: {number(r['ram'])} of {has['rams']} block RAMs"
+            rows.append((f"`{r['config']}`", r["block"], verdict, *shares))
+    return markdown(("configuration", "block", "smallest part that holds it", "LUTs", "FFs", "block RAM"), rows)
+
+
+def blocks(config: str) -> str:
+    """The instances of a core on ECP5, two levels deep."""
+    rows = []
+    for r in _records(kind="synthesis", config=config, block="core", target="ecp5"):
+        for path, figures in r["blocks"].items():
+            if path.count(".") < 2:
+                rows.append((f"`{path.partition('$')[0]}`", *(number(figures[k]) for k in RESOURCES)))
+    return markdown(("instance", "LUT", "FF", "block RAM", "DSP"), rows)
+
+
+def routed() -> str:
+    """One row a routed design."""
+    rows = []
+    for r in _records(kind="route"):
+        used = (number(r["utilization"][k][0]) for k in ("lut", "ff", "ram"))
+        path = r["critical"].partition(":")[0]
+        rows.append((r["config"], r["block"], f"{r['part']}, {r['grade']}", r["fmax"], *used, path, _command(r)))
+    head = (
+        "configuration",
+        "block",
+        "part, grade",
+        "Fmax (MHz)",
+        "LUT4",
+        "FF",
+        "block RAM",
+        "critical path",
+        "command",
+    )
+    return markdown(head, rows)
+
+
+def tools() -> str:
+    """Versions of the tools."""
+    return f"Tools: {', '.join(sorted({r['tool'] for r in _records()}))}."
+
+
+def core(*configs: str) -> str:
+    """The parts of several cores side by side."""
+    records = [_records(kind="synthesis", config=c, block="core", target="ecp5")[0] for c in configs]
+
+    def figures(of: dict) -> str:
+        return " / ".join(number(of[k]) for k in ("lut", "ff", "ram"))
+
+    def inside(record: dict, *names: str) -> float:
+        return sum(f["ram"] for path, f in record["blocks"].items() if path.startswith(names) and path.count(".") == 1)
+
+    rows = [[name, *(figures(r["blocks"][name]) for r in records)] for name in ("frontend", "processor", "neurons")]
+    rows.append(["whole core", *(figures(r) for r in records)])
+    for title, place in (("tile results", "processor.accumulators"), ("partial sums", "processor.bank")):
+        rows.append([f"block RAM of {title}", *(number(inside(r, place)) for r in records)])
+    return markdown(("LUT / FF / block RAM", *(f"`{c}`" for c in configs)), rows)
+
+
+def table(kind: str, *words: str) -> str:
+    """One of the tables above."""
+    known = {f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, core)}
+    return known[kind](*words)

@@ -1,0 +1,102 @@
+"""Accuracy, spikes and cycles of trained networks. Networks that come with Reprise say their accuracy in their files;
+``docs/measured/training.json`` and ``docs/measured/joins.json`` hold what ``python -m tools.train_tables`` measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import markdown, record
+
+STEPS = ("at the best accuracy that both reach", "below it", "", "", "at the lowest")
+SHORT, LONG = {"train_images": 6000, "blocks": 2}, {"train_images": 50000, "blocks": 3}
+DEEP = {"train_images": 6000, "blocks": 6}
+CURVES = (
+    ("**`sparse-b2`, mean of the three curves**", "sparse-b2", LONG, (0, 1, 2)),
+    *((f"`sparse-b2`, seed {seed}", "sparse-b2", LONG, (seed,)) for seed in (0, 1, 2)),
+    *((f"`sparse`, seed {seed}", "sparse", LONG, (seed,)) for seed in (0, 1, 2)),
+    ("`sparse`, mean of the three curves", "sparse", LONG, (0, 1, 2)),
+    ("`sparse`, short run (6,000 images, two blocks; seed 0, 5,000 test images)", "sparse", SHORT, (0,)),
+    ("`sparse`, short run with six blocks a stage (10,000 test images), seed 0", "sparse", DEEP, (0,)),
+    ("the same, seed 1", "sparse", DEEP, (1,)),
+    ("barriers that halve (`sparse/2`), seed 0", "sparse/2", LONG, (0,)),
+    ("the same, short run", "sparse/2", SHORT, (0,)),
+)
+"""Rows of the comparison at equal accuracy: title, join, recipe, seeds."""
+
+
+def percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} %"
+
+
+def _row(name: str) -> dict:
+    """The row of a network: from its file if it comes with Reprise, else what was measured."""
+    from reprise.model.files.manifest import read_manifest
+    from reprise.model.files.shipped import shipped
+
+    file = shipped(name)
+    if file is None:
+        return record("training")[name]
+    manifest = read_manifest(file)
+    recipe, accuracy = manifest.recipe, manifest.accuracy
+    if accuracy is None:
+        raise ValueError(f"{file}: accuracy must be in a file that comes with Reprise")
+    row = {"levels": recipe["levels"], "timesteps": recipe["timesteps"], "images": accuracy.images}
+    return row | {"accuracy": accuracy.integer, "float": accuracy.float_}
+
+
+def networks(*names: str) -> str:
+    """Accuracy of networks."""
+    rows = []
+    for name in names:
+        row = _row(name)
+        of = (row["levels"], row["timesteps"], f"{row['images']:,}")
+        rows.append((f"`{name}`", *of, percent(row["accuracy"]), percent(row.get("float"))))
+    return markdown(("network", "N", "T", "test images", "accuracy", "not rounded"), rows)
+
+
+def activity(*names: str) -> str:
+    """Accuracy, spikes, densities and cycles of networks."""
+    rows = []
+    for name in names:
+        row = record("training")[name]
+        dense = [f"{row[k]:.4f}" if k in row else "" for k in ("bit_density", "product_density")]
+        quantized = "float" in row  # else the accuracy is the floating-point network's
+        accuracy = (row["accuracy"], row["float"]) if quantized else (None, row["accuracy"])
+        cycles = f"{row['cycles']:,}" if "cycles" in row else ""
+        rows.append((f"`{name}`", *(percent(a) for a in accuracy), f"{row['spikes']:,.0f}", *dense, cycles))
+    head = ("network", "accuracy", "not rounded", "spikes", "bit density", "product density", "cycles")
+    return markdown(head, rows)
+
+
+def _fewer(rows: Sequence[dict], join: str, like: dict, seeds: Sequence[int]) -> list[str]:
+    from tools import join_curves
+
+    def wanted(row: dict) -> bool:
+        recipe = row["recipe"]
+        return row["knob"] == "thresholds" and recipe["seed"] in seeds and like.items() <= recipe.items()
+
+    found = join_curves.compare([row for row in rows if wanted(row)], join)
+    return [f"{one['fewer']:.0f} % ({one['accuracy']:.2f} %)" for one in reversed(found)]
+
+
+def curves() -> str:
+    """Spikes of joins against SEW's, where two curves reach the same accuracy."""
+    measured = list(record("joins").values())
+    rows = [[title, *_fewer(measured, join, like, seeds)] for title, join, like, seeds in CURVES]
+    rows[0][1:] = [f"**{cell}**" for cell in rows[0][1:]]  # what the page is about
+    return markdown(("how many fewer spikes than `sew`", *STEPS), rows)
+
+
+def table(kind: str, *names: str) -> str:
+    """One of the tables above."""
+    return {"networks": networks, "activity": activity, "curves": curves}[kind](*names)
+
+
+def _draw(path: Path) -> None:
+    from tools import join_curves
+
+    join_curves.plot(list(record("joins").values()), path)
+
+
+PICTURES = {"joins.svg": _draw}
