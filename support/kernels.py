@@ -21,7 +21,7 @@ import numba as nb
 import numpy as np
 from numba.core import compiler, config, serialize
 from numba.core.dispatcher import Dispatcher
-from numba.extending import _Intrinsic
+from numba.core.extending import _Intrinsic
 
 from .cache import Store, digest, source
 from .errors import RepriseError

@@ -7,13 +7,12 @@ memory's ports carry. ``Out(1, init=1)`` is allowed: the stubs still know the ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from mypy.nodes import (
     ARG_POS,
     Argument,
     CallExpr,
-    ClassDef,
     DictExpr,
     Expression,
     ExpressionStmt,
@@ -42,7 +41,7 @@ def any_type() -> AnyType:
     return AnyType(TypeOfAny.explicit)
 
 
-def member_type(member: Expression) -> str | None:
+def member_type(member: Expression | None) -> str | None:
     """The full name of the type of a port ``In(...)`` or ``Out(...)``; None for what the source does not show."""
     if not (isinstance(member, CallExpr) and isinstance(member.callee, NameExpr) and member.args):
         return None
@@ -57,21 +56,22 @@ def member_type(member: Expression) -> str | None:
     return None
 
 
-def signatures(cls: ClassDef) -> Iterator[Expression]:
-    """What ``__init__`` hands to ``super().__init__``."""
-    for function in cls.defs.body:
-        if not (isinstance(function, FuncDef) and function.name == "__init__"):
-            continue
-        for statement in function.body.body:
-            call = statement.expr if isinstance(statement, ExpressionStmt) else None
-            if isinstance(call, CallExpr) and isinstance(call.callee, SuperExpr) and call.callee.name == "__init__":
-                yield from call.args[:1]
+def signature_of(init: FuncDef) -> Expression | None:
+    """What ``__init__`` hands to ``super().__init__``; None where it is not seen (mypy drops bodies of libraries)."""
+    for statement in init.body.body:
+        call = statement.expr if isinstance(statement, ExpressionStmt) else None
+        if isinstance(call, CallExpr) and isinstance(call.callee, SuperExpr) and call.callee.name == "__init__":
+            return call.args[0] if call.args else None
+    return None
 
 
 def add_members(context: ClassDefContext) -> None:
     """Give a component the attributes that its signature makes; any attribute where the signature is computed."""
     cls, api = context.cls, context.api
-    for signature in signatures(cls):
+    for init in cls.defs.body:
+        if not (isinstance(init, FuncDef) and init.name == "__init__"):
+            continue
+        signature = signature_of(init)
         items = signature.items if isinstance(signature, DictExpr) else [(None, signature)]
         for key, member in items:
             if isinstance(key, StrExpr):

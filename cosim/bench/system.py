@@ -87,16 +87,13 @@ class SystemResult:
 
 def flatten_bits(description: dict, base: int = 0, prefix: str = "") -> dict[int, str]:
     """Bit offset -> name of every bit of a packed port in the sidecar."""
-    if "fields" in description:
-        found: dict[int, str] = {}
-        for name, part in description["fields"].items():
-            found |= flatten_bits(part, base + part["offset"], f"{prefix}{name}.")
-        return found
-    if "elements" in description:
-        found = {}
-        width = description["element"]["width"]
-        for i in range(description["elements"]):
-            found |= flatten_bits(description["element"], base + i * width, f"{prefix}{i}.")
+    found: dict[int, str] = {}
+    for name, part in description.get("fields", {}).items():
+        found |= flatten_bits(part, base + part["offset"], f"{prefix}{name}.")
+    for i in range(description.get("elements", 0)):
+        element = description["element"]
+        found |= flatten_bits(element, base + i * element["width"], f"{prefix}{i}.")
+    if "fields" in description or "elements" in description:
         return found
     name = prefix.rstrip(".")
     if description["width"] == 1:

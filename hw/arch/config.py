@@ -183,7 +183,7 @@ class HardwareConfig:
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     @classmethod
-    def from_dict(cls, fields: dict, *, origin: str = "configuration") -> HardwareConfig:
+    def from_dict(cls, fields: object, *, origin: str = "configuration") -> HardwareConfig:
         if not isinstance(fields, dict):
             given = type(fields).__name__
             raise ConfigError(f"{origin}: must be a mapping of fields to integers, not {given}", where=origin)

@@ -21,7 +21,7 @@ SOURCE = ROOT / "hw" / "csr" / "registers.rdl"
 
 def compile_rdl() -> RootNode:
     """The elaborated address map."""
-    from systemrdl import RDLCompiler
+    from systemrdl.compiler import RDLCompiler
 
     compiler = RDLCompiler()
     compiler.compile_file(str(SOURCE))

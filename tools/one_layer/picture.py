@@ -11,7 +11,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from .walk import ADDED, K_TILE, OPERAND, Tile, Walk, additions, computes, exacts, nonzero
+from reprise.model.prosparsity.tiles import Tile
+
+from .walk import ADDED, K_TILE, OPERAND, Walk, additions, computes, exacts, nonzero
 
 FOLLOWED, REUSED, MINE, OTHER = "#e07a1f", "#2a9d6f", "#b9cde6", "#eeeeee"
 """Colours: the row that is followed, the exact match, other items of the tile (or position), items of other tiles."""

@@ -63,7 +63,7 @@ class Boxes:
 
     def __getitem__(self, kind: type[Box]) -> Box:
         (box,) = self._found[kind]
-        return box  # type: ignore[return-value]
+        return box  # type: ignore[return-value]  # a dictionary of lists cannot say that its key is their type
 
 
 def _moved(stream: Any) -> Value:
