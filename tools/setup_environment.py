@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,8 +89,8 @@ def install(python: Path, level: str, progress: Progress) -> str:
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
     said: list[str] = []
 
-    def listen(stream, follow) -> None:
-        for line in stream:
+    def listen(stream: Iterable[str] | None, follow: Callable[[str], object]) -> None:
+        for line in stream or ():
             if not NOISE.search(line):
                 said.append(line)
             follow(line)
