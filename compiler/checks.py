@@ -1,4 +1,4 @@
-"""What a configuration can't run, found before anything is placed."""
+"""Finds out what a configuration cannot run, before anything gets an address."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .plan import Work
 
 
 def check_layer(work: Work, config: HardwareConfig) -> None:
-    """Limits of one layer.
+    """Check one layer against the limits of a configuration.
 
     Raises
     ------
     CompileError
-        Names the layer, the limit, the value and the remedy.
+        The layer exceeds a limit; the message names the layer, the limit, the value and the remedy.
     """
     name, neuron, out = work.layer.name, work.layer.neuron, work.output
     bigger = "use a configuration with a larger limit, or fewer of them"
@@ -56,7 +56,7 @@ def check_widths(network: Network, config: HardwareConfig) -> None:
     Raises
     ------
     CompileError
-        Names the layer, the bound and the width.
+        A sum can overflow; the message names the layer, the bound and the width.
     """
     try:
         check(network, Widths.of(config), config.tile_k)
@@ -65,12 +65,14 @@ def check_widths(network: Network, config: HardwareConfig) -> None:
 
 
 def check_commands(commands: list[tuple[str, dict[str, int]]], config: HardwareConfig) -> None:
-    """Every command obeys the rules of the hardware: what has been checked before makes sure of it.
+    """Make sure that every command obeys the rules of the hardware.
+
+    What was checked before should guarantee it, so that a command that does not is a fault of the compiler.
 
     Raises
     ------
     IllegalCommand
-        Names the command, the field, the rule and the value.
+        A command breaks a rule; the message names the command, the field, the rule and the value.
     """
     rules = ProgramRules(config)
     for number, (opcode, fields) in enumerate(commands):

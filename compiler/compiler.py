@@ -1,4 +1,4 @@
-"""Network + configuration -> memory image (see docs/memory-map.md)."""
+"""Compiles a network for a configuration into a memory image; docs/memory-map.md describes the image."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .plan import Plan, Planner, Work
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Step:
-    """A layer with one variant of its output: keys of its features, its plan and its constants."""
+    """A layer as it writes one variant of its feature, with the keys of the features that it reads and writes."""
 
     work: Work
     keys: tuple[str, ...]
@@ -41,12 +41,13 @@ class _Step:
     k_tiles: int
 
     def placed(self, features: dict[str, FeatureMap]) -> Work:
+        """Return the same work on feature maps that have addresses."""
         inputs = tuple(replace(i, feature=features[k]) for i, k in zip(self.work.inputs, self.keys, strict=True))
         return replace(self.work, inputs=inputs, output=features[self.output])
 
 
 def _key(name: str, encoding: str, kinds: dict[str, int]) -> str:
-    """Key of a feature in one encoding: its name, with the encoding for the second one."""
+    """Return the key of a feature in one encoding: its name, to which the second encoding adds its own."""
     return name if encoding == next(iter(kinds)) else f"{name}/{encoding}"
 
 
@@ -62,7 +63,10 @@ class _Compiler:
         self.features = {k: f for k, f in self.features.items() if f.name == "input"} | self.features
 
     def works(self) -> list[tuple[Work, tuple[str, ...], str]]:
-        """Every layer for every variant of its output, with the keys of what it reads and writes."""
+        """Return every layer once for each variant of its output, with the keys of what it reads and of what it writes.
+
+        They are in the order of the program.
+        """
         found = []
         for layer in self.network.layers:
             planes = layer_planes(self.network, layer)
@@ -76,7 +80,7 @@ class _Compiler:
         return found
 
     def constants(self, builder: Builder, work: Work, plan: Plan) -> Constants:
-        """Put a layer's weights, parameters and segments into the memory (once for all its variants)."""
+        """Put a layer's weights, parameters and segments into the memory; all variants of the layer share them."""
         name, out, c = work.layer.name, work.output, self.config
         row_bytes = -(-out.block_channels * 8 // c.bus_bits) * c.bus_bits // 8
         weights = tile_weights(work.inputs, c.tile_k)
@@ -101,6 +105,7 @@ class _Compiler:
         )
 
     def steps(self, builder: Builder) -> list[_Step]:
+        """Check and plan every layer, and put its constants into the memory."""
         done: dict[str, Constants] = {}
         found = []
         for work, keys, output in self.works():
@@ -114,7 +119,7 @@ class _Compiler:
         return found
 
     def emit(self, steps: list[_Step], features: dict[str, FeatureMap]) -> tuple[bytes, tuple[LayerEntry, ...]]:
-        """The program for feature maps that lie where ``features`` says."""
+        """Return the program and its layers, for feature maps that lie where ``features`` says."""
         emitter, entries = Emitter(self.config), []
         for step in steps:
             first = len(emitter.commands)
@@ -144,12 +149,12 @@ def compile_network(
     network : Network
     config : HardwareConfig
     images : int
-        Images of a batch, at least 1; all of them run in one go.
+        How many images a batch has, at least 1. All of them are run by one start of the accelerator.
     base : int
-        First byte address of the accelerator's memory; a multiple of 4096.
+        The first byte address of the accelerator's memory, a multiple of 4096.
     keep_features : bool
-        Every feature map keeps its memory, so that all can be read afterwards; otherwise memory is used again when a
-        map's last reader has run.
+        Keep the memory of every feature map, so that all of them can be read afterwards. Otherwise memory is used again
+        as soon as the last reader of a map has run.
 
     Returns
     -------
@@ -158,7 +163,9 @@ def compile_network(
     Raises
     ------
     CompileError
-        The configuration can't run the network: names the layer, the limit, the value and the remedy.
+        The configuration cannot run the network; the message names the layer, the limit, the value and the remedy.
+    ValueError
+        ``images`` or ``base`` breaks its rule.
     """
     if not isinstance(images, int) or images < 1:
         raise ValueError(f"images must be an integer of at least 1, not {images!r}")
@@ -168,10 +175,12 @@ def compile_network(
     compiler = _Compiler(network, config, images)
     builder = Builder(base)
     steps = compiler.steps(builder)
-    # The program's size does not depend on addresses: a first emission with unplaced maps tells it.
+    # Feature maps are placed behind the program, whose size does not depend on their addresses: a first emission, in
+    # which every map has some address of its own, tells it.
     unplaced = {key: f.at(n << 40) for n, (key, f) in enumerate(compiler.features.items())}
     size = len(compiler.emit(steps, unplaced)[0])
-    # Reads are cut at multiples of a burst: a command that straddles one would be waited for twice.
+    # The program begins on a page because reads are cut at multiples of a burst, and a command that lies in two of them
+    # would be waited for twice.
     program = builder.add("program", "program", bytes(size), to=PAGE)
     reads = [(step.keys, step.output) for step in steps]
     features, end = place_features(compiler.features, reads, builder.end, keep_features)

@@ -1,4 +1,7 @@
-"""Commands of a program, in order, with a BARRIER wherever a load could meet a run (hw.arch.program, "Order")."""
+"""Emits the commands of a program in order, with a BARRIER wherever a load could disturb a RUN.
+
+The rule for that is stated in reprise.hw.arch.program under "Order".
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,14 @@ RESETS = {"soft": 0, "hard": 1, "none": 2}
 
 @dataclass(frozen=True, kw_only=True)
 class Constants:
-    """Where the constants of a layer lie: byte addresses of each output block's weights and parameters, and of the
-    segment table with its number of entries."""
+    """Where the constants of a layer lie.
+
+    Members
+    -------
+    weights, parameters : byte addresses, one for each block of output channels
+    segments : byte address of the segment table
+    segment_count : entries of that table
+    """
 
     weights: tuple[int, ...]
     parameters: tuple[int, ...]
@@ -26,11 +35,11 @@ class Constants:
 
 @dataclass
 class Emitter:
-    """Collects commands and keeps track of what the last RUN uses and what has been written since the last BARRIER.
+    """Collects commands, and keeps track of what the last RUN uses and of what was written since the last BARRIER.
 
     Members
     -------
-    commands : (opcode, fields), packed by :meth:`bytes`.
+    commands : (opcode, fields), which :meth:`bytes` packs
     """
 
     config: HardwareConfig
@@ -50,7 +59,10 @@ class Emitter:
         return a.start < b.stop and b.start < a.stop
 
     def _load_segments(self, constants: Constants) -> int:
-        """Emit the load; the first entry. Half of the table if that is enough, other than the last RUN's."""
+        """Emit the load of a layer's segments and return the first entry of the table that it fills.
+
+        If half of the table is enough, it takes the half that the last RUN does not use, and the load need not wait.
+        """
         half = self.config.segments // 2
         count = constants.segment_count
         target = half if count <= half and self._meet(self._segments, range(half)) else 0
@@ -60,7 +72,7 @@ class Emitter:
         return target
 
     def _region(self, plan: Plan, number: int, start: int) -> int:
-        """First on-chip word of a job's region."""
+        """Return the first on-chip word of a job's region."""
         return self.config.feature_words // 2 * ((start + number) % plan.regions)
 
     def _load_features(self, work: Work, plan: Plan, job: Job, region: int) -> None:
@@ -75,7 +87,7 @@ class Emitter:
             if part.words * f.bus_bytes == f.line_bytes and part.lines == f.height:
                 self._chunks(base, job.images * f.image_bytes, 1, 0, region + start, 0)
                 continue
-            for image in range(job.images):  # one, when lines or columns are cut
+            for image in range(job.images):  # there is only one if lines or columns are cut
                 at = base + image * f.image_bytes + part.top * f.lines_per_row * f.line_bytes
                 target = region + start + image * image_words
                 if part.words * f.bus_bytes == f.line_bytes:
@@ -100,7 +112,7 @@ class Emitter:
             self._parameters = address
 
     def layer(self, work: Work, plan: Plan, constants: Constants, k_tiles: int) -> None:
-        """All commands of a layer."""
+        """Append all commands of a layer that has ``k_tiles`` K tiles."""
         half = self.config.feature_words // 2
         start = 1 if plan.regions == 2 and self._meet(self._words, range(half)) else 0
         segment_first = self._load_segments(constants)
@@ -175,7 +187,7 @@ class Emitter:
         }
 
     def bytes(self) -> bytes:
-        """The program, closed by END.
+        """Return the program, which END closes.
 
         Raises
         ------

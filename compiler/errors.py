@@ -1,10 +1,10 @@
-"""What the compiler refuses, and the error of a fault of its own."""
+"""The errors of the compiler: for what it must refuse, and for a fault of its own."""
 
 from ..support.errors import RepriseError
 
 
 class CompileError(RepriseError):
-    """A network that a configuration can't run: the message names the layer, the limit, the value and the remedy."""
+    """A configuration cannot run a network; the message names the layer, the limit, the value and the remedy."""
 
 
 class IllegalCommand(AssertionError):
@@ -12,7 +12,7 @@ class IllegalCommand(AssertionError):
 
 
 def limit(ok: bool, layer: str, what: str, value: object, most: object, remedy: str) -> None:
-    """Raise CompileError unless ``ok``."""
+    """Raise CompileError unless ``ok``: ``what`` of a layer is at most ``most``."""
     if not ok:
         raise CompileError(
             f"layer {layer!r}: {what} must be at most {most}, not {value}: {remedy}",

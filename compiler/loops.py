@@ -1,4 +1,7 @@
-"""The nested loops that give every row its place in the inputs (reprise.hw.arch.program, RUN: loops and first row)."""
+"""The nested loops that give every row its place in the inputs: the loop fields and first row of a RUN command.
+
+Their meaning in hardware is defined in reprise.hw.arch.program.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,20 @@ from .plan import Job, Plan, Work
 
 
 def wrap(value: int) -> int:
-    """An address modulo 2**16 as the signed number of 16 bits."""
+    """Return an address modulo 2**16 as the signed number that has the same 16 bits."""
     return (value + 0x8000) % 0x10000 - 0x8000
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one step of a loop adds to a source's row: y, x bits, line address (words)."""
+    """What one step of a loop adds to where a row begins in a source.
+
+    Members
+    -------
+    y : image rows
+    x : bits along a line
+    address : on-chip words from line to line
+    """
 
     y: int = 0
     x: int = 0
@@ -27,15 +37,19 @@ class Step:
         return Step(self.y + other.y, self.x + other.x, self.address + other.address)
 
     def times(self, n: int) -> Step:
+        """Return what ``n`` such steps add."""
         return Step(self.y * n, self.x * n, self.address * n)
 
 
 Loop = tuple[int, tuple[Step, ...]]
-"""Iterations, and the step of each source."""
+"""The number of iterations, and the step that each source takes."""
 
 
 def row_loops(work: Work, plan: Plan, job: Job) -> list[Loop]:
-    """Loops of a job's rows, innermost first: plane, timestep, window, output column, output line, image."""
+    """Return the loops over a job's rows, innermost first.
+
+    They go over planes, timesteps, columns and lines of the pooling window, output columns, output lines and images.
+    """
     pool = work.pool
     counts = (work.planes, work.output.timesteps, pool, pool, job.columns, job.lines, job.images)
     steps = []
@@ -51,7 +65,10 @@ def row_loops(work: Work, plan: Plan, job: Job) -> list[Loop]:
 
 
 def merge(loops: list[Loop]) -> list[Loop]:
-    """The same sequence with fewer loops: without loops of one iteration, and with loops joined that go on evenly."""
+    """Return fewer loops that give the same sequence.
+
+    Loops of one iteration go, and a loop that goes on in the steps of the loop inside it is joined with that one.
+    """
     merged: list[Loop] = []
     for count, steps in loops:
         if count == 1:
@@ -64,7 +81,10 @@ def merge(loops: list[Loop]) -> list[Loop]:
 
 
 def fold(loops: list[Loop]) -> list[Loop]:
-    """Steps with the inner loops' way back in them: what to add when a loop steps and all inside it start over."""
+    """Turn steps into what hardware adds when a loop steps and all loops inside it start over.
+
+    That is the loop's own step, less the way that the loops inside it have come.
+    """
     folded, back = [], None
     for count, steps in loops:
         back = back or tuple(Step() for _ in steps)
@@ -74,7 +94,10 @@ def fold(loops: list[Loop]) -> list[Loop]:
 
 
 def first_rows(work: Work, plan: Plan, job: Job, region: int, config: HardwareConfig) -> list[Step]:
-    """Where the first row of a job begins, for each source: y from the first line on chip, x bits, line address."""
+    """Return where the first row of a job begins in each source.
+
+    Its ``y`` counts from the first line on chip, and its ``address`` is that of the line, from word 0 on.
+    """
     found = []
     for i, pitch, start, part in zip(work.inputs, plan.pitches, plan.starts, job.slices, strict=True):
         y = job.line * work.pool * i.stride - i.padding - part.top
@@ -84,12 +107,16 @@ def first_rows(work: Work, plan: Plan, job: Job, region: int, config: HardwareCo
 
 
 def loop_fields(work: Work, plan: Plan, job: Job, region: int, config: HardwareConfig) -> dict[str, int]:
-    """Fields of a RUN: geometry of the sources on chip, first row and loops.
+    """Return the fields of a RUN that describe the sources on chip, the first row and the loops.
+
+    Parameters
+    ----------
+    region : first on-chip word of the job's input
 
     Raises
     ------
     CompileError
-        More loops than hardware has.
+        The job needs more loops than the hardware has.
     """
     loops = fold(merge(row_loops(work, plan, job)))
     if len(loops) > LOOPS:

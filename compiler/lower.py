@@ -1,7 +1,7 @@
-"""From the network to what hardware runs: every layer a convolution over feature maps of packed planes.
+"""Turns a network into what hardware runs: every layer becomes a convolution over feature maps of packed planes.
 
-A linear layer becomes a convolution whose kernel is the whole feature map. The bits of a hardware row are ordered
-(source, block of channels, ky, kx, channel in the block); each source begins a K tile of its own.
+A linear layer becomes a convolution whose kernel is the whole feature map. The bits of a hardware row are in the order
+(source, block of channels, ky, kx, channel in the block), and each source begins a K tile of its own.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Input:
         return self.feature.blocks * self.feature.block_channels * self.kernel[0] * self.kernel[1]
 
     def weight_rows(self) -> np.ndarray:
-        """int8[depth, O] in hardware order; zero for channels beyond C."""
+        """Return the weights int8[depth, O] in the hardware's order; those of channels beyond C are zero."""
         f = self.feature
         outputs, channels, kh, kw = self.weight.shape
         padded = np.zeros((outputs, f.blocks * f.block_channels, kh, kw), np.int8)
@@ -54,7 +54,7 @@ class Input:
 
 
 def lower_source(source: Source, feature: FeatureMap) -> Input:
-    """A source with its feature map; a flattening one becomes a kernel of the map's size."""
+    """Join a source with its feature map; the weight of one that flattens becomes a kernel as large as the map."""
     weight = source.weight
     if source.flatten:
         shape = (len(weight), feature.height, feature.width, feature.channels)
@@ -63,12 +63,12 @@ def lower_source(source: Source, feature: FeatureMap) -> Input:
 
 
 def depth_tiles(inputs: tuple[Input, ...], tile_k: int) -> int:
-    """K tiles of a layer."""
+    """Return how many K tiles a layer has."""
     return sum(-(-i.depth // tile_k) for i in inputs)
 
 
 def tile_weights(inputs: tuple[Input, ...], tile_k: int) -> np.ndarray:
-    """int8[k_tiles * tile_k, O]: the weight row of every bit of the K tiles, zero where K is filled up."""
+    """Return int8[k_tiles * tile_k, O]: the weight row of every bit of the K tiles, and zero where K is filled up."""
     parts = []
     for i in inputs:
         rows = i.weight_rows()
@@ -78,16 +78,16 @@ def tile_weights(inputs: tuple[Input, ...], tile_k: int) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Pitch:
-    """On-chip words of one source: from line to line, and from block to block."""
+    """The on-chip words of one source from line to line, and from block to block."""
 
     line: int
     block: int
 
 
 def segments(inputs: tuple[Input, ...], pitches: tuple[Pitch, ...], tile_k: int) -> list[dict[str, int]]:
-    """The segments of a layer's K tiles, as fields of reprise.hw.arch.program.SEGMENT, in order.
+    """Return the segments of a layer's K tiles in order, as fields of reprise.hw.arch.program.SEGMENT.
 
-    A run of KW * Cb bits (one block, one ky) lies in one line; it is cut at the borders of the K tiles.
+    The KW * Cb bits of one block and one ky follow each other in one line. They are cut at the borders of the K tiles.
     """
     found = []
     for number, (i, pitch) in enumerate(zip(inputs, pitches, strict=True)):
@@ -116,19 +116,22 @@ def segments(inputs: tuple[Input, ...], pitches: tuple[Pitch, ...], tile_k: int)
 
 
 def segment_bytes(entries: list[dict[str, int]]) -> bytes:
-    """The segment table in memory.
+    """Return the segment table as it lies in memory.
 
     Raises
     ------
     ValueError
-        A field doesn't fit its bits.
+        A field does not fit its bits.
     """
     fields = {f.name: f for f in SEGMENT}
     return b"".join(pack_fields(fields, entry, SEGMENT_BYTES, "segment") for entry in entries)
 
 
 def weight_bytes(weights: np.ndarray, first: int, count: int, row_bytes: int) -> bytes:
-    """Weights of ``count`` output channels from ``first`` on: one row of ``row_bytes`` for each bit, zero filled."""
+    """Return the weights of ``count`` output channels from ``first`` on as they lie in memory.
+
+    Each bit has a row of ``row_bytes``, which is filled up with zeros.
+    """
     rows = np.zeros((len(weights), row_bytes), np.int8)
     block = weights[:, first : first + count]
     rows[:, : block.shape[1]] = block
@@ -136,10 +139,11 @@ def weight_bytes(weights: np.ndarray, first: int, count: int, row_bytes: int) ->
 
 
 def parameter_bytes(layer: Layer, first: int, count: int, channels: int) -> bytes:
-    """16 bytes a channel: bias, threshold, v0, leak (int32), for ``channels`` channels; ``count`` are the layer's.
+    """Return the parameters of ``channels`` channels as they lie in memory: int32 bias, threshold, v0 and leak of each.
 
-    The channels that fill the last group (and the last block) have no bias and no weights, so that their potential
-    stays 0, below their threshold of 1: they hold level 0.
+    The first ``count`` channels are those of the layer from ``first`` on. The others only fill the last group and the
+    last block. They have no bias and no weights, so that their potential stays 0, below their threshold of 1, and they
+    hold level 0.
     """
     table = np.zeros((channels, 4), "<i4")
     table[:, 1] = 1
@@ -150,14 +154,14 @@ def parameter_bytes(layer: Layer, first: int, count: int, channels: int) -> byte
 
 
 def plane_count(levels: int, encoding: str, signed: bool) -> int:
-    """Planes that levels 0..``levels`` need."""
+    """Return how many planes the levels 0..``levels`` need; signed ones always have 8."""
     if signed:
         return 8
     return levels if encoding == "thermometer" else levels.bit_length()
 
 
 def layer_planes(network: Network, layer: Layer) -> int:
-    """P of a layer's rows: as many planes as its richest source needs."""
+    """Return the planes of a layer's rows: as many as its source with the most planes needs."""
     return max(
         plane_count(network.feature_levels(s.feature), layer.encoding, network.feature_signed(s.feature))
         for s in layer.sources
@@ -165,20 +169,25 @@ def layer_planes(network: Network, layer: Layer) -> int:
 
 
 def block_channels(channels: int, lanes: int) -> int:
-    """Channels of a block: equal blocks, no more of them than needed."""
+    """Return the channels of a block, when ``channels`` are cut into as few blocks as needed and these are equal."""
     return -(-channels // -(-channels // lanes))
 
 
 def encoding_of(network: Network, layer: Layer, feature: str) -> str:
-    """The encoding in which a layer reads a feature; the planes of binary spikes are the same in both."""
+    """Return the encoding in which a layer reads a feature.
+
+    Binary spikes have the same single plane in both encodings and always count as bit planes, so that they are written
+    only once.
+    """
     return layer.encoding if network.feature_levels(feature) > 1 else "bitplane"
 
 
 def variants(network: Network) -> dict[str, dict[str, int]]:
-    """For every feature: encoding -> planes, for all that its readers want; one for a feature that nobody reads.
+    """Return the encodings in which every feature must be written, each with its number of planes.
 
-    A feature that is read in two encodings is computed and written once for each; the planes are those of the reader
-    that has the most (the others leave the upper ones, which are zero).
+    A feature that is read in two encodings is computed and written once for each, and one that nobody reads is written
+    in one. It has as many planes as the reader that wants the most; the others leave out the upper ones, which are
+    zero.
     """
     wanted: dict[str, dict[str, int]] = {name: {} for name in ("input", *(layer.name for layer in network.layers))}
     for layer in network.layers:
@@ -188,7 +197,7 @@ def variants(network: Network) -> dict[str, dict[str, int]]:
             encoding = encoding_of(network, layer, source.feature)
             kinds[encoding] = max(planes, kinds.get(encoding, 0))
     for layer in network.layers:
-        if not wanted[layer.name]:  # nobody reads it: the result of the network
+        if not wanted[layer.name]:  # what nobody reads is a result of the network
             wanted[layer.name]["bitplane"] = max(1, layer.neuron.levels.bit_length())
     return wanted
 
@@ -196,7 +205,7 @@ def variants(network: Network) -> dict[str, dict[str, int]]:
 def new_feature(
     network: Network, name: str, encoding: str, planes: int, images: int, config: HardwareConfig
 ) -> FeatureMap:
-    """The feature map of a layer (or of "input") in one encoding, not yet placed."""
+    """Return the feature map of a layer, or of "input", in one encoding; it has no address yet."""
     channels, height, width = network.feature_shape(name)
     readout = name != "input" and network.layer(name).neuron.kind == "readout"
     return FeatureMap(

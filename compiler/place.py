@@ -1,22 +1,22 @@
-"""Addresses of constants and feature maps."""
+"""Gives constants and feature maps their addresses."""
 
 from __future__ import annotations
 
 from ..hw.arch.feature_map import FeatureMap
 from ..hw.arch.memory_image import Region
 
-ALIGN = 64  # bytes: the widest bus word
-PAGE = 4096
+ALIGN = 64  # bytes of the widest bus word
+PAGE = 4096  # bytes that no AXI burst may cross
 ADDRESS_BITS = 40  # of the memory port (reprise.hw.interface.commands)
 
 
 def align(address: int, to: int = ALIGN) -> int:
-    """The next multiple of ``to``."""
+    """Return the smallest multiple of ``to`` that is not below ``address``."""
     return -(-address // to) * to
 
 
 class Builder:
-    """Constants one after the other, from a base address on, each aligned to a bus word of any width."""
+    """Puts constants into memory one after the other, from a base address on, each aligned to the widest bus word."""
 
     def __init__(self, base: int) -> None:
         self.base, self.end = base, base
@@ -24,7 +24,7 @@ class Builder:
         self._data = bytearray()
 
     def add(self, name: str, kind: str, data: bytes, to: int = ALIGN) -> int:
-        """Append a region at the next multiple of ``to``; its address."""
+        """Append a region at the next multiple of ``to`` and return its address."""
         self._data += bytes(align(self.end, to) - self.end)
         self.end = address = self.base + len(self._data)
         self.regions.append(Region(name=name, kind=kind, address=address, bytes=len(data)))
@@ -38,20 +38,21 @@ class Builder:
         self._data[at : at + len(data)] = data
 
     def data(self) -> bytes:
+        """Return all bytes so far, from the base address on."""
         return bytes(self._data)
 
 
 def place_features(
     features: dict[str, FeatureMap], steps: list[tuple[tuple[str, ...], str]], start: int, keep: bool
 ) -> tuple[dict[str, FeatureMap], int]:
-    """Addresses of the feature maps, first fit by lifetime.
+    """Give every feature map the first address at which no map lies that is needed at the same time.
 
     Parameters
     ----------
-    features : maps by key, those of the input first.
-    steps : for each layer of the program, the keys it reads and the key it writes.
-    start : first free address.
-    keep : no map's memory is used again.
+    features : maps by key, those of the input first
+    steps : for each layer of the program, the keys that it reads and the key that it writes
+    start : first free address
+    keep : never use the memory of a map again
 
     Returns
     -------
@@ -67,7 +68,9 @@ def place_features(
     if keep:
         death = dict.fromkeys(features, last)
     inputs = [key for key, f in features.items() if f.name == "input"]
-    for key in inputs:  # the host may write the next batch's input only after the end
+    # Inputs keep their memory to the end, so that a batch can be started again, and the next one can be written before
+    # the results are read.
+    for key in inputs:
         death[key] = last
     placed: dict[str, FeatureMap] = {}
     end = address = align(start, PAGE)

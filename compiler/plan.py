@@ -1,9 +1,10 @@
-"""How a layer is cut into jobs whose input fits the on-chip feature buffer.
+"""Cuts a layer into jobs whose input fits the on-chip feature buffer.
 
-A job computes some pooled output lines (and columns) of some images, for all output channels. With ``regions`` 2 the
-jobs alternate between the halves of the buffer, so that the next job's input loads while this one computes; with 1 they
-all use the whole buffer and wait for each other. Of all cuts that fit, the one with the least estimated time is taken:
-weights are fetched for every m tile, so ragged m tiles and many small jobs cost bus words.
+A job computes some pooled output lines (and columns) of some images, for all output channels. With two regions the jobs
+alternate between the halves of the buffer, so that the input of the next job is loaded while this one computes. With
+one region they all use the whole buffer and wait for each other. Of all cuts that fit, the one with the least estimated
+time is taken: weights are fetched for every m tile, so that m tiles that are not full and many small jobs cost bus
+words.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from ..model.network.layer import Layer
 from .errors import CompileError
 from .lower import Input, Pitch, depth_tiles
 
-JOB_CYCLES = 100  # estimated cost of a job beside its transfers: commands, filling and draining the pipeline
+JOB_CYCLES = 100  # estimated cost of a job beside its transfers: its commands, and filling and draining the pipeline
 WAIT_CYCLES = 100  # estimated cost of a load that nothing overlaps, beside its transfer: the memory's latency
 UNPACKED = 2  # on-chip words that the loader writes in a cycle
-FIELD = 1 << 16
-MOST_LINE_BITS = 1 << 15  # on chip: a row's first bit is a signed number of 16 bits
+FIELD = 1 << 16  # a command's counters of m tiles and on-chip words have 16 bits
+MOST_LINE_BITS = 1 << 15  # of a line on chip, because a row's first bit is a signed number of 16 bits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Work:
-    """A layer as hardware runs it, writing one variant of its feature.
+    """A layer as hardware runs it to write one variant of its feature.
 
     Members
     -------
     layer : Layer
     inputs : its sources
-    output : the feature map it writes
-    planes : P of its rows
+    output : the feature map that it writes
+    planes : P, the planes of its rows
     """
 
     layer: Layer
@@ -45,17 +46,21 @@ class Work:
 
     @property
     def pool(self) -> int:
+        """Kernel and stride of the max pool, 1 if there is none."""
         return self.layer.pool.kernel if self.layer.pool else 1
 
     @property
     def rows_per_position(self) -> int:
-        """T * P."""
+        """Rows that an output position has: T * P."""
         return self.output.timesteps * self.planes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """What a job needs of a source: lines ``top .. top+lines-1``, bus words ``first .. first+words-1`` of each."""
+    """What a job needs of a source: the image rows ``top .. top+lines-1``, and of each line some bus words.
+
+    These are the words ``first .. first+words-1``.
+    """
 
     top: int
     lines: int
@@ -65,7 +70,10 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Pooled output lines and columns of some images, and what of the inputs they need."""
+    """Some pooled output lines and columns of some images, and what they need of the inputs.
+
+    ``image``, ``line`` and ``column`` are the first ones, and ``images``, ``lines`` and ``columns`` say how many.
+    """
 
     image: int
     images: int
@@ -78,10 +86,17 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The jobs of a layer and the on-chip layout that they share.
+    """The jobs of a layer, and the on-chip layout that they share.
 
-    ``[source][image][block][y][q]`` lines follow each other on chip; ``pitches`` give the words from line to line and
-    block to block of each source, ``starts`` the first word of each source in a region and ``words`` those of a region.
+    On chip the lines follow each other as ``[source][image][block][y][q]``.
+
+    Members
+    -------
+    jobs : in the order in which they run
+    regions : 2 if jobs alternate between the halves of the feature buffer, else 1
+    pitches : words from line to line and from block to block, of each source
+    starts : first word of each source in a region
+    words : words of a region
     """
 
     jobs: tuple[Job, ...]
@@ -93,6 +108,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Cut:
+    """The largest numbers of images, pooled output lines and columns that a job has, and the number of regions."""
+
     images: int
     lines: int
     columns: int
@@ -100,12 +117,12 @@ class _Cut:
 
 
 def _span(outputs: int, pool: int, stride: int, kernel: int, size: int) -> int:
-    """Most input lines (or columns) that ``outputs`` pooled outputs in a row need."""
+    """Return how many input lines (or columns) the given number of consecutive pooled outputs can need at most."""
     return min(size, (outputs * pool - 1) * stride + kernel)
 
 
 class Planner:
-    """Cuts one layer; see the module.
+    """Finds the cut of one layer, as this module describes it.
 
     Parameters
     ----------
@@ -119,7 +136,7 @@ class Planner:
         self.k_tiles = depth_tiles(work.inputs, config.tile_k)
 
     def _layout(self, cut: _Cut) -> tuple[tuple[Pitch, ...], tuple[int, ...], int]:
-        """Pitches, first words of the sources and words of a region."""
+        """Return the pitches and the first words of the sources, and the words of a region."""
         pitches, starts, total = [], [], 0
         for i in self.work.inputs:
             f = i.feature
@@ -176,15 +193,18 @@ class Planner:
         return counters and words <= self.config.feature_words // cut.regions
 
     def _loops(self, cut: _Cut) -> int:
-        """Most loops that the rows of a job need (reprise.compiler.loops)."""
+        """Return how many loops the rows of a job need at most; see reprise.compiler.loops."""
         work, pool = self.work, self.work.pool
         even = all(not i.feature.repeat and i.feature.planes == work.planes for i in work.inputs)
         first = (work.rows_per_position,) if even else (work.planes, work.output.timesteps)
         return sum(n > 1 for n in (*first, pool, pool, cut.columns, cut.lines, cut.images))
 
     def _cost(self, cut: _Cut) -> float:
-        """Estimated cycles: bus and adders, whichever take longer, and the loads beside which nothing runs: the first
-        job's, all of them without a second region."""
+        """Estimate the cycles of a layer.
+
+        They are those of the bus or of the adders, whichever take longer, and those of the loads beside which nothing
+        runs: the load of the first job or, without a second region, of all jobs.
+        """
         work, c, out = self.work, self.config, self.work.output
         jobs = -(-out.images // cut.images) * -(-out.height // cut.lines) * -(-out.width // cut.columns)
         positions = cut.images * cut.lines * cut.columns * work.pool**2
@@ -198,7 +218,7 @@ class Planner:
         return max(weights + loads, adders) + exposed + jobs * (JOB_CYCLES + c.tile_m)
 
     def _cuts(self) -> Iterator[_Cut]:
-        """Cuts worth a look, all of them without cutting lines."""
+        """Yield the cuts that are worth a look; none of them cuts lines into columns."""
         out = self.work.output
         yield _Cut(out.images, out.height, out.width, 1)
         for regions in (2, 1):
@@ -212,7 +232,7 @@ class Planner:
                     yield _Cut(1, lines, out.width, regions)
 
     def _column_cuts(self) -> Iterator[_Cut]:
-        """Cuts of lines: a stripe's output must begin on a bus word."""
+        """Yield cuts of lines into columns, each of whose output begins on a bus word, as the writer demands."""
         out = self.work.output
         unit = self.config.bus_bits // math.gcd(self.config.bus_bits, out.block_channels)
         if out.kind == "potentials":
@@ -223,12 +243,12 @@ class Planner:
                     yield _Cut(1, lines, columns, regions)
 
     def plan(self) -> Plan:
-        """The cheapest cut that fits.
+        """Return the jobs of the cheapest cut that fits.
 
         Raises
         ------
         CompileError
-            Not even one pooled output line of one image, cut into columns, fits.
+            Not even one pooled output line of one image fits when it is cut into columns.
         """
         cuts = [cut for cut in self._cuts() if self._fits(cut)]
         if not cuts:

@@ -1,1 +1,1 @@
-"""The golden interpreter: it executes a memory image in NumPy and tells what every run saw."""
+"""The golden interpreter, which executes a memory image in NumPy and tells what every RUN saw."""

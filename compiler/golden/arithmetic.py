@@ -1,4 +1,4 @@
-"""Arithmetic of the golden interpreter: rows out of bits, sums, neurons, output lines."""
+"""The arithmetic of the golden interpreter: it makes rows out of bits, and computes sums, neurons and output lines."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ...support.kernels import kernel
 
 
 class WidthExceeded(RepriseError):
-    """A sum left its register's width: the command, the sum, its range and the width."""
+    """A sum left its register's width; the message names the command, the sum, its range and the width."""
 
 
 def check_width(command: int, what: str, low: int, high: int, bits: int) -> None:
-    """Raise WidthExceeded unless ``low..high`` fits ``bits`` (two's complement)."""
+    """Raise WidthExceeded unless ``low..high`` fits ``bits`` in two's complement."""
     if low < -(1 << (bits - 1)) or high >= 1 << (bits - 1):
         raise WidthExceeded(f"command {command}: {what} must fit {bits} bits, not {low}..{high}")
 
@@ -29,10 +29,22 @@ def gather(
     packed: np.ndarray,
     used: np.ndarray,
 ) -> bool:
-    """OR the bits of every segment into ``packed`` uint64[rows, k_tiles] and mark the words read in ``used``.
+    """Build rows from the feature buffer by the segment table.
 
-    bits uint8[words * word_bits]; places int64[rows, sources, 3] (address, x, y); segments int64[n, 6] (address, bit,
-    ky, length, shift, source); tiles int64[n]; lines int64[sources, 2] (line bits, lines). False if out of range.
+    Parameters
+    ----------
+    bits : uint8[words * word_bits], the feature buffer bit by bit
+    word_bits : bits of an on-chip word
+    places : int64[rows, sources, 3], where each row begins (line address, x bits, y)
+    segments : int64[n, 6] (address, bit, ky, length, shift, source)
+    tiles : int64[n], the K tile of each segment
+    lines : int64[sources, 2] (bits of a line, lines); what lies outside of them reads as zero
+    packed : uint64[rows, k_tiles], into which the bits of every segment are ORed
+    used : uint8[words], in which the words that are read are marked
+
+    Returns
+    -------
+    bool : False if a row reads beyond the end of the feature buffer
     """
     for r in range(len(places)):
         for n in range(len(segments)):
@@ -76,7 +88,7 @@ def _sum_rows(
 
 
 def sum_rows(packed: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, int, int, int, int]:
-    """Partial sums of binary rows.
+    """Compute the partial sums of binary rows.
 
     Parameters
     ----------
@@ -85,7 +97,8 @@ def sum_rows(packed: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, int, 
 
     Returns
     -------
-    int32[M, lanes], and the least and largest partial sum (after any K tile) and tile result.
+    (psums, low, high, tile_low, tile_high) : int32[M, lanes], the least and the largest partial sum after any K tile,
+        and the least and the largest result of a tile
     """
     lanes = weights.shape[2]
     psums = np.empty((len(packed), lanes), np.int32)
@@ -96,7 +109,10 @@ def sum_rows(packed: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, int, 
 
 
 def combine_planes(psums: np.ndarray, f: dict[str, int]) -> np.ndarray:
-    """int64[positions, T, channels]: the planes of a position's timestep, low to high; a sign plane is subtracted."""
+    """Add up the planes of every position and timestep: int64[positions, T, channels].
+
+    The rows ``psums`` of a timestep are its planes, the lowest first. A sign plane is subtracted.
+    """
     planes = f["planes"]
     rows = psums.astype(np.int64).reshape(-1, f["timesteps"], planes, psums.shape[1])
     total = np.zeros((rows.shape[0], f["timesteps"], psums.shape[1]), np.int64)
@@ -109,9 +125,9 @@ def combine_planes(psums: np.ndarray, f: dict[str, int]) -> np.ndarray:
 def fire(
     command: int, psums: np.ndarray, table: np.ndarray, f: dict[str, int], membrane_bits: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Levels uint8 and membrane potentials int64 [positions, T, channels] of all timesteps.
+    """Compute the levels, uint8, and membrane potentials, int64, of all timesteps: [positions, T, channels].
 
-    The level is found as hardware does, by a greedy search with the threshold times 2**k, k descending.
+    The level is found as hardware finds it, by a greedy search with the threshold times 2**k for descending k.
     """
     bias, threshold, v0, leak = table.T
     sums = combine_planes(psums, f)
@@ -133,12 +149,12 @@ def fire(
 
 
 def pool_levels(levels: np.ndarray, kernel: int) -> np.ndarray:
-    """Maximum over the kernel**2 positions of each window, which follow each other."""
+    """Take the maximum over the kernel**2 positions of each window, which follow each other."""
     return levels.reshape(-1, kernel * kernel, *levels.shape[1:]).max(axis=1)
 
 
 def line_bytes(values: np.ndarray, f: dict[str, int], bus_bits: int) -> np.ndarray:
-    """Output lines uint8[images, lines, q, bytes] of values [images, lines, width, T, channels]."""
+    """Return the output lines uint8[images, lines, q, bytes] of values [images, lines, width, T, channels]."""
     images, lines, width, timesteps, channels = values.shape
     if f["readout"]:
         data = np.ascontiguousarray(values, "<i4").reshape(images, lines, 1, -1).view(np.uint8)

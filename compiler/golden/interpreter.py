@@ -1,9 +1,9 @@
-"""Golden interpreter of a memory image: what the accelerator must do, command by command, in NumPy.
+"""Does what the accelerator must do with a memory image, command by command, in NumPy.
 
-It knows the program's format (hw.arch.program) and the hardware contract and nothing of networks or layers, so that a
-compiled network is proven against the model before any RTL runs. It also enforces what the format promises: the order
-rules of loads and runs, on-chip words that are read must have been loaded, and no sum leaves its register's width. What
-the sequencer refuses by itself is evaluated first, from the same rules (hw.arch.rules).
+It knows the program's format (hw.arch.program) and what hardware promises, and nothing of networks or layers, so that a
+compiled network is proven against the model before any RTL runs. It also enforces what the format demands: the order of
+loads and runs, that on-chip words are loaded before they are read, and that no sum leaves its register's width. What
+the sequencer refuses by itself is refused here first, by the same rules (hw.arch.rules).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Observer = Callable[[RunTrace], None]
 
 
 class ProgramError(RepriseError):
-    """A program that breaks its contract: the message names the command's index, the rule and the value."""
+    """A program breaks its contract; the message names the command's index, the rule and the value."""
 
 
 class Interpreter:
@@ -40,10 +40,10 @@ class Interpreter:
     Parameters
     ----------
     image : MemoryImage
-        Its program and configuration; feature maps and layers only name what is executed.
+        Gives program and configuration; its feature maps and layers only name what is executed.
     memory : uint8[size]
-        Bytes ``base .. base+size-1`` (MemoryImage.initial_memory); changed in place.
-    observer : called with the RunTrace of every RUN.
+        The bytes ``base .. base+size-1`` (MemoryImage.initial_memory), which are changed in place.
+    observer : called with the RunTrace of every RUN
     """
 
     def __init__(self, image: MemoryImage, memory: np.ndarray, observer: Observer | None = None) -> None:
@@ -56,7 +56,7 @@ class Interpreter:
         self.used = np.zeros(c.feature_words, np.uint8)  # words that the last RUN reads
         self.used_segments = range(0)
         self.written: list[tuple[int, int]] = []  # memory written by runs since the last BARRIER
-        self.read_by: Counter[int] = Counter()  # bytes by the index of the command that moves them, its own included
+        self.read_by: Counter[int] = Counter()  # bytes that each command (by its index) moves, those of itself included
         self.written_by: Counter[int] = Counter()
         self._slot = self._base_slot = 0
         self._held: int | None = None  # address of the weights that the last RUN holds
@@ -78,11 +78,12 @@ class Interpreter:
             raise ProgramError(f"command {self._at}: {rule}, not {value}")
 
     def run(self) -> np.ndarray:
-        """Execute up to END; the memory.
+        """Execute the program up to END and return the memory.
 
         Raises
         ------
         ProgramError
+            The program breaks its contract; WidthExceeded, if a sum leaves its register's width.
         """
         for index, opcode, fields in self.commands():
             broken = self._rules.violations(opcode, fields)
@@ -92,7 +93,7 @@ class Interpreter:
         return self.memory
 
     def commands(self) -> Iterator[tuple[int, str, dict[str, int]]]:
-        """(index, opcode, fields) up to END, read from the memory as the program runs."""
+        """Yield (index, opcode, fields) up to END, each read from the memory when the program gets there."""
         address = self.image.program
         for index in range(1 << 20):
             self._at = index
@@ -206,7 +207,7 @@ class Interpreter:
     # Parts of a RUN
 
     def _segments_of(self, f: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
-        """(int64[segments, 6], int64[segments]): address, bit, ky, length, shift, source; and the K tile of each."""
+        """Return int64[segments, 6] (address, bit, ky, length, shift, source), and the K tile of each segment."""
         table, tiles, k, index = [], [], 0, f["segment_first"]
         while k < f["k_tiles"]:
             self._require(index < self.config.segments, "segments must stay in the table", index)
@@ -223,14 +224,14 @@ class Interpreter:
         return np.array(table, np.int64), np.array(tiles, np.int64)
 
     def _places(self, f: dict[str, int], rows: int) -> np.ndarray:
-        """int64[rows, sources, 3]: line address, x bit and y of every row, stepped through the loops one by one."""
+        """Step through the loops and return int64[rows, sources, 3]: line address, x bit and y of every row."""
         start = [[f[f"row_{what}{s}"] for what in ("address", "x", "y")] for s in range(SOURCES)]
         deltas = [
             [[f[f"loop{n}_{what}{s}"] for what in ("address", "x", "y")] for s in range(SOURCES)] for n in range(LOOPS)
         ]
         number = np.arange(1, rows)
         outer, size = np.zeros(rows - 1, np.int64), 1
-        for n in range(LOOPS):  # the outermost loop that steps before row number: all inside it have come round
+        for n in range(LOOPS):  # find the outermost loop that steps before a row: all inside it have come round
             outer[number % size == 0] = n
             size *= f[f"loop{n}_count"]
         self._require(size == rows, "the loops must give as many rows as the m tiles hold", (size, rows))
@@ -242,7 +243,7 @@ class Interpreter:
         return places
 
     def _rows(self, f: dict[str, int], rows: int, table: np.ndarray, tiles: np.ndarray) -> np.ndarray:
-        """uint64[rows, k_tiles]: im2col by the segment table."""
+        """Return the rows uint64[rows, k_tiles], by the segment table, and remember which words they read."""
         lines = np.array([[f[f"line_bits{s}"], f[f"lines{s}"]] for s in range(SOURCES)], np.int64)
         used = np.zeros(self.config.feature_words, np.uint8)
         packed = np.zeros((rows, f["k_tiles"]), np.uint64)
@@ -255,7 +256,7 @@ class Interpreter:
         return packed
 
     def _weights(self, f: dict[str, int]) -> np.ndarray:
-        """int8[k_tiles, tile_k, lanes]; moves the weight slots on."""
+        """Return the weights int8[k_tiles, tile_k, lanes], and take the weight slots that the run takes."""
         c, k_tiles = self.config, f["k_tiles"]
         if f["weights_ready"]:
             self._require(self._held == f["weights"], "weights must be held by the RUN before", hex(f["weights"]))
@@ -292,8 +293,8 @@ class Interpreter:
 
 
 def interpret(image: MemoryImage, images: np.ndarray, *, observer: Observer | None = None, fill: int = 0) -> np.ndarray:
-    """Run a compiled network on images (as MemoryImage.pack_input takes them); the memory afterwards.
+    """Run a compiled network on images, as MemoryImage.pack_input takes them, and return the memory afterwards.
 
-    ``fill`` is what the memory that nobody has written holds.
+    Memory that nobody has written holds ``fill`` at the start.
     """
     return Interpreter(image, image.initial_memory(images, fill), observer).run()

@@ -1,4 +1,7 @@
-"""What one RUN of a program does, item by item: the tiles, weights and neuron outputs that the blocks exchange."""
+"""What one RUN of a program does, item by item: the tiles, weights and neuron outputs that the blocks exchange.
+
+The cycle model takes its work from here.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,17 @@ from ...hw.arch.config import HardwareConfig
 
 @dataclass(frozen=True, kw_only=True)
 class TileStep:
-    """One tile of a run, in the order in which the core takes them.
+    """One tile of a run.
 
-    ``rows`` uint64[rows] are its rows; the other fields are those of reprise.hw.interface.streams.tile_info
-    (``m_rows``: ``rows``).
+    Members
+    -------
+    m, k : int
+        The indices of its m tile and K tile.
+    rows : uint64[rows]
+    m_rows : int
+        The field ``rows`` of reprise.hw.interface.streams.tile_info.
+    weight_slot, weight_release, last_k
+        The fields of the same names of tile_info.
     """
 
     m: int
@@ -27,7 +37,7 @@ class TileStep:
     m_rows: int
 
     def words(self, load_rows: int) -> np.ndarray:
-        """uint64[words, load_rows]: the tile's words; missing rows are zero."""
+        """Return the tile's beats uint64[beats, load_rows], in which rows that the tile lacks are zero."""
         count = -(-len(self.rows) // load_rows)
         padded = np.zeros(count * load_rows, np.uint64)
         padded[: len(self.rows)] = self.rows
@@ -40,18 +50,18 @@ class RunTrace:
 
     Members
     -------
-    command : index of the command in the program.
-    layer : name of the layer.
-    fields : fields of the command.
-    packed : uint64[M, k_tiles], the rows of all m tiles, one word per K tile.
-    starts : int64[m_tiles + 1], first row of each m tile, and M.
-    segments : int64[k_tiles], im2col segments of each K tile.
-    weights : int8[k_tiles, tile_k, lanes].
-    parameters : int64[channels, 4] (bias, threshold, v0, leak) of ``groups * neuron_lanes`` channels.
-    psums : int32[M, lanes], the finished partial sums of every row.
-    levels : uint8[positions, T, channels]; zeros for a readout.
-    potentials : int64[positions, T, channels], the membrane potential after each timestep.
-    first_slot : weight slot of the first tile.
+    command : index of the command in the program
+    layer : name of the layer
+    fields : fields of the command
+    packed : uint64[M, k_tiles], the rows of all m tiles, with one word for each K tile
+    starts : int64[m_tiles + 1], the first row of each m tile, and M
+    segments : int64[k_tiles], how many im2col segments each K tile has
+    weights : int8[k_tiles, tile_k, lanes]
+    parameters : int64[channels, 4] (bias, threshold, v0, leak) of ``groups * neuron_lanes`` channels
+    psums : int32[M, lanes], the finished partial sums of every row
+    levels : uint8[positions, T, channels], which are zero for a readout
+    potentials : int64[positions, T, channels], the membrane potential after each timestep
+    first_slot : weight slot of the first tile
     """
 
     config: HardwareConfig
@@ -69,7 +79,10 @@ class RunTrace:
     first_slot: int
 
     def tiles(self) -> Iterator[TileStep]:
-        """Every tile: m tiles outside, K tiles inside. Slots go round; kept weights repeat them."""
+        """Yield every tile in the core's order: all K tiles of an m tile, then those of the next m tile.
+
+        Weight slots are taken in turn, and weights that are kept have the same slots in every m tile.
+        """
         f, k_tiles = self.fields, self.fields["k_tiles"]
         m_tiles = len(self.starts) - 1
         for m in range(m_tiles):
@@ -88,7 +101,7 @@ class RunTrace:
                 )
 
     def weight_tiles(self) -> Iterator[tuple[int, np.ndarray]]:
-        """(slot, int8[tile_k, lanes]) of every weight tile fetched, in order; none if the weights are ready."""
+        """Yield (slot, int8[tile_k, lanes]) of every weight tile that is fetched, and none if the weights are ready."""
         f = self.fields
         if f["weights_ready"]:
             return
@@ -97,7 +110,7 @@ class RunTrace:
                 yield tile.weight_slot, self.weights[tile.k]
 
     def neuron_items(self) -> Iterator[dict]:
-        """Items of reprise.hw.interface.streams.neuron_out in order: position, timestep, group."""
+        """Yield the items of reprise.hw.interface.streams.neuron_out, ordered by position, timestep and group."""
         f, n = self.fields, self.config.neuron_lanes
         rows = f["timesteps"] * f["planes"]
         ends = set((self.starts[1:] // rows - 1).tolist())
