@@ -13,15 +13,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...support.checks import require
 from ...support.errors import SimulationError
-from ...support.progress import Stage
 from . import verilator
 from .emission import TOP, accelerator
+
+if TYPE_CHECKING:
+    from ...support.progress import Stage
 
 RTL = Path(__file__).resolve().parent / "rtl"
 MEMORY_BYTES = 1 << 25

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +12,11 @@ from ...hw.arch.memory_image import MemoryImage
 from ...hw.arch.program import ERRORS
 from ...hw.csr.register_map import COUNTERS, FIELDS, OFFSETS
 from ...support.errors import SimulationError
-from ...support.progress import Stage
 from ..bench.system import Mark, SystemBench, Traffic
 from .figures import run_ends
+
+if TYPE_CHECKING:
+    from ...support.progress import Stage
 
 START, STOP, SNAPSHOT = (1 << FIELDS["CONTROL"][name][0] for name in ("start", "stop", "snapshot"))
 
