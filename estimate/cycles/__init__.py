@@ -1,8 +1,9 @@
-"""The cycle model: the accelerator's blocks, register by register where time passes, without its data.
+"""The cycle model: the blocks of the accelerator with every register that time depends on, but without the data.
 
-One function per block and cycle. A cycle's functions run in an order in which everyone still sees what the registers
-held when the cycle began (:mod:`estimate.cycles.machine`), so what they say is when things happen in the RTL; what the
-rows, weights and sums are worth is left out, but for what time depends on: residual bits, prefixes, places of rows.
+A function does what one block does in one cycle. In each cycle the functions run in an order in which all of them still
+see what the registers held when the cycle began (:mod:`reprise.estimate.cycles.machine`). So whatever happens in the
+RTL happens here in the same cycle. The values of rows, weights and sums are left out, except for what time depends on:
+residual bits, prefixes, and where rows lie.
 """
 
 from .machine import Machine

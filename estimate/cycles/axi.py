@@ -1,4 +1,4 @@
-"""Readers, arbiter and memory of the read channels (reprise.hw.axi.read, cosim/bench/rtl/axi_memory.sv)."""
+"""The AXI masters and the simulated memory: reprise.hw.axi.read and write, and cosim/bench/rtl/axi_memory.sv."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from .state import RING, Record, jit
 
 @jit
 def pop(bus: Record, reader: int) -> None:
-    """Take a word that stands at a reader's output (``bus.ready``)."""
+    """Take the word that stands at a reader's output, which ``bus.ready`` says there is."""
     bus.ready[reader] = 0
     bus.leaves[reader] = 1
 
 
 @jit
 def ask(bus: Record, reader: int, word: int, beats: int) -> None:
-    """Begin a request; the reader must be free (``bus.left`` is 0). It sees it from the next cycle on."""
+    """Begin a request to a reader that is free, that is, whose ``bus.left`` is 0; it sees it from the next cycle on."""
     bus.new_word[reader] = word
     bus.new_beats[reader] = beats
 
 
 @jit
 def _answer(c: Record, bus: Record, t: int) -> int:
-    """The memory: a beat for the next cycle, a burst accepted in this one."""
+    """Return the beat that the memory gives in the next cycle.
+
+    It is 0 if there is none, and else its reader's number plus 1, plus 10 if it is the last beat of its burst.
+    """
     beat = 0
     if bus.in_ != bus.out and t >= bus.time[bus.out % RING] and bus.gap_left == 0:
         head = bus.out % RING
@@ -32,7 +35,7 @@ def _answer(c: Record, bus: Record, t: int) -> int:
         bus.gap_left = c.gap
         if bus.beats_left == 0:
             bus.out += 1
-            beat += 10  # the burst's last
+            beat += 10
     elif bus.gap_left > 0:
         bus.gap_left -= 1
     return beat
@@ -40,8 +43,12 @@ def _answer(c: Record, bus: Record, t: int) -> int:
 
 @jit
 def read_step(c: Record, bus: Record, hold_weights: bool, t: int) -> None:
-    """One cycle, after everybody took words and began requests."""
-    # Words that came fill the readers' buffers; their FIFOs refill the output register.
+    """Take the read channels one cycle on, after all others have taken words and begun requests.
+
+    ``hold_weights`` keeps the arbiter from granting weights.
+    """
+    # The output registers are refilled before the word of this cycle is stored, because a FIFO shows a word no earlier
+    # than in the cycle after it came.
     for r in range(3):
         if not bus.ready[r] and bus.stored[r] > 0:
             bus.ready[r] = 1
@@ -52,7 +59,7 @@ def read_step(c: Record, bus: Record, hold_weights: bool, t: int) -> None:
             bus.owners -= 1
     accepts = bus.in_ - bus.out < c.accepted
     bus.rvalid = _answer(c, bus, t)
-    # Address channel
+    # When the address channel is free, the reader with the lowest number that offers a burst gets it.
     free = bus.owners < c.outstanding and (not bus.arvalid or bus.arready)
     if bus.arvalid and bus.arready:
         at = bus.in_ % RING
@@ -86,39 +93,42 @@ def read_step(c: Record, bus: Record, hold_weights: bool, t: int) -> None:
 
 @jit
 def _fits(c: Record, o: Record) -> bool:
-    """The word at the packer joins the open burst."""
+    """Return whether the word at the packer joins the open burst."""
     joins = o.o_word + o.output == o.burst + o.count and (o.burst + o.count) % c.burst != 0
     return o.count == 0 or (joins and not o.finished)
 
 
 @jit
 def _room(c: Record, o: Record, t: int) -> bool:
-    """The queue of closed bursts takes one: the oldest stands in its output register."""
+    """Return whether the queue of closed bursts takes one; the oldest burst stands in its output register."""
     shown = o.b_in != o.b_out and o.b_time[o.b_out % RING] <= t
     return o.b_in - o.b_out - shown < c.write_bursts
 
 
 @jit
 def takes(c: Record, o: Record, room: bool) -> bool:
-    """Whether a word of the packer would be taken in this cycle."""
+    """Return whether a word of the packer would be taken in this cycle."""
     return (_fits(c, o) or room) and o.words < c.write_words
 
 
 @jit
 def idle(o: Record) -> bool:
-    """No word is stored and every burst is answered."""
+    """Return whether no word is stored and every burst has been answered."""
     return o.waiting == 0 and o.count == 0 and o.b_in == o.b_out
 
 
 @jit
 def write_step(c: Record, o: Record, t: int) -> bool:
-    """One cycle; before the packer's, whose word it takes."""
+    """Take the write channels one cycle on and return whether they take the packer's word.
+
+    It comes before the packer's own function, because it takes the word that stood there.
+    """
     room = _room(c, o, t)
     taken = o.o_valid and takes(c, o, room)
     beat = o.sending and o.words_ready and o.w_in != o.w_out and o.a_in - o.a_out < 16 and o.w_gap == 0
     free = not o.sending or (beat and o.left == 0)
     answered = o.bvalid
-    # The memory
+    # The memory answers bursts, and takes addresses and data.
     o.bvalid = 0
     if o.a_in != o.a_out and t >= o.a_time[o.a_out % RING]:
         o.bvalid = 1
@@ -138,7 +148,7 @@ def write_step(c: Record, o: Record, t: int) -> bool:
     if addressed:
         o.w_in += 1
     o.awready = accepts
-    # Bursts begun; lengths wait for their data
+    # Bursts begin with their address, and their lengths wait in a queue until their data is sent.
     begins = o.b_in != o.b_out and o.b_time[o.b_out % RING] <= t and o.waiting < 16 and (not o.awvalid or addressed)
     if addressed:
         o.awvalid = 0
@@ -156,7 +166,7 @@ def write_step(c: Record, o: Record, t: int) -> bool:
     if not o.words_ready and o.words:
         o.words_ready = 1
         o.words -= 1
-    # Words join a burst
+    # Words join the open burst or begin a new one.
     fits = _fits(c, o)
     close = o.count and (o.finished or o.age == c.write_age or (o.o_valid and not fits))
     closed = close and room

@@ -1,4 +1,7 @@
-"""Weights, row table, segment table and im2col (hw.loader.weights, weight_buffer, row_table, segment_table, im2col)."""
+"""The weights, the row table, the scan of the segment table, and the row builder.
+
+They are hw.loader.weights, hw.processor.weight_buffer, hw.im2col.row_table, segment_table and row_builder.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from .state import RING, WEIGHTS, Record, jit
 
 @jit
 def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) -> None:
-    """Weight rows into their slots. A slot released in this cycle is free in the next."""
+    """Bring weight rows into their slots; a slot that is released in this cycle is free in the next one."""
     o_ready = front.o_valid and not front.filled[front.o_slot]
     if front.asked and bus.left[WEIGHTS] == 0:
         beats = c.tile_k * run.weight_beats
@@ -44,12 +47,13 @@ def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) ->
 
 @jit
 def weights_busy(front: Record) -> bool:
+    """Return whether weights of the run are still to come."""
     return front.taken > 0 or front.o_valid
 
 
 @jit
 def table(front: Record, run: Record, starts: bool) -> None:
-    """Rows of the next m tile, one per cycle, into the half that is free."""
+    """Write the rows of the next m tile, one in each cycle, into the side of the row table that is free."""
     if front.prime:
         front.prime = 0
     elif front.t_left and not front.full[front.t_half]:
@@ -67,7 +71,7 @@ def table(front: Record, run: Record, starts: bool) -> None:
 
 @jit
 def scan(c: Record, front: Record, run: Record, segments: np.ndarray, starts: bool) -> None:
-    """Where the K tiles end in the segment table: a segment per cycle, some K tiles ahead."""
+    """Find out where the K tiles end in the segment table, one segment in each cycle and some K tiles ahead."""
     free = front.g_stored < c.scan_queue
     ends = False
     moves = not front.g_valid or free
@@ -95,7 +99,7 @@ def scan(c: Record, front: Record, run: Record, segments: np.ndarray, starts: bo
 
 @jit
 def build(c: Record, front: Record, run: Record, segments: np.ndarray, full: bool, t: int) -> None:
-    """One segment of a word per cycle; a finished word is offered ``rows_ready`` cycles later."""
+    """Add one segment to a word in each cycle; a finished word is offered ``rows_ready`` cycles later."""
     half = front.t_read
     if not (full and front.g_ready and (front.segment or front.credits)):
         return

@@ -1,4 +1,4 @@
-"""The whole accelerator, cycle by cycle: from one RUN's start to the next one's, program in hand."""
+"""Steps the whole accelerator through a program cycle by cycle, each time from one RUN to the next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .run_data import RunData, program_of
 from .state import Record, jit
 
 PATIENCE = 100
-"""A RUN may take so many times the cycles of all its work one after the other; then the model stands still."""
+"""How many times as long a RUN may take as all its work one after the other; after that the model counts as stuck."""
 
 RECORDS = (
     state.BUS, state.SEQUENCER, state.LOADER, state.FRONT, state.SORT, state.PROCESSOR, state.DRAIN, state.NEURONS,
@@ -25,7 +25,7 @@ RECORDS = (
 
 @jit
 def _results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, write_takes: bool) -> bool:
-    """From the neurons' output to the write master; whether the neurons' queue hands over its item in this cycle."""
+    """Do what lies between the neurons' queue and the write master, and return whether the queue hands over an item."""
     packs = output.pack_ready(out, write_takes)
     offered = neurons.offered(nr)
     if run.readout:
@@ -64,7 +64,10 @@ def _core(
     run: Record,
     t: int,
 ) -> None:
-    """Everything between the rows' queue and memory's write channels, from its end to its beginning."""
+    """Do what lies between im2col's queue of rows and the write channels, from its end to its beginning.
+
+    A block comes before those that feed it, so that it sees what they offered when the cycle began.
+    """
     write_takes = axi.write_step(c, out, t)
     leaves = _results(c, nr, out, run, data.interleaved, write_takes)
     neurons.advance(nr, run, leaves)
@@ -89,7 +92,7 @@ def _core(
 
 @jit
 def _begin(c: Record, so: Record, p: Record, dr: Record, nr: Record, out: Record, run: Record) -> None:
-    """A run's numbers of rows and tiles begin at 0; of everything else nothing is left from the run before."""
+    """Count rows and tiles from 0 again; nothing else is left from the run before."""
     so.tile = so.loaded = so.released = so.row = so.begun_tiles = so.c_class = so.v_visit = 0
     p.entered = p.c_head = p.oldest = p.closing = 0
     p.r_head[:] = 0
@@ -110,7 +113,10 @@ def _simulate(
     t: int,
     limit: int,
 ) -> int:
-    """Until the next RUN is taken or END is reached; the cycle."""
+    """Run the accelerator from cycle ``t`` until the next RUN is taken or END is reached, and return that cycle.
+
+    If neither happens before ``limit``, that is returned.
+    """
     bus, s, load, ft, so, p, dr, nr, out = records
     began = s.run_start >= 0
     while t < limit:
@@ -141,18 +147,19 @@ def _simulate(
 
 
 class Machine:
-    """The accelerator at work on a program; RUN after RUN.
+    """The accelerator at work on a program, one RUN after the other.
 
     Parameters
     ----------
     program : (opcode, fields) of every command
     config : HardwareConfig
-    word : bus word of its first command
-    latency, gap : of the memory
+    word : address of the first command in bus words
+    latency : cycles of the memory from an address to its first beat
+    gap : idle cycles of the memory after every beat
 
     Members
     -------
-    starts, ends : by command: cycle of a RUN's start and of its end, counted from the host's start
+    starts, ends : int64[commands], the cycles in which a RUN starts and ends, counted from the host's start
     """
 
     def __init__(self, program: list, config: HardwareConfig, *, word: int, latency: int, gap: int) -> None:
@@ -175,12 +182,14 @@ class Machine:
         self._cycle = int(self._config[0]["begin"])
 
     def advance(self, data: RunData) -> int:
-        """Until the RUN that was taken last, whose rows ``data`` holds, has ended and the next one is taken, or END.
+        """Go on until the next RUN is taken or END is reached, and return the cycle.
+
+        ``data`` holds the rows of the RUN that was taken last; before the first one it is :func:`no_rows`.
 
         Raises
         ------
         RuntimeError
-            It never comes: the model contradicts itself.
+            This never happens, which means that the model contradicts itself.
         """
         c, run = self._config[0], self._program[self._states[1][0]["run"]]
         work = data.bits.sum() + data.ends[-1] + data.beats.sum() * data.segments.max()
@@ -196,5 +205,5 @@ class Machine:
 
     @property
     def cycles(self) -> int:
-        """Of the whole job, when END is reached."""
+        """Cycles of the whole job, from the host's start to the interrupt, once END has been reached."""
         return int(self._states[1][0]["finished"] + self._config[0]["finish"])

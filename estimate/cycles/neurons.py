@@ -1,4 +1,4 @@
-"""Neuron array: rows into groups, a pipeline and the queue behind it, the reorder buffer (hw.neuron_*)."""
+"""The neuron array (hw.neurons): rows are cut into groups, which pass a pipeline, a queue and a reorder buffer."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from .state import Record, jit
 
 LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST = 1, 2, 4, 8, 16
 SLOT = 32
-"""An item in the pipeline: flags, and its slot times SLOT."""
+"""An item in the pipeline is the sum of its flags and of its slot times SLOT."""
 
 SUM, POTENTIAL = 4, 1
-"""Stages of the pipeline: its register holds U; the potential of the timestep before is read."""
+"""The stage of the pipeline whose register holds U, and the stage that reads the potential of the timestep before."""
 
 
 @jit
 def reorder_out(neurons: Record, run: Record, takes: bool) -> None:
-    """The reader of the reorder buffer; a half that it frees is seen as such from the next cycle on."""
+    """Step the reader of the reorder buffer; the side that it frees is seen to be free from the next cycle on."""
     if neurons.ro_valid and not takes:
         return
     h = neurons.r_half
@@ -43,7 +43,7 @@ def reorder_out(neurons: Record, run: Record, takes: bool) -> None:
 
 @jit
 def reorder_in(neurons: Record, item: int) -> None:
-    """An item into the half that is being written."""
+    """Write an item into the side of the reorder buffer that is being written."""
     if not (item & LAST_POSITION and item & LAST_GROUP):
         return
     h = neurons.w_half
@@ -57,7 +57,7 @@ def reorder_in(neurons: Record, item: int) -> None:
 
 @jit
 def offered(neurons: Record) -> int:
-    """The item at the end of the queue or, where that is empty, of the pipeline; or -1."""
+    """Return the item at the end of the queue or, if that is empty, of the pipeline, and -1 if there is none either."""
     if neurons.q_out < neurons.q_in:
         return neurons.queue[neurons.q_out % QUEUE]
     return neurons.pipe[neurons.stages - 1]
@@ -65,9 +65,9 @@ def offered(neurons: Record) -> int:
 
 @jit
 def advance(neurons: Record, run: Record, takes: bool) -> None:
-    """The pipeline and its queue, from the end; ``takes``: what the queue offers is taken."""
+    """Step the pipeline and its queue, from their end; ``takes`` says that what the queue offers is taken."""
     pipe, stages = neurons.pipe, neurons.stages
-    neurons.inside_then = neurons.inside  # as the register holds it: what leaves now is counted a cycle later
+    neurons.inside_then = neurons.inside  # what leaves now is counted a cycle later, as the RTL's register does
     if takes:
         neurons.q_out += 1
         neurons.inside -= 1
@@ -78,12 +78,12 @@ def advance(neurons: Record, run: Record, takes: bool) -> None:
         pipe[n] = pipe[n - 1]
     pipe[0] = -1
     if pipe[2] >= 0 and not pipe[2] & LAST_PLANE:
-        pipe[2] = -1  # its sum waits for the other planes
+        pipe[2] = -1  # its sum stays there and waits for the other planes
 
 
 @jit
 def written(neurons: Record, run: Record, slot: int) -> bool:
-    """A group that leaves now will meet the potential that the last group of this slot leaves behind."""
+    """Return whether a group that leaves now will find the potential that the last group of its slot leaves behind."""
     last = SUM if run.no_reset or run.readout else neurons.stages - 1
     for n in range(1, last - POTENTIAL):
         if neurons.pipe[n] >= 0 and neurons.pipe[n] & LAST_PLANE and neurons.pipe[n] // SLOT == slot:
@@ -93,8 +93,8 @@ def written(neurons: Record, run: Record, slot: int) -> bool:
 
 @jit
 def select(neurons: Record, run: Record) -> bool:
-    """The next group of the row in the buffer into the pipeline; whether the buffer takes a row in this cycle."""
-    room, neurons.room = neurons.room, neurons.inside_then < QUEUE  # known a cycle ahead
+    """Send the next group of the buffered row into the pipeline, and return whether the buffer takes a row."""
+    room, neurons.room = neurons.room, neurons.inside_then < QUEUE  # the RTL knows it a cycle ahead
     if not neurons.full:
         return True
     last_plane, last_t = neurons.plane + 1 == run.planes, neurons.t + 1 == run.timesteps
@@ -122,5 +122,5 @@ def select(neurons: Record, run: Record) -> bool:
 
 @jit
 def take(neurons: Record, last_position: bool, last: bool) -> None:
-    """A row into the buffer."""
+    """Put a row into the buffer."""
     neurons.full, neurons.last_position, neurons.last = 1, last_position, last

@@ -1,4 +1,4 @@
-"""Max pool, plane encoder, readout and line packer (hw.output.max_pool, plane_encoder, neuron_readout, line_packer)."""
+"""The max pool, plane encoder, readout and line packer, which are the blocks of these names in hw.output."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from .state import Record, jit
 
 @jit
 def pack_ready(o: Record, write_takes: bool) -> bool:
-    """Whether the line packer takes a chunk in this cycle."""
+    """Return whether the line packer takes a chunk in this cycle."""
     return not o.p_valid or ((not o.p_give or not o.o_valid or write_takes) and not _twice(o))
 
 
 @jit
 def _twice(o: Record) -> bool:
-    """The line's end is in a word of its own, which hasn't been given yet."""
+    """Return whether the line's end is in a second word, which has not been given out yet."""
     return o.p_twice and not o.p_second
 
 
@@ -30,7 +30,7 @@ def pack(
     last_t: bool,
     write_takes: bool,
 ) -> None:
-    """One cycle of the packer; ``chunk`` says that it takes one."""
+    """Take the line packer one cycle on; ``chunk`` says that it takes one, of ``width`` bits."""
     free = not o.o_valid or write_takes
     if o.o_valid and write_takes and o.o_last:
         o.done = 1
@@ -58,7 +58,10 @@ def pack(
 
 @jit
 def _move(o: Record, run: Record, width: int, last_plane: bool, last_group: bool, last_t: bool) -> None:
-    """The line cursor: plane, group, timestep, position, line, image (hw.output.line_cursor); lines in bus words."""
+    """Move the line cursor (hw.output.line_cursor) to the next chunk; it counts lines in bus words.
+
+    Planes are innermost, followed by groups, timesteps, positions, lines and images.
+    """
     after, bit = o.line + run.line_words, o.bit + width
     if not last_plane:
         o.line = after
@@ -83,7 +86,7 @@ def _move(o: Record, run: Record, width: int, last_plane: bool, last_group: bool
 
 @jit
 def begin(o: Record) -> None:
-    """The strobe ``i_start``."""
+    """Set the output side to the beginning of a run, as the strobe ``i_start`` does."""
     o.x = o.y = o.image = o.bit = o.position_bit = 0
     o.line = o.t_line = o.row_line = o.image_line = 0
     o.pool_position = o.readout_piece = o.done = 0
@@ -91,7 +94,11 @@ def begin(o: Record) -> None:
 
 @jit
 def readout(c: Record, o: Record, run: Record, item: int, packs: bool) -> tuple[bool, int, bool, bool]:
-    """A readout's potentials in chunks; (a chunk is given, its width, last of its line's position, item leaves)."""
+    """Give out a readout's potentials in chunks.
+
+    Returns whether a chunk is given, its width in bits, whether it is the last of its position, and whether the item
+    leaves.
+    """
     if item < 0:
         return False, 0, False, False
     size = min(c.neuron_lanes, 32)
@@ -105,7 +112,11 @@ def readout(c: Record, o: Record, run: Record, item: int, packs: bool) -> tuple[
 
 @jit
 def encode(c: Record, o: Record, run: Record, packs: bool) -> tuple[bool, int, bool, bool, bool, bool]:
-    """The plane encoder's chunk: (given, width, last plane, last group, last t), and whether it takes an item."""
+    """Give out the planes of an item in chunks.
+
+    Returns whether a chunk is given, its width in bits, whether it is of the last plane, of the last group and of the
+    last timestep, and whether the encoder takes an item.
+    """
     if not o.e_valid:
         return False, 0, False, False, False, True
     item = o.e_item
@@ -120,12 +131,16 @@ def encode(c: Record, o: Record, run: Record, packs: bool) -> tuple[bool, int, b
 
 @jit
 def pool_ready(o: Record, encoder_takes: bool) -> bool:
+    """Return whether the max pool takes an item in this cycle."""
     return not o.read_valid or not o.pool_valid or not o.pool_last or encoder_takes
 
 
 @jit
 def pool(o: Record, run: Record, item: int, encoder_takes: bool) -> None:
-    """Max pool: the items of a window's last position go on to the encoder. ``item``: taken in this cycle, or -1."""
+    """Take the max pool one cycle on; the items of a window's last position go on to the encoder.
+
+    ``item`` is the one that it takes in this cycle, or -1.
+    """
     if o.pool_valid and (not o.pool_last or encoder_takes):
         if o.pool_last:
             o.e_valid, o.e_item = 1, o.pool_item

@@ -1,4 +1,4 @@
-"""Sizes and latencies of the cycle model, taken from the RTL where a block names them."""
+"""The sizes and latencies of the cycle model, which are taken from the RTL where a block names them."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from ...hw.sorter.layouts import ring_words, word_beats
 from .state import CONFIG
 
 BEGIN = 13
-"""Cycles from the host's start (the register access begins) to the request of the first command."""
+"""Cycles from the beginning of the register access by which the host starts, to the request of the first command."""
 
 FINISH = 4
-"""Cycles from END, with nothing under way, to the interrupt."""
+"""Cycles from END, when nothing is under way any more, to the interrupt."""
 
 ACCEPTED = 14
-"""Bursts that the simulated memory accepts ahead (cosim/bench/rtl/axi_memory.sv: DEPTH - 2)."""
+"""How many bursts the simulated memory accepts ahead: DEPTH - 2 of cosim/bench/rtl/axi_memory.sv."""
 
 SCAN_QUEUE = 4
-"""K tiles that the scan of the segment table runs ahead."""
+"""How many K tiles the scan of the segment table runs ahead."""
 
 NEURON_STAGES = 5
-"""Stages of the neuron pipeline beside one per bit of a level: selected group, shifted, sum, leak, potential."""
+"""Stages of the neuron pipeline: selected group, shifted, sum, leak, potential. One for each bit of a level follows."""
 
 
 def parameters(c: HardwareConfig, latency: int, gap: int) -> np.ndarray:
-    """CONFIG[1]."""
+    """Return the record CONFIG[1] for a configuration, and for a memory of this latency and gap (both in cycles)."""
     group_bits = c.neuron_lanes * PARAM_BYTES * 8
     step = 2 if c.bus_bits >= 2 * c.feature_bits else 1
     flight = Detector.LATENCY + Pruner.LATENCY

@@ -1,4 +1,7 @@
-"""Issue stage and scoreboard of the processor (hw.processor.issue, scoreboard): bits, exact matches, tiles."""
+"""The processor: its issue stage, with bits and exact matches, and its scoreboard, with the tiles that are inside.
+
+They are hw.processor.issue and hw.processor.scoreboard.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +12,36 @@ from .state import COMPUTE, REUSE, RING, Record, jit
 
 @jit
 def _known(p: Record, tile: int) -> bool:
+    """Return whether a tile is in the processor."""
     return p.valid[tile & 1] and p.tile[tile & 1] == tile
 
 
 @jit
 def _same(valid: bool, half: int, row: int, other_half: int, other_row: int) -> bool:
+    """Return whether two rows, of which the first is there only if ``valid``, have the same partial sum."""
     return valid and half == other_half and row == other_row
 
 
 @jit
 def _holds(p: Record, b: int, tile: int, prefix: int) -> bool:
-    """The tile result that a row needs is in the bank's operand register."""
+    """Return whether the bank's operand register holds the tile result that a row needs."""
     return p.held[b] and p.held_row[b] == prefix and p.held_tile[b] == tile
 
 
 @jit
 def _finished(p: Record, data: RunData, n: int) -> bool:
-    """The prefix of a reuse row is finished."""
+    """Return whether the prefix of a reuse row is finished."""
     tile = data.tile_of[n]
     return _known(p, tile) and data.after[n] <= p.issued[tile & 1]
 
 
 @jit
 def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bool, int]:
-    """Bits of compute rows, and reuse rows in the slots of their banks; ``p.hold`` names the bank the drain wants."""
+    """Issue a bit of a compute row, and reuse rows in the update slots of their banks.
+
+    The slot of the bank ``p.hold``, which the drain wants, stays empty. Returns whether a compute row is finished, and
+    its tile.
+    """
     banks = c.banks
     active, last = p.active >= 0, p.active_bits == 1
     active_row = data.rows[p.active] if active else -1
@@ -40,7 +49,7 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
     claim = data.bank_of[p.active] if active and last else -1
 
     eligible0 = eligible1 = False
-    busy0 = busy1 = False  # eligible, and in need of the read port
+    busy0 = busy1 = False  # a reuse row is eligible and needs the read port
     conflict = order = False
     stage = p.stage
     row = data.rows[stage] if stage >= 0 else -1
@@ -66,7 +75,7 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
         conflict |= _same(p.slot[b], p.slot_half[b], p.slot_row[b], half, row)
     conflict |= active and active_row == row and active_half == half
 
-    # Load the staged row?
+    # The staged row is loaded when nothing is in its way and the row before it issues its last bit.
     loading = False
     borrow = -1
     if stage >= 0 and _known(p, tile) and p.weights_ok[tile & 1] and not conflict and not order:
@@ -88,7 +97,7 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
     if loading:
         p.patience = PATIENCE
 
-    # The slots of the next stage
+    # The last bit of a compute row claims its bank's slot; otherwise a reuse row takes it.
     finish_tile = finish_row = -1
     for b in range(banks):
         p.before[b], p.before_half[b], p.before_row[b] = p.slot[b], p.slot_half[b], p.slot_row[b]
@@ -97,7 +106,7 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
         took = (eligible0 if b == 0 else eligible1) and claim != b and not (borrow == b and needs) and p.hold != b
         p.slot[b] = took or claim == b
         if p.held[b] and p.tile[p.held_tile[b] & 1] != p.held_tile[b]:
-            p.held[b] = 0  # its slots are given anew
+            p.held[b] = 0  # the tile has retired, and another one writes its results into the same places
         if took:
             p.held[b], p.held_tile[b], p.held_row[b] = 1, data.tile_of[n], data.prefix[n]
         if claim == b:
@@ -113,7 +122,7 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
         finish_tile, finish_row = p.active_tile, active_row
     p.finish_tile, p.finish_row = finish_tile, finish_row
 
-    # Active and staged row
+    # Rows move on from the stream to the stage, and from there to the adders.
     if loading:
         p.active, p.active_bits, p.active_tile = stage, data.bits[stage], tile
     elif active:
@@ -131,7 +140,7 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
 
 @jit
 def _next_reuse(c: Record, p: Record, sort: Record, data: RunData, b: int, took: bool) -> None:
-    """The head of a bank's reuse rows; whether its prefix is finished is found a cycle ahead."""
+    """Bring on the next reuse row of a bank; whether its prefix is finished is found out a cycle ahead."""
     n = p.reuse[b]
     if n >= 0 and not took:
         p.reuse_ok[b] = _finished(p, data, n)
@@ -146,7 +155,7 @@ def _next_reuse(c: Record, p: Record, sort: Record, data: RunData, b: int, took:
 
 @jit
 def weight_slot(c: Record, run: Record, base: int, tile: int) -> tuple[int, bool]:
-    """Slot of a tile's weights, and whether nobody needs them after it."""
+    """Return the slot of a tile's weights, and whether nobody needs them after that tile."""
     step = tile % run.k_tiles if run.keep else tile
     release = not run.keep or (tile >= (run.m_tiles - 1) * run.k_tiles and not run.hold)
     return (base + step) % c.weight_tiles, release
@@ -154,7 +163,7 @@ def weight_slot(c: Record, run: Record, base: int, tile: int) -> tuple[int, bool
 
 @jit
 def contexts(c: Record, p: Record, sort: Record, front: Record, data: RunData, run: Record, t: int) -> None:
-    """What the registers of the two contexts will hold: from counts as they are before this cycle's rows."""
+    """Find out what the registers of both tiles will hold next, from the counts before this cycle's rows are issued."""
     for i in range(2):
         p.next_weights[i], p.next_computes[i], p.next_reuse[i] = p.weights_ok[i], 0, 0
         p.next_ended[i] = p.ended[i]
@@ -190,7 +199,10 @@ def scoreboard(
     claimed_tile: int,
     t: int,
 ) -> None:
-    """Tiles enter, close, retire. Runs after :func:`contexts` and :func:`issue`; sees registers otherwise."""
+    """Let tiles enter, close and retire.
+
+    It comes after :func:`contexts` and :func:`issue`, whose results it takes, and otherwise sees what registers held.
+    """
     closes = retires = enters = -1
     for i in range(2):
         if p.computes_done[i] and not p.closed[i] and p.closing == i:

@@ -1,4 +1,4 @@
-"""Partial sums of a finished m tile, row by row (reprise.hw.psum.drain, reprise.hw.psum.bank)."""
+"""Hands out the partial sums of a finished m tile row by row, as reprise.hw.psum.drain and bank do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .state import Record, jit
 
 @jit
 def wants(c: Record, drain: Record, data: RunData) -> int:
-    """The bank whose next update slot must stay empty, or -1."""
+    """Return the bank whose next update slot must stay empty, or -1."""
     if drain.starved < c.starved:
         return -1
     return data.bank_of_row[_row(drain, data, drain.at)]
@@ -16,13 +16,17 @@ def wants(c: Record, drain: Record, data: RunData) -> int:
 
 @jit
 def _row(drain: Record, data: RunData, at: int) -> int:
-    """The row that comes at place ``at`` of the walk through the m tile."""
+    """Return the row that the drain hands out as number ``at`` of the m tile."""
     return data.order[int(drain.m == data.m_tiles - 1), at]
 
 
 @jit
 def _granted(c: Record, p: Record, drain: Record, data: RunData, row: int) -> bool:
-    """The bank's read port is free: always with a memory per half, else unless an update must read."""
+    """Return whether the bank's read port is free for the drain.
+
+    With two banks, each buffer of partial sums has a memory of its own, whose port is always free. Otherwise an update
+    that must read goes first, unless the drain's row is clean and needs no read.
+    """
     if c.banks == 2:
         return True
     update = p.slot[0] and data.touched[p.slot_half[0], p.slot_row[0]]
@@ -31,7 +35,11 @@ def _granted(c: Record, p: Record, drain: Record, data: RunData, row: int) -> bo
 
 @jit
 def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready: bool) -> None:
-    """One cycle; ``ready`` says that the neurons take the row at the output. Reads of rows are speculative."""
+    """Take the drain one cycle on.
+
+    ``ready`` says that the neurons take the row at the output. Rows are read in the hope that the output will be free
+    when they come; a row that finds it full is asked for again.
+    """
     half = drain.half
     asking, again = drain.asking, drain.again
     row = _row(drain, data, drain.at) if asking else 0
@@ -57,13 +65,13 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
         drain.o_last, drain.o_last_position = last, data.last_position[kind, third_at]
         data.touched[half, _row(drain, data, third_at)] = 0
     if reject or (capture and again):
-        # The row is asked for again until it is taken; what is in flight then is of no use.
+        # The row is asked for again until it is taken, so that what is on its way behind it is of no use.
         second = drain.third
         drain.at = third_at if reject else min(third_at + 1, rows - 1)
         drain.second = drain.third = 0
         drain.asking = reject or not last
         drain.again = reject
-        if reject and again:  # the copies behind it are the same row
+        if reject and again:  # what is on its way then are copies of the same row, which remain of use
             drain.second, drain.third = granted, second
             drain.second_at, drain.third_at = third_at, third_at
     if not drain.running:
@@ -79,7 +87,7 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
         drain.starved += groups
     else:
         drain.starved = 0
-    # Updates of this cycle have been looked at: now they touch their rows.
+    # Rows become dirty last, because the drain has to see which ones were when the cycle began.
     for b in range(c.banks):
         if p.slot[b]:
             data.touched[p.slot_half[b], p.slot_row[b]] = 1

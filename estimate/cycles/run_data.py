@@ -1,4 +1,4 @@
-"""What the cycle model must know of the program and of a run's rows."""
+"""Collects what the cycle model must know of a program and of the rows of a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,26 @@ from .state import COMMAND, COMPUTE, REUSE, RING
 
 
 class RunData(NamedTuple):
-    """Rows of a run in issue order, tiles with K fastest, and where they are found.
+    """The rows of a run in issue order, and its tiles, of which the K tiles of an m tile follow each other.
 
-    bits, rows, prefix, tile_of, bank_of, after, queue_of : by row: residual bits, index in its tile, the prefix's
-    index or -1, tile, bank, compute rows of its tile before it, FIFO; computes, reuses : rows by FIFO; ends,
-    compute_count, reuse_count, end_time : by tile; beats : by tile; class_end, class_words, visit_rows : classes up to
-    and with a tile, words of each class, rows of the class in each word (reprise.hw.sorter.class_walker);
-    m_rows, segments : by m tile, by K tile; order, last_position : walk of the drain through an m tile (1: the last).
-    push, touched : ring of the pushes to come, touch maps of the two halves.
+    Members
+    -------
+    bits, rows, prefix, tile_of, bank_of, after, queue_of : of every row
+        Its residual bits, its index in its tile, its prefix's index or -1, its tile, its bank, how many compute rows of
+        its tile come before it, and its FIFO.
+    computes, reuses : the compute rows, and the reuse rows of each bank
+    ends, compute_count, reuse_count, end_time, beats : of every tile
+        The rows up to its end, its compute rows, its reuse rows in each bank, when the detector is done with it, and
+        its beats.
+    class_end, class_words, visit_rows : how reprise.hw.sorter.class_walker visits the rows
+        The classes up to the end of each tile, the words of each class, and the rows of the class in each word.
+    m_rows, segments : rows of every m tile, segments of every K tile
+    order, last_position : the drain's walk through an m tile; number 1 is that of the last m tile
+    bank_of_row : the bank of every row index of a tile
+    push : ring of what will be pushed into each FIFO
+    touched : the rows that are dirty in the two buffers of partial sums
+    base : slot of the run's first weights
+    interleaved : whether the neurons interleave the positions of a block
     """
 
     bits: np.ndarray
@@ -59,7 +71,7 @@ class RunData(NamedTuple):
 
 @lru_cache(maxsize=64)
 def row_banks(c: HardwareConfig) -> np.ndarray:
-    """The partial-sum bank of every row index of a tile, int64[tile_m] (not to be written)."""
+    """Return the partial-sum bank of every row index of a tile, int64[tile_m], which must not be written."""
     return np.array([row_order.bank_of(c, row) for row in range(c.tile_m)], np.int64)
 
 
@@ -73,7 +85,7 @@ def _rows(
     banks_of: np.ndarray,
     d: tuple[np.ndarray, ...],
 ) -> None:
-    """Fill the arrays by row and by tile."""
+    """Fill the arrays ``d`` that hold something of every row and of every tile."""
     bits, rows, based, tile_of, bank_of, after, queue_of, computes, reuses, ends, compute_count, reuse_count = d
     n = tile = c = 0
     r = np.zeros(2, np.int64)
@@ -114,7 +126,7 @@ def _visits(
     class_words: np.ndarray,
     visit_rows: np.ndarray,
 ) -> tuple[int, int]:
-    """Classes and words of every tile as the class walker visits them; (classes, visits)."""
+    """Fill in the classes and words of every tile as the class walker visits them, and return how many there are."""
     counts = np.zeros((tile_k + 1, words), np.int64)
     classes = visits = 0
     for m in range(len(starts) - 1):
@@ -137,7 +149,7 @@ def _visits(
                 if some:
                     class_words[classes] = some
                     classes += 1
-            if classes == begun:  # an empty tile: one class, one word without rows
+            if classes == begun:  # an empty tile has one class of one word without rows, which carries its end
                 visit_rows[visits], class_words[classes] = 0, 1
                 visits += 1
                 classes += 1
@@ -147,8 +159,10 @@ def _visits(
 
 @lru_cache(maxsize=64)
 def drain_order(rows: int, planes: int, timesteps: int, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of an m tile in the order in which the drain hands them out (reprise.hw.psum.cursor), and whether each is of
-    the last position of its block."""
+    """Return the rows of an m tile in the order in which the drain hands them out, as reprise.hw.psum.cursor has it.
+
+    The second array says of each row whether it is of the last position of its block.
+    """
     order, last = [], []
     per = planes * timesteps
     for first in range(0, rows, block * per):
@@ -166,7 +180,16 @@ def drain_order(rows: int, planes: int, timesteps: int, block: int) -> tuple[np.
 def run_data(
     block: TileBlock, packed: np.ndarray, c: HardwareConfig, fields: dict[str, int], segments: np.ndarray, base: int
 ) -> RunData:
-    """Everything that one RUN's time depends on; ``base``: slot of its first weights."""
+    """Return all that the time of one RUN depends on.
+
+    Parameters
+    ----------
+    block : the analysed rows of the RUN's tiles
+    packed : uint64[M, k_tiles], the rows themselves
+    fields : of the RUN command
+    segments : int64[k_tiles], how many im2col segments each K tile has
+    base : slot of the RUN's first weights
+    """
     nonzero = block.counts.nonzero
     total, tiles, k_tiles = int(nonzero.sum()), nonzero.size, nonzero.shape[1]
     ints = [np.zeros(total + 1, np.int64) for _ in range(8)]
@@ -200,7 +223,7 @@ def run_data(
 
 
 def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) -> np.ndarray:
-    """COMMAND[n]: a program, as far as time depends on it."""
+    """Return the records COMMAND[n] of a program, which hold what time depends on."""
     bus = c.bus_bits // 8
     found = np.zeros(len(commands), COMMAND)
     for at, (opcode, f) in zip(found, commands, strict=True):
@@ -235,7 +258,7 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
 
 
 def no_rows() -> RunData:
-    """Of no run at all: before the first one."""
+    """Return the data of no run at all, for the cycles before the first one."""
     one = np.zeros(1, np.int64)
     two = np.zeros((2, 1), np.int64)
     flat: dict[str, Any] = {name: one for name in RunData._fields} | {

@@ -1,4 +1,4 @@
-"""Command fetch, dispatcher and loader (hw.sequencer.fetch, hw.sequencer.sequencer, hw.loader.loader)."""
+"""The command fetch, the job scheduler and the loader: hw.sequencer.fetch, hw.sequencer.scheduler, hw.loader.loader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEATURES, SEGMENTS, PARAMS = OPCODES["LOAD_FEATURES"], OPCODES["LOAD_SEGMENTS"],
 
 @jit
 def loads_idle(load: Record) -> bool:
-    """No load is under way."""
+    """Return whether no load is under way."""
     unpack = load.feature_valid or load.segment_valid or load.param_full or load.param_valid
     return not (load.ask_left or load.stored or load.ready or load.left or unpack)
 
@@ -23,7 +23,10 @@ def loads_idle(load: Record) -> bool:
 def dispatch(
     c: Record, s: Record, load: Record, program: np.ndarray, front_busy: bool, run_done: bool, writes_idle: bool, t: int
 ) -> bool:
-    """Issue the command that is complete and checked; whether it is taken. Runs first: it sees only registers."""
+    """Issue the command that is complete and checked, and return whether it is taken.
+
+    It comes first in a cycle, because it must see only what the registers held.
+    """
     used, busy, prepared = s.front_used, s.run_busy, s.prepared
     idle = loads_idle(load)
     if not front_busy and s.front_start != t and not prepared:
@@ -56,7 +59,7 @@ def dispatch(
 
 @jit
 def fetch(c: Record, s: Record, bus: Record, program: np.ndarray, takes: bool, t: int) -> None:
-    """The next command into its register; the one behind it is asked for when this one has been checked."""
+    """Bring the next command into its register; when it has been checked, ask for the one behind it."""
     end = False
     if bus.ready[FETCH] and not s.valid and not s.checking0 and not s.checking1:
         read.pop(bus, FETCH)
@@ -82,10 +85,13 @@ def fetch(c: Record, s: Record, bus: Record, program: np.ndarray, takes: bool, t
 
 @jit
 def _unpack(c: Record, load: Record, words: int, takes_params: bool) -> bool:
-    """Whether the unpacker of the job's kind takes a bus word in this cycle; the others empty themselves."""
+    """Let the unpackers give out what they hold, and return whether the one of the job's kind takes a bus word.
+
+    ``takes_params`` says that the neurons take a group of parameters.
+    """
     kind = load.job
     ready = False
-    if load.feature_valid:  # a bus word's parts leave one per cycle
+    if load.feature_valid:  # the parts of a bus word leave one per cycle
         load.feature_index += 1
         if load.feature_index == c.feature_parts:
             load.feature_valid = load.feature_index = 0
@@ -126,7 +132,7 @@ def _unpack(c: Record, load: Record, words: int, takes_params: bool) -> bool:
 
 @jit
 def loads(c: Record, s: Record, load: Record, bus: Record, program: np.ndarray, run_busy: bool, t: int) -> None:
-    """Requests chunk by chunk, data job by job. Neuron parameters wait until no run needs the old ones."""
+    """Ask for data chunk by chunk and unpack it job by job; neuron parameters wait until no run needs the old ones."""
     if load.ask_left and bus.left[LOADS] == 0:
         read.ask(bus, LOADS, load.ask_word, load.ask_beats)
         load.ask_left -= 1
@@ -157,5 +163,5 @@ def loads(c: Record, s: Record, load: Record, bus: Record, program: np.ndarray, 
 
 @jit
 def loads_quiet(load: Record) -> bool:
-    """Nothing is being unpacked."""
+    """Return whether nothing is being unpacked."""
     return not (load.feature_valid or load.segment_valid or load.param_full or load.param_valid)

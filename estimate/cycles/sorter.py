@@ -1,4 +1,7 @@
-"""The front end: tile loader, class walker, row memory, row picker, detector, and the queues behind it."""
+"""The front end: the sorter (tile loader, class walker, row memory, row picker), the detector, and the queues behind.
+
+They are the blocks of hw.sorter and hw.detector.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from .state import RING, Record, jit
 
 @jit
 def fifo(sort: Record, n: int, pushed: int) -> None:
-    """One cycle of a FIFO with registered outputs and a skid buffer: ``valid`` says that an item is offered."""
+    """Take a FIFO with registered outputs and a skid buffer one cycle on; ``valid`` says that it offers an item."""
     move = not sort.stands[n] or not sort.kept[n]
     fetch = sort.level[n] > 0 and (not sort.waiting[n] or move)
     sort.kept[n] = sort.valid[n] and not sort.popped[n]
@@ -22,7 +25,7 @@ def fifo(sort: Record, n: int, pushed: int) -> None:
 
 @jit
 def detect(c: Record, sort: Record, data: RunData, t: int) -> bool:
-    """Groups of rows through the detector into the queues; whether the group that is offered is taken."""
+    """Take the group of rows that is offered through the detector into the queues, and return whether it is taken."""
     tile_room = sort.begins_stored < c.begins and sort.unread < c.ends
     takes = sort.g_valid and sort.d_room and (tile_room or not sort.g_first)
     if takes:
@@ -41,7 +44,7 @@ def detect(c: Record, sort: Record, data: RunData, t: int) -> bool:
 
 @jit
 def pick(c: Record, sort: Record, takes: bool) -> bool:
-    """The row picker: groups of ``queries`` rows out of a window of as many words; whether it takes a word."""
+    """Make groups of ``queries`` rows out of a window of as many words, and return whether the picker takes a word."""
     valid, rows, last, first = sort.w_valid, sort.w_rows, sort.w_last, sort.w_first
     seen1 = c.queries == 2 and valid[1] and not (valid[0] and last[0])
     some = (rows[0] if valid[0] else 0) + (rows[1] if seen1 else 0)
@@ -50,7 +53,7 @@ def pick(c: Record, sort: Record, takes: bool) -> bool:
     fire = move and (valid[0] or seen1) and (ends or some >= c.queries)
     if move:
         sort.g_valid = fire
-    empty0 = not valid[0]  # before this cycle
+    empty0 = not valid[0]  # as it was when the cycle began
     if fire:
         count = min(c.queries, some)
         sort.g_count, sort.g_last = count, ends and count == some
@@ -77,9 +80,12 @@ def pick(c: Record, sort: Record, takes: bool) -> bool:
 
 @jit
 def visit(c: Record, sort: Record, data: RunData, takes: bool) -> bool:
-    """Row memory and class walker, from their end: a word per cycle, a class per cycle, over tile borders too."""
+    """Step the row memory and the class walker, from their end, and return whether the walker accepts a tile.
+
+    They give a word and a class in each cycle, also from one tile to the next.
+    """
     at = c.queries - 1
-    # The word that is kept where the row picker takes none
+    # A word goes into the skid buffer when the row picker takes none.
     offered = sort.r_valid or sort.k_valid
     rows, last, first = sort.k_rows, sort.k_last, sort.k_first
     if not sort.k_valid:
@@ -90,7 +96,7 @@ def visit(c: Record, sort: Record, data: RunData, takes: bool) -> bool:
     ready = not sort.r_valid or not sort.k_valid
     sort.k_valid = offered and not takes
     sort.k_rows, sort.k_last, sort.k_first = rows, last, first
-    # Row memory
+    # The row memory reads the words that are visited.
     sort.freed = sort.frees
     sort.frees = 0
     v_last = sort.v_left == 1  # of its class
@@ -99,13 +105,13 @@ def visit(c: Record, sort: Record, data: RunData, takes: bool) -> bool:
         if sort.v_valid:
             sort.r_rows, sort.r_first = data.visit_rows[sort.v_visit], sort.v_first
             sort.r_last = sort.frees = sort.v_last and v_last
-    # Words of a class
+    # The walker visits the words of a class.
     load = not sort.v_valid or (ready and v_last)
     if sort.v_valid and ready:
         sort.v_visit += 1
         sort.v_left -= 1
         sort.v_first = 0
-    # The class that is kept where the words of another are visited
+    # A class goes into the skid buffer while the words of another are visited.
     offered = sort.o_class_valid or sort.kc_valid
     cls, last, first = sort.kc_class, sort.kc_last, sort.kc_first
     if not sort.kc_valid:
@@ -117,7 +123,7 @@ def visit(c: Record, sort: Record, data: RunData, takes: bool) -> bool:
             sort.v_last, sort.v_first = last, first
     ready, sort.kc_valid = not sort.kc_valid, offered and not load
     sort.kc_class, sort.kc_last, sort.kc_first = cls, last, first
-    # Classes of a tile
+    # The chooser gives out the classes of a tile.
     move = not sort.o_class_valid or ready
     c_last = sort.c_class + 1 == sort.c_end
     accept = not sort.c_valid or (move and c_last)
@@ -136,7 +142,7 @@ def visit(c: Record, sort: Record, data: RunData, takes: bool) -> bool:
 
 @jit
 def load(c: Record, front: Record, sort: Record, data: RunData, accept: bool, t: int) -> None:
-    """The tile loader: a beat per cycle into the row memory; a tile is offered when its last beat is in."""
+    """Load a beat in each cycle into the row memory; a tile is offered when its last beat is there."""
     move = not sort.first or not sort.t_valid or accept
     take = sort.b_valid and move
     ready = not sort.b_valid or move

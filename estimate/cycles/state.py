@@ -1,4 +1,4 @@
-"""What the blocks of the cycle model remember from one cycle to the next: one record per block, named like the RTL."""
+"""What the blocks of the cycle model remember from one cycle to the next: one record for each, with the RTL's names."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 from ...hw.neurons.select import QUEUE
 
 Record: TypeAlias = Any
-"""A record inside compiled code: its fields are attributes there, which NumPy's type ``np.void`` does not know."""
+"""A record inside compiled code. Its fields are attributes there, which NumPy's type ``np.void`` does not know."""
 
 jit = nb.njit(error_model="numpy")
-"""Of every block's functions; the loop over them is what is kept in the cache."""
+"""The decorator of every block's functions. They are compiled into the loop over them, which the cache keeps."""
 
 FETCH, WEIGHTS, LOADS = range(3)
-"""Readers of the bus, by priority."""
+"""The readers of the bus, the one of highest priority first."""
 
 COMPUTE, REUSE = 0, 1
-"""FIFOs between front end and processor: compute rows, reuse rows (one per bank)."""
+"""Indices of the FIFOs between front end and processor: compute rows, and then reuse rows with a FIFO for each bank."""
 
 RING = 64
-"""Places of the rings that hold times or counts of what is under way: more than any latency or queue there."""
+"""Length of the rings that hold times or counts of what is under way; it exceeds every latency and queue there."""
 
 
 def record(names: str, **arrays: int) -> np.dtype:
-    """A record of integers; ``arrays`` names the fields that are arrays, with their length."""
+    """Return the type of a record of integers; ``arrays`` gives the lengths of those fields that are arrays."""
     fields = [(name, np.int64) for name in names.split()]
     return np.dtype(fields + [(name, np.int64, (size,)) for name, size in arrays.items()])
 
@@ -34,7 +34,7 @@ def record(names: str, **arrays: int) -> np.dtype:
 CONFIG = record(
     "tile_m tile_k load_rows queries banks weight_tiles neuron_lanes bus_bits level_bits words"
     " latency gap"  # of the memory
-    " burst outstanding accepted"  # longest burst; most bursts under way; most that the memory accepts ahead
+    " burst outstanding accepted"  # longest burst, most bursts under way, most that the memory accepts ahead
     " command_words feature_parts segment_parts param_words param_parts load_jobs"
     " rows_ready rows_queue scan_queue"
     " word_beats ring_words"
@@ -42,10 +42,10 @@ CONFIG = record(
     " write_words write_bursts write_age begin finish",
     reader_depth=3,
 )
-"""Sizes and latencies: :mod:`reprise.estimate.cycles.parameters`."""
+"""Sizes and latencies, as :mod:`reprise.estimate.cycles.parameters` finds them."""
 
 COMMAND = record(
-    "opcode word beats chunks stride items"  # loads; words are bus words
+    "opcode word beats chunks stride items"  # of loads; addresses and strides count bus words
     " weights weight_beats keep ready hold k_tiles m_tiles rows rows_last"
     " readout no_reset planes groups timesteps channels out_width out_lines images pool out_planes"
     " output image_stride line_words last_width"
@@ -57,7 +57,7 @@ BUS = record(
     left=3, word=3, reserved=3, stored=3, ready=3, offer=3, leaves=3, new_beats=3, new_word=3,
     time=RING, beats=RING, owner=RING,
 )  # fmt: skip
-"""Readers (left, word, reserved, stored, ready: the output register is full), arbiter, and the memory's queue."""
+"""The readers, the arbiter and the memory's queue; ``ready`` says that a reader's output register is full."""
 
 SEQUENCER = record(
     "wanted address beat valid checking0 checking1 ahead command"  # command fetch
@@ -81,12 +81,12 @@ FRONT = record(
 )  # fmt: skip
 
 SORT = record(
-    "room tile beat b_valid b_last first part used t_valid t_tile"  # tile loader: its beat, the tile it offers
+    "room tile beat b_valid b_last first part used t_valid t_tile"  # tile loader, with its beat and the tile it offers
     " c_valid c_class c_end c_first o_class_valid o_class o_class_last o_class_first loaded released"  # class chooser
     " v_valid v_visit v_left v_last v_first"  # word walker
-    " kc_valid kc_class kc_last kc_first k_valid k_rows k_last k_first"  # what is kept of classes and of words
+    " kc_valid kc_class kc_last kc_first k_valid k_rows k_last k_first"  # skid buffers of classes and of words
     " r_valid r_rows r_last r_first frees freed"  # row memory
-    " g_valid g_count g_first g_last"  # row picker: the group it offers
+    " g_valid g_count g_first g_last"  # the group that the row picker offers
     " row begins_stored unread d_room begun_tiles",
     w_valid=2, w_rows=2, w_last=2, w_first=2, level=3, waiting=3, stands=3, kept=3, valid=3, popped=3, begin_time=RING,
 )  # fmt: skip
@@ -99,7 +99,7 @@ PROCESSOR = record(
     tile=2, valid=2, tile_half=2, weights_ok=2, issued=2, ended=2, computes_done=2, reuse_done=2, closed=2,
     next_weights=2, next_ended=2, next_computes=2, next_reuse=2, reused=4, half_busy=2, full=2, full_m=2,
 )  # fmt: skip
-"""Issue stage and scoreboard; rows are numbers in issue order, -1: none."""
+"""The issue stage and the scoreboard. A row is its number in issue order, or -1 if there is none."""
 
 DRAIN = record(
     "running half m asking again at starved second second_at third third_at o_valid o_last_position o_last",
@@ -117,7 +117,7 @@ OUTPUT = record(
     " e_valid e_item e_plane readout_piece"
     " x y image bit position_bit line t_line row_line image_line"  # line cursor
     " p_valid p_give p_twice p_last p_word p_second o_valid o_word o_last done"  # line packer
-    " count burst finished age"  # write master: the open burst
+    " count burst finished age"  # the open burst of the write master
     " output"  # first word of the run's output
     " words words_ready b_in b_out l_in l_out awvalid sending left waiting"
     " w_in w_out w_gap awready a_in a_out bvalid",
