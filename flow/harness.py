@@ -1,4 +1,4 @@
-"""Blocks as designs with a handful of pins, so that a block alone can be placed and routed."""
+"""Makes designs with a handful of pins out of blocks, so that a block alone can be placed and routed."""
 
 from __future__ import annotations
 
@@ -79,11 +79,12 @@ def make_block(name: str, config: HardwareConfig) -> wiring.Component:
 
 
 class Harness(wiring.Component):
-    """A block between two shift registers: three pins whatever its ports.
+    """A block between two shift registers, which has three pins whatever the ports of the block.
 
-    Inputs of the block are the bits of a shift register; its outputs are XORed into a second one. Every port bit is
-    so between flip-flops, as it is inside a larger design. The harness costs one FF per input bit, and one FF and one
-    LUT per output bit; routing reports count them, synthesis reports (of the bare block) do not.
+    The inputs of the block are the bits of a shift register, and its outputs are XORed into a second one. So every bit
+    of a port lies between flip-flops, as it does inside a larger design. The harness costs one flip-flop for each input
+    bit, and one flip-flop and one LUT for each output bit. Routing reports count them; synthesis reports are of the
+    bare block and do not.
 
     Members
     -------
@@ -95,7 +96,7 @@ class Harness(wiring.Component):
         super().__init__({"i": In(1), "o": Out(1)})
 
     def _ports(self) -> tuple[Value, Value]:
-        """Inputs and outputs of the block, each as one value."""
+        """The inputs and the outputs of the block, each as one value."""
         inputs: list[Value] = []
         outputs: list[Value] = []
         for _, member, value in self.block.signature.flatten(self.block):

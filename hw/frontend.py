@@ -25,9 +25,10 @@ class FrontEnd(wiring.Component):
     (Prosperity, HPCA 2025, arXiv 2503.03379, section V.)
 
     Latency: ``latency(config)`` cycles from a lone tile's last beat to its first row (with two queries up to one
-    more, see :class:`hw.sorter.sorter.Sorter`). Throughput: that of the sorter. With beats in equal number a tile takes
-    max(beats, rows) cycles, sustained, no bubble between tiles, zero rows are free; rows: max(nonzero, 1) with one
-    query; with two at most the sum of ceil(n / 2) over its visits: n rows of one popcount in one row-memory word.
+    more, see :class:`reprise.hw.sorter.sorter.Sorter`). Throughput: that of the sorter. With beats in equal number a
+    tile takes max(beats, rows) cycles, sustained, no bubble between tiles, zero rows are free; rows: max(nonzero, 1)
+    with one query; with two at most the sum of ceil(n / 2) over its visits: n rows of one popcount in one row-memory
+    word.
 
     Parameters
     ----------

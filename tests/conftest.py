@@ -19,6 +19,7 @@ QUICK = (
     "tests/support/",
     "tests/reprise/test_layout.py",
     "tests/reprise/test_pages.py",
+    "tests/reprise/test_paths_in_sources.py",
     "tests/reprise/test_quick.py",
     "tests/hw/test_config.py",
     "tests/hw/test_frontend.py::test_latency_of_a_lone_tile",

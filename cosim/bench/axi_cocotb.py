@@ -1,4 +1,5 @@
-"""cocotb side of :mod:`cosim.bench.axi`: cocotbext-axi's masters and memory, random backpressure on every channel."""
+"""The cocotb side of :mod:`reprise.cosim.bench.axi`: masters and memory of cocotbext-axi, with random backpressure on
+every channel."""
 
 import os
 import random

@@ -184,7 +184,8 @@ class Machine:
     def advance(self, data: RunData) -> int:
         """Go on until the next RUN is taken or END is reached, and return the cycle.
 
-        ``data`` holds the rows of the RUN that was taken last; before the first one it is :func:`no_rows`.
+        ``data`` holds the rows of the RUN that was taken last; before the first one it is
+        :func:`reprise.estimate.cycles.run_data.no_rows`.
 
         Raises
         ------

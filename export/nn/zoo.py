@@ -1,4 +1,5 @@
-"""Ready-made networks, as ordinary PyTorch modules of ``torch.nn`` layers and the neurons of :mod:`export.nn.neurons`.
+"""Ready-made networks, as ordinary PyTorch modules: layers of ``torch.nn`` and the neurons of
+:mod:`reprise.export.nn.neurons`.
 
 ``build(name, levels, timesteps, ...)`` returns (module, input shape, input levels). Residual networks come with the
 four joins compared in arXiv 2510.24637:

@@ -1,1 +1,1 @@
-"""FPGA hand-off: synthesis and routing figures, resource estimates, and a folder that synthesizes elsewhere."""
+"""What a design takes of an FPGA, and how fast it is there: synthesis, placement, routing and the records of it."""

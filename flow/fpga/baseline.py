@@ -1,4 +1,4 @@
-"""``make fpga-check``: the ``small`` core, synthesized and routed, against the committed baseline."""
+"""``make fpga-check`` compares the ``small`` core, synthesized and routed, with the committed baseline."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from pathlib import Path
 
 BASELINE = Path("docs/measured/fpga_baseline.json")
 SEED = 3
-"""Of the placer."""
+"""The seed of the placer."""
 
 FIGURES = ("lut", "ff", "ram", "dsp", "fmax")
 LIMITS = {"lut": 0.03, "ff": 0.03, "ram": 0.0, "dsp": 0.0, "fmax": -0.08}
-"""Change still taken as noise: this share more; less, where negative (nextpnr's Fmax scatters by seed)."""
+"""How far a figure may change and still count as noise, as a share of the baseline. A positive limit says how much more
+it may be, a negative one how much less (nextpnr's Fmax scatters by seed)."""
 
 
 def compare(baseline: dict, measured: dict) -> list[dict]:
-    """One row a figure: name, baseline, measured, change (share), worse (beyond LIMITS)."""
+    """One row for each figure: its name, the baseline, what was measured, the change as a share, and whether it is
+    worse than ``LIMITS`` allow."""
     rows = []
     for name in FIGURES:
         if name not in measured or name not in baseline:
@@ -34,7 +36,7 @@ def load(path: Path = BASELINE) -> dict:
     Raises
     ------
     FileNotFoundError
-        There is none yet: ``reprise fpga check --update`` writes it.
+        There is none yet; ``reprise fpga check --update`` writes it.
     """
     return json.loads(path.read_text())
 

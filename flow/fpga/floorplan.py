@@ -1,10 +1,10 @@
-"""Floorplan of a core on the LFE5U-85: the sites of its block RAMs and multipliers.
+"""The floorplan of a core on the LFE5U-85: it gives block RAMs and multipliers their sites.
 
-A placer spreads logic well, but it moves block RAMs and multipliers to their few sites by chance: at `paper`'s size all
-wires together then become twice as long within a step, and stay so. What belongs together is known: a neuron, its
-multipliers, and the lanes that feed it (hw/interface/row_order.py). So each neuron gets a column: its block RAMs side
-by side in a row of block RAM, its multipliers in the row of multipliers above. Where columns are many, the front end's
-block RAMs hold it together on their left. Logic follows them.
+A placer spreads logic well, but it moves block RAMs and multipliers to their few sites by chance. At the size of
+``paper`` all wires together then become twice as long within a step, and stay so. What belongs together is known: a
+neuron, its multipliers, and the lanes that feed it (hw/interface/row_order.py). So each neuron gets a column, with its
+block RAMs side by side in a row of block RAM and its multipliers in the row of multipliers above. Where there are many
+columns, the block RAMs of the front end lie on their left and hold it together. The logic follows them.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from ...support.cache import digest
 from .synth import NETLISTS
 
 ROWS = {1: (46,), 2: (46, 70), 3: (22, 46, 70), 4: (22, 46, 70, 82)}
-"""Y of the rows of block RAM, by how many rows the neurons are laid in."""
+"""The Y of each row of block RAM that is used, by the number of rows in which the neurons are laid."""
 MULTIPLIERS = {22: 10, 46: 34, 70: 58, 82: 58}
-"""Y of the nearest row of multipliers above a row of block RAM."""
+"""The Y of the nearest row of multipliers above each row of block RAM."""
 BLOCKS = tuple(4 + 9 * k for k in range(7)) + tuple(69 + 9 * k for k in range(6))
-"""X of the blocks of four sites in either kind of row; the global clocks lie between the seventh and the eighth."""
+"""The X of the blocks of four sites in either kind of row. The global clocks lie between the seventh and the eighth."""
 RAM_SITES = tuple((x + 2 * k, f"EBR{k}") for x in BLOCKS for k in range(4))
 MULTIPLIER_SITES = tuple((x + k, f"MULT18_{k}") for x in BLOCKS for k in (0, 1, 4, 5))
 FRONT_END = ((46, -12), (46, -8), (70, -8))
-"""Blocks of four sites for block RAMs of the front end: Y, and how far before the row's first column. Only where
-columns take more than half of a row: beside fewer the placer does better by itself (`small`: docs/fpga.md)."""
+"""Blocks of four sites for the block RAMs of the front end: the Y, and how far they lie before the first column of the
+row. They are used only where columns take more than half of a row; beside fewer columns the placer does better by
+itself (docs/fpga-clock.md)."""
 MEMORY = re.compile(r"processor\.(?:(bank)\d\.memory(?:\d_)?|(accumulators)\.results\d_)(\d+)\.0\.(\d+)$")
 
 
 def _block_rams(c: HardwareConfig, cells: Iterable[str]) -> dict[str, float]:
-    """Where in the order of neurons the lanes of every wide block RAM lie."""
+    """Where the lanes of every wide block RAM lie in the order of the neurons."""
     found = {}
     for name in cells:
         match = MEMORY.search(name)
@@ -69,10 +70,10 @@ def _multipliers(c: HardwareConfig, module: dict) -> dict[str, int]:
 
 
 def sites(c: HardwareConfig, module: dict) -> dict[str, str]:
-    """The site (nextpnr's BEL) of every block RAM and multiplier of a neuron's column, and of block RAMs of the front
-    end; none where they do not fit.
+    """The sites (nextpnr calls them BELs) of the block RAMs and multipliers of the neurons' columns, and of block RAMs
+    of the front end. There are none where the columns do not fit.
 
-    ``module``: the top of a netlist as Yosys writes it (``write_json``), flattened.
+    ``module`` is the flattened top of a netlist as Yosys writes it (``write_json``).
     """
     rams = _block_rams(c, (name for name, cell in module["cells"].items() if cell["type"] == "DP16KD"))
     multipliers, found = _multipliers(c, module), {}
@@ -100,7 +101,7 @@ def sites(c: HardwareConfig, module: dict) -> dict[str, str]:
 
 
 def _front_end(module: dict, starts: dict[int, int]) -> dict[str, str]:
-    """Sites beside the columns; ``starts``: the first column's place in its row, by the row's Y."""
+    """Sites beside the columns. ``starts`` holds the place of the first column in each row, by the row's Y."""
     rams = sorted(n for n, cell in module["cells"].items() if cell["type"] == "DP16KD" and "frontend." in n)
     blocks = [(y, starts[y] + before) for y, before in FRONT_END if y in starts and starts[y] + before >= 0]
     free = [f"X{x}/Y{y}/{site}" for y, start in blocks for x, site in RAM_SITES[start : start + 4]]
@@ -108,7 +109,7 @@ def _front_end(module: dict, starts: dict[int, int]) -> dict[str, str]:
 
 
 def place_macros(netlist: Path, config: HardwareConfig, *, top: str = "harness") -> Path:
-    """A copy of the netlist of a core between shift registers in which block RAMs and multipliers have their sites."""
+    """A copy of the netlist of a core between shift registers, in which block RAMs and multipliers have their sites."""
     design = json.loads(netlist.read_text())
     module = design["modules"][top]
     for name, site in sites(config, module).items():

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 class Target:
     """One synthesis target.
 
-    synth : Yosys command (``{top}`` is filled in). ``lut``, ``ff``, ``ram``, ``dsp``: cell type -> how many units of
-    the resource it takes; a type that ends in ``*`` is a prefix. ``ram`` counts in ``ram_unit``.
+    synth : the Yosys command; ``{top}`` is filled in.
+    lut, ff, ram, dsp : how many units of the resource a cell takes, by its type; a type that ends in ``*`` is a prefix.
+    ram_unit : what ``ram`` is counted in.
     """
 
     name: str
@@ -65,19 +66,19 @@ ECP5_PARTS = {
     "45k": {"luts": 43848, "rams": 108, "dsps": 72},
     "85k": {"luts": 83640, "rams": 208, "dsps": 156},
 }
-"""What the ECP5 parts hold (LFE5U data sheet; the same numbers are in nextpnr's reports)."""
+"""What each part of the ECP5 family holds, by its data sheet; nextpnr's reports say the same."""
 
 RESOURCES = ("lut", "ff", "ram", "dsp")
 
 
 def units(weights: dict[str, float], kind: str) -> float:
-    """Units of a resource that one cell of type ``kind`` takes."""
+    """How many units of a resource one cell of type ``kind`` takes."""
     if kind in weights:
         return weights[kind]
     return next((n for name, n in weights.items() if name.endswith("*") and kind.startswith(name[:-1])), 0)
 
 
 def count(target: Target, kinds: dict[str, int]) -> dict[str, float]:
-    """Cell type -> number of cells, as resources."""
+    """The resources that cells take; ``kinds`` holds how many there are of each type."""
     found = {r: sum(units(getattr(target, r), kind) * n for kind, n in kinds.items()) for r in RESOURCES}
     return {r: int(n) if n == int(n) else n for r, n in found.items()}

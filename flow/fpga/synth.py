@@ -1,4 +1,4 @@
-"""Synthesis with Yosys: cells by resource and by block."""
+"""Synthesizes blocks with Yosys and counts their cells, by resource and by instance."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ from ..harness import Harness, make_block
 from . import parts
 
 NETLISTS = Store("netlists")
-"""Synthesized blocks, blocks in a harness, and netlists whose cells have their sites."""
+"""Where synthesized blocks, blocks in a harness, and netlists whose cells have their sites are kept."""
 
 UNCHECKED = "setparam -set COLLISION_X_MASK 1'1 *processor*/t:$memrd_v2 */r:CLK_ENABLE=1 %i"
-"""The processor never uses a word read while it is written (docs/processor.md): no logic is needed to define it."""
+"""The processor never uses a word that was read while it was written (docs/processor.md), so no logic is needed that
+defines it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Synthesis:
     """A synthesized block.
 
-    resources : units by resource (see :mod:`flow.fpga.parts`); ``cells``: cells by type; ``blocks``: resources by
-    instance (ECP5), each with everything below it. A LUT or flip-flop belongs to the instance whose net it drives: the
-    design is flattened, so what is on a border is only attributed; the totals are exact, and so are memories.
-    structure : what the description holds, before synthesis: what estimates are fitted to.
+    resources : units by resource (see :mod:`reprise.flow.fpga.parts`).
+    cells : number of cells by type.
+    blocks : on ECP5, the resources of each instance with everything below it. The design is flattened, so a LUT or
+        flip-flop is attributed to the instance whose net it drives; totals are exact, and so are memories.
+    structure : what the description held before synthesis; estimates are fitted to it.
     """
 
     target: str
@@ -48,10 +50,10 @@ class Synthesis:
 
 
 def owner(cell: str, instances: set[str], depth: int) -> str:
-    """The instance that a cell of a flattened design belongs to, at most ``depth`` deep; "" for the top.
+    """The instance that a cell of a flattened design belongs to, at most ``depth`` deep; it is "" for the top.
 
-    Flattening joins names with dots (``frontend.detector.match_LUT4_Z_3``); dots are in the names of packed fields
-    too, so only known ``instances`` count.
+    Flattening joins names with dots (``frontend.detector.match_LUT4_Z_3``). The names of packed fields hold dots, too,
+    so only known ``instances`` count.
     """
     path = cell.replace("$flatten", "").replace("\\", "")
     while path:
@@ -62,12 +64,12 @@ def owner(cell: str, instances: set[str], depth: int) -> str:
 
 
 def instances_of(cells: dict[str, dict]) -> set[str]:
-    """Paths of the instances that flattening dissolved: Yosys leaves a $scopeinfo cell of each."""
+    """The paths of the instances that flattening dissolved. Yosys leaves a $scopeinfo cell of each."""
     return {name for name, cell in cells.items() if cell["type"] == "$scopeinfo"}
 
 
 def by_block(target: parts.Target, cells: dict[str, dict], depth: int = 3) -> dict[str, dict[str, float]]:
-    """Resources of every instance down to ``depth``; an instance's figures contain what is below it."""
+    """The resources of every instance down to ``depth``. The figures of an instance contain what is below it."""
     kinds: dict[str, Counter] = {}
     instances = instances_of(cells)
     for name, cell in cells.items():
@@ -80,13 +82,13 @@ def by_block(target: parts.Target, cells: dict[str, dict], depth: int = 3) -> di
 
 
 def ports_of(component: wiring.Component) -> dict:
-    """Ports by name; those that are constant (an ``always_ready`` stream's) are none."""
+    """The ports by name. Constant ones, such as the ``ready`` of a stream that is always ready, are no ports."""
     ports = {"__".join(map(str, path)): Value.cast(value) for path, _, value in component.signature.flatten(component)}
     return {name: (value, None) for name, value in ports.items() if not isinstance(value, Const)}
 
 
 def synthesize(config: HardwareConfig, *, name: str, block: str = "core", target: str = "ecp5") -> Synthesis:
-    """Synthesize one block of a configuration. A netlist of the same design that is in the cache is taken.
+    """Synthesize one block of a configuration. If the cache holds a netlist of the same design, it is taken.
 
     Parameters
     ----------
@@ -139,7 +141,8 @@ def synthesize(config: HardwareConfig, *, name: str, block: str = "core", target
 def with_harness(config: HardwareConfig, design: Synthesis) -> Path:
     """The netlist of a synthesized block (ECP5) between shift registers, for routing; its top is ``harness``.
 
-    The harness is synthesized around a black box, which then is filled: the block is the one whose figures are known.
+    The harness is synthesized around a black box, which is filled afterwards. So the block is the very one whose
+    figures are known.
     """
     block, inside = design.block, design.netlist.with_name("netlist.il").read_bytes()
     source = rtlil.convert(Harness(make_block(block, config)), name="harness", emit_src=False)

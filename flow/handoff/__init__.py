@@ -1,1 +1,1 @@
-"""The hand-off: a folder with RTL, constraints, drivers and vectors that builds without this project."""
+"""The hand-off folder, with RTL, constraints, drivers and test vectors; it builds without this project."""

@@ -1,4 +1,4 @@
-"""The hand-off folder: everything that an FPGA engineer needs, from one configuration."""
+"""Writes the hand-off folder of a configuration, which holds everything that an FPGA engineer needs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ FILES = {
     "reprise.core": ("FuseSoC 2", "lint, sim, ecp5 run; vivado, quartus generated"),
     "README.md": ("people", RUN),
 }
-"""Every file of the hand-off (``registers/html`` has more): tool, and whether it is run by this project."""
+"""Every file of the hand-off (``registers/html`` has more) with its tool, and whether this project runs it."""
 
 ONLY_FOR = {
     "ecp5": ("constraints/reprise_pins.lpf",),
@@ -64,7 +64,7 @@ ONLY_FOR = {
 
 
 def render(template: str, **values: Any) -> str:
-    """A file of ``templates/``; an unknown name in it is an error."""
+    """Fill in a file of ``templates/``. A name in it that has no value is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         undefined=jinja2.StrictUndefined,
@@ -88,13 +88,13 @@ def registers_json(config: HardwareConfig) -> str:
 
 
 def registers_header() -> str:
-    """``reprise_registers.h`` of the C driver."""
+    """The text of ``reprise_registers.h``, for the C driver."""
     found = {"offsets": register_map.OFFSETS, "fields": register_map.FIELDS, "counters": list(register_map.COUNTERS)}
     return render("reprise_registers.h", **found)
 
 
 def write_drivers(folder: Path, config: HardwareConfig) -> None:
-    """``folder/c`` and ``folder/python``."""
+    """Write the drivers into ``folder/c`` and ``folder/python``."""
     for name in ("c", "python"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name in ("reprise.c", "reprise.h"):
@@ -105,7 +105,7 @@ def write_drivers(folder: Path, config: HardwareConfig) -> None:
 
 
 def _registers(folder: Path) -> None:
-    """RDL, C header and pages."""
+    """Write the RDL, the C header and the pages of the registers."""
     from peakrdl_html import HTMLExporter
 
     from ...hw.csr.generate import SOURCE, compile_rdl, header_text
@@ -129,7 +129,7 @@ def _write_vectors(out: Path, vectors: Vectors) -> None:
 def _values(
     name: str, config: HardwareConfig, vectors: Vectors, sidecar: dict, targets: tuple[str, ...], board: str | None
 ) -> dict:
-    """Everything that the templates ask for."""
+    """The values of all names in the templates."""
     word = config.bus_bits // 8
     pins, input_bits, output_bits = pin_ports(sidecar)
     image = vectors.image
@@ -165,7 +165,7 @@ def _values(
 
 
 def board_values(board: str | None) -> dict:
-    """Part and clock of a board for the ECP5 templates.
+    """The part and the clock of a board, for the ECP5 templates.
 
     Raises
     ------
@@ -211,7 +211,7 @@ RENDERED = {
 
 
 def manifest(out: Path, name: str, config: HardwareConfig) -> dict:
-    """SHA-256 of every file in the folder, generator versions, configuration."""
+    """The SHA-256 of every file in the folder, the versions of the generators, and the configuration."""
     files = sorted(p for p in out.rglob("*") if p.is_file() and p.name != "MANIFEST.json")
     return {
         "format": 1,

@@ -1,4 +1,4 @@
-"""The network, memory image and golden memory of a hand-off."""
+"""Makes what the testbench of a hand-off runs: a network, its memory image, and the memory after the job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...model.network.network import Network
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Vectors:
-    """What a testbench needs: memory before and after the job (uint8, from ``image.base`` on)."""
+    """What a testbench needs: the memory before and after the job (uint8, from ``image.base`` on)."""
 
     network: str
     image: MemoryImage
@@ -23,7 +23,7 @@ class Vectors:
     golden: np.ndarray
 
     def regions(self) -> list[dict]:
-        """Feature maps that the accelerator writes, in bus words: name, first word, number of words."""
+        """The feature maps that the accelerator writes: name, first bus word, and number of bus words."""
         word = self.image.config.bus_bits // 8
         return [
             {"name": key, "first": (f.address - self.image.base) // word, "count": f.bytes // word}
@@ -35,7 +35,7 @@ class Vectors:
 def sample_network(
     seed: int = 7, *, name: str = "sample", side: int = 8, levels: int = 15, channels: int = 12, outputs: int = 10
 ) -> Network:
-    """A network of fixed random weights that runs on every preset: convolution with pool, convolution, readout.
+    """A network of fixed random weights that runs on every preset: a convolution with a pool, a convolution, a readout.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def make_vectors(config: HardwareConfig, *, network: str = "sample", images: int
 
 
 def hex_text(memory: np.ndarray, word_bytes: int) -> str:
-    """Memory for $readmemh: one bus word a line."""
+    """Memory as $readmemh reads it, with a bus word in each line."""
     padded = np.zeros(-(-len(memory) // word_bytes) * word_bytes, np.uint8)
     padded[: len(memory)] = memory
     return "\n".join(word[::-1].tobytes().hex() for word in padded.reshape(-1, word_bytes)) + "\n"

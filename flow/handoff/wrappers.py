@@ -1,4 +1,4 @@
-"""How the accelerator's ports appear in wrappers, from the Verilog's sidecar."""
+"""Says how the ports of the accelerator appear in wrappers; the sidecar of the Verilog has the ports."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TESTBENCH = {
         "awvalid", "awready", "awaddr", "awlen", "wvalid", "wready", "wdata", "wstrb", "wlast", "bvalid", "bready",
     )},
 }  # fmt: skip
-"""Port -> net of the testbench; other inputs are 0 (responses: OKAY), other outputs open."""
+"""The net of the testbench at each port. Other inputs are 0, which means OKAY for responses; other outputs are open."""
 
 
 def testbench_connections(sidecar: dict) -> list[tuple[str, str]]:
-    """Port and net of every port."""
+    """Every port with its net."""
     found = []
     for name, port in sidecar["ports"].items():
         zero = f"{port['width']}'b0" if port["direction"] == "input" else ""
@@ -30,7 +30,7 @@ def testbench_connections(sidecar: dict) -> list[tuple[str, str]]:
 
 
 def pin_ports(sidecar: dict) -> tuple[list[dict], int, int]:
-    """Every port but clock and reset as a slice of ``given`` (inputs) or ``seen`` (outputs); the widths of both."""
+    """Every port but clock and reset as a slice of ``given`` (inputs) or ``seen`` (outputs), and the widths of both."""
     found, used = [], {"input": 0, "output": 0}
     for name, port in sidecar["ports"].items():
         if name in ("clk", "rst"):
@@ -43,7 +43,7 @@ def pin_ports(sidecar: dict) -> tuple[list[dict], int, int]:
 
 
 def ip_ports(sidecar: dict) -> list[dict]:
-    """The AXI ports with the interface each belongs to; the first of an interface carries its parameters."""
+    """The AXI ports with the interface that each belongs to. The first port of an interface carries its parameters."""
     found, seen = [], set()
     for name, port in sidecar["ports"].items():
         bus = next((b for b in ("s_axil", "m_axi") if name.startswith(b + "_")), None)

@@ -35,7 +35,8 @@ class TcamBank(wiring.Component):
     last : they are the tile's last rows: they are still queried, then no entry is valid
     insert : lane ``bank`` is valid
     place : entry of lane ``bank``
-    rows : queries x copies of the row, one for each part of the entries (:func:`hw.interface.search.query_parts`)
+    rows : queries x copies of the row, one for each part of the entries
+        (:func:`reprise.hw.interface.search.query_parts`)
     pair : by lane: lane ``bank`` of this very cycle is an earlier subset of it
     best : queries x {found, place}, LATENCY cycles later
     """

@@ -168,7 +168,8 @@ class SmallFifo(wiring.Component):
     """A FIFO of a few items in distributed RAM, read without a clock.
 
     Latency: ``latency`` cycles. Throughput: one item per cycle. ``i.ready`` does not depend on ``o.ready``. A wide item
-    is cut into parts that have pointers of their own (:mod:`hw.lib.fanout`): none may come in the cycle after reset.
+    is cut into parts that have pointers of their own (:mod:`reprise.hw.lib.fanout`): none may come in the cycle after
+    reset.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """What the issue stage knows a cycle ahead: comparisons of rows, so that a decision begins with registers.
 
 Each outcome of this cycle's decisions (a row stays or another comes) is compared beforehand; the decisions, which come
-late, only select. Every function gives what holds in the next cycle; :class:`hw.processor.issue.Issue` registers it.
+late, only select. Every function gives what holds in the next cycle; :class:`reprise.hw.processor.issue.Issue`
+registers it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..lib.logic import beforehand, late_mux
 
 
 class IssueState(Protocol):
-    """What these functions read of :class:`hw.processor.issue.Issue`, which calls them."""
+    """What these functions read of :class:`reprise.hw.processor.issue.Issue`, which calls them."""
 
     config: HardwareConfig
     i_compute: stream.Interface

@@ -34,11 +34,14 @@ class Processor(wiring.Component):
 
     Members
     -------
-    i_begin, i_end : streams that announce and close a tile (:func:`hw.interface.streams.tile_begin`, ``tile_end``)
+    i_begin, i_end : streams that announce and close a tile
+        (:func:`reprise.hw.interface.streams.tile_begin`, ``tile_end``)
     i_compute, i_reuse : streams of rows; reuse per bank
     i_weights : stream of :func:`reprise.hw.interface.streams.weight_row`
-    i_layer : :func:`hw.interface.streams.layer_config`, constant while a row is inside: the order of the partial sums
-    o_psum : stream of :func:`hw.interface.streams.psum_row`; the order of rows is that of hw/interface/row_order.py
+    i_layer : :func:`reprise.hw.interface.streams.layer_config`, constant while a row is inside: the order of the
+        partial sums
+    o_psum : stream of :func:`reprise.hw.interface.streams.psum_row`, whose order of rows is that of
+        hw/interface/row_order.py
     counters : single-cycle events, :func:`processor_events`
     """
 

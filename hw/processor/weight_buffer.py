@@ -82,7 +82,8 @@ class WeightBuffer(wiring.Component):
         m.d.comb += [write.en.eq(putting), write.addr.eq(address), write.data.eq(put)]
 
     def _distributed(self, m: Module, read: Value, comes: Value, row: Value, put: Value) -> None:
-        """The same, cut by lanes into parts with address and enable registers of their own (:mod:`hw.lib.fanout`).
+        """The same, cut by lanes into parts that have address and enable registers of their own
+        (:mod:`reprise.hw.lib.fanout`).
 
         After reset some parts write once: no slot is filled then.
         """

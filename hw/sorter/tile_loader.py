@@ -32,7 +32,8 @@ class TileLoader(wiring.Component):
     Members
     -------
     i : stream of :func:`reprise.hw.interface.streams.tile_word`
-    write : beats of a word x {en, addr, data: ``load_rows`` x :func:`hw.sorter.layouts.kept_row`}, the row memory
+    write : beats of a word x {en, addr, data: ``load_rows`` x :func:`reprise.hw.sorter.layouts.kept_row`}, into the
+        row memory
     freed : words of the row memory that were read for the last time in this cycle
     o : stream of :func:`reprise.hw.sorter.layouts.loaded_tile`
     ready : ``o.ready``, a copy for each part of the maps (wrong in the first cycle after reset, when nothing is there)

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.reprise.names import OTHERS, ROOMS, ROOT, module_exists
+
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/*.md")])
-ROOMS = ("support", "model", "hw", "compiler", "export", "estimate", "cosim", "flow", "reprise", "tools", "tests")
-OTHERS = ("configs", "docs", "examples", "build")
 PATH = re.compile(rf"(?:{'|'.join(ROOMS + OTHERS)})/[\w./{{}},*<>-]*")
 PLACEHOLDER = re.compile(r"<|\b(?:BOX|NAME|CONFIG|KIND|KEY|FILE|PART)\b")
 """Paths with one of these stand for many."""
@@ -67,23 +66,6 @@ def test_files_and_modules_exist(page):
                 assert any(ROOT.glob(one.rstrip("/"))), word
         if MODULE.fullmatch(word) and word.rsplit(".", 1)[1] not in FILES:
             assert module_exists(word), word
-
-
-def module_exists(name: str) -> bool:
-    """A module, or a name that one defines at its top (members of classes are not looked for)."""
-    parts = name.split(".")
-    for count in range(len(parts), 0, -1):
-        path = ROOT.joinpath(*parts[:count])
-        file = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
-        if file.exists():
-            rest = parts[count:]
-            return (
-                not rest
-                or re.search(rf"^\s*(?:def|class|import|from)?.*\b{rest[0]}\b", file.read_text(), re.M) is not None
-            )
-        if path.is_dir():
-            return count == len(parts)
-    return False
 
 
 def test_the_glossary_names_files():

@@ -1,4 +1,4 @@
-"""Python driver of the Reprise accelerator, in the style of PYNQ; it imports nothing but the standard library.
+"""The Python driver of the Reprise accelerator, in the style of PYNQ. It imports nothing but the standard library.
 
 With PYNQ::
 
@@ -29,7 +29,7 @@ ERRORS = {
 
 
 class DeviceError(RuntimeError):
-    """The device is another one, or a job ended with an error (``code``, ``command``: see docs/memory-map.md)."""
+    """The device is another one, or a job ended with an error; docs/memory-map.md explains ``code`` and ``command``."""
 
     def __init__(self, message: str, code: int | None = None, command: int | None = None) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class Reprise:
         self.map = json.loads(Path(map_path).read_text()) if map_path else None
 
     def read(self, register: str, field: str | None = None) -> int:
-        """A register, or one of its fields."""
+        """The value of a register, or of one of its fields."""
         value = int(self.mmio.read(self.offsets[register]))
         if field is None:
             return value
@@ -62,12 +62,12 @@ class Reprise:
         return value >> low & ((1 << bits) - 1)
 
     def write(self, register: str, **fields: int) -> None:
-        """Write a register; fields that are not given are 0."""
+        """Write a register. Fields that are not given become 0."""
         value = sum(given << self.fields[register][name][0] for name, given in fields.items())
         self.mmio.write(self.offsets[register], value)
 
     def probe(self) -> None:
-        """Check identification, version and configuration.
+        """Check that the device is the right one: its identification, version and configuration.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class Reprise:
             raise DeviceError(f"CONFIG_HASH must be 0x{self.hash:08x}, not 0x{seen:08x}: another configuration")
 
     def start(self, program: int | None = None, *, interrupt: bool = False) -> None:
-        """Start the program at a byte address (default: the compiled network's).
+        """Start the program at a byte address, which is the compiled network's unless another one is given.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class Reprise:
         self.write("CONTROL", start=1)
 
     def wait(self, timeout: float = 10.0, poll: float = 0.0) -> None:
-        """Wait for the job's end: ``timeout`` and ``poll`` (between reads of STATUS) in seconds.
+        """Wait for the end of the job. ``timeout`` and ``poll`` (the time between reads of STATUS) are in seconds.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class Reprise:
             raise DeviceError(f"command {command}: {ERRORS.get(code, 'unknown error')} ({code})", code, command)
 
     def run(self, program: int | None = None, timeout: float = 10.0) -> dict[str, int]:
-        """Start, wait, and give the counters."""
+        """Start a job, wait for its end, and give the counters."""
         self.start(program)
         self.wait(timeout)
         return self.counters()
@@ -132,6 +132,6 @@ class Reprise:
         self.write("CONTROL", stop=1)
 
     def counters(self) -> dict[str, int]:
-        """Cycles and performance counters of the last job, by name."""
+        """The cycles and the performance counters of the last job, by name."""
         cycles = self.read("CYCLES_HI") << 32 | self.read("CYCLES_LO")
         return {"CYCLES": cycles, **{name: self.read(name) for name in self.counter_names}}
