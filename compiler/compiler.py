@@ -9,6 +9,7 @@ from ..hw.arch.feature_map import FeatureMap
 from ..hw.arch.memory_image import LayerEntry, MemoryImage, Region
 from ..hw.arch.program import COMMAND_BYTES
 from ..model.network.network import Network
+from ..support.errors import RepriseError
 from .checks import check_commands, check_layer, check_widths
 from .emit import Constants, Emitter
 from .errors import CompileError, limit
@@ -168,9 +169,9 @@ def compile_network(
         ``images`` or ``base`` breaks its rule.
     """
     if not isinstance(images, int) or images < 1:
-        raise ValueError(f"images must be an integer of at least 1, not {images!r}")
+        raise RepriseError(f"images must be an integer of at least 1, not {images!r}")
     if base % 4096 or base < 0:
-        raise ValueError(f"base must be a multiple of 4096, not {base}: bursts keep to pages")
+        raise RepriseError(f"base must be a multiple of 4096, not {base}: bursts keep to pages")
     check_widths(network, config)
     compiler = _Compiler(network, config, images)
     builder = Builder(base)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..support.errors import RepriseError
 from ..support.figures import SUFFIXES, new_figure, style, write_figure
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ BIT, PRODUCT = "#9aa5b1", "#1f6f8b"
 def check_plot_path(path: Path) -> None:
     """Raise ValueError unless the suffix is one that can be drawn."""
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"plot must end in one of {SUFFIXES}, not {path.name!r}")
+        raise RepriseError(f"plot must end in one of {SUFFIXES}, not {path.name!r}")
 
 
 def draw_density(report: dict, path: str | Path) -> None:

@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..hw.arch.config import HardwareConfig
+from ..support.errors import RepriseError
 
 
 def _core(config: HardwareConfig) -> wiring.Component:
@@ -74,7 +75,7 @@ def make_block(name: str, config: HardwareConfig) -> wiring.Component:
         An unknown name.
     """
     if name not in BLOCKS:
-        raise ValueError(f"block must be one of {', '.join(BLOCKS)}, not {name!r}")
+        raise RepriseError(f"block must be one of {', '.join(BLOCKS)}, not {name!r}")
     return BLOCKS[name](config)
 
 

@@ -13,6 +13,7 @@ from ...model.inference.kernels import reuse_matmul
 from ...model.inference.neurons import RESETS, integrate
 from ...model.network.neuron import Neuron
 from ...model.prosparsity.tiling import LayerTiles
+from ...support.errors import RepriseError
 from ..bench.core import CoreBench, CoreResult, Tile
 
 
@@ -30,7 +31,7 @@ class CoreJob:
 def groups_of(channels: int, config: HardwareConfig) -> int:
     """Groups of neuron_lanes channels that hold ``channels``."""
     if not 1 <= channels <= config.lanes:
-        raise ValueError(f"channels must be 1..{config.lanes} (lanes), not {channels}: cut the layer into blocks")
+        raise RepriseError(f"channels must be 1..{config.lanes} (lanes), not {channels}: cut the layer into blocks")
     return -(-channels // config.neuron_lanes)
 
 

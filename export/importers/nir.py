@@ -144,7 +144,7 @@ def read(graph: Any, *, timesteps: int, dt: float = 1e-4, reset: Reset = "hard")
         except (OSError, KeyError) as error:  # no HDF5, or HDF5 without NIR's groups
             raise RepriseError(f"{graph}: must be a NIR graph (HDF5): {error}", where=str(graph)) from None
     if reset not in ("hard", "soft"):
-        raise ValueError(f"reset must be hard or soft, not {reset!r}")
+        raise RepriseError(f"reset must be hard or soft, not {reset!r}")
     before: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for source, target in graph.edges:
         before[target].append(source)

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from ...model.network.neuron import Reset
+from ...support.errors import RepriseError
 
 SURROGATES = ("rectangular", "sigmoid", "identity", "clipped")
 RESETS = ("soft", "hard", "none")
@@ -63,7 +64,7 @@ def spike(u: torch.Tensor, levels: int, surrogate: str = "rectangular", width: f
         ``u < N + 1/2``, so 0 where one level more would be clipped.
     """
     if surrogate not in SURROGATES:
-        raise ValueError(f"surrogate must be one of {SURROGATES}, not {surrogate!r}")
+        raise RepriseError(f"surrogate must be one of {SURROGATES}, not {surrogate!r}")
     if width is None:
         width = 4.0 if surrogate == "sigmoid" else 1.0
     return _Spike.apply(u, levels, surrogate, width)
@@ -114,15 +115,15 @@ class MultiLevelIF(nn.Module):
     ) -> None:
         super().__init__()
         if not 1 <= levels <= 255:
-            raise ValueError(f"levels must be in 1..255 (a level is stored in 8 bits), not {levels}")
+            raise RepriseError(f"levels must be in 1..255 (a level is stored in 8 bits), not {levels}")
         if timesteps < 1:
-            raise ValueError(f"timesteps must be at least 1, not {timesteps}")
+            raise RepriseError(f"timesteps must be at least 1, not {timesteps}")
         if not threshold > 0:
-            raise ValueError(f"threshold must be positive (it is a divisor), not {threshold}")
+            raise RepriseError(f"threshold must be positive (it is a divisor), not {threshold}")
         if reset not in RESETS:
-            raise ValueError(f"reset must be one of {RESETS}, not {reset!r}")
+            raise RepriseError(f"reset must be one of {RESETS}, not {reset!r}")
         if surrogate not in SURROGATES:
-            raise ValueError(f"surrogate must be one of {SURROGATES}, not {surrogate!r}")
+            raise RepriseError(f"surrogate must be one of {SURROGATES}, not {surrogate!r}")
         self.levels, self.timesteps, self.reset, self.v0 = levels, timesteps, reset, v0
         self.surrogate, self.width = surrogate, width
         value = torch.full((channels,) if channels else (), float(threshold))
@@ -133,7 +134,7 @@ class MultiLevelIF(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.shape[0] % self.timesteps:
-            raise ValueError(f"input axis 0 must be a multiple of timesteps {self.timesteps}, not {x.shape[0]}")
+            raise RepriseError(f"input axis 0 must be a multiple of timesteps {self.timesteps}, not {x.shape[0]}")
         current = x.unflatten(0, (self.timesteps, -1))
         theta = self.threshold.clamp_min(1e-6)
         if theta.ndim:
@@ -175,7 +176,7 @@ class MultiLevelLIF(MultiLevelIF):
     def __init__(self, levels: int = 1, timesteps: int = 1, *, leak: int = 128, **kwargs: Any) -> None:
         super().__init__(levels, timesteps, **kwargs)
         if not 0 <= leak <= 256:
-            raise ValueError(f"leak must be in 0..256 (V * leak >> 8), not {leak}")
+            raise RepriseError(f"leak must be in 0..256 (V * leak >> 8), not {leak}")
         self.leak = leak
 
 

@@ -20,6 +20,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from ...support.errors import RepriseError
 from .neurons import Barrier, MultiLevelIF, MultiLevelLIF
 
 JOINS = ("spiking", "sew", "ms", "sparse")
@@ -27,7 +28,7 @@ JOINS = ("spiking", "sew", "ms", "sparse")
 
 def neuron_factory(levels: int, timesteps: int, neuron: str = "if", **kwargs: Any) -> Callable[[], MultiLevelIF]:
     if neuron not in ("if", "lif"):
-        raise ValueError(f"neuron must be if or lif, not {neuron!r}")
+        raise RepriseError(f"neuron must be if or lif, not {neuron!r}")
     return partial(MultiLevelLIF if neuron == "lif" else MultiLevelIF, levels, timesteps, **kwargs)
 
 
@@ -148,7 +149,7 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         if join not in JOINS:
-            raise ValueError(f"join must be one of {JOINS}, not {join!r}")
+            raise RepriseError(f"join must be one of {JOINS}, not {join!r}")
         self.stem = nn.Conv2d(3, width, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(width)
         self.sn = nn.Identity() if join == "ms" else sn()
@@ -201,7 +202,7 @@ def build(
     ``identity``, or ``clipped``: no gradient where they clip (needed with fewer levels).
     """
     if name not in NETWORKS:
-        raise ValueError(f"network must be one of {', '.join(NETWORKS)}, not {name!r}")
+        raise RepriseError(f"network must be one of {', '.join(NETWORKS)}, not {name!r}")
     sn = neuron_factory(levels, timesteps, neuron, **kwargs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -8,6 +8,7 @@ import torch
 from ...model.inference.runner import run
 from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
+from ...support.errors import RepriseError
 from .layers import NeuronSpec, QatLayer, SourceSpec
 from .network import QatNetwork
 
@@ -26,7 +27,7 @@ class IntegerLayer(QatLayer):
             128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.sources
         ]
         if len(set(n.leak.tolist())) > 1:
-            raise ValueError(
+            raise RepriseError(
                 f"layer {layer.name}: leak must be equal in all channels to be simulated, not {set(n.leak)}"
             )
         spec = NeuronSpec(levels=n.levels, kind=n.kind, reset=n.reset, leak=int(n.leak[0]))

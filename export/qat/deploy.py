@@ -20,6 +20,7 @@ from ...model.prosparsity.bound import bound, output_groups
 from ...model.prosparsity.density import Density
 from ...model.prosparsity.tiles import count_packed
 from ...model.prosparsity.tiling import layer_tiles
+from ...support.errors import RepriseError
 from .layers import QatLayer, SourceSpec
 from .network import QatNetwork
 
@@ -86,7 +87,9 @@ def to_network(net: QatNetwork, name: str) -> Network:
     """The integer network that ``net`` in evaluation mode computes; layers read bit-planes until chosen otherwise."""
     net.eval()
     if not all(layer.quantize for layer in net.layers):
-        raise ValueError("network: quantize must be on for every layer (it was trained or evaluated in floating point)")
+        raise RepriseError(
+            "network: quantize must be on for every layer (it was trained or evaluated in floating point)"
+        )
     return Network(
         name=name,
         input_shape=net.input_shape,

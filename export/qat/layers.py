@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ...model.network.neuron import NeuronKind, Reset
+from ...support.errors import RepriseError
 from ..nn.gradients import fire, round_ste
 from ..nn.neurons import reset_potential
 
@@ -166,7 +167,7 @@ class QatLayer(nn.Module):
                 bound = bound * 256
         bound = float(bound.max())
         if bound >= EXACT64:
-            raise ValueError(
+            raise RepriseError(
                 f"layer {self.name}: |potential| may reach {bound:.4g}, must stay below 2**53 to be exact; "
                 "lower the timesteps or the input levels, or scale the weights"
             )

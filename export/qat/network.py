@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ...model.network.network import InputMode
+from ...support.errors import RepriseError
 from .layers import QatLayer
 
 
@@ -35,7 +36,7 @@ class QatNetwork(nn.Module):
     ) -> None:
         super().__init__()
         if input_mode not in ("repeat", "once", "given"):
-            raise ValueError(f"input_mode must be repeat, once or given, not {input_mode!r}")
+            raise RepriseError(f"input_mode must be repeat, once or given, not {input_mode!r}")
         self.layers = cast("Sequence[QatLayer]", nn.ModuleList(layers))
         self.input_shape, self.input_levels = input_shape, input_levels
         self.timesteps, self.input_mode, self.input_signed = timesteps, input_mode, input_signed

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ...support.errors import RepriseError
+
 DIGITS_TEST = 360
 MAX_FILE = 1 << 30  # bytes: nothing here is larger, and a hostile gzip stays bounded
 
@@ -36,13 +38,15 @@ class Dataset:
         for part in ("train", "test"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             if images.ndim != 4 or images.dtype != np.uint8:
-                raise ValueError(
+                raise RepriseError(
                     f"{self.name}.{part}_images must be uint8[n, C, H, W], not {images.dtype}{images.shape}"
                 )
             if labels.shape != images.shape[:1]:
-                raise ValueError(f"{self.name}.{part}_labels must be one per image ({len(images)}), not {labels.shape}")
+                raise RepriseError(
+                    f"{self.name}.{part}_labels must be one per image ({len(images)}), not {labels.shape}"
+                )
             if len(images) and (images.max() > self.levels or not 0 <= labels.min() <= labels.max() < self.classes):
-                raise ValueError(
+                raise RepriseError(
                     f"{self.name}.{part}: a pixel above {self.levels} or a label outside 0..{self.classes - 1}"
                 )
 
@@ -60,13 +64,13 @@ def read_idx(path: Path) -> np.ndarray:
         with gzip.open(io.BytesIO(data)) as f:
             data = f.read(MAX_FILE)
     if len(data) < 4 or data[:3] != b"\0\0\x08":
-        raise ValueError(f"{path}: an IDX file of bytes begins with 00 00 08, not {data[:3].hex(' ')}")
+        raise RepriseError(f"{path}: an IDX file of bytes begins with 00 00 08, not {data[:3].hex(' ')}")
     header = 4 + 4 * data[3]
     if not 1 <= data[3] <= 4 or len(data) < header:
-        raise ValueError(f"{path}: number of dimensions must be 1..4 and the header complete, not {data[3]}")
+        raise RepriseError(f"{path}: number of dimensions must be 1..4 and the header complete, not {data[3]}")
     shape = struct.unpack(f">{data[3]}I", data[4:header])
     if int(np.prod(shape, dtype=object)) != len(data) - header:
-        raise ValueError(f"{path}: header says {shape}, the file holds {len(data) - header} bytes of data")
+        raise RepriseError(f"{path}: header says {shape}, the file holds {len(data) - header} bytes of data")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
@@ -109,7 +113,7 @@ def load_mnist(folder: str | Path) -> Dataset:
         images = read_idx(find(folder, [f"{stem}-images-idx3-ubyte", f"{stem}-images.idx3-ubyte"]))
         labels = read_idx(find(folder, [f"{stem}-labels-idx1-ubyte", f"{stem}-labels.idx1-ubyte"]))
         if images.ndim != 3 or labels.ndim != 1:
-            raise ValueError(
+            raise RepriseError(
                 f"{folder}: {stem} images must have 3 dimensions and labels 1, not {images.ndim}, {labels.ndim}"
             )
         parts[f"{part}_images"], parts[f"{part}_labels"] = images[:, None], labels.astype(np.int64)
@@ -141,17 +145,17 @@ def read_cifar_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if path.suffix == ".bin":
         data = np.frombuffer(path.read_bytes(), np.uint8)
         if not len(data) or len(data) % 3073:
-            raise ValueError(f"{path}: a CIFAR-10 binary batch is a multiple of 3073 bytes, not {len(data)}")
+            raise RepriseError(f"{path}: a CIFAR-10 binary batch is a multiple of 3073 bytes, not {len(data)}")
         data = data.reshape(-1, 3073)
         return data[:, 1:].reshape(-1, 3, 32, 32), data[:, 0].astype(np.int64)
     with path.open("rb") as f:
         try:
             batch = _ArrayUnpickler(f, encoding="bytes").load()
         except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError) as e:
-            raise ValueError(f"{path}: must be a CIFAR-10 python batch ({e})") from e
+            raise RepriseError(f"{path}: must be a CIFAR-10 python batch ({e})") from e
     images, labels = (batch.get(k) if isinstance(batch, dict) else None for k in (b"data", b"labels"))
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 2 or images.shape[1] != 3072:
-        raise ValueError(
+        raise RepriseError(
             f"{path}: b'data' must be uint8[n, 3072], not {getattr(images, 'shape', type(images).__name__)}"
         )
     return images.reshape(-1, 3, 32, 32), np.asarray(labels, dtype=np.int64)
@@ -187,9 +191,9 @@ def load(name: str, folder: str | Path | None = None) -> Dataset:
         The folder or a file in it.
     """
     if name not in DATASETS:
-        raise ValueError(f"data set must be one of {', '.join(DATASETS)}, not {name!r}")
+        raise RepriseError(f"data set must be one of {', '.join(DATASETS)}, not {name!r}")
     if name == "digits":
         return load_digits()
     if folder is None:
-        raise ValueError(f"data set {name} is read from files: name their folder (--data FOLDER)")
+        raise RepriseError(f"data set {name} is read from files: name their folder (--data FOLDER)")
     return load_mnist(folder) if name == "mnist" else load_cifar10(folder)

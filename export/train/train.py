@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ...support.checks import require
+from ...support.errors import RepriseError
 from ..nn import zoo
 from ..nn.neurons import MultiLevelIF
 from ..qat.network import QatNetwork
@@ -59,7 +60,9 @@ def build(recipe: Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
         **extra,
     )
     if not zoo.fits(recipe.network, data.shape):
-        raise ValueError(f"network {recipe.network} needs images of shape {shape}, {data.name} has {tuple(data.shape)}")
+        raise RepriseError(
+            f"network {recipe.network} needs images of shape {shape}, {data.name} has {tuple(data.shape)}"
+        )
     shape = data.shape
     if recipe.network == "resnet-ms":
         if recipe.quantize:
@@ -120,9 +123,11 @@ class State:
     def load(self, path: Path, recipe: Recipe) -> None:
         data = torch.load(path, weights_only=True, map_location="cpu")
         if data.get("version") != CHECKPOINT_VERSION:
-            raise ValueError(f"{path}: version must be {CHECKPOINT_VERSION}, not {data.get('version')}")
+            raise RepriseError(f"{path}: version must be {CHECKPOINT_VERSION}, not {data.get('version')}")
         if data["recipe"] != recipe.model_dump_json():
-            raise ValueError(f"{path}: its recipe differs from the one asked for; delete it or name another checkpoint")
+            raise RepriseError(
+                f"{path}: its recipe differs from the one asked for; delete it or name another checkpoint"
+            )
         self.model.load_state_dict(data["model"])
         self.optimizer.load_state_dict(data["optimizer"])
         self.schedule.load_state_dict(data["schedule"])

@@ -15,6 +15,7 @@ from amaranth.lib import wiring
 from ...estimate.area import structure
 from ...hw.arch.config import HardwareConfig
 from ...support.cache import Store, digest
+from ...support.errors import RepriseError
 from .. import yosys
 from ..harness import Harness, make_block
 from . import parts
@@ -102,7 +103,7 @@ def synthesize(config: HardwareConfig, *, name: str, block: str = "core", target
         When Yosys fails.
     """
     if target not in parts.TARGETS:
-        raise ValueError(f"target must be one of {', '.join(parts.TARGETS)}, not {target!r}")
+        raise RepriseError(f"target must be one of {', '.join(parts.TARGETS)}, not {target!r}")
     start = time.perf_counter()
     part = parts.TARGETS[target]
     component = make_block(block, config)

@@ -13,6 +13,7 @@ import jinja2
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.csr import register_map
+from ...support.errors import RepriseError
 from ...support.presets import BOARDS, PACKAGE
 from ...support.yaml_file import read_yaml
 from ..fpga.route import OPTIONS
@@ -182,7 +183,7 @@ def board_values(board: str | None) -> dict:
         path = BOARDS / f"{board}.yaml"
         if not path.is_file():
             known = ", ".join(sorted(p.stem for p in BOARDS.glob("*.yaml")))
-            raise ValueError(f"board must be one of configs/boards ({known}), not {board!r}")
+            raise RepriseError(f"board must be one of configs/boards ({known}), not {board!r}")
         found = read_yaml(path)
     clock = found["clock"]
     return {
@@ -252,7 +253,7 @@ def write_handoff(
     """
     unknown = [t for t in targets if t not in TARGETS]
     if unknown or not targets:
-        raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {', '.join(unknown) or 'none'}")
+        raise RepriseError(f"target must be one of {', '.join(TARGETS)}, not {', '.join(unknown) or 'none'}")
     board_values(board)  # its rules, before minutes of work
     from ...cosim.bench.emission import accelerator
 

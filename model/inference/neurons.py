@@ -14,6 +14,7 @@ A readout does not fire: V becomes V + psum + c, and V is the output of the time
 import numba as nb
 import numpy as np
 
+from ...support.errors import RepriseError
 from ...support.kernels import kernel
 from ...support.threads import threads_for
 from ..network.neuron import Neuron
@@ -52,10 +53,10 @@ def step(v: np.ndarray, psum: np.ndarray, neuron: Neuron, channel_axis: int = -3
     v, psum = np.asarray(v), np.asarray(psum)
     for name, array in (("v", v), ("psum", psum)):
         if not np.issubdtype(array.dtype, np.integer):
-            raise ValueError(f"{name} must be an array of integers, not {array.dtype}")
+            raise RepriseError(f"{name} must be an array of integers, not {array.dtype}")
     channels = psum.shape[channel_axis]
     if channels != neuron.channels:
-        raise ValueError(
+        raise RepriseError(
             f"psum must have {neuron.channels} channels (one per neuron parameter) on axis {channel_axis}, "
             f"not {channels} (shape {psum.shape})"
         )
@@ -127,7 +128,7 @@ def integrate(
     """
     n, timesteps, channels, height, width = psum.shape
     if channels != neuron.channels:
-        raise ValueError(f"psum must have {neuron.channels} channels on axis 2, not {channels}")
+        raise RepriseError(f"psum must have {neuron.channels} channels on axis 2, not {channels}")
     fires = neuron.kind != "readout"
     keep = potentials or not fires
     shape = (n, timesteps, channels, height * width)

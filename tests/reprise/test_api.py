@@ -1,5 +1,7 @@
 """The Python API: light, few names, the same figures as the rooms behind it, mistakes by name."""
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +39,15 @@ def test_names_stay_what_they_are_when_rooms_are_imported():
 
     assert callable(rp.estimate_cycles) and callable(rp.cosimulate) and callable(rp.load)
     assert all(getattr(rp, name).__doc__ for name in rp.__all__)
+
+
+def test_pages_use_names_that_there_are():
+    """README's program and the package's own docstring, which is the same, line by line."""
+    block = re.search(r"```python\n(import reprise as rp\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    used = {node.attr for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Attribute)}
+    assert used - {"load"} == {"HardwareConfig", "cosimulate", "estimate_cycles", "write_verilog"} <= set(rp.__all__)
+    for line in block.splitlines():
+        assert " ".join(line.split()) in " ".join(rp.__doc__.split())
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +116,21 @@ def test_a_mismatch_is_told_and_no_exception(digits, monkeypatch):
     assert f": {found.elements - found.mismatches:,} of {found.elements:,} elements" in repr(found)
 
 
-def test_verilog_is_that_of_the_command(tmp_path):
+def test_the_command_writes_verilog_by_the_same_function(tmp_path, monkeypatch):
+    from reprise import api
     from tests.support.cli import reprise
 
-    config = rp.HardwareConfig.load("tiny")
-    source, sidecar = rp.write_verilog(config, tmp_path / "new" / "folder", top="core")
-    assert (source.name, sidecar.name) == ("core.v", "core.json")
-    assert reprise("verilog", "--config", "tiny", "--top", "core", "--no-lint", "--out", tmp_path / "b").code == 0
-    for path in (source, sidecar):
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+    called = []
+
+    def write(config, folder, **options):
+        called.append((config, folder, options))
+        (tmp_path / "core.v").write_text("")
+        return tmp_path / "core.v", tmp_path / "core.json"
+
+    monkeypatch.setattr(api, "write_verilog", write)
+    arguments = ["--config", "tiny", "--set", "lanes=16", "--top", "core", "--no-lint", "--out", tmp_path]
+    assert reprise("verilog", *arguments).code == 0
+    assert called == [(rp.HardwareConfig.load("tiny").replace(lanes=16), tmp_path, {"top": "core"})]
 
 
 def module():

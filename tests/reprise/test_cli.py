@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from typer.main import get_command
 
 from reprise.cli import app
 from reprise.model.files.shipped import shipped
+from reprise.support import errors
 from reprise.support.errors import RepriseError, SimulationError
 from tests.support.cli import reprise
 
@@ -195,6 +197,17 @@ def test_a_missing_optional_package_names_its_extra(monkeypatch, package, extra)
     done = told(monkeypatch, error)
     assert done.code == 2 and done.err.startswith(f"error: the package {package!r} ")
     assert done.err.endswith(f"pip install 'reprise[{extra}]'\n")
+
+
+def test_extras_are_those_of_pyproject():
+    """A package that an error names comes with the extra that it names: directly, or with a package that needs it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    brings = {"h5py": "nir", "peakrdl_html": "peakrdl", "systemrdl": "peakrdl", "sklearn": "scikit_learn"}
+    for package, extra in errors.EXTRAS.items():
+        names = {name.replace("-", "_") for name in project["optional-dependencies"][extra]}
+        assert brings.get(package, package) in names, package
+    base = {name.replace("-", "_") for name in project["dependencies"]}
+    assert not base & set(errors.EXTRAS)
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):
