@@ -1,4 +1,4 @@
-"""``reprise fpga``: hand-off folder, synthesis, routing, baseline check, tables."""
+"""``reprise fpga``: hand-off folder, synthesis, routing and the check against the baseline."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE
 from reprise.model.files.network_file import load, save
 from reprise.model.inference.runner import run
-from tests.support.cli import reprise
+from tests.reprise.command import reprise
 from tests.support.cosim_jobs import TINY, small_network
 
 LAYER_FIELDS = {"name", "cycles", "bit_density", "product_density", "mismatches", "elements", "tiles", "counts"}

@@ -13,7 +13,7 @@ from reprise.estimate.density import density_report, density_sweep
 from reprise.estimate.plots import draw_density
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, Capture, ConvSpec, LinearSpec, captured_layer, load_capture
-from tests.support.cli import reprise
+from tests.reprise.command import reprise
 from tests.support.oracles import naive_tile
 
 PAPER = HardwareConfig.load("paper")

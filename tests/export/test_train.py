@@ -8,7 +8,7 @@ from reprise.export import pipeline, pretrained
 from reprise.export.train import datasets, recipe, train
 from reprise.model.files.shipped import shipped
 from reprise.support.errors import RepriseError
-from tests.support.cli import reprise
+from tests.reprise.command import reprise
 from tests.support.export_helpers import PAPER
 
 SHORT = dict(epochs=4, train_images=200, test_images=40)

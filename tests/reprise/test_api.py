@@ -118,7 +118,7 @@ def test_a_mismatch_is_told_and_no_exception(digits, monkeypatch):
 
 def test_the_command_writes_verilog_by_the_same_function(tmp_path, monkeypatch):
     from reprise import api
-    from tests.support.cli import reprise
+    from tests.reprise.command import reprise
 
     called = []
 

@@ -16,7 +16,7 @@ from reprise.cli import app
 from reprise.model.files.shipped import shipped
 from reprise.support import errors
 from reprise.support.errors import RepriseError, SimulationError
-from tests.support.cli import reprise
+from tests.reprise.command import reprise
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = shipped("digits")

@@ -10,7 +10,7 @@ from reprise.estimate.area.memories import Memory, block_ram
 from reprise.flow.fpga import results
 from reprise.flow.fpga.parts import ECP5_PARTS
 from reprise.hw.arch.config import HardwareConfig
-from tests.support.cli import reprise
+from tests.reprise.command import reprise
 
 ROOT = Path(__file__).resolve().parents[3]
 SYNTHESIZED = [r for r in results.load(ROOT / results.RESOURCES) if r["kind"] == "synthesis"]
