@@ -1,8 +1,7 @@
-"""PyTorch side of Reprise: neurons, networks, training, quantization, the network file, imports.
+"""The PyTorch side of Reprise: neurons, networks, training, quantization, and imports from other tools.
 
-Reading network files (:mod:`reprise.model.files.network_file`) and data sets (:mod:`reprise.export.train.datasets`)
-imports no torch, and so does :func:`pretrained` when the network comes with
-Reprise.
+Network files (:mod:`reprise.model.files.network_file`) and data sets (:mod:`reprise.export.train.datasets`) are read
+without torch, and :func:`pretrained` imports none either when the network comes with Reprise.
 """
 
 from __future__ import annotations
@@ -19,17 +18,24 @@ __all__ = ["pretrained"]
 def pretrained(
     network: str | Path, hardware: Hardware, *, data: str | Path | None = None, progress: bool = True
 ) -> Path:
-    """Path of a preset's network file: the one that comes with Reprise, or one trained for this recipe, configuration
-    and code, now or before.
+    """Return the path of a preset's network file.
+
+    It is the file that comes with Reprise, or one that was trained for the same recipe, configuration and code. If
+    there is neither, the network is trained now.
 
     Parameters
     ----------
     network : str
-        A preset of ``configs/networks``, a YAML recipe, or a network file (returned as it is).
+        A preset of ``configs/networks``, a YAML recipe, or a network file, whose own path is returned.
     hardware : HardwareConfig
-        The configuration that encodings are chosen for and whose widths must hold every sum.
-    data : folder of the data set's files; not needed for digits
+        The configuration that encodings are chosen for, and whose widths must hold every sum.
+    data : folder of the data set's files, which digits does not need
     progress : show progress bars
+
+    Raises
+    ------
+    RepriseError
+        The network is trained in floating point only, or a package that training needs is missing.
     """
     from .cache import cached
 

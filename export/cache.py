@@ -1,4 +1,7 @@
-"""Network files of presets: those that come with Reprise, and trained ones, kept by content. Neither needs torch."""
+"""The network files of presets: those that come with Reprise, and those that were trained and kept by content.
+
+Neither kind needs torch to be found.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +25,20 @@ NETWORKS = Store("networks")
 
 
 def key_of(recipe: Recipe, hardware: Hardware) -> str:
-    """Of what a trained network depends on: the recipe, the sizes it is exported for, code that trains, and torch."""
+    """Return a key of all that a trained network depends on.
+
+    That is the recipe, the sizes that it is exported for, the code that trains, and the version of torch.
+    """
     code = sources(*(PACKAGE / "export" / folder for folder in ("nn", "qat", "trace", "train")))
     try:
         torch = version("torch")
-    except PackageNotFoundError:  # then nothing can be trained; that is told when something has to be
+    except PackageNotFoundError:  # without torch nothing can be trained, which is told when something has to be
         torch = ""
     return f"{recipe.title}-{digest(recipe.model_dump(), sizes(hardware), code, torch)}"
 
 
 def is_network_file(path: str | Path) -> bool:
-    """A YAML file whose first lines name the format."""
+    """Return whether a path is that of a YAML file whose first lines name the format of network files."""
     path = Path(path)
     if path.suffix not in (".yaml", ".yml") or not path.is_file():
         return False
@@ -41,10 +47,10 @@ def is_network_file(path: str | Path) -> bool:
 
 
 def ready(network: str | Path, hardware: Hardware) -> Path | None:
-    """The network file that can be had without training; None if there is none.
+    """Return the network file that can be had without training, or None if there is none.
 
-    A network file itself, the one that comes with Reprise for a preset (if the preset still is what it was trained
-    from), or one that was trained before.
+    It is the given file itself if it is a network file. For a preset, it is the one that comes with Reprise, if the
+    preset still is the recipe that it was trained from, or else one that was trained before.
     """
     if is_network_file(network):
         return Path(network)
@@ -57,12 +63,14 @@ def ready(network: str | Path, hardware: Hardware) -> Path | None:
 
 
 def cached(network: str | Path, hardware: Hardware, *, data: str | Path | None = None, progress: bool = True) -> Path:
-    """:func:`ready`, or trained now and kept; two processes that want the same network train it once.
+    """Return what :func:`ready` finds, or else train the network and keep it.
+
+    Two processes that want the same network train it once.
 
     Raises
     ------
     RepriseError
-        A preset that is trained in floating point only, or packages that training needs and that are missing.
+        The preset is trained in floating point only, or a package that training needs is missing.
     """
     found = ready(network, hardware)
     if found is not None:
@@ -88,7 +96,10 @@ def keep(
     checkpoint: Path | None = None,
     device: str | None = None,
 ) -> Product:
-    """Train a network even if it is there, and keep it in the place where :func:`cached` finds it."""
+    """Train a network even if it is there already, and keep it where :func:`cached` finds it.
+
+    ``checkpoint`` is a file to resume from and to write after every epoch, and ``device`` is "cpu" or "cuda".
+    """
     from .pipeline import produce
 
     made: list[Product] = []

@@ -1,4 +1,4 @@
-"""Which network and which images a job takes."""
+"""Finds the network that a job runs, and the images that it runs it on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .train.recipe import preset
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Images (levels), their labels (-1: unknown) and their numbers among the file's samples."""
+    """Images of levels, their labels (-1 where there is none), and their numbers among the file's samples."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -24,24 +24,28 @@ class Batch:
 
 
 def find_network(name: str, hardware: Hardware, *, data: Path | None = None) -> tuple[NetworkFile, bool]:
-    """A network file by path, or a preset of ``configs/networks``: shipped, trained before, or trained now.
+    """Load a network file by its path, or that of a preset of ``configs/networks``.
 
-    Where a network is trained, its encodings are chosen for ``hardware``. Returns the file and whether nothing had to
-    be trained.
+    A preset comes with Reprise, was trained before, or is trained now. In the last two cases, its encodings are those
+    that were chosen for ``hardware``.
+
+    Returns
+    -------
+    (file, known) : the file, and whether nothing had to be trained
     """
     known = ready(name, hardware)
     return load(known or cached(name, hardware, data=data)), known is not None
 
 
 def choose_images(file: NetworkFile, count: int, seed: int) -> Batch:
-    """``count`` of the file's sample images: the first ones for seed 0, else a random choice.
+    """Choose ``count`` of the file's sample images: the first ones for seed 0, and random ones for any other seed.
 
-    A file without samples gets random levels.
+    If the file has no samples, the images are of random levels.
 
     Raises
     ------
-    ValueError
-        More images than the file holds.
+    RepriseError
+        The file holds fewer images.
     """
     network = file.network
     rng = np.random.default_rng(seed)
@@ -57,7 +61,7 @@ def choose_images(file: NetworkFile, count: int, seed: int) -> Batch:
 
 
 def available(name: str, hardware: Hardware) -> str:
-    """Why a preset is no network for a run without surprises; "" if it is at hand, or quickly trained."""
+    """Return what a user must do before a preset can be run, or "" if it is at hand or is trained in no time."""
     if ready(name, hardware) is not None or preset(name).dataset == "digits":
         return ""
     return f"not trained: reprise train {name} --data FOLDER"

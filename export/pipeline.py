@@ -1,4 +1,4 @@
-"""Recipe to network file: train, evaluate, deploy, check, write."""
+"""Makes a network file of a recipe: it trains, evaluates, deploys, checks and writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,26 @@ from .train.datasets import Dataset
 from .train.recipe import Recipe
 from .train.train import FloatNetwork
 
-CALIBRATION = 64  # images on which encodings are chosen
-SAMPLES = 64  # test images that travel with the file
-CHECKED = 20  # images compared before a file is written
+CALIBRATION = 64  # training images on which encodings are chosen
+SAMPLES = 64  # test images that are put into the file
+CHECKED = 20  # images on which the network and the model are compared before a file is written
 
 
 class Refused(RepriseError):
-    """A trained network that does not agree with the model: nothing is written."""
+    """A trained network does not agree with the model, and nothing is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """``path`` is None for a network that cannot be exported; accuracies in percent."""
+    """What training a recipe gives.
+
+    Members
+    -------
+    path : of the network file, or None for a network that cannot be exported
+    accuracy, float_accuracy : with integers and without any rounding, in percent
+    spikes : the spikes of each layer per image
+    seconds : how long training took
+    """
 
     path: Path | None
     accuracy: float
@@ -38,6 +46,7 @@ class Product:
 
 
 def bars(console: Console) -> Progress:
+    """Make the progress bars of training, which show the loss."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -57,7 +66,7 @@ def fit(
     device: str | None = None,
     console: Console | None = None,
 ) -> QatNetwork | FloatNetwork:
-    """Train with a progress bar over all epochs."""
+    """Train as :func:`reprise.export.train.train.train` does, and show a progress bar over all epochs."""
     console = console or Console(stderr=True)
     with bars(console) as progress:
         task = progress.add_task(f"train {recipe.title}", total=recipe.epochs, loss="-")
@@ -82,15 +91,17 @@ def produce(
 
     Parameters
     ----------
-    path : manifest to write; None for a network in floating point, which has none
-    hardware : the configuration that encodings are chosen for and whose widths must hold every sum
+    path : of the manifest to write, or None for a network in floating point, which has no file
+    hardware : the configuration that encodings are chosen for, and whose widths must hold every sum
     data : folder of the data set's files
     checkpoint : file to resume from and to write after every epoch
+    device : "cpu" or "cuda"; by default CUDA, if there is any
+    progress : show progress bars
 
     Raises
     ------
     Refused
-        The trained network and the model differ (first difference in the message).
+        The trained network and the model differ; the message says where they do first.
     """
     console = Console(stderr=True, quiet=not progress)
     dataset = datasets.load(recipe.dataset, data)
@@ -101,7 +112,7 @@ def produce(
         return Product(
             path=None, accuracy=accuracy, float_accuracy=accuracy, spikes=spikes, seconds=model.train_seconds
         )
-    assert isinstance(model, QatNetwork) and path is not None  # what is quantized has a file
+    assert isinstance(model, QatNetwork) and path is not None  # a quantized network always has a file
     plain = train.evaluate(model.quantize(False), images, labels)[0]
     model.quantize(True)
     model.to(torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""Post-training quantization of an imported network: lower, calibrate, measure, list what changed."""
+"""Quantizes an imported network after its training: it lowers, calibrates, measures, and lists what changed."""
 
 from dataclasses import dataclass
 
@@ -22,8 +22,16 @@ SAMPLES, CHECKED, COARSE = 64, 8, 16
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What an import gives; ``changes`` lists every numerical difference from the source network, ``agreement`` is the
-    share of levels per layer that equal those of the same network without rounding, on the calibration images."""
+    """What an import gives.
+
+    Members
+    -------
+    network : the integer network
+    changes : every numerical difference from the source network, as sentences
+    agreement : for each layer, the share of its levels that equal those of the same network without rounding, on the
+        calibration images
+    statistics, widths, hardware, accuracy, samples : as :func:`reprise.model.files.network_file.save` takes them
+    """
 
     network: Network
     changes: tuple
@@ -37,7 +45,7 @@ class Imported:
 
 @torch.no_grad()
 def agreement(net: QatNetwork, images: np.ndarray) -> dict:
-    """Share of equal levels per spiking layer, rounded against not rounded."""
+    """Return, for each spiking layer, the share of levels that are the same with and without rounding."""
     pixels = torch.tensor(images).float()
     rounded = net.quantize(True).trace(pixels)[0]
     plain = net.quantize(False).trace(pixels)[0]
@@ -46,7 +54,7 @@ def agreement(net: QatNetwork, images: np.ndarray) -> dict:
 
 
 def graph_of(module: nn.Module, *, timesteps: int) -> Graph:
-    """The graph of a module of our neurons, or of SpikingJelly's."""
+    """Trace a module, whose neurons may be ours or SpikingJelly's."""
     if any(type(part).__module__.startswith("spikingjelly.") for part in module.modules()):
         return spikingjelly.read(module, timesteps=timesteps)
     return trace(module)
@@ -62,20 +70,22 @@ def convert(
     input_scale: float = 1.0,
     images: int = 64,
 ) -> Imported:
-    """A traced graph to an integer network; a data set calibrates it and gives its accuracy.
+    """Turn a traced graph into an integer network, which a data set calibrates and measures.
 
     Parameters
     ----------
     graph : from :mod:`reprise.export.importers.nir` or :mod:`reprise.export.importers.spikingjelly`
     data : reprise.export.train.datasets.Dataset
-        The first ``images`` training images calibrate (encodings, agreement); the test images give the accuracy.
-    hardware : the configuration that encodings are chosen for and whose widths must hold every sum
+        Encodings and agreement come from its first ``images`` training images, the accuracy from its test images.
+    hardware : the configuration that encodings are chosen for, and whose widths must hold every sum
     input_scale : the source network was trained on ``pixel * input_scale``
 
     Raises
     ------
-    UnsupportedError, reprise.model.inference.widths.WidthError
-        By name, with what to do.
+    UnsupportedError
+        The accelerator cannot run the network; the message names the part and says what to do.
+    reprise.model.inference.widths.WidthError
+        A sum could overflow.
     """
     return quantize(
         graph,
@@ -100,10 +110,10 @@ def quantize(
     input_scale: float = 1.0,
     test: Dataset | None = None,
 ) -> Imported:
-    """A traced graph to an integer network, calibrated on images uint8[n, C, H, W] of levels 0..``input_levels``.
+    """Turn a traced graph into an integer network, calibrated on images uint8[n, C, H, W] of 0..``input_levels``.
 
-    ``test`` gives the accuracy and the samples; without it there is no accuracy, and there are no samples. For the
-    rest see :func:`convert`.
+    The accuracy and the samples come from ``test``; without it there are none. Everything else is as for
+    :func:`convert`.
     """
     net = prepare(
         graph,

@@ -1,1 +1,1 @@
-"""Readers of other frameworks' networks."""
+"""Readers of networks that other frameworks made."""

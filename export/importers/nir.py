@@ -1,13 +1,13 @@
-"""NIR graphs (Conv2d, Linear, Affine, IF, LIF, Flatten, SumPool2d, AvgPool2d, Scale) as a
-:class:`reprise.export.trace.graph.Graph`.
+"""Reads NIR graphs as a :class:`reprise.export.trace.graph.Graph`.
 
-NIR is continuous: IF ``v' = R I``; LIF ``tau v' = (v_leak - v) + R I``; a spike where v > v_threshold, then
-v = v_reset.
-One forward Euler step of length dt gives, with V = v - v_reset,
+It knows the nodes Conv2d, Linear, Affine, IF, LIF, Flatten, SumPool2d, AvgPool2d and Scale.
+
+NIR's neurons are continuous in time. IF is ``v' = R I`` and LIF is ``tau v' = (v_leak - v) + R I``; where v exceeds
+v_threshold there is a spike, and v becomes v_reset. One forward Euler step of length dt gives, with V = v - v_reset,
 
     U = (1 - dt/tau) V + (R dt/tau) I + (v_leak - v_reset) dt/tau,   spike where U >= v_threshold - v_reset
 
-(IF: tau drops out, the factor is R dt). Soft reset is asked for by the caller: NIR has no word for it.
+For IF, tau drops out, and the factor of I is R dt. A caller must ask for soft reset, because NIR has no word for it.
 """
 
 import graphlib
@@ -27,7 +27,13 @@ SUPPORTED = "Conv2d, Linear, Affine, IF, LIF, Flatten, SumPool2d, AvgPool2d, Sca
 
 
 def per_channel(name: str, field: str, value: Any) -> float | torch.Tensor:
-    """A scalar, or (C,) if the value differs between channels; refuses what differs within a channel."""
+    """Return a value as a scalar, or as (C,) if it differs between channels.
+
+    Raises
+    ------
+    UnsupportedError
+        The value differs within a channel.
+    """
     array = np.asarray(value, dtype=np.float64)
     if array.size == 0 or np.all(array == array.flat[0]):
         return float(array.flat[0]) if array.size else 0.0
@@ -40,7 +46,10 @@ def per_channel(name: str, field: str, value: Any) -> float | torch.Tensor:
 def neuron(
     name: str, n: Any, source: str, *, timesteps: int, dt: float, reset: Reset, changes: list[str]
 ) -> Iterator[Node]:
-    """Nodes of IF or LIF: gain, bias, neuron."""
+    """Yield the nodes of an IF or a LIF neuron: a gain and a bias, where they are needed, and the neuron.
+
+    What differs numerically from NIR's neuron is appended to ``changes``.
+    """
     rest = 0.0 if n.v_reset is None else per_channel(name, "v_reset", n.v_reset)
     threshold = per_channel(name, "v_threshold", n.v_threshold) - rest
     gain, leak = per_channel(name, "r", n.r) * dt, 256
@@ -79,11 +88,12 @@ def neuron(
 
 
 def number(name: str, value: Any, what: str) -> int:
+    """Return one integer from a number or from an equal pair."""
     return square(name, [int(v) for v in np.ravel(value)] * (1 if np.size(value) > 1 else 2), what)
 
 
 def operation(name: str, n: Any, source: str) -> Node:
-    """Node of a NIR node without state."""
+    """Turn a NIR node without state into a node of the graph."""
     kind = type(n).__name__
 
     def node(op: str, **attrs: Any) -> Node:
@@ -122,26 +132,27 @@ def operation(name: str, n: Any, source: str) -> Node:
 
 
 def read(graph: Any, *, timesteps: int, dt: float = 1e-4, reset: Reset = "hard") -> Graph:
-    """Read a NIR graph (an object of ``nir`` or an HDF5 file).
+    """Read a NIR graph, which is an object of ``nir`` or an HDF5 file.
 
     Parameters
     ----------
-    dt : seconds per timestep; time constants and resistances are in these units
-    reset : "hard" as NIR defines it, or "soft" where the source tool meant so
+    timesteps : T of the network
+    dt : seconds of a timestep; time constants are in seconds as well
+    reset : "hard" as NIR defines it, or "soft" where the source tool meant that
 
     Raises
     ------
     RepriseError
-        A file that is no NIR graph.
+        The file is no NIR graph.
     UnsupportedError
-        A node that the accelerator does not have, recurrence, several inputs or outputs.
+        The accelerator has no such node, or the graph is recurrent or has several inputs or outputs.
     """
     if isinstance(graph, str | Path):
         import nir
 
         try:
             graph = nir.read(str(graph))
-        except (OSError, KeyError) as error:  # no HDF5, or HDF5 without NIR's groups
+        except (OSError, KeyError) as error:  # the file is no HDF5, or is one without NIR's groups
             raise RepriseError(f"{graph}: must be a NIR graph (HDF5): {error}", where=str(graph)) from None
     if reset not in ("hard", "soft"):
         raise RepriseError(f"reset must be hard or soft, not {reset!r}")

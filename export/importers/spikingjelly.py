@@ -1,9 +1,9 @@
-"""SpikingJelly networks (IFNode, LIFNode, ILIFNode) as a :class:`reprise.export.trace.graph.Graph`.
+"""Reads SpikingJelly networks of IFNode, LIFNode and ILIFNode as a :class:`reprise.export.trace.graph.Graph`.
 
-SpikingJelly: H = (1 - 1/tau) V + X (LIF; X / tau with decay_input), S = H >= v_threshold, hard reset to v_reset or soft
-reset. Ours, with V' = V - v_reset: the same recurrence, threshold v_threshold - v_reset, reset to 0.
-ILIFNode rounds: z = round(clip(H / v_threshold, 0, N)). Half a threshold added to V turns that into a floor; the leak
-takes its part of the half away each timestep, so the bias gives it back.
+SpikingJelly's LIF computes H = (1 - 1/tau) V + X (or X / tau with decay_input) and S = H >= v_threshold. Then it resets
+V hard to v_reset, or soft. With V' = V - v_reset, ours is the same recurrence with threshold v_threshold - v_reset, and
+resets to 0. ILIFNode rounds: z = round(clip(H / v_threshold, 0, N)). Half a threshold that is added to V turns rounding
+into a floor. The leak takes its part of this half away in each timestep, and the bias gives it back.
 """
 
 import importlib
@@ -26,13 +26,15 @@ NODES = ("IFNode", "LIFNode", "ILIFNode")
 
 
 def make(factory: str, weights: str | Path | None = None) -> nn.Module:
-    """Call MODULE:FUNCTION and load a state dict (safetensors, or a .pt of tensors only).
+    """Call the function that MODULE:FUNCTION names, and load a state dict into the network that it makes.
+
+    The state dict is a .safetensors file, or a .pt file of tensors only.
 
     Raises
     ------
     RepriseError
-        No such module or function, or weights that are none, or not this network's. Errors of the function itself
-        pass through: their traceback is in the user's own code.
+        There is no such module or function, or the weights are no state dict or not that of this network. Errors of the
+        function itself pass through, because their traceback leads into the user's own code.
     """
     module, _, function = factory.partition(":")
     require(bool(module and function), "factory", "MODULE:FUNCTION", factory)
@@ -40,7 +42,7 @@ def make(factory: str, weights: str | Path | None = None) -> nn.Module:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise  # something that the module itself imports
+            raise  # the module is there, but something that it imports is not
         remedy = f"there is no module {error.name!r} on Python's path (PYTHONPATH, the current folder)"
         raise RepriseError(field="factory", rule="MODULE:FUNCTION", value=factory, remedy=remedy) from None
     make_network = getattr(found, function, None)
@@ -53,7 +55,15 @@ def make(factory: str, weights: str | Path | None = None) -> nn.Module:
 
 
 def load_weights(net: nn.Module, path: Path) -> None:
-    """Load a state dict into a network."""
+    """Load a state dict into a network; no code in the file is run.
+
+    Raises
+    ------
+    FileNotFoundError
+        The file does not exist.
+    RepriseError
+        The file is no state dict, or not that of this network.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"weights {str(path)!r} do not exist")
     try:
@@ -76,7 +86,10 @@ def load_weights(net: nn.Module, path: Path) -> None:
 def neuron_nodes(
     name: str, m: Any, inputs: tuple[str, ...], timesteps: int, changes: list[str]
 ) -> tuple[float, float, NeuronSpec]:
-    """Nodes of one SpikingJelly neuron: gain, bias, neuron."""
+    """Return the gain, the bias and the specification of one SpikingJelly neuron.
+
+    What differs numerically from that neuron is appended to ``changes``.
+    """
     kind = type(m).__name__
     if kind not in NODES:
         raise UnsupportedError(name, f"neuron {kind} has no integer form here", f"use one of {', '.join(NODES)}")
@@ -115,7 +128,7 @@ def read(module: nn.Module, *, timesteps: int) -> Graph:
     Raises
     ------
     UnsupportedError
-        A module that has no form on the accelerator, by its qualified name.
+        A module has no form on the accelerator; the message has its qualified name.
     """
     changes: list[str] = []
     pending: dict[str, tuple[float, float]] = {}

@@ -1,1 +1,1 @@
-"""Spiking neurons with their surrogate gradients, and the networks built of them."""
+"""Spiking neurons with their surrogate gradients, and the networks that are built of them."""

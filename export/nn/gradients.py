@@ -1,4 +1,4 @@
-"""Operations of the quantization-aware layers with gradients of their own: rounding and firing."""
+"""The operations of quantization-aware layers that have gradients of their own: rounding and firing."""
 
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ from .neurons import spike
 
 
 class Firing(Protocol):
-    """What of a neuron's specification its levels and their gradient depend on."""
+    """The part of a neuron's specification on which its levels and their gradient depend."""
 
     @property
     def levels(self) -> int: ...
@@ -31,7 +31,7 @@ class _Round(torch.autograd.Function):
 
 
 class _Fire(torch.autograd.Function):
-    """z = clip(floor(U / D), 0, N) with a gradient of 1 or 0: one pass over U each way."""
+    """z = clip(floor(U / D), 0, N), whose gradient is 1 or 0, so that each way takes one pass over U."""
 
     @staticmethod
     def forward(ctx: Any, u: torch.Tensor, d: torch.Tensor, levels: int, surrogate: str, width: float) -> torch.Tensor:
@@ -49,18 +49,18 @@ class _Fire(torch.autograd.Function):
             centre = (ctx.levels + 1) / 2
             grad = grad * ((x - centre).abs_() < centre - 1 + ctx.width / 2)
         grad = grad / d
-        # over batch and positions: D is (O, 1, 1)
+        # D is (O, 1, 1), so that its gradient is summed over batch and positions.
         grad_d = -(grad * x).sum((0, 2, 3), keepdim=True)[0] if ctx.needs_input_grad[1] else None
         return grad, grad_d, None, None, None
 
 
 def fire(u: torch.Tensor, d: torch.Tensor, neuron: Firing) -> torch.Tensor:
-    """Levels (B, O, H, W) of integer potentials U for steps D (O, 1, 1)."""
+    """Return the levels (B, O, H, W) of integer potentials U of that shape, for steps D (O, 1, 1)."""
     if neuron.surrogate == "sigmoid":
         return spike(u / d, neuron.levels, "sigmoid", neuron.width)
     return _Fire.apply(u, d, neuron.levels, neuron.surrogate, neuron.width or 1.0)
 
 
 def round_ste(x: torch.Tensor) -> torch.Tensor:
-    """round(x) with gradient 1."""
+    """Round, with a gradient of 1."""
     return _Round.apply(x)

@@ -1,12 +1,12 @@
 """Multi-level spiking neurons for PyTorch (arXiv 2510.24637, section "multi-level spiking neuron").
 
-For t in 0..T-1, with the input current I, threshold theta, levels N:
+For t in 0..T-1, with the input current I, the threshold theta and N levels:
 
     U = leak(V) + I[t];   z = clip(floor(U / theta), 0, N);   V = U - z * theta   (soft reset)
 
-The output z is a *level*: an integer 0..N held in a floating-point tensor. N = 1 is the ordinary spike.
-Time is the slowest axis and folded into the batch: tensors are (T * B, ...), so that convolutions, batch
-norms and pools of ``torch.nn`` stand between neurons unchanged.
+The output z is a *level*, an integer 0..N that a floating-point tensor holds. With N = 1 it is the ordinary spike. Time
+is the slowest axis and is folded into the batch: tensors are (T * B, ...), so that the convolutions, batch norms and
+pools of ``torch.nn`` can stand between neurons as they are.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ RESETS = ("soft", "hard", "none")
 
 
 class _Spike(torch.autograd.Function):
-    """z = clip(floor(u), 0, N); the gradient is a surrogate's."""
+    """z = clip(floor(u), 0, N), with the gradient of a surrogate."""
 
     @staticmethod
     def forward(ctx: Any, u: torch.Tensor, levels: int, surrogate: str, width: float) -> torch.Tensor:
@@ -49,19 +49,26 @@ class _Spike(torch.autograd.Function):
 
 
 def spike(u: torch.Tensor, levels: int, surrogate: str = "rectangular", width: float | None = None) -> torch.Tensor:
-    """Levels of normalized potentials.
+    """Return the levels of normalized potentials.
 
     Parameters
     ----------
     u : Tensor
-        Membrane potential divided by the threshold.
+        The membrane potential divided by the threshold.
     levels : int
-        N.
+        N, the largest level.
     surrogate : str
-        ``"rectangular"``: gradient 1 for ``1 - width/2 < u < N + width/2`` (width 1 by default; for N = 1 the
-        usual rectangular window). ``"sigmoid"``: sum over k = 1..N of the derivative of ``sigmoid(width (u - k))``
-        (width 4 by default). ``"identity"``: gradient 1 everywhere (barrier neurons). ``"clipped"``: 1 for
-        ``u < N + 1/2``, so 0 where one level more would be clipped.
+        What the gradient is. ``"rectangular"``: 1 where ``1 - width/2 < u < N + width/2``, which for N = 1 is the usual
+        rectangular window. ``"sigmoid"``: the sum over k = 1..N of the derivative of ``sigmoid(width (u - k))``.
+        ``"identity"``: 1 everywhere, for barrier neurons. ``"clipped"``: 1 where ``u < N + 1/2``, so that it is 0 where
+        one level more would be clipped.
+    width : float
+        Of the surrogate; by default 4 for ``"sigmoid"`` and 1 for all others.
+
+    Raises
+    ------
+    ValueError
+        There is no such surrogate.
     """
     if surrogate not in SURROGATES:
         raise RepriseError(f"surrogate must be one of {SURROGATES}, not {surrogate!r}")
@@ -76,29 +83,29 @@ class MultiLevelIF(nn.Module):
     Parameters
     ----------
     levels : int
-        N, 1..255: the largest level of one timestep.
+        N in 1..255, the largest level of one timestep.
     timesteps : int
-        T: the leading axis of the input is T * B.
+        T; the leading axis of the input is T * B.
     threshold : float
-        theta > 0: the step of potential for one level.
+        theta > 0, the potential that one level takes.
     trainable : bool
-        The threshold is a parameter (one scalar, or one a channel if ``channels`` is given).
+        Train the threshold, which is one scalar, or one for each channel if ``channels`` is given.
     channels : int | None
-        Number of channels of a per-channel threshold (axis 1 of the input).
+        The number of channels (axis 1 of the input), for a threshold for each of them.
     reset : str
-        ``"soft"`` subtracts z * theta, ``"hard"`` sets V to 0 where z > 0, ``"none"`` keeps U.
+        ``"soft"`` subtracts z * theta, ``"hard"`` sets V to 0 where z > 0, and ``"none"`` keeps U.
     v0 : float
-        Initial potential as a fraction of the threshold; 0.5 rounds instead of truncating.
+        The initial potential as a fraction of the threshold; with 0.5, levels are rounded instead of truncated.
     surrogate, width
         See :func:`spike`.
 
     Raises
     ------
     ValueError
-        A parameter out of range; an input whose leading axis is no multiple of T.
+        A parameter is out of range, or the leading axis of an input is no multiple of T.
     """
 
-    leak = 256  # l of the integer neuron: V * l / 256
+    leak = 256  # l of the integer neuron, which multiplies V by l / 256
 
     def __init__(
         self,
@@ -153,7 +160,7 @@ class MultiLevelIF(nn.Module):
 
 
 def reset_potential(u: torch.Tensor, z: torch.Tensor, theta: torch.Tensor, reset: str) -> torch.Tensor:
-    """Potential after firing; the spikes are detached so that the gradient flows through U alone."""
+    """Return the potential after firing; levels are detached, so that the gradient flows through U alone."""
     if reset == "soft":
         return u - z.detach() * theta
     if reset == "hard":
@@ -162,15 +169,17 @@ def reset_potential(u: torch.Tensor, z: torch.Tensor, theta: torch.Tensor, reset
 
 
 class MultiLevelLIF(MultiLevelIF):
-    """Multi-level leaky integrate-and-fire neuron: V decays by ``leak / 256`` before each timestep
-    (the initial potential too).
+    """Multi-level leaky integrate-and-fire neuron.
+
+    V is multiplied by ``leak / 256`` before each timestep, and so is the initial potential.
 
     Parameters
     ----------
     leak : int
-        l in 0..256, the integer factor of the deployed neuron: ``leak(V) = (V * l) >> 8`` (floor). 256: no leak.
+        l in 0..256, the integer factor of the deployed neuron: ``leak(V) = (V * l) >> 8``, rounded down. With 256
+        nothing leaks.
 
-    The others are those of :class:`MultiLevelIF`.
+    All other parameters are those of :class:`MultiLevelIF`.
     """
 
     def __init__(self, levels: int = 1, timesteps: int = 1, *, leak: int = 128, **kwargs: Any) -> None:
@@ -183,9 +192,9 @@ class MultiLevelLIF(MultiLevelIF):
 class Barrier(MultiLevelIF):
     """Barrier neuron: a multi-level neuron on a residual join (arXiv 2510.24637, Sparse-ResNet).
 
-    It takes the sum of the levels of main path and shortcut, 0..2N, and emits 0..N, so that levels do not pile
-    up from block to block; its gradient is straight-through (``surrogate``: ``identity`` or ``clipped``). By default
-    nothing is added before (v0 = 0) and the step is one level.
+    It takes the sum of the levels of main path and shortcut, 0..2N, and emits 0..N, so that levels do not pile up from
+    block to block. Its gradient is straight-through; ``surrogate`` is ``identity`` or ``clipped``. By default the
+    initial potential is 0 and one level of the sum gives one level.
     """
 
     def __init__(self, levels: int = 1, timesteps: int = 1, *, v0: float = 0.0, **kwargs: Any) -> None:

@@ -1,15 +1,14 @@
-"""Ready-made networks, as ordinary PyTorch modules: layers of ``torch.nn`` and the neurons of
-:mod:`reprise.export.nn.neurons`.
+"""Ready-made networks, as PyTorch modules of ``torch.nn`` layers and the neurons of :mod:`reprise.export.nn.neurons`.
 
-``build(name, levels, timesteps, ...)`` returns (module, input shape, input levels). Residual networks come with the
-four joins compared in arXiv 2510.24637:
+:func:`build` makes a network by its name. Residual networks come with the four joins that arXiv 2510.24637 compares:
 
-- ``spiking``: membrane join in front of a neuron, ``SN(BN(conv(z) + h z))``, h one factor a channel;
-- ``sew``: spikes added to spikes behind the neurons (Fang et al. 2021, ADD), levels pile up from block to block;
-- ``ms``: the membrane is the shortcut, neurons stand in front of convolutions (Hu et al. 2021);
-- ``sparse``: spikes added as in SEW, then a barrier neuron that emits 0..N again, or fewer (``barrier_levels``): one
-  level for every ``barrier`` levels of the sum, rounded (1: it only clips; 2: the mean of both sides, which nothing
-  clips).
+- ``spiking``: the branches are joined in front of a neuron, ``SN(BN(conv(z) + h z))``, where h is a factor for each
+  channel.
+- ``sew``: spikes are added to spikes behind the neurons (Fang et al. 2021, ADD). Levels pile up from block to block.
+- ``ms``: the membrane potential is the shortcut, and neurons stand in front of convolutions (Hu et al. 2021).
+- ``sparse``: spikes are added as in SEW, and a barrier neuron behind them emits 0..N again, or fewer levels
+  (``barrier_levels``). It emits one level for every ``barrier`` levels of the sum, rounded: with 1 it only clips, and
+  with 2 it gives the mean of both sides, which nothing clips.
 """
 
 from collections import OrderedDict
@@ -27,13 +26,14 @@ JOINS = ("spiking", "sew", "ms", "sparse")
 
 
 def neuron_factory(levels: int, timesteps: int, neuron: str = "if", **kwargs: Any) -> Callable[[], MultiLevelIF]:
+    """Return a function that makes one neuron, of kind "if" or "lif"; ``kwargs`` are those of the neuron."""
     if neuron not in ("if", "lif"):
         raise RepriseError(f"neuron must be if or lif, not {neuron!r}")
     return partial(MultiLevelLIF if neuron == "lif" else MultiLevelIF, levels, timesteps, **kwargs)
 
 
 class Chain:
-    """Collects named layers of a plain network: conv1, norm1, sn1, pool1, conv2, ..."""
+    """Collects the layers of a plain network, and names them conv1, norm1, sn1, pool1, conv2 and so on."""
 
     def __init__(self, sn: Callable[[], nn.Module]) -> None:
         self.sn = sn
@@ -65,19 +65,19 @@ class Chain:
 
 
 def digits(sn: Callable[[], nn.Module], classes: int = 10) -> nn.Sequential:
-    """8x8 digits: 16C3 - P2 - 32C3 - P2 - 64 - 10."""
+    """Make the network for 8x8 digits: 16C3 - P2 - 32C3 - P2 - 64 - 10."""
     net = Chain(sn).conv(1, 16, 3, padding=1).pool().conv(16, 32, 3, padding=1).pool()
     return net.flatten().linear(128, 64).readout(64, classes)
 
 
 def lenet5(sn: Callable[[], nn.Module], classes: int = 10) -> nn.Sequential:
-    """LeNet-5 (LeCun et al. 1998) for 28x28: 6C5 (padding 2) - P2 - 16C5 - P2 - 120 - 84 - 10."""
+    """Make LeNet-5 (LeCun et al. 1998) for 28x28 images: 6C5 (padding 2) - P2 - 16C5 - P2 - 120 - 84 - 10."""
     net = Chain(sn).conv(1, 6, 5, padding=2).pool().conv(6, 16, 5).pool()
     return net.flatten().linear(400, 120).linear(120, 84).readout(84, classes)
 
 
 def vgg9(sn: Callable[[], nn.Module], classes: int = 10, width: int = 64) -> nn.Sequential:
-    """VGG-9 for 32x32: 2 x wC3 - P2 - 2 x 2wC3 - P2 - 3 x 4wC3 - P2 - 8w - 10."""
+    """Make VGG-9 for 32x32 images: 2 x wC3 - P2 - 2 x 2wC3 - P2 - 3 x 4wC3 - P2 - 8w - 10."""
     net, c = Chain(sn), 3
     for factor, repeat in ((1, 2), (2, 2), (4, 3)):
         for _ in range(repeat):
@@ -88,7 +88,7 @@ def vgg9(sn: Callable[[], nn.Module], classes: int = 10, width: int = 64) -> nn.
 
 
 class Block(nn.Module):
-    """Residual block of two 3x3 convolutions with one of :data:`JOINS`."""
+    """Residual block of two 3x3 convolutions, joined in one of the ways of :data:`JOINS`."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Residual network for 32x32 images: a 3x3 stem and three stages of ``blocks`` blocks, width w, 2w, 4w."""
+    """Residual network for 32x32 images: a 3x3 stem, and three stages of ``blocks`` blocks with widths w, 2w and 4w."""
 
     def __init__(
         self,
@@ -174,7 +174,10 @@ SHAPES, COLOUR = {"digits": (1, 8, 8), "lenet5": (1, 28, 28)}, (3, 32, 32)
 
 
 def fits(name: str, shape: Sequence[int]) -> bool:
-    """Whether images of ``shape`` (C, H, W) suit a network; residual networks take any square of whole 4 x 4 blocks."""
+    """Return whether images of ``shape`` (C, H, W) suit a network.
+
+    Residual networks take any square whose side is a multiple of 4.
+    """
     if name.startswith("resnet-"):
         return shape[0] == 3 and shape[1] == shape[2] and shape[1] % 4 == 0
     return tuple(shape) == SHAPES.get(name, COLOUR)
@@ -195,11 +198,27 @@ def build(
     barrier_surrogate: str = "identity",
     **kwargs: Any,
 ) -> tuple[nn.Module, tuple[int, int, int]]:
-    """(module, input shape it is meant for) of a network by name; weights are initialized from ``seed``.
+    """Make a network by its name, with weights that are initialized from ``seed``.
 
-    Raises ValueError for an unknown name. ``width``: base channels of vgg9 (64) and resnet (16); ``barrier``: see
-    ``sparse`` above; ``barrier_levels``: largest level of barriers, 1..255 (None: ``levels``); ``barrier_surrogate``:
-    ``identity``, or ``clipped``: no gradient where they clip (needed with fewer levels).
+    Parameters
+    ----------
+    name : one of :data:`NETWORKS`
+    width : base channels of vgg9 (64 by default) and of residual networks (16 by default)
+    blocks : blocks of each stage of a residual network
+    barrier : levels of a sum for each level that a barrier emits
+    barrier_levels : largest level of barriers, 1..255; by default ``levels``
+    barrier_surrogate : "identity", or "clipped", which has no gradient where barriers clip and is needed with fewer
+        levels
+    kwargs : of the neurons
+
+    Returns
+    -------
+    (module, shape) : the network, and the shape (C, H, W) of the images that it is meant for
+
+    Raises
+    ------
+    ValueError
+        There is no such network or neuron, or a parameter of the neurons is out of range.
     """
     if name not in NETWORKS:
         raise RepriseError(f"network must be one of {', '.join(NETWORKS)}, not {name!r}")
@@ -207,7 +226,7 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if name.startswith("resnet-"):
-            v0 = 0.0 if barrier == 1 else 0.5  # halves are rounded, whole levels need no rounding
+            v0 = 0.0 if barrier == 1 else 0.5  # fractions of a level are rounded, and whole levels need no rounding
             step: dict[str, Any] = dict(threshold=barrier, v0=v0, surrogate=barrier_surrogate)
             make_barrier = partial(Barrier, barrier_levels or levels, timesteps, **step)
             net: nn.Module = ResNet(sn, name[7:], make_barrier, classes, width or 16, blocks)

@@ -1,1 +1,1 @@
-"""Quantization-aware training and the integers that it leads to."""
+"""Quantization-aware training, and the integers that it leads to."""

@@ -1,4 +1,4 @@
-"""The two-way check: PyTorch's integer-simulated forward against the NumPy model, spike for spike."""
+"""Compares the forward pass in PyTorch, which simulates integers, with the NumPy model, element by element."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from .network import QatNetwork
 
 
 class IntegerLayer(QatLayer):
-    """A layer of an integer network, computed by the same forward pass as in training."""
+    """A layer of an integer network, which the same forward pass computes as in training."""
 
     int_threshold: torch.Tensor
     int_bias: torch.Tensor
@@ -44,7 +44,7 @@ class IntegerLayer(QatLayer):
 
 def _spec(source: Source, shape: tuple[int, ...]) -> SourceSpec:
     weight = torch.tensor(source.weight.astype(np.float32))
-    if source.flatten:  # columns (y, x, c) back to PyTorch's (c, y, x)
+    if source.flatten:  # the columns go back from the hardware's order (y, x, c) to PyTorch's (c, y, x)
         c, h, w = shape
         weight = weight.reshape(-1, h, w, c).permute(0, 3, 1, 2).flatten(1)
     return SourceSpec(
@@ -59,7 +59,13 @@ def _spec(source: Source, shape: tuple[int, ...]) -> SourceSpec:
 
 
 def from_network(network: Network) -> QatNetwork:
-    """The PyTorch twin of an integer network."""
+    """Make the PyTorch twin of an integer network.
+
+    Raises
+    ------
+    ValueError
+        The leak differs between channels of a layer, which the twin cannot simulate.
+    """
     layers = [IntegerLayer(layer, network) for layer in network.layers]
     twin = QatNetwork(
         layers,
@@ -74,7 +80,7 @@ def from_network(network: Network) -> QatNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """The first place where both disagree; ``what`` is "partial sum", "level" or "potential"."""
+    """The first place where both disagree, and both values; ``what`` is "partial sum", "level" or "potential"."""
 
     layer: str
     what: str
@@ -95,7 +101,7 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Elements compared per layer, and the first difference or None."""
+    """How many elements of each layer were compared, and the first difference, or None."""
 
     images: int
     compared: dict
@@ -103,7 +109,7 @@ class Report:
 
 
 def first_difference(layer: str, what: str, ours: np.ndarray, theirs: np.ndarray) -> Difference | None:
-    """The first unequal element of two arrays (n, T, C, H, W), in order of timestep within an image."""
+    """Return the first element in which two arrays (n, T, C, H, W) differ, in the order of images and timesteps."""
     unequal = np.argwhere(ours != theirs)
     if not len(unequal):
         return None
@@ -123,9 +129,19 @@ def first_difference(layer: str, what: str, ours: np.ndarray, theirs: np.ndarray
 
 
 def compare(network: Network, images: np.ndarray, net: QatNetwork | None = None, batch: int = 50) -> Report:
-    """Compare every partial sum, level and potential of every layer on ``images``.
+    """Compare every partial sum, level and potential of every layer, up to the first difference.
 
-    ``net``: the trained network itself; None: the PyTorch twin built from the network's integers.
+    Parameters
+    ----------
+    network : Network
+    images : levels (n, C, H, W), or (n, T, C, H, W) in mode "given"
+    net : the trained network itself; without it, the twin is made of the network's integers
+    batch : images that are computed at a time
+
+    Raises
+    ------
+    ValueError
+        The shapes of both differ.
     """
     net = from_network(network) if net is None else net
     compared = {layer.name: 0 for layer in network.layers}
@@ -159,7 +175,7 @@ def compare(network: Network, images: np.ndarray, net: QatNetwork | None = None,
 
 
 def random_images(network: Network, count: int, seed: int = 0) -> np.ndarray:
-    """Inputs of every level, from a seed; a third of the pixels are zero and some are at the maximum."""
+    """Make random images of all levels, in which a third of the pixels is zero and some have the largest level."""
     rng = np.random.default_rng(seed)
     frame = (network.timesteps,) * (network.input_mode == "given") + network.input_shape
     low, high = (-128, 127) if network.input_signed else (0, network.input_levels)

@@ -1,6 +1,6 @@
-"""From trained layers to the integer network: integers are read off, encodings chosen by cost, and widths proven.
+"""Turns trained layers into the integer network: it reads off integers, chooses encodings by cost, and proves widths.
 
-No rounding happens here that training has not simulated.
+Nothing is rounded here that training has not simulated.
 """
 
 from dataclasses import replace
@@ -24,11 +24,11 @@ from ...support.errors import RepriseError
 from .layers import QatLayer, SourceSpec
 from .network import QatNetwork
 
-MAX_THERMOMETER = 64  # planes: beyond, thermometer rows cost more than bit-planes in any case
+MAX_THERMOMETER = 64  # planes beyond which thermometer rows cost more than bit-planes in any case
 
 
 def dense_kernel(weight: np.ndarray, groups: int) -> np.ndarray:
-    """[O, C/groups, KH, KW] -> [O, C, KH, KW] with zeros between groups."""
+    """Turn the weight of a grouped convolution, [O, C/groups, KH, KW], into [O, C, KH, KW] with zeros in between."""
     o, c = weight.shape[:2]
     dense = np.zeros((o, c * groups, *weight.shape[2:]), weight.dtype)
     for g in range(groups):
@@ -38,7 +38,11 @@ def dense_kernel(weight: np.ndarray, groups: int) -> np.ndarray:
 
 
 def source(spec: SourceSpec, weight: np.ndarray) -> Source:
-    """One integer source: groups filled with zeros, average pools folded, linear columns in (y, x, c) order."""
+    """Make one source of the integer network from its integer weight.
+
+    Groups are filled with zeros, average pools are folded into the weight, and the columns of a linear layer are put
+    into the order (y, x, c).
+    """
     k = spec.avgpool
     if not spec.linear:
         kernel = np.repeat(np.repeat(dense_kernel(weight, spec.groups), k, axis=2), k, axis=3)
@@ -52,7 +56,7 @@ def source(spec: SourceSpec, weight: np.ndarray) -> Source:
 
 
 def integers(value: torch.Tensor) -> np.ndarray:
-    """A tensor of integer values as int64; ValueError if one is not an integer."""
+    """Return a tensor of integer values as int64; a value that is no integer raises ValueError."""
     array = value.detach().double().cpu().numpy()
     if not np.array_equal(array, np.rint(array)):
         raise ValueError(f"expected integers, not {array[array != np.rint(array)][:3]}")
@@ -61,6 +65,7 @@ def integers(value: torch.Tensor) -> np.ndarray:
 
 @torch.no_grad()
 def to_layer(layer: QatLayer, timesteps: int) -> Layer:
+    """Read off the integers of a trained layer."""
     scale = layer.scale()
     weights = [integers(w) for w in layer.integer_weights(scale)]
     d, c, v0 = (integers(p) for p in layer.constants(scale))
@@ -84,7 +89,13 @@ def to_layer(layer: QatLayer, timesteps: int) -> Layer:
 
 
 def to_network(net: QatNetwork, name: str) -> Network:
-    """The integer network that ``net`` in evaluation mode computes; layers read bit-planes until chosen otherwise."""
+    """Return the integer network that ``net`` computes in evaluation mode, in which all layers read bit-planes.
+
+    Raises
+    ------
+    ValueError
+        ``net`` is not quantized.
+    """
     net.eval()
     if not all(layer.quantize for layer in net.layers):
         raise RepriseError(
@@ -102,11 +113,15 @@ def to_network(net: QatNetwork, name: str) -> Network:
 
 
 def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> dict[str, dict]:
-    """Per layer: the bound in cycles per image and the density of both encodings, on calibration images.
+    """Compute what both encodings of every layer cost on calibration images.
 
-    ``{layer: {"cycles": {encoding: cycles}, "density": {encoding: Density}}}``. Thermometer is absent where it cannot
-    win (one level, signed input) or does not fit a tile. The densities are of the layer taken once, whatever its number
-    of output channels.
+    Thermometer planes are left out where they cannot win, for one level or for signed input, and where they do not fit
+    a tile.
+
+    Returns
+    -------
+    {layer: {"cycles": {encoding: cycles}, "density": {encoding: Density}}}
+        The cycles are the bound for one image. The densities count a layer once, however many output channels it has.
     """
     features = run(network, images, record=("features",)).features
     n, costs = len(features["input"]), dict[str, dict[str, Any]]()
@@ -135,7 +150,7 @@ def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> 
 
 
 def choose_encodings(network: Network, costs: dict) -> Network:
-    """Every layer with its cheaper encoding (bit-planes if equal)."""
+    """Give every layer its cheaper encoding, which is bit-planes if both cost the same."""
     layers = [
         replace(y, encoding=min(costs[y.name]["cycles"], key=costs[y.name]["cycles"].get)) for y in network.layers
     ]
@@ -143,7 +158,10 @@ def choose_encodings(network: Network, costs: dict) -> Network:
 
 
 def statistics(network: Network, costs: dict, images: np.ndarray, spikes: dict | None = None) -> dict:
-    """Per layer, per image: spikes written, densities of the rows it reads, cycles of both encodings."""
+    """Return, for every layer, the figures that a network file records.
+
+    They are its spikes per image, the densities of the rows that it reads, and the cycles of both encodings per image.
+    """
     out = run(network, images, record=("features",)).features
     found = {}
     for layer in network.layers:
@@ -160,7 +178,7 @@ def statistics(network: Network, costs: dict, images: np.ndarray, spikes: dict |
 
 
 def width_proof(network: Network, hardware: Hardware) -> dict:
-    """Proven ranges ``{layer: {sum: (low, high, bits)}}``.
+    """Prove the ranges of all sums and return them as ``{layer: {sum: (low, high, bits)}}``.
 
     Raises
     ------
@@ -175,7 +193,7 @@ def width_proof(network: Network, hardware: Hardware) -> dict:
 
 
 def deploy(net: QatNetwork, name: str, calibration: np.ndarray, hardware: Hardware) -> tuple[Network, dict, dict]:
-    """The integer network of trained layers.
+    """Make the integer network of trained layers.
 
     Parameters
     ----------
@@ -200,7 +218,10 @@ def deploy(net: QatNetwork, name: str, calibration: np.ndarray, hardware: Hardwa
 
 
 def adapt(network: Network, calibration: np.ndarray, hardware: Hardware) -> tuple[Network, dict, dict]:
-    """An integer network for a configuration: encodings, statistics and width proofs, as :func:`deploy` gives them."""
+    """Fit an integer network to a configuration: return it with its encodings, statistics and width proofs.
+
+    They are those that :func:`deploy` gives, and it raises the same error.
+    """
     widths = width_proof(network, hardware)
     costs = encoding_costs(network, calibration, hardware)
     network = choose_encodings(network, costs)
@@ -208,9 +229,10 @@ def adapt(network: Network, calibration: np.ndarray, hardware: Hardware) -> tupl
 
 
 def totals(network: Network, costs: dict, hardware: Hardware) -> dict:
-    """The whole network on the calibration images: bit density, product density, and the bound in cycles per image.
+    """Return the bit density, the product density and the bound in cycles per image of the whole network.
 
-    A layer weighs as often as its tiles are processed, once per group of ``lanes`` output channels.
+    They are those of the calibration images. A layer counts as often as its tiles are processed, which is once for each
+    group of ``lanes`` output channels.
     """
     density, cycles = Density(), 0.0
     for layer in network.layers:

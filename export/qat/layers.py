@@ -1,17 +1,17 @@
 """Quantization-aware layers: what they compute in training *is* the integer arithmetic of the hardware.
 
-A :class:`QatLayer` is one layer of the accelerator: one or two sources (convolution, linear, identity), batch
-norm, neuron, max pool. Its weights are floating-point parameters w; its forward pass rounds them to int8 with a
-scale s for each output channel and convolves integers, so psum = Y is an integer tensor. The neuron compares
-scale-free: with batch norm ``gamma (s Y - mu) / sigma + beta`` and threshold theta,
+A :class:`QatLayer` is one layer of the accelerator: one or two sources (convolution, linear or identity), batch norm,
+neuron and max pool. Its weights are floating-point parameters w. The forward pass rounds them to int8 with a scale s
+for each output channel and convolves integers, so that the partial sum Y is an integer tensor. The neuron compares
+without a scale: with the batch norm ``gamma (s Y - mu) / sigma + beta`` and the threshold theta,
 
     D = round(theta sigma / (gamma s)),   c = round((beta sigma / gamma - mu + b) / s),   v0 = round(f D)
 
-and ``U = leak(V) + Y + c``, ``z = clip(floor(U / D), 0, N)``. Rounding is straight-through in the gradient. In
-training mode mu and sigma are the batch's, in evaluation the running ones, which are those exported.
+and ``U = leak(V) + Y + c``, ``z = clip(floor(U / D), 0, N)``. The gradient passes rounding unchanged. In training mode,
+mu and sigma are those of the batch. In evaluation they are the running ones, and these are exported.
 
-Floating-point numbers hold these integers exactly: every pass bounds |psum| and |U| from its weights, and a
-layer that could leave the 24 bits of float32 computes in float64 (see :meth:`QatLayer.dtype_for`).
+Floating-point numbers hold these integers exactly: every pass bounds |Y| and |U| by its weights, and a layer that could
+leave the 24 bits of float32 computes in float64 (see :meth:`QatLayer.dtype_for`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ..nn.neurons import reset_potential
 WEIGHT_MAX = 127
 EXACT32 = 1 << 24
 EXACT64 = 1 << 53
-# Integers in float32 need sums of products, not transforms: NNPACK's Winograd kernels round, cuDNN's TF32 drops bits.
+# Integers stay exact in float32 only as sums of products: NNPACK's Winograd kernels round, and cuDNN's TF32 drops bits.
 torch.backends.nnpack.set_flags(False)
 torch.backends.cudnn.allow_tf32 = False
 torch.backends.cuda.matmul.allow_tf32 = False
@@ -41,11 +41,16 @@ torch.backends.cuda.matmul.allow_tf32 = False
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSpec:
-    """One input of a layer, before quantization.
+    """One source of a layer, before quantization.
 
-    weight : (O, C // groups, KH, KW) tensor in units of one input level; linear: (O, C*H*W) with columns (c, y, x)
-    feature : name of the feature map that is read; ``avgpool`` : its k x k windows are summed first
-    fixed : the weights are integers already and are used as they are (sum joins)
+    Members
+    -------
+    feature : name of the feature map that is read
+    weight : Tensor (O, C // groups, KH, KW) in units of one input level, or (O, C*H*W) with columns (c, y, x) if linear
+    avgpool : k of the k x k windows that are summed first; 1 if there are none
+    linear : the source is a linear layer over the whole map
+    in_shape : (C, H, W) of the map
+    fixed : the weights are integers already and are used as they are, as those of sums of levels
     """
 
     feature: str
@@ -60,14 +65,14 @@ class SourceSpec:
 
     @cached_property
     def factor(self) -> int:
-        """The map enters the sum times this fixed integer, without a convolution; 0: it needs one."""
+        """The integer by which the map enters the sum, or 0 if that takes a convolution."""
         one = self.fixed and self.stride == 1 and self.weight.shape[1:] == (1, 1, 1)
         return int(self.weight[0]) if one and bool((self.weight == self.weight[0]).all()) else 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class NeuronSpec:
-    """Neuron of a layer; ``levels`` 0 is the readout. ``threshold`` is a scalar or (O,) tensor."""
+    """The neuron of a layer, which with ``levels`` 0 is a readout; ``threshold`` is a scalar or a tensor (O,)."""
 
     levels: int
     kind: NeuronKind = "if"
@@ -81,11 +86,11 @@ class NeuronSpec:
 
 
 class QatLayer(nn.Module):
-    """One accelerator layer, trainable.
+    """One layer of the accelerator, which can be trained.
 
-    ``forward(inputs)`` takes one (T, B, C, H, W) tensor of levels per source and returns the levels
-    (T, B, O, H', W') (readout: potentials). ``quantize = False`` leaves every rounding out: the float network.
-    ``levels_in`` holds the maximal level of every source; it enters the exactness bound.
+    ``forward(inputs)`` takes a tensor of levels (T, B, C, H, W) for each source, and returns the levels
+    (T, B, O, H', W'), or the potentials of a readout. With ``quantize = False`` nothing is rounded, which gives the
+    network in floating point. The largest levels of the sources, ``levels_in``, bound the sums.
     """
 
     bias: nn.Parameter | None
@@ -132,14 +137,19 @@ class QatLayer(nn.Module):
 
     @property
     def readout(self) -> bool:
+        """Whether the layer does not fire."""
         return self.neuron.levels == 0
 
     @property
     def fixed(self) -> bool:
+        """Whether all weights are fixed integers."""
         return all(s.fixed for s in self.specs)
 
     def scale(self) -> torch.Tensor:
-        """Value of one integer weight step: (O,), common to all sources; one value for all in a readout."""
+        """Return the values (O,) of one integer weight step, which all sources share.
+
+        The values are the same for all channels of a readout, so that its potentials can be compared.
+        """
         if self.fixed:
             return torch.ones_like(self.weights[0].flatten(1)[:, 0])
         peak = torch.stack([w.detach().flatten(1).abs().amax(1) for w in self.weights]).amax(0)
@@ -148,7 +158,7 @@ class QatLayer(nn.Module):
         return (peak / WEIGHT_MAX).clamp_min(1e-12)
 
     def integer_weights(self, scale: torch.Tensor) -> list[torch.Tensor]:
-        """Weights in integer steps (float tensors holding integers in -127..127), straight-through."""
+        """Return the weights of all sources in integer steps: floating-point tensors of integers in -127..127."""
         out = []
         for w, s in zip(self.weights, self.specs, strict=True):
             q = w if s.fixed else w / scale.view(-1, *(1,) * (w.ndim - 1))
@@ -158,7 +168,15 @@ class QatLayer(nn.Module):
     def dtype_for(
         self, weights: list[torch.Tensor], c: torch.Tensor | None = None, v0: torch.Tensor | None = None
     ) -> torch.dtype:
-        """float32 where every sum stays below 2**24 in magnitude, else float64; refuses beyond 2**53."""
+        """Return float32 if every sum stays below 2**24 in magnitude, and float64 if not.
+
+        Without ``c`` and ``v0``, the sums are the partial sums; with them, they are the potentials.
+
+        Raises
+        ------
+        ValueError
+            A sum could reach 2**53, beyond which float64 is not exact either.
+        """
         pairs = zip(weights, self.levels_in, strict=True)
         bound: Any = sum(w.detach().abs().flatten(1).double().sum(1) * n for w, n in pairs)
         if c is not None:
@@ -171,12 +189,15 @@ class QatLayer(nn.Module):
                 f"layer {self.name}: |potential| may reach {bound:.4g}, must stay below 2**53 to be exact; "
                 "lower the timesteps or the input levels, or scale the weights"
             )
-        # On a GPU the convolution may be a transform (Winograd): evaluation takes float64 there.
+        # Evaluation takes float64 on a GPU, because the convolution may be a transform (Winograd) there.
         small = bound < EXACT32 and (self.training or weights[0].device.type == "cpu")
         return torch.float32 if small else torch.float64
 
     def partial_sums(self, inputs: list[torch.Tensor], weights: list[torch.Tensor]) -> torch.Tensor:
-        """Y, integer-valued: (T, B, O, H, W). Timesteps that are views of one image are computed once."""
+        """Return the partial sums Y (T, B, O, H, W), which are integers.
+
+        Timesteps that are views of one image are computed once.
+        """
         total: torch.Tensor | None = None
         for x, w, s in zip(inputs, weights, self.specs, strict=True):
             repeated = x.shape[0] > 1 and x.stride(0) == 0
@@ -200,7 +221,10 @@ class QatLayer(nn.Module):
     def constants(
         self, scale: torch.Tensor, y: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(D, c, v0), each (O,), integer-valued; ``y`` given: batch statistics are used (and averaged in)."""
+        """Return (D, c, v0), each (O,) and of integers.
+
+        If ``y`` is given, its statistics are used instead of the running ones, and are averaged into these.
+        """
         rnd = round_ste if self.quantize else (lambda v: v)
         theta = self.threshold.clamp_min(1e-6).expand(self.channels)
         if self.normed:
@@ -223,7 +247,7 @@ class QatLayer(nn.Module):
         if self.readout:
             return d, c, torch.zeros_like(d)
         v0 = self.neuron.v0 * d
-        # A sum of integers reaches a half step when it reaches the next whole: rounded up, it would do so too soon.
+        # A sum of integers reaches half a step only with the next whole number, so that v0 rounded up fires too soon.
         return d, c, v0.floor() if self.quantize and self.fixed else rnd(v0)
 
     def forward(self, inputs: list[torch.Tensor]) -> torch.Tensor:
@@ -251,7 +275,7 @@ class QatLayer(nn.Module):
         v0: torch.Tensor,
         potentials: list[torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        """Levels (T, B, O, H, W) of partial sums; a list given takes V after each timestep."""
+        """Return the levels (T, B, O, H, W) of partial sums; ``potentials`` takes V after each timestep."""
         n = self.neuron
         if self.readout:
             return (y + c).cumsum(0)
@@ -267,7 +291,7 @@ class QatLayer(nn.Module):
         return torch.stack(out) if len(out) > 1 else z[None]
 
     def leak(self, v: torch.Tensor) -> torch.Tensor:
-        """(V * l) >> 8 with an arithmetic shift, straight-through."""
+        """Return (V * l) >> 8, as an arithmetic shift gives it, with a gradient that passes the rounding unchanged."""
         if self.neuron.kind != "lif":
             return v
         leaked = v * self.neuron.leak / 256

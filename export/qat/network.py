@@ -1,4 +1,4 @@
-"""A chain or graph of :class:`reprise.export.qat.layers.QatLayer` over named feature maps."""
+"""A network of :class:`reprise.export.qat.layers.QatLayer` over named feature maps."""
 
 from collections.abc import Sequence
 from typing import Self, cast
@@ -12,17 +12,18 @@ from .layers import QatLayer
 
 
 class QatNetwork(nn.Module):
-    """Layers in execution order over named feature maps.
+    """Layers in the order of their execution, which read and write feature maps by name.
 
-    ``forward(images)`` takes (B, C, H, W) pixels (levels 0..input_levels; integer-valued) and returns logits
-    (B, classes): the readout's final potentials in real units over T, or the spike sums of the last layer.
-    ``input_mode``: ``"repeat"`` shows the image at every timestep, ``"once"`` at t = 0 only, ``"given"`` takes
+    ``forward(images)`` takes pixels (B, C, H, W), which are integer levels 0..``input_levels``, and returns logits
+    (B, classes): the final potentials of a readout in real units, divided by T, or the sums of the last layer's levels.
+    The ``input_mode`` "repeat" shows an image at every timestep, "once" shows it at t = 0 only, and "given" takes
     (T, B, C, H, W).
     """
 
     changes: tuple[str, ...] = ()
-    """Numerical differences from the network that this one was made of."""
+    """The numerical differences from the network that this one was made of."""
     train_seconds: float = 0.0
+    """How long it was trained, over all runs."""
 
     def __init__(
         self,
@@ -46,12 +47,13 @@ class QatNetwork(nn.Module):
         self.last_use = last
 
     def quantize(self, on: bool) -> Self:
+        """Switch all rounding on or off, and return the network."""
         for layer in self.layers:
             layer.quantize = on
         return self
 
     def present(self, images: torch.Tensor) -> torch.Tensor:
-        """(T, B, C, H, W) input levels of a batch of images."""
+        """Return the input levels (T, B, C, H, W) of a batch of images."""
         if self.input_mode == "given":
             return images
         if self.input_mode == "repeat" or self.timesteps == 1:
@@ -76,9 +78,9 @@ class QatNetwork(nn.Module):
     def trace(
         self, images: torch.Tensor, potentials: dict[str, torch.Tensor] | None = None
     ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """Feature maps and partial sums of a batch: ({name: (T, B, O, H, W)}, {name: Y}), integer-valued.
+        """Return the feature maps and the partial sums of a batch by name; all are (T, B, O, H, W) and of integers.
 
-        ``potentials``: a dict that takes V of every firing layer after each timestep.
+        ``potentials`` is a dictionary that takes V of every firing layer after each timestep.
         """
         maps, sums = {"input": self.present(images)}, dict[str, torch.Tensor]()
 

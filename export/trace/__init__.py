@@ -1,1 +1,1 @@
-"""From a PyTorch module to the layers of an integer network."""
+"""Tracing: from a PyTorch module to the layers of an integer network."""

@@ -1,10 +1,16 @@
-"""A small graph of operations: what tracing a PyTorch module or reading a NIR file yields, before lowering.
+"""A small graph of operations, which tracing a PyTorch module or reading a NIR file yields, and which is then lowered.
 
-Operations and their attributes (arrays are torch tensors in the module's precision):
+The operations have these attributes, of which arrays are torch tensors in the module's precision:
 
-``input``; ``conv``: weight (O, C/groups, KH, KW), bias, stride, padding, groups; ``linear``: weight (O, K), bias;
-``norm``: module (BatchNorm2d / 1d); ``neuron``: spec (:class:`reprise.export.qat.layers.NeuronSpec`); ``add``;
-``avgpool``: kernel, total (True: a sum, not a mean); ``maxpool``: kernel; ``scale``: factor; ``flatten``; ``output``.
+- ``conv``: weight (O, C/groups, KH, KW), bias, stride, padding, groups
+- ``linear``: weight (O, K), bias
+- ``norm``: module, which is a BatchNorm2d or a BatchNorm1d
+- ``neuron``: spec (:class:`reprise.export.qat.layers.NeuronSpec`), timesteps
+- ``avgpool``: kernel, and total, which is true for a sum instead of a mean
+- ``maxpool``: kernel
+- ``scale``: factor
+- ``bias``: value
+- ``input``, ``add``, ``flatten`` and ``output`` have none
 """
 
 import math
@@ -21,7 +27,7 @@ from ..qat.layers import NeuronSpec
 
 
 class UnsupportedError(RepriseError):
-    """A module, layer or arrangement the accelerator cannot run; the message names it and says what to do."""
+    """The accelerator cannot run a module, a layer or an arrangement; the message names it and says what to do."""
 
     def __init__(self, where: str, rule: str, remedy: str) -> None:
         super().__init__(f"{where}: {rule}; {remedy}", where=where, rule=rule, remedy=remedy)
@@ -29,6 +35,8 @@ class UnsupportedError(RepriseError):
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
+    """One operation: its own name, the names of the nodes that it reads, and its attributes."""
+
     name: str
     op: str
     inputs: tuple = ()
@@ -37,17 +45,18 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """Nodes in execution order; ``changes`` lists numerical differences from the source network."""
+    """Nodes in the order of their execution; ``changes`` lists the numerical differences from the source network."""
 
     nodes: tuple
     changes: tuple = ()
 
     def consumers(self, name: str) -> list[Node]:
+        """Return the nodes that read a node."""
         return [n for n in self.nodes if name in n.inputs]
 
 
 def square(where: str, value: Any, what: str) -> int:
-    """One integer from an int or an equal pair."""
+    """Return one integer from an integer or from a pair of equal ones; a pair that differs raises UnsupportedError."""
     pair = tuple(int(v) for v in (value if isinstance(value, (tuple, list)) else (value, value)))
     if len(set(pair)) != 1:
         raise UnsupportedError(where, f"{what} must be equal in both directions, is {pair}", "use a square one")
@@ -55,6 +64,7 @@ def square(where: str, value: Any, what: str) -> int:
 
 
 def conv_attrs(name: str, m: nn.Conv2d) -> dict[str, Any]:
+    """Return the attributes of a convolution; one that is not plain raises UnsupportedError."""
     if isinstance(m.padding, str):
         if m.padding == "valid":
             padding = 0
@@ -78,6 +88,7 @@ def conv_attrs(name: str, m: nn.Conv2d) -> dict[str, Any]:
 
 
 def pool_attrs(name: str, m: nn.MaxPool2d | nn.AvgPool2d) -> dict[str, Any]:
+    """Return the attributes of a pool; windows that overlap or are padded raise UnsupportedError."""
     kernel = square(name, m.kernel_size, "kernel")
     stride = kernel if m.stride is None else square(name, m.stride, "stride")
     padding = square(name, m.padding, "padding")
@@ -106,7 +117,7 @@ def neuron_spec(name: str, m: MultiLevelIF) -> NeuronSpec:
 
 
 def module_node(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None:
-    """The node of one leaf module, or None for those that do nothing at inference."""
+    """Return the node of one leaf module, or None for a module that does nothing at inference."""
 
     def node(op: str, **attrs: Any) -> Node:
         return Node(name=name, op=op, inputs=inputs, attrs=attrs)
@@ -152,7 +163,7 @@ ADDS = {"add", "iadd", "__add__", "add_"}
 
 
 def scaling(n: fx.Node, target: str) -> float | None:
-    """The factor of ``map * number`` or ``map / number``; None for anything else, or where it is not positive."""
+    """Return the factor of ``map * number`` or ``map / number``, and None for all else or if it is not positive."""
     numbers = [a for a in n.args if isinstance(a, (int, float)) and 0 < a < math.inf]
     if len(n.args) != 2 or len(numbers) != 1 or (target == "truediv" and n.args[1] is not numbers[0]):
         return None
@@ -160,14 +171,14 @@ def scaling(n: fx.Node, target: str) -> float | None:
 
 
 def trace(module: nn.Module, convert: Callable[[str, nn.Module, tuple[str, ...]], Node | None] = module_node) -> Graph:
-    """Graph of a PyTorch module by symbolic tracing.
+    """Make the graph of a PyTorch module by symbolic tracing.
 
-    ``convert(name, module, inputs)`` makes the node of a leaf module (None: a no-op).
+    ``convert(name, module, inputs)`` makes the node of a leaf module, or returns None if that does nothing.
 
     Raises
     ------
     UnsupportedError
-        A module or function that the accelerator does not have, by its qualified name.
+        The accelerator has no such module or function; the message has its qualified name.
     """
     try:
         traced = _Tracer().trace(module)

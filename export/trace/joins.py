@@ -1,4 +1,4 @@
-"""Residual joins: two currents become one current of two sources, and sums of levels become integer layers."""
+"""Residual joins: two currents become one current of two sources, and sums of levels become layers of integers."""
 
 from dataclasses import replace
 
@@ -10,11 +10,11 @@ from .sources import identity_current
 from .values import Current, Feature, fold_norm
 
 WHOLE = 1e-6
-"""Relative difference from a whole number that is float32's rounding."""
+"""Relative difference from a whole number that counts as float32's rounding."""
 
 
 def add_currents(where: str, a: Feature | Current, b: Feature | Current) -> Current:
-    """The sum of two values (maps or currents); the one with weights comes first, batch norms are folded."""
+    """Add two values, each a map or a current; the one with weights comes first, and batch norms are folded."""
     parts = [identity_current(v, where) if isinstance(v, Feature) else v for v in (a, b)]
     parts = [fold_norm(p) if p.norm is not None else p for p in parts]
     joint = all(p.identity for p in parts)
@@ -41,10 +41,11 @@ def add_currents(where: str, a: Feature | Current, b: Feature | Current) -> Curr
 
 
 def integers_of(join: Current, threshold: torch.Tensor | None = None) -> tuple[list[int], float]:
-    """(integer weight of every identity source, value of weight 1); no integers where the units have no such ratio.
+    """Return the integer weight of every identity source, and the value of weight 1.
 
-    With the threshold (scalar or (O,), > 0) of the neuron behind the join, the weights are a multiple with which
-    that is a whole number of weight 1 too; where there is none up to 127, the largest, whose steps are the finest.
+    There are no integers if the units have no such ratio. If the threshold of the neuron behind the join is given, a
+    positive scalar or (O,), the weights are multiplied until it is a whole number of weight 1 too. If no multiple up to
+    127 does that, the largest one is taken, because its steps are the finest.
     """
     values = [s.weight.flatten().double().unique() for s in join.sources]
     if any(len(v) != 1 or v[0] <= 0 for v in values):
@@ -63,7 +64,7 @@ def integers_of(join: Current, threshold: torch.Tensor | None = None) -> tuple[l
 
 
 def with_integers(join: Current, weights: list[int]) -> Current:
-    """Identity sources whose weights are fixed integers."""
+    """Return the join with fixed integers as the weights of its identity sources."""
     sources = (
         replace(s, weight=torch.full_like(s.weight, w), fixed=True) for s, w in zip(join.sources, weights, strict=True)
     )
@@ -71,14 +72,20 @@ def with_integers(join: Current, weights: list[int]) -> Current:
 
 
 def summed_levels(join: Current) -> int:
-    """Largest level of a sum of two level maps; refused where it cannot be stored or the units differ."""
+    """Return the largest level of a sum of two maps of levels.
+
+    Raises
+    ------
+    UnsupportedError
+        That level cannot be stored, or the units of both maps differ.
+    """
     if set(integers_of(join)[0]) != {1}:
         raise UnsupportedError(
             join.name, "a sum of spikes needs equal units on both sides", "use the same neuron levels"
         )
     levels = sum(
         n * s.weight[0].numel() for n, s in zip(join.levels_in, join.sources, strict=True)
-    )  # pooled windows add
+    )  # the levels of a pooled window are added up as well
     if levels > 255:
         raise UnsupportedError(
             join.name,

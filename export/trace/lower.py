@@ -1,9 +1,9 @@
-"""From a graph of operations to accelerator layers.
+"""Turns a graph of operations into layers of the accelerator.
 
-Nodes are folded greedily: a layer is [one or two convolutions, linears or identities] + [batch norm] + neuron +
-[max pool]. Convolutions, linear layers and average pools are turned into sources in
-:mod:`reprise.export.trace.sources`, additions
-into two-source layers in :mod:`reprise.export.trace.joins`. What has no such form is refused by its name with a remedy.
+Nodes are folded greedily. A layer is one or two convolutions, linear layers or identities, then perhaps a batch norm, a
+neuron, and perhaps a max pool. :mod:`reprise.export.trace.sources` turns convolutions, linear layers and average pools
+into sources, and :mod:`reprise.export.trace.joins` turns additions into layers of two sources. What has no such form is
+refused by its name, with a remedy.
 """
 
 import re
@@ -28,6 +28,12 @@ NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
 class Lowering:
+    """Lowers one graph: it goes through the nodes in order, and the method ``OP_`` makes the value of a node.
+
+    A value is a map of levels or a current that has not been fired yet. Layers are emitted as soon as they are
+    complete.
+    """
+
     def __init__(
         self,
         graph: Graph,
@@ -46,6 +52,7 @@ class Lowering:
         self.changes = list(graph.changes)
 
     def run(self) -> list[QatLayer]:
+        """Return the layers of the graph."""
         for node in self.graph.nodes:
             args = [self.values[i] for i in node.inputs]
             value = getattr(self, node.op + "_")(node, *args)
@@ -57,6 +64,7 @@ class Lowering:
 
     # --- helpers
     def layer_name(self, name: str) -> str:
+        """Return a name that a network file may hold and that no layer has yet."""
         base = NAME.sub("_", name).strip("_") or "layer"
         unique, i = base, 2
         while unique in self.names:
@@ -65,12 +73,14 @@ class Lowering:
         return unique
 
     def need(self, node: Node, value: Any, kind: type[Value], what: str) -> Value:
+        """Return the value if it is of ``kind``, and else raise UnsupportedError with ``what`` to do."""
         if not isinstance(value, kind):
             have = "a current that no neuron has turned into spikes" if isinstance(value, Current) else "spikes"
             raise UnsupportedError(node.name, f"{node.op} reads {have}", what)
         return value
 
     def emit(self, current: Current, spec: NeuronSpec, unit: float = 1.0) -> Feature:
+        """Append the layer that fires a current, and return its map of levels."""
         if current.norm is not None and (self.fold or (current.norm.weight <= 0).any()):
             current = fold_norm(current)
         layer = QatLayer(
@@ -89,7 +99,7 @@ class Lowering:
         return Feature(name=layer.name, shape=(layer.channels, h // p, w // p), levels=spec.levels, unit=unit)
 
     def spikes(self, join: Current) -> Feature:
-        """A sum of two level maps (SEW): identity weights, D = 1, so that z = a + b exactly."""
+        """Emit a sum of two maps of levels, as SEW has it: with identity weights and D = 1, z = a + b exactly."""
         levels = joins.summed_levels(join)
         ones, unit = joins.integers_of(join)
         return self.emit(joins.with_integers(join, ones), NeuronSpec(levels=levels, v0=0.0), unit)
@@ -124,7 +134,7 @@ class Lowering:
         return replace(x, sources=sources, bias=None if x.bias is None else x.bias * gain)
 
     def bias_(self, node: Node, x: Feature | Current) -> Current:
-        """A constant current (per channel or scalar) in front of a neuron."""
+        """Add a constant current in front of a neuron; it is a scalar or a value for each channel."""
         x = self.need(node, x, Current, "put it behind a convolution")
         x = fold_norm(x) if x.norm is not None else x
         value = torch.as_tensor(node.attrs["value"]).expand(x.shape[0])
@@ -203,22 +213,26 @@ def prepare(
     input_signed: bool = False,
     fold: bool = False,
 ) -> QatNetwork:
-    """Accelerator layers of a PyTorch module (or a traced :class:`Graph`), ready for training or export.
+    """Turn a PyTorch module, or a traced :class:`Graph`, into layers of the accelerator, for training or export.
 
     Parameters
     ----------
     module : nn.Module | Graph
-        Its input is (T * B, C, H, W), time-major; neurons are those of :mod:`reprise.export.nn.neurons`.
-    input_shape : (C, H, W); input_levels : largest pixel value (255); timesteps : T
+        Its input is (T * B, C, H, W) with time outermost, and its neurons are those of
+        :mod:`reprise.export.nn.neurons`.
+    input_shape : (C, H, W)
+    input_levels : largest pixel value
+    timesteps : T
     input_mode : "repeat", "once" or "given"
     input_scale : the module was trained on ``pixel * input_scale``
-    fold : batch norm goes into the weights now, with its running statistics, instead of being trained on (joins of
-        normalized branches and norms with a factor <= 0 are folded in any case)
+    input_signed : pixels are int8
+    fold : put every batch norm into the weights now, with its running statistics, instead of training it further
+        Joins of normalized branches, and norms with a factor that is not positive, are folded in any case.
 
     Raises
     ------
     UnsupportedError
-        What the accelerator cannot run, by name, with the remedy.
+        The accelerator cannot run the module; the message names the part and has the remedy.
     """
     graph = module if isinstance(module, Graph) else trace(module)
     lowering = Lowering(

@@ -1,7 +1,7 @@
-"""Currents from maps: convolution, linear and identity sources, with the limits of the accelerator's kernels.
+"""Makes currents of maps by convolution, linear and identity sources, within the limits of the accelerator's kernels.
 
-Average pools that a map still carries become larger kernels or repeated columns here; what has no such form is refused
-by its name with a remedy.
+Average pools that a map still carries become larger kernels or repeated columns here. What has no such form is refused
+by its name, with a remedy.
 """
 
 import torch
@@ -14,7 +14,7 @@ MAX_KERNEL, MAX_STRIDE = 7, 2
 
 
 def conv_current(node: Node, x: Feature) -> Current:
-    """The convolution of ``node`` (weight, bias, stride, padding, groups) over the map x."""
+    """Return the current of the convolution ``node`` over the map x."""
     a, k = node.attrs, x.avgpool
     refuse_conv(node, x)
     spec = SourceSpec(
@@ -35,7 +35,7 @@ def conv_current(node: Node, x: Feature) -> Current:
 
 
 def refuse_conv(node: Node, x: Feature) -> None:
-    """UnsupportedError for a convolution that the accelerator's kernels cannot hold."""
+    """Raise UnsupportedError for a convolution that the accelerator's kernels cannot hold."""
     a, k = node.attrs, x.avgpool
     c, h, w = x.shape
     kernel, stride, padding = a["weight"].shape[2] * k, a["stride"] * k, a["padding"] * k
@@ -60,7 +60,7 @@ def refuse_conv(node: Node, x: Feature) -> None:
 
 
 def linear_current(node: Node, x: Feature) -> Current:
-    """The linear layer of ``node`` (weight, bias) over the flattened or 1x1 map x."""
+    """Return the current of the linear layer ``node`` over the map x, which is flattened or 1x1."""
     c, h, w = x.shape
     if not x.flat and (h > 1 or w > 1):
         raise UnsupportedError(node.name, f"a linear layer reads a {h}x{w} map", "flatten it first")
@@ -79,7 +79,7 @@ def linear_current(node: Node, x: Feature) -> Current:
 
 
 def identity_current(x: Feature, where: str) -> Current:
-    """The map x as it is; pending average-pool windows become a k x k kernel of ones with stride k."""
+    """Return the map x as a current; an average pool that it carries becomes a k x k kernel of ones with stride k."""
     if x.flat:
         raise UnsupportedError(where, "joins of flattened maps are not supported", "add before flattening")
     k = x.avgpool

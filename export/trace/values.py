@@ -1,4 +1,4 @@
-"""Values of the graph while layers are put together: a map of levels, or a current still to be fired."""
+"""The values of a graph while layers are put together: a map of levels, or a current that has not been fired yet."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,16 @@ from torch import nn
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """A map of levels: ``unit`` is the real value of one level; its reader still has to sum ``avgpool`` windows."""
+    """A map of levels.
+
+    Members
+    -------
+    shape : (C, H, W)
+    levels : the largest level
+    unit : the real value of one level
+    avgpool : k of the k x k windows that its reader still has to sum; 1 if there are none
+    flat : its reader sees it flattened
+    """
 
     name: str
     shape: tuple
@@ -20,7 +29,15 @@ class Feature:
 
 @dataclass(frozen=True, kw_only=True)
 class Current:
-    """Input current of a neuron under construction: one or two sources, bias, at most one batch norm behind them."""
+    """The input current of a neuron under construction: one or two sources, a bias, and at most one batch norm.
+
+    Members
+    -------
+    levels_in : the largest level of every source
+    shape : (C, H, W)
+    pool : kernel of the max pool that follows the neuron, or 0
+    identity : all sources take their maps as they are
+    """
 
     name: str
     sources: tuple
@@ -33,12 +50,12 @@ class Current:
 
 
 def over_weight(gain: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """A scalar or per-output-channel factor, shaped to multiply a weight."""
+    """Shape a factor, which is a scalar or has a value for each output channel, so that it multiplies a weight."""
     return gain.view(-1, *(1,) * (weight.ndim - 1)) if gain.ndim else gain
 
 
 def fold_norm(x: Current) -> Current:
-    """Batch norm with its running statistics folded into weights and bias."""
+    """Fold the batch norm into weights and bias, by its running statistics."""
     n = x.norm
     assert n is not None and n.running_mean is not None and n.running_var is not None
     gain = (n.weight / (n.running_var + n.eps).sqrt()).detach()

@@ -1,1 +1,1 @@
-"""Training recipes, the data sets that they name, and the loop that runs them."""
+"""Training recipes, the data sets that they name, and the training itself."""

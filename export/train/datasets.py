@@ -1,8 +1,8 @@
-"""Image data sets as NumPy arrays of 8-bit levels; no torch.
+"""Reads image data sets as NumPy arrays of 8-bit levels, without torch.
 
-``digits`` (scikit-learn's, embedded), ``mnist`` (IDX files, gzip or not) and ``cifar10`` (the usual binary or python
-batches) from a folder that the user names. A python batch is a pickle: it is read with an unpickler that knows
-NumPy arrays and nothing else.
+``digits`` comes with scikit-learn. ``mnist`` (IDX files, compressed or not) and ``cifar10`` (the usual binary or python
+batches) are read from a folder that the user names. A python batch is a pickle, which could run any code, so it is read
+by an unpickler that knows NumPy arrays and nothing else.
 """
 
 import gzip
@@ -19,12 +19,18 @@ import numpy as np
 from ...support.errors import RepriseError
 
 DIGITS_TEST = 360
-MAX_FILE = 1 << 30  # bytes: nothing here is larger, and a hostile gzip stays bounded
+MAX_FILE = 1 << 30  # bytes; no file here is larger, and a hostile gzip file can grow no further
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Images uint8[n, C, H, W] of levels 0..``levels``, labels int64[n] in 0..classes-1."""
+    """Images uint8[n, C, H, W] of levels 0..``levels``, and labels int64[n] in 0..classes-1.
+
+    Raises
+    ------
+    ValueError
+        An array has another type or shape, or a pixel or label is out of range.
+    """
 
     name: str
     train_images: np.ndarray
@@ -52,12 +58,19 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
         _, channels, height, width = self.train_images.shape
         return channels, height, width
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """An IDX file of unsigned bytes (gzip or not) as an array; ValueError names the file, the rule and the value."""
+    """Read an IDX file of unsigned bytes, compressed or not, as an array.
+
+    Raises
+    ------
+    ValueError
+        It is no such file; the message names the file, the rule and the value.
+    """
     path = Path(path)
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
@@ -75,7 +88,10 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def find(folder: str | Path, names: Sequence[str]) -> Path:
-    """The first of ``names`` (each also with .gz) in ``folder``, one level down too."""
+    """Return the path of the first of ``names`` that is in ``folder`` or in a folder inside it.
+
+    A name with .gz behind it counts too, in ``folder`` itself. If there is none, FileNotFoundError is raised.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"data folder {str(folder)!r} must exist and be a folder")
@@ -87,7 +103,10 @@ def find(folder: str | Path, names: Sequence[str]) -> Path:
 
 
 def load_digits() -> Dataset:
-    """scikit-learn's 1,797 digits, 8x8, levels 0..16, shuffled once; the last 360 are the test set."""
+    """Load scikit-learn's 1,797 digits of 8x8 pixels with levels 0..16.
+
+    They are shuffled in an order that is always the same, and the last 360 are the test set.
+    """
     from sklearn.datasets import load_digits as sk
 
     data = sk()
@@ -107,7 +126,7 @@ def load_digits() -> Dataset:
 
 
 def load_mnist(folder: str | Path) -> Dataset:
-    """MNIST from ``{train,t10k}-{images-idx3,labels-idx1}-ubyte`` files (``.gz`` allowed)."""
+    """Load MNIST from its files ``{train,t10k}-{images-idx3,labels-idx1}-ubyte``, each with or without ``.gz``."""
     parts = {}
     for part, stem in (("train", "train"), ("test", "t10k")):
         images = read_idx(find(folder, [f"{stem}-images-idx3-ubyte", f"{stem}-images.idx3-ubyte"]))
@@ -121,7 +140,7 @@ def load_mnist(folder: str | Path) -> Dataset:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Knows what a CIFAR batch holds (dict, list, bytes, NumPy arrays) and refuses every other global."""
+    """Knows what a CIFAR batch holds, which are dictionaries, lists, bytes and NumPy arrays, and refuses all else."""
 
     allowed = {
         ("numpy.core.multiarray", "_reconstruct"),
@@ -140,7 +159,13 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def read_cifar_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(images uint8[n, 3, 32, 32], labels int64[n]) of one binary (.bin) or python batch."""
+    """Read the images uint8[n, 3, 32, 32] and labels int64[n] of one binary (.bin) or python batch.
+
+    Raises
+    ------
+    ValueError
+        The file is no such batch; the message names the file, the rule and the value.
+    """
     path = Path(path)
     if path.suffix == ".bin":
         data = np.frombuffer(path.read_bytes(), np.uint8)
@@ -162,7 +187,7 @@ def read_cifar_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def load_cifar10(folder: str | Path) -> Dataset:
-    """CIFAR-10 from ``data_batch_1..5`` and ``test_batch`` (``.bin`` or python batches)."""
+    """Load CIFAR-10 from ``data_batch_1..5`` and ``test_batch``, which are binary (``.bin``) or python batches."""
     read = [read_cifar_batch(find(folder, [f"data_batch_{i}.bin", f"data_batch_{i}"])) for i in range(1, 6)]
     images, labels = (np.concatenate(p) for p in zip(*read, strict=True))
     test_images, test_labels = read_cifar_batch(find(folder, ["test_batch.bin", "test_batch"]))
@@ -181,14 +206,14 @@ DATASETS = ("digits", "mnist", "cifar10")
 
 
 def load(name: str, folder: str | Path | None = None) -> Dataset:
-    """A data set by name; ``folder`` holds the files of mnist and cifar10.
+    """Load a data set by its name; ``folder`` holds the files of mnist and cifar10.
 
     Raises
     ------
     ValueError
-        An unknown name, a missing folder argument, a malformed file.
+        There is no data set of that name, the folder was not named, or a file is malformed.
     FileNotFoundError
-        The folder or a file in it.
+        The folder or a file in it does not exist.
     """
     if name not in DATASETS:
         raise RepriseError(f"data set must be one of {', '.join(DATASETS)}, not {name!r}")

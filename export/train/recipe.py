@@ -1,4 +1,4 @@
-"""What a training run is: a validated recipe, from a YAML preset and command-line overrides. No torch."""
+"""The recipe of a training run, which is validated and comes from a YAML preset and the command line, without torch."""
 
 import hashlib
 import json
@@ -15,12 +15,19 @@ BARRIER_FIELDS = ("barrier", "barrier_levels", "barrier_surrogate")
 
 
 class Recipe(BaseModel):
-    """Network, neuron, data and optimization of one training run; same recipe and seed, same network.
+    """The network, neurons, data and optimization of one training run. The same recipe gives the same network.
 
-    Units: ``levels`` N per timestep; ``barrier`` levels that enter a join for each level that its barrier emits,
-    ``barrier_levels`` at most (None: N), with a gradient that ends there (``clipped``) or not (``identity``);
-    ``epochs`` passes over the training set; ``shift`` pixels; ``sparsity`` weight of the mean level in the loss;
-    ``threads`` of the CPU (None: all; the order of sums, and so the last bits of the weights, depend on it).
+    Members
+    -------
+    levels : N, the largest level of a timestep
+    barrier : levels that enter a join for each level that its barrier emits
+    barrier_levels : the largest level that a barrier emits; None is N
+    barrier_surrogate : whether a barrier's gradient ends where it clips ("clipped") or not ("identity")
+    epochs : passes over the training set
+    sparsity : weight of the mean level in the loss
+    shift : pixels by which images are shifted at most
+    threads : of the CPU, or None for all of them
+        The order of sums depends on it, and so do the last bits of the weights.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,16 +69,17 @@ class Recipe(BaseModel):
 
     @property
     def title(self) -> str:
-        """NETWORK-nN-tT, with -float when not quantized."""
+        """NETWORK-nN-tT, with -float behind it if the network is not quantized."""
         return f"{self.network}-n{self.levels}-t{self.timesteps}" + ("" if self.quantize else "-float")
 
     def key(self, *extra: str) -> str:
-        """16 hexadecimal digits of the recipe's content (and ``extra``)."""
+        """Return 16 hexadecimal digits that depend on the content of the recipe and on ``extra``."""
         text = json.dumps([self.model_dump(), *extra], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def make(where: str, values: dict) -> Recipe:
+    """Make a recipe of the values that stand in ``where``; a wrong one raises RepriseError with every problem."""
     try:
         return Recipe(**values)
     except ValidationError as e:
@@ -79,11 +87,15 @@ def make(where: str, values: dict) -> Recipe:
 
 
 def presets() -> list[str]:
+    """Return the names of all presets."""
     return sorted(p.stem for p in PRESETS.glob("*.yaml"))
 
 
 def preset(name: str, **overrides: Any) -> Recipe:
-    """A preset of ``configs/networks`` by name (or a YAML file's path), with fields replaced where not None."""
+    """Read a preset of ``configs/networks`` by its name, or a YAML file by its path.
+
+    Each of the ``overrides`` that is not None replaces a field.
+    """
     path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
     if not path.is_file():
         rule = f"one of {', '.join(presets())} or a YAML file"

@@ -1,4 +1,7 @@
-"""Training with resumable checkpoints; the forward pass of a quantized network is the deployed integer arithmetic."""
+"""Training with checkpoints from which it can be resumed.
+
+The forward pass of a quantized network is the integer arithmetic of the deployed one.
+"""
 
 import os
 import time
@@ -24,7 +27,10 @@ CHECKPOINT_VERSION = 1
 
 
 class FloatNetwork(nn.Module):
-    """A plain module trained as it stands; spikes are recorded from its neurons."""
+    """A plain module that is trained as it stands, for networks that cannot be exported.
+
+    ``forward(images)`` takes pixels (B, C, H, W) and returns the mean of the module's output over T.
+    """
 
     train_seconds: float = 0.0
 
@@ -41,7 +47,15 @@ class FloatNetwork(nn.Module):
 
 
 def build(recipe: Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
-    """The network of a recipe: a QatNetwork, or for what cannot be exported a FloatNetwork."""
+    """Make the network of a recipe: a QatNetwork, or a FloatNetwork if it cannot be exported.
+
+    Raises
+    ------
+    ValueError
+        The images do not suit the network.
+    UnsupportedError
+        The network is to be quantized and cannot be exported.
+    """
     extra = {"leak": recipe.leak} if recipe.neuron == "lif" else {}
     module, shape = zoo.build(
         recipe.network,
@@ -66,7 +80,7 @@ def build(recipe: Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
     shape = data.shape
     if recipe.network == "resnet-ms":
         if recipe.quantize:
-            prepare(module, input_shape=shape, timesteps=recipe.timesteps)  # raises, by name
+            prepare(module, input_shape=shape, timesteps=recipe.timesteps)  # its error says what cannot be exported
         return FloatNetwork(module, recipe.timesteps, recipe.input_mode)
     net = prepare(
         module,
@@ -79,7 +93,7 @@ def build(recipe: Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
 
 
 def augment(images: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
-    """Random shifts (zero fill) and flips of a batch (B, C, H, W) of levels."""
+    """Shift and flip each image of a batch (B, C, H, W) of levels at random; what is shifted in is zero."""
     b, _, h, w = images.shape
     if recipe.shift:
         s = recipe.shift
@@ -97,7 +111,7 @@ def augment(images: torch.Tensor, recipe: Recipe, generator: torch.Generator) ->
 
 @dataclass
 class State:
-    """What a checkpoint holds: enough to continue bit for bit."""
+    """What a checkpoint holds, which is enough to continue bit for bit."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -106,6 +120,7 @@ class State:
     seconds: float = 0.0  # of training, over all runs
 
     def save(self, path: Path, recipe: Recipe) -> None:
+        """Write a checkpoint; whoever is interrupted meanwhile leaves the one before as it was."""
         data = {
             "version": CHECKPOINT_VERSION,
             "recipe": recipe.model_dump_json(),
@@ -121,6 +136,7 @@ class State:
         os.replace(part, path)
 
     def load(self, path: Path, recipe: Recipe) -> None:
+        """Continue from a checkpoint; one of another version or recipe raises ValueError."""
         data = torch.load(path, weights_only=True, map_location="cpu")
         if data.get("version") != CHECKPOINT_VERSION:
             raise RepriseError(f"{path}: version must be {CHECKPOINT_VERSION}, not {data.get('version')}")
@@ -135,6 +151,7 @@ class State:
 
 
 def start(model: nn.Module, recipe: Recipe, steps: int) -> State:
+    """Return the state before the first of ``steps`` steps; of the parameters only weights decay."""
     decay = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
     groups = [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -144,11 +161,12 @@ def start(model: nn.Module, recipe: Recipe, steps: int) -> State:
 
 
 def batches(n: int, size: int, generator: torch.Generator) -> list[torch.Tensor]:
-    """Shuffled index batches; a last batch of one image is dropped (batch norm needs two)."""
+    """Return shuffled batches of indices; a last batch of one image is dropped, because batch norm needs two."""
     return [b for b in torch.randperm(n, generator=generator).split(size) if len(b) > 1]
 
 
 def subset(images: np.ndarray, labels: np.ndarray, count: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first ``count`` images and labels, or all of them if it is None."""
     return (images, labels) if count is None else (images[:count], labels[:count])
 
 
@@ -167,15 +185,19 @@ def train(
     Parameters
     ----------
     checkpoint : Path | None
-        Written after every epoch; if it exists, training continues from it, bit for bit as without interruption
-        (on the CPU with an equal number of threads).
+        A file that is written after every epoch. If it exists, training continues from it. On the CPU, and with an
+        equal number of threads, the result is bit for bit the same as without the interruption.
+    device : "cpu" or "cuda"; by default CUDA, if there is any
     progress : callable(epoch, step, steps, loss) | None
     stop_after : int | None
-        Return after this many epochs of the recipe (an interruption).
+        Return after this many epochs of the recipe, as if training were interrupted.
     initial : dict | None
-        State of an equal network to start from (fine-tuning) instead of the recipe's seed.
+        The state of an equal network to start from, for fine-tuning, instead of the recipe's seed.
 
-    Returns the network in evaluation mode; its ``train_seconds`` are those of all runs together.
+    Returns
+    -------
+    QatNetwork | FloatNetwork
+        The network in evaluation mode; its ``train_seconds`` are those of all runs together.
     """
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
@@ -208,7 +230,7 @@ def train(
 
 
 def find_device(name: str | None) -> torch.device:
-    """``cpu`` or ``cuda``; None: cuda if there is one."""
+    """Return the device of a name, "cpu" or "cuda"; without a name it is CUDA, if there is any."""
     there = torch.cuda.is_available()
     require(name in (None, "cpu", "cuda"), "device", "cpu or cuda", name)
     require(there or name != "cuda", "device", "cpu", name, "PyTorch finds no CUDA device here")
@@ -216,6 +238,7 @@ def find_device(name: str | None) -> torch.device:
 
 
 def train_step(state: State, recipe: Recipe, x: torch.Tensor, y: torch.Tensor) -> float:
+    """Take one step on images (B, C, H, W) and labels (B,), and return the loss without the weight of sparsity."""
     state.optimizer.zero_grad(set_to_none=True)
     penalty, hooks = [], []
     if recipe.sparsity:
@@ -231,7 +254,7 @@ def train_step(state: State, recipe: Recipe, x: torch.Tensor, y: torch.Tensor) -
 
 
 def watch(model: nn.Module, see: Callable[[str, torch.Tensor], object]) -> list:
-    """Hooks that call ``see(name, levels)`` for every spiking layer; remove them afterwards."""
+    """Let ``see(name, levels)`` be called for every spiking layer; whoever gets the hooks removes them afterwards."""
     hooks = []
     for name, m in model.named_modules():
         if isinstance(m, MultiLevelIF) or getattr(m, "readout", None) is False:
@@ -244,7 +267,10 @@ def watch(model: nn.Module, see: Callable[[str, torch.Tensor], object]) -> list:
 def evaluate(
     model: nn.Module, images: np.ndarray, labels: np.ndarray, *, batch: int = 500, device: str | None = None
 ) -> tuple[float, dict[str, float]]:
-    """(accuracy in percent, {layer: spikes per inference}): levels are summed over positions and timesteps."""
+    """Return the accuracy in percent, and the spikes of each layer per image.
+
+    A layer's spikes are its levels, summed over positions and timesteps.
+    """
     place = torch.device(device) if device else next(model.parameters()).device
     model.eval()
     spikes: dict[str, int] = {}
