@@ -135,7 +135,7 @@ MUTATIONS = [
         "arch/rules",
         '("rows_last", 1, most("tile_m")),',
         "",
-        "tests/tools/test_doc_tables.py::test_a_table_is_what_its_maker_makes[memory-map.md-memory-map]",
+        "tests/tools/test_doc_tables.py::test_pages_show_what_a_maker_makes[memory-map]",
         "a rule is lost in RTL and software alike",
     ),
     _compiler(

@@ -70,3 +70,42 @@ def test_commands_of_figures():
     records = json.loads((ROOT / "docs" / "measured" / "resources.json").read_text())["records"]
     commands = [record["command"] for record in records]
     assert commands and {command: wrong(command) for command in commands if wrong(command)} == {}
+
+
+def make_commands_in(text: str) -> list[str]:
+    """What begins with ``make`` in the lines of code blocks, and in backticks."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    lines = [line.strip().removeprefix("$ ").partition("#")[0] for one in blocks for line in one.splitlines()]
+    return [line for line in lines if line.startswith("make ")] + re.findall(r"`(make [^`\n]+)`", text)
+
+
+def wrong_make(command: str) -> str | None:
+    """What of a ``make`` command the Makefile has not: a target, or a variable."""
+    makefile = (ROOT / "Makefile").read_text()
+    for word in re.sub(r"[\[\]]|<[^>]*>", " ", command).split()[1:]:
+        name, given, _ = word.partition("=")
+        if given and not re.search(rf"\$\({name}\)|\$\(if \$\({name}\)", makefile):
+            return word
+        if not given and not re.search(rf"^{re.escape(word)}:", makefile, re.M):
+            return word
+    return None
+
+
+def test_a_wrong_make_command_is_found():
+    assert make_commands_in("`make cosim` makes\n```\nmake test  # all\n```\nmake x") == ["make test  ", "make cosim"]
+    assert wrong_make("make cosim NETWORK=a.yaml CONFIG=tiny") is None and wrong_make("make verilog [CONFIG=]") is None
+    assert wrong_make("make nothing") == "nothing" and wrong_make("make cosim NOTHING=1") == "NOTHING=1"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_make_commands_of_pages(path):
+    found = make_commands_in(path.read_text())
+    assert {command: wrong_make(command) for command in found if wrong_make(command)} == {}
+
+
+def test_programs_of_pages_exist():
+    """``python -m tools.NAME`` and its like."""
+    for path in PAGES:
+        for module in re.findall(r"python -m ((?:tools|tests|reprise)[\w.]*)", path.read_text()):
+            file = ROOT.joinpath(*module.split("."))
+            assert file.with_suffix(".py").is_file() or (file / "__main__.py").is_file(), f"{path.name}: {module}"

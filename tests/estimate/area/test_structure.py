@@ -50,12 +50,12 @@ def test_only_what_reaches_an_output_is_counted():
 
 def test_an_adder_needs_all_bits_below():
     def build(m, s):
-        total = Signal(8)
-        m.d.sync += total.eq(s.a + s.b)
+        held, total = Signal(8), Signal(8)
+        m.d.sync += [held.eq(s.a), total.eq(held + s.b)]
         m.d.comb += s.o.eq(total[3])
 
     counts = counted(build, a=In(8), b=In(8), o=Out(1)).counts
-    assert counts["registers"] == 1 and counts["adders"] == 4
+    assert counts["registers"] == 4 + 1 and counts["adders"] == 4
 
 
 def test_conditions_matter_and_concatenations_are_taken_apart():
@@ -78,6 +78,16 @@ def test_an_element_chosen_at_run_time_may_be_any():
 
     counts = counted(build, a=In(4), at=In(2), o=Out(4)).counts
     assert counts["registers"] == 4
+
+
+def test_a_part_that_is_placed_at_run_time_may_be_anywhere():
+    def build(m, s):
+        held, wide = Signal(4), Signal(16)
+        m.d.sync += [held.eq(s.a), wide.word_select(s.at, 4).eq(held)]
+        m.d.comb += s.o.eq(wide[8:12])
+
+    counts = counted(build, a=In(4), at=In(2), o=Out(4)).counts
+    assert counts["registers"] == 4 + 4
 
 
 def test_products_of_variables_are_multipliers():
