@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from ..model.prosparsity.density import Density
 from ..support.checks import require, require_int
 from ..support.progress import Stages
 from .bench.system import Traffic
-from .jobs.run import Outcome, execute, open_bench
+from .jobs.prepare import Preparation
+from .jobs.run import Outcome, execute
 from .report.report import cycle_table, density_table, make_report, summary, write_json
 
 
@@ -85,6 +87,13 @@ def run_network(network: str, options: Options, console: Console) -> int:
     return _show(report, outcome, options, stages, console)
 
 
+def _bench(options: Options, size: int, stages: Stages) -> AbstractContextManager[Preparation | None]:
+    """The bench, made while the models run; None in the interpreter."""
+    if options.engine != "rtl":
+        return nullcontext()
+    return Preparation(options.config, size, stages, trace=options.waves)
+
+
 def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) -> tuple[Outcome, dict]:
     """A network on a batch, in RTL or in the interpreter: what it gave, and the content of its report."""
     from ..compiler import compile_network
@@ -93,15 +102,13 @@ def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) 
     count = len(batch.images)
     with stages.stage("compiler", "memory image"):
         compiled = compile_network(file.network, options.config, count, keep_features=True)
-    bench = None
-    if options.engine == "rtl":
-        bench = open_bench(options.config, compiled.size, stages, trace=options.waves)
-    with stages.stage("model", "model"):
-        expected = run(file.network, batch.images, record=("features", "potentials"))
-    outcome = execute(
-        compiled, file.network, batch.images, expected, stages,
-        bench=bench, traffic=options.traffic, waves=options.out / "run.fst" if options.waves else None,
-    )  # fmt: skip
+    with _bench(options, compiled.size, stages) as bench:
+        with stages.stage("model", "model"):
+            expected = run(file.network, batch.images, record=("features", "potentials"))
+        outcome = execute(
+            compiled, file.network, batch.images, expected, stages,
+            bench=bench, traffic=options.traffic, waves=options.out / "run.fst" if options.waves else None,
+        )  # fmt: skip
     settings = {"network": file.network.name, **options.settings()}
     settings |= {"network_sha256": file.sha256, "network_accuracy": file.accuracy}
     report = make_report(
@@ -157,20 +164,18 @@ def run_capture(path: Path, options: Options, console: Console) -> int:
     with Stages(console) as stages:
         with stages.stage("capture", f"capture {path.stem}"):
             jobs = list(replays(path, options.config, seed=options.seed + 1))
-        bench = None
-        if options.engine == "rtl":
-            bench = open_bench(options.config, max(job.compiled.size for job in jobs), stages, trace=options.waves)
         outcomes = []
-        for job in jobs:
-            with stages.stage("model", f"model, {job.name}"):
-                expected = run(job.network, job.images, record=("features", "potentials"))
-            waves = options.out / f"{job.name}.fst" if options.waves else None
-            outcomes.append(
-                execute(
-                    job.compiled, job.network, job.images, expected, stages,
-                    bench=bench, traffic=options.traffic, waves=waves,
-                )
-            )  # fmt: skip
+        with _bench(options, max(job.compiled.size for job in jobs), stages) as bench:
+            for job in jobs:
+                with stages.stage("model", f"model, {job.name}"):
+                    expected = run(job.network, job.images, record=("features", "potentials"))
+                waves = options.out / f"{job.name}.fst" if options.waves else None
+                outcomes.append(
+                    execute(
+                        job.compiled, job.network, job.images, expected, stages,
+                        bench=bench, traffic=options.traffic, waves=waves,
+                    )
+                )  # fmt: skip
         with stages.stage("report", "report"):
             report = _capture_report(outcomes, options, path)
             report["seconds"] = stages.seconds

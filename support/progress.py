@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 
 class Stages:
-    """Named stages that follow each other, each with a bar and its time.
+    """Named stages that follow each other, some beside others, each with a bar and its time.
 
     Parameters
     ----------
@@ -29,6 +29,7 @@ class Stages:
         self.console = console
         self.seconds: dict[str, float] = {}
         self.notes: dict[str, str] = {}
+        self._beside: set[str] = set()
         self._start = time.perf_counter()
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]✓[/]"),
@@ -48,7 +49,9 @@ class Stages:
         self._progress.stop()
 
     @contextmanager
-    def stage(self, name: str, description: str, *, total: int | None = None, note: str = "") -> Iterator[Stage]:
+    def stage(
+        self, name: str, description: str, *, total: int | None = None, note: str = "", beside: bool = False
+    ) -> Iterator[Stage]:
         """Show and time one stage, for as long as the context is open.
 
         Parameters
@@ -57,7 +60,10 @@ class Stages:
         description : shown before the bar
         total : steps until the stage is done, or None if nobody knows
         note : shown behind the bar
+        beside : it runs in another process or thread, at the same time as stages that are not ``beside``
         """
+        if beside:
+            self._beside.add(name)
         task = self._progress.add_task(description, total=total, note=note)
         start = time.perf_counter()
         one = Stage(self, name, task)
@@ -73,11 +79,16 @@ class Stages:
         return time.perf_counter() - self._start
 
     def closing(self) -> str:
-        """Return one line that says where the time went, with the longest stage first."""
-        parts = sorted(self.seconds.items(), key=lambda item: -item[1])
-        shown = [f"{name} {s:.1f} s" + (f" ({self.notes[name]})" if name in self.notes else "") for name, s in parts]
-        rest = self.total - sum(self.seconds.values())
-        return f"{self.total:.1f} s: " + ", ".join(s for s in shown) + f", start-up and rest {max(0, rest):.1f} s"
+        """Return one line that says where the time went, the longest stage first, and at last what ran meanwhile."""
+        ordered = sorted(self.seconds, key=lambda name: (name in self._beside, -self.seconds[name]))
+        shown = [f"{name} {self.seconds[name]:.1f} s" + self._note(name) for name in ordered]
+        row = [name for name in ordered if name not in self._beside]
+        rest = f"start-up and rest {max(0, self.total - sum(self.seconds[name] for name in row)):.1f} s"
+        line = f"{self.total:.1f} s: " + ", ".join([*shown[: len(row)], rest])
+        return line + (f"; meanwhile {', '.join(shown[len(row) :])}" if self._beside else "")
+
+    def _note(self, name: str) -> str:
+        return f" ({self.notes[name]})" if name in self.notes else ""
 
 
 class Stage:

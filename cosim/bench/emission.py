@@ -30,6 +30,12 @@ def cache_key(config: HardwareConfig) -> str:
     return f"{TOP}-{digest(config.to_dict(), tools, sources(PACKAGE / 'hw', PACKAGE / 'support'))}"
 
 
+def find(config: HardwareConfig) -> Emitted | None:
+    """The accelerator's Verilog if the cache has it."""
+    folder = VERILOG.find(cache_key(config))
+    return None if folder is None else _read(folder, cached=True)
+
+
 def accelerator(config: HardwareConfig) -> Emitted:
     """The whole accelerator's Verilog; emitted (10 to 60 s at the paper's size) when the cache has none."""
 
@@ -42,5 +48,8 @@ def accelerator(config: HardwareConfig) -> Emitted:
         (folder / f"{TOP}.json").write_text(json.dumps(sidecar, indent=2) + "\n")
 
     entry = VERILOG.get(cache_key(config), make)
-    text, sidecar = (entry.folder / f"{TOP}.v").read_text(), json.loads((entry.folder / f"{TOP}.json").read_text())
-    return Emitted(text, sidecar, cached=not entry.made)
+    return _read(entry.folder, cached=not entry.made)
+
+
+def _read(folder: Path, *, cached: bool) -> Emitted:
+    return Emitted((folder / f"{TOP}.v").read_text(), json.loads((folder / f"{TOP}.json").read_text()), cached)

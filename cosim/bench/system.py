@@ -21,15 +21,14 @@ from ...hw.arch.config import HardwareConfig
 from ...support.checks import require
 from ...support.errors import SimulationError
 from . import verilator
-from .emission import TOP, accelerator
+from .design import design, flatten_bits
+from .emission import accelerator, find
 
 if TYPE_CHECKING:
     from ...support.progress import Stage
 
 RTL = Path(__file__).resolve().parent / "rtl"
 MEMORY_BYTES = 1 << 25
-PORTS = "clk rst host_* latency stall gap seed fault_* dump_* load_request irq cycle beats_*".split()
-BENCH_NETS = ("s_axil_", "m_axi_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,37 +87,6 @@ class SystemResult:
     seconds: float = field(compare=False)
 
 
-def flatten_bits(description: dict, base: int = 0, prefix: str = "") -> dict[int, str]:
-    """Bit offset -> name of every bit of a packed port in the sidecar."""
-    found: dict[int, str] = {}
-    for name, part in description.get("fields", {}).items():
-        found |= flatten_bits(part, base + part["offset"], f"{prefix}{name}.")
-    for i in range(description.get("elements", 0)):
-        element = description["element"]
-        found |= flatten_bits(element, base + i * element["width"], f"{prefix}{i}.")
-    if "fields" in description or "elements" in description:
-        return found
-    name = prefix.rstrip(".")
-    if description["width"] == 1:
-        return {base: name}
-    return {base + i: f"{name}[{i}]" for i in range(description["width"])}
-
-
-def instance(sidecar: dict) -> str:
-    """Verilog text that instantiates the design: inputs that the bench has no net for are 0, outputs open."""
-    lines = []
-    nets = {"clk", "rst", "irq", "profile"}
-    # Signals of AXI that a memory with one ID needs not know.
-    extra = ("id", "size", "burst", "cache", "prot", "lock", "qos", "region", "user")
-    ignored = {f"{channel}{signal}" for channel in ("aw", "w", "b", "ar", "r") for signal in extra}
-    for name, port in sidecar["ports"].items():
-        signal = name.removeprefix("s_axil_").removeprefix("m_axi_")
-        known = name in nets or (name.startswith(BENCH_NETS) and signal not in ignored)
-        value = name if known else ("'0" if port["direction"] == "input" else "")
-        lines.append(f"    .{name}({value})")
-    return f"{TOP} dut (\n" + ",\n".join(lines) + "\n);\n"
-
-
 def _watch(stage: Stage, profile: Path, runs: int) -> threading.Event:
     """Show in a stage's bar how many of a job's ``runs`` have ended, from the log as it grows; set the event to end."""
     done = threading.Event()
@@ -135,6 +103,12 @@ def _watch(stage: Stage, profile: Path, runs: int) -> threading.Event:
     return done
 
 
+def known(config: HardwareConfig, *, trace: bool = False, memory_bytes: int = MEMORY_BYTES) -> bool:
+    """Whether a :class:`SystemBench` can be had without emitting or building anything."""
+    emitted = find(config)
+    return emitted is not None and design(config, emitted, trace, memory_bytes).known
+
+
 class SystemBench:
     """A built model of the whole accelerator with its memory.
 
@@ -142,7 +116,8 @@ class SystemBench:
     ----------
     config : HardwareConfig
     trace : with waveforms (slower, larger).
-    emitted, built : seconds that emission and build took, and whether they came from the cache.
+    memory_bytes : of the bench's memory.
+    watch : called with "verilog" and then "build" as each is there, and whether it came from the cache.
     """
 
     def __init__(
@@ -161,27 +136,9 @@ class SystemBench:
         self.seconds = {"verilog": time.perf_counter() - start}
         if watch:
             watch("verilog", emitted.cached)
-        profile = self.sidecar["ports"]["profile"]
-        self.bits = flatten_bits(profile)
-        index = {name: bit for bit, name in self.bits.items()}
-        defines = {
-            "BUS_BITS": config.bus_bits,
-            "ADDRESS_BITS": self.sidecar["ports"]["m_axi_araddr"]["width"],
-            "MEMORY_WORDS": memory_bytes // self.word,
-            "PROFILE_BITS": profile["width"],
-            "RUN_START": index["run_start"],
-            "RUN_END": index["run_end"],
-        }
-        sources = {name: (RTL / name).read_text() for name in ("system_tb.sv", "axi_memory.sv")}
+        self.bits = flatten_bits(self.sidecar["ports"]["profile"])
         start = time.perf_counter()
-        self.model = verilator.build(
-            {**sources, f"{TOP}.v": emitted.text},
-            "system_tb",
-            ports=PORTS,
-            trace=trace,
-            arguments=[f"-D{name}={value}" for name, value in defines.items()],
-            includes={"dut.svh": instance(self.sidecar)},
-        )
+        self.model = design(config, emitted, trace, memory_bytes).build()
         self.seconds["build"] = time.perf_counter() - start
         self.cached = {"verilog": emitted.cached, "build": self.model.cached}
         if watch:

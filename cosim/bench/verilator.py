@@ -11,9 +11,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import cocotb_tools.config
 import cocotb_tools.runner
@@ -93,17 +95,9 @@ def windowed(main: str) -> str:
     return "#include <cstdlib>\n" + main.replace(dump, bounded)
 
 
-def build(
-    sources: Mapping[str, str],
-    top: str,
-    *,
-    ports: Sequence[str] = ("*",),
-    trace: bool = False,
-    arguments: Sequence[str] = (),
-    includes: Mapping[str, str] | None = None,
-    jobs: int | None = None,
-) -> Model:
-    """Build the Verilator model of some Verilog texts, or find it in the cache.
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """Verilog texts to build a model of.
 
     Parameters
     ----------
@@ -113,35 +107,60 @@ def build(
     trace : build with FST waveforms; ``TRACE_FIRST`` and ``TRACE_LAST`` (cycles) in a run's environment bound them.
     arguments : further Verilator arguments.
     includes : file name -> text of files that ``sources`` include.
-    jobs : C++ compilers side by side (default: all cores).
-
-    Raises
-    ------
-    SimulationError
-        When Verilator or the C++ compiler fails; the message ends with the tool's last lines.
     """
-    visible = "".join(f'public_flat_rw -module "{top}" -var "{port}"\n' for port in ports)
-    sources = {**sources, "ports.vlt": f"`verilator_config\n{visible}"}
-    includes = dict(includes or {})
-    main = (cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text()
-    if trace:
-        main = windowed(main)
-    compilers = jobs or os.cpu_count() or 1
 
-    def make(work: Path) -> None:
-        objects = runtime(trace, jobs=compilers)
-        _translate(work, sources, {**includes, MAIN: main}, top, trace, arguments)
-        for one in objects.glob("*.o"):  # newer than the makefile: make takes them as they are
-            shutil.copyfile(one, work / one.name)
-        _compile(work, top, trace, compilers)
-        keep = {top, *sources, *includes}
+    sources: Mapping[str, str]
+    top: str
+    ports: Sequence[str] = ("*",)
+    trace: bool = False
+    arguments: Sequence[str] = ()
+    includes: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        visible = "".join(f'public_flat_rw -module "{self.top}" -var "{port}"\n' for port in self.ports)
+        return {**self.sources, "ports.vlt": f"`verilator_config\n{visible}"}
+
+    @cached_property
+    def _others(self) -> dict[str, str]:
+        main = (cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text()
+        return {**self.includes, MAIN: windowed(main) if self.trace else main}
+
+    @cached_property
+    def _key(self) -> str:
+        recipe = [self._files, self._others, self.top, list(self.arguments), _tools(self.trace)]
+        return f"{self.top}-{digest(recipe)}"
+
+    @property
+    def known(self) -> bool:
+        """Whether the model is in the cache."""
+        return MODELS.find(self._key) is not None
+
+    def build(self, jobs: int | None = None) -> Model:
+        """Build the model, or find it in the cache. ``jobs``: C++ compilers side by side (default: all cores).
+
+        Raises
+        ------
+        SimulationError
+            When Verilator or the C++ compiler fails; the message ends with the tool's last lines.
+        """
+        entry = MODELS.get(self._key, partial(self._make, jobs or os.cpu_count() or 1))
+        return Model(entry.folder / self.top, self.top, self.trace, cached=not entry.made)
+
+    def _make(self, jobs: int, work: Path) -> None:
+        _translate(work, self._files, self._others, self.top, self.trace, self.arguments)
+        for one in runtime(self.trace, jobs=jobs).glob("*.o"):
+            shutil.copyfile(one, work / one.name)  # newer than the makefile: make takes them as they are
+        _compile(work, self.top, self.trace, jobs)
+        keep = {self.top, *self._files, *self.includes}
         for path in work.iterdir():
             if path.name not in keep:
                 path.unlink()
 
-    recipe = [sources, includes, main, top, list(arguments), _tools(trace)]
-    entry = MODELS.get(f"{top}-{digest(recipe)}", make)
-    return Model(entry.folder / top, top, trace, cached=not entry.made)
+
+def build(sources: Mapping[str, str], top: str, *, jobs: int | None = None, **options: Any) -> Model:
+    """Build the model of a :class:`Design`, or find it in the cache; ``options`` are its other fields."""
+    return Design(sources=sources, top=top, **options).build(jobs)
 
 
 def runtime(trace: bool, *, jobs: int = 1) -> Path:

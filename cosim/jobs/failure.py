@@ -82,7 +82,8 @@ def record(outcome: Outcome, images: np.ndarray, options: Recorded, console: Con
     """
     from ..bench.system import SystemBench
     from .host import run_job
-    from .run import FILL, memory_bytes
+    from .prepare import memory_bytes
+    from .run import FILL
 
     place = next((check.first for check in outcome.checks if check.first), None)
     if place is None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ...hw.arch.config import HardwareConfig
 from ...hw.arch.memory_image import MemoryImage
 from ...model.inference.runner import Result
 from ...model.network.network import Network
 from ...support.progress import Stages
-from ..bench.system import SystemBench, Traffic
+from ..bench.system import Traffic
 from .compare import FeatureCheck, compare, predictions
 from .figures import layer_figures, model_layers, rest_figures, rtl_layers, rtl_total
+from .prepare import Preparation
 
 FILL = 0xA5  # what memory holds that nobody has written: a line left out is then a mismatch
 
@@ -51,11 +51,6 @@ class Outcome:
         return sum(check.mismatches for check in self.checks)
 
 
-def memory_bytes(size: int) -> int:
-    """Bytes of the bench's memory: 32 MiB, or the next power of two that holds ``size``."""
-    return max(1 << 25, 1 << (size - 1).bit_length())
-
-
 def execute(
     compiled: MemoryImage,
     network: Network,
@@ -63,7 +58,7 @@ def execute(
     expected: Result,
     stages: Stages,
     *,
-    bench: SystemBench | None,
+    bench: Preparation | None,
     traffic: Traffic,
     waves: Path | None = None,
     timeout: int = 50_000_000,
@@ -87,10 +82,11 @@ def execute(
     else:
         from .host import check_traffic, run_job
 
+        built = bench.bench()
         with stages.stage("simulation", "RTL simulation", total=None) as stage:
             start = time.perf_counter()
             ran = run_job(
-                bench, compiled, images, traffic=traffic, fill=FILL, waves=waves, timeout=timeout, stage=stage
+                built, compiled, images, traffic=traffic, fill=FILL, waves=waves, timeout=timeout, stage=stage
             )
             seconds = time.perf_counter() - start
             stage.advance(note=f"{ran.cycles:,} cycles, {ran.end / max(ran.seconds, 1e-9) / 1e3:.0f} kHz")
@@ -128,18 +124,3 @@ def _constants_untouched(compiled: MemoryImage, memory: np.ndarray) -> None:
     wrong = np.flatnonzero(memory[: len(data)] != data)
     if len(wrong):
         raise AssertionError(f"the accelerator wrote into its constants, first at byte {compiled.base + int(wrong[0])}")
-
-
-def open_bench(config: HardwareConfig, size: int, stages: Stages, *, trace: bool = False) -> SystemBench:
-    """Emit the Verilog and build its model, each a stage."""
-    from ..bench import emission
-
-    with stages.stage("verilog", "Verilog") as stage:
-        stage.advance(note="generating (10 to 60 s the first time)")
-        emitted = emission.accelerator(config)
-        stage.remark("cached" if emitted.cached else "generated")
-    with stages.stage("build", "Verilator model") as stage:
-        stage.advance(note="building (30 to 100 s the first time)")
-        bench = SystemBench(config, trace=trace, memory_bytes=memory_bytes(size))
-        stage.remark("cached" if bench.model.cached else "built")
-    return bench

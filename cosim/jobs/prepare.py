@@ -1,0 +1,114 @@
+"""The Verilog and the simulator of an accelerator, made by a process of their own while this one runs the models.
+
+On two cores a cold run is then half as long as its parts one after the other. The other process only fills the cache:
+whatever becomes of it, the bench is opened from the cache here, and what is not there is made here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import TextIO
+
+from ...hw.arch.config import HardwareConfig
+from ...support.progress import Stages
+from ..bench import system, verilator
+
+STEPS = {
+    "verilog": ("Verilog", "generating (10 to 60 s the first time)", "generated"),
+    "build": ("Verilator model", "building (30 to 100 s the first time)", "built"),
+}
+"""What is made, in order: its name for people, what is said while it is made, and afterwards."""
+
+
+def memory_bytes(size: int) -> int:
+    """Bytes of the bench's memory: 32 MiB, or the next power of two that holds ``size``."""
+    return max(1 << 25, 1 << (size - 1).bit_length())
+
+
+class Preparation:
+    """A bench that is being made.
+
+    Parameters
+    ----------
+    config : HardwareConfig
+    size : bytes of memory that the jobs need.
+    stages : shows the steps, beside those of the process that waits.
+    trace : with waveforms.
+    """
+
+    def __init__(self, config: HardwareConfig, size: int, stages: Stages, *, trace: bool = False) -> None:
+        self._config, self._trace, self._memory, self._stages = config, trace, memory_bytes(size), stages
+        self._helper: subprocess.Popen[str] | None = None
+        if not system.known(config, trace=trace, memory_bytes=self._memory):
+            text = "Nothing is built for this hardware yet: `paper` takes a minute or two, once; seconds afterwards."
+            stages.console.print(text, highlight=False)
+            self._helper = self._start()
+            self._shown = threading.Thread(target=self._show, args=(self._helper.stdout,), daemon=True)
+            self._shown.start()
+
+    def _start(self) -> subprocess.Popen[str]:
+        helper = subprocess.Popen(
+            [sys.executable, "-c", f"from {__name__} import fill; fill()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # so that its compilers can be ended with it
+        )
+        asked = {"config": self._config.to_dict(), "trace": self._trace, "memory_bytes": self._memory}
+        assert helper.stdin is not None
+        with suppress(BrokenPipeError), helper.stdin as pipe:
+            pipe.write(json.dumps(asked))
+        return helper
+
+    def _show(self, answers: TextIO) -> None:
+        """A bar a step, for as long as the other process takes for it."""
+        for name, (title, meanwhile, made) in STEPS.items():
+            with self._stages.stage(name, title, note=meanwhile, beside=True) as stage:
+                answer = answers.readline().split()
+                if not answer:
+                    return
+                stage.remark("cached" if answer[1] == "cached" else made)
+
+    def bench(self) -> system.SystemBench:
+        """The bench, when it is made.
+
+        Raises
+        ------
+        SimulationError
+            It can't be built.
+        """
+        if self._helper is not None:
+            with self._stages.stage("waiting", "waiting for the Verilator model"):
+                self._helper.wait()
+                self._shown.join()
+        return system.SystemBench(self._config, trace=self._trace, memory_bytes=self._memory)
+
+    def __enter__(self) -> Preparation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the other process and its compilers, if they still run: nobody waits for them any more."""
+        if self._helper is not None and self._helper.poll() is None:
+            os.killpg(self._helper.pid, signal.SIGTERM)
+            self._helper.wait()
+
+
+def fill() -> None:
+    """The other process: make what the standard input asks for, and say after each step whether it was there."""
+    asked = json.load(sys.stdin)
+    library = threading.Thread(target=verilator.runtime, args=(asked["trace"],))
+    library.start()  # needs nothing of the design: compiled while the Verilog is generated
+
+    def watch(name: str, cached: bool) -> None:
+        print(name, "cached" if cached else "made", flush=True)
+
+    config = HardwareConfig.from_dict(asked.pop("config"))
+    system.SystemBench(config, watch=watch, **asked)
+    library.join()
