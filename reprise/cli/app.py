@@ -94,7 +94,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = get_command(app).main(arguments, prog_name="reprise", standalone_mode=False) or EQUAL
     except TyperException as error:
-        code, lines = MISTAKE, _usage(error)
+        context = getattr(error, "ctx", None)
+        if context is not None and error.message == context.get_help():  # a group alone: that asks for its help
+            typer.echo(error.message)
+        else:
+            code, lines = MISTAKE, _usage(error)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:

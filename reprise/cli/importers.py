@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .options import Config, Data, Output, Set, commands, example, hardware, terminal
+from .options import Config, Data, Output, Set, commands, example, hardware, needs, terminal
 
 if TYPE_CHECKING:
     from ..export.trace.graph import Graph
@@ -83,6 +83,7 @@ def nir(
     calibration: Calibration = 64,
 ) -> None:
     """A graph of the Neuromorphic Intermediate Representation to a network file."""
+    needs("nir")
     from ..export.importers import nir as importer
     from ..support.errors import RepriseError
 
@@ -118,6 +119,7 @@ def spikingjelly(
     calibration: Calibration = 64,
 ) -> None:
     """A network of SpikingJelly neurons to a network file."""
+    needs("spikingjelly")
     from ..export.importers import spikingjelly as importer
 
     how = Quantization(

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,6 +99,16 @@ def terminal() -> Console:
 
     console = Console()
     return console if console.is_terminal else Console(width=120)
+
+
+def needs(package: str) -> None:
+    """Refuse a command whose optional package is missing before it imports others, with the extra that brings all."""
+    try:
+        there = find_spec(package) is not None
+    except ValueError:  # somebody has blocked it
+        there = False
+    if not there:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
 def check_folder(*paths: Path | None) -> None:

@@ -75,6 +75,11 @@ def test_the_start_is_light(arguments):
     assert done.returncode == 0 and done.stderr == "[]\n", done.stderr
 
 
+@pytest.mark.parametrize("group", [(), ("fpga",), ("import",)])
+def test_a_group_alone_shows_its_help(group):
+    assert reprise(*group) == reprise(*group, "--help")
+
+
 def test_version():
     from importlib.metadata import version
 
@@ -197,6 +202,14 @@ def test_a_missing_optional_package_names_its_extra(monkeypatch, package, extra)
     done = told(monkeypatch, error)
     assert done.code == 2 and done.err.startswith(f"error: the package {package!r} ")
     assert done.err.endswith(f"pip install 'reprise[{extra}]'\n")
+
+
+def test_importing_without_its_packages_names_the_extra_that_brings_all(monkeypatch):
+    for package in ("torch", "nir", "spikingjelly"):
+        monkeypatch.setitem(sys.modules, package, None)
+    for command in (("import", "nir", "x.nir"), ("import", "spikingjelly", "nets:make")):
+        done = reprise(*command)
+        assert done.code == 2 and done.err.endswith(": pip install 'reprise[import]'\n"), done.err
 
 
 def test_extras_are_those_of_pyproject():
