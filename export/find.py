@@ -10,6 +10,7 @@ import numpy as np
 from ..model.files.network_file import NetworkFile, load
 from ..model.hardware import Hardware
 from ..support.checks import require
+from ..support.errors import RepriseError
 from .cache import cached, ready
 from .train.recipe import preset
 
@@ -35,6 +36,21 @@ def find_network(name: str, hardware: Hardware, *, data: Path | None = None) -> 
     """
     known = ready(name, hardware)
     return load(known or cached(name, hardware, data=data)), known is not None
+
+
+def open_network(name: str, hardware: Hardware) -> NetworkFile:
+    """Load a network as :func:`find_network` does, and refuse one that would have to be trained first.
+
+    Raises
+    ------
+    RepriseError
+        The preset is known, and nobody has trained it for ``hardware``: the message says how.
+    """
+    known = ready(name, hardware)
+    if known is None:
+        remedy = f"reprise train {name}" + ("" if preset(name).dataset == "digits" else " --data FOLDER")
+        raise RepriseError(f"the network {name!r} must be trained first: {remedy}", field=name, remedy=remedy)
+    return load(known)
 
 
 def choose_images(file: NetworkFile, count: int, seed: int) -> Batch:

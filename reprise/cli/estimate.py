@@ -26,13 +26,13 @@ def estimate(
     from rich.table import Table
 
     from ..estimate.network import estimate as estimate_network
-    from ..export.find import choose_images, find_network
+    from ..export.find import choose_images, open_network
     from ..support.checks import require
 
     check_folder(json_out)
     require(clock_mhz > 0, "--clock-mhz", "above 0", clock_mhz)
     chosen = hardware(config, changes)
-    file, _ = find_network(network, chosen.config)
+    file = open_network(network, chosen.config)
     batch = choose_images(file, images, 0)
     console = terminal()
     with console.status("estimating") as status:

@@ -95,12 +95,12 @@ def check(
     import numpy as np
     from rich.table import Table
 
-    from ..export.find import find_network
+    from ..export.find import open_network
     from ..export.qat import check as checking
     from ..support.checks import require
 
     require(samples >= 1, "--samples", "at least 1", samples)
-    loaded, _ = find_network(network, hardware("paper").config)
+    loaded = open_network(network, hardware("paper").config)
     images = loaded.images[:samples]
     if len(images) < samples:
         more = checking.random_images(loaded.network, samples - len(images), seed)
@@ -122,9 +122,9 @@ def show(network: Network) -> None:
     """What a network file holds: layers, neurons, spikes, proven widths, accuracy."""
     from rich.table import Table
 
-    from ..export.find import find_network
+    from ..export.find import open_network
 
-    loaded, _ = find_network(network, hardware("paper").config)
+    loaded = open_network(network, hardware("paper").config)
     console, n = terminal(), loaded.network
     title = f"{n.name}: input {n.input_shape} of 0..{n.input_levels}, T={n.timesteps}, {n.input_mode}"
     columns = ("layer", "reads", "weights", "neuron", "encoding", "output", "spikes", "bits", "membrane bits")

@@ -130,6 +130,8 @@ MISTAKES = [
     (("check", "none.yaml"), "none.yaml"),
     (("check", DIGITS, "--samples", "0"), "--samples must be at least 1, not 0"),
     (("show", "none.yaml"), "none.yaml"),
+    (("show", "vgg9"), "the network 'vgg9' must be trained first: reprise train vgg9 --data FOLDER"),
+    (("estimate", "resnet-sparse"), "the network 'resnet-sparse' must be trained first: reprise train resnet-sparse"),
     (("import", "nir", "none.nir"), "FILE must be a NIR graph .*, not 'none.nir'"),
     (("import", "nir", DIGITS), r"digits.yaml: must be a NIR graph \(HDF5\)"),
     (("import", "spikingjelly", "mynet"), "factory must be MODULE:FUNCTION, not 'mynet'"),
@@ -150,6 +152,7 @@ MISTAKES = [
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REPRISE_CACHE", str(tmp_path / "cache"))  # where nobody has trained anything
     done = reprise(*arguments)
     assert done.code == 2, done.text
     assert done.err.startswith("error: ") and done.err.count("\n") == 1, done.err
