@@ -1,1 +1,1 @@
-"""Co-simulation of the generated RTL against the model: memory, drivers, checkers, runner, report."""
+"""Co-simulation of the generated RTL and its comparison with the model: benches, jobs and report."""

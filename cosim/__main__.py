@@ -1,4 +1,4 @@
-"""``python -m cosim`` was a command; it says its new name."""
+"""``python -m cosim`` was a command, and now says its new name."""
 
 from reprise.support.renamed import say
 

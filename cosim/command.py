@@ -1,4 +1,4 @@
-"""The command ``reprise cosim``, of a network or of a capture: stages in order, tables, report files."""
+"""The command ``reprise cosim``: it runs a network or a capture stage by stage, and writes tables and report files."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ from .report.report import cycle_table, density_table, make_report, summary, wri
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a person asked for; see ``reprise cosim --help``.
+    """What a person asked for, as ``reprise cosim --help`` describes it.
 
     Parameters
     ----------
-    config, config_name : HardwareConfig, and how the report names it.
-    images : of the batch. ``seed`` chooses them (0: the first ones), the random stalls and random weights.
-    latency, gap : of memory, in cycles; ``stall``: the probability of a stalled cycle.
-    clock_mhz : at which frames per second are stated.
-    engine : "rtl", or "interpreter" (the golden interpreter of programs).
-    waves : record waveforms of the whole run.
-    data : folder of the data set's files, for a network that must be trained.
-    out : folder of the report.
+    config, config_name : HardwareConfig, and how the report names it
+    images : how many images the batch has
+    seed : chooses the images (with 0 the first ones), the random stalls and random weights
+    waves : record waveforms of the whole run
+    latency, gap : of the memory, in cycles
+    stall : probability of a stalled cycle
+    clock_mhz : clock frequency for which frames per second are stated
+    engine : "rtl", or "interpreter" for the golden interpreter of programs
+    data : folder of the data set's files, for a network that must be trained
+    out : folder of the report
     """
 
     config: HardwareConfig
@@ -57,21 +59,25 @@ class Options:
         require_int("seed", self.seed, 0)
         require(self.clock_mhz > 0, "clock_mhz", "above 0", self.clock_mhz)
         require(self.engine in ("rtl", "interpreter"), "engine", "rtl or interpreter", self.engine)
-        _ = self.traffic  # its rules, before minutes of work
+        _ = self.traffic  # its rules are checked now, before minutes of work
 
     @property
     def traffic(self) -> Traffic:
+        """How the simulated memory behaves."""
         return Traffic(latency=self.latency, stall=self.stall, gap=self.gap, seed=self.seed + 1)
 
     def settings(self) -> dict:
-        """Fields of the report that say what was run."""
+        """Return the fields of the report that say what was run."""
         memory = {"latency": self.latency, "stall": self.stall, "gap": self.gap}
         return {"config": self.config_name, "engine": self.engine, "seed": self.seed, "memory": memory}
 
 
 def run_network(network: str, options: Options, console: Console) -> int:
-    """A network (file or preset) on images, with its report; the exit code is 0 if all equals the model, or 1."""
-    options.out.mkdir(parents=True, exist_ok=True)  # better now than after the run
+    """Run a network, which is a file or a preset, on images, and report on it.
+
+    Returns the exit code, which is 0 if everything equals the model, and else 1.
+    """
+    options.out.mkdir(parents=True, exist_ok=True)  # if this fails, it should not fail after minutes of work
     with Stages(console) as stages:
         with stages.stage("network", f"network {Path(network).stem}") as stage:
             stage.advance(note="trained if it isn't cached")
@@ -95,7 +101,7 @@ def _bench(options: Options, size: int, stages: Stages) -> AbstractContextManage
 
 
 def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) -> tuple[Outcome, dict]:
-    """A network on a batch, in RTL or in the interpreter: what it gave, and the content of its report."""
+    """Run a network on a batch, in RTL or in the interpreter; return what it gave, and the content of its report."""
     from ..compiler import compile_network
     from ..model.inference.runner import run
 
@@ -147,7 +153,7 @@ def _show(report: dict, outcome: Outcome, options: Options, stages: Stages, cons
 
 
 def _failure(outcome: Outcome, images: np.ndarray, options: Options, console: Console) -> dict | None:
-    """Waveform of the region of the first mismatch; None in the interpreter."""
+    """Record a waveform of the region of the first mismatch; the interpreter has none, and the result is None."""
     if options.engine != "rtl":
         return None
     from .jobs.failure import record
@@ -156,11 +162,11 @@ def _failure(outcome: Outcome, images: np.ndarray, options: Options, console: Co
 
 
 def run_capture(path: Path, options: Options, console: Console) -> int:
-    """Recorded spikes, layer by layer with random weights; the exit code as of :func:`run_network`."""
+    """Run the layers of a capture one by one, with random weights; the exit code is that of :func:`run_network`."""
     from ..model.inference.runner import run
     from .jobs.replay import replays
 
-    options.out.mkdir(parents=True, exist_ok=True)  # better now than after the run
+    options.out.mkdir(parents=True, exist_ok=True)  # if this fails, it should not fail after minutes of work
     with Stages(console) as stages:
         with stages.stage("capture", f"capture {path.stem}"):
             jobs = list(replays(path, options.config, seed=options.seed + 1))
@@ -193,7 +199,7 @@ def run_capture(path: Path, options: Options, console: Console) -> int:
 
 
 def _capture_report(outcomes: list[Outcome], options: Options, path: Path) -> dict:
-    """Reports of the layers, joined: every figure is a sum."""
+    """Join the reports of the layers into one, in which every figure is a sum."""
     settings = {"network": path.stem, **options.settings()}
     settings["network_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     unknown = np.full(1, -1)
@@ -221,7 +227,7 @@ def _capture_report(outcomes: list[Outcome], options: Options, path: Path) -> di
 
 
 def _add(*parts: Any) -> Any:
-    """Add equal dictionaries value by value; None and names stay what they are."""
+    """Add dictionaries of the same form value by value; None and names stay what they are."""
     first = parts[0]
     if isinstance(first, dict):
         keys = dict.fromkeys(key for part in parts for key in part)

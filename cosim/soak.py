@@ -1,4 +1,7 @@
-"""Many random networks on random configurations with random stalls, then real networks: all must equal the model."""
+"""Runs many random networks on random configurations with random stalls, and then real networks.
+
+All of them must equal the model.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ from rich.table import Table
 
 from ..hw.arch.config import HardwareConfig
 
-ATTEMPTS = 8  # networks tried when the compiler refuses one for its configuration
-PRESETS = ("tiny", "small")  # beside random configurations
+ATTEMPTS = 8  # how many networks are tried where the compiler refuses one for its configuration
+PRESETS = ("tiny", "small")  # which are taken beside random configurations
 REAL = (
     ("digits", "paper", 8),
     ("digits", "paper2", 8),
@@ -28,12 +31,12 @@ REAL = (
     ("resnet-sparse", "paper", 1),
     ("vgg9", "paper", 1),
 )
-"""Network, configuration, images."""
+"""The network, the configuration and the number of images of every real job."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One random job: seeds of network and images, configuration, images, memory."""
+    """One random job: the seed of network and images, the configuration, the number of images, and the memory."""
 
     seed: int
     config: dict
@@ -47,7 +50,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """``status``: equal, refused (by the compiler), mismatch or failed."""
+    """How a random job ended: its ``status`` is "equal", "refused" (by the compiler), "mismatch" or "failed"."""
 
     seed: int
     config_name: str
@@ -59,7 +62,7 @@ class Verdict:
 
 
 def soak_configs(count: int) -> list[tuple[str, HardwareConfig]]:
-    """Presets and random configurations, ``count`` in all."""
+    """Return ``count`` configurations with their names: first the presets, and then random ones."""
     from .jobs.random_networks import random_config
 
     found = [(name, HardwareConfig.load(name)) for name in PRESETS]
@@ -68,7 +71,7 @@ def soak_configs(count: int) -> list[tuple[str, HardwareConfig]]:
 
 
 def cases(networks: int, seed: int, configs: int, engine: str) -> Iterator[Case]:
-    """The random jobs, neighbours on the same configuration."""
+    """Yield the random jobs, in which those of one configuration follow each other."""
     chosen = soak_configs(configs)
     for n in range(networks):
         name, config = chosen[n * len(chosen) // networks]
@@ -86,7 +89,7 @@ def cases(networks: int, seed: int, configs: int, engine: str) -> Iterator[Case]
 
 
 def play(case: Case) -> Verdict:
-    """Compile, run, compare one random job (in a process of its own)."""
+    """Compile, run and compare one random job; it may be in a process of its own."""
     from ..compiler import CompileError, compile_network
     from ..compiler.golden.interpreter import interpret
     from ..model.inference.runner import run
@@ -136,7 +139,7 @@ def play(case: Case) -> Verdict:
         final = {entry.feature for entry in compiled.layers if case.seed % 3 > 0}
         final |= {compiled.layers[-1].feature}
         wrong = [c for c in compare(compiled, memory, expected) if c.mismatches and c.feature in final]
-    except Exception as error:  # whatever happens is this case's verdict: the others go on
+    except Exception as error:  # whatever happens is the verdict of this case, and the others go on
         return verdict("failed", f"{type(error).__name__}: {error}"[:2000])
     if wrong:
         return verdict("mismatch", str(wrong[0].first or wrong[0].error))
@@ -156,7 +159,7 @@ def _bars(console: Console) -> Progress:
 
 
 def build_all(configs: list[tuple[str, HardwareConfig]], console: Console) -> None:
-    """Every configuration's model, once, before the jobs start."""
+    """Build the model of every configuration before the jobs start, so that no two of them wait for one build."""
     from .bench.system import SystemBench
 
     with _bars(console) as progress:
@@ -168,7 +171,7 @@ def build_all(configs: list[tuple[str, HardwareConfig]], console: Console) -> No
 
 
 def _played(jobs: list[Case], processes: int) -> Iterator[Verdict]:
-    """Verdicts as they come; new processes are spawned, because numba's threads don't survive a fork."""
+    """Yield the verdicts as they come; processes are spawned, because Numba's threads do not survive a fork."""
     if processes == 1:
         yield from map(play, jobs)
         return
@@ -178,7 +181,7 @@ def _played(jobs: list[Case], processes: int) -> Iterator[Verdict]:
 
 
 def run_random(jobs: list[Case], processes: int, console: Console) -> list[Verdict]:
-    """All random jobs, ``processes`` side by side."""
+    """Run all random jobs, ``processes`` at a time, and return their verdicts in the order of their seeds."""
     found: list[Verdict] = []
     with _bars(console) as progress:
         task = progress.add_task("random networks", total=len(jobs), note="")
@@ -190,7 +193,7 @@ def run_random(jobs: list[Case], processes: int, console: Console) -> list[Verdi
 
 
 def run_real(data: Path | None, engine: str, out: Path, console: Console) -> dict[str, str]:
-    """The real networks; name -> equal, mismatch, or why it was left out."""
+    """Run the real networks, and return for each of them "equal", "mismatch", or why it was left out."""
     from ..export.find import available
     from .command import Options, run_network
 
@@ -220,7 +223,21 @@ def run_soak(
     out: Path,
     console: Console,
 ) -> int:
-    """Everything; 0 if all are equal (or refused by the compiler with a reason)."""
+    """Run random and real networks, and write ``soak.json`` into the folder ``out``.
+
+    Parameters
+    ----------
+    networks : number of random networks
+    seed : of the first of them; each further one has the next seed
+    configs : number of configurations
+    processes : how many random jobs run at a time
+    real : run the real networks too, for which ``data`` is the folder of data sets
+    engine : "rtl" or "interpreter"
+
+    Returns
+    -------
+    int : 0 if all are equal to the model, or were refused by the compiler, and else 1
+    """
     start = time.perf_counter()
     jobs = list(cases(networks, seed, configs, engine))
     if engine == "rtl" and jobs:

@@ -1,7 +1,7 @@
-"""A second, independent bench of the accelerator: cocotbext-axi's masters and memory instead of ours.
+"""A second bench of the accelerator, with the masters and the memory of cocotbext-axi instead of ours.
 
-It is slow (Python in every cycle), so it is for small networks; what it adds is a memory and a host that others wrote,
-with random backpressure on all ten channels.
+It is slow, because Python runs in every cycle, and so it is for small networks. What it adds is a memory and a host
+that others wrote, with random backpressure on all ten channels.
 """
 
 from __future__ import annotations
@@ -28,18 +28,19 @@ def run_axi(
     fill: int = 0xA5,
     timeout: int = 200_000,
 ) -> tuple[np.ndarray, int]:
-    """Run a job twice; the memory and the cycles of the second time.
+    """Run a job twice, and return the memory and the cycles of the second time.
 
     Parameters
     ----------
-    pause : probability that a channel pauses, each for itself
+    pause : probability that a channel pauses; each channel does so by itself
     seed : of the pauses
-    fill : what the memory holds at first where nothing is written
+    fill : what memory holds at first where nothing has been written
+    timeout : cycles within which the interrupt must come
 
     Raises
     ------
     SimulationError
-        A wrong status, no interrupt, or a protocol error that cocotbext-axi reports.
+        The status is wrong, no interrupt comes, or cocotbext-axi finds that a rule of the protocol is broken.
     """
     emitted = accelerator(config)
     ports = sorted(emitted.sidecar["ports"])

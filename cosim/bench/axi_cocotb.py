@@ -16,7 +16,7 @@ from ...hw.csr.register_map import OFFSETS
 
 
 def pauses(seed: int, probability: float) -> Iterator[bool]:
-    """An endless random pattern, in runs: a channel that is slow stays so for some cycles."""
+    """Yield an endless random pattern in which a channel that pauses often does so for several cycles."""
     r = random.Random(seed)
     while True:
         pause = r.random() < probability
@@ -51,7 +51,7 @@ class Bench:
         return await self.host.read_dword(OFFSETS[register])
 
     async def job(self, program: int, timeout: int) -> int:
-        """Start, wait for the interrupt, take it back; STATUS."""
+        """Start a job, wait for its interrupt, take that back, and return STATUS."""
         for register, value in (("IRQ_ENABLE", 1), ("PROGRAM_LO", program & 0xFFFFFFFF), ("PROGRAM_HI", program >> 32)):
             await self.write(register, value)
         await self.write("CONTROL", 1)
@@ -67,7 +67,7 @@ class Bench:
 
 @cocotb.test()
 async def play(dut: Any) -> None:
-    """The same job twice; the memory afterwards goes to a file."""
+    """Run the same job twice, and write the memory to a file afterwards."""
     env = os.environ
     bench = Bench(dut, float(env["AXI_PAUSE"]), int(env["AXI_SEED"]))
     Clock(dut.clk, 10, unit="ns").start()

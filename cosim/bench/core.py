@@ -1,7 +1,7 @@
-"""The core alone, in RTL: tiles, weights and parameters are played into it and every output is recorded.
+"""A bench of the core alone in RTL: tiles, weights and parameters are played into it, and every output is recorded.
 
-``CoreBench(config)`` emits the core, builds its Verilator model (cached by content) and runs jobs. It is how recorded
-spikes are replayed at the paper's size and how random configurations are swept: no Python runs per cycle.
+``CoreBench(config)`` emits the core, builds its Verilator model, which is cached by content, and runs jobs. No Python
+runs in a cycle, so that recorded spikes can be replayed at the paper's size, and many random configurations be tried.
 """
 
 from __future__ import annotations
@@ -29,35 +29,54 @@ RTL = Path(__file__).resolve().parent / "rtl"
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One tile to play: ``rows`` are uint64 bit masks; the other fields those of ``hw.interface.streams.tile_info``."""
+    """One tile to play.
+
+    Members
+    -------
+    rows : uint64[rows], bit masks
+    weights : int8[k, lanes], of at most ``tile_k`` rows and of the lanes that are used
+    last_k, m_rows : the fields ``last_k`` and ``rows`` of :func:`reprise.hw.interface.streams.tile_info`
+    keep : the weight slot stays filled after this tile
+    slot : the weight slot that holds the weights already; with None they are sent to the next slot in turn
+    """
 
     rows: np.ndarray
-    weights: np.ndarray  # int8[k <= tile_k, lanes used]
+    weights: np.ndarray
     last_k: bool
     m_rows: int
-    keep: bool = False  # the weight slot stays filled after this tile
-    slot: int | None = None  # None: next slot in turn, weights sent; else they are there already
+    keep: bool = False
+    slot: int | None = None
 
 
 @dataclass(frozen=True)
 class CoreResult:
-    """What came out: one row per item in order, the cycle of each, and the event counters."""
+    """What came out, item by item in order.
 
-    levels: np.ndarray  # int[items, neuron_lanes]
-    potentials: np.ndarray  # int64[items, neuron_lanes]
+    Members
+    -------
+    levels : int[items, neuron_lanes]
+    potentials : int64[items, neuron_lanes]
+    group : int[items]
+    cycles : int[items], the cycle of each item, counted from reset
+    first_row : cycle in which the first beat of rows was taken
+    events : counts of the events of :func:`reprise.hw.interface.events.processor_events`
+    """
+
+    levels: np.ndarray
+    potentials: np.ndarray
     group: np.ndarray
-    cycles: np.ndarray  # cycle of each item, counted from reset
-    first_row: int  # cycle in which the first row word was taken
+    cycles: np.ndarray
+    first_row: int
     events: dict[str, int]
 
     @property
     def elapsed(self) -> int:
-        """Cycles from the first row word to the last output, both included."""
+        """Cycles from the first beat of rows to the last output, both included."""
         return int(self.cycles[-1]) - self.first_row + 1
 
 
 def pack(shape: ShapeLike, value: Any) -> int:
-    """A payload as an integer, from nested dicts and sequences of integers; missing fields are zero."""
+    """Pack nested dictionaries and sequences of integers into a payload; fields that are missing are zero."""
     if isinstance(shape, data.ArrayLayout):
         width = shape.size // max(1, shape.length)
         return sum(pack(shape.elem_shape, v) << (i * width) for i, v in enumerate(value))
@@ -67,7 +86,7 @@ def pack(shape: ShapeLike, value: Any) -> int:
 
 
 class CoreBench:
-    """A built model of ``Core(config)``; streams are played from files, whatever their length."""
+    """A built model of ``Core(config)``, into which streams of any length are played from files."""
 
     def __init__(self, config: HardwareConfig, *, trace: bool = False) -> None:
         self.config = config
@@ -112,15 +131,29 @@ class CoreBench:
         waves: Path | None = None,
         timeout: int | None = None,
     ) -> CoreResult:
-        """Play ``tiles``; ``outputs`` items are expected. ``idle`` and ``stall`` are probabilities per cycle.
+        """Play tiles and return what comes out.
 
-        ``timeout`` is in cycles; by default it is far beyond what the tiles can take.
+        Parameters
+        ----------
+        tiles : in the order in which the core takes them
+        layer : the fields of :func:`reprise.hw.interface.streams.layer_config`
+        params : items of :func:`reprise.hw.interface.streams.neuron_params`
+        outputs : how many items are expected
+        idle, stall : probability that a cycle brings no input, and that it takes no output
+        seed : of idle and stalled cycles
+        waves : FST file to write, of a bench that was built with ``trace``
+        timeout : in cycles; by default it is far beyond what the tiles can take
+
+        Raises
+        ------
+        SimulationError
+            Not all outputs came in time, more came than were expected, or the simulation died.
         """
         items = {"rows": self._rows(tiles), "weights": self._weights(tiles), "params": self._params(params)}
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             counts = {name: self._write(folder / name, name, stream) for name, stream in items.items()}
-            # Every bit of every row in a cycle of its own, each sixteen times because of idle cycles and stalls.
+            # Every bit of every row takes a cycle at most, and idle cycles and stalls make it sixteen times as many.
             work = counts["rows"] * self.config.load_rows * self.config.tile_k + counts["weights"] + outputs
             env = {
                 **{f"CORE_{name.upper()}": count for name, count in counts.items()},
@@ -150,7 +183,7 @@ class CoreBench:
             return self._parse(folder / "output", int((folder / "first_row").read_text()))
 
     def _placed(self, tiles: Sequence[Tile]) -> Iterator[tuple[Tile, int]]:
-        """Each tile with its weight slot: the next one in turn where none is named."""
+        """Yield each tile with its weight slot, which is the next one in turn if none is named."""
         turn = 0
         for tile in tiles:
             yield tile, turn if tile.slot is None else tile.slot
@@ -179,7 +212,7 @@ class CoreBench:
         return (pack(self.layouts["PARAMS"], item) for item in params)
 
     def _write(self, path: Path, name: str, items: Iterable[int]) -> int:
-        """Write a stream's file (whole bytes per item, the highest first); how many items there are."""
+        """Write a stream's file and return its number of items, each of which has whole bytes, the highest first."""
         size, count = -(-self.layouts[name.upper()].size // 8), 0
         with path.open("wb") as file:
             for item in items:

@@ -1,4 +1,4 @@
-"""cocotb side of :mod:`reprise.cosim.bench.core`: sets the bench's inputs, waits for the end, notes the start."""
+"""The cocotb side of :mod:`reprise.cosim.bench.core`: sets the inputs of the bench and waits for the end."""
 
 import os
 from typing import Any
@@ -7,7 +7,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import First, RisingEdge, Timer
 
-PERIOD = 10  # ns of simulated time: only a unit, the design has no time of its own
+PERIOD = 10  # ns of simulated time; any other number would do, because the design knows cycles only
 
 
 def number(name: str) -> int:
@@ -16,7 +16,7 @@ def number(name: str) -> int:
 
 @cocotb.test()
 async def play(dut: Any) -> None:
-    """Play the streams until every expected output came, or the timeout."""
+    """Play the streams until every expected output has come, or the time is over."""
     dut.rst.value = 1
     dut.row_items.value = number("ROWS")
     dut.weight_items.value = number("WEIGHTS")

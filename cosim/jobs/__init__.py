@@ -1,1 +1,1 @@
-"""Jobs for the benches: networks, recorded spikes, random programs, and the comparison with the model."""
+"""Jobs for the benches: networks, recorded spikes and random networks, and the comparison with the model."""

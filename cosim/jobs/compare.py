@@ -1,4 +1,4 @@
-"""Feature maps in the accelerator's memory against the model's, element by element."""
+"""Compares the feature maps in the accelerator's memory with those of the model, element by element."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AXES = ("image", "t", "channel", "y", "x")
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """The first element that differs, in the order image, timestep, channel, y, x."""
+    """The first element that differs, in the order of image, timestep, channel, y and x."""
 
     feature: str
     image: int
@@ -35,7 +35,10 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureCheck:
-    """One feature map: elements compared, how many differ, the first that does, and what makes it unreadable."""
+    """The check of one feature map: how many elements it has, how many of them differ, and the first that does.
+
+    ``error`` says why the map cannot be read, and then all its elements count as different.
+    """
 
     feature: str
     layer: str
@@ -46,13 +49,13 @@ class FeatureCheck:
 
 
 def expected_map(compiled: MemoryImage, key: str, expected: Result) -> np.ndarray:
-    """What the model says of a feature of the image, (images, T, C, H, W)."""
+    """Return what the model says that a feature of the memory image must be, (images, T, C, H, W)."""
     f = compiled.features[key]
     return expected.potentials[f.name] if f.kind == "potentials" else expected.features[f.name]
 
 
 def compare_map(key: str, layer: str, got: np.ndarray, want: np.ndarray) -> FeatureCheck:
-    """Compare two arrays (images, T, C, H, W) with ==."""
+    """Compare two arrays (images, T, C, H, W), whose elements must be equal."""
     if got.shape != want.shape:
         error = f"shape {got.shape} instead of {want.shape}"
         return FeatureCheck(feature=key, layer=layer, elements=want.size, mismatches=want.size, error=error)
@@ -66,12 +69,12 @@ def compare_map(key: str, layer: str, got: np.ndarray, want: np.ndarray) -> Feat
 
 
 def compare(compiled: MemoryImage, memory: np.ndarray, expected: Result) -> list[FeatureCheck]:
-    """Every feature map that the program writes (all of its variants), in the program's order.
+    """Check every feature map that the program writes, in all of its variants and in the order of the program.
 
     Parameters
     ----------
     compiled : MemoryImage, compiled with ``keep_features``
-    memory : uint8[size], after the job
+    memory : uint8[size], the memory after the job
     expected : the model's run, with features and potentials recorded
     """
     checks = []
@@ -79,7 +82,7 @@ def compare(compiled: MemoryImage, memory: np.ndarray, expected: Result) -> list
         want = expected_map(compiled, entry.feature, expected)
         try:
             got = compiled.read_feature_map(memory, entry.feature)
-        except ValueError as error:  # bits that no feature map has
+        except ValueError as error:  # bits are set that no feature map has
             checks.append(
                 FeatureCheck(
                     feature=entry.feature,
@@ -95,7 +98,10 @@ def compare(compiled: MemoryImage, memory: np.ndarray, expected: Result) -> list
 
 
 def predictions(compiled: MemoryImage, memory: np.ndarray) -> np.ndarray | None:
-    """int64[images]: the class of largest score by the last layer's map in memory; None if it can't be read."""
+    """Return int64[images], the class of the largest score by the last layer's map in memory.
+
+    If the map cannot be read, the result is None.
+    """
     entry = compiled.layers[-1]
     try:
         got = compiled.read_feature_map(memory, entry.feature).astype(np.int64)

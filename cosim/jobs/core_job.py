@@ -1,4 +1,4 @@
-"""Layers on the core bench: a layer's tiles and neurons become a job; its outputs are compared with the model."""
+"""Runs layers on the core's bench: tiles and neurons of a layer become a job, whose outputs must equal the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from ..bench.core import CoreBench, CoreResult, Tile
 
 @dataclass(frozen=True, kw_only=True)
 class CoreJob:
-    """What is played and what must come out: int64[items, neuron_lanes] in the order position, t, group."""
+    """What is played into the core, and what must come out.
+
+    ``expected`` is int64[items, neuron_lanes], in the order of position, timestep and group; the lanes beyond
+    ``channels`` are not compared.
+    """
 
     tiles: list[Tile]
     layer: dict[str, int]
@@ -29,14 +33,14 @@ class CoreJob:
 
 
 def groups_of(channels: int, config: HardwareConfig) -> int:
-    """Groups of neuron_lanes channels that hold ``channels``."""
+    """Return how many groups of ``neuron_lanes`` hold so many channels; more than ``lanes`` raise ValueError."""
     if not 1 <= channels <= config.lanes:
         raise RepriseError(f"channels must be 1..{config.lanes} (lanes), not {channels}: cut the layer into blocks")
     return -(-channels // config.neuron_lanes)
 
 
 def parameters(neuron: Neuron, config: HardwareConfig) -> list[dict]:
-    """Items of the parameter stream; channels beyond the layer's get a threshold of 1 and zeros."""
+    """Return the items of the parameter stream; channels beyond those of the layer get a threshold of 1 and zeros."""
     n, channels = config.neuron_lanes, neuron.channels
     groups = groups_of(channels, config)
 
@@ -57,7 +61,16 @@ def parameters(neuron: Neuron, config: HardwareConfig) -> list[dict]:
 def make_job(
     tiles: LayerTiles, neuron: Neuron, config: HardwareConfig, *, bitplane: bool, signed: bool = False
 ) -> CoreJob:
-    """A layer's job. ``tiles`` must have been cut with ``tile_m``, ``tile_k`` of the configuration."""
+    """Make the job of a layer of at most ``lanes`` channels.
+
+    Parameters
+    ----------
+    tiles : LayerTiles, which were cut by the configuration's ``tile_m`` and ``tile_k``
+    neuron : Neuron
+    config : HardwareConfig
+    bitplane : plane p weighs 2**p, and else every plane weighs 1
+    signed : the last plane is a sign plane
+    """
     weights = tiles.weights.astype(np.int64)
     played = []
     for m in range(tiles.m_tiles):
@@ -72,8 +85,8 @@ def make_job(
     result = potentials if neuron.kind == "readout" else levels
     assert result is not None
     y, x = tiles.positions.T
-    ordered = result[..., y, x].astype(np.int64)  # n, T, O, positions
-    ordered = ordered.transpose(0, 3, 1, 2)  # n, positions, T, O
+    ordered = result[..., y, x].astype(np.int64)  # (n, T, O, positions)
+    ordered = ordered.transpose(0, 3, 1, 2)  # (n, positions, T, O), the order in which they come out
     groups = groups_of(neuron.channels, config)
     padded = np.zeros((*ordered.shape[:3], groups * config.neuron_lanes), np.int64)
     padded[..., : neuron.channels] = ordered
@@ -99,7 +112,7 @@ def make_job(
 def make_jobs(
     tiles: LayerTiles, neuron: Neuron, config: HardwareConfig, *, bitplane: bool, signed: bool = False
 ) -> list[CoreJob]:
-    """A layer of any number of channels: one :func:`make_job` per block of ``lanes`` channels."""
+    """Make the jobs of a layer with any number of channels, one by :func:`make_job` for each block of ``lanes``."""
     jobs = []
     for first in range(0, neuron.channels, config.lanes):
         block = slice(first, first + config.lanes)
@@ -110,9 +123,9 @@ def make_jobs(
 
 
 def sums_job(tiles: LayerTiles, config: HardwareConfig) -> CoreJob:
-    """The partial sums themselves, of the first ``neuron_lanes`` channels: each row is a position of a readout.
+    """Make a job that gives out the partial sums of the first ``neuron_lanes`` channels, each row as a readout.
 
-    A row then costs the neuron array one cycle and waits for no other: what is measured is the processing unit.
+    A row then takes one cycle of the neuron array and waits for no other, so that the processor alone is measured.
     """
     n = config.neuron_lanes
     lanes = np.zeros((len(tiles.weights), n), np.int8)
@@ -137,7 +150,7 @@ def sums_job(tiles: LayerTiles, config: HardwareConfig) -> CoreJob:
 
 
 def play(bench: CoreBench, job: CoreJob, **traffic: Any) -> CoreResult:
-    """Run a job and compare every output; raises AssertionError at the first difference."""
+    """Run a job and compare every output; any difference raises AssertionError, which tells the first one."""
     result = bench.run(job.tiles, layer=job.layer, params=job.params, outputs=len(job.expected), **traffic)
     got = result.potentials if job.layer["readout"] else result.levels
     n, groups = bench.config.neuron_lanes, job.layer["groups"]
@@ -155,7 +168,7 @@ def play(bench: CoreBench, job: CoreJob, **traffic: Any) -> CoreResult:
 
 
 def join(jobs: Sequence[CoreJob]) -> CoreJob:
-    """Jobs with one layer configuration, played without a pause between them (the same parameters for all)."""
+    """Join jobs of one layer configuration and of the same parameters, so that nothing pauses between them."""
     first = jobs[0]
     if any(job.layer != first.layer for job in jobs):
         raise ValueError("jobs must have one layer configuration")

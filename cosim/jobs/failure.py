@@ -1,4 +1,4 @@
-"""After a mismatch: which RUN wrote the first wrong element, and a waveform of the cycles around it."""
+"""Finds out, after a mismatch, which RUN wrote the first wrong element, and records the cycles around it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .compare import Difference
 if TYPE_CHECKING:
     from .run import Outcome
 
-MARGIN = 64  # cycles before the RUN starts and after it ends
-LONGEST = 60_000  # cycles of a waveform: the last ones of a longer RUN
+MARGIN = 64  # cycles that are recorded before the RUN starts and after it ends
+LONGEST = 60_000  # cycles of a waveform; of a longer RUN the last ones are recorded
 
 
 def element_address(compiled: MemoryImage, place: Difference) -> int:
-    """Byte address of the line that holds an element (of its lowest plane)."""
+    """Return the byte address of the line that holds the lowest plane of an element."""
     f = compiled.features[place.feature]
     block = place.channel // f.block_channels
     line = 0 if f.kind == "potentials" else place.t * f.planes
@@ -29,12 +29,12 @@ def element_address(compiled: MemoryImage, place: Difference) -> int:
 
 
 def writing_run(compiled: MemoryImage, place: Difference) -> int:
-    """Index of the RUN command that writes an element.
+    """Return the index of the RUN command that writes an element.
 
     Raises
     ------
     ValueError
-        When no RUN does.
+        No RUN writes it.
     """
     f = compiled.features[place.feature]
     address = element_address(compiled, place)
@@ -59,7 +59,7 @@ def writing_run(compiled: MemoryImage, place: Difference) -> int:
 
 
 class Recorded(Protocol):
-    """What a co-simulation's options say about the run that is recorded."""
+    """What must be known of a co-simulation's options to record its run."""
 
     @property
     def traffic(self) -> Traffic: ...
@@ -69,16 +69,16 @@ class Recorded(Protocol):
 
 
 def region(runs: dict[int, tuple[Mark, Mark]], index: int) -> tuple[int, int]:
-    """Cycles (first, last) around a RUN."""
+    """Return the cycles (first, last) that are recorded around a RUN."""
     start, end = runs[index]
     last = end.cycle + MARGIN
     return max(0, start.cycle - MARGIN, last - LONGEST), last
 
 
 def record(outcome: Outcome, images: np.ndarray, options: Recorded, console: Console) -> dict | None:
-    """Run the job again with waveforms of the RUN that wrote the first wrong element.
+    """Run the job again, and record waveforms of the RUN that wrote the first wrong element.
 
-    Returns ``{"file", "cycles", "command_index", "command"}`` for the report, None if no element can be named.
+    Returns ``{"file", "cycles", "command_index", "command"}`` for the report, or None if no element can be named.
     """
     from ..bench.system import SystemBench
     from .host import run_job

@@ -1,4 +1,4 @@
-"""Figures of a job by layer: cycles in RTL and in the models, densities, causes of waiting, bytes."""
+"""The figures of a job, layer by layer: cycles in RTL and in the models, densities, causes of waiting, and bytes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from ...model.network.network import Network
 from ..bench.system import Mark
 
 COUNTED = ("stall_", "wait_")
+"""How the names of events begin that are causes of waiting."""
 
 
 def ratio(part: float, whole: float) -> float:
+    """Divide, with 0 for a part of nothing."""
     return part / whole if whole else 0.0
 
 
 def run_ends(compiled: MemoryImage, marks: list[Mark]) -> dict[int, tuple[Mark, Mark]]:
-    """Command index of every RUN -> the marks of its start and its end.
+    """Return the marks of the start and of the end of every RUN, by the index of its command.
 
     Raises
     ------
     ValueError
-        When the log doesn't hold as many runs as the program.
+        The log does not hold as many runs as the program.
     """
     commands = [index for index, (opcode, _) in enumerate(compiled.commands()) if opcode == "RUN"]
     starts = [mark for mark in marks if mark.start]
@@ -34,10 +36,10 @@ def run_ends(compiled: MemoryImage, marks: list[Mark]) -> dict[int, tuple[Mark, 
 
 
 def rtl_layers(compiled: MemoryImage, marks: list[Mark], start: int) -> list[dict]:
-    """Cycles and events of every layer in the RTL.
+    """Return the cycles and events of every layer in the RTL.
 
-    A layer lasts from the end of the layer before (or from cycle ``start``) to the end of its last RUN, so loads that
-    go ahead of their layer count where they happen.
+    A layer lasts from the end of the layer before it, or from cycle ``start``, to the end of its last RUN. So loads
+    that go ahead of their layer count where they happen.
     """
     runs = run_ends(compiled, marks)
     before_cycle, before = start, dict[str, int]()
@@ -51,15 +53,15 @@ def rtl_layers(compiled: MemoryImage, marks: list[Mark], start: int) -> list[dic
 
 
 def _span(cycles: int, counts: dict[str, int], before: dict[str, int]) -> dict:
-    """Figures of a stretch of ``cycles``, from the counts at its end and at its begin."""
+    """Return the figures of a stretch of ``cycles``, from the counts at its end and at its beginning."""
     events = {name: count - before.get(name, 0) for name, count in counts.items()}
     return {"cycles": cycles, "events": events, "stalls": stalls(events), "causes": causes(events, cycles)}
 
 
 def rtl_total(layers: list[dict], cycles: int, last: Mark) -> tuple[dict, dict]:
-    """The whole job of ``cycles`` in the RTL, and what the layers leave of it: the end of the job.
+    """Return the figures of the whole job of ``cycles`` in the RTL, and of its end, which belongs to no layer.
 
-    Everything adds up: a figure of the total is the sum of the layers' and of the rest's.
+    Every figure of the whole is the sum of those of all layers and of the end.
     """
     layered = {name: sum(one["events"].get(name, 0) for one in layers) for name in last.counts}
     rest = _span(cycles - sum(one["cycles"] for one in layers), last.counts, layered)
@@ -69,7 +71,7 @@ def rtl_total(layers: list[dict], cycles: int, last: Mark) -> tuple[dict, dict]:
 
 
 def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
-    """Sums by name."""
+    """Add up counts by their names."""
     whole: dict[str, int] = {}
     for one in counts:
         for name, count in one.items():
@@ -78,7 +80,10 @@ def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
 
 
 def stalls(counts: dict[str, int]) -> dict[str, int]:
-    """Counts of events that name a cause of waiting, largest first; without the part before the last dot."""
+    """Return the counts of the events that are causes of waiting, the largest first.
+
+    The part of an event's name before the last dot is left out.
+    """
     found: dict[str, int] = {}
     for name, count in counts.items():
         short = name.rsplit(".", 1)[-1]
@@ -88,7 +93,10 @@ def stalls(counts: dict[str, int]) -> dict[str, int]:
 
 
 def causes(counts: dict[str, int], cycles: int) -> dict[str, int]:
-    """``cycles`` by what the accumulators did in each: added, or why not. Each cycle counts once."""
+    """Divide ``cycles`` by what the adders did in each of them: they added, or else the reason why they did not.
+
+    Each cycle counts once.
+    """
     short = {name.rsplit(".", 1)[-1]: count for name, count in counts.items()}
     found = {"adding": short.get("residual_bit", 0)}
     waits = {name.removeprefix("stall_"): count for name, count in short.items() if name.startswith("stall_")}
@@ -107,7 +115,10 @@ def model_layers(
     fill: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[dict, np.ndarray]:
-    """The cycle model's figures (reprise.estimate.network), and the memory that the golden interpreter leaves."""
+    """Return the figures of the cycle model, as :func:`reprise.estimate.network.estimate` has them, and the memory.
+
+    The memory is what the golden interpreter leaves behind.
+    """
     from ...estimate.network import SystemTiming, estimate_image
 
     timing = SystemTiming(latency=latency, gap=gap)
@@ -115,14 +126,14 @@ def model_layers(
 
 
 def rest_figures(estimate: dict, rtl: dict | None) -> dict:
-    """What the layers leave of the total, as the report has it."""
+    """Return the figures of the rest that no layer has, as they stand in the report."""
     cycles = {"rtl": rtl["cycles"] if rtl else None, "cycle_model": estimate["cycles"]}
     figures = {"cycles": cycles, **{key: estimate[key] for key in ("name", "bytes_read", "bytes_written")}}
     return figures | ({key: rtl[key] for key in ("stalls", "causes", "events")} if rtl else {})
 
 
 def layer_figures(estimate: dict, rtl: dict | None) -> dict:
-    """One layer (or the total) as the report has it."""
+    """Return the figures of one layer, or of the total, as they stand in the report."""
     cycles = {
         "rtl": rtl["cycles"] if rtl else None,
         "cycle_model": estimate["cycles"],

@@ -1,4 +1,4 @@
-"""The host's side of the accelerator in RTL: steps that start a job, wait for its end and read the result."""
+"""The host of the accelerator in RTL: the steps that start a job, wait for its end and read its result."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ START, STOP, SNAPSHOT = (1 << FIELDS["CONTROL"][name][0] for name in ("start", "
 
 
 class JobFailed(SimulationError):
-    """A job that ended in an error code, or without having done what its counters say."""
+    """A job ended in an error code, or what it did is not what its counters say."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """The STATUS register."""
+    """The fields of the STATUS register."""
 
     busy: int
     done: int
@@ -38,6 +38,7 @@ class Status:
 
     @classmethod
     def of(cls, value: int) -> Status:
+        """Take the register's value apart."""
         return cls(**{n: (value >> at) & ((1 << bits) - 1) for n, (at, bits, *_) in FIELDS["STATUS"].items()})
 
     def __str__(self) -> str:
@@ -46,16 +47,17 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRun:
-    """One job.
+    """What one job gave.
 
     Members
     -------
-    memory : uint8[size] afterwards.
-    start, end : cycles of the bench at the start command and at the interrupt.
-    seconds : of simulation.
-    marks, runs : the profile; command index of a RUN -> marks of its start and its end.
-    last : the profile's last line: everything that was counted.
-    counters : performance counters as the host reads them, CYCLES with them.
+    memory : uint8[size], the memory afterwards
+    start, end : cycles of the bench at the start command and at the interrupt
+    seconds : of simulation
+    marks : the lines of the profile log
+    last : the last line of that log, with all that was counted
+    runs : the marks of a RUN's start and end, by the index of its command
+    counters : performance counters as the host reads them, with CYCLES_LO
     """
 
     memory: np.ndarray
@@ -69,6 +71,7 @@ class JobRun:
 
     @property
     def cycles(self) -> int:
+        """Cycles from the start command to the interrupt."""
         return self.end - self.start
 
 
@@ -81,7 +84,10 @@ def read(register: str) -> list:
 
 
 def start_steps(program: int, *, watchdog: int | None = None) -> list[list]:
-    """Program address, interrupt enable, start. The last step gives the cycle."""
+    """Return the steps that give the program's address, enable the interrupt and start.
+
+    The step before the last one gives the cycle.
+    """
     steps = [
         write("IRQ_STATUS", 1),
         write("IRQ_ENABLE", 1),
@@ -94,7 +100,7 @@ def start_steps(program: int, *, watchdog: int | None = None) -> list[list]:
 
 
 def end_steps(timeout: int) -> list[list]:
-    """Wait for the interrupt, read STATUS, take the interrupt back."""
+    """Return the steps that wait for the interrupt, read STATUS, and take the interrupt back."""
     return [["irq", timeout], read("STATUS"), write("IRQ_STATUS", 1), ["no_irq"]]
 
 
@@ -112,12 +118,20 @@ def run_job(
 ) -> JobRun:
     """Run a compiled network on images.
 
+    Parameters
+    ----------
+    images : levels, as MemoryImage.pack_input takes them
+    fill : what memory holds that nobody has written
+    waves, window : FST file to write, and the cycles that it covers
+    timeout : cycles within which the job must end
+    stage : shows how many of the RUNs have ended
+
     Raises
     ------
     JobFailed
         The job ended in an error, or its counters contradict what the bench saw.
     SimulationError
-        It never ended (``timeout`` cycles), or the simulation died.
+        The job did not end within ``timeout`` cycles, or the simulation died.
     """
     if compiled.base:
         raise ValueError(f"compiled.base must be 0, not {compiled.base}: the bench's memory begins there")
@@ -148,7 +162,7 @@ def run_job(
 
 
 def check_counters(counters: dict[str, int], last: Mark) -> None:
-    """The registers that the host reads against what the bench counted from the profile port."""
+    """Compare the registers that the host reads with what the bench counted; any difference raises JobFailed."""
     for register, event in COUNTERS.items():
         if counters[register] != last.counts[event]:
             raise JobFailed(f"{register} must be {last.counts[event]} ({event} cycles seen), not {counters[register]}")
@@ -158,7 +172,10 @@ def check_counters(counters: dict[str, int], last: Mark) -> None:
 
 
 def check_traffic(total: dict, last: Mark, bus_bytes: int) -> None:
-    """What the RTL moved against what the program's commands move, which is what the report says of each layer."""
+    """Compare the bytes that the RTL moved with those of all commands; any difference raises JobFailed.
+
+    The report gives those of the commands for each layer.
+    """
     for name, beats in (("bytes_read", last.beats_read), ("bytes_written", last.beats_written)):
         if beats * bus_bytes != total[name]:
             raise JobFailed(f"{name} must be {total[name]} (of all commands), not {beats * bus_bytes} (in the RTL)")

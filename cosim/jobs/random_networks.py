@@ -1,4 +1,4 @@
-"""Random integer networks that a configuration can run: one seed, one network (for the soak and for tests)."""
+"""Makes random integer networks that a configuration can run, for the soak and for tests; a seed gives one network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...model.network.neuron import Neuron, NeuronKind
 
 
 def random_config(seed: int) -> HardwareConfig:
-    """A small configuration in which little is a power of the other."""
+    """Make a small random configuration, whose sizes are seldom powers of two or multiples of each other."""
     r = np.random.default_rng([seed, 77])
     neuron_lanes = int(r.choice([1, 2, 4]))
     lanes = neuron_lanes * int(r.integers(1, 7))
@@ -50,6 +50,8 @@ T = TypeVar("T")
 
 
 class _Maker:
+    """Makes one network, layer by layer, out of one stream of random numbers."""
+
     def __init__(self, seed: int, config: HardwareConfig, most_size: int, most_channels: int) -> None:
         self.r = np.random.default_rng([seed, 5])
         self.config, self.most_size, self.most_channels = config, most_size, most_channels
@@ -59,7 +61,7 @@ class _Maker:
         return options[self.r.integers(len(options))]
 
     def head(self) -> dict:
-        """The input, T and the timesteps that a tile can hold."""
+        """Choose the input and T, such that a tile can hold the rows of a position."""
         r = self.r
         size = int(r.integers(3, self.most_size + 1))
         shape = (int(r.integers(1, 5)), size, int(r.integers(3, self.most_size + 1)))
@@ -90,7 +92,7 @@ class _Maker:
         return (w * (self.r.random(shape) < 0.7)).astype(np.int8)
 
     def source(self, name: str, outputs: int, *, wanted: tuple[int, int] | None = None) -> Source | None:
-        """A convolution; None when the wanted output size can't be had."""
+        """Make a convolution, or return None if no choice gave the output size that is wanted."""
         (channels, height, width), r = self.features[name][0], self.r
         for _ in range(40):
             kh, kw = int(r.integers(1, 8)), int(r.integers(1, 8))
@@ -164,14 +166,15 @@ class _Maker:
 def random_network(
     seed: int, config: HardwareConfig | None = None, *, layers: int | None = None, size: int = 11, channels: int = 20
 ) -> Network:
-    """A network of convolutions, linear layers, joins, pools and maybe a readout, whose sums fit ``config``.
+    """Make a network of convolutions, linear layers, joins, pools and maybe a readout, whose sums fit ``config``.
 
     Parameters
     ----------
     seed : int
-    config : HardwareConfig; ``tiny`` if not given.
-    layers : number of layers, 1..4 at random if not given.
-    size, channels : largest height or width of the input, most channels of a layer.
+    config : HardwareConfig, by default ``tiny``
+    layers : number of layers, by default 1..4 at random
+    size : largest height or width of the input
+    channels : largest number of channels of a layer
     """
     config = config or HardwareConfig.load("tiny")
     layers = layers or int(np.random.default_rng([seed, 1]).integers(1, 5))
@@ -188,7 +191,7 @@ def random_network(
 
 
 def random_images(seed: int, network: Network, images: int) -> np.ndarray:
-    """Levels (images, C, H, W), or (images, T, C, H, W) where the mode is "given"; dense or with zeros."""
+    """Make random levels (images, C, H, W), or (images, T, C, H, W) in mode "given", of which some or many are zero."""
     r = np.random.default_rng([seed, 9])
     frames = (network.timesteps,) if network.input_mode == "given" else ()
     shape = (images, *frames, *network.input_shape)

@@ -1,9 +1,8 @@
-"""Recorded spikes as compiled layers: each layer of a capture becomes a network of its own with random weights.
+"""Turns each layer of a capture into a compiled network of its own, with random weights.
 
-The capture holds the input of each layer (reprise.model.files.capture); its weights are unknown, so seeded random ones
-are taken. In
-the accelerator the rows have the hardware's order of K and of tiles; for the published order ("ckk", for the core bench
-and the published figures) take :meth:`reprise.model.files.capture.CapturedLayer.tiles`.
+A capture (reprise.model.files.capture) holds the input of each layer but not its weights, so that random ones are taken
+from a seed. In the accelerator, rows have the hardware's order of K and of tiles. The published order, "ckk", is that
+of :meth:`reprise.model.files.capture.CapturedLayer.tiles`; the core's bench and the published figures need it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ...model.network.network import Network
 from ...model.network.neuron import Neuron
 
 SPANS = (127, 63, 31, 15, 7, 3, 1)
-"""Largest weight; the first that the configuration's widths hold is taken."""
+"""Largest weights, of which the first is taken with which all sums fit the configuration's widths."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,11 +31,11 @@ class Replay:
 
     Members
     -------
-    name : of the layer.
-    captured : what was recorded.
-    network : the layer alone, with random weights and neurons.
-    images : its input, uint8 (1, T, C, H, W).
-    compiled : its memory image, every feature map kept.
+    name : of the layer
+    captured : what was recorded
+    network : the layer alone, with random weights and neurons
+    images : its input, uint8 (1, T, C, H, W)
+    compiled : its memory image, in which every feature map keeps its memory
     """
 
     name: str
@@ -47,7 +46,7 @@ class Replay:
 
 
 def random_neuron(channels: int, depth: int, span: int, levels: int, rng: np.random.Generator) -> Neuron:
-    """An IF neuron with soft reset that fires at some inputs and not at others."""
+    """Make IF neurons with soft reset that fire at some inputs and not at others."""
     scale = max(4, int(span * np.sqrt(depth) / 4))
     return Neuron(
         kind="if",
@@ -61,14 +60,14 @@ def random_neuron(channels: int, depth: int, span: int, levels: int, rng: np.ran
 
 
 def captured_network(captured: CapturedLayer, config: HardwareConfig, *, seed: int = 1, levels: int = 4) -> Network:
-    """A recorded layer with random weights whose sums fit the configuration.
+    """Make a network of a recorded layer with random weights, whose sums fit the configuration.
 
     Parameters
     ----------
     captured : CapturedLayer
     config : HardwareConfig
-    seed : of weights and neurons.
-    levels : N of the neurons, at most the configuration's ``max_levels``.
+    seed : of weights and neurons
+    levels : N of the neurons, which the configuration's ``max_levels`` limits
 
     Raises
     ------
@@ -103,12 +102,14 @@ def captured_network(captured: CapturedLayer, config: HardwareConfig, *, seed: i
 
 
 def replays(path: str | Path, config: HardwareConfig, *, seed: int = 1) -> Iterator[Replay]:
-    """The layers of a capture, compiled one by one.
+    """Compile the layers of a capture one by one.
 
     Raises
     ------
-    CaptureError, CompileError, WidthError
-        A capture that can't be read, or a layer that the configuration can't run.
+    CaptureError
+        The capture cannot be read.
+    CompileError, WidthError
+        The configuration cannot run a layer.
     """
     for number, captured in enumerate(load_capture(path)):
         network = captured_network(captured, config, seed=seed + number)

@@ -1,4 +1,4 @@
-"""One job of ``make cosim``: a network on images, in RTL or in the interpreter, compared with the model."""
+"""Runs one job, a network on images, in RTL or in the interpreter, and compares it with the model."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ from .compare import FeatureCheck, compare, predictions
 from .figures import layer_figures, model_layers, rest_figures, rtl_layers, rtl_total
 from .prepare import Preparation
 
-FILL = 0xA5  # what memory holds that nobody has written: a line left out is then a mismatch
+FILL = 0xA5  # what memory holds that nobody has written, so that a line that is left out is a mismatch
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a job gave; ``rtl`` is None in the interpreter.
+    """What a job gave.
 
     Members
     -------
-    layers : figures by layer (see :mod:`reprise.cosim.jobs.figures`), in the program's order.
-    rest, total : what the layers leave of the total (the end of the job), and the total.
-    checks : comparisons with the model, one per feature map.
-    predictions : int64[images] by the maps in memory; None if unreadable.
-    cycles : RTL cycles from the start command to the interrupt, None in the interpreter.
-    seconds : of simulation alone.
+    compiled : the memory image
+    expected : the model's run
+    memory : uint8[size], the memory afterwards
+    layers : the figures of every layer (see :mod:`reprise.cosim.jobs.figures`), in the order of the program
+    rest : the figures of the end of the job, which belongs to no layer
+    total : the figures of the whole job
+    checks : the comparison of every feature map with the model
+    predictions : int64[images], by the last map in memory, or None if it cannot be read
+    cycles : RTL cycles from the start command to the interrupt, or None in the interpreter
+    seconds : of simulation alone
+    runs : the marks of a RUN's start and end, by the index of its command
     """
 
     compiled: MemoryImage
@@ -48,6 +53,7 @@ class Outcome:
 
     @property
     def mismatches(self) -> int:
+        """How many elements of all feature maps differ from the model."""
         return sum(check.mismatches for check in self.checks)
 
 
@@ -63,7 +69,23 @@ def execute(
     waves: Path | None = None,
     timeout: int = 50_000_000,
 ) -> Outcome:
-    """Run a compiled network and compare every feature map; without a ``bench`` in the interpreter."""
+    """Run a compiled network and compare every feature map with the model.
+
+    Parameters
+    ----------
+    compiled : MemoryImage, compiled with ``keep_features``
+    expected : the model's run, with features and potentials recorded
+    stages : show the progress
+    bench : runs the job in RTL; without one, it is run in the interpreter
+    traffic : how the memory behaves
+    waves : FST file to write
+    timeout : cycles within which the job must end
+
+    Raises
+    ------
+    SimulationError
+        The job failed, never ended, or moved other bytes than its commands say.
+    """
     with stages.stage("cycle model", "cycle model", total=len(compiled.layers)) as stage:
         seen: list[str] = []
 
@@ -120,6 +142,7 @@ def execute(
 
 
 def _constants_untouched(compiled: MemoryImage, memory: np.ndarray) -> None:
+    """Raise AssertionError if weights, parameters, segments or the program are not what they were."""
     data = np.frombuffer(compiled.data, np.uint8)
     wrong = np.flatnonzero(memory[: len(data)] != data)
     if len(wrong):

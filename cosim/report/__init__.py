@@ -1,1 +1,1 @@
-"""The co-simulation's report: figures, charts and the page that shows them."""
+"""The report of a co-simulation: its figures, its charts, and the page that shows them."""

@@ -1,7 +1,7 @@
-"""Charts of the report as inline SVG, and its pictures as PNG.
+"""Draws the charts of the report as inline SVG, and its pictures as PNG.
 
-Every function returns a piece of HTML that needs nothing else. A colour means the same thing in every chart; the
-palette is that of Okabe and Ito, which people with any colour vision can tell apart.
+Every function returns a piece of HTML that needs nothing else. A colour means the same thing in every chart. The
+palette is that of Okabe and Ito, whose colours people with any colour vision can tell apart.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CAUSES = {
     "reuse": "#F0E442",
     "outside": "#A6A6A6",
 }
-"""Colour of every cause (:data:`reprise.cosim.report.report.CAUSES`), in the order in which a bar shows them."""
+"""The colour of every cause (:data:`reprise.cosim.report.report.CAUSES`), in the order in which a bar shows them."""
 MODELS = {
     "RTL": ("o", "#009E73"),
     "cycle model": ("x", INK),
@@ -39,18 +39,23 @@ MODELS = {
     "bit-sparse": ("^", "#CC79A7"),
     "dense": ("s", "#0072B2"),
 }
-"""Marker and colour of each figure of cycles."""
+"""The marker and the colour of each figure of cycles."""
 DENSITIES = {"bits": BIT, "products": PRODUCT}
 DARK = {"#0072B2", "#009E73", "#D55E00", PRODUCT}
-"""Fills on which text is white."""
+"""The fills on which text is white."""
 
 
 def causes_chart(rows: Mapping[str, Mapping[str, int]]) -> str:
-    """One bar a row, cut into the shares of its causes, in percent of the row's cycles; the cycles stand behind it.
+    """Draw a bar for every row, cut into the shares of its causes, with the row's cycles behind it.
 
     Parameters
     ----------
-    rows : layer -> cause -> cycles
+    rows : the cycles of every cause of every layer
+
+    Raises
+    ------
+    ValueError
+        There is no colour for a cause.
     """
     unknown = {cause for row in rows.values() for cause in row} - set(CAUSES)
     if unknown:
@@ -77,11 +82,13 @@ def causes_chart(rows: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def cycles_chart(rows: Mapping[str, Mapping[str, int]]) -> str:
-    """One line a row with a marker per figure, on a logarithmic axis, so that no large layer flattens the others.
+    """Draw a line for every row, with a marker for each figure, on a logarithmic axis.
+
+    On that axis, a large layer does not push the others into a corner.
 
     Parameters
     ----------
-    rows : layer -> name of the figure (of :data:`MODELS`) -> cycles, at least 1
+    rows : the cycles of every layer, at least 1, by the names of :data:`MODELS`
     """
     with style():
         figure = new_figure(WIDTH, 1.1 + 0.3 * len(rows))
@@ -105,11 +112,11 @@ def cycles_chart(rows: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def densities_chart(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """One thin bar per density for every row, with its figure behind it.
+    """Draw a thin bar for both densities of every row, with the figure behind it.
 
     Parameters
     ----------
-    rows : layer -> "bits" or "products" -> percent of all bits
+    rows : "bits" and "products" of every layer, in percent of all bits
     """
     with style():
         figure = new_figure(WIDTH, 1.1 + 0.42 * len(rows))
@@ -127,7 +134,7 @@ def densities_chart(rows: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def _from_top(axes: Axes, names: Iterable[str]) -> None:
-    """Rows from the top down, without tick marks; the legend above them."""
+    """Order the rows from the top down, without tick marks, and put the legend above them."""
     axes.set_ylim(len(list(names)) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -135,7 +142,7 @@ def _from_top(axes: Axes, names: Iterable[str]) -> None:
 
 
 def png(pixels: np.ndarray) -> str:
-    """A data URI of uint8[H, W] (gray) or uint8[H, W, 3] (RGB)."""
+    """Return a data URI of gray pixels uint8[H, W] or RGB pixels uint8[H, W, 3]."""
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -144,9 +151,9 @@ def png(pixels: np.ndarray) -> str:
 
 
 def picture(image: np.ndarray, levels: int, signed: bool = False) -> str:
-    """A data URI of an input (C, H, W) or (T, C, H, W), whose frames are averaged.
+    """Return a data URI of an input (C, H, W), or (T, C, H, W), whose frames are averaged.
 
-    Three channels are red, green and blue; of any other number the first is shown, dark where its level is high.
+    Three channels are red, green and blue. Of any other number the first channel is shown, dark where levels are high.
     """
     image = np.asarray(image, float)
     if image.ndim == 4:

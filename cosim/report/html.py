@@ -1,4 +1,4 @@
-"""``report.html``: one file without references, for a browser."""
+"""Writes ``report.html``, a page for a browser that refers to no other file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CYCLES = {
     "bit_sparse": "bit-sparse",
     "dense": "dense",
 }
-"""Fields of ``cycles`` and how the page calls them; the charts know these names."""
+"""How the page calls the fields of ``cycles``; the charts know these names."""
 TERMS = {
     "RTL": "measured in the simulated hardware, from the start command to the interrupt",
     "cycle model": "our model of the whole accelerator, which equals the RTL",
@@ -48,12 +48,12 @@ TERMS = {
 
 
 def _wide(content: str) -> str:
-    """Content that scrolls by itself where the page is narrower."""
+    """Let content scroll by itself where the page is narrower."""
     return f'<div class="wide">{content}</div>'
 
 
 def _list(meanings: dict[str, str]) -> str:
-    """Words and what they mean."""
+    """List words with their meanings."""
     return "<dl>" + "".join(f"<dt>{name}</dt><dd>{meaning}</dd>" for name, meaning in meanings.items()) + "</dl>"
 
 
@@ -102,9 +102,11 @@ def write_html(report: dict, path: Path, *, images: np.ndarray, levels: int, sig
 
     Parameters
     ----------
-    report : see :mod:`reprise.cosim.report.report`
+    report : of :func:`reprise.cosim.report.report.make_report`
+    path : of the page
     images : levels (images, C, H, W) or (images, T, C, H, W)
-    levels, signed : of the input
+    levels : largest level of the input
+    signed : whether the input is int8
     notes : lines of text below the title
     """
     wrong = report["mismatches"]

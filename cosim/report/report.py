@@ -1,4 +1,4 @@
-"""The report of a job: ``report.json`` (field names are fixed, docs/cosim.md) and the tables on the terminal."""
+"""The report of a job: ``report.json``, whose fields docs/cosim.md describes, and the tables on the terminal."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CAUSES = {
     "reuse": "exact matches went first",
     "outside": "no tile was in the processor",
 }
-"""What the accumulators did in a cycle; every cycle has one cause."""
+"""What the adders did in a cycle, of which every cycle has one cause."""
 CAUSES_NOTE = "Every cycle has one cause. " + "; ".join(f"{name}: {what}" for name, what in CAUSES.items()) + "."
 
 
 def versions() -> dict[str, str]:
-    """Versions of everything that the result depends on; no package is imported."""
+    """Return the versions of all that the result depends on, without importing any package."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
 
 
 def accuracy(predicted: np.ndarray | None, labels: np.ndarray) -> float | None:
-    """Percent of the images with a known label that are right; None if there are none."""
+    """Return how many of the images whose label is known are right, in percent, or None if there are none."""
     known = labels >= 0
     if predicted is None or not known.any():
         return None
@@ -50,14 +50,14 @@ def accuracy(predicted: np.ndarray | None, labels: np.ndarray) -> float | None:
 
 
 def make_report(outcome: Outcome, *, settings: dict, labels: np.ndarray, numbers: np.ndarray, clock_mhz: float) -> dict:
-    """The content of ``report.json``.
+    """Return the content of ``report.json``.
 
     Parameters
     ----------
     outcome : Outcome
     settings : network, config, engine, memory, seed and the like, as they stand in the report
-    labels, numbers : of the images
-    clock_mhz : at which frames per second are stated
+    labels, numbers : of the images; a label is -1 where it is not known
+    clock_mhz : clock frequency for which frames per second are stated
     """
     total, predicted = outcome.total, outcome.predictions
     cycles = outcome.cycles if outcome.cycles is not None else total["cycles"]["cycle_model"]
@@ -104,14 +104,14 @@ def _percent(value: float) -> str:
 
 
 def _causes(figures: dict, most: int = 5) -> str:
-    """What the accumulators did, in percent of the cycles, the most frequent first."""
+    """Return what the adders did, in percent of the cycles, the most frequent first."""
     cycles = figures["cycles"]["rtl"] or 1
     found = sorted(figures.get("causes", {}).items(), key=lambda item: -item[1])
     return ", ".join(f"{name} {100 * n / cycles:.0f}" for name, n in found[:most] if 200 * n >= cycles) or "-"
 
 
 def table_lines(report: dict) -> list[tuple[str, dict]]:
-    """Layers, what they leave of the total, and the total, as rows of a table: the last is the sum of the others."""
+    """Return the layers, the rest that no layer has, and the total as lines of a table: the last is the others' sum."""
     total = dict(report["total"], mismatches=report["mismatches"], elements=report["elements"])
     return [
         *((one["name"], one) for one in report["layers"]),
@@ -121,7 +121,7 @@ def table_lines(report: dict) -> list[tuple[str, dict]]:
 
 
 def cycle_table(report: dict) -> Table:
-    """Cycles by layer, and whether every element was right."""
+    """Make the table of the cycles of every layer, and of whether every element was right."""
     title = f"{report['network']} on {report['config']}: {report['images']} images, {report['engine']}"
     columns = ("layer", "RTL", "cycle model", "error", "published model", "bit-sparse", "dense", "mismatches")
     table = Table(*columns, title=title)
@@ -140,7 +140,7 @@ def cycle_table(report: dict) -> Table:
 
 
 def density_table(report: dict) -> Table:
-    """Densities, bytes moved, and the cycles by cause."""
+    """Make the table of densities, of the bytes moved, and of the causes of cycles."""
     columns = ("layer", "bit density", "product density", "read", "written", "causes of the RTL cycles, percent")
     table = Table(*columns, caption=CAUSES_NOTE if report["cycles"]["rtl"] else None)
     for name, one in table_lines(report):
@@ -170,7 +170,7 @@ def _bytes(value: int | None) -> str:
 
 
 def summary(report: dict) -> list[str]:
-    """Lines below the table: speed-ups, accuracy, frames per second."""
+    """Return the lines below the tables: speed-ups, accuracy and frames per second."""
     cycles = report["cycles"]
     ours = cycles["rtl"] or cycles["cycle_model"]
     what = "RTL" if cycles["rtl"] else "cycle model"
