@@ -1,4 +1,4 @@
-"""The bench around the accelerator as Verilog: memory, host, and the design with its ports connected."""
+"""The bench around the accelerator as Verilog: memory, host, and the accelerator with its ports connected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BENCH_NETS = ("s_axil_", "m_axi_")
 
 
 def flatten_bits(description: dict, base: int = 0, prefix: str = "") -> dict[int, str]:
-    """Bit offset -> name of every bit of a packed port in the sidecar."""
+    """Return the name of every bit of a packed port of the sidecar, by its offset."""
     found: dict[int, str] = {}
     for name, part in description.get("fields", {}).items():
         found |= flatten_bits(part, base + part["offset"], f"{prefix}{name}.")
@@ -30,10 +30,10 @@ def flatten_bits(description: dict, base: int = 0, prefix: str = "") -> dict[int
 
 
 def instance(sidecar: dict) -> str:
-    """Verilog text that instantiates the design: inputs that the bench has no net for are 0, outputs open."""
+    """Return Verilog that instantiates the design; where the bench has no net, inputs are 0 and outputs are open."""
     lines = []
     nets = {"clk", "rst", "irq", "profile"}
-    # Signals of AXI that a memory with one ID needs not know.
+    # A memory with one ID can do without these signals of AXI.
     extra = ("id", "size", "burst", "cache", "prot", "lock", "qos", "region", "user")
     ignored = {f"{channel}{signal}" for channel in ("aw", "w", "b", "ar", "r") for signal in extra}
     for name, port in sidecar["ports"].items():
@@ -45,7 +45,7 @@ def instance(sidecar: dict) -> str:
 
 
 def design(config: HardwareConfig, emitted: Emitted, trace: bool, memory_bytes: int) -> Design:
-    """The bench around the accelerator, to be built."""
+    """Return the bench around an accelerator with a memory of so many bytes, ready to be built."""
     ports = emitted.sidecar["ports"]
     index = {name: bit for bit, name in flatten_bits(ports["profile"]).items()}
     defines = {

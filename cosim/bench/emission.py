@@ -34,7 +34,7 @@ def cache_key(config: HardwareConfig) -> str:
 
 
 def find(config: HardwareConfig) -> Emitted | None:
-    """The accelerator's Verilog if the cache has it."""
+    """Return the Verilog of the whole accelerator if the cache has it, and else None."""
     folder = VERILOG.find(cache_key(config))
     return None if folder is None else _read(folder, cached=True)
 

@@ -104,7 +104,7 @@ def _watch(stage: Stage, profile: Path, runs: int) -> threading.Event:
 
 
 def known(config: HardwareConfig, *, trace: bool = False, memory_bytes: int = MEMORY_BYTES) -> bool:
-    """Whether a :class:`SystemBench` can be had without emitting or building anything."""
+    """Return whether a :class:`SystemBench` can be had without emitting or building anything."""
     emitted = find(config)
     return emitted is not None and design(config, emitted, trace, memory_bytes).known
 
@@ -115,9 +115,9 @@ class SystemBench:
     Parameters
     ----------
     config : HardwareConfig
-    trace : with waveforms (slower, larger).
-    memory_bytes : of the bench's memory.
-    watch : called with "verilog" and then "build" as each is there, and whether it came from the cache.
+    trace : build it with waveforms, which makes it slower and larger
+    memory_bytes : of the bench's memory
+    watch : called with "verilog" and then with "build" as soon as each is there, and whether it came from the cache
     """
 
     def __init__(

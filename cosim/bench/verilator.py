@@ -52,13 +52,7 @@ def _environment() -> dict[str, str]:
 
 
 def run_tool(command: Sequence[str], *, cwd: Path | None = None, what: str) -> str:
-    """Run a tool of the Verilator family and return its output.
-
-    Raises
-    ------
-    SimulationError
-        The tool fails; the message says ``what`` did, and ends with the last lines.
-    """
+    """Run a tool of Verilator and return its output; a failure raises SimulationError with the last lines."""
     done = subprocess.run(list(map(str, command)), cwd=cwd, env=_environment(), text=True, capture_output=True)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
@@ -104,16 +98,16 @@ def windowed(main: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """Verilog texts to build a model of.
+    """Verilog texts of which a model is built.
 
     Parameters
     ----------
-    sources : file name -> Verilog text (``.vlt`` files are passed first).
-    top : top module; its ports are what cocotb sees.
-    ports : names (or patterns) of the top's signals that Python may see; the fewer, the faster.
-    trace : build with FST waveforms; ``TRACE_FIRST`` and ``TRACE_LAST`` (cycles) in a run's environment bound them.
-    arguments : further Verilator arguments.
-    includes : file name -> text of files that ``sources`` include.
+    sources : Verilog texts by file name; ``.vlt`` files are passed first
+    top : name of the top module, whose ports are what cocotb sees
+    ports : names, or patterns, of the top's signals that Python may see; the fewer there are, the faster it is
+    trace : build with FST waveforms, which ``TRACE_FIRST`` and ``TRACE_LAST`` (cycles) in a run's environment bound
+    arguments : further arguments of Verilator
+    includes : texts of the files that ``sources`` include, by file name
     """
 
     sources: Mapping[str, str]
@@ -144,12 +138,14 @@ class Design:
         return MODELS.find(self._key) is not None
 
     def build(self, jobs: int | None = None) -> Model:
-        """Build the model, or find it in the cache. ``jobs``: C++ compilers side by side (default: all cores).
+        """Build the model, or find it in the cache.
+
+        ``jobs`` C++ compilers run side by side, by default one for each core.
 
         Raises
         ------
         SimulationError
-            When Verilator or the C++ compiler fails; the message ends with the tool's last lines.
+            Verilator or the C++ compiler fails; the message ends with the last lines of the tool.
         """
         entry = MODELS.get(self._key, partial(self._make, jobs or os.cpu_count() or 1))
         return Model(entry.folder / self.top, self.top, self.trace, cached=not entry.made)
@@ -157,7 +153,7 @@ class Design:
     def _make(self, jobs: int, work: Path) -> None:
         _translate(work, self._files, self._others, self.top, self.trace, self.arguments)
         for one in runtime(self.trace, jobs=jobs).glob("*.o"):
-            shutil.copyfile(one, work / one.name)  # newer than the makefile: make takes them as they are
+            shutil.copyfile(one, work / one.name)  # it is newer than the makefile, so that make takes it as it is
         _compile(work, self.top, self.trace, jobs)
         keep = {self.top, *self._files, *self.includes}
         for path in work.iterdir():

@@ -1,7 +1,8 @@
-"""The Verilog and the simulator of an accelerator, made by a process of their own while this one runs the models.
+"""Makes the Verilog and the simulator of an accelerator in another process, while this one runs the models.
 
-On two cores a cold run is then half as long as its parts one after the other. The other process only fills the cache:
-whatever becomes of it, the bench is opened from the cache here, and what is not there is made here.
+On two cores, a run that finds nothing in the cache then takes half as long as its parts one after the other. The other
+process only fills the cache. Whatever becomes of it, the bench is opened from the cache here, and what is not there is
+made here.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ STEPS = {
     "verilog": ("Verilog", "generating (10 to 60 s the first time)", "generated"),
     "build": ("Verilator model", "building (30 to 100 s the first time)", "built"),
 }
-"""What is made, in order: its name for people, what is said while it is made, and afterwards."""
+"""What is made, in order, with its name for people, and with what is said while it is made and afterwards."""
 
 
 def memory_bytes(size: int) -> int:
-    """Bytes of the bench's memory: 32 MiB, or the next power of two that holds ``size``."""
+    """Return the bytes of the bench's memory: 32 MiB, or the next power of two that holds ``size``.
+
+    So few models are built, although each is built for one size of memory.
+    """
     return max(1 << 25, 1 << (size - 1).bit_length())
 
 
@@ -37,9 +41,9 @@ class Preparation:
     Parameters
     ----------
     config : HardwareConfig
-    size : bytes of memory that the jobs need.
-    stages : shows the steps, beside those of the process that waits.
-    trace : with waveforms.
+    size : bytes of memory that the jobs need
+    stages : shows the steps beside those of this process
+    trace : build it with waveforms
     """
 
     def __init__(self, config: HardwareConfig, size: int, stages: Stages, *, trace: bool = False) -> None:
@@ -68,7 +72,7 @@ class Preparation:
         return helper
 
     def _show(self, answers: TextIO) -> None:
-        """A bar a step, for as long as the other process takes for it."""
+        """Show a bar for each step, for as long as the other process takes for it."""
         for name, (title, meanwhile, made) in STEPS.items():
             with self._stages.stage(name, title, note=meanwhile, beside=True) as stage:
                 answer = answers.readline().split()
@@ -77,12 +81,12 @@ class Preparation:
                 stage.remark("cached" if answer[1] == "cached" else made)
 
     def bench(self) -> system.SystemBench:
-        """The bench, when it is made.
+        """Wait until the bench is made, and return it.
 
         Raises
         ------
         SimulationError
-            It can't be built.
+            It cannot be built.
         """
         if self._helper is not None:
             with self._stages.stage("waiting", "waiting for the Verilator model"):
@@ -94,17 +98,17 @@ class Preparation:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the other process and its compilers, if they still run: nobody waits for them any more."""
+        """End the other process and its compilers if they still run, because nobody waits for them any more."""
         if self._helper is not None and self._helper.poll() is None:
             os.killpg(self._helper.pid, signal.SIGTERM)
             self._helper.wait()
 
 
 def fill() -> None:
-    """The other process: make what the standard input asks for, and say after each step whether it was there."""
+    """Make what the standard input asks for, and say after each step whether it was there; run by the other process."""
     asked = json.load(sys.stdin)
     library = threading.Thread(target=verilator.runtime, args=(asked["trace"],))
-    library.start()  # needs nothing of the design: compiled while the Verilog is generated
+    library.start()  # it needs nothing of the design, so that it is compiled while the Verilog is generated
 
     def watch(name: str, cached: bool) -> None:
         print(name, "cached" if cached else "made", flush=True)
