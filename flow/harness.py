@@ -71,8 +71,8 @@ def make_block(name: str, config: HardwareConfig) -> wiring.Component:
 
     Raises
     ------
-    ValueError
-        An unknown name.
+    RepriseError
+        There is no such block.
     """
     if name not in BLOCKS:
         raise RepriseError(f"block must be one of {', '.join(BLOCKS)}, not {name!r}")

@@ -48,13 +48,16 @@ def run(arguments: list[str], *, log: Path, what: str, limit: float | None = Non
 
     Parameters
     ----------
-    limit : seconds after which it is stopped; None lets it take as long as it likes.
-    hint : what to do when it was stopped.
+    arguments : the command line
+    log : the file
+    what : names the run in an error
+    limit : seconds after which it is stopped; None lets it take as long as it likes
+    hint : what to do when it was stopped
 
     Raises
     ------
     ToolError
-        When it fails, or does not end in time.
+        The tool fails, or does not end in time.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as out:

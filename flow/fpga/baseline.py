@@ -11,8 +11,10 @@ SEED = 3
 
 FIGURES = ("lut", "ff", "ram", "dsp", "fmax")
 LIMITS = {"lut": 0.03, "ff": 0.03, "ram": 0.0, "dsp": 0.0, "fmax": -0.08}
-"""How far a figure may change and still count as noise, as a share of the baseline. A positive limit says how much more
-it may be, a negative one how much less (nextpnr's Fmax scatters by seed)."""
+"""How far a figure may change and still count as noise, as a share of the baseline.
+
+A positive limit says how much more it may be, and a negative one how much less; nextpnr's Fmax scatters with the seed.
+"""
 
 
 def compare(baseline: dict, measured: dict) -> list[dict]:

@@ -159,7 +159,7 @@ def place_and_route(
     ripup: bool = False,
     bitstream: bool = False,
 ) -> Route:
-    """Place and route a synthesized design (with harness) on an LFE5U part in the CABGA381 package.
+    """Place and route a synthesized design with its harness on an LFE5U part in the CABGA381 package.
 
     nextpnr runs twice, because one placement serves every grade, with and without ``ripup``. What was placed or routed
     before is taken from the cache. A ``nextpnr-ecp5`` on PATH goes before the WebAssembly build, as it is several times
@@ -167,17 +167,21 @@ def place_and_route(
 
     Parameters
     ----------
-    top : the netlist's top module.
-    goal : MHz that the placer aims at; missing it is no error.
-    ripup : the router tries nets again that are too slow (nextpnr's experimental ``--tmg-ripup``).
-    limit : seconds for each run; the router may circle for ever around a bad placement, which another seed avoids.
+    netlist : JSON of Yosys
+    top : the netlist's top module
+    part, grade : of :data:`reprise.flow.fpga.parts.ECP5_PARTS`, and 6, 7 or 8, of which 8 is the fastest
+    seed : of the placer
+    goal : MHz that the placer aims at; missing it is no error
+    limit : seconds for each run; the router may circle for ever around a bad placement, which another seed avoids
+    ripup : let the router try nets again that are too slow, by nextpnr's experimental ``--tmg-ripup``
+    bitstream : write the configuration of the part as text, too
 
     Raises
     ------
     RepriseError
-        No such part or speed grade.
+        There is no such part or speed grade.
     yosys.ToolError
-        When nextpnr fails, for instance because the design does not fit, or takes longer than ``limit``.
+        nextpnr fails, for instance because the design does not fit, or takes longer than ``limit``.
     """
     check_part(part, grade)
     start = time.perf_counter()

@@ -93,14 +93,16 @@ def synthesize(config: HardwareConfig, *, name: str, block: str = "core", target
 
     Parameters
     ----------
-    name : of the configuration, for people.
+    name : of the configuration, for people
+    block : of :data:`reprise.flow.harness.BLOCKS`
+    target : of :data:`reprise.flow.fpga.parts.TARGETS`
 
     Raises
     ------
-    ValueError
-        An unknown block or target.
+    RepriseError
+        There is no such block or target.
     yosys.ToolError
-        When Yosys fails.
+        Yosys fails.
     """
     if target not in parts.TARGETS:
         raise RepriseError(f"target must be one of {', '.join(parts.TARGETS)}, not {target!r}")
@@ -117,7 +119,7 @@ def synthesize(config: HardwareConfig, *, name: str, block: str = "core", target
         try:
             run(before + after)
         except yosys.ToolError as error:
-            # A defect of Yosys (abc9, pyosys 0.70): few designs fail an assertion when they come with a hierarchy.
+            # Yosys has a defect (abc9 in pyosys 0.70): few designs fail an assertion when they come with a hierarchy.
             if "ERROR: Assert" not in str(error):
                 raise
             run([*before, f"hierarchy -top {block}", "flatten", *after])
@@ -132,7 +134,7 @@ def synthesize(config: HardwareConfig, *, name: str, block: str = "core", target
         netlist=netlist,
         resources=parts.count(part, kinds),
         cells=kinds,
-        blocks=by_block(part, cells) if target == "ecp5" else {},  # others number their LUTs and flip-flops
+        blocks=by_block(part, cells) if target == "ecp5" else {},  # other targets only number LUTs and flip-flops
         structure=structure.read(make_block(block, config), structure.CORE_PATH if block == "accelerator" else ()),
         seconds=time.perf_counter() - start,
         tool=yosys.tool_version(),

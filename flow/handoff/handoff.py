@@ -170,7 +170,7 @@ def board_values(board: str | None) -> dict:
 
     Raises
     ------
-    ValueError
+    RepriseError
         ``configs/boards`` has no such board.
     """
     found: dict[str, Any] = {
@@ -234,27 +234,27 @@ def write_handoff(
     images: int = 2,
     board: str | None = None,
 ) -> Path:
-    """Write the hand-off folder (an existing one is replaced).
+    """Write the hand-off folder, and replace it if there is one.
 
     Parameters
     ----------
-    name : of the configuration.
-    out : the folder.
-    targets : which families' constraints and scripts, of TARGETS.
-    board : of ``configs/boards``: its part and clock for the ECP5 constraints; an 85k part at 80 MHz if not given.
-    network, images : what the testbench runs, see :func:`reprise.flow.handoff.vectors.make_vectors`.
+    name : of the configuration
+    out : the folder
+    targets : the families, of :data:`TARGETS`, whose constraints and scripts are written
+    network, images : what the testbench runs, see :func:`reprise.flow.handoff.vectors.make_vectors`
+    board : one of ``configs/boards``, whose part and clock the ECP5 constraints get; by default an 85k part at 80 MHz
 
     Raises
     ------
-    ValueError
-        An unknown target.
+    RepriseError
+        There is no such target or board.
     CompileError
-        The configuration can't run the network.
+        The configuration cannot run the network.
     """
     unknown = [t for t in targets if t not in TARGETS]
     if unknown or not targets:
         raise RepriseError(f"target must be one of {', '.join(TARGETS)}, not {', '.join(unknown) or 'none'}")
-    board_values(board)  # its rules, before minutes of work
+    board_values(board)  # its rules are checked now, before minutes of work
     from ...cosim.bench.emission import accelerator
 
     vectors = make_vectors(config, network=network, images=images)

@@ -35,13 +35,16 @@ class Vectors:
 def sample_network(
     seed: int = 7, *, name: str = "sample", side: int = 8, levels: int = 15, channels: int = 12, outputs: int = 10
 ) -> Network:
-    """A network of fixed random weights that runs on every preset: a convolution with a pool, a convolution, a readout.
+    """Make a network of fixed random weights that runs on every preset.
+
+    It has a convolution with a pool, a convolution, and a readout.
 
     Parameters
     ----------
-    side : pixels of an image's side (even); ``levels``: its largest level.
-    channels : of the second convolution.
-    outputs : of the readout.
+    side : pixels of an image's side, an even number
+    levels : largest level of an image
+    channels : of the second convolution
+    outputs : of the readout
     """
     from ...model.network.layer import Layer, MaxPool, Source
     from ...model.network.network import Network
@@ -76,16 +79,18 @@ def sample_network(
 
 
 def make_vectors(config: HardwareConfig, *, network: str = "sample", images: int = 2, seed: int = 7) -> Vectors:
-    """Compile a network and run it in the reference interpreter.
+    """Compile a network and run it in the golden interpreter.
 
     Parameters
     ----------
-    network : "sample", or a network file or preset (see ``reprise.export.find``).
+    network : "sample", or a network file or preset (see :mod:`reprise.export.find`)
+    images : how many images it runs on
+    seed : of random images
 
     Raises
     ------
     CompileError
-        The configuration can't run the network.
+        The configuration cannot run the network.
     """
     from ...compiler.golden.interpreter import interpret
 

@@ -26,7 +26,7 @@ int reprise_start(const struct reprise *dev, uint64_t program, int interrupt)
 {
     if (REPRISE_GET(STATUS_BUSY, get(dev, REPRISE_STATUS)))
         return REPRISE_BUSY;
-    put(dev, REPRISE_IRQ_STATUS, REPRISE_IRQ_STATUS_DONE_MASK); /* an old, unacknowledged end */
+    put(dev, REPRISE_IRQ_STATUS, REPRISE_IRQ_STATUS_DONE_MASK); /* the end of a job before may not be acknowledged */
     put(dev, REPRISE_IRQ_ENABLE, interrupt ? REPRISE_IRQ_ENABLE_DONE_MASK : 0);
     put(dev, REPRISE_PROGRAM_LO, (uint32_t)program);
     put(dev, REPRISE_PROGRAM_HI, (uint32_t)(program >> 32));

@@ -1,4 +1,5 @@
-/* Driver of the Reprise accelerator. Needs nothing but <stdint.h>: bare metal, an RTOS or a kernel module.
+/* The C driver of the Reprise accelerator. It needs nothing but <stdint.h>, so that it runs on bare metal, in an RTOS
+ * and in a kernel module.
  *
  *   struct reprise dev = { reprise_mmio_read, reprise_mmio_write, (void *)0xA0000000 };
  *   if (reprise_probe(&dev, hash) != REPRISE_OK) ...
@@ -7,7 +8,7 @@
  *   int result = reprise_wait(&dev, 100000000);
  *   (invalidate caches, read the output feature map)
  *
- * With interrupts: start with interrupt = 1 and call reprise_interrupt() in the handler.
+ * To use interrupts, start with interrupt = 1 and call reprise_interrupt() in the handler.
  */
 #ifndef REPRISE_H
 #define REPRISE_H
@@ -20,62 +21,66 @@
 extern "C" {
 #endif
 
-/* How registers are reached; `context` is handed back to the functions. */
+/* How registers are reached. Both functions are given `context`. */
 struct reprise {
     uint32_t (*read)(void *context, uint32_t offset);
     void (*write)(void *context, uint32_t offset, uint32_t value);
     void *context;
 };
 
-/* Results. Positive: error codes of the accelerator (docs/memory-map.md). Negative: of the driver. */
+/* Results. The positive ones are error codes of the accelerator (docs/memory-map.md), the negative ones are the
+ * driver's. */
 enum {
     REPRISE_OK = 0,
     REPRISE_ERROR_COMMAND = 1,  /* bad magic, opcode or reserved bits */
-    REPRISE_ERROR_FIELD = 2,    /* command field out of range */
-    REPRISE_ERROR_READ = 3,     /* AXI read answered with an error */
-    REPRISE_ERROR_WRITE = 4,    /* AXI write answered with an error */
-    REPRISE_ERROR_WATCHDOG = 5, /* no progress */
-    REPRISE_ERROR_STOPPED = 6,  /* by reprise_stop */
+    REPRISE_ERROR_FIELD = 2,    /* a field of a command is out of range */
+    REPRISE_ERROR_READ = 3,     /* an AXI read was answered with an error */
+    REPRISE_ERROR_WRITE = 4,    /* an AXI write was answered with an error */
+    REPRISE_ERROR_WATCHDOG = 5, /* there was no progress */
+    REPRISE_ERROR_STOPPED = 6,  /* reprise_stop ended the job */
     REPRISE_NO_DEVICE = -1,     /* the identification register holds something else */
-    REPRISE_OTHER_VERSION = -2, /* major version of registers and commands differs from this driver's */
+    REPRISE_OTHER_VERSION = -2, /* the major version of registers and commands is not that of this driver */
     REPRISE_OTHER_CONFIG = -3,  /* the program is compiled for another configuration */
     REPRISE_BUSY = -4,          /* a job is in progress */
-    REPRISE_TIMEOUT = -5,       /* still busy after so many reads of STATUS */
+    REPRISE_TIMEOUT = -5,       /* the job is still in progress after so many reads of STATUS */
     REPRISE_IDLE = -6           /* no job has ended since the last start */
 };
 
-/* Is it an accelerator, of this version, of this configuration? `hash`: the first 32 bits of the configuration's
- * SHA-256 (MANIFEST.json, configuration_hash); 0 accepts any. */
+/* Check that the device is an accelerator of this version and of this configuration. `hash` is the first 32 bits of
+ * the configuration's SHA-256 (configuration_hash in MANIFEST.json); 0 accepts any configuration. */
 int reprise_probe(const struct reprise *dev, uint32_t hash);
 
-/* Start the program at byte address `program` (below 2**40, whole bus words). REPRISE_BUSY when one is running. */
+/* Start the program at the byte address `program`, which is below 2**40 and that of a bus word. While a job is in
+ * progress, the result is REPRISE_BUSY. */
 int reprise_start(const struct reprise *dev, uint64_t program, int interrupt);
 
-/* How the last job stands: REPRISE_BUSY, REPRISE_IDLE, or its result (0 or an error code). */
+/* Return how the last job stands: REPRISE_BUSY, REPRISE_IDLE, or its result, which is 0 or an error code. */
 int reprise_result(const struct reprise *dev);
 
-/* Read STATUS until the job has ended, at most `reads` times; its result, or REPRISE_TIMEOUT. */
+/* Read STATUS until the job has ended, at most `reads` times, and return its result or REPRISE_TIMEOUT. */
 int reprise_wait(const struct reprise *dev, uint32_t reads);
 
-/* In the interrupt handler: acknowledge. The job's result, or REPRISE_IDLE when the interrupt is not of this device. */
+/* Acknowledge the interrupt, in its handler, and return the job's result, or REPRISE_IDLE if the interrupt is not that
+ * of this device. */
 int reprise_interrupt(const struct reprise *dev);
 
-/* End a running job with REPRISE_ERROR_STOPPED. The memory port finishes its transactions; wait for the result. */
+/* End a running job with REPRISE_ERROR_STOPPED. The memory port still finishes its transactions, so wait for the
+ * result. */
 void reprise_stop(const struct reprise *dev);
 
-/* Index of the command that waited or failed (of END after a good job). */
+/* Return the index of the command that waited or failed, which is that of END after a good job. */
 uint32_t reprise_command(const struct reprise *dev);
 
-/* Cycles without progress after which a job ends with REPRISE_ERROR_WATCHDOG; 0: never. */
+/* Set the cycles without progress after which a job ends with REPRISE_ERROR_WATCHDOG; with 0 it never does. */
 void reprise_watchdog(const struct reprise *dev, uint32_t cycles);
 
-/* Cycles of the last job. */
+/* Return the cycles of the last job. */
 uint64_t reprise_cycles(const struct reprise *dev);
 
-/* REPRISE_COUNTERS performance counters of the last job, in the order of reprise_registers.h. */
+/* Read the REPRISE_COUNTERS performance counters of the last job, in the order of reprise_registers.h. */
 void reprise_counters(const struct reprise *dev, uint32_t values[REPRISE_COUNTERS]);
 
-/* Register access of a memory-mapped device: `context` is its base address. */
+/* Access the registers of a memory-mapped device, of which `context` is the base address. */
 uint32_t reprise_mmio_read(void *context, uint32_t offset);
 void reprise_mmio_write(void *context, uint32_t offset, uint32_t value);
 
