@@ -1,1 +1,1 @@
-"""Programs for development: benchmarks, sample data, experiments."""
+"""Programs for those who develop Reprise: benchmarks, sample data, experiments, and the tables of the pages."""

@@ -1,10 +1,10 @@
 """Benchmarks: ``python -m tools.bench [NAME...]`` prints a table and writes ``build/bench.json``.
 
-Every module ``tools/bench_<topic>.py`` is found by itself. In it, each function ``bench_<name>()`` is one benchmark:
-the first line of its docstring says what is measured, and it returns a flat dict of figures (numbers or short texts;
-put the unit in the key: ``seconds``, ``rows_per_second``, ``ratio``). It may raise ``Skip("why")``. A benchmark's
-full name is ``<topic>.<name>``; NAME selects those whose full name begins with it. ``build/bench.json`` keeps the
-figures of benchmarks that were not selected this time.
+Every module ``tools/bench_<topic>.py`` is found by itself, and each function ``bench_<name>()`` in it is a benchmark.
+The first line of its docstring says what is measured. It returns a flat dictionary of figures, which are numbers or
+short texts, and whose keys have the unit in them, as ``seconds``, ``rows_per_second`` and ``ratio`` do. It may raise
+``Skip("why")``. A benchmark's full name is ``<topic>.<name>``, and NAME selects those whose full name begins with it.
+``build/bench.json`` keeps the figures of benchmarks that were not selected this time.
 """
 
 import importlib
@@ -25,11 +25,11 @@ OUT = ROOT / "build" / "bench.json"
 
 
 class Skip(Exception):
-    """Raised by a benchmark that cannot run here; its text says why."""
+    """A benchmark cannot run here; the text says why."""
 
 
 def discover(folder: Path = ROOT / "tools", package: str = "tools") -> dict[str, Callable[[], dict]]:
-    """Full name -> benchmark, of every ``bench_*.py`` in the folder, in the order of the files."""
+    """Return all benchmarks of a folder by their full names, in the order of the files."""
     found = {}
     for path in sorted(folder.glob("bench_*.py")):
         module = importlib.import_module(f"{package}.{path.stem}")
@@ -40,7 +40,7 @@ def discover(folder: Path = ROOT / "tools", package: str = "tools") -> dict[str,
 
 
 def best(call: Callable[[], object], repeats: int = 5) -> float:
-    """Seconds of the fastest of ``repeats`` calls, after one call that warms up (compiles, loads)."""
+    """Return the seconds of the fastest of ``repeats`` calls, after one call that compiles and loads what is needed."""
     call()
     times = []
     for _ in range(repeats):
@@ -51,7 +51,7 @@ def best(call: Callable[[], object], repeats: int = 5) -> float:
 
 
 def machine() -> dict[str, str | int]:
-    """What the figures depend on."""
+    """Return what the figures depend on."""
     return {"cores": os.cpu_count() or 1, "machine": platform.machine(), "python": platform.python_version()}
 
 
@@ -62,7 +62,7 @@ def _text(value: object) -> str:
 
 
 def table(results: dict[str, dict]) -> Table:
-    """One row per figure, benchmarks in sections."""
+    """Make a table with a line for each figure and a section for each benchmark."""
     shown = Table("benchmark", "figure", "value", title="benchmarks")
     shown.columns[2].justify = "right"
     for name, figures in results.items():

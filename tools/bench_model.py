@@ -1,4 +1,4 @@
-"""Benchmarks of the model: product-sparsity analysis and network runs."""
+"""Benchmarks of the model: the analysis of product sparsity, and runs of networks."""
 
 import time
 from functools import partial
@@ -27,9 +27,10 @@ def _analyse(capture: Capture) -> int:
 
 
 def _naive_seconds(capture: Capture) -> float:
-    """CPU time of the naive oracle (every pair of rows of every tile, in Python) once over all tiles.
+    """Return the CPU time of the naive oracle, which looks at every pair of rows of every tile in Python.
 
-    CPU time, because its one long run cannot be repeated until the machine is quiet: the ratio is not flattered.
+    It is CPU time because this one long run cannot be repeated until the machine is quiet. So a busy machine does not
+    flatter the ratio.
     """
     from tests.support.oracles import naive_tile
 
@@ -92,7 +93,7 @@ def bench_large() -> dict:
 
 
 def _lenet(timesteps: int, levels: int) -> Network:
-    """A LeNet-5 of random weights on 28 x 28 pixels."""
+    """Make a LeNet-5 of random weights for 28 x 28 pixels."""
     rng = np.random.default_rng(5)
 
     def layer(name: str, feature: str, shape: tuple[int, ...], neuron: Neuron | None = None, **options: Any) -> Layer:

@@ -1,7 +1,8 @@
-"""Small faults that no linter of a language sees: ``python -m tools.check_files FILE...``.
+"""Finds small faults that no linter of a language sees: ``python -m tools.check_files FILE...``.
 
-Every text file must end with one newline, no line with blanks, and every YAML file must be read without an error.
-Binary files, links and pictures that a program drew are left alone. Part of ``make lint`` and of every commit's check.
+Every text file must end with one newline, no line may end with blanks, and every YAML file must be readable. Binary
+files, links and pictures that a program drew are left alone. This is part of ``make lint`` and of the check of every
+commit.
 """
 
 import sys
@@ -13,7 +14,10 @@ DRAWN = (".svg",)
 
 
 def faults(path: Path) -> list[str]:
-    """What is wrong with one file, as ``path:line: what``; of its lines with blanks at the end the first is named."""
+    """Return what is wrong with one file, as ``path:line: what``.
+
+    Of its lines that end with blanks, the first is named.
+    """
     if path.is_symlink() or not path.is_file() or path.suffix in DRAWN:
         return []
     content = path.read_bytes()
@@ -34,6 +38,7 @@ def faults(path: Path) -> list[str]:
 
 
 def main(names: list[str]) -> int:
+    """Print the faults of all files, and return 1 if there are any."""
     found = [fault for name in names for fault in faults(Path(name))]
     print("\n".join(found), end="\n" if found else "")
     return int(bool(found))

@@ -1,4 +1,6 @@
-"""Tables and pictures of the pages, made by what they tell about: ``make docs`` writes them anew, tests compare them.
+"""Makes the tables and pictures of the pages from what they tell about.
+
+``make docs`` writes them anew, and a test compares them.
 
 In a page a table stands between two comments::
 
@@ -8,13 +10,13 @@ In a page a table stands between two comments::
 
     <!-- end of table -->
 
-It is what ``table("WORD", ...)`` of the module ``tools/tables/NAME.py`` returns (a hyphen of NAME is an underscore
-there). What is slow to measure comes from a record in ``docs/measured``; the module's docstring says which command
-writes it.
-A module may also have ``PICTURES``: the name of a file in ``docs/img`` -> a function that writes it to a path.
+It is what ``table("WORD", ...)`` of the module ``tools/tables/NAME.py`` returns; a hyphen of NAME is an underscore
+there. What is slow to measure comes from a record in ``docs/measured``, and the docstring of the module says which
+command writes that. A module may also have ``PICTURES``, which are functions that write a file of ``docs/img`` to a
+path, by the names of these files.
 
-``python -m tools.doc_tables [PAGE...]`` writes all pages, or those; ``--check`` writes nothing and says what differs
-(exit code 1).
+``python -m tools.doc_tables [PAGE...]`` writes the given pages, or all of them. With ``--check`` it writes nothing,
+says what differs, and ends with exit code 1 if anything does.
 """
 
 from __future__ import annotations
@@ -34,21 +36,21 @@ BEGIN, END = re.compile(r"<!-- table: ([\w-]+)((?: [\w./-]+)*) -->\n"), "<!-- en
 
 
 class TableError(ValueError):
-    """A page whose marks are not as they must be."""
+    """The marks of a page are not as they must be."""
 
 
 def pages() -> list[Path]:
-    """All pages that may hold tables."""
+    """Return all pages that may hold tables."""
     return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
 
 
 def maker(name: str) -> ModuleType:
-    """The module that makes the tables called ``name``.
+    """Return the module that makes the tables called ``name``.
 
     Raises
     ------
     TableError
-        There is none.
+        There is no such module.
     """
     module = name.replace("-", "_")
     if not (MAKERS / f"{module}.py").is_file():
@@ -57,7 +59,7 @@ def maker(name: str) -> ModuleType:
 
 
 def marked(page: str) -> Iterator[tuple[str, tuple[str, ...], int, int]]:
-    """The tables of a page: maker, its words, and where the text between the marks begins and ends.
+    """Yield the tables of a page: maker, its words, and where the text between the marks begins and ends.
 
     Raises
     ------
@@ -73,12 +75,12 @@ def marked(page: str) -> Iterator[tuple[str, tuple[str, ...], int, int]]:
 
 
 def made(name: str, words: Sequence[str]) -> str:
-    """What stands between the marks of a table."""
+    """Return what must stand between the marks of a table."""
     return f"\n{maker(name).table(*words).strip()}\n\n"
 
 
 def updated(page: str, only: Callable[[str], bool] = lambda name: True) -> str:
-    """A page with its tables made anew, or those of the makers that ``only`` takes."""
+    """Return a page whose tables are made anew, or only those of the makers that ``only`` takes."""
     for name, words, begin, end in reversed(list(marked(page))):
         if only(name):
             page = page[:begin] + made(name, words) + page[end:]
@@ -86,20 +88,20 @@ def updated(page: str, only: Callable[[str], bool] = lambda name: True) -> str:
 
 
 def pictures() -> dict[str, Callable[[Path], None]]:
-    """Name of each picture that a maker draws -> what writes it to a path."""
+    """Return, for each picture that a maker draws, the function that writes it to a path, by the picture's name."""
     names = (path.stem for path in sorted(MAKERS.glob("*.py")) if path.stem != "__init__")
     return {name: draw for one in names for name, draw in getattr(maker(one), "PICTURES", {}).items()}
 
 
 def drawn(draw: Callable[[Path], None], name: str) -> bytes:
-    """A picture's content."""
+    """Return the content of a picture."""
     with tempfile.TemporaryDirectory() as folder:
         draw(path := Path(folder) / name)
         return path.read_bytes()
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write pages and pictures, or say with ``--check`` which differ (1)."""
+    """Write pages and pictures, or with ``--check`` say which of them differ, and return the exit code."""
     check = "--check" in arguments
     chosen = [Path(a).resolve() for a in arguments if not a.startswith("-")]
     stale = []

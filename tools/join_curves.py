@@ -1,9 +1,9 @@
-"""Accuracy against spikes of residual joins: one architecture, recipe and set of sparsity weights for every join.
+"""Curves of accuracy against spikes for residual joins, all of one architecture and recipe.
 
-A join is judged by its curve, not by one run. Two knobs are turned alike for all joins, from one trained network each:
-``tuned`` trains on with the weight of the spikes in the loss swept; ``thresholds`` multiplies all thresholds but those
-of the joins and measures batch statistics anew, without training. Spikes are compared where two curves reach the same
-accuracy. Figures lie in ``docs/measured/joins.json``.
+A join is judged by its curve and not by one run. From one trained network of each join, two knobs are turned in the
+same way for all of them. ``tuned`` trains on with several weights of the spikes in the loss. ``thresholds`` multiplies
+all thresholds but those of the joins and measures batch statistics anew, without training. Spikes are compared where
+two curves reach the same accuracy. The figures lie in ``docs/measured/joins.json``.
 """
 
 import json
@@ -30,10 +30,10 @@ MARKS = {"sparse": "o", "sparse-b2": "v", "sparse/2": "D", "sew": "s", "spiking"
 
 
 def parse(join: str) -> tuple[str, dict]:
-    """(preset of the network, recipe fields beside it) of a curve: ``sew``, ``sparse``, ``sparse-b2``, ... are presets
-    ``resnet-*``; ``sparse/2`` has barriers that emit one level for two, ``sparse:2`` barriers that emit 0..2.
+    """Return the preset of a curve's network, and the fields of its recipe that differ from the preset.
 
-    Raises ValueError for another name.
+    The names ``sew``, ``sparse``, ``sparse-b2`` and so on are those of the presets ``resnet-*``. In ``sparse/2`` a
+    barrier emits one level for two, and in ``sparse:2`` it emits 0..2. Any other name raises ValueError.
     """
     match = re.fullmatch(r"([a-z0-9-]+)(?:/(\d+))?(?::(\d+))?", join)
     if not match or f"resnet-{match[1]}" not in recipe.presets():
@@ -44,20 +44,20 @@ def parse(join: str) -> tuple[str, dict]:
 
 
 def key(join: str, r: recipe.Recipe, knob: str, value: float) -> str:
-    """Name of one row in the report: everything in which rows may differ."""
+    """Return the name of one row in the report, which holds everything in which rows may differ."""
     return f"{join}-N{r.levels}-w{r.width}-b{r.blocks}-n{r.train_images}-e{r.epochs}-seed{r.seed}-{knob}-{value:g}"
 
 
 def measure(join: str, r: recipe.Recipe, data: datasets.Dataset, initial: dict | None = None) -> dict:
-    """The row of one network trained (from ``initial``) with the recipe."""
+    """Train a network with the recipe, from the state ``initial`` on if that is given, and return its row."""
     model = train.train(r, data, initial=initial)
-    assert isinstance(model, QatNetwork)  # a network with joins that can be built
+    assert isinstance(model, QatNetwork)  # networks whose joins cannot be built are not measured here
     return count(join, model, data) | {"knob": "tuned", "value": r.sparsity, "recipe": r.model_dump()}
 
 
 @torch.no_grad()
 def with_thresholds(model: QatNetwork, factor: float, images: np.ndarray, batch: int = 200) -> QatNetwork:
-    """``model`` with the thresholds of all firing layers but joins multiplied, and batch statistics of ``images``."""
+    """Multiply the thresholds of all firing layers but joins, and take the batch statistics from ``images``."""
     for layer in model.layers:
         if not layer.fixed and not layer.readout:
             layer.threshold.mul_(factor)
@@ -70,9 +70,9 @@ def with_thresholds(model: QatNetwork, factor: float, images: np.ndarray, batch:
 
 
 def count(join: str, model: QatNetwork, data: datasets.Dataset) -> dict:
-    """Accuracy in percent on the test images and levels per inference.
+    """Return a row with the accuracy in percent on the test images, and with the levels per image.
 
-    ``joined``: levels that enter joins from both sides; ``cut``: those of them that barriers hold back.
+    ``joined`` are the levels that enter joins from both sides, and ``cut`` are those of them that barriers hold back.
     """
     accuracy, spikes = train.evaluate(model, data.test_images, data.test_labels)
     joined = emitted = 0.0
@@ -95,7 +95,7 @@ def store(row: dict) -> None:
 
 
 def runs(rows: Iterable[dict]) -> dict[str, list[dict]]:
-    """The rows of each recipe and knob, by what they are called: only such rows are compared."""
+    """Return the rows of each recipe and knob by a title; only rows that share it are compared."""
     found: dict[str, list[dict]] = {}
     for row in sorted(rows, key=lambda r: (-(r["recipe"]["train_images"] or np.inf), r["knob"])):
         r = row["recipe"]
@@ -106,7 +106,7 @@ def runs(rows: Iterable[dict]) -> dict[str, list[dict]]:
 
 
 def curve(rows: list[dict], join: str) -> np.ndarray:
-    """Mean over seeds of (spikes, accuracy) for each value of the knob, one join, ascending in spikes."""
+    """Return the curve of one join: its mean (spikes, accuracy) over seeds for each value of the knob, by spikes."""
     points = []
     for value in {r["value"] for r in rows if r["join"] == join}:
         same = [r for r in rows if r["join"] == join and r["value"] == value]
@@ -115,7 +115,10 @@ def curve(rows: list[dict], join: str) -> np.ndarray:
 
 
 def spikes_at(points: np.ndarray, accuracy: float) -> float:
-    """Fewest spikes with which a curve reaches ``accuracy``, straight lines between its points; NaN if it does not."""
+    """Return the fewest spikes with which a curve reaches ``accuracy``, and NaN if it does not.
+
+    Between its points, the curve is a straight line.
+    """
     best = np.nan
     for (s0, a0), (s1, a1) in zip(points[:-1], points[1:], strict=True):
         if min(a0, a1) <= accuracy <= max(a0, a1) and a0 != a1:
@@ -124,7 +127,7 @@ def spikes_at(points: np.ndarray, accuracy: float) -> float:
 
 
 def compare(rows: list[dict], first: str = "sparse", second: str = "sew", steps: int = 5) -> list[dict]:
-    """Spikes of two joins at equal accuracies over the range that both curves reach."""
+    """Compare the spikes of two joins at equal accuracies, over the range that both curves reach."""
     curves = [curve(rows, j) for j in (first, second)]
     if min(map(len, curves)) < 2:
         return []
@@ -138,7 +141,10 @@ def compare(rows: list[dict], first: str = "sparse", second: str = "sew", steps:
 
 
 def plot(rows: list[dict], path: Path = PLOT) -> None:
-    """Accuracy against spikes: one panel a recipe and knob, one curve a join (the mean of its seeds, each thin)."""
+    """Draw accuracy against spikes, with a panel for each recipe and knob, and a curve for each join.
+
+    The curve is the mean of the seeds, each of which has a thin one.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,8 +1,8 @@
-"""Make the sample capture that ``reprise density`` shows by default: ``python -m tools.make_sample``.
+"""Makes the sample capture that ``reprise density`` shows by default: ``python -m tools.make_sample``.
 
-A small network is trained on scikit-learn's digits (8 x 8 pixels) with activations clipped to 0..1 in T + 1 steps,
-turned into integer IF neurons of T = 16 timesteps (int8 weights), and the binary spikes at the inputs of its layers
-are recorded for one test image. Seeded; one thread.
+A small network is trained on scikit-learn's digits of 8 x 8 pixels, with activations that are clipped to 0..1 and have
+T + 1 steps. It is turned into integer IF neurons with int8 weights and T = 16 timesteps, and the binary spikes at the
+inputs of its layers are recorded for one test image. Everything is seeded and runs in one thread.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ T, SEED, IMAGE, EPOCHS = 16, 2, 0, 40
 
 
 class Steps(nn.Module):
-    """clip(floor(x * T + 1/2) / T, 0, 1), gradient straight through: what an IF neuron's rate over T steps is."""
+    """clip(floor(x * T + 1/2) / T, 0, 1), an IF neuron's rate over T steps; the gradient is straight-through."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         steps = torch.clamp(torch.floor(x * T + 0.5) / T, 0, 1)
@@ -33,7 +33,7 @@ class Steps(nn.Module):
 
 
 def train() -> tuple[nn.Sequential, np.ndarray, np.ndarray]:
-    """The trained network, and test images (levels 0..16) with their labels."""
+    """Train the network; return it with test images of levels 0..16 and their labels."""
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
     digits = load_digits()
@@ -63,7 +63,11 @@ def train() -> tuple[nn.Sequential, np.ndarray, np.ndarray]:
 
 
 def integers(net: nn.Sequential) -> Network:
-    """int8 weights, thresholds and biases in the weights' scale, v0 half a threshold (rounding)."""
+    """Turn the network into integers.
+
+    Weights are int8, thresholds and biases have the scale of the weights, and v0 is half a threshold, so that rates are
+    rounded.
+    """
     layers, feature, unit = [], "input", 16
     parts = [part for part in net if isinstance(part, nn.Conv2d | nn.Linear)]
     names = ["conv1", "conv2", "conv3", "fc1", "fc2"]
@@ -91,7 +95,7 @@ def integers(net: nn.Sequential) -> Network:
 
 
 def main() -> None:
-    """Train, record, write the .npz and its YAML."""
+    """Train and record, and write the .npz and its YAML."""
     net, images, labels = train()
     network = integers(net)
     accuracy = (run(network, images).predictions == labels).mean()

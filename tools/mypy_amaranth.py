@@ -1,8 +1,8 @@
-"""Plugin of mypy (``[tool.mypy]`` in pyproject.toml): what Amaranth decides at run time and its stubs cannot say.
+"""A plugin of mypy (``[tool.mypy]`` in pyproject.toml) for what Amaranth decides at run time and its stubs cannot say.
 
-A component has the attributes that the dictionary in its ``super().__init__({...})`` names, and no others, so a
-misspelt port is an error. ``Signal(layout)`` is a view of the layout, whose fields are not checked; neither is what a
-memory's ports carry. ``Out(1, init=1)`` is allowed: the stubs still know the argument by its old name.
+A component has the attributes that the dictionary in its ``super().__init__({...})`` names and no others, so that a
+misspelt port is an error. ``Signal(layout)`` is a view of the layout, whose fields are not checked, and neither is what
+the ports of a memory carry. ``Out(1, init=1)`` is allowed, although the stubs know the argument only by its old name.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def any_type() -> AnyType:
 
 
 def member_type(member: Expression | None) -> str | None:
-    """The full name of the type of a port ``In(...)`` or ``Out(...)``; None for what the source does not show."""
+    """Return the full name of the type of a port ``In(...)`` or ``Out(...)``, or None if the source hides it."""
     if not (isinstance(member, CallExpr) and isinstance(member.callee, NameExpr) and member.args):
         return None
     shape = member.args[0]
@@ -57,7 +57,7 @@ def member_type(member: Expression | None) -> str | None:
 
 
 def signature_of(init: FuncDef) -> Expression | None:
-    """What ``__init__`` hands to ``super().__init__``; None where it is not seen (mypy drops bodies of libraries)."""
+    """Return what ``__init__`` hands to ``super().__init__``, or None for libraries, whose bodies mypy drops."""
     for statement in init.body.body:
         call = statement.expr if isinstance(statement, ExpressionStmt) else None
         if isinstance(call, CallExpr) and isinstance(call.callee, SuperExpr) and call.callee.name == "__init__":
@@ -66,7 +66,7 @@ def signature_of(init: FuncDef) -> Expression | None:
 
 
 def add_members(context: ClassDefContext) -> None:
-    """Give a component the attributes that its signature makes; any attribute where the signature is computed."""
+    """Give a component the attributes that its signature makes, and any attribute if the signature is computed."""
     cls, api = context.cls, context.api
     for init in cls.defs.body:
         if not (isinstance(init, FuncDef) and init.name == "__init__"):
@@ -86,7 +86,7 @@ def add_members(context: ClassDefContext) -> None:
 
 
 def signal_type(context: FunctionContext) -> Type:
-    """``Signal(shape)``: a signal, or what the shape makes of it."""
+    """Return the type of ``Signal(shape)``, which is a signal or what the shape makes of it."""
     if not context.arg_types or not context.arg_types[0]:
         return context.default_return_type
     shape: ProperType = get_proper_type(context.arg_types[0][0])
@@ -105,19 +105,19 @@ def signal_type(context: FunctionContext) -> Type:
 
 
 def memory_type(context: FunctionContext) -> Type:
-    """``Memory(...)``: its ports' data may be a value or a view."""
+    """Return the type of ``Memory(...)``, the data of whose ports may be values or views."""
     made = get_proper_type(context.default_return_type)
     return made.copy_modified(args=[any_type()] * len(made.args)) if isinstance(made, Instance) else made
 
 
 def flow_signature(context: MethodSigContext) -> FunctionLike:
-    """``In(shape, init=...)``: the last parameter's name since Amaranth 0.5."""
+    """Return the signature of ``In(shape, init=...)``, with the name that the last parameter has since Amaranth 0.5."""
     names = ["init" if name == "reset" else name for name in context.default_signature.arg_names]
     return context.default_signature.copy_modified(arg_names=names)
 
 
 class AmaranthPlugin(Plugin):
-    """The hooks."""
+    """The hooks by which mypy asks about Amaranth."""
 
     def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
         return add_members if fullname == COMPONENT else None
@@ -130,5 +130,5 @@ class AmaranthPlugin(Plugin):
 
 
 def plugin(version: str) -> type[Plugin]:
-    """The entry point that mypy calls."""
+    """Return the plugin; mypy calls this."""
     return AmaranthPlugin

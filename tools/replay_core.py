@@ -1,13 +1,14 @@
-"""Recorded spikes replayed through the core's RTL: cycles by cause, against the bound and the published model.
+"""Replays recorded spikes through the core's RTL, and shows cycles by cause beside the bound and the published model.
 
-``python -m tools.replay_core CAPTURE [--config paper] [--json OUT]``. Weights are random (seeded), inputs always ready.
-Each layer runs alone with every output channel compared with the model: in blocks of ``lanes`` channels, each of which
-repeats the layer's tiles, so cycles, bound and published figure are those of all blocks. Then all layers run once
-without a pause between them, one group of channels compared, twice:
+The command is ``python -m tools.replay_core CAPTURE [--config paper] [--json OUT]``. Weights are random, from a seed,
+and inputs are always ready. Each layer runs alone, and every output channel is compared with the model. It runs in
+blocks of ``lanes`` channels, each of which repeats the layer's tiles, so that cycles, bound and published figure are
+those of all blocks. Then all layers run without a pause between them, and one group of channels is compared. This is
+done twice:
 
-- *unit*: partial sums are taken as they come (a readout of every row). This is the processing unit by itself, what the
-  bound and the published model count; the fill of the first tile and the drain of the last sums are in it.
-- *together*: with the recorded layers' neurons and timesteps, to the last level.
+- *unit*: partial sums are taken as they come, by a readout of every row. This is the processor by itself, which is what
+  the bound and the published model count. The fill of the first tile and the drain of the last sums are in it.
+- *together*: the layers run with their neurons and timesteps, up to the last level.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ app = typer.Typer(add_completion=False)
 
 
 def neuron_for(channels: int, rng: np.random.Generator) -> Neuron:
+    """Make random IF neurons with soft reset."""
     return Neuron(
         kind="if",
         levels=4,
@@ -49,7 +51,7 @@ def neuron_for(channels: int, rng: np.random.Generator) -> Neuron:
 
 
 def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreBench | None = None) -> dict:
-    """Replay every layer alone and all together; raises AssertionError at the first difference from the model."""
+    """Replay every layer alone and all of them together; a difference from the model raises AssertionError."""
     rng = np.random.default_rng(seed)
     bench = bench or CoreBench(config)
     report: dict[str, Any] = {"config": config.to_dict(), "seed": seed, "layers": []}
@@ -107,7 +109,7 @@ def main(
             f"{name}: model {'found' if bench.model.cached else 'built'} in {time.perf_counter() - start:.0f} s"
         )
         report = reports[name] = replay(capture, parameters, seed=seed, bench=bench)
-        speed = report.pop("simulated_khz")  # of this machine: no figure of the core
+        speed = report.pop("simulated_khz")  # this says something of the machine and nothing of the core
         head, *rows = figures(report)
         console.width = max(console.width, 20 + 12 * len(head))  # a figure is never cut to fit
         table = Table(*head, title=name)

@@ -1,9 +1,9 @@
-"""Make or complete the environment ``.venv``: ``python3.11 tools/setup_environment.py LEVEL``; needs Python alone.
+"""Makes or completes the environment ``.venv``: ``python3.11 tools/setup_environment.py LEVEL``. It needs Python alone.
 
-Levels are ``base`` (``make cosim``, ``make verilog``), ``fpga`` and ``all`` (``make test``, ``make lint``). Versions
-are those of ``constraints.txt``, whose sections say what a level adds. One line counts the packages that are missing
-as pip comes to them. pip's remarks about package folders that do not exist are left out; when it fails, all else that
-it said at the end is shown.
+The levels are ``base`` (for ``make cosim`` and ``make verilog``), ``fpga``, and ``all`` (for ``make test`` and ``make
+lint``). Versions are those of ``constraints.txt``, whose sections say what each level adds. One line counts the missing
+packages as pip comes to them. pip's remarks about package folders that do not exist are left out. When pip fails, all
+else that it said at the end is shown.
 """
 
 import re
@@ -16,20 +16,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTRAS = {"base": "", "fpga": "[fpga]", "all": "[train,import,fpga,dev]"}
-"""Level -> extras of the project, from the smallest on: a level contains those before it."""
+"""The extras of the project that belong to each level. A level contains those before it."""
 
 NOISE = re.compile(r"Location '.*' is ignored|\[notice\]")
 NAMED = re.compile(r"^\s*Collecting ([\w.-]+)|^\s*Processing \S*?([\w.]+)-[\w.!+]+-\S+\.whl")
-"""A package that pip has chosen: from an index, or from a folder."""
+"""A line in which pip names a package that it has chosen, from an index or from a folder."""
 
 
 def normal(name: str) -> str:
-    """A package's name as PEP 503 compares names."""
+    """Return a package's name in the form in which PEP 503 compares names."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def packages(constraints: str, level: str) -> dict[str, str]:
-    """Normalized name -> version of all packages of a level, from the text of constraints.txt."""
+    """Return the versions of all packages of a level by their normalized names, from the text of constraints.txt."""
     levels = list(EXTRAS)
     wanted, found, section = levels[: levels.index(level) + 1], {}, ""
     for line in constraints.splitlines():
@@ -41,19 +41,19 @@ def packages(constraints: str, level: str) -> dict[str, str]:
 
 
 def missing(wanted: dict[str, str], site: Path) -> set[str]:
-    """Names of the packages that are not in a site-packages folder in the wanted version."""
+    """Return the names of the packages that a site-packages folder does not hold in the wanted version."""
     there = (path.name.removesuffix(".dist-info").rpartition("-") for path in site.glob("*.dist-info"))
     have = {normal(name): version for name, _, version in there}
     return {name for name, version in wanted.items() if have.get(name) != version}
 
 
 class Progress:
-    """One line on the terminal that counts packages; where there is no terminal, only its beginning and end.
+    """One line on the terminal, which counts packages; without a terminal it is not drawn.
 
     Parameters
     ----------
-    expected : names of the packages that will be installed.
-    terminal : whether the line may be drawn again and again.
+    expected : names of the packages that will be installed
+    terminal : whether the line may be drawn again and again
     """
 
     def __init__(self, expected: set[str], terminal: bool):
@@ -62,7 +62,7 @@ class Progress:
         self._start = time.monotonic()
 
     def read(self, line: str) -> None:
-        """Follow a line of pip's output."""
+        """Take a line of pip's output into account."""
         if found := NAMED.match(line):
             name = normal(found[1] or found[2])
             if name in self.expected and name not in self.seen:
@@ -76,15 +76,15 @@ class Progress:
             print(f"\r\033[K[setup] {text} ({time.monotonic() - self._start:.0f} s)", end="", flush=True)
 
     def end(self) -> None:
-        """Leave the line."""
+        """Clear the line."""
         if self.terminal:
             print("\r\033[K", end="", flush=True)
 
 
 def install(python: Path, level: str, progress: Progress) -> str:
-    """Run pip in the environment; what it said if it failed, else ""."""
+    """Run pip in the environment, and return what it said if it failed, and else ""."""
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
-    # Python compiles what is imported, when it is: compiling everything takes as long as all the rest of pip.
+    # Python compiles a module when it is imported. To compile all of them now takes as long as all else that pip does.
     command += ["--no-compile", "-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}{EXTRAS[level]}"]
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
     said: list[str] = []
@@ -103,7 +103,7 @@ def install(python: Path, level: str, progress: Progress) -> str:
 
 
 def main(level: str, folder: Path) -> int:
-    """Bring an environment to a level and leave a stamp for ``make``; the exit code."""
+    """Bring an environment to a level, leave a stamp for ``make``, and return the exit code."""
     if sys.version_info[:2] != (3, 11):
         print(f"[setup] Python 3.11 is needed, this is {sys.version.split()[0]}: set PYTHON=/path/to/python3.11")
         return 2

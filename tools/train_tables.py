@@ -1,17 +1,18 @@
-"""The training tables of docs/training.md: binary spikes over four timesteps against multi-level spikes in one, and
-the four residual joins.
+"""Measures what the tables of docs/training.md show.
+
+They compare binary spikes over four timesteps with multi-level spikes in one timestep, and the four residual joins.
 
     python -m tools.train_tables lenet5 --data MNIST_FOLDER
     python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 6000 --epochs 8 --width 8 --blocks 2]
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
     python -m tools.train_tables vgg9   --data CIFAR_FOLDER
-    python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2   #
-    docs/measured/joins.json
+    python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2
     python -m tools.train_tables plot      # the joins at equal accuracy, and docs/img/joins.svg
 
-Each run writes ``build/tables/NAME.json`` and, if it can be exported, ``build/networks/NAME.yaml``. What the tables
-show of it goes to ``docs/measured/training.json`` (``make docs`` writes them). A CIFAR folder holds the usual batches,
-or train.npz and test.npz of JPEG bytes (``jpeg`` concatenated, ``offset``, ``label``).
+Each run writes ``build/tables/NAME.json`` and, if the network can be exported, ``build/networks/NAME.yaml``. What the
+tables show of it goes to ``docs/measured/training.json``, and for curves to ``docs/measured/joins.json``, from which
+``make docs`` makes the tables. A CIFAR folder holds the usual batches, or train.npz and test.npz with the arrays
+``jpeg`` (the bytes of all images), ``offset`` and ``label``.
 """
 
 import io
@@ -45,7 +46,7 @@ Folder = Annotated[Path, typer.Option("--data", help="folder of the data set's f
 
 
 def read_jpegs(path: Path, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(images uint8[n, 3, 32, 32], labels) of an npz of JPEG bytes."""
+    """Read the images uint8[n, 3, 32, 32] and the labels int64[n] of an npz of JPEG bytes."""
     from PIL import Image
 
     with np.load(path, allow_pickle=False) as file:
@@ -56,6 +57,7 @@ def read_jpegs(path: Path, count: int | None = None) -> tuple[np.ndarray, np.nda
 
 
 def load_cifar(folder: Path, n_train: int | None = None, n_test: int | None = None) -> datasets.Dataset:
+    """Load CIFAR-10 from its batches or from JPEG bytes, of which only so many images are decoded."""
     if not (folder / "train.npz").exists():
         return datasets.load("cifar10", folder)
     train_part, test_part = read_jpegs(folder / "train.npz", n_train), read_jpegs(folder / "test.npz", n_test)
@@ -65,7 +67,7 @@ def load_cifar(folder: Path, n_train: int | None = None, n_test: int | None = No
 
 
 def fit(r: recipe.Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
-    """The trained network of a recipe; an interrupted run continues, a finished one is only loaded."""
+    """Return the trained network of a recipe; a run that was interrupted goes on, and one that ended is only loaded."""
     began = time.monotonic()
 
     def progress(epoch: int, step: int, steps: int, loss: float) -> None:
@@ -78,7 +80,7 @@ def fit(r: recipe.Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
 
 
 def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str) -> dict:
-    """Train, evaluate, deploy; the row of the table."""
+    """Train, evaluate and deploy a network, record what was measured, and return it."""
     model = fit(r, data)
     images, labels = train.subset(data.test_images, data.test_labels, r.test_images)
     accuracy, spikes = train.evaluate(model, images, labels)
@@ -118,13 +120,14 @@ def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str) -> dict:
 
 @app.command()
 def lenet5(data: Folder) -> None:
-    """LeNet-5 on MNIST: N=4, T=1 and N=1, T=4, same recipe."""
+    """Train LeNet-5 on MNIST with N=4, T=1 and with N=1, T=4, by the same recipe."""
     mnist = datasets.load("mnist", data)
     for name in ("lenet5", "lenet5-binary"):
         one_run(recipe.preset(name), mnist, name)
 
 
 def short(name: str, n_train: int, epochs: int, width: int, blocks: int, **extra: Any) -> recipe.Recipe:
+    """Return the recipe of a preset for a run of the given size."""
     over = dict(
         train_images=n_train, test_images=2000, epochs=epochs, width=width, blocks=blocks, lr=0.01, shift=2, batch=64
     )
@@ -133,7 +136,7 @@ def short(name: str, n_train: int, epochs: int, width: int, blocks: int, **extra
 
 @app.command()
 def joins(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2, only: str = "") -> None:
-    """The four residual joins, a shortened run."""
+    """Train the four residual joins in a shortened run."""
     cifar = load_cifar(data, train, 2000)
     for join in only.split(",") if only else ("sparse", "sparse-b2", "sew", "spiking", "ms"):
         one_run(short(f"resnet-{join}", train, epochs, width, blocks), cifar, f"resnet-{join}")
@@ -141,14 +144,14 @@ def joins(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, bloc
 
 @app.command()
 def binary(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2) -> None:
-    """Sparse-ResNet with binary spikes over four timesteps."""
+    """Train Sparse-ResNet with binary spikes over four timesteps."""
     cifar = load_cifar(data, train, 2000)
     one_run(short("resnet-sparse", train, epochs, width, blocks, levels=1, timesteps=4), cifar, "resnet-sparse-binary")
 
 
 @app.command()
 def vgg9(data: Folder, train: int = 1000, epochs: int = 2, width: int = 64) -> None:
-    """VGG-9 at full size, trained only so far that its spikes are no noise (a workload, not an accuracy)."""
+    """Train VGG-9 at full size until its spikes are no noise; it is a workload, and its accuracy means nothing."""
     cifar = load_cifar(data, train, 500)
     size = dict(train_images=train, test_images=500, width=width)
     one_run(recipe.preset("vgg9", epochs=epochs, lr=0.005, shift=2, batch=50, **size), cifar, "vgg9")
@@ -168,8 +171,10 @@ def curves(
     tune: int = 3,
     test: int = 10000,
 ) -> None:
-    """The networks of ``joins`` (sparse-b2: barriers emit 0..2; sparse/2: one level for two), trained on with every
-    sparsity weight, or with thresholds scaled; rows that the report has already are kept."""
+    """Train the networks of several joins on with every sparsity weight, or scale their thresholds.
+
+    In sparse-b2 barriers emit 0..2, and in sparse/2 one level for two. Rows that the report has already are kept.
+    """
     cifar = load_cifar(data, train, test)
     turns = [("tuned", float(v)) for v in sparsities.split(",") if v]
     turns += [("thresholds", float(v)) for v in thresholds.split(",") if v]
@@ -194,7 +199,7 @@ def curves(
 
 @app.command()
 def plot() -> None:
-    """Accuracy against spikes of the joins, and their spikes at equal accuracy."""
+    """Draw the accuracy of the joins against their spikes, and list their spikes at equal accuracy."""
     rows = list(join_curves.load().values())
     join_curves.plot(rows)
     for title, own in join_curves.runs(rows).items():

@@ -1,1 +1,1 @@
-"""The numbers and the waveform of docs/one-layer.md: one layer of a real network, box by box, from a simulation."""
+"""The numbers and the waveform of docs/one-layer.md, from a simulation of one layer of a real network."""

@@ -1,4 +1,4 @@
-"""The blocks of docs/one-layer.md: each says in Markdown what one box did, with the numbers of the walk."""
+"""The blocks of docs/one-layer.md, each of which says in Markdown what one box did, with the numbers of the walk."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .walk import ADDED, IMAGE, K_TILE, LAYER, OPERAND, Walk, computes, nonzero,
 
 
 def table(head: str, rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; ``head`` names the columns, separated by bars."""
+    """Return a table in Markdown; ``head`` names the columns, with bars between them."""
     columns = [name.strip() for name in head.split("|")]
     lines = [columns, ["---"] * len(columns), *([str(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def bits(row: int, count: int) -> str:
-    """The bits of a row, bit 0 first."""
+    """Write the bits of a row, bit 0 first."""
     return "`" + "".join(str(int(row) >> n & 1) for n in range(count)) + "`"
 
 
@@ -32,7 +32,7 @@ def hexes(data: np.ndarray) -> str:
 
 
 def layer(walk: Walk) -> str:
-    """What training left: the layer in PyTorch's words and in integers, and its input."""
+    """Tell what training left: the layer in PyTorch's words and in integers, and its input."""
     source, neuron, c = walk.layer.sources[0], walk.layer.neuron, walk.channel
     out, channels, kernel = source.weight.shape[:3]
     y, x = walk.place(walk.position)
@@ -57,7 +57,7 @@ def layer(walk: Walk) -> str:
 
 
 def program(walk: Walk) -> str:
-    """The layer's commands up to its first RUN, as they lie in memory and when they were issued."""
+    """Tell the layer's commands up to its first RUN, as they lie in memory, and when they were issued."""
     commands, rows = walk.compiled.commands(), []
     issued = walk.cycles("command")
     shown = {
@@ -74,7 +74,7 @@ def program(walk: Walk) -> str:
 
 
 def loader(walk: Walk) -> str:
-    """One line of the input: its bytes in memory, its words on chip."""
+    """Tell of one line of the input: its bytes in memory and its words on chip."""
     f, (block, ky, _) = walk.source, walk.tap
     y = walk.place(walk.position)[0] - walk.layer.sources[0].padding + ky
     plane = walk.row % walk.planes
@@ -100,7 +100,7 @@ def loader(walk: Walk) -> str:
 
 
 def im2col(walk: Walk) -> str:
-    """The segment of the K tile, the row's entry, and all rows of the tile."""
+    """Tell the segment of the K tile, the row's entry in the row table, and all rows of the tile."""
     w, k, row = walk, walk.config.tile_k, walk.row
     entry = w.row_entry(row)
     segment = w.segment
@@ -123,7 +123,7 @@ def im2col(walk: Walk) -> str:
 
 
 def sorter(walk: Walk) -> str:
-    """The rows of the tile by popcount, in issue order."""
+    """Tell the rows of the tile by popcount, in the order in which they are issued."""
     tile = walk.tile
     counts: dict[int, list[int]] = {}
     for r in tile.order:
@@ -141,7 +141,7 @@ def sorter(walk: Walk) -> str:
 
 
 def detector(walk: Walk) -> str:
-    """Prefix, residual and destination of every row of the tile."""
+    """Tell the prefix and the residual of every row of the tile, and where the row goes."""
     tile, k, rows = walk.tile, walk.config.tile_k, []
     for r in tile.order:
         exact, prefix = tile.exact[r], int(tile.prefix[r])
@@ -161,7 +161,7 @@ def detector(walk: Walk) -> str:
 
 
 def processor(walk: Walk) -> str:
-    """The row's tile result: its prefix's, and the weight rows that are added."""
+    """Tell how the row's tile result comes about: from that of its prefix, and from the weight rows that are added."""
     lanes, row = walk.fields["channels"], walk.row
     out = walk.result(walk.prefix)[:lanes]
     rows: list[list[object]] = [[f"result of row {walk.prefix}, the prefix", numbers(out), "before"]]
@@ -180,7 +180,7 @@ def processor(walk: Walk) -> str:
 
 
 def psum(walk: Walk) -> str:
-    """The row's partial sum of the channel over the K tiles."""
+    """Tell how the row's partial sum of the channel grows over the K tiles."""
     c, row = walk.channel, walk.row
     results = [int(walk.result(row, k)[c]) for k in range(len(walk.tiles))]
     before, mine = sum(results[:K_TILE]), results[K_TILE]
@@ -198,7 +198,7 @@ def psum(walk: Walk) -> str:
 
 
 def neurons(walk: Walk) -> str:
-    """The planes of the position are combined, and the neuron fires."""
+    """Tell how the planes of the position are combined, and how the neuron fires."""
     n, c, first = walk.layer.neuron, walk.channel, walk.position * walk.planes
     sums = [int(walk.trace.psums[first + p, c]) for p in range(walk.planes)]
     weight = [1 << p if walk.fields["weigh"] else 1 for p in range(walk.planes)]
@@ -222,7 +222,7 @@ def neurons(walk: Walk) -> str:
 
 
 def output(walk: Walk) -> str:
-    """The pool's window, the planes of the pooled level, and the lines in memory."""
+    """Tell the window of the pool, the planes of the pooled level, and the lines in memory."""
     f, c, fields = walk.output, walk.channel, walk.fields
     window = walk.window[:, c]
     pooled = int(window.max())
@@ -252,7 +252,7 @@ def output(walk: Walk) -> str:
 
 
 def timeline(walk: Walk) -> str:
-    """When the row, its position and its line passed the boxes."""
+    """Tell when the row, its position and its line passed the boxes."""
     row, queues = walk.row, {}
     for name, count in (("sorted", nonzero), ("pruned", nonzero), ("compute", computes)):
         queues[name] = next(t for t in walk.of_tile(name, count) if walk.events[f"{name}_row"][t] == row)
@@ -279,4 +279,4 @@ BLOCKS: dict[str, Callable[[Walk], str]] = {
     f.__name__: f
     for f in (layer, program, loader, im2col, sorter, detector, processor, psum, neurons, output, timeline)
 }
-"""Every block, by the name that its marker bears."""
+"""Every block, by the name that its marker in the page has."""

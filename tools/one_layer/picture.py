@@ -1,4 +1,4 @@
-"""The waveform of docs/one-layer.md: what passes between the boxes, cycle by cycle, as it was watched in the RTL."""
+"""Draws the waveform of docs/one-layer.md: what passed between the boxes of the RTL, cycle by cycle."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from reprise.model.prosparsity.tiles import Tile
 from .walk import ADDED, K_TILE, OPERAND, Walk, additions, computes, exacts, nonzero
 
 FOLLOWED, REUSED, MINE, OTHER = "#e07a1f", "#2a9d6f", "#b9cde6", "#eeeeee"
-"""Colours: the row that is followed, the exact match, other items of the tile (or position), items of other tiles."""
+"""The colours of the row that is followed, of the exact match, of other items of the tile or position, and of the items
+of other tiles."""
 
 MARGIN = 3
-"""Cycles shown before the first and after the last item of a panel."""
+"""Cycles that are shown before the first and after the last item of a panel."""
 
 CROWDED = 45
-"""More cycles in a panel leave no room for long labels, which are then turned."""
+"""A panel of more cycles has no room for long labels, which are then turned."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """A line of the picture: items ``cycle -> (label, colour)``."""
+    """A line of the picture, with the label and the colour of its items by their cycle."""
 
     name: str
     items: dict[int, tuple[str, str]]
 
 
 def _lane(walk: Walk, name: str, strobe: str, label: Callable[[int], object], colour: Callable[[int], str]) -> Lane:
-    """Every item of a strobe; ``label`` and ``colour`` are given its cycle."""
+    """Make a line of every item of a strobe; ``label`` and ``colour`` are functions of its cycle."""
     items = {int(t): (str(label(t)), colour(t)) for t in walk.cycles(strobe)}
     return Lane(name=name, items=items)
 
 
 def _rows(walk: Walk, name: str, strobe: str, field: str, count: Callable[[Tile], int]) -> Lane:
-    """Items that are rows of tiles, coloured by whose they are."""
+    """Make a line of items that are rows of tiles, coloured by the tile."""
     mine = set(walk.of_tile(strobe, count).tolist())
 
     def colour(t: int) -> str:
@@ -52,7 +53,7 @@ def _rows(walk: Walk, name: str, strobe: str, field: str, count: Callable[[Tile]
 
 
 def search_lanes(walk: Walk) -> list[Lane]:
-    """From the sorter to the partial sums."""
+    """Make the lines from the sorter to the partial sums."""
     mine = set(walk.of_tile("bit", additions).tolist())
     added = {}
     for t in walk.cycles("bit").tolist():
@@ -76,7 +77,7 @@ def search_lanes(walk: Walk) -> list[Lane]:
 
 
 def _updates(walk: Walk) -> dict[int, int]:
-    """Row of the tile -> cycle of its update: the first one after the row has left its queue."""
+    """Return, for each row of the tile, the cycle of its update, which is the first one after it has left its queue."""
     found, cycles = {}, walk.cycles("update")
     for strobe, count in (("compute", computes), ("reuse", exacts)):
         for taken in walk.of_tile(strobe, count):
@@ -86,14 +87,14 @@ def _updates(walk: Walk) -> dict[int, int]:
 
 
 def fire_lanes(walk: Walk) -> list[Lane]:
-    """From the partial sums to the written line."""
+    """Make the lines from the partial sums to the written line."""
     groups, group = walk.fields["groups"], walk.channel // walk.config.neuron_lanes
     lane, per_window = walk.channel % walk.config.neuron_lanes, walk.fields["pool"] ** 2
     window = walk.position // per_window
     drained, neurons, pooled, planes = (walk.cycles(n).tolist() for n in ("psum", "neurons", "pooled", "planes"))
 
     def item(cycles: list[int], size: int, wanted: int) -> Callable[[int], str]:
-        """Colour of items of which ``size`` belong together, for number ``wanted``."""
+        """Colour items of which ``size`` belong together, to show those with the number ``wanted``."""
         return lambda t: FOLLOWED if cycles.index(t) // size == wanted else MINE
 
     def of_group(cycles: list[int], text: Callable[[int], object], size: int = 1) -> Callable[[int], object]:
@@ -138,7 +139,7 @@ def _draw(axes: Axes, lanes: list[Lane], first: int, last: int) -> None:
 
 
 def draw(walk: Walk, path: Path) -> None:
-    """Write the picture (SVG, the same bytes for the same walk)."""
+    """Write the picture as SVG; the same walk gives the same bytes."""
     matplotlib.use("Agg")
     search, fire = search_lanes(walk), fire_lanes(walk)
     begin, end = min(walk.of_tile("sorted", nonzero)), walk.update + OPERAND

@@ -1,4 +1,4 @@
-"""A program in the whole accelerator, in Amaranth's simulator, watched at the ports of its boxes cycle by cycle."""
+"""Runs a program on the accelerator in Amaranth's simulator, and watches the ports of its boxes in every cycle."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ LATENCY = 20
 """Cycles from an address to the first answer of the simulated memory, as in ``reprise cosim``."""
 
 LIMIT = 20_000
-"""Cycles after which a run that has not ended is a failure."""
+"""Cycles after which a run that has not ended counts as a failure."""
 
 Box = TypeVar("Box", bound=wiring.Component)
 Trace = dict[str, np.ndarray]
-"""What was watched, by name: a number for every cycle."""
+"""What was watched, by its name: a number for every cycle."""
 
 
 class Boxes:
-    """The components of an elaborated design, by class; there is exactly one of each that is asked for."""
+    """The components of an elaborated design by class; whoever asks for one knows that there is exactly one of it."""
 
     def __init__(self, fragment: Fragment) -> None:
         self._found: dict[type, list[wiring.Component]] = {}
@@ -67,14 +67,15 @@ class Boxes:
 
 
 def _moved(stream: Any) -> Value:
-    """An item of the stream is taken in this cycle."""
+    """Return whether an item of the stream is taken in this cycle."""
     return stream.valid & stream.ready
 
 
 def watched(boxes: Boxes, c: HardwareConfig) -> dict[str, Value]:
-    """What is recorded: ports of boxes only, so that this list changes with the contracts and with nothing else.
+    """Return what is recorded, by name.
 
-    Per lane values are recorded under ``NAME0``, ``NAME1`` ..., by output channel.
+    It is ports of boxes only, so that this list changes when their contracts do, and for nothing else. Values that
+    every lane has are recorded under ``NAME0``, ``NAME1`` and so on, by output channel.
     """
     rows, order, pruned = boxes[Im2col].o, boxes[Sorter].o, boxes[Pruner].o
     compute, reuse, issue = boxes[FrontEnd].o_compute, boxes[FrontEnd].o_reuse[0], boxes[Issue]
@@ -148,13 +149,13 @@ async def _write(ctx: SimulatorContext, top: Accelerator, register: str, value: 
 
 
 def simulate(image: MemoryImage, memory: np.ndarray, first: int, last: int) -> tuple[Trace, np.ndarray]:
-    """Commands ``first`` up to and with ``last`` of a program, as a job of their own.
+    """Run the commands of a program from ``first`` to ``last``, as a job of their own.
 
     Parameters
     ----------
     image : MemoryImage
-    memory : uint8[size], the memory before.
-    first, last : commands; an END takes the place of the one after ``last``.
+    memory : uint8[size], the memory before the job
+    first, last : indices of commands; an END takes the place of the command after ``last``
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""One tile of one layer, followed from the network file to the bytes in memory, with every number checked twice."""
+"""Follows one tile of one layer from the network file to the bytes in memory, and checks every number twice."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ K_TILE = 13
 """The tile that is followed: of the first m tile, the K tile of a tap in the middle of the kernel."""
 
 ADDED = 2
-"""Cycles from a residual bit's issue (stage 0) to the addition of its weight row (stage 2): reprise.hw.processor."""
+"""Cycles from a residual bit's issue (stage 0) to the addition of its weight row (stage 2), in reprise.hw.processor."""
 
 OPERAND = 2
-"""Cycles from an update's slot (stage 1) to its operand (stage 3): reprise.hw.psum.bank."""
+"""Cycles from the slot of an update (stage 1) to its operand (stage 3) in reprise.hw.psum.bank."""
 
 FILL = 0xA5
-"""What the layer's output holds before it is written: a line that is left out would be seen."""
+"""What the layer's output holds before it is written, so that a line that is left out is seen."""
 
 
 def ones(row: int | np.integer) -> int:
-    """Set bits of a row."""
+    """Return the number of set bits of a row."""
     return int(row).bit_count()
 
 
 def nonzero(tile: Tile) -> int:
-    """Rows of a tile that are issued."""
+    """Return the number of rows of a tile that are issued."""
     return len(tile.order)
 
 
 def exacts(tile: Tile) -> int:
-    """Exact matches of a tile."""
+    """Return the number of exact matches of a tile."""
     return int(tile.exact.sum())
 
 
 def computes(tile: Tile) -> int:
-    """Rows of a tile that take additions."""
+    """Return the number of rows of a tile that take additions."""
     return nonzero(tile) - exacts(tile)
 
 
 def additions(tile: Tile) -> int:
-    """Residual bits of a tile."""
+    """Return the number of residual bits of a tile."""
     return sum(map(ones, tile.residual))
 
 
@@ -69,13 +69,13 @@ class Walk:
 
     Members
     -------
-    file : the network file; ``image`` of its samples is the input.
-    compiled : the memory image of the whole network.
-    entry : the layer's commands.
-    trace : what the golden interpreter computes in that RUN.
-    tiles : tile ``[k]`` of the first m tile: prefixes, residuals, order.
-    memory : uint8[size], the memory that the RTL leaves.
-    events : what was watched in the RTL, by name and cycle; cycle 0 is the one in which the job begins.
+    file : the network file, of whose samples IMAGE is the input
+    compiled : the memory image of the whole network
+    entry : the layer's commands
+    trace : what the golden interpreter computes in that RUN
+    tiles : the K tiles of the first m tile, with prefixes, residuals and order
+    memory : uint8[size], the memory that the RTL leaves behind
+    events : what was watched in the RTL, by name and cycle; cycle 0 is the one in which the job begins
     """
 
     file: NetworkFile
@@ -92,7 +92,7 @@ class Walk:
 
     @property
     def fields(self) -> dict[str, int]:
-        """Fields of the RUN command."""
+        """The fields of the RUN command."""
         return self.trace.fields
 
     @property
@@ -115,20 +115,20 @@ class Walk:
 
     @cached_property
     def tap(self) -> tuple[int, int, int]:
-        """Block of channels, ky and kx of the K tile: one tap, as a block has ``tile_k`` channels."""
+        """Block of channels, ky and kx of the K tile, which is one tap because a block has ``tile_k`` channels."""
         block, tap = divmod(K_TILE, self.layer.sources[0].weight.shape[2] * self.layer.sources[0].weight.shape[3])
         return block, *divmod(tap, self.layer.sources[0].weight.shape[3])
 
     @cached_property
     def row(self) -> int:
-        """The row that is followed: with prefix and residual, most bits in the prefix, then in the residual."""
+        """The row that is followed: it has a prefix of most bits, and of such rows the residual of most bits."""
         tile = self.tile
         order = [int(r) for r in tile.order if tile.prefix[r] >= 0 and tile.residual[r]]
         return max(order, key=lambda r: (ones(int(tile.rows[tile.prefix[r]])), ones(int(tile.residual[r]))))
 
     @cached_property
     def exact(self) -> int:
-        """An exact match of the tile: the first one issued."""
+        """The exact match of the tile that is issued first."""
         return int(next(r for r in self.tile.order if self.tile.exact[r]))
 
     @property
@@ -141,31 +141,31 @@ class Walk:
 
     @property
     def position(self) -> int:
-        """Number of the row's output position, in the order in which they are computed."""
+        """The number of the row's output position, in the order in which positions are computed."""
         return self.row // self.planes
 
     @cached_property
     def window(self) -> np.ndarray:
-        """uint8[positions, channels], levels of the pool's window in which the row's position lies."""
+        """uint8[positions, channels], the levels of the pool's window in which the row's position lies."""
         size = self.fields["pool"] ** 2
         first = self.position // size * size
         return self.trace.levels[first : first + size, 0, : self.fields["channels"]]
 
     @cached_property
     def channel(self) -> int:
-        """The output channel that is followed: it fires at the row's position, and most of all in the window."""
+        """The output channel that is followed: of those that fire at the row's position, the highest in the window."""
         fires = self.trace.levels[self.position, 0, : self.fields["channels"]] > 0
         return int(np.argmax(self.window.max(axis=0) * fires))
 
     def place(self, position: int) -> tuple[int, int]:
-        """y and x of an output position before pooling: positions go window by window."""
+        """Return y and x of an output position before pooling, where positions go window by window."""
         k = self.fields["pool"]
         window, inner = divmod(position, k * k)
         (wy, wx), (y, x) = divmod(window, self.fields["out_width"]), divmod(inner, k)
         return wy * k + y, wx * k + x
 
     def row_entry(self, row: int) -> dict[str, int]:
-        """Address, x and y of a row in the row table: the loops of the RUN, stepped one by one."""
+        """Return address, x and y of a row in the row table, by stepping through the loops of the RUN one by one."""
         f, counts = self.fields, [0] * LOOPS
         entry = {name: f[f"row_{name}0"] for name in ("address", "x", "y")}
         for _ in range(row):
@@ -176,7 +176,7 @@ class Walk:
 
     @cached_property
     def segment(self) -> dict[str, int]:
-        """The segment of the K tile (its only one: a block has ``tile_k`` channels)."""
+        """The segment of the K tile, which has only one because a block has ``tile_k`` channels."""
         load = next(f for op, f in self.compiled.commands()[self.entry.first :] if op == "LOAD_SEGMENTS")
         at = load["source"] - self.compiled.base
         data = self.compiled.data[at : at + load["count"] * SEGMENT_BYTES]
@@ -185,36 +185,36 @@ class Walk:
         return entries[K_TILE]
 
     def beats(self, tile: Tile) -> int:
-        """Beats in which a tile comes: ``load_rows`` rows each."""
+        """Return the number of beats of ``load_rows`` rows in which a tile comes."""
         return -(-len(tile.rows) // self.config.load_rows)
 
     def words(self) -> dict[int, int]:
-        """Bus words that the output side hands out: byte address -> data."""
+        """Return the bus words that the output side hands out, by their byte addresses."""
         at = self.cycles("words")
         addresses = self.events["words_address"][at] + self.fields["output"]
         return {int(a): int(d) for a, d in zip(addresses, self.events["words_data"][at], strict=True)}
 
     def result(self, row: int, k: int = K_TILE) -> np.ndarray:
-        """int64[lanes], the tile result of a row."""
+        """Return the tile result of a row, int64[lanes]."""
         bits = int(self.tiles[k].rows[row]) >> np.arange(self.config.tile_k) & 1
         return bits @ self.trace.weights[k].astype(np.int64)
 
     def cycles(self, name: str) -> np.ndarray:
-        """Cycles in which a strobe is set."""
+        """Return the cycles in which a strobe is set."""
         return np.flatnonzero(self.events[name])
 
     def before(self, count: Callable[[Tile], int]) -> int:
-        """Sum of ``count(tile)`` over the K tiles before the one that is followed."""
+        """Return the sum of ``count(tile)`` over the K tiles before the one that is followed."""
         return sum(int(count(tile)) for tile in self.tiles[:K_TILE])
 
     def of_tile(self, name: str, count: Callable[[Tile], int]) -> np.ndarray:
-        """Cycles of a strobe's items that belong to the tile: it has ``count(tile)`` of them."""
+        """Return the cycles of the strobe's items that belong to the tile, which has ``count(tile)`` of them."""
         first = self.before(count)
         return self.cycles(name)[first : first + int(count(self.tile))]
 
     @cached_property
     def bits(self) -> list[int]:
-        """Cycles in which the residual bits of the row are issued."""
+        """The cycles in which the residual bits of the row are issued."""
         rows = [r for r in self.tile.order if not self.tile.exact[r]]
         first = sum(ones(self.tile.residual[r]) for r in rows[: rows.index(self.row)])
         cycles = self.of_tile("bit", additions)
@@ -222,7 +222,7 @@ class Walk:
 
     @property
     def update(self) -> int:
-        """Cycle in which the row's update enters the partial sums (stage 1 of the bank)."""
+        """The cycle in which the row's update enters the partial sums (stage 1 of the bank)."""
         return self.bits[-1] + 1
 
     @cached_property
@@ -235,7 +235,7 @@ class Walk:
 
 
 def _check(walk: Walk, model: Result) -> None:
-    """The RTL did what the interpreter says, and the interpreter what the model says; else nothing is told."""
+    """Raise AssertionError unless the RTL did what the interpreter did, and the interpreter what the model did."""
     events, tile, trace, c = walk.events, walk.tile, walk.trace, walk.config
     channels = walk.fields["channels"]
     inputs = walk.of_tile("sorted", nonzero)
@@ -258,7 +258,7 @@ def _check(walk: Walk, model: Result) -> None:
 
 
 def walk() -> Walk:
-    """Compile, interpret and simulate; every number of the RTL is compared before it is told.
+    """Compile, interpret and simulate the layer, and compare every number of the RTL before it is told.
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""Benchmarks, from ``docs/measured/bench.json``: ``python -m tools.bench --out docs/measured/bench.json`` writes it."""
+"""Tables of benchmarks, from ``docs/measured/bench.json``.
+
+``python -m tools.bench --out docs/measured/bench.json`` writes that file.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from . import markdown, record
 
 
 def value(key: str, figure: float) -> str:
-    """A figure with the unit that its key ends in."""
+    """Write a figure with the unit in which its key ends."""
     for end, unit in (("_seconds", " s"), ("_mib", " MiB"), ("ratio", " times"), ("per_second", " a second")):
         if f"_{key}".endswith(end):
             return f"{figure:.2g}{unit}" if figure < 1 else f"{figure:,.0f}{unit}"
@@ -18,7 +21,7 @@ def value(key: str, figure: float) -> str:
 
 
 def table(topic: str) -> str:
-    """The benchmarks of ``tools/bench_TOPIC.py``."""
+    """Make the table of the benchmarks of ``tools/bench_TOPIC.py``."""
     rows = []
     about = {name: inspect.getdoc(function) or "" for name, function in bench.discover().items()}
     for name, figures in record("bench")["results"].items():

@@ -1,5 +1,7 @@
-"""Cycles of the core for recorded spikes, by cause, from ``docs/measured/core.json``: ``make replay CAPTURE=FILE
-JSON=docs/measured/core.json`` plays them through the RTL and writes it."""
+"""Tables of the core's cycles for recorded spikes, by cause, from ``docs/measured/core.json``.
+
+``make replay CAPTURE=FILE JSON=docs/measured/core.json`` plays them through the RTL and writes that file.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,10 @@ from . import markdown, record
 
 
 def figures(report: dict) -> list[list[str]]:
-    """The table of one configuration: its head, then what was counted of the layers, of the unit, of all together."""
+    """Return the table of one configuration: its head, and lines with what was counted.
+
+    The columns are the layers, the processor alone, and all layers together.
+    """
     columns = [*report["layers"], *({"name": key, **report[key]} for key in ("unit", "together"))]
     rows = [["", *(c["name"] for c in columns)], ["tiles", *(f"{c['tiles']:,}" for c in columns)]]
     rows.append(["RTL cycles", *(f"{c['cycles']:,}" for c in columns)])
@@ -21,7 +26,7 @@ def figures(report: dict) -> list[list[str]]:
 
 
 def table(config: str) -> str:
-    """The same for a page; RTL cycles are bold, events are the names of counters."""
+    """Make that table for a page, in which RTL cycles are bold, and events are shown as the names of counters."""
     report = record("core")[config]
     head, *rows = figures(report)
     shown = []

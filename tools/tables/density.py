@@ -1,5 +1,8 @@
-"""Densities and cycles of recorded spikes: the sample's are computed, the published LeNet-5's are those of
-``docs/measured/density_lenet5.json`` (``reprise density lenet5_mnist.npz --sweep --json FILE`` writes it)."""
+"""Tables of densities and cycles of recorded spikes.
+
+Those of the sample are computed. Those of the published LeNet-5 are in ``docs/measured/density_lenet5.json``, which
+``reprise density lenet5_mnist.npz --sweep --json FILE`` writes.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ COLUMNS = {
 
 @functools.cache
 def report(name: str) -> dict:
-    """The figures of a capture, with its sweep over tile sizes."""
+    """Return the figures of a capture, with its sweep over tile sizes."""
     if name != "sample":
         return record(f"density_{name}")
     from reprise.estimate.density import density_report, density_sweep
@@ -31,7 +34,10 @@ def report(name: str) -> dict:
 
 
 def table(name: str, *columns: str) -> str:
-    """One row a layer, and the total. ``columns``: the cycles that are shown (all if none)."""
+    """Make a table with a line for each layer and for the total.
+
+    ``columns`` names the cycles that are shown; without any, all are.
+    """
     found, shown = report(name), columns or tuple(COLUMNS)
     head = ("layer", "bit density", "product density", "reduction", *(COLUMNS[c] for c in shown))
     rows = [

@@ -1,5 +1,7 @@
-"""Area and clock on FPGAs, from ``docs/measured/resources.json``: ``reprise fpga synth`` and ``reprise fpga route`` add
-what they measure to it."""
+"""Tables of area and clock on FPGAs, from ``docs/measured/resources.json``.
+
+``reprise fpga synth`` and ``reprise fpga route`` add what they measure to that file.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ def _command(record: dict) -> str:
 
 
 def synthesized() -> str:
-    """One row a synthesized design."""
+    """Make a table with a line for each synthesized design."""
     rows = []
     for r in _records(kind="synthesis"):
         logic = sum(n for kind, n in r["cells"].items() if kind.startswith("LUT"))
@@ -32,7 +34,7 @@ def synthesized() -> str:
 
 
 def fitting() -> str:
-    """Which part of ECP5 holds which design, and how full it is."""
+    """Make the table that says which part of ECP5 holds which design, and how full it is."""
     rows = []
     for r in _records(kind="synthesis", target="ecp5"):
         if r["block"] in ("core", "accelerator") and not r["config"].startswith("tiny-"):
@@ -45,7 +47,7 @@ def fitting() -> str:
 
 
 def blocks(config: str) -> str:
-    """The instances of a core on ECP5, two levels deep."""
+    """Make the table of the instances of a core on ECP5, two levels deep."""
     rows = []
     for r in _records(kind="synthesis", config=config, block="core", target="ecp5"):
         for path, figures in r["blocks"].items():
@@ -55,7 +57,7 @@ def blocks(config: str) -> str:
 
 
 def routed() -> str:
-    """One row a routed design."""
+    """Make a table with a line for each routed design."""
     rows = []
     for r in _records(kind="route"):
         used = (number(r["utilization"][k][0]) for k in ("lut", "ff", "ram"))
@@ -76,12 +78,12 @@ def routed() -> str:
 
 
 def tools() -> str:
-    """Versions of the tools."""
+    """Name the versions of the tools."""
     return f"Tools: {', '.join(sorted({r['tool'] for r in _records()}))}."
 
 
 def core(*configs: str) -> str:
-    """The parts of several cores side by side."""
+    """Make the table of the parts of several cores, side by side."""
     records = [_records(kind="synthesis", config=c, block="core", target="ecp5")[0] for c in configs]
 
     def figures(of: dict) -> str:
@@ -98,6 +100,6 @@ def core(*configs: str) -> str:
 
 
 def table(kind: str, *words: str) -> str:
-    """One of the tables above."""
+    """Make one of the tables above."""
     known = {f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, core)}
     return known[kind](*words)

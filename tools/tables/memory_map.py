@@ -1,4 +1,4 @@
-"""Commands, segments and error codes, from ``hw/arch/program.py`` and ``hw/arch/rules.py``."""
+"""Tables of commands, segments and error codes, from ``hw/arch/program.py`` and ``hw/arch/rules.py``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _place(f: Field) -> str:
 
 
 def _fields(fields: list[Field], limits: dict[str, list[str]] | None = None) -> list[str]:
-    """A table of fields, with a column of their limits where there are rules."""
+    """Return a table of fields, with a column of their limits where there are rules."""
     lines = ["| word | bits | field | meaning |", "|---|---|---|---|"]
     if limits is not None:
         lines = ["| word | bits | field | must be | meaning |", "|---|---|---|---|---|"]
@@ -25,7 +25,7 @@ def _fields(fields: list[Field], limits: dict[str, list[str]] | None = None) -> 
 
 
 def limits(opcode: str) -> dict[str, list[str]]:
-    """What the rules say of each field, with the limits' names instead of one configuration's numbers."""
+    """Return what the rules say of each field, with names of limits instead of one configuration's numbers."""
     found: dict[str, list[str]] = {}
     for rule in rules(HardwareConfig(), opcode):  # the names are the same in every configuration
         text = rule.limit(lambda bound: bound.name)
@@ -39,7 +39,7 @@ def limits(opcode: str) -> dict[str, list[str]]:
 
 
 def table() -> str:
-    """All commands, a segment and the error codes."""
+    """Make the tables of all commands, of a segment, and of the error codes."""
     lines = [f"Every command is {COMMAND_BYTES} bytes and begins with:", "", *_fields(HEADER), ""]
     for name, fields in COMMANDS.items():
         lines += [f"### {name} (opcode {OPCODES[name]})", ""]

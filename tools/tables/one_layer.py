@@ -1,4 +1,4 @@
-"""One layer of digits through the RTL in Amaranth's simulator, box by box: the blocks of :mod:`tools.one_layer`."""
+"""The blocks of :mod:`tools.one_layer`: one layer of digits in Amaranth's simulator of the RTL, box by box."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tools.one_layer.walk import Walk, walk
 
 @functools.cache
 def walked() -> Walk:
-    """The walk compares RTL, interpreter and model, and fails where they differ."""
+    """Walk once through the layer; the walk compares RTL, interpreter and model, and fails where they differ."""
     return walk()
 
 
 def table(name: str) -> str:
-    """What one box did."""
+    """Tell what one box did."""
     return BLOCKS[name](walked())
 
 

@@ -1,5 +1,8 @@
-"""Accuracy, spikes and cycles of trained networks. Networks that come with Reprise say their accuracy in their files;
-``docs/measured/training.json`` and ``docs/measured/joins.json`` hold what ``python -m tools.train_tables`` measured."""
+"""Tables of accuracy, spikes and cycles of trained networks.
+
+Networks that come with Reprise have their accuracy in their files. ``docs/measured/training.json`` and
+``docs/measured/joins.json`` hold what ``python -m tools.train_tables`` measured.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ CURVES = (
     ("barriers that halve (`sparse/2`), seed 0", "sparse/2", LONG, (0,)),
     ("the same, short run", "sparse/2", SHORT, (0,)),
 )
-"""Rows of the comparison at equal accuracy: title, join, recipe, seeds."""
+"""The lines of the comparison at equal accuracy: title, join, recipe and seeds of each."""
 
 
 def percent(value: float | None) -> str:
@@ -30,7 +33,7 @@ def percent(value: float | None) -> str:
 
 
 def _row(name: str) -> dict:
-    """The row of a network: from its file if it comes with Reprise, else what was measured."""
+    """Return what is known of a network: from its file if it comes with Reprise, and else what was measured."""
     from reprise.model.files.manifest import read_manifest
     from reprise.model.files.shipped import shipped
 
@@ -46,7 +49,7 @@ def _row(name: str) -> dict:
 
 
 def networks(*names: str) -> str:
-    """Accuracy of networks."""
+    """Make the table of the accuracy of networks."""
     rows = []
     for name in names:
         row = _row(name)
@@ -56,12 +59,12 @@ def networks(*names: str) -> str:
 
 
 def activity(*names: str) -> str:
-    """Accuracy, spikes, densities and cycles of networks."""
+    """Make the table of accuracy, spikes, densities and cycles of networks."""
     rows = []
     for name in names:
         row = record("training")[name]
         dense = [f"{row[k]:.4f}" if k in row else "" for k in ("bit_density", "product_density")]
-        quantized = "float" in row  # else the accuracy is the floating-point network's
+        quantized = "float" in row  # if not, the accuracy is that of the network in floating point
         accuracy = (row["accuracy"], row["float"]) if quantized else (None, row["accuracy"])
         cycles = f"{row['cycles']:,}" if "cycles" in row else ""
         rows.append((f"`{name}`", *(percent(a) for a in accuracy), f"{row['spikes']:,.0f}", *dense, cycles))
@@ -81,15 +84,15 @@ def _fewer(rows: Sequence[dict], join: str, like: dict, seeds: Sequence[int]) ->
 
 
 def curves() -> str:
-    """Spikes of joins against SEW's, where two curves reach the same accuracy."""
+    """Make the table of the spikes of joins against those of SEW, where two curves reach the same accuracy."""
     measured = list(record("joins").values())
     rows = [[title, *_fewer(measured, join, like, seeds)] for title, join, like, seeds in CURVES]
-    rows[0][1:] = [f"**{cell}**" for cell in rows[0][1:]]  # what the page is about
+    rows[0][1:] = [f"**{cell}**" for cell in rows[0][1:]]  # the page is about this line
     return markdown(("how many fewer spikes than `sew`", *STEPS), rows)
 
 
 def table(kind: str, *names: str) -> str:
-    """One of the tables above."""
+    """Make one of the tables above."""
     return {"networks": networks, "activity": activity, "curves": curves}[kind](*names)
 
 
