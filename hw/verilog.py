@@ -7,9 +7,7 @@ payload), the versions of the generators and the SHA-256 of the Verilog.
 from __future__ import annotations
 
 import hashlib
-import json
 from importlib.metadata import version
-from pathlib import Path
 
 from amaranth.back import verilog
 from amaranth.hdl import Shape, ShapeCastable, ShapeLike
@@ -64,13 +62,3 @@ def emit(component: wiring.Component, *, name: str, config: HardwareConfig) -> t
         "verilog_sha256": hashlib.sha256(text.encode()).hexdigest(),
     }
     return text, sidecar
-
-
-def write(component: wiring.Component, *, name: str, config: HardwareConfig, folder: Path) -> tuple[Path, Path]:
-    """:func:`emit` into ``folder/name.v`` and ``folder/name.json``; the two paths."""
-    text, sidecar = emit(component, name=name, config=config)
-    folder.mkdir(parents=True, exist_ok=True)
-    source, description = folder / f"{name}.v", folder / f"{name}.json"
-    source.write_text(text)
-    description.write_text(json.dumps(sidecar, indent=2) + "\n")
-    return source, description

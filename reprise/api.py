@@ -172,7 +172,7 @@ def write_verilog(
 ) -> tuple[Path, Path]:
     """Write the Verilog of an accelerator and the JSON file that explains its ports; the two paths.
 
-    The same configuration gives the same bytes. A configuration of the paper's size takes up to a minute.
+    The same configuration gives the same bytes. A configuration of the paper's size takes up to a minute, once.
 
     Parameters
     ----------
@@ -183,15 +183,9 @@ def write_verilog(
     require(top in ("accelerator", "core"), "top", "accelerator or core", top)
     hardware, folder = _hardware(config), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)  # better now than after a minute
-    from .hw.verilog import write
+    from .hw.emission import CORE, TOP, verilog_of
 
-    if top == "core":
-        from .hw.core import Core
-
-        return write(Core(hardware), name="core", config=hardware, folder=folder)
-    from .hw.accelerator import Accelerator
-
-    return write(Accelerator(hardware), name="reprise", config=hardware, folder=folder)
+    return verilog_of(hardware, TOP if top == "accelerator" else CORE).write(folder)
 
 
 def cosimulate(

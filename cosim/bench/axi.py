@@ -13,9 +13,9 @@ import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.arch.memory_image import MemoryImage
+from ...hw.emission import TOP, verilog_of
 from ...support.errors import SimulationError
 from . import verilator
-from .emission import TOP, accelerator
 
 
 def run_axi(
@@ -42,7 +42,7 @@ def run_axi(
     SimulationError
         The status is wrong, no interrupt comes, or cocotbext-axi finds that a rule of the protocol is broken.
     """
-    emitted = accelerator(config)
+    emitted = verilog_of(config)
     ports = sorted(emitted.sidecar["ports"])
     model = verilator.build({f"{TOP}.v": emitted.text}, TOP, ports=ports)
     with tempfile.TemporaryDirectory(prefix="axi-") as name:

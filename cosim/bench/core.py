@@ -17,10 +17,9 @@ from amaranth.hdl import Shape, ShapeLike
 from amaranth.lib import data
 
 from ...hw.arch.config import HardwareConfig
-from ...hw.core import Core
+from ...hw.emission import CORE, verilog_of
 from ...hw.interface import streams as layouts
 from ...hw.interface.events import processor_events
-from ...hw.verilog import emit
 from ...support.errors import SimulationError
 from . import verilator
 
@@ -90,7 +89,8 @@ class CoreBench:
 
     def __init__(self, config: HardwareConfig, *, trace: bool = False) -> None:
         self.config = config
-        text, self.sidecar = emit(Core(config), name="core", config=config)
+        emitted = verilog_of(config, CORE)
+        self.sidecar = emitted.sidecar
         self.layouts = {
             "ROWS": layouts.tile_word(config),
             "WEIGHTS": layouts.weight_row(config),
@@ -101,7 +101,7 @@ class CoreBench:
         }
         defines = [f"-D{name}_BITS={layout.size}" for name, layout in self.layouts.items()]
         sources = {p: (RTL / p).read_text() for p in ("core_tb.sv", "stream_source.sv", "stream_sink.sv")}
-        sources["core.v"] = text
+        sources["core.v"] = emitted.text
         ports = [
             "clk",
             "rst",

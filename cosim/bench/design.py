@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...hw.arch.config import HardwareConfig
-from .emission import TOP, Emitted
+from ...hw.emission import TOP, Emitted
 from .verilator import Design
 
 RTL = Path(__file__).resolve().parent / "rtl"

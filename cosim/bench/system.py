@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
+from ...hw.emission import find, verilog_of
 from ...support.checks import require
 from ...support.errors import SimulationError
 from . import verilator
 from .design import design, flatten_bits
-from .emission import accelerator, find
 
 if TYPE_CHECKING:
     from ...support.progress import Stage
@@ -105,8 +105,8 @@ def _watch(stage: Stage, profile: Path, runs: int) -> threading.Event:
 
 def known(config: HardwareConfig, *, trace: bool = False, memory_bytes: int = MEMORY_BYTES) -> bool:
     """Return whether a :class:`SystemBench` can be had without emitting or building anything."""
-    emitted = find(config)
-    return emitted is not None and design(config, emitted, trace, memory_bytes).known
+    found = find(config)
+    return found is not None and design(config, found, trace, memory_bytes).known
 
 
 class SystemBench:
@@ -131,7 +131,7 @@ class SystemBench:
         self.config, self.memory_bytes = config, memory_bytes
         self.word = config.bus_bits // 8
         start = time.perf_counter()
-        emitted = accelerator(config)
+        emitted = verilog_of(config)
         self.sidecar = emitted.sidecar
         self.seconds = {"verilog": time.perf_counter() - start}
         if watch:

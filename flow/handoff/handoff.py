@@ -255,14 +255,12 @@ def write_handoff(
     if unknown or not targets:
         raise RepriseError(f"target must be one of {', '.join(TARGETS)}, not {', '.join(unknown) or 'none'}")
     board_values(board)  # its rules are checked now, before minutes of work
-    from ...cosim.bench.emission import accelerator
+    from ...hw.emission import verilog_of
 
     vectors = make_vectors(config, network=network, images=images)
-    emitted = accelerator(config)
+    emitted = verilog_of(config)
     shutil.rmtree(out, ignore_errors=True)
-    (out / "rtl").mkdir(parents=True)
-    (out / "rtl" / "reprise.v").write_text(emitted.text)
-    (out / "rtl" / "reprise.json").write_text(json.dumps(emitted.sidecar, indent=2) + "\n")
+    emitted.write(out / "rtl")
     _write_vectors(out, vectors)
     _registers(out / "registers")
     write_drivers(out / "drivers", config)

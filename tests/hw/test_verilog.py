@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "ports.json"
 
 
-def generate(out: Path, seed: str, top: str = "accelerator", config: str = "tiny") -> subprocess.CompletedProcess:
+def generate(
+    out: Path, seed: str, top: str = "accelerator", config: str = "tiny", **environment: str
+) -> subprocess.CompletedProcess:
     command = [
         sys.executable,
         "-m",
@@ -31,7 +33,8 @@ def generate(out: Path, seed: str, top: str = "accelerator", config: str = "tiny
         "--out",
         str(out),
     ]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True)
+    env = {**os.environ, "PYTHONHASHSEED": seed, **environment}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,9 @@ def emitted(tmp_path_factory) -> Path:
 
 
 def test_same_bytes_from_the_same_configuration(emitted, tmp_path):
-    assert generate(tmp_path, "2").returncode == 0
+    """Generated again, with an empty cache."""
+    assert generate(tmp_path, "2", REPRISE_CACHE=str(tmp_path / "cache")).returncode == 0
+    assert list((tmp_path / "cache").glob("cache/verilog/reprise-*/reprise.v"))
     for name in ("reprise.v", "reprise.json"):
         assert (tmp_path / name).read_bytes() == (emitted / name).read_bytes()
 
