@@ -94,7 +94,7 @@ def run_network(network: str, options: Options, console: Console) -> int:
 
 
 def _bench(options: Options, size: int, stages: Stages) -> AbstractContextManager[Preparation | None]:
-    """The bench, made while the models run; None in the interpreter."""
+    """Begin to make the bench, which goes on while the models run; for the interpreter, which needs none, give None."""
     if options.engine != "rtl":
         return nullcontext()
     return Preparation(options.config, size, stages, trace=options.waves)

@@ -67,7 +67,7 @@ BLOCKS: dict[str, Callable[[HardwareConfig], wiring.Component]] = {
 
 
 def make_block(name: str, config: HardwareConfig) -> wiring.Component:
-    """The component called ``name``.
+    """Return the component called ``name``.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class Harness(wiring.Component):
         super().__init__({"i": In(1), "o": Out(1)})
 
     def _ports(self) -> tuple[Value, Value]:
-        """The inputs and the outputs of the block, each as one value."""
+        """Return the inputs and the outputs of the block, each as one value."""
         inputs: list[Value] = []
         outputs: list[Value] = []
         for _, member, value in self.block.signature.flatten(self.block):

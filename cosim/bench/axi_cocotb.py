@@ -39,15 +39,18 @@ class Bench:
             channel.set_pause_generator(pauses(seed * 100 + n, probability))
 
     async def reset(self) -> None:
+        """Reset the design for a few cycles."""
         self.dut.rst.value = 1
         await ClockCycles(self.dut.clk, 5)
         self.dut.rst.value = 0
         await ClockCycles(self.dut.clk, 2)
 
     async def write(self, register: str, value: int) -> None:
+        """Write a register by its name."""
         await self.host.write_dword(OFFSETS[register], value)
 
     async def read(self, register: str) -> int:
+        """Read a register by its name."""
         return await self.host.read_dword(OFFSETS[register])
 
     async def job(self, program: int, timeout: int) -> int:

@@ -11,6 +11,7 @@ PERIOD = 10  # ns of simulated time; any other number would do, because the desi
 
 
 def number(name: str) -> int:
+    """Return a setting of the bench from the environment."""
     return int(os.environ[f"CORE_{name}"])
 
 

@@ -52,6 +52,7 @@ class Traffic:
         require(0 <= self.gap <= 255, "gap", "0..255 cycles", self.gap)
 
     def signals(self) -> dict[str, int]:
+        """Return the values of the bench's inputs."""
         return {
             "latency": self.latency,
             "stall": round(self.stall * 256),

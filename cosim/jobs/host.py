@@ -76,10 +76,12 @@ class JobRun:
 
 
 def write(register: str, value: int) -> list:
+    """Return the step that writes a register."""
     return ["write", OFFSETS[register], value]
 
 
 def read(register: str) -> list:
+    """Return the step that reads a register."""
     return ["read", OFFSETS[register]]
 
 

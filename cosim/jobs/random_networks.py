@@ -58,6 +58,7 @@ class _Maker:
         self.features: dict[str, tuple[tuple[int, int, int], int]] = {}  # name -> shape, levels
 
     def pick(self, *options: T) -> T:
+        """Choose one of several options."""
         return options[self.r.integers(len(options))]
 
     def head(self) -> dict:
@@ -81,6 +82,7 @@ class _Maker:
         }
 
     def encoding(self, names: list[str]) -> Encoding:
+        """Choose an encoding whose planes the configuration allows for these features."""
         levels = max(self.features[n][1] for n in names)
         fits = levels <= self.config.max_planes and levels * self.timesteps <= self.config.tile_m
         if fits and not (self.signed and "input" in names):
@@ -88,6 +90,7 @@ class _Maker:
         return "bitplane"
 
     def weight(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Make weights of at most ``span``, of which about a third is zero."""
         w = self.r.integers(-self.span, self.span + 1, shape)
         return (w * (self.r.random(shape) < 0.7)).astype(np.int8)
 
@@ -108,6 +111,7 @@ class _Maker:
         return None
 
     def neuron(self, outputs: int, depth: int, levels_in: int) -> Neuron:
+        """Make neurons that fire at some sums and not at others."""
         r = self.r
         levels = int(self.pick(1, 1, 2, 3, 4, 5, min(7, self.config.max_levels)))
         while levels.bit_length() * self.timesteps > self.config.tile_m:
@@ -126,6 +130,7 @@ class _Maker:
         )
 
     def layer(self, number: int, last: bool) -> Layer:
+        """Make a layer that reads features that are there; the last one is often linear and a readout."""
         r, name = self.r, f"layer{number}"
         feature = list(self.features)[-1] if r.random() < 0.8 else self.pick(*self.features)
         outputs = int(r.integers(1, self.most_channels + 1))
@@ -157,6 +162,7 @@ class _Maker:
         return made
 
     def make(self, span: int, layers: int) -> Network:
+        """Make the network, with weights of at most ``span``."""
         self.span = span
         head = self.head()
         made = tuple(self.layer(n, n == layers - 1) for n in range(layers))

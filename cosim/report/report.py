@@ -91,6 +91,7 @@ def make_report(outcome: Outcome, *, settings: dict, labels: np.ndarray, numbers
 
 
 def write_json(report: dict, path: Path) -> None:
+    """Write ``report.json``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2) + "\n")
 

@@ -41,15 +41,18 @@ class Chain:
         self.counts: dict[str, int] = {}
 
     def add(self, kind: str, module: nn.Module) -> Self:
+        """Append a module, which is named by its kind and its number."""
         self.counts[kind] = self.counts.get(kind, 0) + 1
         self.parts[f"{kind}{self.counts[kind]}"] = module
         return self
 
     def conv(self, c_in: int, c_out: int, kernel: int, padding: int = 0) -> Self:
+        """Append a convolution with its batch norm and neuron."""
         self.add("conv", nn.Conv2d(c_in, c_out, kernel, 1, padding, bias=False))
         return self.add("norm", nn.BatchNorm2d(c_out)).add("sn", self.sn())
 
     def linear(self, n_in: int, n_out: int) -> Self:
+        """Append a linear layer with its batch norm and neuron."""
         self.add("fc", nn.Linear(n_in, n_out, bias=False))
         return self.add("norm", nn.BatchNorm1d(n_out)).add("sn", self.sn())
 
@@ -60,6 +63,7 @@ class Chain:
         return self.add("flatten", nn.Flatten())
 
     def readout(self, n_in: int, n_out: int) -> nn.Sequential:
+        """Append the last linear layer, which does not fire, and return the network."""
         self.parts["readout"] = nn.Linear(n_in, n_out)
         return nn.Sequential(self.parts)
 

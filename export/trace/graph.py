@@ -103,6 +103,7 @@ def pool_attrs(name: str, m: nn.MaxPool2d | nn.AvgPool2d) -> dict[str, Any]:
 
 
 def neuron_spec(name: str, m: MultiLevelIF) -> NeuronSpec:
+    """Return the specification of one of our neurons."""
     return NeuronSpec(
         levels=m.levels,
         kind="lif" if isinstance(m, MultiLevelLIF) else "if",

@@ -18,8 +18,10 @@ A positive limit says how much more it may be, and a negative one how much less;
 
 
 def compare(baseline: dict, measured: dict) -> list[dict]:
-    """One row for each figure: its name, the baseline, what was measured, the change as a share, and whether it is
-    worse than ``LIMITS`` allow."""
+    """Return a row for each figure: its name, the baseline, what was measured, and the change as a share.
+
+    The row also says whether the figure is worse than ``LIMITS`` allow.
+    """
     rows = []
     for name in FIGURES:
         if name not in measured or name not in baseline:
@@ -33,7 +35,7 @@ def compare(baseline: dict, measured: dict) -> list[dict]:
 
 
 def load(path: Path = BASELINE) -> dict:
-    """The committed baseline.
+    """Return the committed baseline.
 
     Raises
     ------

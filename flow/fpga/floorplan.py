@@ -38,7 +38,7 @@ MEMORY = re.compile(r"processor\.(?:(bank)\d\.memory(?:\d_)?|(accumulators)\.res
 
 
 def _block_rams(c: HardwareConfig, cells: Iterable[str]) -> dict[str, float]:
-    """Where the lanes of every wide block RAM lie in the order of the neurons."""
+    """Return where the lanes of every wide block RAM lie in the order of the neurons."""
     found = {}
     for name in cells:
         match = MEMORY.search(name)
@@ -50,7 +50,7 @@ def _block_rams(c: HardwareConfig, cells: Iterable[str]) -> dict[str, float]:
 
 
 def _multipliers(c: HardwareConfig, module: dict) -> dict[str, int]:
-    """The neuron of every multiplier, by what it multiplies: a partial sum or a membrane potential."""
+    """Return the neuron of every multiplier, by what it multiplies: a partial sum or a membrane potential."""
     psums = neuron_psums(c)["psum"]
     bits = {"integrate.i__payload": (psums.offset, c.psum_bits), "integrate.kept0": (0, c.membrane_bits)}
     neuron_of: dict[int, int] = {}
@@ -70,9 +70,9 @@ def _multipliers(c: HardwareConfig, module: dict) -> dict[str, int]:
 
 
 def sites(c: HardwareConfig, module: dict) -> dict[str, str]:
-    """The sites (nextpnr calls them BELs) of the block RAMs and multipliers of the neurons' columns, and of block RAMs
-    of the front end. There are none where the columns do not fit.
+    """Return the sites, which nextpnr calls BELs, of block RAMs and multipliers, or none if the columns do not fit.
 
+    They are those of the neurons' columns, and those of block RAMs of the front end.
     ``module`` is the flattened top of a netlist as Yosys writes it (``write_json``).
     """
     rams = _block_rams(c, (name for name, cell in module["cells"].items() if cell["type"] == "DP16KD"))
@@ -109,7 +109,7 @@ def _front_end(module: dict, starts: dict[int, int]) -> dict[str, str]:
 
 
 def place_macros(netlist: Path, config: HardwareConfig, *, top: str = "harness") -> Path:
-    """A copy of the netlist of a core between shift registers, in which block RAMs and multipliers have their sites."""
+    """Return a copy of the netlist of a core between shift registers, with sites for block RAMs and multipliers."""
     design = json.loads(netlist.read_text())
     module = design["modules"][top]
     for name, site in sites(config, module).items():

@@ -72,13 +72,13 @@ RESOURCES = ("lut", "ff", "ram", "dsp")
 
 
 def units(weights: dict[str, float], kind: str) -> float:
-    """How many units of a resource one cell of type ``kind`` takes."""
+    """Return how many units of a resource one cell of type ``kind`` takes."""
     if kind in weights:
         return weights[kind]
     return next((n for name, n in weights.items() if name.endswith("*") and kind.startswith(name[:-1])), 0)
 
 
 def count(target: Target, kinds: dict[str, int]) -> dict[str, float]:
-    """The resources that cells take; ``kinds`` holds how many there are of each type."""
+    """Return the resources that cells take; ``kinds`` holds how many there are of each type."""
     found = {r: sum(units(getattr(target, r), kind) * n for kind, n in kinds.items()) for r in RESOURCES}
     return {r: int(n) if n == int(n) else n for r, n in found.items()}

@@ -15,12 +15,12 @@ KEYS = ("kind", "config", "block", "target", "part", "grade", "seed", "ripup")
 
 
 def key(record: dict) -> tuple:
-    """What a record is a measurement of: a later record with the same key replaces it."""
+    """Return what a record is a measurement of: a later record with the same key replaces it."""
     return tuple(record.get(k) for k in KEYS)
 
 
 def load(path: Path = RESOURCES) -> list[dict]:
-    """All records; none where there is no file."""
+    """Return all records, and none if there is no file."""
     return json.loads(path.read_text())["records"] if path.is_file() else []
 
 
@@ -34,12 +34,12 @@ def save(record: dict, path: Path = RESOURCES) -> None:
 
 
 def options(config: str, changes: dict[str, int]) -> str:
-    """The options that name a configuration with changes on the command line."""
+    """Return the options that name a configuration with changes on the command line."""
     return " ".join([f"--config {config}", *(f"--set {k}={v}" for k, v in changes.items())])
 
 
 def synthesis_record(name: str, config: HardwareConfig, found: Synthesis, shown: str) -> dict:
-    """A synthesis as a record. ``shown`` are the options that name the configuration."""
+    """Return a synthesis as a record. ``shown`` are the options that name the configuration."""
     return {
         "kind": "synthesis",
         "config": name,
@@ -56,7 +56,7 @@ def synthesis_record(name: str, config: HardwareConfig, found: Synthesis, shown:
 
 
 def route_record(name: str, config: HardwareConfig, block: str, found: Route, shown: str) -> dict:
-    """A routed design as a record. ``shown`` are the options that name the configuration."""
+    """Return a routed design as a record. ``shown`` are the options that name the configuration."""
     return {
         "kind": "route",
         "config": name,

@@ -69,7 +69,7 @@ def element_of(cell: str, types: dict[str, str]) -> str:
 
 
 def lut_totals(log: str) -> dict[str, int]:
-    """How nextpnr splits up the LUT4s: the total, logic, carry, RAM, and write ports of RAM."""
+    """Return how nextpnr splits up the LUT4s: the total, logic, carry, RAM, and write ports of RAM."""
     names = {
         "Total LUT4s": "total",
         "logic LUTs": "logic",
@@ -86,7 +86,7 @@ def lut_totals(log: str) -> dict[str, int]:
 
 
 def critical_path(report: dict, cells: dict[str, dict], depth: int = 4) -> list[dict]:
-    """The slowest clock-to-clock path of a nextpnr report, each step with the instance that its last cell is in.
+    """Return the slowest clock-to-clock path of a nextpnr report, each step with the instance that its last cell is in.
 
     ``cells`` are those of the netlist, with their types.
     """
@@ -105,7 +105,7 @@ def critical_path(report: dict, cells: dict[str, dict], depth: int = 4) -> list[
 
 
 def summary(path: list[dict]) -> str:
-    """A path in one line: nanoseconds of logic and of routing, what it goes through, and the blocks that it crosses."""
+    """Return a path in one line: nanoseconds of logic and routing, what it goes through, and the blocks it crosses."""
     logic = sum(s["delay"] for s in path if s["kind"] != "routing")
     routing = sum(s["delay"] for s in path if s["kind"] == "routing")
     blocks = list(dict.fromkeys(s["block"] for s in path))
@@ -116,7 +116,9 @@ def summary(path: list[dict]) -> str:
 
 
 def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, native: str | None) -> Path:
-    """The placed netlist. If the cache holds one of the same netlist, it is taken. Its log lies beside it.
+    """Place a netlist and return the path of the result, beside which its log lies.
+
+    If the cache holds a placement of the same netlist, it is taken.
 
     It is placed for grade 6, the slowest, and this placement is routed for every grade. ``goal`` is in MHz and
     ``limit`` in seconds. ``native`` is the path of nextpnr, or None for the WebAssembly build. Raises yosys.ToolError

@@ -51,7 +51,7 @@ class Synthesis:
 
 
 def owner(cell: str, instances: set[str], depth: int) -> str:
-    """The instance that a cell of a flattened design belongs to, at most ``depth`` deep; it is "" for the top.
+    """Return the instance that a cell of a flattened design belongs to, at most ``depth`` deep; it is "" for the top.
 
     Flattening joins names with dots (``frontend.detector.match_LUT4_Z_3``). The names of packed fields hold dots, too,
     so only known ``instances`` count.
@@ -65,12 +65,12 @@ def owner(cell: str, instances: set[str], depth: int) -> str:
 
 
 def instances_of(cells: dict[str, dict]) -> set[str]:
-    """The paths of the instances that flattening dissolved. Yosys leaves a $scopeinfo cell of each."""
+    """Return the paths of the instances that flattening dissolved. Yosys leaves a $scopeinfo cell of each."""
     return {name for name, cell in cells.items() if cell["type"] == "$scopeinfo"}
 
 
 def by_block(target: parts.Target, cells: dict[str, dict], depth: int = 3) -> dict[str, dict[str, float]]:
-    """The resources of every instance down to ``depth``. The figures of an instance contain what is below it."""
+    """Return the resources of every instance down to ``depth``. The figures of an instance contain what is below it."""
     kinds: dict[str, Counter] = {}
     instances = instances_of(cells)
     for name, cell in cells.items():
@@ -83,7 +83,7 @@ def by_block(target: parts.Target, cells: dict[str, dict], depth: int = 3) -> di
 
 
 def ports_of(component: wiring.Component) -> dict:
-    """The ports by name. Constant ones, such as the ``ready`` of a stream that is always ready, are no ports."""
+    """Return the ports by name. Constant ones, such as the ``ready`` of a stream that is always ready, are no ports."""
     ports = {"__".join(map(str, path)): Value.cast(value) for path, _, value in component.signature.flatten(component)}
     return {name: (value, None) for name, value in ports.items() if not isinstance(value, Const)}
 
@@ -142,7 +142,7 @@ def synthesize(config: HardwareConfig, *, name: str, block: str = "core", target
 
 
 def with_harness(config: HardwareConfig, design: Synthesis) -> Path:
-    """The netlist of a synthesized block (ECP5) between shift registers, for routing; its top is ``harness``.
+    """Return the netlist of a synthesized block (ECP5) between shift registers, for routing; its top is ``harness``.
 
     The harness is synthesized around a black box, which is filled afterwards. So the block is the very one whose
     figures are known.

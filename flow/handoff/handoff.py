@@ -76,7 +76,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def registers_json(config: HardwareConfig) -> str:
-    """The register map for the Python driver."""
+    """Return the register map for the Python driver."""
     return json.dumps(
         {
             "configuration_hash": int(config.digest()[:8], 16),
@@ -89,7 +89,7 @@ def registers_json(config: HardwareConfig) -> str:
 
 
 def registers_header() -> str:
-    """The text of ``reprise_registers.h``, for the C driver."""
+    """Return the text of ``reprise_registers.h``, for the C driver."""
     found = {"offsets": register_map.OFFSETS, "fields": register_map.FIELDS, "counters": list(register_map.COUNTERS)}
     return render("reprise_registers.h", **found)
 
@@ -130,7 +130,7 @@ def _write_vectors(out: Path, vectors: Vectors) -> None:
 def _values(
     name: str, config: HardwareConfig, vectors: Vectors, sidecar: dict, targets: tuple[str, ...], board: str | None
 ) -> dict:
-    """The values of all names in the templates."""
+    """Return the values of all names in the templates."""
     word = config.bus_bits // 8
     pins, input_bits, output_bits = pin_ports(sidecar)
     image = vectors.image
@@ -166,7 +166,7 @@ def _values(
 
 
 def board_values(board: str | None) -> dict:
-    """The part and the clock of a board, for the ECP5 templates.
+    """Return the part and the clock of a board, for the ECP5 templates.
 
     Raises
     ------
@@ -212,7 +212,7 @@ RENDERED = {
 
 
 def manifest(out: Path, name: str, config: HardwareConfig) -> dict:
-    """The SHA-256 of every file in the folder, the versions of the generators, and the configuration."""
+    """Return the SHA-256 of every file in the folder, the versions of the generators, and the configuration."""
     files = sorted(p for p in out.rglob("*") if p.is_file() and p.name != "MANIFEST.json")
     return {
         "format": 1,

@@ -23,7 +23,7 @@ class Vectors:
     golden: np.ndarray
 
     def regions(self) -> list[dict]:
-        """The feature maps that the accelerator writes: name, first bus word, and number of bus words."""
+        """Return the feature maps that the accelerator writes: name, first bus word, and number of bus words."""
         word = self.image.config.bus_bits // 8
         return [
             {"name": key, "first": (f.address - self.image.base) // word, "count": f.bytes // word}

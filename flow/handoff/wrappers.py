@@ -21,7 +21,7 @@ TESTBENCH = {
 
 
 def testbench_connections(sidecar: dict) -> list[tuple[str, str]]:
-    """Every port with its net."""
+    """Return every port with its net."""
     found = []
     for name, port in sidecar["ports"].items():
         zero = f"{port['width']}'b0" if port["direction"] == "input" else ""
@@ -30,7 +30,7 @@ def testbench_connections(sidecar: dict) -> list[tuple[str, str]]:
 
 
 def pin_ports(sidecar: dict) -> tuple[list[dict], int, int]:
-    """Every port but clock and reset as a slice of ``given`` (inputs) or ``seen`` (outputs), and the widths of both."""
+    """Return every port but clock and reset as a slice of ``given`` (inputs) or ``seen`` (outputs), and both widths."""
     found, used = [], {"input": 0, "output": 0}
     for name, port in sidecar["ports"].items():
         if name in ("clk", "rst"):
@@ -43,7 +43,7 @@ def pin_ports(sidecar: dict) -> tuple[list[dict], int, int]:
 
 
 def ip_ports(sidecar: dict) -> list[dict]:
-    """The AXI ports with the interface that each belongs to. The first port of an interface carries its parameters."""
+    """Return the AXI ports with their interfaces. The first port of an interface carries its parameters."""
     found, seen = [], set()
     for name, port in sidecar["ports"].items():
         bus = next((b for b in ("s_axil", "m_axi") if name.startswith(b + "_")), None)

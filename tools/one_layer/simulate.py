@@ -133,7 +133,7 @@ def watched(boxes: Boxes, c: HardwareConfig) -> dict[str, Value]:
 
 
 async def _write(ctx: SimulatorContext, top: Accelerator, register: str, value: int) -> None:
-    """A register write of the host."""
+    """Write a register as the host does."""
     for name, what in (("awaddr", OFFSETS[register]), ("wdata", value), ("wstrb", 15)):
         ctx.set(getattr(top, f"s_axil_{name}"), what)
     waiting = {"aw", "w"}

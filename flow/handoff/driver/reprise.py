@@ -54,7 +54,7 @@ class Reprise:
         self.map = json.loads(Path(map_path).read_text()) if map_path else None
 
     def read(self, register: str, field: str | None = None) -> int:
-        """The value of a register, or of one of its fields."""
+        """Return the value of a register, or of one of its fields."""
         value = int(self.mmio.read(self.offsets[register]))
         if field is None:
             return value
@@ -132,6 +132,6 @@ class Reprise:
         self.write("CONTROL", stop=1)
 
     def counters(self) -> dict[str, int]:
-        """The cycles and the performance counters of the last job, by name."""
+        """Return the cycles and the performance counters of the last job, by name."""
         cycles = self.read("CYCLES_HI") << 32 | self.read("CYCLES_LO")
         return {"CYCLES": cycles, **{name: self.read(name) for name in self.counter_names}}
