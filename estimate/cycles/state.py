@@ -61,7 +61,7 @@ BUS = record(
 
 SEQUENCER = record(
     "wanted address beat valid checking0 checking1 ahead command"  # command fetch
-    " prepared front front_start front_used run run_start run_busy taken_run finished"  # dispatcher
+    " prepared front front_start front_used run run_start run_busy taken_run finished"  # job scheduler
     " load"  # the load taken in this cycle, or -1
 )
 
