@@ -15,22 +15,37 @@ def design(component: Callable, *arguments: object, **parameters: object):
     return component(*arguments, **parameters)
 
 
-def simulate(dut, bench):
-    """Run one testbench on ``dut`` with a clock, from reset.
+def simulate(dut, *benches, background=(), limit: int | None = None):
+    """Run testbenches on ``dut`` with a clock, from reset, until all ``benches`` have ended.
 
-    A ``dut`` that was here before has its simulator still. One that failed in the middle is not used again.
+    In each cycle those of ``background`` come first, in their order. More than ``limit`` cycles are a failure.
+    A ``dut`` that was here before has its simulator still; one that failed in the middle gets another.
     """
-    simulator, program = dut.__dict__.pop("_simulation", (None, []))
-    if simulator is None:
-        simulator = Simulator(dut)
-        simulator.add_clock(1e-6)
 
-        async def play(ctx):
-            await program[0](ctx)
+    async def limiter(ctx):
+        for _ in range(limit):
+            await ctx.tick()
+        raise AssertionError(f"not finished after {limit} cycles")
 
-        simulator.add_testbench(play)
-    else:
+    programs = [*background, *([limiter] if limit else []), *benches]
+    kind = len(programs), len(benches)
+    simulator, slots, before = dut.__dict__.pop("_simulation", (None, None, None))
+    if before == kind:
         simulator.reset()
-    program[:] = [bench]
+    else:
+        simulator, slots = Simulator(dut), list(programs)
+        simulator.add_clock(1e-6)
+        for n in range(len(programs)):
+            simulator.add_testbench(_player(slots, n), background=n < len(programs) - len(benches))
+    slots[:] = programs
     simulator.run()
-    dut._simulation = simulator, program
+    dut._simulation = simulator, slots, kind
+
+
+def _player(slots: list, n: int):
+    """A testbench that runs what stands in a slot when the simulation starts."""
+
+    async def play(ctx):
+        await slots[n](ctx)
+
+    return play

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 import pytest
-from amaranth.sim import Simulator
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.axi.ports import OKAY, SLVERR
@@ -13,6 +12,7 @@ from reprise.hw.csr.counters import Counters
 from reprise.hw.csr.register_map import COUNTERS, FIELDS, OFFSETS
 from reprise.hw.csr.registers import Registers, port_name
 from reprise.hw.interface.events import events_layout
+from tests.support.simulation import simulate
 
 
 def test_generated_files_are_current():
@@ -82,13 +82,6 @@ class Host:
         values = await self.ctx.tick().sample(*payload).until(self.port(channel + "valid"))
         self.ctx.set(self.port(channel + "ready"), 0)
         return values if len(values) > 1 else values[0]
-
-
-def simulate(dut, bench):
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    sim.add_testbench(bench)
-    sim.run()
 
 
 def readable(register):
@@ -174,11 +167,7 @@ def test_pulses_and_clearing():
             await host.write(OFFSETS["IRQ_STATUS"], value)
             assert (await host.read(OFFSETS["IRQ_STATUS"]))[0] == expected
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    sim.add_testbench(bench)
-    sim.add_testbench(watch, background=True)
-    sim.run()
+    simulate(dut, bench, background=[watch])
 
 
 def test_counters_and_snapshots():

@@ -4,13 +4,13 @@ import random
 
 import pytest
 from amaranth import ResetInserter, Signal
-from amaranth.sim import Simulator
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.detector.detector import Detector
 from reprise.hw.interface.search import query_parts
 from tests.hw.detector.bench import check_best, sorted_groups
 from tests.hw.frontend_oracle import CORNERS, corner_tile, random_info, random_tile
+from tests.support.simulation import simulate
 from tests.support.streams import Source, run_streams, unpack
 
 
@@ -85,8 +85,5 @@ def test_reset_forgets_rows_that_were_taken(queries, reset):
         assert ctx.get(dut.o.valid) and ctx.get(dut.o.rows[0].row) == 7
         found.append((ctx.get(dut.o.rows[0].best[0].found), ctx.get(dut.o.rows[0].best[0].place)))
 
-    simulator = Simulator(ResetInserter(rst)(dut))
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+    simulate(ResetInserter(rst)(dut), bench)
     assert found[0][0] == (not reset) and (reset or found[0][1] == 2)

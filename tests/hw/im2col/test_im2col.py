@@ -6,13 +6,13 @@ import random
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import SEGMENT
 from reprise.hw.im2col.extract import LATENCY
 from reprise.hw.im2col.im2col import Im2col
 from tests.hw.im2col.im2col_jobs import Geometry, Job, random_job
+from tests.support.simulation import design, simulate
 
 TINY = HardwareConfig(
     tile_m=16, tile_k=8, lanes=8, load_rows=4, neuron_lanes=4, weight_tiles=3, bus_bits=64, feature_words=512,
@@ -91,16 +91,9 @@ async def collect(ctx, dut, job, rng=None, busy=0.0):
     return taken, [next(iter(slots[key])) for key in sorted(slots)]
 
 
-def simulate(dut, bench):
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    sim.add_testbench(bench)
-    sim.run()
-
-
 def check(job, *, rng=None, busy=0.0, flags=None, prepare=None):
     """One job in a fresh block; returns what ``collect`` does."""
-    dut = Im2col(job.config)
+    dut = design(Im2col, job.config)
     results = []
 
     async def bench(ctx):
@@ -117,7 +110,7 @@ def test_random_geometries(seed):
     """Three random runs one after the other on the same block, with and without backpressure."""
     rng = np.random.default_rng(seed)
     config = TINY.replace(tile_k=int(rng.choice([4, 8, 16, 64])), load_rows=int(rng.choice([2, 4, 16])))
-    dut = Im2col(config)
+    dut = design(Im2col, config)
 
     async def bench(ctx):
         for _ in range(3):
@@ -194,7 +187,7 @@ def test_weight_slots(m_tiles, k_tiles):
     """Round robin over runs when streamed; the same slots for every m tile, released by the last, when kept."""
     height = m_tiles * 4
     job = Job(TINY, [Geometry(height=height, width=4, channels=8 * k_tiles)], rng=np.random.default_rng(5))
-    dut = Im2col(TINY)
+    dut = design(Im2col, TINY)
     slots = TINY.weight_tiles
 
     async def bench(ctx):

@@ -7,10 +7,10 @@ from amaranth import Module, Signal
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 
 from reprise.flow import yosys
 from reprise.hw.lib.fanout import COPIES, copies, parts, spread
+from tests.support.simulation import simulate
 
 
 @pytest.mark.parametrize("most", [1, 4, COPIES])
@@ -48,10 +48,7 @@ def test_value_of_the_cycle_before(lanes):
             await ctx.tick()
             assert ctx.get(dut.o) == sum(value << 3 * lane for lane in range(lanes))
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+    simulate(dut, bench)
 
 
 @pytest.mark.parametrize(("count", "registers"), [(8, 8), (7, 7 + 1), (4, 4 + 1), (1, 1 + 2)])

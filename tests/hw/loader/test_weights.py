@@ -6,13 +6,13 @@ import random
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import SEGMENT, SEGMENT_BYTES, pack_fields
 from reprise.hw.interface.commands import Kind
 from reprise.hw.loader.loader import Loader
 from reprise.hw.loader.weights import WeightLoader
+from tests.support.simulation import design, simulate
 from tests.support.streams import unpack
 
 TINY = HardwareConfig.load("tiny").replace(weight_tiles=3)
@@ -48,20 +48,6 @@ class Feed:
                     self.words.append(int.from_bytes(self.memory[at : at + self.size], "little"))
 
 
-def simulate(dut, bench, feed, *others, limit=20_000):
-    async def limiter(ctx):
-        for _ in range(limit):
-            await ctx.tick()
-        raise AssertionError(f"not finished after {limit} cycles")
-
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    for background in (feed.run, limiter, *others):
-        sim.add_testbench(background, background=True)
-    sim.add_testbench(bench)
-    sim.run()
-
-
 RUNS = [  # k_tiles, m_tiles, flags: one after the other on the same block
     dict(k_tiles=2, m_tiles=3),
     dict(k_tiles=2, m_tiles=3, weights_keep=1, weights_hold=1),
@@ -79,7 +65,7 @@ def test_weight_rows(change, idle, stall):
     rng = np.random.default_rng(7)
     low, high = -(1 << (config.weight_bits - 1)), (1 << (config.weight_bits - 1)) - 1
     memory = rng.integers(low, high + 1, 8192, dtype=np.int8)
-    dut = WeightLoader(config)
+    dut = design(WeightLoader, config)
     feed = Feed(dut, memory.tobytes(), size, idle=idle)
     most = max(1, config.lanes // size)
 
@@ -122,7 +108,7 @@ def test_weight_rows(change, idle, stall):
             if not idle and not stall and cycles:
                 assert cycles[-1] - cycles[0] == (count - 1) * beats  # a bus word per cycle
 
-    simulate(dut, bench, feed)
+    simulate(dut, bench, background=[feed.run], limit=20_000)
 
 
 def features_expected(memory, config, job):
@@ -141,7 +127,7 @@ def features_expected(memory, config, job):
 def test_feature_loads(bus_bits, tile_k, idle):
     config = TINY.replace(bus_bits=bus_bits, tile_k=tile_k, lanes=64)
     memory = random.Random(1).randbytes(16384)
-    dut = Loader(config)
+    dut = design(Loader, config)
     words = bus_bits // config.feature_bits
     jobs = [
         dict(source=64 * 3, beats=5, chunks=3, stride=4096, target=2 * words, target_stride=8 * words),
@@ -184,7 +170,7 @@ def test_feature_loads(bus_bits, tile_k, idle):
                 # The chunks' words at two feature words a cycle, after the first request's way.
                 assert cycles == job["beats"] * job["chunks"] * pace + 3
 
-    simulate(dut, bench, feed, watch)
+    simulate(dut, bench, background=[feed.run, watch], limit=20_000)
 
 
 @pytest.mark.parametrize("idle", [0.0, 0.7])
@@ -198,7 +184,7 @@ def test_segment_loads(bus_bits, idle):
     for segment in segments:
         segment["bit"] -= (segment["bit"] >> 15) * 65536 if fields["bit"].signed else 0
     image = b"".join(pack_fields(fields, s, SEGMENT_BYTES, "segment") for s in segments)
-    dut = Loader(config)
+    dut = design(Loader, config)
     feed = Feed(dut, image + bytes(64), bus_bits // 8, idle=idle)
     got = []
 
@@ -222,7 +208,7 @@ def test_segment_loads(bus_bits, idle):
             await ctx.tick()
             assert got == [(first + 4 + i, segments[first + i]) for i in range(count)]
 
-    simulate(dut, bench, feed, watch)
+    simulate(dut, bench, background=[feed.run, watch], limit=20_000)
 
 
 @pytest.mark.parametrize("idle, stall", [(0, 0), (0.7, 0), (0, 0.7)])
@@ -243,7 +229,7 @@ def test_param_loads(neuron_lanes, bus_bits, idle, stall):
         axis=1,
     )
     image = values.astype("<i4").tobytes()
-    dut = Loader(config)
+    dut = design(Loader, config)
     feed = Feed(dut, image + bytes(64), bus_bits // 8, idle=idle)
 
     async def bench(ctx):
@@ -267,4 +253,4 @@ def test_param_loads(neuron_lanes, bus_bits, idle, stall):
                 group += 1
             assert group == groups
 
-    simulate(dut, bench, feed)
+    simulate(dut, bench, background=[feed.run], limit=20_000)

@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +25,7 @@ from tests.hw.neurons.bench import (
     run_layer,
 )
 from tests.support.oracles import naive_neuron
-from tests.support.simulation import design
+from tests.support.simulation import design, simulate
 from tests.support.streams import Sink, Source, get, put, run_streams
 
 # Random layers.
@@ -93,7 +92,7 @@ def test_hypothesis_layers(data):
 def test_layers_follow_each_other(seed):
     """Parameters and configuration change between runs; nothing of the layer before is left."""
     c = TINY
-    dut = NeuronArray(c)
+    dut = design(NeuronArray, c)
     rng = np.random.default_rng(seed)
     jobs = []
     for kind, timesteps, planes, groups in (("lif", 2, 2, 2), ("readout", 3, 1, 1), ("if", 1, 4, 2), ("lif", 3, 1, 1)):
@@ -118,11 +117,7 @@ def test_layers_follow_each_other(seed):
             count = psums.shape[0] * psums.shape[1] * psums.shape[3] // c.neuron_lanes
             items.append([await get(ctx, dut.o) for _ in range(count)])
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    sim.add_testbench(drive)
-    sim.add_testbench(take)
-    sim.run()
+    simulate(dut, drive, take)
     for (neuron, psums), got in zip(jobs, items, strict=True):
         want = expected(c, neuron, psums, 2 ** np.arange(psums.shape[2]))
         check_items(c, got, want, neuron.kind == "readout", 2)

@@ -7,7 +7,6 @@ import pytest
 from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from reprise.hw.interface.row_order import block_positions, interleave, slots
 from reprise.hw.interface.streams import layer_config
 from reprise.hw.psum.cursor import DrainCursor
 from tests.hw.processor.bench import TINY, TINY2, Job, random_rows, run
+from tests.support.simulation import design, simulate
 
 CONFIGS = {
     "tiny": HardwareConfig.load("tiny"),
@@ -59,10 +59,7 @@ def test_block_positions(name):
                 assert count * planes * groups >= 3 + c.level_bits or 2 * count * groups > slots(c)
                 assert count == 1 or count // 2 * planes * groups < 3 + c.level_bits
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    sim.add_testbench(bench)
-    sim.run()
+    simulate(dut, bench)
 
 
 def order(positions: int, timesteps: int, planes: int, block: int) -> list[tuple[int, bool]]:
@@ -83,7 +80,7 @@ def test_cursor_walks_every_row_once(data):
     timesteps = min(timesteps, c.tile_m // planes)
     positions = data.draw(st.integers(1, c.tile_m // (timesteps * planes)))
     block = data.draw(st.sampled_from([1, 2, 4, 8]))
-    dut = DrainCursor(c)
+    dut = design(DrainCursor, c)
     want = order(positions, timesteps, planes, block)
     assert sorted(row for row, _ in want) == list(range(positions * timesteps * planes))
     back = data.draw(st.integers(0, len(want) - 1))
@@ -108,10 +105,7 @@ def test_cursor_walks_every_row_once(data):
             await ctx.tick()
             ctx.set(dut.load, 0)
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    sim.add_testbench(bench)
-    sim.run()
+    simulate(dut, bench)
 
 
 DRAINS = [

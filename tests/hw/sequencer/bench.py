@@ -1,8 +1,6 @@
-"""Commands with random legal fields and a simulation with a limit, for the tests of the sequencer."""
+"""Commands with random legal fields, for the tests of the sequencer."""
 
 from __future__ import annotations
-
-from amaranth.sim import Simulator
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS
@@ -38,18 +36,3 @@ def random_fields(rng, config, opcode):
         values["out_planes"] = max(1, values["out_planes"])
     assert not violations(config, opcode, values), "a rule that random_fields doesn't know"
     return values
-
-
-def simulate(dut, *benches, background=(), limit=50_000):
-    async def limiter(ctx):
-        for _ in range(limit):
-            await ctx.tick()
-        raise AssertionError(f"not finished after {limit} cycles")
-
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    for bench in benches:
-        sim.add_testbench(bench)
-    for bench in (*background, limiter):
-        sim.add_testbench(bench, background=True)
-    sim.run()

@@ -10,7 +10,8 @@ from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, HEADER, OPCODES, pa
 from reprise.hw.arch.rule_kinds import AddressFits, Aligned, Range
 from reprise.hw.arch.rules import rules
 from reprise.hw.sequencer.fetch import CommandFetch
-from tests.hw.sequencer.bench import TINY, random_fields, simulate
+from tests.hw.sequencer.bench import TINY, random_fields
+from tests.support.simulation import simulate
 
 
 async def feed(ctx, dut, command, rng, idle=0.3):
@@ -56,7 +57,7 @@ def check_commands(config, commands, seed=0):
             await ctx.tick()
             ctx.set(dut.take, 0)
 
-    simulate(dut, bench)
+    simulate(dut, bench, limit=50_000)
 
 
 @pytest.mark.parametrize("bus_bits", [64, 512])

@@ -8,12 +8,12 @@ import pytest
 from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 
 from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, OPCODES, pack
 from reprise.hw.arch.rules import FOLLOWS, decode, order_violations, rules, violations
 from reprise.hw.sequencer.checker import broken, comparators, raw_view
 from tests.hw.sequencer.bench import TINY, field_limits, random_fields
+from tests.support.simulation import simulate
 
 CONFIGS = {
     "tiny": TINY,
@@ -89,10 +89,7 @@ def test_comparators_and_software_agree(config, opcode):
             messages = violations(config, opcode, fields)
             assert ctx.get(dut.refused) == bool(messages), messages
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    sim.add_testbench(bench)
-    sim.run()
+    simulate(dut, bench)
     for rule, values in zip(rules(config, opcode), seen, strict=True):
         view = raw_view(Signal(COMMAND_BYTES * 8), opcode)
         can_break = bool(broken(rule, view))

@@ -9,7 +9,8 @@ import pytest
 from reprise.hw.arch.program import ERROR_FIELD, pack
 from reprise.hw.arch.rules import order_violations
 from reprise.hw.sequencer.scheduler import Dispatcher
-from tests.hw.sequencer.bench import TINY, random_fields, simulate
+from tests.hw.sequencer.bench import TINY, random_fields
+from tests.support.simulation import simulate
 from tests.support.streams import unpack
 
 
@@ -111,7 +112,7 @@ def test_dispatch_order():
         await play.offer(ctx, "END")
         assert await play.taken_after(ctx, 1)
 
-    simulate(dut, bench)
+    simulate(dut, bench, limit=50_000)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_held_weights(first, second, refused):
         assert not refused or code == ERROR_FIELD
         assert await play.taken_after(ctx, 2) == (not refused)
 
-    simulate(dut, bench)
+    simulate(dut, bench, limit=50_000)
 
 
 def test_held_weights_as_the_rule_says():
@@ -170,5 +171,5 @@ def test_held_weights_as_the_rule_says():
             before = run
             await ctx.tick().repeat(3)
 
-    simulate(dut, bench)
+    simulate(dut, bench, limit=50_000)
     assert 20 < sum(outcomes) < 100

@@ -6,7 +6,8 @@ import pytest
 
 from reprise.hw.arch.program import ERROR_COMMAND, ERROR_FIELD, ERROR_READ, ERROR_STOPPED, ERROR_WATCHDOG, ERROR_WRITE
 from reprise.hw.sequencer.sequencer import RESET_CYCLES, Sequencer
-from tests.hw.sequencer.bench import TINY, simulate
+from tests.hw.sequencer.bench import TINY
+from tests.support.simulation import simulate
 
 
 async def begin(ctx, dut):
@@ -74,7 +75,7 @@ def test_every_error_ends_in_idle():
         ctx.set(dut.finished, 0)
         assert ctx.get(dut.done) and not ctx.get(dut.busy) and ctx.get(dut.code) == 0
 
-    simulate(dut, bench)
+    simulate(dut, bench, limit=50_000)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 20])
@@ -98,7 +99,7 @@ def test_watchdog(limit):
             await ctx.tick().repeat(RESET_CYCLES + 1)
             assert ctx.get(dut.done) and ctx.get(dut.code) == ERROR_WATCHDOG
 
-    simulate(dut, bench)
+    simulate(dut, bench, limit=50_000)
 
 
 def test_start_while_busy_and_dead_bus():
@@ -126,4 +127,4 @@ def test_start_while_busy_and_dead_bus():
         await begin(ctx, dut)
         assert not ctx.get(dut.bus_hung)
 
-    simulate(dut, bench)
+    simulate(dut, bench, limit=50_000)
