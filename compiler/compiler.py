@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
 from ..hw.arch.memory_image import LayerEntry, MemoryImage, Region
-from ..hw.arch.program import COMMAND_BYTES
+from ..hw.arch.program import ADDRESS_BITS, COMMAND_BYTES
 from ..model.network.network import Network
 from ..support.errors import RepriseError
 from .checks import check_commands, check_layer, check_widths
@@ -26,7 +26,7 @@ from .lower import (
     variants,
     weight_bytes,
 )
-from .place import ADDRESS_BITS, PAGE, Builder, place_features
+from .place import PAGE, Builder, place_features
 from .plan import Plan, Planner, Work
 
 
@@ -187,7 +187,7 @@ def compile_network(
     features, end = place_features(compiler.features, reads, builder.end, keep_features)
     if end > 1 << ADDRESS_BITS:
         raise CompileError(
-            f"the memory's end must be at most 2**{ADDRESS_BITS}, not {end:#x}: the memory port has 40 bits"
+            f"the memory's end must be at most 2**{ADDRESS_BITS}, not {end:#x}: the memory port has {ADDRESS_BITS} bits"
         )
     data, entries = compiler.emit(steps, features)
     assert len(data) == size and size % COMMAND_BYTES == 0

@@ -7,7 +7,6 @@ from ..hw.arch.memory_image import Region
 
 ALIGN = 64  # bytes of the widest bus word
 PAGE = 4096  # bytes that no AXI burst may cross
-ADDRESS_BITS = 40  # of the memory port (reprise.hw.interface.commands)
 
 
 def align(address: int, to: int = ALIGN) -> int:

@@ -26,6 +26,9 @@ class Accelerator(wiring.Component):
 
         s_axil -> [Registers] <-> [Sequencer] -> [Datapath: loaders, im2col, Core, OutputWriter] <-> m_axi
 
+    The interrupt's register is set ``DONE`` cycles after the sequencer's end of a job, when the counters have seen its
+    last event.
+
     Parameters
     ----------
     config : HardwareConfig
@@ -37,6 +40,8 @@ class Accelerator(wiring.Component):
     irq : Out(1), level: IRQ_STATUS and IRQ_ENABLE
     profile : Out, events of the cycle (``reprise.hw.interface.events``), for benches and logic analysers
     """
+
+    DONE = 2
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...estimate.bench import MEMORY_DEPTH
 from ...hw.arch.config import HardwareConfig
 from ...hw.emission import TOP, Emitted
 from .verilator import Design
@@ -52,6 +53,7 @@ def design(config: HardwareConfig, emitted: Emitted, trace: bool, memory_bytes: 
         "BUS_BITS": config.bus_bits,
         "ADDRESS_BITS": ports["m_axi_araddr"]["width"],
         "MEMORY_WORDS": memory_bytes // (config.bus_bits // 8),
+        "MEMORY_DEPTH": MEMORY_DEPTH,
         "PROFILE_BITS": ports["profile"]["width"],
         "RUN_START": index["run_start"],
         "RUN_END": index["run_end"],

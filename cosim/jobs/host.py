@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...hw.arch.memory_image import MemoryImage
-from ...hw.arch.program import ERRORS
+from ...hw.arch.program import Error
 from ...hw.csr.register_map import COUNTERS, FIELDS, OFFSETS
 from ...support.errors import SimulationError
 from ..bench.system import Mark, SystemBench, Traffic
@@ -42,7 +42,8 @@ class Status:
         return cls(**{n: (value >> at) & ((1 << bits) - 1) for n, (at, bits, *_) in FIELDS["STATUS"].items()})
 
     def __str__(self) -> str:
-        return f"error {self.error} ({ERRORS.get(self.error, 'unknown')}) at command {self.command}; {vars(self)}"
+        known = {error.value: error.text for error in Error}
+        return f"error {self.error} ({known.get(self.error, 'unknown')}) at command {self.command}; {vars(self)}"
 
 
 @dataclass(frozen=True, kw_only=True)

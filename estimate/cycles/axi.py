@@ -125,7 +125,7 @@ def write_step(c: Record, o: Record, t: int) -> bool:
     """
     room = _room(c, o, t)
     taken = o.o_valid and takes(c, o, room)
-    beat = o.sending and o.words_ready and o.w_in != o.w_out and o.a_in - o.a_out < 16 and o.w_gap == 0
+    beat = o.sending and o.words_ready and o.w_in != o.w_out and o.a_in - o.a_out < c.memory_depth and o.w_gap == 0
     free = not o.sending or (beat and o.left == 0)
     answered = o.bvalid
     # The memory answers bursts, and takes addresses and data.
@@ -149,7 +149,8 @@ def write_step(c: Record, o: Record, t: int) -> bool:
         o.w_in += 1
     o.awready = accepts
     # Bursts begin with their address, and their lengths wait in a queue until their data is sent.
-    begins = o.b_in != o.b_out and o.b_time[o.b_out % RING] <= t and o.waiting < 16 and (not o.awvalid or addressed)
+    oldest = o.b_in != o.b_out and o.b_time[o.b_out % RING] <= t
+    begins = oldest and o.waiting < c.write_bursts and (not o.awvalid or addressed)
     if addressed:
         o.awvalid = 0
     if free:
@@ -159,7 +160,7 @@ def write_step(c: Record, o: Record, t: int) -> bool:
             o.l_out += 1
     if begins:
         o.awvalid = 1
-        o.l_time[o.l_in % RING], o.l_length[o.l_in % RING] = t + 2, o.b_length[o.b_out % RING]
+        o.l_time[o.l_in % RING], o.l_length[o.l_in % RING] = t + c.fifo, o.b_length[o.b_out % RING]
         o.l_in += 1
         o.b_out += 1
     o.waiting += begins - answered
@@ -173,7 +174,7 @@ def write_step(c: Record, o: Record, t: int) -> bool:
     if o.age < c.write_age:
         o.age += 1
     if closed:
-        o.b_time[o.b_in % RING], o.b_length[o.b_in % RING] = t + 2, o.count - 1
+        o.b_time[o.b_in % RING], o.b_length[o.b_in % RING] = t + c.fifo, o.count - 1
         o.b_in += 1
     if taken:
         o.age = 0

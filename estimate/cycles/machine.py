@@ -10,7 +10,8 @@ from ...support.kernels import kernel
 from . import axi, im2col, neurons, output, processor, psum, sorter, state
 from . import axi as read
 from . import sequencer as commands
-from .parameters import NEURON_STAGES, parameters
+from .neurons import SUM
+from .parameters import parameters
 from .run_data import RunData, program_of
 from .state import Record, jit
 
@@ -176,7 +177,7 @@ class Machine:
         for name in ("stage", "active", "finish_tile", "hold", "reuse"):
             processor[name] = -1
         processor["fresh"], processor["patience"] = 1, PATIENT
-        neurons["stages"] = NEURON_STAGES + config.level_bits
+        neurons["stages"] = SUM + 1 + config.level_bits
         neurons["pipe"], neurons["room"] = -1, 1
         output["done"] = 1
         self._cycle = int(self._config[0]["begin"])

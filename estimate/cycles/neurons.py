@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from ...hw.neurons.select import QUEUE
+from ...hw.interface.row_order import EARLY
+from ...hw.neurons.integrate import NeuronIntegrate
+from ...hw.neurons.select import QUEUE, NeuronSelect
 from .state import Record, jit
 
 LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST = 1, 2, 4, 8, 16
 SLOT = 32
 """An item in the pipeline is the sum of its flags and of its slot times SLOT."""
 
-SUM, POTENTIAL = 4, 1
-"""The stage of the pipeline whose register holds U, and the stage that reads the potential of the timestep before."""
+SELECTED = NeuronSelect.LATENCY - 2
+"""The first stage of the pipeline, whose register holds the group that has been selected. The row's buffer is before
+it."""
+
+PLANES = SELECTED + NeuronIntegrate.PLANES
+"""The stage whose register holds the sum of the planes that have come so far."""
+
+SUM = SELECTED + NeuronIntegrate.LATENCY
+"""The stage whose register holds U. One stage for each bit of a level follows."""
+
+POTENTIAL = SUM - EARLY
+"""The stage that reads the potential of the timestep before."""
 
 
 @jit
@@ -77,8 +89,8 @@ def advance(neurons: Record, run: Record, takes: bool) -> None:
     for n in range(stages - 1, 0, -1):
         pipe[n] = pipe[n - 1]
     pipe[0] = -1
-    if pipe[2] >= 0 and not pipe[2] & LAST_PLANE:
-        pipe[2] = -1  # its sum stays there and waits for the other planes
+    if pipe[PLANES] >= 0 and not pipe[PLANES] & LAST_PLANE:
+        pipe[PLANES] = -1  # its sum stays there and waits for the other planes
 
 
 @jit

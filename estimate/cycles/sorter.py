@@ -174,4 +174,4 @@ def load(c: Record, front: Record, sort: Record, data: RunData, accept: bool, t:
                 sort.tile += 1
                 if sort.tile % data.k_tiles == 0:
                     front.left -= 1
-    sort.room = used < c.ring_words - 3
+    sort.room = used < c.ring_words

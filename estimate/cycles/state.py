@@ -34,11 +34,13 @@ def record(names: str, **arrays: int) -> np.dtype:
 CONFIG = record(
     "tile_m tile_k load_rows queries banks weight_tiles neuron_lanes bus_bits level_bits words"
     " latency gap"  # of the memory
-    " burst outstanding accepted"  # longest burst, most bursts under way, most that the memory accepts ahead
+    " burst outstanding"  # longest burst, most bursts under way
+    " accepted memory_depth"  # most bursts that the memory accepts ahead, and that it keeps
     " command_words feature_parts segment_parts param_words param_parts load_jobs"
     " rows_ready rows_queue scan_queue"
     " word_beats ring_words"
-    " begins ends detect margin queue_depth fifo starved"
+    " begins ends detect margin queue_depth starved"
+    " fifo"  # latency of a FIFO between streams
     " write_words write_bursts write_age begin finish",
     reader_depth=3,
 )

@@ -23,6 +23,7 @@ endian, filled likewise. A run's first m tile begins with its first output posit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from .config import HardwareConfig
 
@@ -184,16 +185,23 @@ SEGMENT = [
 ]
 
 
-ERRORS = {
-    0: "none",
-    1: "bad magic, opcode or reserved bits in a command",
-    2: "command field out of range",
-    3: "AXI read answered with an error",
-    4: "AXI write answered with an error",
-    5: "watchdog: no progress",
-    6: "stopped by the host",
-    7: "start while busy (ignored)",
-}
+class Error(IntEnum):
+    """How a job ended: the code in the register STATUS. ``text`` says it in documents, drivers and messages."""
+
+    text: str
+
+    def __new__(cls, code: int, text: str) -> Error:
+        self = int.__new__(cls, code)
+        self._value_, self.text = code, text
+        return self
+
+    NONE = 0, "none"
+    COMMAND = 1, "bad magic, opcode or reserved bits in a command"
+    FIELD = 2, "command field out of range"
+    READ = 3, "AXI read answered with an error"
+    WRITE = 4, "AXI write answered with an error"
+    WATCHDOG = 5, "watchdog: no progress"
+    STOPPED = 6, "stopped by the host"
 
 
 def pack(opcode: str, **values: int) -> bytes:
@@ -241,10 +249,6 @@ def unpack_fields(fields: list[Field], data: bytes) -> dict[str, int]:
         value = (word >> (32 * f.word + f.offset)) & ((1 << f.bits) - 1)
         values[f.name] = value - (1 << f.bits) if f.signed and value >> (f.bits - 1) else value
     return values
-
-
-ERROR_COMMAND, ERROR_FIELD, ERROR_READ, ERROR_WRITE, ERROR_WATCHDOG, ERROR_STOPPED = range(1, 7)
-"""Codes of ``reprise.hw.arch.program.ERRORS``."""
 
 
 ADDRESS_BITS = 40

@@ -18,13 +18,17 @@ QUEUE_WORDS = 64
 OUTSTANDING = 16
 """Most bursts whose answer hasn't come."""
 
+CLOSE_AFTER = 15
+"""A burst that has been open for so many cycles without a new word is closed in the next one."""
+
 
 class WriteMaster(wiring.Component):
     """Words with addresses -> INCR bursts of up to BURST_BEATS words.
 
     Words join a burst while each address is the last one's successor and none is a multiple of BURST_BEATS words (so no
     burst spans a 4 KiB boundary). A burst closes when the next word doesn't fit, with a run's last word, or when no
-    word has come for 16 cycles. Only closed bursts go out: their data is all there, the bus never waits for it.
+    word has come for more than ``CLOSE_AFTER`` cycles. Only closed bursts go out: their data is all there, and the bus
+    never waits for it.
 
     ``halt`` drops what isn't in a closed burst and stops new ones; address and data of those begun are still sent.
 
@@ -75,13 +79,13 @@ class WriteMaster(wiring.Component):
         burst = Signal(bursts.payload.shape())
         count = Signal(range(BURST_BEATS + 1))
         finished = Signal()  # the run's last word is in
-        age = Signal(4)
+        age = Signal(range(CLOSE_AFTER + 1))
         fits, close, take = Signal(), Signal(), Signal()
         aligned = word[: clog2(BURST_BEATS)] == 0
         m.d.comb += [
             word.eq(item.address >> shift),
             fits.eq((count == 0) | ((word == burst.word + count) & ~aligned & ~finished)),
-            close.eq((count != 0) & (finished | (age == 15) | (self.i.valid & ~fits))),
+            close.eq((count != 0) & (finished | (age == CLOSE_AFTER) | (self.i.valid & ~fits))),
             take.eq(self.i.valid & (fits | bursts.ready) & words.ready & ~self.halt),
             self.i.ready.eq((fits | bursts.ready) & words.ready & ~self.halt),
             words.valid.eq(take),
@@ -91,7 +95,7 @@ class WriteMaster(wiring.Component):
             bursts.payload.word.eq(burst.word),
             bursts.payload.length.eq(count - 1),
         ]
-        m.d.sync += age.eq(age + (age != 15))
+        m.d.sync += age.eq(age + (age != CLOSE_AFTER))
         with m.If(bursts.valid & bursts.ready):
             m.d.sync += [count.eq(0), finished.eq(0)]
         with m.If(take):

@@ -32,12 +32,15 @@ class Registers(wiring.Component):
     """AXI4-Lite slave, 32 bits; one write and one read at a time, independently.
 
     An access to an address without a register is answered with SLVERR and does nothing. Byte strobes are respected.
-    Latency: the answer follows one cycle after address (and data) are taken. An answer waits for its ready.
+    Latency: a field is written, and the answer follows, ``LATENCY`` cycles after address and data are taken; a
+    ``_set`` input is seen in its field ``LATENCY`` cycles later. An answer waits for its ready.
 
     Members
     -------
     the channels of AXI4-Lite, and the ports of :func:`field_ports`
     """
+
+    LATENCY = 1
 
     def __init__(self) -> None:
         super().__init__(lite_members() | field_ports())

@@ -17,6 +17,17 @@ ENDS = 16
 """Tiles announced whose end has not been read."""
 
 
+def queue_margin(config: HardwareConfig, flight: int) -> int:
+    """Rows that may still come into a queue after its level was looked at: of ``flight`` cycles, and of the registers
+    of the level, of ``room`` and of the pushed rows."""
+    return config.queries * (flight + 3)
+
+
+def queue_depth(config: HardwareConfig, flight: int) -> int:
+    """Rows of a queue: two tiles, and much more than the margin (a power of two)."""
+    return 1 << (max(2 * config.tile_m, 4 * queue_margin(config, flight)) - 1).bit_length()
+
+
 class Dispatcher(wiring.Component):
     """Rows with a residual go to ``o_compute``, exact matches to ``o_reuse`` of their row's bank, in issue order.
 
@@ -49,8 +60,7 @@ class Dispatcher(wiring.Component):
 
     def __init__(self, config: HardwareConfig, *, flight: int) -> None:
         self.config = config
-        self._margin = config.queries * (flight + 3)
-        self._depth = 1 << (max(2 * config.tile_m, 4 * self._margin) - 1).bit_length()
+        self._margin, self._depth = queue_margin(config, flight), queue_depth(config, flight)
         super().__init__(
             {
                 "i": In(frontend_layouts.pruned_group(config)),

@@ -15,9 +15,6 @@ from ..interface.commands import run_layout, segment_entry
 from ..interface.streams import tile_info, tile_word
 from .row_table import POSITION
 
-LATENCY = 6
-"""Cycles from the issue of a word's last segment to the word at ``Extractor.o``."""
-
 
 def piece_control(c: HardwareConfig) -> data.StructLayout:
     """What travels with one segment of one word."""
@@ -41,6 +38,8 @@ class Extractor(wiring.Component):
     3. masks (while the feature buffer is read);
     4. shift and mask; then the pieces of a word are merged.
 
+    Latency: ``LATENCY`` cycles from the issue of a word's last segment, whose piece comes a cycle later, to the word.
+
     Members
     -------
     run : In, fields of the RUN
@@ -48,6 +47,8 @@ class Extractor(wiring.Component):
     address : Out x load_rows, window : In x load_rows, one cycle later: the feature buffer
     o_valid, o : Out, finished words
     """
+
+    LATENCY = 6
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config

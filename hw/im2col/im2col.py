@@ -75,7 +75,7 @@ class Im2col(wiring.Component):
 
     Throughput: one segment of ``load_rows`` rows per cycle, without a bubble between words, K tiles and m tiles: an
     m tile of w words takes ``w * segments`` cycles, or one per row of the next m tile (row table) if that is more.
-    Latency: a word is offered ``LATENCY + 2`` cycles after the issue of its last segment.
+    Latency: a word is offered ``LATENCY`` cycles after the issue of its last segment.
 
     Parameters
     ----------
@@ -91,6 +91,8 @@ class Im2col(wiring.Component):
     o : Out stream of tile words
     busy : Out(1), from ``prepare`` until the run's last word is taken
     """
+
+    LATENCY = Extractor.LATENCY + StreamFifo.LATENCY
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config

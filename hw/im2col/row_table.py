@@ -63,7 +63,7 @@ class RowTable(wiring.Component):
     Row r+1 is row r plus the deltas of the loop that steps between them (``reprise.hw.arch.program``). The table is
     double-buffered: while the reader walks over one m tile the next is written.
 
-    Latency: the first m tile of ``rows`` rows is ready ``rows + 2`` cycles after ``start``.
+    Latency: the first m tile of ``rows`` rows is ready ``rows + LATENCY`` cycles after ``start``.
 
     Parameters
     ----------
@@ -79,6 +79,8 @@ class RowTable(wiring.Component):
     positions : Out, one cycle after ``word``: POSITION x load_rows x SOURCES
     release : In(1), the reader is done with the m tile
     """
+
+    LATENCY = 2
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config

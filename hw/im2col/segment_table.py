@@ -12,6 +12,9 @@ from ..interface.commands import run_layout, segment_entry
 from ..interface.streams import segment_write
 from ..lib.fifo2 import StreamFifo
 
+TILES_AHEAD = 4
+"""K tiles that the scan may have found ahead of the reader."""
+
 
 def k_tile(c: HardwareConfig) -> data.StructLayout:
     """The segments ``first .. first + count - 1`` of one K tile; ``last``: the m tile's last K tile."""
@@ -25,7 +28,7 @@ class SegmentTable(wiring.Component):
     knows a K tile's segments before it begins (no path from a memory's output to its own address).
 
     Timing: ``entry`` is the segment of ``index`` in the cycle before. The scanner takes one cycle per segment and 2
-    cycles more per m tile, and runs up to 4 K tiles ahead.
+    cycles more per m tile, and runs up to ``TILES_AHEAD`` K tiles ahead.
 
     Members
     -------
@@ -78,7 +81,7 @@ class SegmentTable(wiring.Component):
 
     def _scan(self, m: Module, read_last: ReadPort) -> None:
         c = self.config
-        m.submodules.tiles = tiles = StreamFifo(k_tile(c), 4)
+        m.submodules.tiles = tiles = StreamFifo(k_tile(c), TILES_AHEAD)
         tile = tiles.i.payload
         wiring.connect(m, wiring.flipped(self.o), tiles.o)
         first = Signal.like(tile.first)

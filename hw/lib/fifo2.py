@@ -12,8 +12,8 @@ from amaranth.lib.wiring import In, Out
 class StreamFifo(wiring.Component):
     """First in, first out; the memory's output register is the stream's output register.
 
-    Latency: an item is offered 2 cycles after it was taken. Throughput: one item per cycle. ``o`` depends on registers
-    only; ``i.ready`` too.
+    Latency: an item is offered ``LATENCY`` cycles after it was taken. Throughput: one item per cycle. ``o`` depends on
+    registers only; ``i.ready`` too.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ class StreamFifo(wiring.Component):
     ValueError
         If ``depth`` is no power of two.
     """
+
+    LATENCY = 2
 
     def __init__(self, shape: ShapeLike, depth: int) -> None:
         if depth < 2 or depth & (depth - 1):

@@ -12,6 +12,11 @@ from ..arch.program import PARAM_BYTES
 from ..interface.streams import feature_write, neuron_params, segment_write
 
 
+def words_per_cycle(c: HardwareConfig) -> int:
+    """Feature words that are written in a cycle: two, or one where a bus word is one."""
+    return 2 if c.bus_bits >= 2 * c.feature_bits else 1
+
+
 def _members(c: HardwareConfig, output: stream.Signature) -> dict:
     return {
         "start": In(1),
@@ -63,7 +68,7 @@ class FeatureUnpacker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
-        step = 2 if c.bus_bits >= 2 * c.feature_bits else 1
+        step = words_per_cycle(c)
         splitter = _Splitter(m, self.i, c.bus_bits // (step * c.feature_bits), 1)
         chunk = Signal(16)  # first word of the chunk
         following = Signal(16)  # word of the next bus word

@@ -83,7 +83,7 @@ class NeuronArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the transfer of a row to ``o.valid`` of its first group."""
-        return 2 + NeuronIntegrate.LATENCY + self.config.level_bits
+        return NeuronSelect.LATENCY + NeuronIntegrate.LATENCY + self.config.level_bits
 
     @property
     def recurrence(self) -> int:

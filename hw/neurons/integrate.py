@@ -45,9 +45,9 @@ class NeuronIntegrate(wiring.Component):
     both products are registered as they are, and the next adder joins them. Sums wrap modulo 2**membrane_bits: widths
     are proven when a network is exported, intermediate sums may wrap.
 
-    Latency: 4 cycles (shifted psum | running sum and potential | products of the leak | U). Throughput: one group per
-    cycle. Nothing waits: the potential of the timestep before must be written, at the latest, in the cycle after a
-    group came, and what comes out must be taken.
+    Latency: ``LATENCY`` cycles (shifted psum | running sum and potential | products of the leak | U). Throughput: one
+    group per cycle. Nothing waits: the potential of the timestep before must be written, at the latest, in the cycle
+    after a group came, and what comes out must be taken.
 
     Members
     -------
@@ -65,6 +65,8 @@ class NeuronIntegrate(wiring.Component):
     """
 
     LATENCY = 4
+    PLANES = 2
+    """Cycles until a plane is in the running sum: only a group whose planes are complete goes on."""
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config

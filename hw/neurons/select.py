@@ -33,7 +33,7 @@ class NeuronSelect(wiring.Component):
     Behind the buffer nothing waits. Whether a group may leave, and a row come, is found a cycle ahead: ``i.ready`` is
     a register.
 
-    Latency: 2 cycles (buffer, selected group).
+    Latency: ``LATENCY`` cycles (buffer, selected group).
 
     Members
     -------
@@ -49,6 +49,8 @@ class NeuronSelect(wiring.Component):
     o_soon : Out(1)
         In the next cycle the buffer will hold a row, or ``o`` a group.
     """
+
+    LATENCY = 2
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config

@@ -7,7 +7,8 @@ from amaranth.lib import data
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import MAX_POOL
 
-ADDRESS_BITS = 32
+OFFSET_BITS = 32
+"""Width of a byte offset from a run's output address: a run's output spans less than 4 GiB."""
 
 
 LINE_BITS = 19
@@ -33,16 +34,12 @@ def line_place(c: HardwareConfig) -> data.StructLayout:
         {
             "q": clog2(c.max_timesteps * c.max_planes),
             "fill": clog2(c.bus_bits),  # first bit in its bus word
-            "address": ADDRESS_BITS,  # byte offset of that word
+            "address": OFFSET_BITS,  # byte offset of that word
             "fresh": 1,  # first chunk of its line
             "end": 1,  # last chunk of its line
             "last": 1,  # last chunk of the run
         }
     )
-
-
-OFFSET_BITS = 32
-"""Width of a write command's byte offset: a run's output spans less than 4 GiB."""
 
 
 def write_command(c: HardwareConfig) -> data.StructLayout:

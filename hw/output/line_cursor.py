@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from .layouts import ADDRESS_BITS, LINE_BITS, line_config, line_place, plane_chunk
+from .layouts import LINE_BITS, OFFSET_BITS, line_config, line_place, plane_chunk
 
 
 class LineCursor(wiring.Component):
@@ -70,8 +70,8 @@ class LineCursor(wiring.Component):
         self.bit, self.position_bit = Signal(LINE_BITS), Signal(LINE_BITS)
         self.q, self.t_q = Signal(q_bits), Signal(q_bits)  # the line, and the timestep's first
         # Addresses of the line, the timestep's first line, the row's first line and the image.
-        self.line, self.t_line = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
-        self.row_line, self.image_line = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        self.line, self.t_line = Signal(OFFSET_BITS), Signal(OFFSET_BITS)
+        self.row_line, self.image_line = Signal(OFFSET_BITS), Signal(OFFSET_BITS)
         self.counters = [
             *(self.x, self.y, self.image, self.bit, self.position_bit, self.q, self.t_q),
             *(self.line, self.t_line, self.row_line, self.image_line),
@@ -79,9 +79,9 @@ class LineCursor(wiring.Component):
 
     def _step(self, m: Module, last_x: Value, last_y: Value) -> None:
         chunk, config = self.i, self.i_config
-        next_q, next_line = self.q + 1, Signal(ADDRESS_BITS)
+        next_q, next_line = self.q + 1, Signal(OFFSET_BITS)
         next_bit = Signal(LINE_BITS)
-        next_image = Signal(ADDRESS_BITS)
+        next_image = Signal(OFFSET_BITS)
         m.d.comb += [
             next_line.eq(self.line + config.line_bytes),
             next_bit.eq(self.bit + chunk.width),

@@ -17,7 +17,8 @@ class CommandFetch(wiring.Component):
     """Fetches a command, checks it, offers it; the next one is asked for meanwhile and waits in the reader's buffer.
 
     Nothing is asked for behind an END or a command with a bad header: no read leaves the program.
-    Latency: the bus words of a command plus 3 cycles after they are there.
+    Latency: ``LATENCY`` cycles from ``start`` to the first request; the bus words of a command plus 3 cycles after they
+    are there.
 
     Members
     -------
@@ -28,6 +29,8 @@ class CommandFetch(wiring.Component):
     bad_header, bad_field : Out(1), with ``valid``: what is wrong with it
     take : In(1), done with the command, fetch the next
     """
+
+    LATENCY = 1
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config

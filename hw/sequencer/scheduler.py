@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from ..arch.program import COMMAND_BYTES, ERROR_COMMAND, ERROR_FIELD, OPCODES, PARAM_BYTES, SEGMENT_BYTES
+from ..arch.program import COMMAND_BYTES, OPCODES, PARAM_BYTES, SEGMENT_BYTES, Error
 from ..arch.rules import FOLLOWS
 from ..interface.commands import LOAD_JOB, Kind, run_layout
 from .checker import raw_view
@@ -83,7 +83,7 @@ class Dispatcher(wiring.Component):
         unready = (run[rule.flag] != held) | (held & (run[rule.same] != held_tiles))
         bad_field = self.bad_field | ((opcode == OPCODES["RUN"]) & unready & ~self.prepared)
         with m.If(job & (self.bad_header | bad_field)):
-            m.d.comb += [self.error.eq(1), self.code.eq(Mux(self.bad_header, ERROR_COMMAND, ERROR_FIELD))]
+            m.d.comb += [self.error.eq(1), self.code.eq(Mux(self.bad_header, Error.COMMAND.value, Error.FIELD.value))]
         with m.Elif(job):
             with m.Switch(opcode):
                 for name in ("LOAD_FEATURES", "LOAD_SEGMENTS", "LOAD_PARAMS"):

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
-from ..arch.program import ERROR_FIELD, ERROR_READ, ERROR_STOPPED, ERROR_WATCHDOG, ERROR_WRITE
+from ..arch.program import Error
 
 RESET_CYCLES = 8
 """Cycles for which the data path is held in reset before every job and after every error."""
@@ -28,7 +28,8 @@ class Sequencer(wiring.Component):
                         drain (the bus is let run dry) -> reset -> idle
 
     Before every job and after every error the data path is reset for RESET_CYCLES cycles: no job sees what another
-    left.
+    left. The first command is fetched (``begin``) ``BEGIN`` cycles after ``start``; ``done`` follows ``END`` cycles
+    after ``finished``.
 
     Members
     -------
@@ -46,6 +47,11 @@ class Sequencer(wiring.Component):
     busy, done, code, index, refused, bus_hung : Out, for the registers; ``done`` is a strobe at a job's end
     started : Out(1), strobe: a job begins
     """
+
+    BEGIN = RESET_CYCLES + 2
+    """The reset, a cycle in which the top's register of it settles, and the cycle of ``begin``."""
+
+    END = 1
 
     def __init__(self, config: HardwareConfig, *, drain_cycles: int = DRAIN_CYCLES) -> None:
         self.config, self.drain_cycles = config, drain_cycles
@@ -124,12 +130,12 @@ class Sequencer(wiring.Component):
     def _errors(self, m: Module, expired: Value, stopping: Value, failed: Signal, left: Signal) -> None:
         """What ends a job early; the first in this list names the code."""
         causes = [
-            (self.read_error, ERROR_READ),
-            (self.write_error, ERROR_WRITE),
-            (self.bad_target, ERROR_FIELD),
+            (self.read_error, Error.READ.value),
+            (self.write_error, Error.WRITE.value),
+            (self.bad_target, Error.FIELD.value),
             (self.command_error, self.command_code),
-            (self.stop | stopping, ERROR_STOPPED),
-            (expired, ERROR_WATCHDOG),
+            (self.stop | stopping, Error.STOPPED.value),
+            (expired, Error.WATCHDOG.value),
         ]
         for cause, code in reversed(causes):
             with m.If(cause):

@@ -12,6 +12,9 @@ from ..interface import streams
 from ..lib.logic import popcount
 from . import layouts as frontend_layouts
 
+UNDER_WAY = 3
+"""Words of the row memory kept free for the beats that are on their way when ``room`` falls."""
+
 
 class TileLoader(wiring.Component):
     """What the class walker needs to know of a tile, complete when its last beat is in the row memory.
@@ -109,7 +112,7 @@ class TileLoader(wiring.Component):
                 m.d.sync += word.eq(0)
         m.d.sync += [
             used.eq(used + full - self.freed),
-            room.eq(used < depth - 3),  # the beats on their way
+            room.eq(used < depth - UNDER_WAY),
         ]
         for n in range(beats):
             write = self.write[n]

@@ -10,6 +10,7 @@ from reprise.cosim.bench.system import Traffic
 from reprise.cosim.jobs.compare import compare
 from reprise.cosim.jobs.host import JobFailed, Status, end_steps, read, run_job, start_steps, write
 from reprise.cosim.jobs.random_networks import random_images, random_network
+from reprise.hw.arch.program import Error
 from reprise.hw.csr.register_map import FIELDS
 from reprise.model.inference.runner import run
 from tests.support.benches import system_bench
@@ -27,7 +28,7 @@ from tests.support.cosim_jobs import (
     spoiled,
 )
 
-COMMAND, FIELD, READ, WRITE, WATCHDOG, STOPPED = range(1, 7)
+COMMAND, FIELD, READ, WRITE, WATCHDOG, STOPPED = [error for error in Error if error]
 TRAFFIC = [
     Traffic(latency=0),
     Traffic(latency=35, gap=1),

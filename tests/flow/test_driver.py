@@ -1,6 +1,8 @@
 """The hand-off's C and Python drivers against the RTL's registers, in simulation."""
 
+import ast
 import json
+import re
 import subprocess
 
 import numpy as np
@@ -12,6 +14,7 @@ from reprise.flow.handoff.driver.reprise import Reprise
 from reprise.flow.handoff.handoff import write_drivers
 from reprise.flow.handoff.vectors import make_vectors
 from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.arch.program import Error
 from reprise.hw.csr import register_map
 from reprise.support.errors import SimulationError
 from tests.support.benches import system_bench
@@ -56,6 +59,16 @@ def test_start_without_an_address_needs_the_map(drivers):
     device = Reprise(None, registers_path=drivers / "python" / "registers.json")
     with pytest.raises(ValueError, match="program must be a byte address, not None: no map_path"):
         device.start()
+
+
+def test_error_codes_of_the_drivers(drivers):
+    """Both drivers know every code of the accelerator, by its name and its text, and no other."""
+    source = (drivers / "python" / "reprise.py").read_text()
+    table = re.search(r"^ERRORS = (\{.*?^\})", source, re.MULTILINE | re.DOTALL)
+    assert ast.literal_eval(table[1]) == {error.value: error.text for error in Error if error}
+    header = (drivers / "c" / "reprise.h").read_text()
+    found = dict(re.findall(r"REPRISE_ERROR_([A-Z]+) = (\d+),", header))
+    assert {name: int(code) for name, code in found.items()} == {e.name: e.value for e in Error if e}
 
 
 @pytest.fixture(scope="module")

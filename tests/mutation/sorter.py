@@ -80,7 +80,7 @@ MUTATIONS = [
     ),
     dict(
         file="hw/sorter/tile_loader.py",
-        original="room.eq(used < depth - 3)",
+        original="room.eq(used < depth - UNDER_WAY)",
         mutated="room.eq(used < depth)",
         test="tests/hw/sorter/test_tile_loader.py::test_row_memory_fills_and_wraps",
         fault="rows that are still to be read are overwritten",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reprise.hw.arch.config import HardwareConfig
-from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, ERRORS, HEADER, OPCODES, SEGMENT, SEGMENT_BYTES, Field
+from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, HEADER, OPCODES, SEGMENT, SEGMENT_BYTES, Error, Field
 from reprise.hw.arch.rules import FOLLOWS, rules
 
 
@@ -46,5 +46,5 @@ def table() -> str:
         lines += [*_fields(fields, limits(name)), ""] if fields else ["No fields.", ""]
     lines += [f"### Segment ({SEGMENT_BYTES} bytes)", "", *_fields(SEGMENT), ""]
     lines += ["### Error codes", "", "| code | meaning |", "|---|---|"]
-    lines += [f"| {code} | {text} |" for code, text in ERRORS.items()]
+    lines += [f"| {error.value} | {error.text} |" for error in Error]
     return "\n".join(lines)

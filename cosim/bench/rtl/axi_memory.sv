@@ -4,7 +4,7 @@ module axi_memory #(
     parameter DATA = 128,            // bits
     parameter ADDRESS = 40,          // bits
     parameter WORDS = 1024,          // bus words
-    parameter DEPTH = 16             // bursts accepted ahead, each direction
+    parameter DEPTH                  // bursts kept, each direction (reprise.estimate.bench)
 ) (
     input  logic                clk,
     input  logic                rst,

@@ -1,7 +1,8 @@
 // Test bench of the whole accelerator: the generated `reprise`, a memory behind its AXI4 port, a host that makes one
 // register access at a time, and a log of the profile strobes. Everything that happens per cycle happens here: Python
 // only starts register accesses and waits for the interrupt. `dut.svh` (written from the sidecar) instantiates the
-// design; the macros BUS_BITS, ADDRESS_BITS, MEMORY_WORDS, PROFILE_BITS, RUN_START and RUN_END come from there too.
+// design; the macros BUS_BITS, ADDRESS_BITS, MEMORY_WORDS, MEMORY_DEPTH, PROFILE_BITS, RUN_START and RUN_END come
+// from there too.
 module system_tb (
     input  logic        clk,
     input  logic        rst,
@@ -77,7 +78,8 @@ module system_tb (
     logic [`BUS_BITS/8-1:0] m_axi_wstrb;
     logic [1:0] m_axi_bresp, m_axi_rresp;
 
-    axi_memory #(.DATA(`BUS_BITS), .ADDRESS(`ADDRESS_BITS), .WORDS(`MEMORY_WORDS)) memory (
+    axi_memory #(.DATA(`BUS_BITS), .ADDRESS(`ADDRESS_BITS), .WORDS(`MEMORY_WORDS),
+                 .DEPTH(`MEMORY_DEPTH)) memory (
         .clk, .rst, .latency, .stall, .gap, .seed, .fault_first, .fault_last, .beats_read, .beats_written,
         .awaddr(m_axi_awaddr), .awlen(m_axi_awlen), .awvalid(m_axi_awvalid), .awready(m_axi_awready),
         .wdata(m_axi_wdata), .wstrb(m_axi_wstrb), .wlast(m_axi_wlast), .wvalid(m_axi_wvalid), .wready(m_axi_wready),

@@ -9,8 +9,8 @@ import pytest
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import SEGMENT
-from reprise.hw.im2col.extract import LATENCY
 from reprise.hw.im2col.im2col import Im2col
+from reprise.hw.im2col.row_table import RowTable
 from tests.hw.im2col.im2col_jobs import Geometry, Job, random_job
 from tests.support.simulation import design, simulate
 
@@ -179,7 +179,7 @@ def test_throughput_is_one_segment_per_cycle(kernel, channels):
     assert [b - a for a, b in zip(firsts[1:-1], firsts[2:], strict=True)] == [per_tile] * (len(firsts) - 2)
     # Row table (rows + 2), then the first word's pieces through the pipeline and the queue.
     first_pieces = next(i for i, s in enumerate(job.segments) if s["last"]) + 1
-    assert taken[0] == job.fields["rows"] + 2 + first_pieces - 1 + LATENCY + 2
+    assert taken[0] == job.fields["rows"] + RowTable.LATENCY + first_pieces - 1 + Im2col.LATENCY
 
 
 @pytest.mark.parametrize("m_tiles, k_tiles", [(1, 1), (3, 2), (2, 5)])

@@ -43,6 +43,11 @@ def check_commands(config, commands, seed=0):
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)
+        cycles = 1
+        while not ctx.get(dut.o_request.valid):
+            await ctx.tick()
+            cycles += 1
+        assert cycles == CommandFetch.LATENCY
         for n, (command, bad_header, bad_field, what) in enumerate(commands):
             address = await feed(ctx, dut, command, rng, idle=0.1)
             assert address == 0x12_3456_0000 + n * COMMAND_BYTES

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from reprise.hw.arch.program import ERROR_FIELD, pack
+from reprise.hw.arch.program import Error, pack
 from reprise.hw.arch.rules import order_violations
 from reprise.hw.sequencer.scheduler import Dispatcher
 from tests.hw.sequencer.bench import TINY, random_fields
@@ -140,7 +140,7 @@ def test_held_weights(first, second, refused):
         await play.offer(ctx, "RUN", **(run | second))
         _, _, error, code, start = await ctx.tick().sample(dut.error, dut.code, dut.front_start)
         assert error == refused and not start
-        assert not refused or code == ERROR_FIELD
+        assert not refused or code == Error.FIELD
         assert await play.taken_after(ctx, 2) == (not refused)
 
     simulate(dut, bench, limit=50_000)
@@ -165,7 +165,7 @@ def test_held_weights_as_the_rule_says():
             assert error == bool(order_violations("RUN", run, before)), (before, run)
             outcomes.append(bool(error))
             if error:
-                assert code == ERROR_FIELD
+                assert code == Error.FIELD
                 continue
             assert await play.taken_after(ctx, 5)
             before = run

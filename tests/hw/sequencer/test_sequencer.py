@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reprise.hw.arch.program import ERROR_COMMAND, ERROR_FIELD, ERROR_READ, ERROR_STOPPED, ERROR_WATCHDOG, ERROR_WRITE
+from reprise.hw.arch.program import Error
 from reprise.hw.sequencer.sequencer import RESET_CYCLES, Sequencer
 from tests.hw.sequencer.bench import TINY
 from tests.support.simulation import simulate
@@ -14,12 +14,13 @@ async def begin(ctx, dut):
     ctx.set(dut.start, 1)
     await ctx.tick()
     ctx.set(dut.start, 0)
-    cycles = 0
+    cycles, after = 0, 1  # of the reset; since the start
     while not ctx.get(dut.begin):
         assert ctx.get(dut.busy) and not ctx.get(dut.enable)
         cycles += ctx.get(dut.reset)
         await ctx.tick()
-    assert cycles == RESET_CYCLES
+        after += 1
+    assert cycles == RESET_CYCLES and after == Sequencer.BEGIN
     await ctx.tick()
     assert ctx.get(dut.enable)
 
@@ -42,11 +43,11 @@ async def ends(ctx, dut, code, *, drain):
 
 
 CAUSES = {
-    "read_error": ERROR_READ,
-    "write_error": ERROR_WRITE,
-    "bad_target": ERROR_FIELD,
-    "stop": ERROR_STOPPED,
-    "command_error": ERROR_COMMAND,
+    "read_error": Error.READ,
+    "write_error": Error.WRITE,
+    "bad_target": Error.FIELD,
+    "stop": Error.STOPPED,
+    "command_error": Error.COMMAND,
 }
 
 
@@ -56,7 +57,7 @@ def test_every_error_ends_in_idle():
 
     async def bench(ctx):
         ctx.set(dut.bus_quiet, 1)
-        ctx.set(dut.command_code, ERROR_COMMAND)
+        ctx.set(dut.command_code, Error.COMMAND)
         for cause, code in CAUSES.items():
             await begin(ctx, dut)
             ctx.set(dut.taken, 1)
@@ -71,7 +72,7 @@ def test_every_error_ends_in_idle():
         await begin(ctx, dut)
         assert ctx.get(dut.index) == 0 and ctx.get(dut.code) == 0
         ctx.set(dut.finished, 1)
-        await ctx.tick()
+        await ctx.tick().repeat(Sequencer.END)
         ctx.set(dut.finished, 0)
         assert ctx.get(dut.done) and not ctx.get(dut.busy) and ctx.get(dut.code) == 0
 
@@ -97,7 +98,7 @@ def test_watchdog(limit):
         assert quiet == (limit + 2 if limit else 200)
         if limit:
             await ctx.tick().repeat(RESET_CYCLES + 1)
-            assert ctx.get(dut.done) and ctx.get(dut.code) == ERROR_WATCHDOG
+            assert ctx.get(dut.done) and ctx.get(dut.code) == Error.WATCHDOG
 
     simulate(dut, bench, limit=50_000)
 
@@ -122,7 +123,7 @@ def test_start_while_busy_and_dead_bus():
             waited += 1
         assert waited == 31 and ctx.get(dut.bus_hung)
         await ctx.tick().repeat(RESET_CYCLES)
-        assert ctx.get(dut.done) and ctx.get(dut.code) == ERROR_STOPPED
+        assert ctx.get(dut.done) and ctx.get(dut.code) == Error.STOPPED
         ctx.set(dut.bus_quiet, 1)
         await begin(ctx, dut)
         assert not ctx.get(dut.bus_hung)
