@@ -108,22 +108,3 @@ class RunTrace:
         for tile in self.tiles():
             if tile.m == 0 or not f["weights_keep"]:
                 yield tile.weight_slot, self.weights[tile.k]
-
-    def neuron_items(self) -> Iterator[dict]:
-        """Yield the items of reprise.hw.interface.streams.neuron_out, ordered by position, timestep and group."""
-        f, n = self.fields, self.config.neuron_lanes
-        rows = f["timesteps"] * f["planes"]
-        ends = set((self.starts[1:] // rows - 1).tolist())
-        for position in range(len(self.levels)):
-            for t in range(f["timesteps"]):
-                for group in range(f["groups"]):
-                    lanes = slice(group * n, (group + 1) * n)
-                    last_group, last_t = group == f["groups"] - 1, t == f["timesteps"] - 1
-                    yield {
-                        "level": self.levels[position, t, lanes],
-                        "potential": self.potentials[position, t, lanes],
-                        "group": group,
-                        "last_group": last_group,
-                        "last_t": last_t,
-                        "last": last_group and last_t and position in ends,
-                    }

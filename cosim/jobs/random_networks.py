@@ -42,10 +42,6 @@ def random_config(seed: int) -> HardwareConfig:
     )
 
 
-def _planes(levels: int, encoding: str) -> int:
-    return levels if encoding == "thermometer" else int(levels).bit_length()
-
-
 T = TypeVar("T")
 
 

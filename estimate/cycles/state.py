@@ -110,7 +110,7 @@ DRAIN = record(
 
 NEURONS = record(
     "full last_position last group plane t base stages room inside_then inside q_in q_out"
-    " w_half w_t some r_half r_t r_group r_base ro_valid ro_group ro_last_t",
+    " w_half w_t r_half r_t r_group r_base ro_valid ro_group ro_last_t",
     pipe=24, queue=QUEUE, half_full=2, half_slot=2,
 )  # fmt: skip
 

@@ -137,11 +137,6 @@ class HardwareConfig:
         return self.tile_m.bit_length()
 
     @property
-    def pop_bits(self) -> int:
-        """Bits of a popcount, 0..tile_k."""
-        return self.tile_k.bit_length()
-
-    @property
     def result_bits(self) -> int:
         """Bits of a signed tile result: the sum of tile_k weights."""
         return self.weight_bits + clog2(self.tile_k)

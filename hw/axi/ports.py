@@ -84,12 +84,3 @@ def constant_address_signals(bus: wiring.Component, prefix: str, bus_bits: int) 
     size = (bus_bits // 8).bit_length() - 1
     values = {"id": 0, "size": size, "burst": 0b01, "cache": 0b0011, "prot": 0}
     return [getattr(bus, prefix + name).eq(value) for name, value in values.items()]
-
-
-def join_ports(outer: wiring.Component, prefix: str, inner: wiring.Component, members: dict) -> list:
-    """Statements that pass an inner block's AXI ports to the outer component's flat ports."""
-    statements = []
-    for name, member in members.items():
-        port, signal = getattr(outer, f"{prefix}_{name}"), getattr(inner, name)
-        statements.append(port.eq(signal) if member.flow == Out else signal.eq(port))
-    return statements

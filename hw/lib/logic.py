@@ -19,14 +19,6 @@ def popcount(bits: Value) -> Value:
     return (popcount(bits[:half]) + popcount(bits[half:]))[: len(bits).bit_length()]
 
 
-def popcount_flags(m: Module, bits: Value, *, name: str) -> Signal:
-    """One bit per popcount class: bit p is set for p + 1 set bits."""
-    count = Signal(len(bits).bit_length(), name=f"{name}_count")
-    flags = Signal(len(bits), name=f"{name}_class")
-    m.d.comb += [count.eq(popcount(bits)), flags.eq(Cat(count == p + 1 for p in range(len(bits))))]
-    return flags
-
-
 def lowest(m: Module, bits: Value, count: int) -> list[Signal]:
     """One-hot masks of the ``count`` lowest set bits; a mask is zero when there is none."""
     masks, left = [], bits

@@ -15,29 +15,6 @@ from ..prosparsity.tiles import Tile
 
 
 @kernel(parallel=True)
-def _matmul(a: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
-    for i in nb.prange(len(a)):
-        total = np.zeros(w.shape[1], dtype=np.int64)
-        for k in range(a.shape[1]):
-            level = np.int64(a[i, k])
-            if level == 0:  # spikes are sparse: a zero level costs one comparison
-                continue
-            for o in range(w.shape[1]):
-                total[o] += level * w[k, o]
-        out[i] = total
-
-
-def int_matmul(a: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Multiply levels of at most 8 bits, (M, K), by weights int8[K, O] in integers: int64[M, O]."""
-    require(a.ndim == 2 and w.ndim == 2 and a.shape[1] == w.shape[0], "shapes", "(M, K) and (K, O)", (a.shape, w.shape))
-    a, w = np.asarray(a).astype(np.int16), np.ascontiguousarray(w, dtype=np.int8)
-    out = np.empty((len(a), w.shape[1]), dtype=np.int64)
-    with threads_for(a.size * w.shape[1]):
-        _matmul(a, w, out)
-    return out
-
-
-@kernel(parallel=True)
 def _conv(x: np.ndarray, w: np.ndarray, stride: int, padding: int, out: np.ndarray) -> None:
     frames, channels, height, width = x.shape
     outputs, _, kh, kw = w.shape

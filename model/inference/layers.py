@@ -9,7 +9,7 @@ is used; 8-bit levels and weights cannot come to that below K = 2**38.
 
 import numpy as np
 
-from ...support.checks import require, require_int
+from ...support.checks import require
 from ..network.layer import Layer, MaxPool, Source
 from .kernels import int_conv
 
@@ -51,28 +51,6 @@ def max_pool(levels: np.ndarray, pool: MaxPool | None) -> np.ndarray:
         for dx in range(k):
             result = np.maximum(result, cut[..., dy::k, dx::k])
     return result
-
-
-def sum_pool_weight(channels: int, kernel: int) -> np.ndarray:
-    """Return the weight int8[C, C, k, k] that, with stride k, sums every window of each channel.
-
-    Average pooling is that sum divided by k*k. It is exact where the division is moved into the integers that follow:
-    a neuron on the sum, with its threshold, bias and v0 multiplied by k*k, fires as a neuron on the average would.
-    """
-    require_int("kernel", kernel, 1)
-    eye = np.eye(channels, dtype=np.int8)
-    return np.ascontiguousarray(np.broadcast_to(eye[:, :, None, None], (channels, channels, kernel, kernel)))
-
-
-def fold_average_pool(weight: np.ndarray, kernel: int) -> np.ndarray:
-    """Fold k x k average pooling into the convolution behind it: [O, C, KH, KW] -> [O, C, KH*k, KW*k].
-
-    The stride becomes k times as large. One convolution then does both exactly: without padding, its sums are k*k times
-    those of pooling and convolving, so the neuron's threshold, bias and v0 must be multiplied by k*k. The output sizes
-    are the same.
-    """
-    require_int("kernel", kernel, 1)
-    return np.repeat(np.repeat(weight, kernel, axis=2), kernel, axis=3)
 
 
 def exact_dtype(source: Source, largest: int) -> type | None:

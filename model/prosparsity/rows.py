@@ -41,16 +41,6 @@ def plane_weights(n_levels: int, encoding: Encoding, signed: bool = False) -> np
     return 2 ** np.arange(int(n_levels).bit_length(), dtype=np.int64)
 
 
-def plane_shifts(n_levels: int, encoding: Encoding, signed: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Return the plane weights as hardware applies them: (shift int64[P], negate bool[P]).
-
-    A plane weighs ``(-1)**negate << shift``.
-    """
-    weights = plane_weights(n_levels, encoding, signed)
-    shifts = np.array([abs(int(w)).bit_length() - 1 for w in weights], dtype=np.int64)
-    return shifts, weights < 0
-
-
 def plane_table(n_levels: int, encoding: Encoding, signed: bool = False) -> np.ndarray:
     """Return the planes of every value, uint8[256, P], indexed by the value's low 8 bits.
 
@@ -112,11 +102,6 @@ def encode_planes(
     weights = plane_weights(n_levels, encoding, signed)
     codes = check_levels(levels, n_levels, signed)
     return plane_table(n_levels, encoding, signed)[codes].astype(bool), weights
-
-
-def row_of_plane(rows: np.ndarray, planes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split row numbers into (output position and timestep, plane): planes of one are adjacent, plane 0 first."""
-    return rows // planes, rows % planes
 
 
 @kernel(parallel=True)

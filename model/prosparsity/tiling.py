@@ -174,11 +174,6 @@ class LayerTiles:
         """Return the weight rows of tile ``k`` along K, int8[tile_k, O]."""
         return self.weights[k * self.tile_k : (k + 1) * self.tile_k]
 
-    def row_labels(self) -> np.ndarray:
-        """Return (image, number of the position, timestep, plane) of every row, int64[M, 4]."""
-        shape = (self.images, len(self.positions), self.timesteps, len(self.plane_weights))
-        return np.stack(np.unravel_index(np.arange(len(self.packed)), shape), axis=-1)
-
     def combine(self, row_sums: np.ndarray) -> np.ndarray:
         """Weigh and add the planes of row sums int64[M, O], and put positions in place: int64[n, T, O, H, W]."""
         shape = (self.images, len(self.positions), self.timesteps, len(self.plane_weights), row_sums.shape[1])

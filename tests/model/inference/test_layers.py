@@ -9,11 +9,9 @@ from reprise.model.inference.layers import (
     exact_dtype,
     flatten_columns,
     flatten_features,
-    fold_average_pool,
     layer_sums,
     max_pool,
     source_sums,
-    sum_pool_weight,
 )
 from reprise.model.inference.neurons import integrate
 from reprise.model.network.layer import Layer, MaxPool, Source
@@ -88,6 +86,25 @@ def test_flatten_is_y_x_c_and_columns_follow():
     assert np.array_equal(permuted @ flat.reshape(-1), weight @ feature.reshape(-1))
     with pytest.raises(ValueError, match=r"weight must be \[O, 24\]"):
         flatten_columns(weight[:, 1:], (2, 3, 4))
+
+
+def sum_pool_weight(channels: int, kernel: int) -> np.ndarray:
+    """int8[C, C, k, k] that sums every window of each channel (use stride k).
+
+    Average pooling is that sum divided by k*k. It is exact where the division is moved into integers that follow:
+    a neuron on the sum with its threshold, bias and v0 multiplied by k*k fires as a neuron on the average.
+    """
+    eye = np.eye(channels, dtype=np.int8)
+    return np.ascontiguousarray(np.broadcast_to(eye[:, :, None, None], (channels, channels, kernel, kernel)))
+
+
+def fold_average_pool(weight: np.ndarray, kernel: int) -> np.ndarray:
+    """Weight [O, C, KH, KW] of stride s after k x k average pooling -> [O, C, KH*k, KW*k] of stride s*k, times k*k.
+
+    One convolution then does both, exactly: its sums are k*k times those of pooling then convolution (without
+    padding), so multiply the neuron's threshold, bias and v0 by k*k. The output sizes agree too.
+    """
+    return np.repeat(np.repeat(weight, kernel, axis=2), kernel, axis=3)
 
 
 @pytest.mark.parametrize("k", [2, 3])

@@ -8,10 +8,7 @@ from hypothesis import strategies as st
 from reprise.model.prosparsity.rows import (
     encode_planes,
     pack_rows,
-    plane_shifts,
     plane_table,
-    plane_weights,
-    row_of_plane,
     unpack_rows,
 )
 
@@ -41,14 +38,6 @@ def test_signed_planes_are_twos_complement():
     assert weights.tolist() == [1, 2, 4, 8, 16, 32, 64, -128]
     assert np.array_equal(planes @ weights, values)
     assert np.array_equal(planes[:, 7], values < 0)
-    shifts, negate = plane_shifts(255, "bitplane", signed=True)
-    assert shifts.tolist() == list(range(8)) and negate.tolist() == [False] * 7 + [True]
-
-
-def test_shifts_reproduce_weights():
-    for n, encoding, signed in ((1, "bitplane", False), (5, "bitplane", False), (5, "thermometer", False)):
-        shifts, negate = plane_shifts(n, encoding, signed)
-        assert np.array_equal((1 << shifts) * np.where(negate, -1, 1), plane_weights(n, encoding, signed))
 
 
 def test_table_is_the_encoding_and_zero_above_n():
@@ -74,11 +63,6 @@ def test_table_is_the_encoding_and_zero_above_n():
 def test_wrong_levels_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         encode_planes(np.array(arguments[0]), *arguments[1:])
-
-
-def test_rows_of_a_destination_are_adjacent():
-    destination, plane = row_of_plane(np.arange(6), 3)
-    assert destination.tolist() == [0, 0, 0, 1, 1, 1] and plane.tolist() == [0, 1, 2, 0, 1, 2]
 
 
 @settings(max_examples=60, deadline=None)
