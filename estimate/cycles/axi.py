@@ -160,7 +160,7 @@ def write_step(c: Record, o: Record, t: int) -> bool:
             o.l_out += 1
     if begins:
         o.awvalid = 1
-        o.l_time[o.l_in % RING], o.l_length[o.l_in % RING] = t + c.fifo, o.b_length[o.b_out % RING]
+        o.l_time[o.l_in % RING], o.l_length[o.l_in % RING] = t + c.write_latency, o.b_length[o.b_out % RING]
         o.l_in += 1
         o.b_out += 1
     o.waiting += begins - answered
@@ -174,7 +174,7 @@ def write_step(c: Record, o: Record, t: int) -> bool:
     if o.age < c.write_age:
         o.age += 1
     if closed:
-        o.b_time[o.b_in % RING], o.b_length[o.b_in % RING] = t + c.fifo, o.count - 1
+        o.b_time[o.b_in % RING], o.b_length[o.b_in % RING] = t + c.write_latency, o.count - 1
         o.b_in += 1
     if taken:
         o.age = 0

@@ -8,7 +8,7 @@ from ...hw.accelerator import Accelerator
 from ...hw.arch.config import HardwareConfig
 from ...hw.arch.program import COMMAND_BYTES, PARAM_BYTES
 from ...hw.axi.read import OUTSTANDING
-from ...hw.axi.write import CLOSE_AFTER
+from ...hw.axi.write import CLOSE_AFTER, QUEUE_LATENCY
 from ...hw.axi.write import OUTSTANDING as WRITE_BURSTS
 from ...hw.axi.write import QUEUE_WORDS as WRITE_WORDS
 from ...hw.csr.registers import Registers
@@ -20,7 +20,6 @@ from ...hw.im2col.im2col import Im2col
 from ...hw.im2col.row_builder import QUEUE_WORDS
 from ...hw.im2col.segment_table import TILES_AHEAD
 from ...hw.interface.memory import BURST_BEATS
-from ...hw.lib.fifo2 import StreamFifo
 from ...hw.loader.loader import JOBS
 from ...hw.loader.unpack import words_per_cycle
 from ...hw.psum.drain import STARVED
@@ -50,7 +49,7 @@ def parameters(c: HardwareConfig, latency: int, gap: int) -> np.ndarray:
         "outstanding": OUTSTANDING,
         "accepted": MEMORY_AHEAD,
         "memory_depth": MEMORY_DEPTH,
-        "fifo": StreamFifo.LATENCY,
+        "write_latency": QUEUE_LATENCY,
         "command_words": COMMAND_BYTES * 8 // c.bus_bits,
         "feature_parts": c.bus_bits // (words_per_cycle(c) * c.feature_bits),
         "segment_parts": c.bus_bits // 64,

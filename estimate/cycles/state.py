@@ -40,8 +40,7 @@ CONFIG = record(
     " rows_ready rows_queue scan_queue"
     " word_beats ring_words"
     " begins ends detect margin queue_depth starved"
-    " fifo"  # latency of a FIFO between streams
-    " write_words write_bursts write_age begin finish",
+    " write_words write_bursts write_latency write_age begin finish",
     reader_depth=3,
 )
 """Sizes and latencies, as :mod:`reprise.estimate.cycles.parameters` finds them."""

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import ADDRESS_BITS
 from ..interface.memory import BURST_BEATS, LENGTH_BITS, read_request
-from ..lib.fifo2 import StreamFifo
+from ..lib.fifo import StreamFifo
 from .ports import constant_address_signals, read_members
 
 OUTSTANDING = 16
@@ -58,7 +58,7 @@ class BurstReader(wiring.Component):
         m = Module()
         c = self.config
         shift = clog2(c.bus_bits // 8)
-        m.submodules.buffer = buffer = StreamFifo(c.bus_bits, self.depth)
+        m.submodules.buffer = buffer = StreamFifo(shape=c.bus_bits, depth=self.depth)
         wiring.connect(m, wiring.flipped(self.o), buffer.o)
         m.d.comb += [buffer.i.payload.eq(self.i_data.payload), buffer.i.valid.eq(self.i_data.valid)]
 
@@ -124,7 +124,7 @@ class ReadArbiter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.owners = owners = StreamFifo(range(self.readers), OUTSTANDING)
+        m.submodules.owners = owners = StreamFifo(shape=range(self.readers), depth=OUTSTANDING)
         free = Signal()
         m.d.comb += [
             *constant_address_signals(self, "ar", self.config.bus_bits),

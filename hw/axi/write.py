@@ -9,11 +9,14 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import ADDRESS_BITS
 from ..interface.memory import BURST_BEATS, write_word
-from ..lib.fifo2 import StreamFifo
+from ..lib.fifo import StreamFifo
 from .ports import constant_address_signals, write_members
 
 QUEUE_WORDS = 64
 """Bus words buffered: four full bursts."""
+
+QUEUE_LATENCY = 2
+"""Cycles from a word or a closed burst into its queue to the other side."""
 
 OUTSTANDING = 16
 """Most bursts whose answer hasn't come."""
@@ -62,9 +65,9 @@ class WriteMaster(wiring.Component):
         c = self.config
         beat_layout = data.StructLayout({"data": c.bus_bits, "strobe": c.bus_bits // 8})
         burst_layout = data.StructLayout({"word": ADDRESS_BITS - clog2(c.bus_bits // 8), "length": 8})
-        m.submodules.words = words = StreamFifo(beat_layout, QUEUE_WORDS)
-        m.submodules.bursts = bursts = StreamFifo(burst_layout, OUTSTANDING)
-        m.submodules.lengths = lengths = StreamFifo(8, OUTSTANDING)
+        m.submodules.words = words = StreamFifo(shape=beat_layout, depth=QUEUE_WORDS, latency=QUEUE_LATENCY)
+        m.submodules.bursts = bursts = StreamFifo(shape=burst_layout, depth=OUTSTANDING, latency=QUEUE_LATENCY)
+        m.submodules.lengths = lengths = StreamFifo(shape=8, depth=OUTSTANDING, latency=QUEUE_LATENCY)
         open_burst = self._collect(m, words.i, bursts.i)
         self._send(m, words.o, bursts.o, lengths)
         m.d.comb += self.idle.eq(self.quiet & ~open_burst & (bursts.level == 0))

@@ -7,8 +7,9 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..arch.config import HardwareConfig
 from ..interface import streams
 from ..interface.row_order import bank_of
-from ..lib.fifo import PushFifo, SkidBuffer, SmallFifo
+from ..lib.fifo import PushFifo, SmallFifo
 from ..lib.logic import beforehand, late_mux
+from ..lib.skid import SkidBuffer
 from . import layouts as frontend_layouts
 
 BEGINS = 2

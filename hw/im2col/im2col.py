@@ -9,10 +9,10 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig
 from ..interface.commands import run_layout
 from ..interface.streams import feature_write, segment_write, tile_word
-from ..lib.fifo2 import StreamFifo
+from ..lib.fifo import StreamFifo
 from .extract import Extractor
 from .feature_buffer import FeatureBuffer
-from .row_builder import QUEUE_WORDS, RowBuilder
+from .row_builder import QUEUE_LATENCY, QUEUE_WORDS, RowBuilder
 from .row_table import RowTable
 from .segment_table import SegmentTable
 
@@ -92,7 +92,7 @@ class Im2col(wiring.Component):
     busy : Out(1), from ``prepare`` until the run's last word is taken
     """
 
-    LATENCY = Extractor.LATENCY + StreamFifo.LATENCY
+    LATENCY = Extractor.LATENCY + QUEUE_LATENCY
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
@@ -117,7 +117,7 @@ class Im2col(wiring.Component):
         m.submodules.builder = builder = RowBuilder(c)
         m.submodules.features = features = FeatureBuffer(c)
         m.submodules.extractor = extractor = Extractor(c)
-        m.submodules.queue = queue = StreamFifo(tile_word(c), QUEUE_WORDS)
+        m.submodules.queue = queue = StreamFifo(shape=tile_word(c), depth=QUEUE_WORDS, latency=QUEUE_LATENCY)
         wiring.connect(m, segments.o, builder.i)
         wiring.connect(m, wiring.flipped(self.i_features), features.i_write)
         wiring.connect(m, wiring.flipped(self.i_segments), segments.i_write)

@@ -14,6 +14,9 @@ from .segment_table import k_tile
 QUEUE_WORDS = 16
 """Words of the output queue: more than the extractor's latency, so that its pipeline never has to stop."""
 
+QUEUE_LATENCY = 2
+"""Cycles from a word's way into the output queue to its offer."""
+
 
 class RowBuilder(wiring.Component):
     """Walks m tile, K tile, word, segment (innermost) and issues one (word, segment) per cycle.

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig, clog2
 from ..interface.commands import run_layout, segment_entry
 from ..interface.streams import segment_write
-from ..lib.fifo2 import StreamFifo
+from ..lib.fifo import StreamFifo
 
 TILES_AHEAD = 4
 """K tiles that the scan may have found ahead of the reader."""
@@ -81,7 +81,7 @@ class SegmentTable(wiring.Component):
 
     def _scan(self, m: Module, read_last: ReadPort) -> None:
         c = self.config
-        m.submodules.tiles = tiles = StreamFifo(k_tile(c), TILES_AHEAD)
+        m.submodules.tiles = tiles = StreamFifo(shape=k_tile(c), depth=TILES_AHEAD)
         tile = tiles.i.payload
         wiring.connect(m, wiring.flipped(self.o), tiles.o)
         first = Signal.like(tile.first)

@@ -1,4 +1,4 @@
-"""FIFOs with stream outputs: in block RAM with an output register, in distributed RAM, and a skid buffer."""
+"""FIFOs with stream outputs: pushed unasked or by a stream, in block RAM or in distributed RAM."""
 
 from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import ShapeLike, ValueLike
@@ -124,43 +124,80 @@ class PushFifo(wiring.Component):
 
 
 class StreamFifo(wiring.Component):
-    """A block RAM FIFO with streams on both sides.
+    """A FIFO in a memory with streams on both sides.
 
-    Latency: 3 cycles when empty. Throughput: one item per cycle.
+    With a latency of 2 the memory's output is the stream's output; with 3 a register follows it, for block RAMs whose
+    outputs are slow. ``i.ready`` and ``o`` depend on registers only.
+
+    Latency: an item is offered ``latency`` cycles after it was taken, when the FIFO is empty. Throughput: one item per
+    cycle.
 
     Parameters
     ----------
     shape : shape of an item
-    depth : items in memory (power of two, at least 2; two more wait in registers)
+    depth : items in memory (power of two, at least 2; ``latency - 1`` more wait behind it)
+    latency : 2 or 3
 
     Members
     -------
     i : stream of items in
     o : stream of items out
-    level : items in memory, 0..depth
+    level : items inside, 0..depth + latency - 1
+
+    Raises
+    ------
+    ValueError : ``depth`` is no power of two, or ``latency`` is neither 2 nor 3
     """
 
-    def __init__(self, *, shape: ShapeLike, depth: int) -> None:
+    def __init__(self, *, shape: ShapeLike, depth: int, latency: int = 2) -> None:
         _check_depth(depth)
-        self._shape, self._depth = shape, depth
+        if latency not in (2, 3):
+            raise ValueError(
+                f"latency must be 2 or 3, not {latency!r}: memory and its output, and a register behind it"
+            )
+        self._shape, self._depth, self.latency = shape, depth, latency
         super().__init__(
             {
                 "i": In(stream.Signature(shape)),
                 "o": Out(stream.Signature(shape)),
-                "level": Out(range(depth + 1)),
+                "level": Out(range(depth + latency)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.fifo = fifo = PushFifo(shape=self._shape, depth=self._depth)
+        m.submodules.memory = memory = Memory(shape=self._shape, depth=self._depth, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        stored = Signal(range(self._depth + 1))  # in memory
+        put, take = Signal(), Signal()
+        # An item stands at the memory's output; it leaves.
+        some, leaves = self.o.valid, self.o.ready
+        inside = stored + self.o.valid
+        if self.latency == 3:
+            some = Signal(name="some")
+            leaves = ~self.o.valid | self.o.ready
+            inside = inside + some
         m.d.comb += [
-            self.i.ready.eq(fifo.level != self._depth),
-            fifo.push[0].en.eq(self.i.valid & self.i.ready),
-            fifo.push[0].data.eq(self.i.payload),
-            self.level.eq(fifo.level),
+            self.i.ready.eq(stored != self._depth),
+            put.eq(self.i.valid & self.i.ready),
+            take.eq((stored != 0) & (~some | leaves)),
+            write.data.eq(self.i.payload),
+            write.en.eq(put),
+            read.en.eq(take),
         ]
-        wiring.connect(m, fifo.o, wiring.flipped(self.o))
+        if self.latency == 2:
+            m.d.comb += self.o.payload.eq(read.data)
+        else:
+            with m.If(leaves):
+                m.d.sync += [self.o.valid.eq(some), self.o.payload.eq(read.data)]
+        m.d.comb += self.level.eq(inside)
+        m.d.sync += stored.eq(stored + put - take)
+        with m.If(put):
+            m.d.sync += write.addr.eq(write.addr + 1)
+        with m.If(take):
+            m.d.sync += [read.addr.eq(read.addr + 1), some.eq(1)]
+        with m.Elif(leaves):
+            m.d.sync += some.eq(0)
         return m
 
 
@@ -236,41 +273,3 @@ class SmallFifo(wiring.Component):
             reader.addr.eq(state.reader),
             goes.eq(reader.data if self._latency else Mux(state.some, reader.data, comes)),
         ]
-
-
-class SkidBuffer(wiring.Component):
-    """Cuts the path of ``ready``: what comes while the consumer is not ready waits here.
-
-    Latency: 0 cycles. Throughput: one item per cycle. ``i.ready`` is a register: the buffer is empty.
-
-    Parameters
-    ----------
-    shape : shape of an item
-
-    Members
-    -------
-    i : stream of items in
-    o : stream of items out
-    soon : ``i.ready`` of the next cycle
-    """
-
-    def __init__(self, *, shape: ShapeLike) -> None:
-        self._shape = shape
-        super().__init__(
-            {"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "soon": Out(1)},
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        kept = Signal(self._shape, reset_less=True)
-        full = Signal()
-        m.d.comb += [
-            self.i.ready.eq(~full),
-            self.o.valid.eq(self.i.valid | full),
-            self.o.payload.eq(Mux(full, kept, self.i.payload)),
-            self.soon.eq(~self.o.valid | self.o.ready),
-        ]
-        with m.If(~full):
-            m.d.sync += kept.eq(self.i.payload)
-        m.d.sync += full.eq(~self.soon)
-        return m

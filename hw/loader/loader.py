@@ -11,7 +11,7 @@ from ..arch.program import ADDRESS_BITS
 from ..interface.commands import LOAD_JOB, Kind
 from ..interface.memory import read_request
 from ..interface.streams import feature_write, neuron_params, segment_write
-from ..lib.fifo2 import StreamFifo
+from ..lib.fifo import StreamFifo
 from .unpack import FeatureUnpacker, ParamUnpacker, SegmentUnpacker
 
 JOBS = 4
@@ -63,7 +63,7 @@ class Loader(wiring.Component):
         m.d.comb += self.bad_target.eq(features.bad_target)
 
         # A job's requests go out while the data of those before still comes.
-        m.submodules.jobs = jobs = StreamFifo(LOAD_JOB, JOBS)
+        m.submodules.jobs = jobs = StreamFifo(shape=LOAD_JOB, depth=JOBS)
         asking = self._ask(m, jobs.i)
         job = Signal(LOAD_JOB)
         chunk_end, taken, start = Signal(), Signal(), Signal()

@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import HardwareConfig
 from ..lib.fanout import COPIES, copies
-from ..lib.fifo import SkidBuffer
 from ..lib.logic import beforehand, encode, late_mux, lowest, select, several
+from ..lib.skid import SkidBuffer
 from . import layouts
 
 

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import HardwareConfig
 from ..interface import search, streams
-from ..lib.fifo import SkidBuffer
+from ..lib.skid import SkidBuffer
 from .class_walker import ClassWalker
 from .row_memory import RowMemory
 from .row_picker import RowPicker

@@ -10,6 +10,8 @@ SEQ = "tests/hw/sequencer/test_sequencer.py"
 SEQ_DISPATCH = "tests/hw/sequencer/test_scheduler.py"
 SEQ_FETCH = "tests/hw/sequencer/test_fetch.py"
 RULES = "tests/hw/sequencer/test_rules.py"
+FIFO = "tests/hw/lib/test_fifo.py"
+PROOF = "tests/formal/test_stream_proofs.py"
 CSR = "tests/hw/csr/test_csr.py"
 
 
@@ -42,7 +44,18 @@ MUTATIONS = [
     _fault("axi/write", "& ~aligned ", "", AXI_WRITE, "a write burst crosses 4 KiB"),
     _fault("axi/write", "(word == burst.word + count)", "1", AXI_WRITE, "scattered words share a burst"),
     _fault("axi/write", "waiting + begin - answered", "waiting + begin", AXI_WRITE, "answers aren't counted"),
-    _fault("lib/fifo2", "(stored != 0) & ", "", AXI, "the FIFO gives what it hasn't"),
+    _fault("lib/fifo", "(stored != 0) & ", "", FIFO, "the FIFO gives what it hasn't"),
+    _fault(
+        "lib/fifo", "stored != self._depth", "stored != self._depth + 1", FIFO, "what isn't read yet is overwritten"
+    ),
+    _fault(
+        "lib/fifo", "leaves = ~self.o.valid | self.o.ready", "leaves = self.o.ready", FIFO, "a cycle more of latency"
+    ),
+    _fault(
+        "lib/fifo", "with m.If(leaves):", "with m.If(1):", PROOF, "an item is lost in the register behind the memory"
+    ),
+    _fault("lib/fifo", "inside = inside + some", "pass", FIFO, "the level forgets what stands at the memory's output"),
+    _fault("lib/skid", "self.i.ready.eq(~full)", "self.i.ready.eq(1)", PROOF, "an item is lost in the skid buffer"),
     _fault(
         "loader/weights",
         "with m.Elif(beat == 0):",

@@ -16,7 +16,7 @@ MUTATIONS = [
         fault="wrong tie-break: inside a group the lowest match wins",
     ),
     dict(
-        file="hw/lib/fifo.py",
+        file="hw/lib/skid.py",
         original="m.d.sync += full.eq(~self.soon)",
         mutated="m.d.sync += full.eq(0)",
         test="tests/hw/lib/test_fifo.py::test_skid",

@@ -12,29 +12,8 @@ from amaranth.lib.wiring import In, Out
 from reprise.hw.axi.ports import read_members
 from reprise.hw.axi.read import BurstReader, ReadArbiter
 from reprise.hw.interface.memory import read_request
-from reprise.hw.lib.fifo2 import StreamFifo
 from tests.support.axi_bench import CONFIG, TRAFFIC, simulate
 from tests.support.axi_memory import AxiMemory
-from tests.support.streams import Sink, Source, run_streams
-
-
-@pytest.mark.parametrize("depth", [2, 4, 16])
-@pytest.mark.parametrize("idle, stall", [(0, 0), (0.5, 0), (0, 0.7), (0.4, 0.4)])
-def test_fifo(depth, idle, stall):
-    items = [random.Random(1).getrandbits(8) for _ in range(100)]
-    dut = StreamFifo(8, depth)
-    sink = Sink(dut.o, stall=stall, expect=len(items))
-    source = Source(dut.i, items, idle=idle)
-    run_streams(dut, [source], [sink], seed=depth)
-    assert sink.items == items
-    assert sink.cycles[0] - source.cycles[0] >= 2
-    if not idle and not stall:
-        assert [c - source.cycles[0] for c in sink.cycles] == list(range(2, 102)) or depth == 2
-
-
-def test_fifo_refuses_odd_depth():
-    with pytest.raises(ValueError, match="depth must be a power of two of at least 2, not 3"):
-        StreamFifo(8, 3)
 
 
 class Readers(wiring.Component):

@@ -5,9 +5,12 @@ import random
 
 import pytest
 
-from reprise.hw.lib.fifo import PushFifo, SkidBuffer, SmallFifo, StreamFifo
+from reprise.hw.lib.fifo import PushFifo, SmallFifo, StreamFifo
+from reprise.hw.lib.skid import SkidBuffer
 from tests.support.streams import Sink, Source, run_streams
 
+PLAIN = functools.partial(StreamFifo, latency=2)
+REGISTERED = functools.partial(StreamFifo, latency=3)
 PASSING = functools.partial(SmallFifo, latency=0)
 WIDE = functools.partial(SmallFifo, latency=0, cut=3)
 WIDE_LATER = functools.partial(SmallFifo, latency=1, cut=8)
@@ -19,7 +22,7 @@ def after_reset(cycle: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("kind", "latency"), [(StreamFifo, 3), (SmallFifo, 1), (PASSING, 0), (WIDE, 0), (WIDE_LATER, 1)]
+    ("kind", "latency"), [(PLAIN, 2), (REGISTERED, 3), (SmallFifo, 1), (PASSING, 0), (WIDE, 0), (WIDE_LATER, 1)]
 )
 def test_order_and_latency(kind, latency):
     items = list(range(200))
@@ -33,14 +36,36 @@ def test_order_and_latency(kind, latency):
             assert sink.cycles == list(range(1 + latency, 201 + latency))
 
 
-@pytest.mark.parametrize("kind", [StreamFifo, SmallFifo, PASSING, WIDE, WIDE_LATER])
-def test_fills_and_drains(kind):
+@pytest.mark.parametrize(
+    ("kind", "held"), [(PLAIN, 5), (REGISTERED, 6), (SmallFifo, 4), (PASSING, 4), (WIDE, 4), (WIDE_LATER, 4)]
+)
+def test_fills_and_drains(kind, held):
+    """Without a reader it takes so many items, the depth and the registers behind it; then all of them come out."""
     dut = kind(shape=8, depth=4)
     source = Source(dut.i, list(range(40)), gate=after_reset)
     sink = Sink(dut.o, expect=40, gate=lambda cycle: cycle >= 50)
     run_streams(dut, [source], [sink])
     assert sink.items == list(range(40))
-    assert len([cycle for cycle in source.cycles if cycle < 50]) == (6 if kind is StreamFifo else 4)
+    assert len([cycle for cycle in source.cycles if cycle < 50]) == held
+
+
+@pytest.mark.parametrize("latency", [2, 3])
+@pytest.mark.parametrize("depth", [2, 4, 16])
+@pytest.mark.parametrize(("idle", "stall"), [(0, 0), (0.5, 0), (0, 0.7), (0.4, 0.4)])
+def test_level_and_throughput(latency, depth, idle, stall):
+    """The level counts what is inside, wherever it stands; an item leaves in every cycle, also at the least depth."""
+    items = [random.Random(1).getrandbits(8) for _ in range(100)]
+    dut = StreamFifo(shape=8, depth=depth, latency=latency)
+    source, sink = Source(dut.i, items, idle=idle), Sink(dut.o, stall=stall, expect=len(items))
+
+    def each(ctx, cycle):
+        assert ctx.get(dut.level) == len(source.cycles) - len(sink.cycles)
+
+    run_streams(dut, [source], [sink], seed=depth, each=each)
+    assert sink.items == items
+    if not idle and not stall:
+        assert sink.cycles == [cycle + latency for cycle in source.cycles]
+        assert source.cycles == list(range(source.cycles[0], source.cycles[0] + 100))
 
 
 @pytest.mark.parametrize("pushes", [1, 2])
@@ -77,14 +102,17 @@ def test_skid(idle, stall):
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3, 12, 2.0])
-def test_init_wrong_depth(depth):
+@pytest.mark.parametrize("kind", [SmallFifo, StreamFifo, PushFifo])
+def test_init_wrong_depth(kind, depth):
     with pytest.raises(ValueError, match="depth must be a power of two of at least 2, not"):
-        SmallFifo(shape=1, depth=depth)
+        kind(shape=1, depth=depth)
 
 
 def test_init_wrong_latency():
     with pytest.raises(ValueError, match="latency must be 0 or 1, not 2"):
         SmallFifo(shape=1, depth=4, latency=2)
+    with pytest.raises(ValueError, match="latency must be 2 or 3, not 1"):
+        StreamFifo(shape=1, depth=4, latency=1)
 
 
 def test_init_wrong_pushes():
