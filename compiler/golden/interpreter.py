@@ -20,6 +20,7 @@ from ...hw.arch.program import (
     SEGMENT,
     SEGMENT_BYTES,
     SOURCES,
+    Error,
     unpack_fields,
 )
 from ...hw.arch.rules import ProgramRules, decode
@@ -31,7 +32,19 @@ Observer = Callable[[RunTrace], None]
 
 
 class ProgramError(RepriseError):
-    """A program breaks its contract; the message names the command's index, the rule and the value."""
+    """A program breaks its contract; the message names the command's index, the rule and the value.
+
+    ``code`` is the error code with which the sequencer refuses the command, and None where it would not.
+    """
+
+    code: Error | None = None
+
+    @classmethod
+    def refused(cls, command: int, code: Error, why: str) -> ProgramError:
+        """Return the error of a command that the sequencer refuses with this code."""
+        error = cls(f"command {command}: {why}")
+        error.code = code
+        return error
 
 
 class Interpreter:
@@ -88,7 +101,7 @@ class Interpreter:
         for index, opcode, fields in self.commands():
             broken = self._rules.violations(opcode, fields)
             if broken:
-                raise ProgramError(f"command {index}: {broken[0]}")
+                raise ProgramError.refused(index, Error.FIELD, broken[0])
             getattr(self, "_" + opcode.lower())(fields)
         return self.memory
 
@@ -101,7 +114,7 @@ class Interpreter:
             try:
                 opcode, fields = decode(data)
             except ValueError as error:
-                raise ProgramError(f"command {index}: {error}") from None
+                raise ProgramError.refused(index, Error.COMMAND, str(error)) from None
             yield index, opcode, fields
             if opcode == "END":
                 return

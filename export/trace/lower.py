@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from ...model.network.layer import POOL_KERNELS
 from ...model.network.network import InputMode
 from ..qat.layers import NeuronSpec, QatLayer
 from ..qat.network import QatNetwork
@@ -22,7 +23,6 @@ from .graph import Graph, Node, UnsupportedError, trace
 from .sources import conv_current, identity_current, linear_current
 from .values import Current, Feature, fold_norm, over_weight
 
-POOLS = (2, 3, 4)
 Value = TypeVar("Value", Feature, Current)
 NAME = re.compile(r"[^A-Za-z0-9_]+")
 
@@ -158,8 +158,9 @@ class Lowering:
 
     def maxpool_(self, node: Node, x: Feature | Current) -> Feature | Current:
         k = node.attrs["kernel"]
-        if k not in POOLS:
-            raise UnsupportedError(node.name, f"max pools of {POOLS} exist, not {k}", "pool by 2, 3 or 4")
+        least, most = POOL_KERNELS
+        if not least <= k <= most:
+            raise UnsupportedError(node.name, f"max pools of {least}..{most} exist, not {k}", "pool by 2, 3 or 4")
         if isinstance(x, Current):
             if self.timesteps > 1 or x.pool:
                 raise UnsupportedError(

@@ -41,8 +41,10 @@ LOOPS = 6  # nested loops of the row address generator, innermost first
 
 
 SOURCES = 2
+
+
 MAX_POOL = 4
-"""Largest kernel (= stride) of the max pool."""
+"""Largest kernel (= stride) of the max pool: the output side counts the positions of such a window."""
 
 
 OPCODES = {"END": 0, "LOAD_FEATURES": 1, "LOAD_SEGMENTS": 2, "LOAD_PARAMS": 3, "RUN": 4, "BARRIER": 5}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from .config import HardwareConfig
-from .program import COMMANDS, HEADER, LOOPS, MAGIC, OPCODES, row_beats, unpack, unpack_fields
+from .program import COMMANDS, HEADER, LOOPS, MAGIC, MAX_POOL, OPCODES, row_beats, unpack, unpack_fields
 from .rule_kinds import (
     AddressFits,
     Aligned,
@@ -24,9 +24,6 @@ from .rule_kinds import (
     Rule,
     SumAtMost,
 )
-
-FIELD_POOL = 15
-"""Largest value of RUN.pool that its field holds; the output side checks no more."""
 
 
 def named_bits(opcode: str) -> int:
@@ -100,7 +97,7 @@ def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
             ("out_width", 1, 65535),
             ("out_lines", 1, 65535),
             ("images", 1, 65535),
-            ("pool", 1, FIELD_POOL),
+            ("pool", 1, MAX_POOL),
             ("out_planes", 0, most("max_planes")),
             *((f"loop{n}_count", 1, 65535) for n in range(LOOPS)),
         ),

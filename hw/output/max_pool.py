@@ -30,7 +30,7 @@ class MaxPool(wiring.Component):
     i : In(stream of level_group)
         Order: position, timestep, group.
     i_pool : In(range(MAX_POOL + 1))
-        k, 1..4; constant during a run.
+        k, 1..MAX_POOL; constant during a run.
     i_start : In(1)
         A run begins: the next item is of the first position of a window.
     o : Out(stream of level_group)

@@ -69,6 +69,10 @@ class Source:
         )
 
 
+POOL_KERNELS = (2, 4)
+"""Smallest and largest kernel of a max pool: what the hardware has (its ``MAX_POOL``; a test holds them together)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MaxPool:
     """Max pooling of the levels of every timestep. Windows do not overlap, and edges that fill none are dropped."""
@@ -77,7 +81,7 @@ class MaxPool:
     stride: int | None = None
 
     def __post_init__(self) -> None:
-        require_int("pool.kernel", self.kernel, 2, 4, "the output writer keeps windows of 2, 3 or 4")
+        require_int("pool.kernel", self.kernel, *POOL_KERNELS, "the output writer keeps windows of 2, 3 or 4")
         if self.stride is None:
             object.__setattr__(self, "stride", self.kernel)
         require(self.stride == self.kernel, "pool.stride", f"the kernel ({self.kernel})", self.stride)

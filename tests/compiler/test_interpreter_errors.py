@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from reprise.compiler import compile_network
-from reprise.compiler.golden.interpreter import ProgramError, interpret
+from reprise.compiler.golden.interpreter import Interpreter, ProgramError, interpret
 from reprise.cosim.jobs.random_networks import random_images
-from reprise.hw.arch.program import COMMAND_BYTES, pack
+from reprise.hw.arch.program import COMMAND_BYTES, MAX_POOL, Error, pack
+from reprise.model.network.layer import POOL_KERNELS, MaxPool
 from tests.compiler.networks import TINY, conv_network
+from tests.support.cosim_jobs import Job, place_programs, pooled, small_network
 
 
 def patched(compiled, index, command):
@@ -76,8 +79,24 @@ def test_malformed_commands_are_refused(job, at, message):
     compiled, images = job
     command = bytearray(pack("BARRIER"))
     command[at] ^= 0x40
-    with pytest.raises(ProgramError, match=f"command 0: {message}"):
+    with pytest.raises(ProgramError, match=f"command 0: {message}") as refused:
         interpret(patched(compiled, 0, bytes(command)), images)
+    assert refused.value.code == Error.COMMAND
+
+
+def test_pools_that_hardware_has_not_are_refused():
+    """A RUN whose rows fit its pool is executed for pools of 1 to 4; from 5 on the sequencer refuses it."""
+    job = Job.make(small_network(), np.random.default_rng(1).integers(0, 8, (1, 1, 6, 6)))
+    for pool in range(1, 16):
+        memory, (address,) = place_programs(job, [pooled(job, pool)])
+        interpreter = Interpreter(replace(job.compiled, program=address), memory)
+        if pool <= 4:
+            interpreter.run()
+            continue
+        with pytest.raises(ProgramError, match=f"RUN.pool must be 1..4, not {pool}") as refused:
+            interpreter.run()
+        assert refused.value.code == Error.FIELD
+    assert MaxPool(kernel=MAX_POOL).kernel == POOL_KERNELS[1] == MAX_POOL
 
 
 def test_a_missing_barrier_is_found(job):

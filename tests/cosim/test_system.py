@@ -1,11 +1,13 @@
 """The whole accelerator in RTL: networks against the model, and every error followed by a correct job."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from reprise.compiler import CompileError, compile_network
+from reprise.compiler.golden.interpreter import Interpreter, ProgramError
 from reprise.cosim.bench.system import Traffic
 from reprise.cosim.jobs.compare import compare
 from reprise.cosim.jobs.host import JobFailed, Status, end_steps, read, run_job, start_steps, write
@@ -24,6 +26,7 @@ from tests.support.cosim_jobs import (
     flipped,
     place_programs,
     play,
+    pooled,
     small_network,
     spoiled,
 )
@@ -118,8 +121,17 @@ def test_fields_out_of_range(bench, job):
         (params, {"groups": 0}),
         (params, {"groups": TINY.groups + 1}),
     ]
-    memory, addresses = place_programs(job, [spoiled(job, i, **change) for i, change in changes])
-    play(bench, job, [Bad(error=FIELD, program=at) for at in addresses], memory)
+    programs = [spoiled(job, i, **change) for i, change in changes]
+    programs += [pooled(job, pool) for pool in (5, 6, 15)]
+    memory, addresses = place_programs(job, programs)
+    bads = []
+    for at in addresses:  # the interpreter refuses the same command with the same code
+        with pytest.raises(ProgramError) as refused:
+            Interpreter(replace(job.compiled, program=at), memory.copy()).run()
+        assert refused.value.code == FIELD, refused.value
+        command = int(re.match(r"command (\d+):", str(refused.value))[1])
+        bads.append(Bad(error=FIELD, program=at, command=command))
+    play(bench, job, bads, memory)
 
 
 def test_axi_errors(bench, job):

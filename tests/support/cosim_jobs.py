@@ -13,7 +13,7 @@ from reprise.cosim.jobs.host import Status, end_steps, start_steps
 from reprise.flow.handoff.vectors import sample_network
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.memory_image import MemoryImage
-from reprise.hw.arch.program import COMMAND_BYTES, pack
+from reprise.hw.arch.program import COMMAND_BYTES, LOOPS, pack
 from reprise.model.inference.runner import Result, run
 from reprise.model.network.network import Network
 
@@ -78,6 +78,20 @@ def spoiled(job: Job, index: int, **changes: int) -> list[bytes]:
     opcode, fields = commands[index]
     commands[index] = (opcode, {**fields, **changes})
     return encoded(commands)
+
+
+def pooled(job: Job, pool: int) -> list[bytes]:
+    """The job's program up to its first RUN, of one output position with this max pool: all else fits the pool."""
+    commands, at = job.commands, job.first("RUN")
+    fields = commands[at][1]
+    per = fields["timesteps"] * fields["planes"]
+    in_tile = fields["rows"] // per
+    tiles = -(-(pool**2) // in_tile)
+    loops = {name: 0 for name in fields if name.startswith("loop")}
+    loops |= {f"loop{n}_count": pool**2 * per if n == 0 else 1 for n in range(LOOPS)}
+    changes = {"pool": pool, "out_width": 1, "out_lines": 1, "images": 1, "m_tiles": tiles}
+    changes["rows_last"] = (pool**2 - (tiles - 1) * in_tile) * per
+    return encoded([*commands[:at], ("RUN", fields | loops | changes), ("END", {})])
 
 
 def flipped(job: Job, index: int, word: int, bit: int) -> list[bytes]:

@@ -125,3 +125,11 @@ def test_field_ranges():
     bad("RUN", readout=0, out_planes=0)
     commands.append((pack("RUN", **random_fields(rng, TINY, "RUN")), 0, 0, "good again"))
     check_commands(TINY, commands)
+
+
+def test_pools():
+    """Of the sixteen values of its field, a max pool may have 1 to 4: what the output side can count."""
+    rng = random.Random(4)
+    pools = [(pool, not 1 <= pool <= 4) for pool in range(16)]
+    runs = [(pack("RUN", **random_fields(rng, TINY, "RUN") | {"pool": p}), 0, bad, f"pool {p}") for p, bad in pools]
+    check_commands(TINY, runs)
