@@ -23,16 +23,21 @@ from __future__ import annotations
 
 import importlib
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Annotated
+
+import typer
 
 ROOT = Path(__file__).resolve().parents[1]
 MAKERS = ROOT / "tools" / "tables"
 IMAGES = ROOT / "docs" / "img"
 BEGIN, END = re.compile(r"<!-- table: ([\w-]+)((?: [\w./-]+)*) -->\n"), "<!-- end of table -->"
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 class TableError(ValueError):
@@ -100,12 +105,17 @@ def drawn(draw: Callable[[Path], None], name: str) -> bytes:
         return path.read_bytes()
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write pages and pictures, or with ``--check`` say which of them differ, and return the exit code."""
-    check = "--check" in arguments
-    chosen = [Path(a).resolve() for a in arguments if not a.startswith("-")]
+@app.command()
+def main(
+    chosen: Annotated[list[Path] | None, typer.Argument(metavar="PAGE", help="pages; all, and the pictures")] = None,
+    check: Annotated[bool, typer.Option("--check", help="write nothing; exit code 1 if something differs")] = False,
+) -> None:
+    """Make the tables and pictures of the documentation anew and write the tracked files that differ.
+
+    Example: python -m tools.doc_tables --check
+    """
     stale = []
-    for page in chosen or pages():
+    for page in [path.resolve() for path in chosen or []] or pages():
         text = page.read_text()
         new = updated(text)
         if new != text:
@@ -120,8 +130,8 @@ def main(arguments: Sequence[str]) -> int:
                 path.write_bytes(new_bytes)
     for path in stale:
         print(f"{'differs' if check else 'written'}: {path.relative_to(ROOT)}")
-    return int(check and bool(stale))
+    raise typer.Exit(int(check and bool(stale)))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    app()
