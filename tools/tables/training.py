@@ -66,7 +66,7 @@ def activity(*names: str) -> str:
         dense = [f"{row[k]:.4f}" if k in row else "" for k in ("bit_density", "product_density")]
         quantized = "float" in row  # if not, the accuracy is that of the network in floating point
         accuracy = (row["accuracy"], row["float"]) if quantized else (None, row["accuracy"])
-        cycles = f"{row['cycles']:,}" if "cycles" in row else ""
+        cycles = f"{row['cycles']:,.0f}" if "cycles" in row else ""
         rows.append((f"`{name}`", *(percent(a) for a in accuracy), f"{row['spikes']:,.0f}", *dense, cycles))
     head = ("network", "accuracy", "not rounded", "spikes", "bit density", "product density", "cycles")
     return markdown(head, rows)
