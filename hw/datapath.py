@@ -21,7 +21,7 @@ from .loader.weights import WeightLoader
 from .output.layouts import writer_config
 from .output.writer import OutputWriter
 from .sequencer.fetch import CommandFetch
-from .sequencer.scheduler import Dispatcher
+from .sequencer.scheduler import JobScheduler
 
 WEIGHT_WORDS = 128
 """Bus words of weights buffered before the weight buffer: covers a memory latency of about as many cycles."""
@@ -43,7 +43,7 @@ class Datapath(wiring.Component):
     begin, program : In, fetch the first command
     enable : In(1), commands may be issued
     halt : In(1), no new bursts
-    finished, command_error, command_code, taken : Out, from the dispatcher
+    finished, command_error, command_code, taken : Out, from the scheduler
     read_error, write_error, bad_target : Out(1), strobes
     bus_quiet : Out(1), nothing is under way on the bus
     progress : Out(1), something moved in this cycle
@@ -72,17 +72,17 @@ class Datapath(wiring.Component):
         m = Module()
         c = self.config
         m.submodules.fetch = fetch = CommandFetch(c)
-        m.submodules.dispatcher = dispatcher = Dispatcher(c)
+        m.submodules.scheduler = scheduler = JobScheduler(c)
         m.submodules.loader = loader = Loader(c)
         m.submodules.im2col = im2col = Im2col(c)
         m.submodules.weights = weights = WeightLoader(c)
         m.submodules.core = core = Core(c)
         m.submodules.output = output = OutputWriter(c)
         m.submodules.writes = writes = WriteMaster(c)
-        run = dispatcher.run
+        run = scheduler.run
         reads, loads_asked = self._connect_reads(m, fetch, weights, loader)
         self._connect_bus(m, reads, writes)
-        wiring.connect(m, dispatcher.o_load, loader.i_job)
+        wiring.connect(m, scheduler.o_load, loader.i_job)
         wiring.connect(m, loader.o_features, im2col.i_features)
         wiring.connect(m, loader.o_segments, im2col.i_segments)
         wiring.connect(m, im2col.o, core.i_rows)
@@ -91,26 +91,26 @@ class Datapath(wiring.Component):
         m.d.comb += [
             fetch.start.eq(self.begin),
             fetch.program.eq(self.program),
-            fetch.take.eq(dispatcher.take),
-            *(getattr(dispatcher, n).eq(getattr(fetch, n)) for n in ("command", "valid", "bad_header", "bad_field")),
-            dispatcher.enable.eq(self.enable),
-            dispatcher.loads_idle.eq(~loader.busy),
-            dispatcher.writes_idle.eq(writes.idle),
-            dispatcher.run_done.eq(output.o_done),
-            dispatcher.front_busy.eq(im2col.busy | weights.busy),
-            *(block.run.eq(dispatcher.front) for block in (im2col, weights)),
-            im2col.prepare.eq(dispatcher.front_start),
-            im2col.start.eq(dispatcher.run_start),
-            weights.start.eq(dispatcher.front_start),
+            fetch.take.eq(scheduler.take),
+            *(getattr(scheduler, n).eq(getattr(fetch, n)) for n in ("command", "valid", "bad_header", "bad_field")),
+            scheduler.enable.eq(self.enable),
+            scheduler.loads_idle.eq(~loader.busy),
+            scheduler.writes_idle.eq(writes.idle),
+            scheduler.run_done.eq(output.o_done),
+            scheduler.front_busy.eq(im2col.busy | weights.busy),
+            *(block.run.eq(scheduler.front) for block in (im2col, weights)),
+            im2col.prepare.eq(scheduler.front_start),
+            im2col.start.eq(scheduler.run_start),
+            weights.start.eq(scheduler.front_start),
             # The next run's weights give way to the loads that it waits for: answers come in order.
-            reads.hold[1].eq(dispatcher.prepared & loads_asked),
-            output.i_start.eq(dispatcher.run_start),
+            reads.hold[1].eq(scheduler.prepared & loads_asked),
+            output.i_start.eq(scheduler.run_start),
             *(core.i_layer[name].eq(run[name]) for name in layer_config(c).members),
             *(output.i_config[name].eq(run[name]) for name in writer_config(c).members),
             # Parameters of the next run wait until no row of this one needs the old ones.
             core.i_params.payload.eq(loader.o_params.payload),
-            core.i_params.valid.eq(loader.o_params.valid & ~dispatcher.run_busy),
-            loader.o_params.ready.eq(core.i_params.ready & ~dispatcher.run_busy),
+            core.i_params.valid.eq(loader.o_params.valid & ~scheduler.run_busy),
+            loader.o_params.ready.eq(core.i_params.ready & ~scheduler.run_busy),
             # Offsets of the output writer count from the run's output address.
             writes.i.valid.eq(output.o.valid),
             output.o.ready.eq(writes.i.ready),
@@ -118,13 +118,13 @@ class Datapath(wiring.Component):
             writes.i.payload.data.eq(output.o.payload.data),
             writes.i.payload.strobe.eq(output.o.payload.strobe),
             writes.i.payload.last.eq(output.o.payload.last),
-            self.finished.eq(dispatcher.finished),
-            self.command_error.eq(dispatcher.error),
-            self.command_code.eq(dispatcher.code),
-            self.taken.eq(dispatcher.take),
+            self.finished.eq(scheduler.finished),
+            self.command_error.eq(scheduler.error),
+            self.command_code.eq(scheduler.code),
+            self.taken.eq(scheduler.take),
             self.bad_target.eq(loader.bad_target),
         ]
-        self._count(m, dispatcher, loader, im2col, weights, core, output, reads, writes)
+        self._count(m, scheduler, loader, im2col, weights, core, output, reads, writes)
         return m
 
     def _connect_reads(
@@ -161,7 +161,7 @@ class Datapath(wiring.Component):
     def _count(
         self,
         m: Module,
-        dispatcher: Dispatcher,
+        scheduler: JobScheduler,
         loader: Loader,
         im2col: Im2col,
         weights: WeightLoader,
@@ -172,7 +172,7 @@ class Datapath(wiring.Component):
     ) -> None:
         e = self.events
         was_busy = Signal()
-        m.d.sync += was_busy.eq(dispatcher.run_busy)
+        m.d.sync += was_busy.eq(scheduler.run_busy)
 
         def moved(s: stream.Interface) -> Value:
             return s.valid & s.ready
@@ -181,10 +181,10 @@ class Datapath(wiring.Component):
             return s.valid & ~s.ready
 
         m.d.comb += [
-            e.command.eq(dispatcher.take),
-            e.run_start.eq(dispatcher.run_start),
-            e.run_end.eq(was_busy & ~dispatcher.run_busy),
-            e.run_busy.eq(dispatcher.run_busy),
+            e.command.eq(scheduler.take),
+            e.run_start.eq(scheduler.run_start),
+            e.run_end.eq(was_busy & ~scheduler.run_busy),
+            e.run_busy.eq(scheduler.run_busy),
             e.load_busy.eq(loader.busy),
             e.read_beat.eq(reads.beat),
             e.write_beat.eq(writes.beat),

@@ -206,7 +206,7 @@ class CoreBench:
             if tile.slot is None:
                 last = len(tile.weights) - 1
                 for k, row in enumerate(tile.weights):
-                    yield pack(self.layouts["WEIGHTS"], {"slot": slot, "row": k, "last": k == last, "data": row})
+                    yield pack(self.layouts["WEIGHTS"], {"weight_slot": slot, "row": k, "last": k == last, "data": row})
 
     def _params(self, params: Sequence[dict]) -> Iterator[int]:
         return (pack(self.layouts["PARAMS"], item) for item in params)

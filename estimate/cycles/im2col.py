@@ -14,7 +14,7 @@ from .state import RING, WEIGHTS, Record, jit
 @jit
 def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) -> None:
     """Bring weight rows into their slots; a slot that is released in this cycle is free in the next one."""
-    o_ready = front.o_valid and not front.filled[front.o_slot]
+    o_ready = front.o_valid and not front.filled[front.o_weight_slot]
     if front.asked and bus.left[WEIGHTS] == 0:
         beats = c.tile_k * run.weight_beats
         read.ask(bus, WEIGHTS, run.weights + front.asked_k * beats, beats)
@@ -23,7 +23,7 @@ def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) ->
     if o_ready:
         front.o_valid = 0
         if front.o_last:
-            front.filled[front.o_slot] = 1
+            front.filled[front.o_weight_slot] = 1
     if front.release >= 0:
         front.filled[front.release] = 0
         front.release = -1
@@ -32,17 +32,17 @@ def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) ->
         front.beat += 1
         if front.beat == run.weight_beats:
             front.beat = 0
-            front.o_valid, front.o_slot, front.o_last = 1, front.slot, front.row == c.tile_k - 1
+            front.o_valid, front.o_weight_slot, front.o_last = 1, front.weight_slot, front.row == c.tile_k - 1
             front.row += 1
             if front.row == c.tile_k:
                 front.row = 0
-                front.slot = (front.slot + 1) % c.weight_tiles
+                front.weight_slot = (front.weight_slot + 1) % c.weight_tiles
                 front.taken -= 1
     if starts:
         count = 0 if run.ready else (run.k_tiles if run.keep else run.k_tiles * run.m_tiles)
         front.asked, front.asked_k, front.taken = count, 0, count
         if not run.ready:
-            front.base = front.slot
+            front.base = front.weight_slot
 
 
 @jit
@@ -56,12 +56,12 @@ def table(front: Record, run: Record, starts: bool) -> None:
     """Write the rows of the next m tile, one in each cycle, into the side of the row table that is free."""
     if front.prime:
         front.prime = 0
-    elif front.t_left and not front.full[front.t_half]:
+    elif front.t_left and not front.full[front.t_buffer]:
         count = run.rows_last if front.t_left == 1 else run.rows
         front.t_row += 1
         if front.t_row == count:
-            front.full[front.t_half], front.rows[front.t_half] = 1, count
-            front.t_half = 1 - front.t_half
+            front.full[front.t_buffer], front.rows[front.t_buffer] = 1, count
+            front.t_buffer = 1 - front.t_buffer
             front.t_row = 0
             front.t_left -= 1
     if starts:
@@ -100,7 +100,7 @@ def scan(c: Record, front: Record, run: Record, segments: np.ndarray, starts: bo
 @jit
 def build(c: Record, front: Record, run: Record, segments: np.ndarray, full: bool, t: int) -> None:
     """Add one segment to a word in each cycle; a finished word is offered ``rows_ready`` cycles later."""
-    half = front.t_read
+    buffer = front.t_read
     if not (full and front.g_ready and (front.segment or front.credits)):
         return
     if front.segment == 0:
@@ -112,12 +112,12 @@ def build(c: Record, front: Record, run: Record, segments: np.ndarray, full: boo
     front.time[front.in_ % RING] = t + c.rows_ready
     front.in_ += 1
     front.word += 1
-    if front.word * c.load_rows < front.rows[half]:
+    if front.word * c.load_rows < front.rows[buffer]:
         return
     front.word = 0
     front.g_ready = 0
     front.k += 1
     if front.k == run.k_tiles:
         front.k = 0
-        front.full[half] = 0
-        front.t_read = 1 - half
+        front.full[buffer] = 0
+        front.t_read = 1 - buffer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
-from ...hw.processor.issue import PATIENCE as PATIENT
+from ...hw.processor.issue import STEAL_AFTER
 from ...support.kernels import kernel
 from . import axi, im2col, neurons, output, processor, psum, sorter, state
 from . import axi as read
@@ -15,7 +15,7 @@ from .parameters import parameters
 from .run_data import RunData, program_of
 from .state import Record, jit
 
-PATIENCE = 100
+STANDSTILL = 100
 """How many times as long a RUN may take as all its work one after the other; after that the model counts as stuck."""
 
 RECORDS = (
@@ -41,7 +41,7 @@ def _results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool,
         leaves = offered >= 0 and ready
         item = offered if leaves else -1
     else:
-        full = nr.half_full[nr.w_half]
+        full = nr.buffer_full[nr.w_buffer]
         if nr.ro_valid and ready:
             item = neurons.LAST_GROUP * nr.ro_group + neurons.LAST_T * nr.ro_last_t
         neurons.reorder_out(nr, run, ready)
@@ -176,7 +176,7 @@ class Machine:
         sort["first"] = 1
         for name in ("stage", "active", "finish_tile", "hold", "reuse"):
             processor[name] = -1
-        processor["fresh"], processor["patience"] = 1, PATIENT
+        processor["fresh"], processor["steal_left"] = 1, STEAL_AFTER
         neurons["stages"] = SUM + 1 + config.level_bits
         neurons["pipe"], neurons["room"] = -1, 1
         output["done"] = 1
@@ -198,7 +198,7 @@ class Machine:
         work += data.m_rows.sum() * run["groups"] * (run["out_planes"] + 32 * run["readout"])
         work += len(data.beats) * c["tile_k"] * run["weight_beats"]
         work += (self._program["beats"] * self._program["chunks"]).sum() + len(self._program) * (c["latency"] + 100)
-        limit = self._cycle + PATIENCE * int(work) * (1 + int(c["gap"]))
+        limit = self._cycle + STANDSTILL * int(work) * (1 + int(c["gap"]))
         records = tuple(one[0] for one in self._states)
         self._cycle = int(_simulate(c, self._program, records, data, self.ends, self.starts, self._cycle, limit))
         if self._cycle >= limit:

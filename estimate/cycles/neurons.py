@@ -8,8 +8,8 @@ from ...hw.neurons.select import QUEUE, NeuronSelect
 from .state import Record, jit
 
 LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST = 1, 2, 4, 8, 16
-SLOT = 32
-"""An item in the pipeline is the sum of its flags and of its slot times SLOT."""
+CONTEXT = 32
+"""An item in the pipeline is the sum of its flags and of its context times CONTEXT."""
 
 SELECTED = NeuronSelect.LATENCY - 2
 """The first stage of the pipeline, whose register holds the group that has been selected. The row's buffer is before
@@ -30,14 +30,14 @@ def reorder_out(neurons: Record, run: Record, takes: bool) -> None:
     """Step the reader of the reorder buffer; the side that it frees is seen to be free from the next cycle on."""
     if neurons.ro_valid and not takes:
         return
-    h = neurons.r_half
-    there = neurons.half_full[h] or (neurons.w_half == h and neurons.r_t < neurons.w_t)
+    h = neurons.r_buffer
+    there = neurons.buffer_full[h] or (neurons.w_buffer == h and neurons.r_t < neurons.w_t)
     neurons.ro_valid = there
     if not there:
         return
     neurons.ro_group = neurons.r_group + 1 == run.groups
     neurons.ro_last_t = neurons.r_t + 1 == run.timesteps
-    slot = neurons.r_base + neurons.r_group
+    context = neurons.r_base + neurons.r_group
     neurons.r_group += 1
     if not neurons.ro_group:
         return
@@ -46,11 +46,11 @@ def reorder_out(neurons: Record, run: Record, takes: bool) -> None:
     if not neurons.ro_last_t:
         return
     neurons.r_t = 0
-    neurons.r_base = slot + 1
-    if slot == neurons.half_slot[h]:
+    neurons.r_base = context + 1
+    if context == neurons.buffer_context[h]:
         neurons.r_base = 0
-        neurons.half_full[h] = 0
-        neurons.r_half = 1 - h
+        neurons.buffer_full[h] = 0
+        neurons.r_buffer = 1 - h
 
 
 @jit
@@ -58,13 +58,13 @@ def reorder_in(neurons: Record, item: int) -> None:
     """Write an item into the side of the reorder buffer that is being written."""
     if not (item & LAST_POSITION and item & LAST_GROUP):
         return
-    h = neurons.w_half
+    h = neurons.w_buffer
     neurons.w_t += 1
-    neurons.half_slot[h] = item // SLOT
+    neurons.buffer_context[h] = item // CONTEXT
     if item & LAST_T:
         neurons.w_t = 0
-        neurons.half_full[h] = 1
-        neurons.w_half = 1 - h
+        neurons.buffer_full[h] = 1
+        neurons.w_buffer = 1 - h
 
 
 @jit
@@ -94,11 +94,11 @@ def advance(neurons: Record, run: Record, takes: bool) -> None:
 
 
 @jit
-def written(neurons: Record, run: Record, slot: int) -> bool:
-    """Return whether a group that leaves now will find the potential that the last group of its slot leaves behind."""
+def written(neurons: Record, run: Record, context: int) -> bool:
+    """Return whether a group that leaves now will find the potential that the last group of its context leaves."""
     last = SUM if run.no_reset or run.readout else neurons.stages - 1
     for n in range(1, last - POTENTIAL):
-        if neurons.pipe[n] >= 0 and neurons.pipe[n] & LAST_PLANE and neurons.pipe[n] // SLOT == slot:
+        if neurons.pipe[n] >= 0 and neurons.pipe[n] & LAST_PLANE and neurons.pipe[n] // CONTEXT == context:
             return False
     return True
 
@@ -111,12 +111,12 @@ def select(neurons: Record, run: Record) -> bool:
         return True
     last_plane, last_t = neurons.plane + 1 == run.planes, neurons.t + 1 == run.timesteps
     last_group = neurons.group + 1 == run.groups
-    slot = neurons.base + neurons.group
-    if last_plane and not (room and (neurons.t == 0 or written(neurons, run, slot))):
+    context = neurons.base + neurons.group
+    if last_plane and not (room and (neurons.t == 0 or written(neurons, run, context))):
         return False
     neurons.inside += last_plane
     neurons.room = neurons.inside_then + last_plane < QUEUE
-    item = SLOT * slot + LAST_PLANE * last_plane + LAST_T * last_t + LAST_GROUP * last_group
+    item = CONTEXT * context + LAST_PLANE * last_plane + LAST_T * last_t + LAST_GROUP * last_group
     neurons.pipe[0] = item + LAST_POSITION * neurons.last_position + LAST * neurons.last
     neurons.group += 1
     if not last_group:
@@ -125,7 +125,7 @@ def select(neurons: Record, run: Record) -> bool:
     neurons.plane += 1
     if last_plane or neurons.last:
         neurons.plane = 0
-        neurons.base = slot + 1
+        neurons.base = context + 1
         if neurons.last_position or neurons.last:
             neurons.base = 0
             neurons.t = 0 if last_t or neurons.last else neurons.t + 1

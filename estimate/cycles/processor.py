@@ -5,7 +5,7 @@ They are hw.processor.issue and hw.processor.scoreboard.
 
 from __future__ import annotations
 
-from ...hw.processor.issue import PATIENCE
+from ...hw.processor.issue import STEAL_AFTER
 from .run_data import RunData
 from .state import COMPUTE, REUSE, RING, Record, jit
 
@@ -17,9 +17,9 @@ def _known(p: Record, tile: int) -> bool:
 
 
 @jit
-def _same(valid: bool, half: int, row: int, other_half: int, other_row: int) -> bool:
+def _same(valid: bool, buffer: int, row: int, other_buffer: int, other_row: int) -> bool:
     """Return whether two rows, of which the first is there only if ``valid``, have the same partial sum."""
-    return valid and half == other_half and row == other_row
+    return valid and buffer == other_buffer and row == other_row
 
 
 @jit
@@ -45,7 +45,7 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
     banks = c.banks
     active, last = p.active >= 0, p.active_bits == 1
     active_row = data.rows[p.active] if active else -1
-    active_half = p.tile_half[p.active_tile & 1] if active else -1
+    active_buffer = p.tile_buffer[p.active_tile & 1] if active else -1
     claim = data.bank_of[p.active] if active and last else -1
 
     eligible0 = eligible1 = False
@@ -54,30 +54,30 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
     stage = p.stage
     row = data.rows[stage] if stage >= 0 else -1
     tile = data.tile_of[stage] if stage >= 0 else 0
-    half = p.tile_half[tile & 1]
+    buffer = p.tile_buffer[tile & 1]
     for b in range(banks):
         n = p.reuse[b]
         ok = n >= 0 and p.reuse_ok[b]
         if ok:
-            r, h = data.rows[n], p.tile_half[data.tile_of[n] & 1]
-            hazard = _same(p.slot[b], p.slot_half[b], p.slot_row[b], h, r)
-            hazard |= _same(p.before[b], p.before_half[b], p.before_row[b], h, r)
-            hazard |= active and active_row == r and active_half == h
+            r, h = data.rows[n], p.tile_buffer[data.tile_of[n] & 1]
+            hazard = _same(p.slot[b], p.slot_buffer[b], p.slot_row[b], h, r)
+            hazard |= _same(p.before[b], p.before_buffer[b], p.before_row[b], h, r)
+            hazard |= active and active_row == r and active_buffer == h
             ok = not hazard
             if ok and stage >= 0:
-                conflict |= r == row and h == half
-                order |= h != half
+                conflict |= r == row and h == buffer
+                order |= h != buffer
         same = n >= 0 and _holds(p, b, data.tile_of[n], data.prefix[n])
         if b == 0:
             eligible0, busy0 = ok, ok and not same
         else:
             eligible1, busy1 = ok, ok and not same
-        conflict |= _same(p.slot[b], p.slot_half[b], p.slot_row[b], half, row)
-    conflict |= active and active_row == row and active_half == half
+        conflict |= _same(p.slot[b], p.slot_buffer[b], p.slot_row[b], buffer, row)
+    conflict |= active and active_row == row and active_buffer == buffer
 
     # The staged row is loaded when nothing is in its way and the row before it issues its last bit.
     loading = False
-    borrow = -1
+    steal_idle = -1
     if stage >= 0 and _known(p, tile) and p.weights_ok[tile & 1] and not conflict and not order:
         prefix = data.prefix[stage]
         if banks == 1:
@@ -89,21 +89,21 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
         if active:
             loading = last
         else:
-            loading = not needs or not every or p.patience == 0
+            loading = not needs or not every or p.steal_left == 0
             if loading and needs:
-                borrow = banks - 1 if busy0 else 0
+                steal_idle = banks - 1 if busy0 else 0
             if not loading:
-                p.patience -= 1
+                p.steal_left -= 1
     if loading:
-        p.patience = PATIENCE
+        p.steal_left = STEAL_AFTER
 
     # The last bit of a compute row claims its bank's slot; otherwise a reuse row takes it.
     finish_tile = finish_row = -1
     for b in range(banks):
-        p.before[b], p.before_half[b], p.before_row[b] = p.slot[b], p.slot_half[b], p.slot_row[b]
+        p.before[b], p.before_buffer[b], p.before_row[b] = p.slot[b], p.slot_buffer[b], p.slot_row[b]
         n = p.reuse[b]
         needs = busy0 if b == 0 else busy1
-        took = (eligible0 if b == 0 else eligible1) and claim != b and not (borrow == b and needs) and p.hold != b
+        took = (eligible0 if b == 0 else eligible1) and claim != b and not (steal_idle == b and needs) and p.hold != b
         p.slot[b] = took or claim == b
         if p.held[b] and p.tile[p.held_tile[b] & 1] != p.held_tile[b]:
             p.held[b] = 0  # the tile has retired, and another one writes its results into the same places
@@ -112,10 +112,10 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
         if claim == b:
             p.held[b], p.held_tile[b], p.held_row[b] = 1, p.active_tile, active_row
         if claim == b:
-            p.slot_half[b], p.slot_row[b] = active_half, active_row
+            p.slot_buffer[b], p.slot_row[b] = active_buffer, active_row
         elif took:
             i = data.tile_of[n] & 1
-            p.slot_half[b], p.slot_row[b] = p.tile_half[i], data.rows[n]
+            p.slot_buffer[b], p.slot_row[b] = p.tile_buffer[i], data.rows[n]
             p.reused[2 * i + b] += 1
         _next_reuse(c, p, sort, data, b, took)
     if claim >= 0:
@@ -213,7 +213,7 @@ def scoreboard(
     tile = p.entered
     if sort.begins_stored and sort.begin_time[tile % RING] <= t:
         i = tile & 1
-        if (not p.valid[i] or retires == i) and not (p.fresh and p.half_busy[p.half]):
+        if (not p.valid[i] or retires == i) and not (p.fresh and p.buffer_busy[p.buffer]):
             enters = i
     for i in range(2):
         p.weights_ok[i], p.computes_done[i] = p.next_weights[i], p.next_computes[i]
@@ -222,7 +222,7 @@ def scoreboard(
         p.issued[claimed_tile & 1] += 1
     for h in range(2):
         if drain.drained[h]:
-            p.full[h] = p.half_busy[h] = 0
+            p.full[h] = p.buffer_busy[h] = 0
             drain.drained[h] = 0
     if closes >= 0:
         p.closed[closes] = 1
@@ -235,17 +235,17 @@ def scoreboard(
         p.oldest = 1 - o
         done = p.tile[retires]
         if (done + 1) % data.k_tiles == 0:
-            h = p.tile_half[retires]
+            h = p.tile_buffer[retires]
             p.full[h], p.full_m[h] = 1, done // data.k_tiles
     if enters >= 0:
         sort.begins_stored -= 1
         p.entered += 1
         last_k = (tile + 1) % data.k_tiles == 0
-        p.tile[enters], p.valid[enters], p.tile_half[enters] = tile, 1, p.half
-        p.half_busy[p.half] = 1
+        p.tile[enters], p.valid[enters], p.tile_buffer[enters] = tile, 1, p.buffer
+        p.buffer_busy[p.buffer] = 1
         p.fresh = last_k
         if last_k:
-            p.half = 1 - p.half
+            p.buffer = 1 - p.buffer
         p.weights_ok[enters] = p.ended[enters] = p.reuse_done[enters] = p.computes_done[enters] = 0
         p.issued[enters] = p.closed[enters] = 0
         p.reused[2 * enters] = p.reused[2 * enters + 1] = 0

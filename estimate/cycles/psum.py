@@ -29,8 +29,8 @@ def _granted(c: Record, p: Record, drain: Record, data: RunData, row: int) -> bo
     """
     if c.banks == 2:
         return True
-    update = p.slot[0] and data.touched[p.slot_half[0], p.slot_row[0]]
-    return not (update and data.touched[drain.half, row])
+    update = p.slot[0] and data.dirty[p.slot_buffer[0], p.slot_row[0]]
+    return not (update and data.dirty[drain.buffer, row])
 
 
 @jit
@@ -40,7 +40,7 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
     ``ready`` says that the neurons take the row at the output. Rows are read in the hope that the output will be free
     when they come; a row that finds it full is asked for again.
     """
-    half = drain.half
+    buffer = drain.buffer
     asking, again = drain.asking, drain.again
     row = _row(drain, data, drain.at) if asking else 0
     rows = data.m_rows[drain.m] if drain.m < data.m_tiles else 0
@@ -63,7 +63,7 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
         drain.o_valid = 1
         kind = int(drain.m == data.m_tiles - 1)
         drain.o_last, drain.o_last_position = last, data.last_position[kind, third_at]
-        data.touched[half, _row(drain, data, third_at)] = 0
+        data.dirty[buffer, _row(drain, data, third_at)] = 0
     if reject or (capture and again):
         # The row is asked for again until it is taken, so that what is on its way behind it is of no use.
         second = drain.third
@@ -75,14 +75,14 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
             drain.second, drain.third = granted, second
             drain.second_at, drain.third_at = third_at, third_at
     if not drain.running:
-        if p.full[half]:
+        if p.full[buffer]:
             drain.running = drain.asking = 1
-            drain.m = p.full_m[half]
+            drain.m = p.full_m[buffer]
         drain.again = drain.at = 0
     if capture and last:
         drain.running = drain.again = 0
-        drain.half = 1 - half
-        drain.drained[half] = 1
+        drain.buffer = 1 - buffer
+        drain.drained[buffer] = 1
     if waiting and drain.starved < c.starved:
         drain.starved += groups
     else:
@@ -90,4 +90,4 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
     # Rows become dirty last, because the drain has to see which ones were when the cycle began.
     for b in range(c.banks):
         if p.slot[b]:
-            data.touched[p.slot_half[b], p.slot_row[b]] = 1
+            data.dirty[p.slot_buffer[b], p.slot_row[b]] = 1

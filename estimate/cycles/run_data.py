@@ -34,7 +34,7 @@ class RunData(NamedTuple):
     order, last_position : the drain's walk through an m tile; number 1 is that of the last m tile
     bank_of_row : the bank of every row index of a tile
     push : ring of what will be pushed into each FIFO
-    touched : the rows that are dirty in the two buffers of partial sums
+    dirty : the rows that are dirty in the two buffers of partial sums
     base : slot of the run's first weights
     interleaved : whether the neurons interleave the positions of a block
     """
@@ -62,7 +62,7 @@ class RunData(NamedTuple):
     last_position: np.ndarray
     bank_of_row: np.ndarray
     push: np.ndarray
-    touched: np.ndarray
+    dirty: np.ndarray
     m_tiles: int
     k_tiles: int
     base: int
@@ -217,7 +217,7 @@ def run_data(
         m_rows=m_rows, segments=segments.astype(np.int64), order=order, last_position=last,
         bank_of_row=banks_of,
         push=np.zeros((3, RING), np.int64),
-        touched=np.zeros((2, c.tile_m), np.int64), m_tiles=len(m_rows), k_tiles=k_tiles, base=base,
+        dirty=np.zeros((2, c.tile_m), np.int64), m_tiles=len(m_rows), k_tiles=k_tiles, base=base,
         interleaved=positions > 1,
     )  # fmt: skip
 
@@ -264,5 +264,5 @@ def no_rows() -> RunData:
     flat: dict[str, Any] = {name: one for name in RunData._fields} | {
         name: two for name in ("reuses", "reuse_count", "order")
     }
-    flat |= {"last_position": two, "push": np.zeros((3, RING), np.int64), "touched": two, "interleaved": False}
+    flat |= {"last_position": two, "push": np.zeros((3, RING), np.int64), "dirty": two, "interleaved": False}
     return RunData(**(flat | {"m_tiles": 0, "k_tiles": 1, "base": 0}))

@@ -12,12 +12,12 @@ from .state import RING, Record, jit
 @jit
 def fifo(sort: Record, n: int, pushed: int) -> None:
     """Take a FIFO with registered outputs and a skid buffer one cycle on; ``valid`` says that it offers an item."""
-    move = not sort.stands[n] or not sort.kept[n]
+    move = not sort.stands[n] or not sort.held[n]
     fetch = sort.level[n] > 0 and (not sort.waiting[n] or move)
-    sort.kept[n] = sort.valid[n] and not sort.popped[n]
+    sort.held[n] = sort.valid[n] and not sort.popped[n]
     if move:
         sort.stands[n] = sort.waiting[n]
-    sort.valid[n] = sort.stands[n] or sort.kept[n]
+    sort.valid[n] = sort.stands[n] or sort.held[n]
     sort.waiting[n] = fetch or (sort.waiting[n] and not move)
     sort.level[n] += pushed - fetch
     sort.popped[n] = 0

@@ -32,7 +32,7 @@ def record(names: str, **arrays: int) -> np.dtype:
 
 
 CONFIG = record(
-    "tile_m tile_k load_rows queries banks weight_tiles neuron_lanes bus_bits level_bits words"
+    "tile_m tile_k load_rows queries banks weight_tiles neuron_lanes bus_bits level_bits tile_beats"
     " latency gap"  # of the memory
     " burst outstanding"  # longest burst, most bursts under way
     " accepted memory_depth"  # most bursts that the memory accepts ahead, and that it keeps
@@ -74,8 +74,9 @@ LOADER = record(
 )
 
 FRONT = record(
-    "asked asked_k taken beat row o_valid o_slot o_last slot base release"  # weight loader, assembler, buffer
-    " prime t_left t_row t_half t_read"  # row table
+    "asked asked_k taken beat row o_valid o_weight_slot o_last weight_slot base"  # weight loader, assembler
+    " release"  # weight buffer
+    " prime t_left t_row t_buffer t_read"  # row table
     " g_left g_k g_count g_valid g_stored g_ready"  # scan of the segment table
     " k word segment credits left in_ out",  # row builder; im2col's queue
     full=2, rows=2, filled=1024, time=RING,
@@ -89,28 +90,28 @@ SORT = record(
     " r_valid r_rows r_last r_first frees freed"  # row memory
     " g_valid g_count g_first g_last"  # the group that the row picker offers
     " row begins_stored unread d_room begun_tiles",
-    w_valid=2, w_rows=2, w_last=2, w_first=2, level=3, waiting=3, stands=3, kept=3, valid=3, popped=3, begin_time=RING,
+    w_valid=2, w_rows=2, w_last=2, w_first=2, level=3, waiting=3, stands=3, held=3, valid=3, popped=3, begin_time=RING,
 )  # fmt: skip
 
 PROCESSOR = record(
-    "stage active active_bits active_tile patience finish_tile finish_row c_head entered"
-    " oldest closing fresh half hold",
+    "stage active active_bits active_tile steal_left finish_tile finish_row c_head entered"
+    " oldest closing fresh buffer hold",
     reuse=2, reuse_ok=2, r_head=2, held=2, held_tile=2, held_row=2,
-    slot=2, slot_half=2, slot_row=2, before=2, before_half=2, before_row=2,
-    tile=2, valid=2, tile_half=2, weights_ok=2, issued=2, ended=2, computes_done=2, reuse_done=2, closed=2,
-    next_weights=2, next_ended=2, next_computes=2, next_reuse=2, reused=4, half_busy=2, full=2, full_m=2,
+    slot=2, slot_buffer=2, slot_row=2, before=2, before_buffer=2, before_row=2,
+    tile=2, valid=2, tile_buffer=2, weights_ok=2, issued=2, ended=2, computes_done=2, reuse_done=2, closed=2,
+    next_weights=2, next_ended=2, next_computes=2, next_reuse=2, reused=4, buffer_busy=2, full=2, full_m=2,
 )  # fmt: skip
 """The issue stage and the scoreboard. A row is its number in issue order, or -1 if there is none."""
 
 DRAIN = record(
-    "running half m asking again at starved second second_at third third_at o_valid o_last_position o_last",
+    "running buffer m asking again at starved second second_at third third_at o_valid o_last_position o_last",
     drained=2,
 )
 
 NEURONS = record(
     "full last_position last group plane t base stages room inside_then inside q_in q_out"
-    " w_half w_t r_half r_t r_group r_base ro_valid ro_group ro_last_t",
-    pipe=24, queue=QUEUE, half_full=2, half_slot=2,
+    " w_buffer w_t r_buffer r_t r_group r_base ro_valid ro_group ro_last_t",
+    pipe=24, queue=QUEUE, buffer_full=2, buffer_context=2,
 )  # fmt: skip
 
 OUTPUT = record(

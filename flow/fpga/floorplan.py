@@ -34,7 +34,7 @@ FRONT_END = ((46, -12), (46, -8), (70, -8))
 """Blocks of four sites for the block RAMs of the front end: the Y, and how far they lie before the first column of the
 row. They are used only where columns take more than half of a row; beside fewer columns the placer does better by
 itself (docs/fpga-clock.md)."""
-MEMORY = re.compile(r"processor\.(?:(bank)\d\.memory(?:\d_)?|(accumulators)\.results\d_)(\d+)\.0\.(\d+)$")
+MEMORY = re.compile(r"processor\.(?:(bank)\d\.memory(?:\d_)?|(pe_array)\.results\d_)(\d+)\.0\.(\d+)$")
 
 
 def _block_rams(c: HardwareConfig, cells: Iterable[str]) -> dict[str, float]:

@@ -152,12 +152,12 @@ class HardwareConfig:
         return self.lanes // self.neuron_lanes
 
     @property
-    def words(self) -> int:
+    def tile_beats(self) -> int:
         """Input beats of a full tile."""
         return self.tile_m // self.load_rows
 
     @property
-    def slot_bits(self) -> int:
+    def weight_slot_bits(self) -> int:
         """Bits of a weight slot index."""
         return clog2(self.weight_tiles)
 

@@ -15,7 +15,7 @@ class Detector(wiring.Component):
     """For every row the best earlier subset: ``entry & ~row == 0``, most bits first, then lowest index.
 
     Rows come in issue order, and each is inserted after it was queried, so only rows issued before it can
-    match: an equal row with a lower index, or a row with fewer bits. The sorter's places make the best match the
+    match: an equal row with a lower index, or a row with fewer bits. The sorter's entries make the best match the
     highest one in its bank. Rows of one bit take no prefix. With two queries the second row also sees the first.
     (Prosperity, HPCA 2025, section V: detector; here rows are inserted in sorted order.)
 
@@ -54,14 +54,14 @@ class Detector(wiring.Component):
         c = self.config
         m = Module()
         group, take = self.i.payload, Signal()
-        turn = Signal(search.place_bits(c))  # of the group in its tile
+        group_index = Signal(search.entry_bits(c))  # of the group in its tile
         m.d.comb += [
             self.i.ready.eq(self.room & (self.tile_room | ~group.first)),
             take.eq(self.i.valid & self.i.ready),
             self.inserted_last.eq(take & group.last),
         ]
         with m.If(take):
-            m.d.sync += turn.eq(Mux(group.last, 0, turn + 1))
+            m.d.sync += group_index.eq(Mux(group.last, 0, group_index + 1))
         pair: Value = C(0, 1)
         if c.queries == 2:
             pair = Cat(C(0, 1), covers(group.rows[1].row, group.rows[0].row))
@@ -74,14 +74,14 @@ class Detector(wiring.Component):
                 tcam.take.eq(take),
                 tcam.last.eq(group.last),
                 tcam.insert.eq(group.valid[bank]),
-                tcam.place.eq(mine.place),
+                tcam.entry.eq(mine.entry),
                 tcam.rows.eq(Cat(row.query for row in group.rows)),
                 tcam.pair.eq(pair),
                 self.insert[bank].valid.eq(take & group.valid[bank]),
-                self.insert[bank].place.eq(mine.place),
+                self.insert[bank].entry.eq(mine.entry),
                 self.insert[bank].row.eq(mine.row),
                 self.insert[bank].cls.eq(mine.cls),
-                self.insert[bank].turn.eq(turn),
+                self.insert[bank].group_index.eq(group_index),
             ]
             banks.append(tcam)
         self._follow(m, take, banks)
@@ -100,7 +100,7 @@ class Detector(wiring.Component):
                 now.rows[lane].valid.eq(group.valid[lane]),
                 now.rows[lane].row.eq(row.row),
                 now.rows[lane].index.eq(row.index),
-                now.rows[lane].slot.eq(Cat(row.place, C(lane, c.queries - 1))),
+                now.rows[lane].result.eq(Cat(row.entry, C(lane, c.queries - 1))),
             ]
         for stage in range(self.LATENCY):
             later = Signal(layout, name=f"stage{stage}")
@@ -112,5 +112,5 @@ class Detector(wiring.Component):
             for bank, tcam in enumerate(banks):
                 m.d.comb += [
                     self.o.rows[lane].best[bank].found.eq(tcam.best[lane].found & ~single[lane]),
-                    self.o.rows[lane].best[bank].place.eq(tcam.best[lane].place),
+                    self.o.rows[lane].best[bank].entry.eq(tcam.best[lane].entry),
                 ]

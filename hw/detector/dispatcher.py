@@ -8,7 +8,7 @@ from ..arch.config import HardwareConfig
 from ..interface import streams
 from ..interface.row_order import bank_of
 from ..lib.fifo import PushFifo, SmallFifo
-from ..lib.logic import beforehand, late_mux
+from ..lib.logic import late_mux, precompute
 from ..lib.skid import SkidBuffer
 from . import layouts as frontend_layouts
 
@@ -82,9 +82,9 @@ class Dispatcher(wiring.Component):
         tag = Signal(streams.TAG_BITS)  # of the tile at i
         before = [Signal(c.count_bits, name=f"before{lane}") for lane in range(c.queries + 1)]
         computes = Signal(c.count_bits)
-        kept = [row.valid & ~row.exact for row in self.i.rows]
+        is_compute = [row.valid & ~row.exact for row in self.i.rows]
         m.d.comb += before[0].eq(computes)
-        m.d.comb += [before[n + 1].eq(before[n] + kept[n]) for n in range(c.queries)]
+        m.d.comb += [before[n + 1].eq(before[n] + is_compute[n]) for n in range(c.queries)]
         closes = self.i.valid & self.i.last
         with m.If(self.i.valid):
             m.d.sync += computes.eq(Mux(self.i.last, 0, before[-1]))
@@ -94,12 +94,12 @@ class Dispatcher(wiring.Component):
         self._offer(m, "compute", compute, self.o_compute)
         for lane, row in enumerate(self.i.rows):
             m.d.comb += [
-                compute.push[lane].en.eq(kept[lane]),
+                compute.push[lane].en.eq(is_compute[lane]),
                 compute.push[lane].data.tag.eq(tag),
                 compute.push[lane].data.residual.eq(row.residual),
                 compute.push[lane].data.has_prefix.eq(row.has_prefix),
                 compute.push[lane].data.prefix.eq(row.prefix),
-                compute.push[lane].data.slot.eq(row.slot),
+                compute.push[lane].data.result.eq(row.result),
                 compute.push[lane].data.row.eq(row.index),
             ]
         levels, reuses = [compute.level], []
@@ -114,9 +114,9 @@ class Dispatcher(wiring.Component):
 
     def _offer(self, m: Module, name: str, fifo: PushFifo, o: stream.Interface) -> None:
         """A queue's stream; ``ready`` of the processor, which is decided late, goes no further than here."""
-        m.submodules[f"{name}_kept"] = kept = SkidBuffer(shape=o.payload.shape())
-        connect(m, fifo.o, kept.i)
-        connect(m, kept.o, flipped(o))
+        m.submodules[f"{name}_skid"] = skid = SkidBuffer(shape=o.payload.shape())
+        connect(m, fifo.o, skid.i)
+        connect(m, skid.o, flipped(o))
 
     def _reuse(self, m: Module, bank: int, tag: Value, before: list[Signal], closes: Value) -> tuple[PushFifo, Value]:
         """The queue of one bank; returns it and the bank's exact matches of this tile so far."""
@@ -164,8 +164,8 @@ class Dispatcher(wiring.Component):
     def _room(self, m: Module, most: int, read: Value) -> Signal:
         """Fewer than ``most`` tiles that began are unread: found a cycle ahead, as it lets the whole sorter move."""
         unread, room = Signal(range(most + 1), name=f"unread{most}"), Signal(init=1, name=f"room{most}")
-        less, more = beforehand(m, (unread - 1)[: len(unread)]), beforehand(m, (unread + 1)[: len(unread)])
-        last, full = beforehand(m, more == most), beforehand(m, unread == most)
+        less, more = precompute(m, (unread - 1)[: len(unread)]), precompute(m, (unread + 1)[: len(unread)])
+        last, full = precompute(m, more == most), precompute(m, unread == most)
         m.d.sync += room.eq(read | ~late_mux(self.begin, last, full))
         with m.If(self.begin != read):
             m.d.sync += unread.eq(Mux(read, less, more))

@@ -3,19 +3,19 @@
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig
-from ..interface.search import class_bits, place_bits
+from ..interface.search import class_bits, entry_bits
 
 
 def inserted_row(c: HardwareConfig) -> data.StructLayout:
     """A row that the detector puts into its bank, for the pruner's copy of the patterns."""
     return data.StructLayout(
-        {"valid": 1, "place": place_bits(c), "row": c.tile_k, "cls": class_bits(c), "turn": place_bits(c)}
+        {"valid": 1, "entry": entry_bits(c), "row": c.tile_k, "cls": class_bits(c), "group_index": entry_bits(c)}
     )
 
 
 def bests(c: HardwareConfig) -> data.ArrayLayout:
     """Best matching entries: of one query by bank, or of one bank by query."""
-    return data.ArrayLayout(data.StructLayout({"found": 1, "place": place_bits(c)}), c.queries)
+    return data.ArrayLayout(data.StructLayout({"found": 1, "entry": entry_bits(c)}), c.queries)
 
 
 def found_row(c: HardwareConfig) -> data.StructLayout:
@@ -25,7 +25,7 @@ def found_row(c: HardwareConfig) -> data.StructLayout:
             "valid": 1,
             "row": c.tile_k,
             "index": c.row_bits,
-            "slot": c.row_bits,
+            "result": c.row_bits,
             "best": bests(c),
         }
     )
@@ -42,9 +42,9 @@ def pruned_row(c: HardwareConfig) -> data.StructLayout:
         {
             "valid": 1,
             "index": c.row_bits,
-            "slot": c.row_bits,
+            "result": c.row_bits,
             "has_prefix": 1,
-            "prefix": c.row_bits,  # slot
+            "prefix": c.row_bits,  # tile result
             "residual": c.tile_k,
             "exact": 1,  # has a prefix and no residual
         }

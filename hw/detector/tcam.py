@@ -8,20 +8,21 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..interface import search
-from ..lib.fanout import copies
+from ..lib.fanout import replicate
 from ..lib.logic import covers, highest
 from . import layouts
 
 
 class TcamBank(wiring.Component):
-    """``entry[place]`` is valid and a subset of the query: the highest such place, per query.
+    """``entries[entry]`` is valid and a subset of the query: the highest such entry, per query.
 
     One row is inserted per cycle. Rows inserted in a cycle are seen by queries of the next one. A tile's last group
     clears the valid bits as it is taken, whether or not it inserts a row, so that no cycle is lost for it. An entry is
-    written as soon as its row is there, and is valid when that is taken: a tile's places differ. Whether it is taken is
-    known late, so valid bits learn it a cycle later, from registers per part of the entries, on their way to the match.
+    written as soon as its row is there, and is valid when that is taken: a tile's entries differ. Whether it is taken
+    is known late, so valid bits learn it a cycle later, from registers per part of the entries, on the way to the
+    match.
 
-    Latency: 3 cycles (match register, groups, place). Throughput: ``queries`` queries and one insertion per cycle.
+    Latency: 3 cycles (match register, groups, entry). Throughput: ``queries`` queries and one insertion per cycle.
 
     Parameters
     ----------
@@ -34,11 +35,11 @@ class TcamBank(wiring.Component):
     take : they are queried, and lane ``bank`` is inserted if ``insert``
     last : they are the tile's last rows: they are still queried, then no entry is valid
     insert : lane ``bank`` is valid
-    place : entry of lane ``bank``
+    entry : entry of lane ``bank``
     rows : queries x copies of the row, one for each part of the entries
         (:func:`reprise.hw.interface.search.query_parts`)
     pair : by lane: lane ``bank`` of this very cycle is an earlier subset of it
-    best : queries x {found, place}, LATENCY cycles later
+    best : queries x {found, entry}, LATENCY cycles later
     """
 
     LATENCY = 3
@@ -46,14 +47,14 @@ class TcamBank(wiring.Component):
     def __init__(self, config: HardwareConfig, *, bank: int) -> None:
         self.config, self._bank = config, bank
         self._copies = data.ArrayLayout(config.tile_k, len(search.query_parts(config)))
-        place = search.place_bits(config)
+        entry = search.entry_bits(config)
         super().__init__(
             {
                 "offer": In(1),
                 "take": In(1),
                 "last": In(1),
                 "insert": In(1),
-                "place": In(place),
+                "entry": In(entry),
                 "rows": In(data.ArrayLayout(self._copies, config.queries)),
                 "pair": In(config.queries),
                 "best": Out(layouts.bests(config)),
@@ -63,19 +64,19 @@ class TcamBank(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
-        size = 1 << len(self.place)
+        size = 1 << len(self.entry)
         # ``brought`` and ``before`` are reset, data is not: a reset with thousands of loads takes the wires that data
         # needs.
         entries = [Signal(c.tile_k, name=f"entry{e}", reset_less=True) for e in range(size)]
         chosen, brought, before, valid = Signal(size), Signal(size), Signal(size), Signal(size)
-        half = len(self.place) // 2
-        low = Cat(self.place[:half] == n for n in range(1 << half))
-        high = Cat((self.place[half:] == n) & self.insert & self.offer for n in range(size >> half))
+        half = len(self.entry) // 2
+        low = Cat(self.entry[:half] == n for n in range(1 << half))
+        high = Cat((self.entry[half:] == n) & self.insert & self.offer for n in range(size >> half))
         m.d.comb += chosen.eq(Cat(low[e % (1 << half)] & high[e >> half] for e in range(size)))
         cut = search.query_parts(c)
         part = {e: n for n, some in enumerate(cut) for e in some}
-        taken = copies(m, self.take, len(cut), name="taken")
-        closed = copies(m, self.take & self.last, len(cut), name="closed")
+        taken = replicate(m, self.take, len(cut), name="taken")
+        closed = replicate(m, self.take & self.last, len(cut), name="closed")
         for e, entry in enumerate(entries):
             with m.If(chosen[e]):
                 m.d.sync += entry.eq(self.rows[self._bank][part[e]])
@@ -94,19 +95,19 @@ class TcamBank(wiring.Component):
     def _encode(self, m: Module, lane: int, match: Value) -> None:
         """Highest set bit in two stages: inside groups, then among them."""
         size = len(match)
-        width = 1 << ((len(self.place) + 1) // 2)
+        width = 1 << ((len(self.entry) + 1) // 2)
         count = size // width
         some = Signal(count, name=f"some{lane}", reset_less=True)
         inner = [Signal(range(width), name=f"inner{lane}_{g}", reset_less=True) for g in range(count)]
         for g in range(count):
             found, index = highest(match[g * width : (g + 1) * width])
             m.d.sync += [some[g].eq(found), inner[g].eq(index)]
-        found, place = _highest_of(some, inner)
-        m.d.sync += [self.best[lane].found.eq(found), self.best[lane].place.eq(place)]
+        found, entry = _highest_of(some, inner)
+        m.d.sync += [self.best[lane].found.eq(found), self.best[lane].entry.eq(entry)]
 
 
 def _highest_of(some: Value, inner: Sequence[Value]) -> tuple[Value, Value]:
-    """Highest group that has a match, and the whole place: group, then place inside."""
+    """Highest group that has a match, and the whole entry: group, then entry inside."""
     if len(some) == 1:
         return some[0], inner[0]
     half = len(some) // 2

@@ -24,7 +24,7 @@ def piece_control(c: HardwareConfig) -> data.StructLayout:
             "first": 1,  # first segment of its word
             "last": 1,  # last segment of its word
             "last_word": 1,
-            "word": range(c.words),
+            "word": range(c.tile_beats),
             "tile": tile_info(c),
         }
     )

@@ -17,7 +17,7 @@ from .row_table import RowTable
 from .segment_table import SegmentTable
 
 
-class SlotCounter(wiring.Component):
+class WeightSlotCounter(wiring.Component):
     """Weight slots of the tiles of a run: round robin, or the same slots for every m tile when the weights are kept.
 
     Members
@@ -25,7 +25,7 @@ class SlotCounter(wiring.Component):
     run, start : In, fields of the RUN, and its start
     next : In(1), on to the next K tile
     last_k : In(1), with ``next``: it was the last K tile of its m tile
-    slot : Out, slot of the current K tile
+    weight_slot : Out, slot of the current K tile
     release : Out(1), nobody needs the slot's weights after the current tile
     """
 
@@ -37,7 +37,7 @@ class SlotCounter(wiring.Component):
                 "start": In(1),
                 "next": In(1),
                 "last_k": In(1),
-                "slot": Out(c.slot_bits),
+                "weight_slot": Out(c.weight_slot_bits),
                 "release": Out(1),
             }
         )
@@ -45,25 +45,27 @@ class SlotCounter(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
-        base = Signal(c.slot_bits)  # first slot of the run: a run that finds its weights ready begins there again
-        following = Signal(c.slot_bits)
+        base = Signal(
+            c.weight_slot_bits
+        )  # first slot of the run: a run that finds its weights ready begins there again
+        following = Signal(c.weight_slot_bits)
         m_left = Signal(16)
         m.d.comb += [
-            following.eq(Mux(self.slot == c.weight_tiles - 1, 0, self.slot + 1)),
+            following.eq(Mux(self.weight_slot == c.weight_tiles - 1, 0, self.weight_slot + 1)),
             self.release.eq(~self.run.weights_keep | ((m_left == 1) & ~self.run.weights_hold)),
         ]
         with m.If(self.next):
-            m.d.sync += self.slot.eq(following)
+            m.d.sync += self.weight_slot.eq(following)
             with m.If(self.last_k):
                 m.d.sync += m_left.eq(m_left - 1)
                 with m.If(self.run.weights_keep & (m_left != 1)):
-                    m.d.sync += self.slot.eq(base)
+                    m.d.sync += self.weight_slot.eq(base)
         with m.If(self.start):
             m.d.sync += m_left.eq(self.run.m_tiles)
             with m.If(self.run.weights_ready):
-                m.d.sync += self.slot.eq(base)
+                m.d.sync += self.weight_slot.eq(base)
             with m.Else():
-                m.d.sync += base.eq(self.slot)
+                m.d.sync += base.eq(self.weight_slot)
         return m
 
 
@@ -113,7 +115,7 @@ class Im2col(wiring.Component):
         c = self.config
         m.submodules.row_table = table = RowTable(c)
         m.submodules.segment_table = segments = SegmentTable(c)
-        m.submodules.slots = slots = SlotCounter(c)
+        m.submodules.weight_slots = weight_slots = WeightSlotCounter(c)
         m.submodules.builder = builder = RowBuilder(c)
         m.submodules.features = features = FeatureBuffer(c)
         m.submodules.extractor = extractor = Extractor(c)
@@ -122,9 +124,9 @@ class Im2col(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i_features), features.i_write)
         wiring.connect(m, wiring.flipped(self.i_segments), segments.i_write)
         wiring.connect(m, wiring.flipped(self.o), queue.o)
-        for block in (table, segments, slots, extractor):
+        for block in (table, segments, weight_slots, extractor):
             m.d.comb += block.run.eq(self.run)
-        m.d.comb += [table.start.eq(self.prepare), slots.start.eq(self.prepare), segments.start.eq(self.start)]
+        m.d.comb += [table.start.eq(self.prepare), weight_slots.start.eq(self.prepare), segments.start.eq(self.start)]
         for r in range(c.load_rows):
             m.d.comb += [features.address[r].eq(extractor.address[r]), extractor.window[r].eq(features.window[r])]
         left = Signal(16)
@@ -135,10 +137,10 @@ class Im2col(wiring.Component):
             table.word.eq(builder.word),
             table.release.eq(builder.release),
             segments.index.eq(builder.index),
-            builder.slot.eq(slots.slot),
-            builder.slot_release.eq(slots.release),
-            slots.next.eq(builder.slot_next),
-            slots.last_k.eq(builder.release),
+            builder.weight_slot.eq(weight_slots.weight_slot),
+            builder.weight_release.eq(weight_slots.release),
+            weight_slots.next.eq(builder.weight_next),
+            weight_slots.last_k.eq(builder.release),
             extractor.control.eq(builder.control),
             extractor.segment.eq(segments.entry),
             extractor.positions.eq(table.positions),

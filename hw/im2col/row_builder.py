@@ -26,7 +26,7 @@ class RowBuilder(wiring.Component):
     ready, rows, word, release : the row table's read side
     i : In stream of K tiles (SegmentTable.o)
     index : Out, segment read
-    slot, slot_release, slot_next : the slot counter
+    weight_slot, weight_release, weight_next : the counter of weight slots
     control : Out, what belongs to the positions and the segment read (one cycle later)
     taken : In(1), a finished word has left the output queue
     """
@@ -37,13 +37,13 @@ class RowBuilder(wiring.Component):
             {
                 "ready": In(1),
                 "rows": In(c.count_bits),
-                "word": Out(range(c.words)),
+                "word": Out(range(c.tile_beats)),
                 "release": Out(1),
                 "i": In(stream.Signature(k_tile(c))),
                 "index": Out(range(c.segments)),
-                "slot": In(c.slot_bits),
-                "slot_release": In(1),
-                "slot_next": Out(1),
+                "weight_slot": In(c.weight_slot_bits),
+                "weight_release": In(1),
+                "weight_next": Out(1),
                 "control": Out(piece_control(c)),
                 "taken": In(1),
             }
@@ -64,10 +64,10 @@ class RowBuilder(wiring.Component):
             issue.eq(self.ready & self.i.valid & (~first | (credits != 0))),
             self.index.eq(tile.first + segment),
             self.i.ready.eq(issue & last_segment & last_word),
-            self.slot_next.eq(self.i.ready),
+            self.weight_next.eq(self.i.ready),
             self.release.eq(self.i.ready & tile.last),
-            info.weight_slot.eq(self.slot),
-            info.weight_release.eq(self.slot_release),
+            info.weight_slot.eq(self.weight_slot),
+            info.weight_release.eq(self.weight_release),
             info.last_k.eq(tile.last),
             info.rows.eq(self.rows),
         ]

@@ -90,7 +90,7 @@ class RowTable(wiring.Component):
                 "start": In(1),
                 "ready": Out(1),
                 "rows": Out(c.count_bits),
-                "word": In(range(c.words)),
+                "word": In(range(c.tile_beats)),
                 "positions": Out(data.ArrayLayout(data.ArrayLayout(POSITION, c.load_rows), SOURCES)),
                 "release": In(1),
             }
@@ -107,32 +107,38 @@ class RowTable(wiring.Component):
 
         full = Array(Signal(name=f"full{h}") for h in range(2))
         rows = Array(Signal(c.count_bits, name=f"rows{h}") for h in range(2))
-        half = Signal()  # being written
-        read_half = Signal()
+        buffer = Signal()  # being written
+        read_buffer = Signal()
         row = Signal(c.row_bits)
         left = Signal(16)  # m tiles still to generate
         count = Signal(c.count_bits)
         m.d.comb += [
             count.eq(Mux(left == 1, self.run.rows_last, self.run.rows)),
-            step.eq(~prime & (left != 0) & ~full[half]),
-            self.ready.eq(full[read_half]),
-            self.rows.eq(rows[read_half]),
+            step.eq(~prime & (left != 0) & ~full[buffer]),
+            self.ready.eq(full[read_buffer]),
+            self.rows.eq(rows[read_buffer]),
         ]
         m.d.sync += prime.eq(self.start)
         with m.If(step):
             m.d.sync += row.eq(row + 1)
             with m.If(row + 1 == count):
-                m.d.sync += [row.eq(0), full[half].eq(1), rows[half].eq(count), half.eq(~half), left.eq(left - 1)]
+                m.d.sync += [
+                    row.eq(0),
+                    full[buffer].eq(1),
+                    rows[buffer].eq(count),
+                    buffer.eq(~buffer),
+                    left.eq(left - 1),
+                ]
         with m.If(self.release):
-            m.d.sync += [full[read_half].eq(0), read_half.eq(~read_half)]
+            m.d.sync += [full[read_buffer].eq(0), read_buffer.eq(~read_buffer)]
         with m.If(self.start):
             m.d.sync += [left.eq(self.run.m_tiles), row.eq(0)]
         for source in range(SOURCES):
-            self._source(m, source, loops.select, step, Cat(row, half), read_half)
+            self._source(m, source, loops.select, step, Cat(row, buffer), read_buffer)
         return m
 
-    def _source(self, m: Module, s: int, select: Value, step: Value, row: Value, read_half: Value) -> None:
-        """Accumulators and memory of one source."""
+    def _source(self, m: Module, s: int, select: Value, step: Value, row: Value, read_buffer: Value) -> None:
+        """PEArray and memory of one source."""
         c = self.config
         position = Signal(POSITION, name=f"position{s}")
         for name in ("address", "x", "y"):
@@ -146,7 +152,7 @@ class RowTable(wiring.Component):
                 m.d.sync += position[name].eq(position[name] + delta)
             with m.If(self.start):
                 m.d.sync += position[name].eq(self.run[f"row_{name}{s}"])
-        depth = 2 * c.words
+        depth = 2 * c.tile_beats
         memory = Memory(shape=data.ArrayLayout(POSITION, c.load_rows), depth=depth, init=[])
         m.submodules[f"memory{s}"] = memory
         write = memory.write_port(granularity=1)
@@ -156,7 +162,7 @@ class RowTable(wiring.Component):
         m.d.comb += [
             write.addr.eq(word),
             write.en.eq(Mux(step, 1 << lane, 0)),
-            read.addr.eq(Cat(self.word, read_half)),
+            read.addr.eq(Cat(self.word, read_buffer)),
             self.positions[s].eq(read.data),
         ]
         m.d.comb += [write.data[lane].eq(position) for lane in range(c.load_rows)]

@@ -19,7 +19,7 @@ from ..arch.config import HardwareConfig
 
 T = TypeVar("T")
 
-SLOTS = 8
+CONTEXTS = 8
 """Potentials kept by the neuron array, at least: with the page of v0, one LUT RAM of 16 words."""
 
 
@@ -32,9 +32,9 @@ def recurrence(c: HardwareConfig) -> int:
     return EARLY + c.level_bits
 
 
-def slots(c: HardwareConfig) -> int:
+def contexts(c: HardwareConfig) -> int:
     """Potentials kept: positions of a block times groups; a power of two."""
-    return max(SLOTS, 1 << (c.groups - 1).bit_length())
+    return max(CONTEXTS, 1 << (c.groups - 1).bit_length())
 
 
 def most_timesteps(c: HardwareConfig) -> int:
@@ -43,7 +43,7 @@ def most_timesteps(c: HardwareConfig) -> int:
 
 
 def block_positions(c: HardwareConfig, layer: dict[str, int]) -> int:
-    """Positions of a block: the least power of two that hides the recurrence, as far as the slots go.
+    """Positions of a block: the least power of two that hides the recurrence, as far as the contexts go.
 
     One for a readout (its potentials don't fit the reorder buffer) and for a single timestep.
     ``layer`` has the fields of :func:`reprise.hw.interface.streams.layer_config`.
@@ -51,24 +51,24 @@ def block_positions(c: HardwareConfig, layer: dict[str, int]) -> int:
     count, groups = 1, layer["groups"]
     if layer["readout"] or not 1 < layer["timesteps"] <= most_timesteps(c):
         return count
-    while count * layer["planes"] * groups < recurrence(c) and 2 * count * groups <= slots(c):
+    while count * layer["planes"] * groups < recurrence(c) and 2 * count * groups <= contexts(c):
         count *= 2
     return count
 
 
 def interleave(m: Module, c: HardwareConfig, layer: data.View) -> Signal:
     """The hardware of :func:`block_positions`: positions of a block minus one, registered (the layer is constant)."""
-    last, most = Signal(range(slots(c))), Signal(range(slots(c)), name="last_of_block")
+    last, most = Signal(range(contexts(c))), Signal(range(contexts(c)), name="last_of_block")
     timesteps = layer.timesteps
     with m.If(~layer.readout & (timesteps > 1) & (timesteps <= most_timesteps(c))):
-        for shift in range(1, (slots(c) - 1).bit_length() + 1):
+        for shift in range(1, (contexts(c) - 1).bit_length() + 1):
             # Per number of groups, the planes that would do with half as many positions.
             enough = [
                 (layer.groups == g) & (layer.planes >= -(-recurrence(c) // (g << (shift - 1))))
-                for g in range(1, min(c.groups, slots(c) >> shift) + 1)
+                for g in range(1, min(c.groups, contexts(c) >> shift) + 1)
             ]
             short = Signal(name=f"short{shift}")
-            fits = layer.groups <= (slots(c) >> shift)
+            fits = layer.groups <= (contexts(c) >> shift)
             m.d.comb += short.eq(fits & ~Cat(enough).any())
             with m.If(short):
                 m.d.comb += last.eq((1 << shift) - 1)

@@ -7,7 +7,7 @@ from ..lib.fanout import COPIES, parts
 from .streams import tile_info
 
 
-def place_bits(c: HardwareConfig) -> int:
+def entry_bits(c: HardwareConfig) -> int:
     """Bits of a TCAM entry's index: the TCAM has one bank of tile_m / queries entries per query."""
     return c.row_bits - (c.queries - 1)
 
@@ -20,7 +20,7 @@ def class_bits(c: HardwareConfig) -> int:
 def query_parts(c: HardwareConfig) -> list[range]:
     """The TCAM entries of a bank in parts, each with a copy of the row that it is asked for: 32 or more, as long as
     there are fewer than ``COPIES`` parts, as the last copy would be one with the row itself."""
-    entries = 1 << place_bits(c)
+    entries = 1 << entry_bits(c)
     return parts(entries, min(COPIES - 1, max(1, entries // 32)))
 
 
@@ -31,7 +31,7 @@ def sorted_row(c: HardwareConfig) -> data.StructLayout:
             "row": c.tile_k,
             "query": data.ArrayLayout(c.tile_k, len(query_parts(c))),  # the same, for every part of the TCAM entries
             "index": c.row_bits,  # in the tile
-            "place": place_bits(c),  # TCAM entry in its bank: higher is better
+            "entry": entry_bits(c),  # TCAM entry in its bank: higher is better
             "cls": class_bits(c),  # popcount - 1
         }
     )

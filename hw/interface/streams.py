@@ -24,7 +24,7 @@ def tile_info(c: HardwareConfig) -> data.StructLayout:
     """What the blocks after the loader must know of a tile."""
     return data.StructLayout(
         {
-            "weight_slot": c.slot_bits,  # weight buffer slot that holds the tile's weights
+            "weight_slot": c.weight_slot_bits,  # weight buffer slot that holds the tile's weights
             "weight_release": 1,  # the slot may be refilled when this tile is done
             "last_k": 1,  # last K tile of its m tile: partial sums are then drained
             "rows": c.count_bits,  # rows of the m tile, 1..tile_m: the same in all its K tiles
@@ -60,8 +60,8 @@ def compute_row(c: HardwareConfig) -> data.StructLayout:
             "tag": TAG_BITS,
             "residual": c.tile_k,
             "has_prefix": 1,
-            "prefix": c.row_bits,  # slot of the prefix's tile result
-            "slot": c.row_bits,  # slot of its own tile result
+            "prefix": c.row_bits,  # where the prefix's tile result is
+            "result": c.row_bits,  # where its own tile result goes
             "row": c.row_bits,  # row index in the tile: address of its partial sum
         }
     )
@@ -83,7 +83,7 @@ def weight_row(c: HardwareConfig) -> data.StructLayout:
     """The weights of one k for all lanes."""
     return data.StructLayout(
         {
-            "slot": c.slot_bits,
+            "weight_slot": c.weight_slot_bits,
             "row": range(c.tile_k),
             "last": 1,
             "data": data.ArrayLayout(signed(c.weight_bits), c.lanes),
@@ -96,7 +96,7 @@ def psum_row(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "psum": data.ArrayLayout(signed(c.psum_bits), c.lanes),
-            "touched": 1,  # else nothing was added to the row: its partial sums are zero, whatever ``psum`` says
+            "dirty": 1,  # else nothing was added to the row: its partial sums are zero, whatever ``psum`` says
             "last_position": 1,  # of its block (row_order): the next position's row is of the next timestep
             "last": 1,  # of the m tile
         }

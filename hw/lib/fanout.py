@@ -24,7 +24,7 @@ def parts(lanes: int, most: int = COPIES) -> list[range]:
     return [range(first, min(first + size, lanes)) for first in range(0, lanes, size)]
 
 
-def copies(m: Module, value: ValueLike, count: int, *, name: str) -> list[Value]:
+def replicate(m: Module, value: ValueLike, count: int, *, name: str) -> list[Value]:
     """``value`` a cycle later, from each of ``count`` registers.
 
     After reset they differ for a cycle: what they let through then must not matter. ``count``: at most ``COPIES``.
@@ -40,7 +40,7 @@ def copies(m: Module, value: ValueLike, count: int, *, name: str) -> list[Value]
     return found
 
 
-def spread(m: Module, value: ValueLike, lanes: int, *, name: str, most: int = COPIES) -> list[tuple[range, Value]]:
+def fan_out(m: Module, value: ValueLike, lanes: int, *, name: str, most: int = COPIES) -> list[tuple[range, Value]]:
     """``value`` a cycle later for each of up to ``most`` parts of the lanes: (lanes, value)."""
     cut = parts(lanes, most)
-    return list(zip(cut, copies(m, value, len(cut), name=name), strict=True))
+    return list(zip(cut, replicate(m, value, len(cut), name=name), strict=True))

@@ -6,7 +6,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .fanout import spread
+from .fanout import fan_out
 
 
 def _check_depth(depth: int) -> None:
@@ -16,9 +16,9 @@ def _check_depth(depth: int) -> None:
 
 def _later(m: Module, level: Signal, put: ValueLike, got: ValueLike) -> Value:
     """``level + put - got``; ``got``, which comes late, passes no adder."""
-    kept, less = Signal.like(level, name="kept"), Signal.like(level, name="less")
-    m.d.comb += [kept.eq(level + put), less.eq(level + put - 1)]
-    return Mux(got, less, kept)
+    more, less = Signal.like(level, name="more"), Signal.like(level, name="less")
+    m.d.comb += [more.eq(level + put), less.eq(level + put - 1)]
+    return Mux(got, less, more)
 
 
 class PushFifo(wiring.Component):
@@ -74,14 +74,14 @@ class PushFifo(wiring.Component):
         return m
 
     def _write(self, m: Module, memories: list[Memory]) -> Signal:
-        place = Signal(range(self._depth))
+        address = Signal(range(self._depth))
         pushed = Signal(range(self._pushes + 1))
         if self._pushes == 1:
             port = memories[0].write_port()
             m.d.comb += [
                 pushed.eq(self.push[0].en),
                 port.en.eq(self.push[0].en),
-                port.addr.eq(place),
+                port.addr.eq(address),
                 port.data.eq(self.push[0].data),
             ]
         else:
@@ -89,18 +89,18 @@ class PushFifo(wiring.Component):
             m.d.comb += pushed.eq(self.push[0].en + self.push[1].en)
             for bank, memory in enumerate(memories):
                 port = memory.write_port()
-                mine = place[0] == bank  # the cycle's first item comes here
+                mine = address[0] == bank  # the cycle's first item comes here
                 second = Mux(both, ~mine, ~self.push[0].en)
                 m.d.comb += [
                     port.en.eq(both | ((self.push[0].en | self.push[1].en) & mine)),
-                    port.addr.eq((place + (1 - bank)) >> 1),
+                    port.addr.eq((address + (1 - bank)) >> 1),
                     port.data.eq(Mux(second, self.push[1].data, self.push[0].data)),
                 ]
-        m.d.sync += place.eq(place + pushed)
+        m.d.sync += address.eq(address + pushed)
         return pushed
 
     def _read(self, m: Module, memories: list[Memory]) -> Signal:
-        place = Signal(range(self._depth))
+        address = Signal(range(self._depth))
         waiting = Signal()  # an item stands at a memory's output
         bank = Signal(range(max(2, self._pushes)))  # ... of this memory
         move = ~self.o.valid | self.o.ready
@@ -110,12 +110,12 @@ class PushFifo(wiring.Component):
         for number, memory in enumerate(memories):
             port = memory.read_port()
             m.d.comb += [
-                port.addr.eq(place >> (self._pushes - 1)),
-                port.en.eq(fetch if self._pushes == 1 else fetch & (place[0] == number)),
+                port.addr.eq(address >> (self._pushes - 1)),
+                port.en.eq(fetch if self._pushes == 1 else fetch & (address[0] == number)),
             ]
             items.append(port.data)
         with m.If(fetch):
-            m.d.sync += [place.eq(place + 1), bank.eq(place[0])]
+            m.d.sync += [address.eq(address + 1), bank.eq(address[0])]
         m.d.sync += waiting.eq(fetch | (waiting & ~move))
         with m.If(move):
             m.d.sync += self.o.valid.eq(waiting)
@@ -233,15 +233,15 @@ class SmallFifo(wiring.Component):
         level, full = Signal(range(self._depth + 1)), Signal()
         pointer = range(self._depth)
         state = data.StructLayout({"some": 1, "writer": pointer, "reader": pointer})  # some: a flag of the level
-        here, soon = Signal(state), Signal(state)
+        here, following = Signal(state), Signal(state)
         put = self.i.valid & self.i.ready
         got = self.o.valid & self.o.ready
         m.d.comb += [
             self.i.ready.eq(~full),
             self.o.valid.eq(here.some),
-            soon.some.eq(Mux(got, (level > 1) | (here.some & put), here.some | put)),
-            soon.writer.eq(here.writer + put),
-            soon.reader.eq(here.reader + got),
+            following.some.eq(Mux(got, (level > 1) | (here.some & put), here.some | put)),
+            following.writer.eq(here.writer + put),
+            following.reader.eq(here.reader + got),
         ]
         if self._latency == 0:
             # The memory is written all the same: an item that passes moves both pointers over it.
@@ -250,12 +250,14 @@ class SmallFifo(wiring.Component):
         m.d.sync += [
             level.eq(_later(m, level, put, got)),
             full.eq(~got & (full | (put & (level == self._depth - 1)))),
-            here.eq(soon),
+            here.eq(following),
         ]
         bits = len(Value.cast(self.i.payload))
         cut = [(range(bits), here)]
         if self._cut > 1:
-            cut = [(part, data.View(state, own)) for part, own in spread(m, soon, bits, name="part", most=self._cut)]
+            cut = [
+                (part, data.View(state, own)) for part, own in fan_out(m, following, bits, name="part", most=self._cut)
+            ]
         for number, (part, own) in enumerate(cut):
             self._keep(m, f"memory{number}", slice(part.start, part.stop), put, own)
         return m

@@ -67,11 +67,11 @@ def covers(row: Value, other: Value) -> Value:
     return (other & ~row) == 0
 
 
-def beforehand(m: Module, value: ValueLike, *, name: str = "beforehand") -> Signal:
+def precompute(m: Module, value: ValueLike, *, name: str = "precompute") -> Signal:
     """A value that stays a net of its own in synthesis: what comes late is not mixed into it to save a LUT."""
-    kept = Signal(Value.cast(value).shape(), name=name, attrs={"keep": 1})
-    m.d.comb += kept.eq(value)
-    return kept
+    held = Signal(Value.cast(value).shape(), name=name, attrs={"keep": 1})
+    m.d.comb += held.eq(value)
+    return held
 
 
 def late_mux(select: Value, one: ValueLike, zero: ValueLike) -> Value:
@@ -87,4 +87,4 @@ def equal(m: Module, late: Value, value: Value) -> Value:
 
     Synthesis, which takes a block RAM's output for as early as a register's, would find that a chain takes no longer.
     """
-    return Cat(beforehand(m, late[n : n + 2] == value[n : n + 2], name="equal") for n in range(0, len(late), 2)).all()
+    return Cat(precompute(m, late[n : n + 2] == value[n : n + 2], name="equal") for n in range(0, len(late), 2)).all()

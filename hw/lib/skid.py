@@ -19,26 +19,26 @@ class SkidBuffer(wiring.Component):
     -------
     i : stream of items in
     o : stream of items out
-    soon : ``i.ready`` of the next cycle
+    next_ready : ``i.ready`` of the next cycle
     """
 
     def __init__(self, *, shape: ShapeLike) -> None:
         self._shape = shape
         super().__init__(
-            {"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "soon": Out(1)},
+            {"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "next_ready": Out(1)},
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        kept = Signal(self._shape, reset_less=True)
+        skid = Signal(self._shape, reset_less=True)
         full = Signal()
         m.d.comb += [
             self.i.ready.eq(~full),
             self.o.valid.eq(self.i.valid | full),
-            self.o.payload.eq(Mux(full, kept, self.i.payload)),
-            self.soon.eq(~self.o.valid | self.o.ready),
+            self.o.payload.eq(Mux(full, skid, self.i.payload)),
+            self.next_ready.eq(~self.o.valid | self.o.ready),
         ]
         with m.If(~full):
-            m.d.sync += kept.eq(self.i.payload)
-        m.d.sync += full.eq(~self.soon)
+            m.d.sync += skid.eq(self.i.payload)
+        m.d.sync += full.eq(~self.next_ready)
         return m

@@ -6,7 +6,7 @@ from amaranth import Cat, Module, Value
 from amaranth.hdl import ValueLike
 from amaranth.lib.memory import Memory
 
-from .fanout import copies, parts
+from .fanout import parts, replicate
 
 BLOCK_RAM: dict[str, Any] = {"ram_style": "block", "no_rw_check": 1}
 """Block RAM without logic for collisions: no read that is used coincides with a write of its word (docs/processor.md).
@@ -43,7 +43,7 @@ def wide_memory(
     The word read, a cycle after its address.
     """
     cut = block_parts(len(value))
-    writes = copies(m, Cat(put, put_address), len(cut), name=f"{name}_put")
+    writes = replicate(m, Cat(put, put_address), len(cut), name=f"{name}_put")
     words = []
     for k, (here, address, write) in enumerate(zip(cut, reads, writes, strict=True)):
         memory = Memory(shape=here.stop - here.start, depth=depth, init=[], attrs=BLOCK_RAM)

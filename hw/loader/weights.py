@@ -26,7 +26,7 @@ class WeightAssembler(wiring.Component):
     i : In stream of bus words
     o : Out stream of weight_row
     beats : In, bus words of a row, at least 1
-    slot : In, slot of the current K tile
+    weight_slot : In, weight slot of the current K tile
     next : Out(1), the last word of a K tile is taken: the slot of the next is wanted
     """
 
@@ -37,7 +37,7 @@ class WeightAssembler(wiring.Component):
                 "i": In(stream.Signature(c.bus_bits)),
                 "o": Out(stream.Signature(weight_row(c))),
                 "beats": In(range(row_beats(c) + 1)),
-                "slot": In(c.slot_bits),
+                "weight_slot": In(c.weight_slot_bits),
                 "next": Out(1),
             }
         )
@@ -70,7 +70,7 @@ class WeightAssembler(wiring.Component):
         with m.If(end):
             m.d.sync += [
                 self.o.valid.eq(1),
-                self.o.payload.slot.eq(self.slot),
+                self.o.payload.weight_slot.eq(self.weight_slot),
                 self.o.payload.row.eq(row),
                 self.o.payload.last.eq(row == c.tile_k - 1),
                 row.eq(row + 1),  # tile_k is a power of two
@@ -82,7 +82,7 @@ class WeightLoader(wiring.Component):
     """Asks for the weights of a run, K tile after K tile, and hands them on row by row.
 
     They are fetched for every m tile, or once (``weights_keep``), or not at all (``weights_ready``). Slots go round
-    robin over all K tiles fetched; tiles follow (``hw.im2col.SlotCounter``). A slot still in use holds the stream back.
+    robin over all K tiles fetched; tiles follow (``WeightSlotCounter``). A slot still in use holds the stream back.
 
     Throughput: one bus word per cycle. Latency: 2 cycles from ``start`` to the first request.
 
@@ -111,7 +111,7 @@ class WeightLoader(wiring.Component):
         m = Module()
         c, run = self.config, self.run
         m.submodules.assembler = assembler = WeightAssembler(c)
-        slot = Signal(c.slot_bits)
+        weight_slot = Signal(c.weight_slot_bits)
         wiring.connect(m, wiring.flipped(self.i), assembler.i)
         wiring.connect(m, assembler.o, wiring.flipped(self.o))
         tiles = _TileCounter.count(m, "asked", run, self.start, self.o_request.valid & self.o_request.ready)
@@ -120,7 +120,7 @@ class WeightLoader(wiring.Component):
         beats = Signal(16 + clog2(c.tile_k))
         m.d.comb += [
             assembler.beats.eq(run.weight_beats),
-            assembler.slot.eq(slot),
+            assembler.weight_slot.eq(weight_slot),
             beats.eq(run.weight_beats << clog2(c.tile_k)),
             self.o_request.valid.eq(tiles.active),
             self.o_request.payload.address.eq(address),
@@ -128,7 +128,7 @@ class WeightLoader(wiring.Component):
             self.busy.eq(rows.active | self.o.valid),
         ]
         with m.If(assembler.next):
-            m.d.sync += slot.eq(Mux(slot == c.weight_tiles - 1, 0, slot + 1))
+            m.d.sync += weight_slot.eq(Mux(weight_slot == c.weight_tiles - 1, 0, weight_slot + 1))
         with m.If(self.o_request.valid & self.o_request.ready):
             m.d.sync += address.eq(address + (beats << clog2(c.bus_bits // 8)))
             with m.If(tiles.last_k):

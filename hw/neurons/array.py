@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig
 from ..interface.row_order import interleave, most_timesteps, recurrence
 from ..interface.streams import layer_config, neuron_out, neuron_params, psum_row
-from ..lib.fanout import COPIES, copies, spread
+from ..lib.fanout import COPIES, fan_out, replicate
 from ..lib.fifo import SmallFifo
 from .fire import NeuronFire
 from .integrate import NeuronIntegrate
@@ -104,9 +104,9 @@ class NeuronArray(wiring.Component):
         given = queue.o.valid & queue.o.ready
         m.d.sync += inside.eq(inside + select.o_issue - given)
         # Found a cycle ahead: parameters reach every bit of the state memories, behind nothing but ``busy``.
-        busy, soon = Signal(), Signal()
+        busy, next_busy = Signal(), Signal()
         m.d.comb += [
-            soon.eq(select.o_soon | select.o.valid | (inside > 1) | ((inside == 1) & ~given)),
+            next_busy.eq(select.o_next_busy | select.o.valid | (inside > 1) | ((inside == 1) & ~given)),
             self.o_busy.eq(busy),
         ]
         m.d.comb += [
@@ -122,7 +122,7 @@ class NeuronArray(wiring.Component):
         self._keep_potentials(m, select, integrate, fire)
         self._give_out(m, queue.o)
         reordering = self._reorder(m, queue.o) if most_timesteps(c) > 1 else 0
-        m.d.sync += busy.eq(soon | reordering)
+        m.d.sync += busy.eq(next_busy | reordering)
         return m
 
     def _keep_potentials(self, m: Module, select: NeuronSelect, integrate: NeuronIntegrate, fire: NeuronFire) -> None:
@@ -131,12 +131,12 @@ class NeuronArray(wiring.Component):
         m.d.comb += [
             whole.eq((self.i_layer.reset == 2) | self.i_layer.readout),
             select.i_early.eq(early),
-            integrate.i_write.eq(Mux(early, integrate.o_soon, fire.o_soon)),
+            integrate.i_write.eq(Mux(early, integrate.o_next, fire.o_next)),
         ]
         m.d.sync += early.eq(whole)
         sums, rests = integrate.o.payload.sum, fire.o.payload.rest
-        for lanes, sooner in spread(m, whole, self.config.neuron_lanes, name="early"):
-            m.d.comb += [integrate.i_potential[n].eq(Mux(sooner, sums[n], rests[n])) for n in lanes]
+        for lanes, own in fan_out(m, whole, self.config.neuron_lanes, name="early"):
+            m.d.comb += [integrate.i_potential[n].eq(Mux(own, sums[n], rests[n])) for n in lanes]
 
     def _give_out(self, m: Module, items: stream.Interface) -> None:
         o, step = self.o.payload, items.payload.step
@@ -160,8 +160,8 @@ class NeuronArray(wiring.Component):
             reorder.i.payload.level.eq(items.payload.level),
         ]
         # Positions take turns: the streams' control hangs on a register of its own.
-        turns = interleave(m, self.config, self.i_layer) != 0
-        control, payload = copies(m, turns, 2, name="turns")
+        interleaved = interleave(m, self.config, self.i_layer) != 0
+        control, payload = replicate(m, interleaved, 2, name="interleaved")
         with m.If(control):
             m.d.comb += [
                 reorder.i.valid.eq(items.valid),
@@ -172,4 +172,4 @@ class NeuronArray(wiring.Component):
         with m.If(payload):
             o = self.o.payload
             m.d.comb += [o[name].eq(reorder.o.payload[name]) for name in reorder.o.payload.shape().members]
-        return reorder.o_soon
+        return reorder.o_next_busy

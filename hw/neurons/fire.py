@@ -26,7 +26,7 @@ class NeuronFire(wiring.Component):
     i_layer : In(layer_config)
     i : In(stream of neuron_sum, always ready)
     o : Out(stream of neuron_level, always ready)
-    o_soon : Out(potential_write)
+    o_next : Out(potential_write)
         In the next cycle the rest at ``o`` is a potential that another timestep needs.
     """
 
@@ -37,7 +37,7 @@ class NeuronFire(wiring.Component):
                 "i_layer": In(layer_config(c)),
                 "i": In(stream.Signature(neuron_sum(c), always_ready=True)),
                 "o": Out(stream.Signature(neuron_level(c), always_ready=True)),
-                "o_soon": Out(potential_write(c)),
+                "o_next": Out(potential_write(c)),
             }
         )
 
@@ -55,7 +55,7 @@ class NeuronFire(wiring.Component):
         ]
         for k in reversed(range(c.level_bits)):
             if k == 0:
-                m.d.comb += [self.o_soon.valid.eq(valid & ~now.step.last_t), self.o_soon.slot.eq(now.step.slot)]
+                m.d.comb += [self.o_next.valid.eq(valid & ~now.step.last_t), self.o_next.context.eq(now.step.context)]
             then, arrived = Signal(neuron_level(c), name=f"bit{k}", reset_less=True), Signal(name=f"valid{k}")
             m.d.sync += [arrived.eq(valid), then.eq(now)]
             for n in range(c.neuron_lanes):

@@ -11,9 +11,9 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
-from ..interface.row_order import slots
+from ..interface.row_order import contexts
 from ..interface.streams import neuron_params
-from ..lib.fanout import copies, parts, spread
+from ..lib.fanout import fan_out, parts, replicate
 from .layouts import neuron_psums, neuron_step, neuron_sum, potential_write
 
 LOW = 17
@@ -34,7 +34,7 @@ class NeuronIntegrate(wiring.Component):
     starts from, so that no multiplexer is needed to start it:
 
     - running sum of the planes, a word per group: the first plane reads the page of biases;
-    - membrane potential, a word per slot (position of a block, group): the first timestep reads the page of v0.
+    - membrane potential, a word per context (position of a block, group): the first timestep reads the page of v0.
 
     Each is cut by lanes into parts, which have read addresses and the load of parameters from registers of their own,
     the write port too (:mod:`reprise.hw.lib.fanout`).
@@ -56,11 +56,11 @@ class NeuronIntegrate(wiring.Component):
         Taken at once, one group per cycle, and written a cycle later; the caller lets none through while groups are in
         the pipeline.
     i_write : In(potential_write)
-        In the next cycle ``i_potential`` is the membrane potential of a slot after the timestep.
+        In the next cycle ``i_potential`` is the membrane potential of a context after the timestep.
     i_potential : In
     o : Out(stream of neuron_sum, always ready)
         Only of groups whose planes are complete.
-    o_soon : Out(potential_write)
+    o_next : Out(potential_write)
         In the next cycle the sum at ``o`` is a potential that another timestep needs.
     """
 
@@ -77,7 +77,7 @@ class NeuronIntegrate(wiring.Component):
                 "i_write": In(potential_write(c)),
                 "i_potential": In(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)),
                 "o": Out(stream.Signature(neuron_sum(c), always_ready=True)),
-                "o_soon": Out(potential_write(c)),
+                "o_next": Out(potential_write(c)),
             }
         )
 
@@ -93,13 +93,13 @@ class NeuronIntegrate(wiring.Component):
         valid = [Signal(name=f"valid{k}") for k in range(3)]
         m.d.comb += [
             self.o.payload.eq(result),
-            self.o_soon.valid.eq(valid[2] & ~step[2].last_t),
-            self.o_soon.slot.eq(step[2].slot),
+            self.o_next.valid.eq(valid[2] & ~step[2].last_t),
+            self.o_next.context.eq(step[2].context),
         ]
         self._take_parameters(m)
         sums = self._add_planes(m, valid[0], step[0], self._shift(m))
         potential = self._potential(m)
-        old, leak = self._register(m, [potential, self._parameter(m, "leak", step[0].group)], "kept")
+        old, leak = self._register(m, [potential, self._parameter(m, "leak", step[0].group)], "held")
         leaked = [self._leak(m, old[n], leak[n]) for n in range(c.neuron_lanes)]
         threshold = self._parameter(m, "threshold", step[2].group)
         m.d.sync += [
@@ -122,7 +122,7 @@ class NeuronIntegrate(wiring.Component):
         """First stage: shifts the partial sums. Returns what the planes add."""
         c, psums = self.config, self.i.payload
         terms: list[Value] = []
-        negatives = spread(m, Cat(psums.negative, psums.fill), c.neuron_lanes, name="negative")
+        negatives = fan_out(m, Cat(psums.negative, psums.fill), c.neuron_lanes, name="negative")
         for (lanes, negative), weight in zip(negatives, psums.weight, strict=True):
             for n in lanes:
                 term = Signal(c.membrane_bits, name=f"term{n}")
@@ -135,21 +135,21 @@ class NeuronIntegrate(wiring.Component):
 
     def _potential(self, m: Module) -> data.View:
         """Second stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
-        page, write, lanes = slots(self.config), self.i_write, self.config.neuron_lanes
-        writes = [(w[0], w[1:]) for w in copies(m, Cat(write.valid, write.slot), len(parts(lanes)), name="write")]
+        page, write, lanes = contexts(self.config), self.i_write, self.config.neuron_lanes
+        writes = [(w[0], w[1:]) for w in replicate(m, Cat(write.valid, write.context), len(parts(lanes)), name="write")]
         read = self._state(m, "potential", page, self._potential_address(m), writes, self.i_potential, self.params.v0)
         potential = Signal.like(self.i_potential)
         # Never the first timestep: a position's writes are over by then.
-        meets = write.valid & (write.slot == self.i.payload.step.slot)
-        for part, same in spread(m, meets, lanes, name="same"):
+        hazard = write.valid & (write.context == self.i.payload.step.context)
+        for part, same in fan_out(m, hazard, lanes, name="same"):
             m.d.comb += [potential[n].eq(Mux(same, self.i_potential[n], read[n])) for n in part]
         return potential
 
     def _potential_address(self, m: Module) -> Value:
         """Of the group that comes."""
         step = self.i.payload.step
-        word = Signal.like(step.slot)
-        m.d.comb += word.eq(Mux(step.first_t, step.group, step.slot))
+        word = Signal.like(step.context)
+        m.d.comb += word.eq(Mux(step.first_t, step.group, step.context))
         return Cat(word, step.first_t)
 
     def _running_address(self) -> Value:
@@ -178,9 +178,9 @@ class NeuronIntegrate(wiring.Component):
 
     def _register(self, m: Module, values: list, name: str) -> list[Value]:
         """The values a stage later."""
-        kept = [Signal(v.shape(), name=f"{name}{k}", reset_less=True) for k, v in enumerate(values)]
-        m.d.sync += [k.eq(v) for k, v in zip(kept, values, strict=True)]
-        return kept
+        held = [Signal(v.shape(), name=f"{name}{k}", reset_less=True) for k, v in enumerate(values)]
+        m.d.sync += [k.eq(v) for k, v in zip(held, values, strict=True)]
+        return held
 
     def _memory(self, m: Module, name: str, shape: ShapeLike, depth: int) -> tuple[memory.ReadPort, memory.WritePort]:
         store = memory.Memory(shape=shape, depth=depth, init=[])
@@ -192,7 +192,7 @@ class NeuronIntegrate(wiring.Component):
         self.params = Signal(neuron_params(self.config), reset_less=True)
         m.d.sync += self.params.eq(self.i_params.payload)
         load = Cat(self.i_params.valid, self.i_params.payload.group)
-        self.loads = [(kept[0], kept[1:]) for _, kept in spread(m, load, self.config.neuron_lanes, name="load")]
+        self.loads = [(own[0], own[1:]) for _, own in fan_out(m, load, self.config.neuron_lanes, name="load")]
 
     def _state(
         self,
@@ -211,7 +211,7 @@ class NeuronIntegrate(wiring.Component):
         """
         state = Signal.like(value, name=name)
         cut = parts(self.config.neuron_lanes)
-        addresses = copies(m, coming, len(cut), name=f"{name}_address")
+        addresses = replicate(m, coming, len(cut), name=f"{name}_address")
         # After reset some parts write once: no run has begun, and parameters are loaded before one does.
         ports = zip(cut, self.loads, writes, addresses, strict=True)
         for k, (part, (load, group), (write, word), address) in enumerate(ports):

@@ -6,7 +6,7 @@ from amaranth import signed
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig
-from ..interface.row_order import slots
+from ..interface.row_order import contexts
 from ..lib.fanout import parts
 
 
@@ -31,8 +31,8 @@ def fired_group(c: HardwareConfig) -> data.StructLayout:
 
 
 def potential_write(c: HardwareConfig) -> data.StructLayout:
-    """A potential is written: to this slot."""
-    return data.StructLayout({"valid": 1, "slot": range(slots(c))})
+    """A potential is written: to this context."""
+    return data.StructLayout({"valid": 1, "context": range(contexts(c))})
 
 
 def neuron_sum(c: HardwareConfig) -> data.StructLayout:
@@ -68,7 +68,7 @@ def neuron_step(c: HardwareConfig) -> data.StructLayout:
     """Where in the layer a group of partial sums stands."""
     return data.StructLayout(
         {
-            "slot": range(slots(c)),  # of the potential: position of the block, group
+            "context": range(contexts(c)),  # of the potential: position of the block, group
             "group": range(c.groups),
             "last_group": 1,
             "first_plane": 1,

@@ -7,7 +7,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from ..interface.row_order import most_timesteps, slots
+from ..interface.row_order import contexts, most_timesteps
 from ..interface.streams import layer_config
 from .layouts import ordered_levels, reorder_levels
 
@@ -15,9 +15,9 @@ from .layouts import ordered_levels, reorder_levels
 class NeuronReorder(wiring.Component):
     """Blocks of items, in by (timestep, position, group), out by (position, timestep, group).
 
-    A memory of two halves: one is written while the other is read. A slot is a position of the block and a group; the
-    word's address is half, timestep, slot, so either order is a matter of counting. A timestep can be read as soon as
-    all its positions are there: a block of one position passes without waiting.
+    A memory of two buffers: one is written while the other is read. A context is a position of the block and a group;
+    the word's address is buffer, timestep, context, so either order is a matter of counting. A timestep can be read as
+    soon as all its positions are there: a block of one position passes without waiting.
 
     Latency: 2 cycles from the last item of a timestep to its first, if those before it in the output's order have
     left. Throughput: one item per cycle, also over the ends of blocks of one size.
@@ -27,7 +27,7 @@ class NeuronReorder(wiring.Component):
     i_layer : In(layer_config)
     i : In(stream of reorder_levels)
     o : Out(stream of ordered_levels)
-    o_soon : Out(1)
+    o_next_busy : Out(1)
         In the next cycle a block will be inside, or part of one.
     """
 
@@ -38,7 +38,7 @@ class NeuronReorder(wiring.Component):
                 "i_layer": In(layer_config(c)),
                 "i": In(stream.Signature(reorder_levels(c))),
                 "o": Out(stream.Signature(ordered_levels(c))),
-                "o_soon": Out(1),
+                "o_next_busy": Out(1),
             }
         )
 
@@ -46,52 +46,56 @@ class NeuronReorder(wiring.Component):
         m = Module()
         c = self.config
         self.t_bits = clog2(most_timesteps(c))
-        depth = 2 * slots(c) << self.t_bits
+        depth = 2 * contexts(c) << self.t_bits
         levels = data.ArrayLayout(c.level_bits, c.neuron_lanes)
         m.submodules.memory = store = memory.Memory(shape=levels, depth=depth, init=[], attrs={"ram_style": "block"})
-        full = Signal(2)  # per half: the block is complete
-        half, t = Signal(), Signal(self.t_bits)  # the half that is being written, and its complete timesteps
-        # Per half: the block's last slot, and whether it ends its m tile.
-        end = Signal(data.ArrayLayout(data.StructLayout({"slot": range(slots(c)), "last": 1}), 2), reset_less=True)
-        self._write(m, store.write_port(), half, t, full, end)
-        self._read(m, store.read_port(), half, t, full, end)
+        full = Signal(2)  # per buffer: the block is complete
+        buffer, t = Signal(), Signal(self.t_bits)  # the buffer that is being written, and its complete timesteps
+        # Per buffer: the block's last context, and whether it ends its m tile.
+        end = Signal(
+            data.ArrayLayout(data.StructLayout({"context": range(contexts(c)), "last": 1}), 2), reset_less=True
+        )
+        self._write(m, store.write_port(), buffer, t, full, end)
+        self._read(m, store.read_port(), buffer, t, full, end)
         return m
 
-    def _write(self, m: Module, port: memory.WritePort, half: Signal, t: Signal, full: Signal, end: data.View) -> None:
+    def _write(
+        self, m: Module, port: memory.WritePort, buffer: Signal, t: Signal, full: Signal, end: data.View
+    ) -> None:
         step = self.i.payload.step
-        some, accept, turn = Signal(), Signal(), Signal()
+        some, accept, timestep_done = Signal(), Signal(), Signal()
         m.d.comb += [
-            self.i.ready.eq(~full.bit_select(half, 1)),
+            self.i.ready.eq(~full.bit_select(buffer, 1)),
             accept.eq(self.i.valid & self.i.ready),
-            turn.eq(accept & step.last_position & step.last_group),
+            timestep_done.eq(accept & step.last_position & step.last_group),
             port.en.eq(accept),
-            port.addr.eq(Cat(step.slot, t, half)),
+            port.addr.eq(Cat(step.context, t, buffer)),
             port.data.eq(self.i.payload.level),
-            # A half becomes free with the transfer that fills ``o``.
-            self.o_soon.eq(some | full.any() | accept | (self.o.valid & ~self.o.ready)),
+            # A buffer becomes free with the transfer that fills ``o``.
+            self.o_next_busy.eq(some | full.any() | accept | (self.o.valid & ~self.o.ready)),
         ]
         with m.If(accept):
             m.d.sync += some.eq(1)
-        with m.If(turn):
-            m.d.sync += [t.eq(t + 1), end[half].slot.eq(step.slot), end[half].last.eq(step.last)]
-        with m.If(turn & step.last_t):
-            m.d.sync += [t.eq(0), some.eq(0), half.eq(~half), full.bit_select(half, 1).eq(1)]
+        with m.If(timestep_done):
+            m.d.sync += [t.eq(t + 1), end[buffer].context.eq(step.context), end[buffer].last.eq(step.last)]
+        with m.If(timestep_done & step.last_t):
+            m.d.sync += [t.eq(0), some.eq(0), buffer.eq(~buffer), full.bit_select(buffer, 1).eq(1)]
 
     def _read(
         self, m: Module, port: memory.ReadPort, writing: Signal, written: Signal, full: Signal, end: data.View
     ) -> None:
         c, layer, o = self.config, self.i_layer, self.o.payload
-        half, t = Signal(), Signal(self.t_bits)
-        group, base, slot = Signal(range(c.groups)), Signal(range(slots(c))), Signal(range(slots(c)))
-        last_group, last_t, last_slot, move, there = Signal(), Signal(), Signal(), Signal(), Signal()
+        buffer, t = Signal(), Signal(self.t_bits)
+        group, base, context = Signal(range(c.groups)), Signal(range(contexts(c))), Signal(range(contexts(c)))
+        last_group, last_t, last_context, move, there = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            there.eq(full.bit_select(half, 1) | ((writing == half) & (t < written))),
+            there.eq(full.bit_select(buffer, 1) | ((writing == buffer) & (t < written))),
             move.eq(~self.o.valid | self.o.ready),
-            slot.eq(base + group),
+            context.eq(base + group),
             last_group.eq(group + 1 == layer.groups),
             last_t.eq(t + 1 == layer.timesteps),
-            last_slot.eq(slot == end[half].slot),
-            port.addr.eq(Cat(slot, t, half)),
+            last_context.eq(context == end[buffer].context),
+            port.addr.eq(Cat(context, t, buffer)),
             port.en.eq(move),
             o.level.eq(port.data),
         ]
@@ -101,13 +105,13 @@ class NeuronReorder(wiring.Component):
                 o.group.eq(group),
                 o.last_group.eq(last_group),
                 o.last_t.eq(last_t),
-                o.last.eq(last_t & last_slot & end[half].last),
+                o.last.eq(last_t & last_context & end[buffer].last),
             ]
         with m.If(move & there):
             m.d.sync += group.eq(Mux(last_group, 0, group + 1))
             with m.If(last_group):
                 m.d.sync += t.eq(Mux(last_t, 0, t + 1))
                 with m.If(last_t):
-                    m.d.sync += base.eq(Mux(last_slot, 0, slot + 1))
-                    with m.If(last_slot):
-                        m.d.sync += [full.bit_select(half, 1).eq(0), half.eq(~half)]
+                    m.d.sync += base.eq(Mux(last_context, 0, context + 1))
+                    with m.If(last_context):
+                        m.d.sync += [full.bit_select(buffer, 1).eq(0), buffer.eq(~buffer)]

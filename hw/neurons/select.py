@@ -10,9 +10,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
-from ..interface.row_order import EARLY, recurrence, slots
+from ..interface.row_order import EARLY, contexts, recurrence
 from ..interface.streams import layer_config, psum_row
-from ..lib.fanout import copies, spread
+from ..lib.fanout import fan_out, replicate
 from ..lib.logic import popcount
 from .layouts import neuron_psums
 
@@ -46,7 +46,7 @@ class NeuronSelect(wiring.Component):
     o : Out(stream of neuron_psums, always ready)
     o_issue : Out(1)
         A group of a last plane leaves the buffer.
-    o_soon : Out(1)
+    o_next_busy : Out(1)
         In the next cycle the buffer will hold a row, or ``o`` a group.
     """
 
@@ -62,7 +62,7 @@ class NeuronSelect(wiring.Component):
                 "i_inside": In(range(QUEUE + 1)),
                 "o": Out(stream.Signature(neuron_psums(c), always_ready=True)),
                 "o_issue": Out(1),
-                "o_soon": Out(1),
+                "o_next_busy": Out(1),
             }
         )
 
@@ -72,7 +72,7 @@ class NeuronSelect(wiring.Component):
         row = Signal(psum_row(c), reset_less=True)
         left = Signal(neuron_psums(c), reset_less=True)  # the group that has left
         group = Signal(range(c.groups))
-        # The group, one-hot: selecting with it costs no decoder; none of an untouched row.
+        # The group, one-hot: selecting with it costs no decoder; none of an clean row.
         select, selected = Signal(c.groups), Signal(c.groups)
         may, ready = Signal(), Signal()  # the head may leave; a row is taken (not at reset: copies differ)
         head = self._head(m, row, group, selected)
@@ -87,12 +87,12 @@ class NeuronSelect(wiring.Component):
         full = Signal()  # in the next cycle
         m.d.comb += full.eq((self.i.valid & ready) | (held & ~row_done))
         m.d.sync += [held.eq(full), self.o.valid.eq(issue), left.eq(head)]
-        m.d.comb += [self.o.payload.eq(left), self.o_soon.eq(full | issue)]
-        weights = copies(m, self.weight, len(left.weight), name="weight")
+        m.d.comb += [self.o.payload.eq(left), self.o_next_busy.eq(full | issue)]
+        weights = replicate(m, self.weight, len(left.weight), name="weight")
         m.d.comb += [self.o.payload.weight[k].eq(weight) for k, weight in enumerate(weights)]
         with m.If(issue):
             m.d.sync += group.eq(Mux(step.last_group, 0, group + 1))
-        m.d.comb += selected.eq(Mux(ready & self.i.valid, self.i.payload.touched, Mux(issue, select << 1, select)))
+        m.d.comb += selected.eq(Mux(ready & self.i.valid, self.i.payload.dirty, Mux(issue, select << 1, select)))
         m.d.sync += select.eq(selected)
         last_group, may_leave = self._ahead(m, group, step, issue, row_done)
         free = Signal()
@@ -108,7 +108,7 @@ class NeuronSelect(wiring.Component):
             m.d.sync += [row.last.eq(item.last), row.last_position.eq(item.last_position)]
         c = self.config
         # Four: the eighth copy would be one with ``ready`` (hw/lib/fanout.py), which is on the way of the handshake.
-        for lanes, taken in spread(m, free, c.neuron_lanes, name="taken", most=4):
+        for lanes, taken in fan_out(m, free, c.neuron_lanes, name="taken", most=4):
             with m.If(taken):
                 for lane in lanes:
                     m.d.sync += [row.psum[n].eq(item.psum[n]) for n in range(lane, c.lanes, c.neuron_lanes)]
@@ -118,7 +118,7 @@ class NeuronSelect(wiring.Component):
         c, layer = self.config, self.i_layer
         self.plane = Signal(range(c.max_planes))
         self.t = Signal(range(c.max_timesteps))
-        self.base = Signal(range(slots(c)))  # slot of the position's first group
+        self.base = Signal(range(contexts(c)))  # context of the position's first group
         self.weight = Signal(c.max_planes, init=1)
         # Flags of the counters, each found a cycle ahead.
         self.ends = Signal(data.StructLayout({"group": 1, "plane": 1, "t": 1}))
@@ -126,7 +126,7 @@ class NeuronSelect(wiring.Component):
         self.begins = Signal(init=1)  # the first timestep
         head = Signal(neuron_psums(c))
         m.d.comb += [
-            head.step.slot.eq(self.base + group),
+            head.step.context.eq(self.base + group),
             head.step.group.eq(group),
             head.step.last_group.eq(self.ends.group),
             head.step.first_plane.eq(self.plane == 0),
@@ -141,7 +141,7 @@ class NeuronSelect(wiring.Component):
         ]
         negative = Signal()  # of the next cycle's group
         m.d.comb += negative.eq(layer.signed & self.coming.plane)
-        selects = spread(m, Cat(negative, selected), c.neuron_lanes, name="select")
+        selects = fan_out(m, Cat(negative, selected), c.neuron_lanes, name="select")
         for n, select in ((n, select) for lanes, select in selects for n in lanes):
             # AND-OR: two groups fit one LUT4; a multiplexer tree would take half as much again.
             lane = (row.psum[g * c.neuron_lanes + n] & select[1 + g].replicate(c.psum_bits) for g in range(c.groups))
@@ -151,18 +151,22 @@ class NeuronSelect(wiring.Component):
     def _ahead(self, m: Module, group: Signal, step: data.View, issue: Value, row_done: Value) -> tuple[Value, Value]:
         """Count; whether the next cycle's group is its row's last, and whether it may leave then."""
         layer, plane, t = self.i_layer, self.plane, self.t
-        turn, wrap, restart = Signal(), Signal(), Signal()  # planes begin again, positions, timesteps
+        position_done, wrap, restart = Signal(), Signal(), Signal()  # planes begin again, positions, timesteps
         coming, begins = self.coming, Signal()
         m.d.comb += [
-            turn.eq(row_done & (step.last_plane | step.last)),
-            wrap.eq(turn & (step.last_position | step.last)),
+            position_done.eq(row_done & (step.last_plane | step.last)),
+            wrap.eq(position_done & (step.last_position | step.last)),
             restart.eq(step.last_t | step.last),
             # Both outcomes are compared before it is known what happens.
             coming.group.eq(
                 Mux(row_done, layer.groups == 1, Mux(issue, group + 2 == layer.groups, group + 1 == layer.groups))
             ),
             coming.plane.eq(
-                Mux(turn, layer.planes == 1, Mux(row_done, plane + 2 == layer.planes, plane + 1 == layer.planes))
+                Mux(
+                    position_done,
+                    layer.planes == 1,
+                    Mux(row_done, plane + 2 == layer.planes, plane + 1 == layer.planes),
+                )
             ),
             coming.t.eq(
                 Mux(wrap, Mux(restart, layer.timesteps == 1, t + 2 == layer.timesteps), t + 1 == layer.timesteps)
@@ -174,8 +178,8 @@ class NeuronSelect(wiring.Component):
             m.d.sync += plane.eq(plane + 1)
             with m.If(layer.weigh):
                 m.d.sync += self.weight.eq(self.weight << 1)
-        with m.If(turn):
-            m.d.sync += [plane.eq(0), self.weight.eq(1), self.base.eq(step.slot + 1)]
+        with m.If(position_done):
+            m.d.sync += [plane.eq(0), self.weight.eq(1), self.base.eq(step.context + 1)]
         with m.If(wrap):
             m.d.sync += [self.base.eq(0), t.eq(Mux(restart, 0, t + 1))]
         room = Mux(self.o_issue, self.i_inside < QUEUE - 1, self.i_inside < QUEUE)
@@ -195,7 +199,7 @@ class NeuronSelect(wiring.Component):
         m.d.comb += [
             some.eq(left & matter),
             near.eq(popcount(some)),
-            block.eq(Mux(wrap, Mux(step.slot + 1 < most, step.slot + 1, most), size)),
+            block.eq(Mux(wrap, Mux(step.context + 1 < most, step.context + 1, most), size)),
             apart.eq(Mux(self.o_issue, near + 1 < block, near < block)),
         ]
         m.d.sync += [left.eq(Cat(self.o_issue, left)), size.eq(block)]

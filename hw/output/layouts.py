@@ -28,7 +28,7 @@ def line_config(c: HardwareConfig) -> data.StructLayout:
     )
 
 
-def line_place(c: HardwareConfig) -> data.StructLayout:
+def line_position(c: HardwareConfig) -> data.StructLayout:
     """Place of a chunk."""
     return data.StructLayout(
         {
@@ -48,7 +48,7 @@ def write_command(c: HardwareConfig) -> data.StructLayout:
 
 
 def packer_stage(c: HardwareConfig) -> data.StructLayout:
-    """A chunk with its place, before it joins the bits that its line's word has already."""
+    """A chunk with its position, before it joins the bits that its line's word has already."""
     n = c.neuron_lanes
     return data.StructLayout(
         {
@@ -56,7 +56,7 @@ def packer_stage(c: HardwareConfig) -> data.StructLayout:
             "slot": c.bus_bits // n,  # the lower of the two slots of the word, one-hot
             "complete": 1,  # the word is full with this chunk
             "spill": 1,  # bits are left for the next word
-            "place": line_place(c),
+            "position": line_position(c),
         }
     )
 

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from .layouts import LINE_BITS, OFFSET_BITS, line_config, line_place, plane_chunk
+from .layouts import LINE_BITS, OFFSET_BITS, line_config, line_position, plane_chunk
 
 
 class LineCursor(wiring.Component):
@@ -25,7 +25,7 @@ class LineCursor(wiring.Component):
         The chunk is taken: moves on.
     i_config : In(line_config)
     i_start : In(1)
-    o : Out(line_place)
+    o : Out(line_position)
         Of the chunk at ``i``, combinational.
     """
 
@@ -37,7 +37,7 @@ class LineCursor(wiring.Component):
                 "i_step": In(1),
                 "i_config": In(line_config(c)),
                 "i_start": In(1),
-                "o": Out(line_place(c)),
+                "o": Out(line_position(c)),
             }
         )
 

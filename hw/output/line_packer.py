@@ -83,12 +83,12 @@ class LinePacker(wiring.Component):
             cursor.i_start.eq(self.i_start),
             read.en.eq(accept),
             read.addr.eq(cursor.o.q),
-            write.addr.eq(held.place.q),
+            write.addr.eq(held.position.q),
         ]
         with m.If(self.i.ready):
             m.d.sync += valid.eq(self.i.valid)
         with m.If(accept):
-            self._place(m, held, cursor.o)
+            self._align(m, held, cursor.o)
         self._join(m, valid, leave, accept, held, read, write)
         with m.If(self.o.valid & self.o.ready & self.o.payload.last):
             m.d.sync += self.o_done.eq(1)
@@ -96,17 +96,17 @@ class LinePacker(wiring.Component):
             m.d.sync += self.o_done.eq(0)
         return m
 
-    def _place(self, m: Module, held: data.View, place: data.View) -> None:
+    def _align(self, m: Module, held: data.View, position: data.View) -> None:
         """First half of the shift: inside a slot of ``neuron_lanes`` bits."""
         c, chunk = self.config, self.i.payload
         inside = clog2(c.neuron_lanes) if c.neuron_lanes > 1 else 0
-        end = place.fill + chunk.width
+        end = position.fill + chunk.width
         m.d.sync += [
-            held.bits.eq(chunk.bits << place.fill[:inside]),
-            held.slot.eq(1 << place.fill[inside:]),
+            held.bits.eq(chunk.bits << position.fill[:inside]),
+            held.slot.eq(1 << position.fill[inside:]),
             held.complete.eq(end >= c.bus_bits),
             held.spill.eq(end > c.bus_bits),
-            held.place.eq(place),
+            held.position.eq(position),
         ]
 
     def _join(
@@ -120,10 +120,10 @@ class LinePacker(wiring.Component):
         write: memory.WritePort,
     ) -> None:
         """Second half: the slots of the word, joined with the line's bits so far; gives out words."""
-        c, place, o = self.config, held.place, self.o.payload
+        c, position, o = self.config, held.position, self.o.payload
         n = c.neuron_lanes
         recent, forward = Signal(c.bus_bits, reset_less=True), Signal(reset_less=True)
-        before = Mux(place.fresh, 0, Mux(forward, recent, read.data))
+        before = Mux(position.fresh, 0, Mux(forward, recent, read.data))
         low, high = held.bits[:n], held.bits[n:]
         slots = [
             (low & slot.replicate(n)) | (high & under.replicate(n))
@@ -137,8 +137,8 @@ class LinePacker(wiring.Component):
             word.eq(before | Cat(slots)),
             rest.eq(high & held.slot[-1].replicate(n)),
             free.eq(~self.o.valid | self.o.ready),
-            give.eq(held.complete | place.end),
-            twice.eq(held.spill & place.end & ~second),
+            give.eq(held.complete | position.end),
+            twice.eq(held.spill & position.end & ~second),
             leave.eq(valid & (~give | free) & ~twice),
             write.en.eq(leave),
             write.data.eq(Mux(held.complete, rest, word)),
@@ -150,8 +150,8 @@ class LinePacker(wiring.Component):
             with m.If(valid):
                 m.d.sync += [
                     second.eq(twice),
-                    o.address.eq(place.address + Mux(second, c.bus_bits // 8, 0)),
+                    o.address.eq(position.address + Mux(second, c.bus_bits // 8, 0)),
                     o.data.eq(Mux(second, rest, word)),
                     o.strobe.eq(-1),
-                    o.last.eq(place.last & ~twice),
+                    o.last.eq(position.last & ~twice),
                 ]

@@ -8,13 +8,13 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig
 from ..interface.row_order import bank_of
 from ..interface.streams import compute_row, reuse_row
-from ..lib.logic import beforehand
+from ..lib.logic import precompute
 from . import lookahead as ahead
 from .layouts import held_result, issue_events, lowest, psum_slot, without_lowest
 from .pe_array import finish_control, load_control
 from .scoreboard import tile_step, tile_view
 
-PATIENCE = 63
+STEAL_AFTER = 63
 """Cycles a compute row that found the accumulators idle waits for a free read port before it takes a reuse row's."""
 
 
@@ -40,7 +40,7 @@ class Issue(wiring.Component):
     hold : per bank: no reuse row may be issued in this cycle
     claim, take : rows issued in this cycle (stage 0)
     weight : weight row of this cycle's bit (stage 0)
-    soon : per bank: the partial sum that is updated next, if any (stage 0)
+    next_slot : per bank: the partial sum that is updated next, if any (stage 0)
     read : per bank: address in the result memory (stage 0); anything where no row uses what is read
     load, finish, slot : control of the datapath (stage 1)
     fetch : per bank: the operand comes from the read port (stage 1)
@@ -57,12 +57,12 @@ class Issue(wiring.Component):
                 "hold": In(c.banks),
                 "claim": Out(tile_step(c)),
                 "take": Out(data.ArrayLayout(tile_step(c), c.banks)),
-                "weight": Out(data.StructLayout({"row": range(c.tile_k), "slot": c.slot_bits})),
+                "weight": Out(data.StructLayout({"row": range(c.tile_k), "weight_slot": c.weight_slot_bits})),
                 "load": Out(load_control(c)),
                 "finish": Out(finish_control(c)),
                 "read": Out(data.ArrayLayout(c.row_bits + 1, c.banks)),
                 "fetch": Out(c.banks),
-                "soon": Out(data.ArrayLayout(psum_slot(c), c.banks)),
+                "next_slot": Out(data.ArrayLayout(psum_slot(c), c.banks)),
                 "slot": Out(data.ArrayLayout(psum_slot(c), c.banks)),
                 "events": Out(issue_events(c)),
             }
@@ -88,33 +88,33 @@ class Issue(wiring.Component):
     def _declare(self) -> None:
         c = self.config
         self.stage = Signal(compute_row(c), reset_less=True)
-        self.stage_valid, self.stage_half = Signal(), Signal()
-        self.stage_usable = Signal()  # its tile is in the processor, the tile's weights too: then the half is right
+        self.stage_valid, self.stage_buffer = Signal(), Signal()
+        self.stage_usable = Signal()  # its tile is in the processor, the tile's weights too: then the buffer is right
         self.active = Signal(compute_row(c), reset_less=True)  # residual: the bits after `bit`
         self.bit = Signal(c.tile_k, reset_less=True)
         self.active_valid, self.active_last = Signal(), Signal()
-        self.active_half = Signal(reset_less=True)
+        self.active_buffer = Signal(reset_less=True)
         self.claiming = Signal(c.banks)  # registered flags only: known early in the cycle
-        self.loading, self.patience = Signal(), Signal(range(PATIENCE + 1), init=PATIENCE)
-        self.exhausted = Signal()  # no patience is left
-        self.borrow = Signal(c.banks)  # an idle start uses the read port
-        self.seize = Signal(c.banks)  # where no last bit claims: the read port is the staged row's
+        self.loading, self.steal_left = Signal(), Signal(range(STEAL_AFTER + 1), init=STEAL_AFTER)
+        self.steal_due = Signal()  # it has waited long enough
+        self.steal_idle = Signal(c.banks)  # an idle start uses the read port
+        self.steal_port = Signal(c.banks)  # where no last bit claims: the read port is the staged row's
         self.recent = Signal()  # the staged row's prefix needs no read
         self.held = Signal(data.ArrayLayout(held_result(c), c.banks))
         self.same = Signal(c.banks)  # the reuse row's prefix is held
         self.reuse = [Signal(reuse_row(c), name=f"reuse{b}", reset_less=True) for b in range(c.banks)]
-        self.reuse_valid, self.reuse_ok, self.reuse_half = (Signal(c.banks) for _ in range(3))
+        self.reuse_valid, self.reuse_ok, self.reuse_buffer = (Signal(c.banks) for _ in range(3))
         self.eligible = Signal(c.banks)  # there is a reuse row, its prefix finished, its partial sum not in flight
         # The staged row has the same index as ...
-        self.meets, self.in_slot, self.in_active = Signal(c.banks), Signal(c.banks), Signal()
+        self.same_row, self.in_slot, self.in_active = Signal(c.banks), Signal(c.banks), Signal()
 
     def _bank(self, row: Value) -> ValueLike:
         """One-hot bank of a row index."""
         bank = bank_of(self.config, row)
         return Cat(~bank, bank) if self.config.banks == 2 else 1
 
-    def half(self, tag: Value) -> Value:
-        return self.tiles[tag[0]].half
+    def buffer(self, tag: Value) -> Value:
+        return self.tiles[tag[0]].buffer
 
     def _known(self, tag: Value) -> Value:
         """The tile of this tag is in the processor."""
@@ -129,9 +129,9 @@ class Issue(wiring.Component):
         m.d.comb += i.ready.eq(~self.reuse_valid[b] | self.take[b].valid)
         m.d.sync += [
             self.reuse_ok[b].eq(ahead.next_reuse(m, self, b, *known)),
-            self.reuse_half[b].eq(ahead.next_reuse(m, self, b, *(self.half(one.tag) for one in rows))),
+            self.reuse_buffer[b].eq(ahead.next_reuse(m, self, b, *(self.buffer(one.tag) for one in rows))),
             self.eligible[b].eq(ahead.eligible_reuse(m, self, b, known)),
-            self.meets[b].eq(ahead.reuse_meets(m, self, b)),
+            self.same_row[b].eq(ahead.reuse_same_row(m, self, b)),
             self.same[b].eq(ahead.held_prefix(m, self, b)),
         ]
         with m.If(i.ready):
@@ -143,10 +143,10 @@ class Issue(wiring.Component):
         Its tile is looked up a cycle ahead: one that enters has no weights yet, and none goes before its rows.
         """
         i = self.i_compute
-        usable = [self._known(tag) & self.tiles[tag[0]].weights_soon for tag in (self.stage.tag, i.payload.tag)]
+        usable = [self._known(tag) & self.tiles[tag[0]].next_weights for tag in (self.stage.tag, i.payload.tag)]
         m.d.sync += [
             self.stage_usable.eq(ahead.next_staged(m, self, *usable)),
-            self.stage_half.eq(ahead.next_staged(m, self, self.half(self.stage.tag), self.half(i.payload.tag))),
+            self.stage_buffer.eq(ahead.next_staged(m, self, self.buffer(self.stage.tag), self.buffer(i.payload.tag))),
         ]
         m.d.comb += i.ready.eq(~self.stage_valid | self.loading)
         self.stage_bit = Signal.like(self.bit, reset_less=True)
@@ -164,39 +164,39 @@ class Issue(wiring.Component):
     def _load(self, m: Module) -> None:
         """Decide whether the staged row becomes the active one in this cycle."""
         c = self.config
-        half = self.stage_half
+        buffer = self.stage_buffer
         self.hazard = Signal()
-        conflicts = [self.active_valid & self.in_active & (self.active_half == half)]
+        conflicts = [self.active_valid & self.in_active & (self.active_buffer == buffer)]
         for b in range(c.banks):
             slot = self.slot[b]
-            conflicts.append(slot.valid & self.in_slot[b] & (slot.half == half))
-            conflicts.append(self.eligible[b] & self.meets[b] & (self.reuse_half[b] == half))
+            conflicts.append(slot.valid & self.in_slot[b] & (slot.buffer == buffer))
+            conflicts.append(self.eligible[b] & self.same_row[b] & (self.reuse_buffer[b] == buffer))
         ready, needs_port, order, busy = Signal(), Signal(), Signal(), Signal(c.banks)
         m.d.comb += [
             self.hazard.eq(Cat(conflicts).any()),
             self.claiming.eq(self._bank(self.active.row) & (self.active_valid & self.active_last).replicate(c.banks)),
             # Reuse rows of the m tile before go first. They aren't many unless partial sums are the bottleneck, and
-            # then the first touches of the new m tile, whose read slots feed the drain, should come after its end.
-            order.eq(Cat(self.eligible[b] & (self.reuse_half[b] != half) for b in range(c.banks)).any()),
+            # then the first updates of the new m tile, whose read slots feed the drain, should come after its end.
+            order.eq(Cat(self.eligible[b] & (self.reuse_buffer[b] != buffer) for b in range(c.banks)).any()),
             ready.eq(self.stage_valid & self.stage_usable & ~self.hazard & ~order),
             # In the cycle of a claim a read port is free; an idle start needs one that no reuse row uses.
             needs_port.eq(self.stage.has_prefix & ~self.recent),
             busy.eq(self.eligible & ~self.same),
             self.loading.eq(
-                ready & Mux(self.active_valid, self.active_last, ~needs_port | ~busy.all() | self.exhausted)
+                ready & Mux(self.active_valid, self.active_last, ~needs_port | ~busy.all() | self.steal_due)
             ),
         ]
         with m.If(~self.active_valid & needs_port & self.loading):
-            m.d.comb += self.borrow.eq(Mux(busy[0], 1 << (c.banks - 1), 1))
-        # Where a read goes; what no row uses may be wrong. It waits for ``ready`` only where patience has run out.
-        impatient = beforehand(m, ~self.active_valid & needs_port & self.exhausted & busy.all(), name="impatient")
-        m.d.comb += self.seize.eq(Cat(~busy[:-1], ~busy[-1] | (impatient & ready)))
+            m.d.comb += self.steal_idle.eq(Mux(busy[0], 1 << (c.banks - 1), 1))
+        # Where a read goes; what no row uses may be wrong. It waits for ``ready`` only where it steals.
+        steals = precompute(m, ~self.active_valid & needs_port & self.steal_due & busy.all(), name="steals")
+        m.d.comb += self.steal_port.eq(Cat(~busy[:-1], ~busy[-1] | (steals & ready)))
         waiting = ready & ~self.active_valid & ~self.loading
         self.yielding = waiting | order
         with m.If(self.loading):
-            m.d.sync += [self.patience.eq(PATIENCE), self.exhausted.eq(0)]
+            m.d.sync += [self.steal_left.eq(STEAL_AFTER), self.steal_due.eq(0)]
         with m.Elif(waiting):
-            m.d.sync += [self.patience.eq(self.patience - 1), self.exhausted.eq(self.patience == 1)]
+            m.d.sync += [self.steal_left.eq(self.steal_left - 1), self.steal_due.eq(self.steal_left == 1)]
 
     def given_anew(self, b: int) -> Value:
         """The tile of the result in bank ``b``'s operand register has gone: its slots belong to another."""
@@ -210,8 +210,8 @@ class Issue(wiring.Component):
             tile = self.tiles[self.stage.tag[0]]
             m.d.sync += [
                 self.active.eq(self.stage),
-                self.active_half.eq(self.stage_half),
-                self.weight.slot.eq(tile.weight_slot),
+                self.active_buffer.eq(self.stage_buffer),
+                self.weight.weight_slot.eq(tile.weight_slot),
                 self.bit.eq(self.stage_bit),
                 self.active_last.eq(self.stage_single),
                 self.active_valid.eq(1),
@@ -235,25 +235,25 @@ class Issue(wiring.Component):
         reuse, active = self.reuse[b], self.active
         take = self.take[b]
         m.d.comb += [
-            take.valid.eq(self.eligible[b] & ~self.claiming[b] & (~self.borrow[b] | self.same[b]) & ~self.hold[b]),
+            take.valid.eq(self.eligible[b] & ~self.claiming[b] & (~self.steal_idle[b] | self.same[b]) & ~self.hold[b]),
             take.parity.eq(reuse.tag[0]),
         ]
         held = self.held[b]
         with m.If(self.given_anew(b)):
             m.d.sync += held.valid.eq(0)
         with m.If(take.valid):
-            m.d.sync += [held.valid.eq(1), held.tag.eq(reuse.tag), held.slot.eq(reuse.prefix)]
+            m.d.sync += [held.valid.eq(1), held.tag.eq(reuse.tag), held.result.eq(reuse.prefix)]
         with m.If(self.claiming[b]):
-            m.d.sync += [held.valid.eq(1), held.tag.eq(active.tag), held.slot.eq(active.slot)]
-        soon = self.soon[b]
+            m.d.sync += [held.valid.eq(1), held.tag.eq(active.tag), held.result.eq(active.result)]
+        following = self.next_slot[b]
         m.d.comb += [
-            soon.valid.eq(self.claiming[b] | take.valid),
-            soon.half.eq(Mux(self.claiming[b], self.active_half, self.reuse_half[b])),
-            soon.row.eq(Mux(self.claiming[b], active.row, reuse.row)),
+            following.valid.eq(self.claiming[b] | take.valid),
+            following.buffer.eq(Mux(self.claiming[b], self.active_buffer, self.reuse_buffer[b])),
+            following.row.eq(Mux(self.claiming[b], active.row, reuse.row)),
         ]
-        m.d.sync += [self.slot[b].eq(soon), self.fetch[b].eq(take.valid & ~self.same[b])]
+        m.d.sync += [self.slot[b].eq(following), self.fetch[b].eq(take.valid & ~self.same[b])]
         base, shared = (Cat(row.prefix, row.tag[0]) for row in (self.stage, reuse))
-        m.d.comb += self.read[b].eq(Mux(self.claiming[b] | self.seize[b], base, shared))
+        m.d.comb += self.read[b].eq(Mux(self.claiming[b] | self.steal_port[b], base, shared))
 
     def _base(self, m: Module) -> None:
         """Where the loaded row's base comes from, by the distance to its prefix."""
@@ -262,16 +262,16 @@ class Issue(wiring.Component):
         in_place = Signal()
         m.d.comb += [
             # A row with a prefix comes after it, so the row before is of the same tile; the row before that may not be.
-            in_place.eq(self.active_valid & (active.slot == stage.prefix)),
+            in_place.eq(self.active_valid & (active.result == stage.prefix)),
         ]
         memory = (self.loading & stage.has_prefix & ~in_place & ~self.recent).replicate(c.banks)
         m.d.sync += [
             self.load.zero.eq(self.loading & ~stage.has_prefix),
             self.load.forward.eq(self.loading & stage.has_prefix & self.recent),
-            self.load.memory.eq(memory & (self.claiming | self.borrow)),
+            self.load.memory.eq(memory & (self.claiming | self.steal_idle)),
             self.finish.valid.eq(self.claim.valid),
             self.finish.parity.eq(active.tag[0]),
-            self.finish.slot.eq(active.slot),
+            self.finish.result.eq(active.result),
             self.finish.bank.eq(self.claiming),
         ]
 

@@ -18,12 +18,12 @@ def without_lowest(x: Value) -> Value:
 
 def held_result(c: HardwareConfig) -> data.StructLayout:
     """The tile result in a bank's operand register."""
-    return data.StructLayout({"valid": 1, "tag": TAG_BITS, "slot": c.row_bits})
+    return data.StructLayout({"valid": 1, "tag": TAG_BITS, "result": c.row_bits})
 
 
 def psum_slot(c: HardwareConfig) -> data.StructLayout:
     """An update of one row's partial sum in one bank."""
-    return data.StructLayout({"valid": 1, "half": 1, "row": c.row_bits})
+    return data.StructLayout({"valid": 1, "buffer": 1, "row": c.row_bits})
 
 
 def issue_events(c: HardwareConfig) -> data.StructLayout:

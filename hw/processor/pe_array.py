@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
-from ..lib.fanout import copies, spread
+from ..lib.fanout import fan_out, replicate
 from ..lib.wide_memory import block_parts, wide_memory
 
 
@@ -22,10 +22,10 @@ def load_control(c: HardwareConfig) -> data.StructLayout:
 
 def finish_control(c: HardwareConfig) -> data.StructLayout:
     """The last residual bit of a compute row: its result goes to the memory and to its bank's operand."""
-    return data.StructLayout({"valid": 1, "parity": 1, "slot": c.row_bits, "bank": c.banks})
+    return data.StructLayout({"valid": 1, "parity": 1, "result": c.row_bits, "bank": c.banks})
 
 
-class Accumulators(wiring.Component):
+class PEArray(wiring.Component):
     """``result = base + sum of W[k] over the residual's bits``; reuse rows take their prefix's result as it is.
 
     Inputs arrive in stage 1. In stage 2 the accumulator adds a weight row, or takes the base of the row whose first
@@ -77,27 +77,27 @@ class Accumulators(wiring.Component):
                     m,
                     f"results{b}_",
                     depth=2 * c.tile_m,
-                    reads=copies(m, self.read[b], len(block_parts(len(total))), name=f"read{b}_"),
+                    reads=replicate(m, self.read[b], len(block_parts(len(total))), name=f"read{b}_"),
                     put=self.finish.valid,
-                    put_address=Cat(self.finish.slot, self.finish.parity),
+                    put_address=Cat(self.finish.result, self.finish.parity),
                     value=total,
                 )
             )
             self._operand(m, b, total, results[b])
 
         recent = self._recent(m, total)
-        for lanes, flags in spread(m, self.load, c.lanes, name="load"):
+        for lanes, flags in fan_out(m, self.load, c.lanes, name="load"):
             load = data.View(load_control(c), flags)
             here = slice(lanes.start * bits, lanes.stop * bits)
-            kept = accumulator[here]
-            m.d.sync += kept.eq(total[here])
+            running = accumulator[here]
+            m.d.sync += running.eq(total[here])
             for b in range(c.banks):
                 with m.If(load.memory[b]):
-                    m.d.sync += kept.eq(results[b][here])
+                    m.d.sync += running.eq(results[b][here])
             with m.If(load.forward):
-                m.d.sync += kept.eq(recent[here])
+                m.d.sync += running.eq(recent[here])
             with m.If(load.zero):
-                m.d.sync += kept.eq(0)
+                m.d.sync += running.eq(0)
         return m
 
     def _operand(self, m: Module, b: int, total: Signal, read: Value) -> None:
@@ -105,7 +105,7 @@ class Accumulators(wiring.Component):
         c, bits = self.config, self.config.result_bits
         operand = Signal(c.lanes * bits, name=f"operand{b}", reset_less=True)
         flags = Cat(self.finish.bank[b], self.finish.bank[b] | self.fetch[b])
-        for lanes, (finishes, comes) in spread(m, flags, c.lanes, name=f"operand{b}_comes"):
+        for lanes, (finishes, comes) in fan_out(m, flags, c.lanes, name=f"operand{b}_comes"):
             here = slice(lanes.start * bits, lanes.stop * bits)
             with m.If(comes):
                 m.d.sync += operand[here].eq(Mux(finishes, total[here], read[here]))

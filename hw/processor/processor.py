@@ -1,4 +1,4 @@
-"""The product-sparse processing unit: weights, accumulators, tile results, partial sums."""
+"""The product-sparse processing unit: weights, pe_array, tile results, partial sums."""
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
@@ -12,14 +12,14 @@ from ..psum.bank import PsumBank
 from ..psum.dirty import Sweep
 from ..psum.drain import PsumDrain
 from .issue import Issue
-from .pe_array import Accumulators
+from .pe_array import PEArray
 from .scoreboard import Scoreboard
 from .weight_buffer import WeightBuffer
 
 
 def _inside(port: data.View, slot: data.View, banks: int) -> list:
     """Assignments of an update to its bank, which has every second row where there are two."""
-    return [port.valid.eq(slot.valid), port.half.eq(slot.half), port.row.eq(slot.row[banks - 1 :])]
+    return [port.valid.eq(slot.valid), port.buffer.eq(slot.buffer), port.row.eq(slot.row[banks - 1 :])]
 
 
 class Processor(wiring.Component):
@@ -66,7 +66,7 @@ class Processor(wiring.Component):
         m.submodules.issue = issue = Issue(c)
         m.submodules.scoreboard = scoreboard = Scoreboard(c)
         m.submodules.weights = weights = WeightBuffer(c)
-        m.submodules.accumulators = accumulators = Accumulators(c)
+        m.submodules.pe_array = pe_array = PEArray(c)
         m.submodules.sweep = sweep = Sweep(c.tile_m // c.banks)
         m.submodules.drain = drain = PsumDrain(c)
         connect(m, flipped(self.i_begin), scoreboard.i_begin)
@@ -89,11 +89,11 @@ class Processor(wiring.Component):
             issue.hold.eq(drain.hold),
             weights.read.eq(issue.weight),
             weights.release.eq(scoreboard.release),
-            accumulators.weight.eq(weights.o),
-            accumulators.load.eq(issue.load),
-            accumulators.finish.eq(issue.finish),
-            accumulators.read.eq(issue.read),
-            accumulators.fetch.eq(issue.fetch),
+            pe_array.weight.eq(weights.o),
+            pe_array.load.eq(issue.load),
+            pe_array.finish.eq(issue.finish),
+            pe_array.read.eq(issue.read),
+            pe_array.fetch.eq(issue.fetch),
             drain.full.eq(scoreboard.full),
             drain.rows.eq(scoreboard.rows),
             drain.i_layer.eq(self.i_layer),
@@ -102,15 +102,15 @@ class Processor(wiring.Component):
             connect(m, flipped(self.i_reuse[b]), issue.i_reuse[b])
             m.submodules[f"bank{b}"] = bank = PsumBank(c)
             m.d.comb += [
-                *_inside(bank.soon, issue.soon[b], c.banks),
+                *_inside(bank.next_slot, issue.next_slot[b], c.banks),
                 *_inside(bank.slot, issue.slot[b], c.banks),
-                bank.operand.eq(accumulators.o[b]),
+                bank.operand.eq(pe_array.o[b]),
                 bank.look.eq(drain.look[b]),
                 bank.drain.eq(drain.ask[b]),
                 bank.clear.eq(drain.clear[b]),
                 bank.sweep.eq(sweep.o),
                 drain.grant[b].eq(bank.grant),
-                drain.touched[b].eq(bank.touched),
+                drain.dirty[b].eq(bank.dirty),
                 drain.data[b].eq(bank.o),
             ]
         self._count(m, issue, scoreboard)

@@ -14,9 +14,9 @@ def tile_view(c: HardwareConfig) -> data.StructLayout:
         {
             "valid": 1,
             "tag": TAG_BITS,
-            "weights_soon": 1,  # in the next cycle the tile's weights will be in the buffer, if no other tile enters
-            "half": 1,  # half of the partial-sum banks of its m tile
-            "weight_slot": c.slot_bits,
+            "next_weights": 1,  # in the next cycle the tile's weights will be in the buffer, if no other tile enters
+            "buffer": 1,  # buffer of the partial-sum banks of its m tile
+            "weight_slot": c.weight_slot_bits,
             "issued": c.count_bits,  # compute rows whose last residual bit was issued
         }
     )
@@ -31,25 +31,25 @@ class Scoreboard(wiring.Component):
     """Contexts of the two tiles in the processor, indexed by the parity of their tag.
 
     A tile enters with ``i_begin`` when the tile two before it has retired (their results share a buffer) and, if it
-    is the first of its m tile, when the half of the partial sums it will use is drained. It is *closed* when it has
+    is the first of its m tile, when the buffer of the partial sums it will use is drained. It is *closed* when it has
     ended, its last compute row was issued and its weights were there (a tile without compute rows still consumes its
     weights); closing releases the weight slot. It retires, in order, when it is closed and its reuse rows were
-    issued; the retirement of the last K tile of an m tile hands the half over to the drain.
+    issued; the retirement of the last K tile of an m tile hands the buffer over to the drain.
 
     Latency: last row issued in cycle ``v``: retirement in ``v + 2``, ``full`` in ``v + 3``.
 
     Members
     -------
     i_begin, i_end : streams that frame a tile
-    enable : tiles may enter (the touch maps are clear)
+    enable : tiles may enter (the dirty maps are clear)
     filled : weight slots that hold a tile's weights
     claim : a compute row was issued completely
     take : per bank: a reuse row was issued
-    drained : per half: its last partial sum was handed out
+    drained : per buffer: its last partial sum was handed out
     tiles : the two contexts
     release : the weight slot may be refilled
-    full, rows : per half: its m tile is complete; its number of rows, a cycle earlier unless the other half is full
-    wait_drain : a tile waits for a half to be drained
+    full, rows : per buffer: its m tile is complete; its number of rows, a cycle earlier unless the other buffer is full
+    wait_drain : a tile waits for a buffer to be drained
     busy : a tile or a partial sum is inside
     """
 
@@ -65,7 +65,7 @@ class Scoreboard(wiring.Component):
                 "take": In(data.ArrayLayout(tile_step(c), c.banks)),
                 "drained": In(2),
                 "tiles": Out(data.ArrayLayout(tile_view(c), 2)),
-                "release": Out(data.StructLayout({"valid": 1, "slot": c.slot_bits})),
+                "release": Out(data.StructLayout({"valid": 1, "weight_slot": c.weight_slot_bits})),
                 "full": Out(2),
                 "rows": Out(data.ArrayLayout(c.count_bits, 2)),
                 "wait_drain": Out(1),
@@ -82,34 +82,34 @@ class Scoreboard(wiring.Component):
         computes_done, done = Signal(2), Signal(2)
         oldest = Signal()
 
-        half_busy = self._admit(m, info, entering, retiring)
+        buffer_busy = self._admit(m, info, entering, retiring)
         for p in range(2):
             self._tile(m, p, info, end, entering, retiring, closed, computes_done[p], done, oldest)
         self._close(m, info, entering, closed, computes_done & ~closed, done)
 
         for h in range(2):
             with m.If(self.drained[h]):
-                m.d.sync += [self.full[h].eq(0), half_busy[h].eq(0)]
-        tile, half = info[oldest].tile, self.tiles[oldest].half
+                m.d.sync += [self.full[h].eq(0), buffer_busy[h].eq(0)]
+        tile, buffer = info[oldest].tile, self.tiles[oldest].buffer
         with m.If(self.tiles[oldest].valid):
-            m.d.sync += self.rows[half].eq(tile.rows)
+            m.d.sync += self.rows[buffer].eq(tile.rows)
         with m.If(retiring.any()):
             m.d.sync += oldest.eq(~oldest)
             with m.If(tile.last_k):
-                m.d.sync += self.full.bit_select(half, 1).eq(1)
-        m.d.comb += self.busy.eq(self.tiles[0].valid | self.tiles[1].valid | half_busy.any())
+                m.d.sync += self.full.bit_select(buffer, 1).eq(1)
+        m.d.comb += self.busy.eq(self.tiles[0].valid | self.tiles[1].valid | buffer_busy.any())
         return m
 
     def _admit(self, m: Module, info: data.View, entering: Signal, retiring: Signal) -> Signal:
-        """Let tiles in; m tiles alternate between the halves."""
+        """Let tiles in; m tiles alternate between the buffers."""
         begin = self.i_begin.payload
-        half, fresh, half_busy = Signal(), Signal(init=1), Signal(2)
+        buffer, fresh, buffer_busy = Signal(), Signal(init=1), Signal(2)
         parity = begin.tag[0]
         free, may, waits = Signal(2), Signal(2), Signal()
         # Whether the tile before retires is known last: the rest is found beside it, per parity.
         m.d.comb += [
             free.eq(~Cat(tile.valid for tile in self.tiles) | retiring),
-            waits.eq(fresh & half_busy.bit_select(half, 1)),
+            waits.eq(fresh & buffer_busy.bit_select(buffer, 1)),
             may.eq(Cat(~parity, parity) & (self.enable & ~waits).replicate(2)),
             entering.eq(may & self.i_begin.valid.replicate(2) & free),
             self.wait_drain.eq(self.enable & free.bit_select(parity, 1) & self.i_begin.valid & waits),
@@ -118,14 +118,14 @@ class Scoreboard(wiring.Component):
         with m.If(entering.any()):
             m.d.sync += [
                 info[parity].eq(begin),
-                half_busy.bit_select(half, 1).eq(1),
+                buffer_busy.bit_select(buffer, 1).eq(1),
                 fresh.eq(begin.tile.last_k),
-                half.eq(half ^ begin.tile.last_k),
+                buffer.eq(buffer ^ begin.tile.last_k),
             ]
         for p in range(2):
             with m.If(entering[p]):
-                m.d.sync += self.tiles[p].half.eq(half)
-        return half_busy
+                m.d.sync += self.tiles[p].buffer.eq(buffer)
+        return buffer_busy
 
     def _tile(
         self,
@@ -161,9 +161,9 @@ class Scoreboard(wiring.Component):
         ]
         filled = self.filled.bit_select(tile.weight_slot, 1)
         weights_ok = Signal(name=f"weights_ok{p}")
-        m.d.comb += tile.weights_soon.eq(weights_ok | (tile.valid & filled & ~stale))
+        m.d.comb += tile.next_weights.eq(weights_ok | (tile.valid & filled & ~stale))
         m.d.sync += [
-            weights_ok.eq(tile.weights_soon),
+            weights_ok.eq(tile.next_weights),
             reuse_done.eq(ended & Cat(reused[b] == end[p].reuses[b] for b in range(c.banks)).all()),
         ]
         with m.If(self.claim.valid & (self.claim.parity == p)):
@@ -196,6 +196,6 @@ class Scoreboard(wiring.Component):
         m.d.comb += [
             done.eq(ready & Cat(~closing, closing)),
             self.release.valid.eq(done.any() & tile.weight_release),
-            self.release.slot.eq(tile.weight_slot),
+            self.release.weight_slot.eq(tile.weight_slot),
         ]
         m.d.sync += [closing.eq(closing ^ done.any()), closed.eq((closed | done) & ~entering)]

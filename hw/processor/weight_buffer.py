@@ -1,4 +1,4 @@
-"""The weights of the tiles at hand: ``weight_tiles`` slots of ``tile_k`` rows of all lanes."""
+"""The weights of the tiles at hand: ``weight_tiles`` weight slots of ``tile_k`` rows of all lanes."""
 
 from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..interface.streams import weight_row
-from ..lib.fanout import copies, parts
+from ..lib.fanout import parts, replicate
 from ..lib.wide_memory import BLOCK_RAM
 
 DISTRIBUTED_ROWS = 64
@@ -15,22 +15,22 @@ DISTRIBUTED_ROWS = 64
 
 
 class WeightBuffer(wiring.Component):
-    """``o = W[slot, k]``, two cycles after ``read``.
+    """``o = W[weight_slot, k]``, two cycles after ``read``.
 
     LUT RAM is read from a registered address into the output register; block RAM has its address register inside and
     gets an output register before the adders. Both take two cycles, so nothing else depends on the choice.
-    A slot is filled by the row with ``last``; its rows aren't accepted while it is filled. Rows a producer leaves out
-    keep old weights: it must send all whose column can be set.
+    A weight slot is filled by the row with ``last``; its rows aren't accepted while it is filled. Rows that a
+    producer leaves out keep old weights: it must send all whose column can be set.
 
     Throughput: one row written and one read per cycle. Section "PPU" of the paper (HPCA 2025).
 
     Members
     -------
     i : stream of :func:`reprise.hw.interface.streams.weight_row`
-    read : slot and k of the row to read
+    read : weight slot and k of the row to read
     o : ``lanes`` signed weights of the row read two cycles ago
-    filled : slots that hold a whole tile
-    release : empties a slot
+    filled : weight slots that hold a whole tile
+    release : empties a weight slot
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -39,10 +39,10 @@ class WeightBuffer(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(weight_row(c))),
-                "read": In(data.StructLayout({"row": range(c.tile_k), "slot": c.slot_bits})),
+                "read": In(data.StructLayout({"row": range(c.tile_k), "weight_slot": c.weight_slot_bits})),
                 "o": Out(c.lanes * c.weight_bits),
                 "filled": Out(c.weight_tiles),
-                "release": In(data.StructLayout({"valid": 1, "slot": c.slot_bits})),
+                "release": In(data.StructLayout({"valid": 1, "weight_slot": c.weight_slot_bits})),
             }
         )
 
@@ -52,14 +52,20 @@ class WeightBuffer(wiring.Component):
         # The scoreboard registers ``filled``, and a row is loaded before its first bit reads: two cycles at least.
         # So the last row may be written a cycle late.
         put = Signal(len(self.o), reset_less=True)
-        m.d.comb += self.i.ready.eq(~self.filled.bit_select(row.slot, 1))
+        m.d.comb += self.i.ready.eq(~self.filled.bit_select(row.weight_slot, 1))
         m.d.sync += put.eq(row.data)
         build = self._distributed if self.distributed else self._block
-        build(m, Cat(self.read.row, self.read.slot), self.i.valid & self.i.ready, Cat(row.row, row.slot), put)
+        build(
+            m,
+            Cat(self.read.row, self.read.weight_slot),
+            self.i.valid & self.i.ready,
+            Cat(row.row, row.weight_slot),
+            put,
+        )
         with m.If(self.release.valid):
-            m.d.sync += self.filled.bit_select(self.release.slot, 1).eq(0)
+            m.d.sync += self.filled.bit_select(self.release.weight_slot, 1).eq(0)
         with m.If(self.i.valid & self.i.ready & row.last):
-            m.d.sync += self.filled.bit_select(row.slot, 1).eq(1)
+            m.d.sync += self.filled.bit_select(row.weight_slot, 1).eq(1)
         return m
 
     def _memory(self, m: Module, name: str, lanes: int, style: str) -> tuple[ReadPort, WritePort]:
@@ -85,12 +91,12 @@ class WeightBuffer(wiring.Component):
         """The same, cut by lanes into parts that have address and enable registers of their own
         (:mod:`reprise.hw.lib.fanout`).
 
-        After reset some parts write once: no slot is filled then.
+        After reset some parts write once: no weight slot is filled then.
         """
         c, cut = self.config, parts(self.config.lanes)
-        reads = copies(m, read, len(cut), name="address")
-        writes = copies(m, row, len(cut), name="put_address")
-        puts = copies(m, comes, len(cut), name="putting")
+        reads = replicate(m, read, len(cut), name="address")
+        writes = replicate(m, row, len(cut), name="put_address")
+        puts = replicate(m, comes, len(cut), name="putting")
         for k, (lanes, address, put_address, putting) in enumerate(zip(cut, reads, writes, puts, strict=True)):
             port, write = self._memory(m, f"memory{k}", len(lanes), "distributed")
             here = slice(lanes.start * c.weight_bits, lanes.stop * c.weight_bits)

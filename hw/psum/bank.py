@@ -5,15 +5,15 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from ..lib.fanout import copies, spread
-from ..lib.logic import beforehand
+from ..lib.fanout import fan_out, replicate
+from ..lib.logic import precompute
 from ..lib.wide_memory import block_parts, wide_memory
-from .dirty import TouchMap, sweep_layout
+from .dirty import DirtyMap, sweep_layout
 
 
 def bank_row(c: HardwareConfig) -> data.StructLayout:
     """Place of a row in a bank."""
-    return data.StructLayout({"half": 1, "row": clog2(c.tile_m // c.banks)})
+    return data.StructLayout({"buffer": 1, "row": clog2(c.tile_m // c.banks)})
 
 
 def bank_slot(c: HardwareConfig) -> data.StructLayout:
@@ -22,47 +22,47 @@ def bank_slot(c: HardwareConfig) -> data.StructLayout:
 
 
 def bank_read(c: HardwareConfig) -> data.StructLayout:
-    """A row of a bank that shall be read, unless it was not touched."""
-    return data.StructLayout({**bank_slot(c).members, "touched": 1})
+    """A row of a bank that shall be read, if it is dirty."""
+    return data.StructLayout({**bank_slot(c).members, "dirty": 1})
 
 
 class PsumBank(wiring.Component):
-    """``psum[half, row] = (touched[half, row] ? psum[half, row] : 0) + operand`` for a half; reads of the other half.
+    """``psum[buffer, row] = (dirty[buffer, row] ? psum[buffer, row] : 0) + operand``; reads of the other buffer.
 
-    Before it the touch map is looked up. Stage 1: a first touch needs no read and leaves the read port to the drain.
+    Before it the dirty map is looked up. Stage 1: a first update needs no read and leaves the read port to the drain.
     Stage 2: the memory is addressed. Stage 3: its output (or zero) is registered, as is the operand. Stage 4: add and
     write. So a row may be updated again three cycles later; the issue stage sees to that.
 
-    One bank keeps both halves in one memory; of two banks, each has a memory per half.
+    One bank keeps both buffers in one memory; of two banks, each has a memory per buffer.
 
     Latency: 4 cycles from ``slot`` to the memory. Throughput: one update per cycle, and one drain read per cycle in
     which no update needs the read port.
 
     Members
     -------
-    soon : what ``slot`` is in the next cycle (``valid`` too); never the row that ``slot`` has now
+    next_slot : what ``slot`` is in the next cycle (``valid`` too); never the row that ``slot`` has now
     slot : the update (stage 1)
     operand : ``lanes`` signed tile results of that update (stage 3)
-    look, touched : row the drain will want next; whether it holds a partial sum, otherwise it is zero (stage 0)
-    drain, grant : row the drain wants to read; it is read (stage 1). Its half must have no updates
+    look, dirty : row the drain will want next; whether it holds a partial sum, otherwise it is zero (stage 0)
+    drain, grant : row the drain wants to read; it is read (stage 1). Its buffer must have no updates
     o : ``lanes`` signed partial sums granted two cycles ago (stage 3)
-    clear : the drain has handed out this row; done a cycle later, its half has no updates before
-    sweep : clears the touch maps after reset
+    clear : the drain has handed out this row; done a cycle later, its buffer has no updates before
+    sweep : clears the dirty maps after reset
     """
 
     def __init__(self, config: HardwareConfig) -> None:
         c = self.config = config
         self.rows = c.tile_m // c.banks
         # One bank fills a block RAM's 512 words at the paper's size. Two banks leave half of them empty, and their
-        # updates can need every read slot for longer than a drain of a row per cycle can live on first touches.
+        # updates can need every read slot for longer than a drain of a row per cycle can live on first updates.
         self.split = c.banks == 2
         super().__init__(
             {
-                "soon": In(bank_slot(c)),
+                "next_slot": In(bank_slot(c)),
                 "slot": In(bank_slot(c)),
                 "operand": In(c.lanes * c.result_bits),
                 "look": In(bank_row(c)),
-                "touched": Out(1),
+                "dirty": Out(1),
                 "drain": In(bank_read(c)),
                 "grant": Out(1),
                 "o": Out(c.lanes * c.psum_bits),
@@ -74,7 +74,7 @@ class PsumBank(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
-        first, update = self._touch(m)
+        first, update = self._dirty(m)
         slot, fresh = [self.slot], Signal(reset_less=True)  # slots by stage
         m.d.sync += fresh.eq(first)
         for stage in range(2, 4):
@@ -85,7 +85,7 @@ class PsumBank(wiring.Component):
         operand = Signal.like(self.operand, reset_less=True)
         total = Signal.like(data)
         m.d.sync += [operand.eq(self.operand), old.eq(data)]
-        for lanes, none in spread(m, fresh, c.lanes, name="fresh"):
+        for lanes, none in fan_out(m, fresh, c.lanes, name="fresh"):
             with m.If(none):
                 m.d.sync += old[lanes.start * c.psum_bits : lanes.stop * c.psum_bits].eq(0)
         for lane in range(c.lanes):
@@ -103,59 +103,59 @@ class PsumBank(wiring.Component):
         self, m: Module, name: str, depth: int, address: Value, put: Value, put_address: Value, value: Value
     ) -> Value:
         """``address`` and ``put`` are of the cycle before."""
-        reads = copies(m, address, len(block_parts(len(value))), name=f"{name}_address")
+        reads = replicate(m, address, len(block_parts(len(value))), name=f"{name}_address")
         return wide_memory(m, name, depth=depth, reads=reads, put=put, put_address=put_address, value=value)
 
     def _shared_memory(self, m: Module, slot: list, update: Value, data: Value, total: Value) -> None:
-        """Both halves in one memory: an ``update`` that must read goes before the drain."""
-        address = Mux(update, Cat(self.slot.row, self.slot.half), Cat(self.drain.row, self.drain.half))
-        put = Cat(slot[2].row, slot[2].half)
+        """Both buffers in one memory: an ``update`` that must read goes before the drain."""
+        address = Mux(update, Cat(self.slot.row, self.slot.buffer), Cat(self.drain.row, self.drain.buffer))
+        put = Cat(slot[2].row, slot[2].buffer)
         word = self._memory(m, "memory", 2 * self.rows, address, slot[2].valid, put, total)
         m.d.comb += [
-            self.grant.eq(self.drain.valid & ~(update & self.drain.touched)),
+            self.grant.eq(self.drain.valid & ~(update & self.drain.dirty)),
             data.eq(word),
             self.o.eq(word),
         ]
 
     def _split_memories(self, m: Module, slot: list, data: Value, total: Value) -> None:
-        """A memory per half: a half is either updated or drained, so nobody waits."""
-        halves = []
+        """A memory per buffer: a buffer is either updated or drained, so nobody waits."""
+        buffers = []
         for h in range(2):
-            draining = self.drain.valid & (self.drain.half == h)
+            draining = self.drain.valid & (self.drain.buffer == h)
             address = Mux(draining, self.drain.row, self.slot.row)
-            put = slot[2].valid & (slot[2].half == h)
-            halves.append(self._memory(m, f"memory{h}_", self.rows, address, put, slot[2].row, total))
+            put = slot[2].valid & (slot[2].buffer == h)
+            buffers.append(self._memory(m, f"memory{h}_", self.rows, address, put, slot[2].row, total))
         m.d.comb += [
             self.grant.eq(self.drain.valid),
-            data.eq(Mux(slot[2].half, halves[1], halves[0])),
-            self.o.eq(Mux(self.drain.half, halves[1], halves[0])),
+            data.eq(Mux(slot[2].buffer, buffers[1], buffers[0])),
+            self.o.eq(Mux(self.drain.buffer, buffers[1], buffers[0])),
         ]
 
-    def _touch(self, m: Module) -> tuple[Signal, Signal]:
-        """Touch maps of both halves, each either updated or drained.
+    def _dirty(self, m: Module) -> tuple[Signal, Signal]:
+        """Dirty maps of both buffers, each either updated or drained.
 
-        Returns whether ``slot`` is a first touch, and whether it is one that must read.
+        Returns whether ``slot`` is a first update, and whether it is one that must read.
         """
         first, update, cleared = Signal(reset_less=True), Signal(), Signal(bank_slot(self.config))
         m.d.sync += cleared.eq(self.clear)
-        touched = []
+        dirty_maps = []
         for h in range(2):
-            m.submodules[f"touched{h}"] = touch = TouchMap(self.rows)
-            puts = self.slot.valid & (self.slot.half == h)
-            clear = cleared.valid & (cleared.half == h)
+            m.submodules[f"dirty{h}"] = dirty = DirtyMap(self.rows)
+            puts = self.slot.valid & (self.slot.buffer == h)
+            clear = cleared.valid & (cleared.buffer == h)
             m.d.comb += [
-                touch.read[0].eq(self.soon.row),
-                touch.read[1].eq(self.look.row),
-                touch.write.row.eq(Mux(clear, cleared.row, self.slot.row)),
-                touch.write.value.eq(~clear),
-                touch.write.en.eq(clear | puts),
-                touch.sweep.eq(self.sweep),
+                dirty.read[0].eq(self.next_slot.row),
+                dirty.read[1].eq(self.look.row),
+                dirty.write.row.eq(Mux(clear, cleared.row, self.slot.row)),
+                dirty.write.value.eq(~clear),
+                dirty.write.en.eq(clear | puts),
+                dirty.sweep.eq(self.sweep),
             ]
-            touched.append(touch.o)
-        soon = self.soon
-        m.d.sync += first.eq(~Mux(soon.half, touched[1][0], touched[0][0]))
+            dirty_maps.append(dirty.o)
+        following = self.next_slot
+        m.d.sync += first.eq(~Mux(following.buffer, dirty_maps[1][0], dirty_maps[0][0]))
         # Each by itself: the maps come late, and what is known before them is put before them.
-        which = [beforehand(m, soon.valid & half) for half in (~soon.half, soon.half)]
-        m.d.sync += update.eq((which[0] & touched[0][0]) | (which[1] & touched[1][0]))
-        m.d.comb += self.touched.eq(Mux(self.look.half, touched[1][1], touched[0][1]))
+        which = [precompute(m, following.valid & buffer) for buffer in (~following.buffer, following.buffer)]
+        m.d.sync += update.eq((which[0] & dirty_maps[0][0]) | (which[1] & dirty_maps[1][0]))
+        m.d.comb += self.dirty.eq(Mux(self.look.buffer, dirty_maps[1][1], dirty_maps[0][1]))
         return first, update

@@ -5,19 +5,19 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
-from ..interface.row_order import slots
+from ..interface.row_order import contexts
 from ..interface.streams import layer_config
 
 
-def drain_place(c: HardwareConfig) -> data.StructLayout:
+def drain_position(c: HardwareConfig) -> data.StructLayout:
     """A row and where it stands."""
     return data.StructLayout(
         {
             "row": c.row_bits,
             "plane": range(c.max_planes),
-            "position": range(slots(c)),  # in its block
+            "position": range(contexts(c)),  # in its block
             "t": range(c.max_timesteps),
-            "turn": c.row_bits,  # last row of the block's first position in this timestep
+            "wrap_row": c.row_bits,  # last row of the block's first position in this timestep
         }
     )
 
@@ -29,7 +29,7 @@ def drain_walk(c: HardwareConfig) -> data.StructLayout:
             "end": c.row_bits,  # the last row
             "edge": c.row_bits,  # first row of the last position
             "jump": c.row_bits,  # from a timestep's last plane to the next position's first: (T - 1) * P + 1
-            "most": range(slots(c)),  # positions of a block minus one
+            "most": range(contexts(c)),  # positions of a block minus one
         }
     )
 
@@ -58,8 +58,8 @@ class DrainCursor(wiring.Component):
                 "clear": In(1),
                 "load": In(1),
                 "step": In(1),
-                "i": In(drain_place(c)),
-                "o": Out(drain_place(c)),
+                "i": In(drain_position(c)),
+                "o": Out(drain_position(c)),
                 "last": Out(1),
                 "last_position": Out(1),
             }
@@ -80,13 +80,13 @@ class DrainCursor(wiring.Component):
         ]
         with m.If(self.step):
             m.d.sync += [
-                o.row.eq(Mux(back, o.turn, o.row) + Mux(across, walk.jump, 1)),
+                o.row.eq(Mux(back, o.wrap_row, o.row) + Mux(across, walk.jump, 1)),
                 o.plane.eq(Mux(last_plane, 0, o.plane + 1)),
             ]
             with m.If(last_plane):
                 m.d.sync += o.position.eq(Mux(self.last_position, 0, o.position + 1))
                 with m.If(first):
-                    m.d.sync += o.turn.eq(o.row)
+                    m.d.sync += o.wrap_row.eq(o.row)
                 with m.If(self.last_position):
                     m.d.sync += o.t.eq(Mux(last_t, 0, o.t + 1))
         with m.If(self.load):

@@ -1,4 +1,4 @@
-"""Which rows of a half of a partial-sum bank were updated since it was drained."""
+"""Which rows of a buffer of a partial-sum bank were updated since it was drained."""
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
@@ -10,12 +10,12 @@ WORDS = 16
 
 
 def sweep_layout(rows: int) -> data.StructLayout:
-    """The word of the touch maps that is being cleared."""
+    """The word of the dirty maps that is being cleared."""
     return data.StructLayout({"en": 1, "word": range(min(WORDS, rows))})
 
 
-class TouchMap(wiring.Component):
-    """One bit per row: ``o[n] = touched[read[n]]`` for two rows; ``write`` sets one to ``value``.
+class DirtyMap(wiring.Component):
+    """One bit per row: ``o[n] = dirty[read[n]]`` for two rows; ``write`` sets one to ``value``.
 
     LUT RAM has no reset, so a sweep of 16 cycles after reset clears it, all columns at once; nothing may be written
     or asked while ``sweep`` runs.
@@ -26,7 +26,7 @@ class TouchMap(wiring.Component):
 
     Members
     -------
-    read, o : two rows to look at and whether they were touched (in the same cycle)
+    read, o : two rows to look at and whether they were dirty (in the same cycle)
     write : row, value and enable
     sweep : word that is being cleared, while valid
     """
@@ -65,7 +65,7 @@ class TouchMap(wiring.Component):
 
 
 class Sweep(wiring.Component):
-    """Counts through the words of the touch maps after reset, then ``done``."""
+    """Counts through the words of the dirty maps after reset, then ``done``."""
 
     def __init__(self, rows: int) -> None:
         self.words = min(WORDS, rows)

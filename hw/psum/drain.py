@@ -7,25 +7,25 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig
 from ..interface.row_order import bank_of, interleave
 from ..interface.streams import layer_config, psum_row
-from ..lib.fanout import spread
+from ..lib.fanout import fan_out
 from .bank import bank_read, bank_row, bank_slot
-from .cursor import DrainCursor, drain_place
+from .cursor import DrainCursor, drain_position
 
 STARVED = 32
 """A row waits ``STARVED / groups`` cycles for a read slot before the drain takes one from the updates.
 
-First touches of later tiles may still give it one, and a slot costs the same now or when nothing else is left to do;
+First updates of later tiles may still give it one, and a slot costs the same now or when nothing else is left to do;
 only a slow consumer must begin in time.
 """
 
 
 class PsumDrain(wiring.Component):
-    """Rows 0..rows-1 of a full half, in the order of hw/interface/row_order.py; untouched rows are zero and need no
+    """Rows 0..rows-1 of a full buffer, in the order of hw/interface/row_order.py; clean rows are zero and need no
     read.
 
     Reads can't be held back once they are in the memory, so they are speculative: a row whose data finds the output
     register occupied is dropped, and asked for again every cycle until the register is free. Only a row that
-    entered the register is cleared in the touch map. Where updates and drain share a read port, first touches leave
+    entered the register is cleared in the dirty map. Where updates and drain share a read port, first updates leave
     as many slots as the drain needs; as it can't use them all in time (the consumer may be slow), it takes a slot
     from a reuse row when it has starved for long.
 
@@ -35,9 +35,9 @@ class PsumDrain(wiring.Component):
     Members
     -------
     i_layer : the layer, constant while rows are inside
-    full, rows : per half: complete; its number of rows, known a cycle before, or when the other half is done
-    done : per half: the last row is in the output register
-    look, touched : per bank: row that is asked for next; whether it holds a partial sum (stage 0)
+    full, rows : per buffer: complete; its number of rows, known a cycle before, or when the other buffer is done
+    done : per buffer: the last row is in the output register
+    look, dirty : per bank: row that is asked for next; whether it holds a partial sum (stage 0)
     ask, grant : per bank: row to read; it is read (stage 1)
     hold : per bank: leave the next update slot empty
     data : per bank: partial sums granted two cycles ago
@@ -54,7 +54,7 @@ class PsumDrain(wiring.Component):
                 "rows": In(data.ArrayLayout(c.count_bits, 2)),
                 "done": Out(2),
                 "look": Out(data.ArrayLayout(bank_row(c), c.banks)),
-                "touched": In(c.banks),
+                "dirty": In(c.banks),
                 "ask": Out(data.ArrayLayout(bank_read(c), c.banks)),
                 "grant": In(c.banks),
                 "hold": Out(c.banks),
@@ -67,15 +67,15 @@ class PsumDrain(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
-        item = data.StructLayout({"touched": 1, "last": 1, "last_position": 1, "place": drain_place(c)})
-        running, half, again, catch_up = Signal(), Signal(), Signal(), Signal()
+        item = data.StructLayout({"dirty": 1, "last": 1, "last_position": 1, "position": drain_position(c)})
+        running, buffer, again, catch_up = Signal(), Signal(), Signal(), Signal()
         m.submodules.cursor = cursor = DrainCursor(c)  # the row after the one that is asked for
         # The cursor's row, the row that is asked for (stage 1), the rows on their way through the memory (stages 2, 3).
         ahead = Signal(item)
         asked, second, third = (Signal(item, name=n, reset_less=True) for n in ("asked", "second", "third"))
         asking, second_valid, third_valid = Signal(), Signal(), Signal()
 
-        bank, third_bank = self._one_hot(asked.place.row), bank_of(c, third.place.row)
+        bank, third_bank = self._one_hot(asked.position.row), bank_of(c, third.position.row)
         granted, free, capture, reject, ending = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             granted.eq((self.grant & bank).any()),
@@ -86,14 +86,14 @@ class PsumDrain(wiring.Component):
         ]
         m.d.sync += [second.eq(asked), third.eq(second)]  # a row walks beside its read
         m.d.sync += [second_valid.eq(granted), third_valid.eq(second_valid)]
-        self._look(m, cursor, half, ahead)
+        self._look(m, cursor, buffer, ahead)
         self._starve(m, asking & ~granted & free, bank)
         self._capture(m, free, capture, third)
 
         # The cursor is a row ahead, so that what is known of the row that is asked for comes from registers.
         with m.If((granted & ~again) | (capture & again) | ~running):
             m.d.sync += asked.eq(ahead)
-            m.d.comb += cursor.step.eq(running | self.full.bit_select(half, 1))
+            m.d.comb += cursor.step.eq(running | self.full.bit_select(buffer, 1))
         with m.If(granted & ~again & asked.last):
             m.d.sync += asking.eq(0)
         # After a drop the same row is asked for until it is taken; what is in flight then is of no use.
@@ -111,16 +111,16 @@ class PsumDrain(wiring.Component):
             m.d.comb += cursor.step.eq(1)
 
         with m.If(~running):
-            m.d.sync += [running.eq(self.full.bit_select(half, 1)), asking.eq(self.full.bit_select(half, 1))]
+            m.d.sync += [running.eq(self.full.bit_select(buffer, 1)), asking.eq(self.full.bit_select(buffer, 1))]
         with m.If(ending):
-            m.d.sync += [running.eq(0), half.eq(~half)]
-            m.d.comb += [self.done.bit_select(half, 1).eq(1), cursor.clear.eq(1)]
-        m.d.comb += cursor.i.eq(third.place)
-        self._order(m, cursor, half ^ ending)
+            m.d.sync += [running.eq(0), buffer.eq(~buffer)]
+            m.d.comb += [self.done.bit_select(buffer, 1).eq(1), cursor.clear.eq(1)]
+        m.d.comb += cursor.i.eq(third.position)
+        self._order(m, cursor, buffer ^ ending)
         for b in range(c.banks):
-            self._name(m, self.ask[b], asking & bank[b], half, asked.place.row)
-            self._name(m, self.clear[b], capture & (third_bank == b), half, third.place.row)
-            m.d.comb += self.ask[b].touched.eq(asked.touched)
+            self._name(m, self.ask[b], asking & bank[b], buffer, asked.position.row)
+            self._name(m, self.clear[b], capture & (third_bank == b), buffer, third.position.row)
+            m.d.comb += self.ask[b].dirty.eq(asked.dirty)
         return m
 
     def _one_hot(self, row: Value) -> Value:
@@ -128,23 +128,23 @@ class PsumDrain(wiring.Component):
         bank = bank_of(self.config, row)
         return Cat(~bank, bank) if self.config.banks == 2 else Cat(1)
 
-    def _look(self, m: Module, cursor: DrainCursor, half: Value, ahead: data.View) -> None:
+    def _look(self, m: Module, cursor: DrainCursor, buffer: Value, ahead: data.View) -> None:
         """What is to be known of the cursor's row before it is asked for."""
         for look in self.look:
-            m.d.comb += [look.half.eq(half), look.row.eq(self._index(cursor.o.row))]
+            m.d.comb += [look.buffer.eq(buffer), look.row.eq(self._index(cursor.o.row))]
         m.d.comb += [
-            ahead.touched.eq((self.touched & self._one_hot(cursor.o.row)).any()),
+            ahead.dirty.eq((self.dirty & self._one_hot(cursor.o.row)).any()),
             ahead.last.eq(cursor.last),
             ahead.last_position.eq(cursor.last_position),
-            ahead.place.eq(cursor.o),
+            ahead.position.eq(cursor.o),
         ]
 
-    def _name(self, m: Module, port: data.View, valid: Value, half: Value, row: Value) -> None:
+    def _name(self, m: Module, port: data.View, valid: Value, buffer: Value, row: Value) -> None:
         """Name a row to its bank."""
-        m.d.comb += [port.valid.eq(valid), port.half.eq(half), port.row.eq(self._index(row))]
+        m.d.comb += [port.valid.eq(valid), port.buffer.eq(buffer), port.row.eq(self._index(row))]
 
-    def _order(self, m: Module, cursor: DrainCursor, half: Value) -> None:
-        """What determines the order of the rows of the half that will be drained in the next cycle."""
+    def _order(self, m: Module, cursor: DrainCursor, buffer: Value) -> None:
+        """What determines the order of the rows of the buffer that will be drained in the next cycle."""
         layer, walk = self.i_layer, cursor.walk
         stride = Signal(range(self.config.tile_m + 1), reset_less=True)  # rows of a position: T * P
         jump, end, edge = (Signal.like(walk[name], name=name, reset_less=True) for name in ("jump", "end", "edge"))
@@ -153,8 +153,8 @@ class PsumDrain(wiring.Component):
         m.d.sync += [
             stride.eq(product),
             jump.eq(stride - layer.planes + 1),
-            end.eq(Mux(half, self.rows[1] - 1, self.rows[0] - 1)),
-            edge.eq(Mux(half, self.rows[1] - stride, self.rows[0] - stride)),
+            end.eq(Mux(buffer, self.rows[1] - 1, self.rows[0] - 1)),
+            edge.eq(Mux(buffer, self.rows[1] - stride, self.rows[0] - stride)),
         ]
         m.d.comb += [
             cursor.i_layer.eq(layer),
@@ -177,18 +177,18 @@ class PsumDrain(wiring.Component):
 
     def _capture(self, m: Module, free: Value, capture: Value, item: data.View) -> None:
         """The row that comes stays until it is taken."""
-        valid_soon = capture | (self.o.valid & ~self.o.ready)
+        next_valid = capture | (self.o.valid & ~self.o.ready)
         c, o = self.config, Signal(psum_row(self.config), reset_less=True)
-        value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.place.row), self.data[1], self.data[0])
+        value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.position.row), self.data[1], self.data[0])
         psum = o.psum.as_value()
         # Of ``free``, not of ``capture``: it has thousands of loads, and what no row comes with is not valid.
         with m.If(free):
-            m.d.sync += o.touched.eq(item.touched)
+            m.d.sync += o.dirty.eq(item.dirty)
             m.d.sync += [o.last.eq(item.last), o.last_position.eq(item.last_position)]
         # Four: the eighth copy would be one with ``o.valid`` (hw/lib/fanout.py), which is on the way of the handshake.
-        for lanes, valid in spread(m, valid_soon, c.lanes, name="valid", most=4):
+        for lanes, valid in fan_out(m, next_valid, c.lanes, name="valid", most=4):
             here = slice(lanes.start * c.psum_bits, lanes.stop * c.psum_bits)
             with m.If(~valid | self.o.ready):
                 m.d.sync += psum[here].eq(value[here])
         m.d.comb += self.o.payload.eq(o)
-        m.d.sync += self.o.valid.eq(valid_soon)
+        m.d.sync += self.o.valid.eq(next_valid)

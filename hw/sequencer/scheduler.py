@@ -14,7 +14,7 @@ from .checker import raw_view
 from .fetch import beats_of
 
 
-class Dispatcher(wiring.Component):
+class JobScheduler(wiring.Component):
     """Issues checked commands in order, each when what it needs is free.
 
     LOAD: when the loader takes it. RUN, in two steps: its front (row table, weights) is prepared as soon as the front

@@ -5,8 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import HardwareConfig
-from ..lib.fanout import COPIES, copies
-from ..lib.logic import beforehand, encode, late_mux, lowest, select, several
+from ..lib.fanout import COPIES, replicate
+from ..lib.logic import encode, late_mux, lowest, precompute, select, several
 from ..lib.skid import SkidBuffer
 from . import layouts
 
@@ -16,9 +16,9 @@ def chosen_class(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "words": layouts.words(c),  # those with a row of the class
-            "low": c.row_bits,  # first turn of the class
-            "high": c.count_bits,  # first turn after it
-            "visit": layouts.class_visit(c),  # without bases, word, place
+            "low": c.row_bits,  # first group_index of the class
+            "high": c.count_bits,  # first group_index after it
+            "visit": layouts.class_visit(c),  # without bases, word, address
         }
     )
 
@@ -35,7 +35,7 @@ def choose(m: Module, enable: Value, load: Value, new: Value, left: Value, pick:
         m.d.comb += rest.eq(coming & (coming - 1))
         picks.append(lowest(m, coming, 1)[0])
         rests.append(rest)
-    ends = [beforehand(m, ~several(coming)[1], name="ends") for coming in (left, new)]
+    ends = [precompute(m, ~several(coming)[1], name="ends") for coming in (left, new)]
     ending = late_mux(load, ends[1], ends[0])
     with m.If(enable):
         m.d.sync += [
@@ -78,24 +78,24 @@ class ClassChooser(wiring.Component):
         pick, left = Signal(c.tile_k, reset_less=True), Signal(c.tile_k, reset_less=True)  # next class, those after it
         first, last = Signal(reset_less=True), Signal(reset_less=True)
         valid, chosen = Signal(), Signal()  # a tile, a class at the output
-        m.submodules.kept = kept = SkidBuffer(shape=self.o.payload.shape())
-        connect(m, kept.o, flipped(self.o))
+        m.submodules.skid = skid = SkidBuffer(shape=self.o.payload.shape())
+        connect(m, skid.o, flipped(self.o))
         # They enable hundreds of flip-flops here, their copies as many in the loader. One holds the opposite, since
         # synthesis makes one register of two equal ones.
         move, load, busy = Signal(), Signal(init=1), Signal()
         ending = choose(m, load | move, load, self.i.payload.classes, left, pick, last)
-        over = ~Mux(move, valid, chosen) | kept.soon  # the chosen class moves on in the next cycle
+        over = ~Mux(move, valid, chosen) | skid.next_ready  # the chosen class moves on in the next cycle
         free = ~Mux(load, self.i.valid, valid) | (over & Mux(load | move, ending, last))
         m.d.sync += [load.eq(free), busy.eq(~free)]
         # Not the third and the fourth, which would be one with these two (hw/lib/fanout.py).
-        ready = copies(m, free, COPIES, name="ready")
+        ready = replicate(m, free, COPIES, name="ready")
         m.d.comb += self.ready.eq(Cat(ready[:2], ready[4:]))
-        m.d.comb += [move.eq(~chosen | kept.i.ready), kept.i.valid.eq(chosen), self.i.ready.eq(~busy)]
+        m.d.comb += [move.eq(~chosen | skid.i.ready), skid.i.valid.eq(chosen), self.i.ready.eq(~busy)]
         with m.If(move):
             m.d.sync += first.eq(0)
         with m.If(load):
             m.d.sync += [valid.eq(self.i.valid), tile.eq(self.i.payload), first.eq(1)]
-        o = kept.i.payload
+        o = skid.i.payload
         with m.If(move):
             m.d.sync += [
                 chosen.eq(valid),
@@ -106,7 +106,7 @@ class ClassChooser(wiring.Component):
                 o.visit.first.eq(first),
                 o.visit.last.eq(last),
                 o.visit.count.eq(tile.count),
-                o.visit.place.eq(tile.base),
+                o.visit.address.eq(tile.base),
                 o.visit.tile.eq(tile.tile),
             ]
         return m
@@ -158,7 +158,7 @@ class WordWalker(wiring.Component):
             self.o.payload.eq(visit),
             self.o.payload.last.eq(visit.last & last),
             self.o.payload.word.eq(word),
-            self.o.payload.place.eq(visit.place + word),
+            self.o.payload.address.eq(visit.address + word),
         ]
         return m
 
@@ -173,10 +173,10 @@ class WordWalker(wiring.Component):
 class ClassWalker(wiring.Component):
     """Visits (class, word) in ascending order: with the rows' order inside a word this is the issue order.
 
-    While the words of a class are visited the next class is chosen already. ``bases[lane] - 1 - turn`` will be a row's
-    TCAM entry (turn: that of the group of ``queries`` rows in the tile): inside a class entries fall with the turn, so
-    the highest entry that matches is the one with most bits and, among those, the lowest index. With two queries even
-    and odd turns use separate TCAM banks, each ordered by itself.
+    While the words of a class are visited the next class is chosen already. ``bases[lane] - 1 - group_index`` will be
+    a row's TCAM entry (``group_index`` counts the groups of ``queries`` rows in the tile). Inside a class entries fall
+    with the group index, so the highest entry that matches is the one with most bits and, among those, the lowest
+    index. With two queries even and odd groups use separate TCAM banks, each ordered by itself.
 
     Latency: 3 cycles from a tile to its first word. Throughput: one word per cycle, over tile borders too; a tile
     without rows takes one cycle. A class is kept where the words of another are still visited, so that ``o.ready``

@@ -3,7 +3,7 @@
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig
-from ..interface.search import class_bits, place_bits
+from ..interface.search import class_bits, entry_bits
 from ..interface.streams import tile_info
 from ..lib.fanout import COPIES
 
@@ -13,12 +13,12 @@ MAP_PARTS = COPIES - 2
 
 def word_beats(c: HardwareConfig) -> int:
     """Beats of a word of the row memory: with two queries a word must have two rows of a class, most of the time."""
-    return min(c.queries, c.words)
+    return min(c.queries, c.tile_beats)
 
 
 def words(c: HardwareConfig) -> int:
     """Words of a full tile."""
-    return c.words // word_beats(c)
+    return c.tile_beats // word_beats(c)
 
 
 def ring_words(c: HardwareConfig) -> int:
@@ -26,14 +26,14 @@ def ring_words(c: HardwareConfig) -> int:
     return max(4 * words(c), 16)
 
 
-def kept_row(c: HardwareConfig) -> data.StructLayout:
+def stored_row(c: HardwareConfig) -> data.StructLayout:
     """A row in the row memory, and its popcount."""
     return data.StructLayout({"row": c.tile_k, "count": range(c.tile_k + 1)})
 
 
 def word_write(c: HardwareConfig) -> data.ArrayLayout:
     """Write ports of the row memory, one per beat of a word."""
-    beat = data.ArrayLayout(kept_row(c), c.load_rows)
+    beat = data.ArrayLayout(stored_row(c), c.load_rows)
     return data.ArrayLayout(data.StructLayout({"en": 1, "addr": range(ring_words(c)), "data": beat}), word_beats(c))
 
 
@@ -56,9 +56,9 @@ def class_visit(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "word": range(words(c)),  # in its tile
-            "place": range(ring_words(c)),  # its address
+            "address": range(ring_words(c)),  # its address
             "cls": class_bits(c),  # popcount - 1
-            "bases": data.ArrayLayout(place_bits(c), c.queries),  # a row's TCAM entry is bases[lane] - 1 - turn
+            "bases": data.ArrayLayout(entry_bits(c), c.queries),  # a row's TCAM entry is bases[lane] - 1 - group_index
             "first": 1,  # visit of the tile
             "last": 1,
             "count": range(words(c) + 1),  # words of the tile

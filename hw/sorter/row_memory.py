@@ -53,13 +53,13 @@ class RowMemory(wiring.Component):
                 writer.addr.eq(write.addr),
                 writer.data.eq(write.data),
                 reader.en.eq(self.i.ready),  # it also reads what no visit asks for: ``o`` is not valid then
-                reader.addr.eq(self.i.payload.place),
+                reader.addr.eq(self.i.payload.address),
             ]
             rows += list(reader.data)
         visit, bits = self.o.payload.visit, Signal.like(rows[0].count, reset_less=True)  # bits of a row of the class
         with m.If(self.i.ready):
             m.d.sync += [self.o.valid.eq(self.i.valid), visit.eq(self.i.payload), bits.eq(self.i.payload.cls + 1)]
-        m.d.comb += [kept.eq(row.row) for kept, row in zip(self.o.payload.rows, rows, strict=True)]
+        m.d.comb += [out.eq(row.row) for out, row in zip(self.o.payload.rows, rows, strict=True)]
         m.d.comb += self.o.payload.mine.eq(Cat(equal(m, row.count, bits) for row in rows))
         arrived = Signal()
         m.d.sync += arrived.eq(step)

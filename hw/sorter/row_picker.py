@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..interface import search
-from ..lib.fanout import copies
+from ..lib.fanout import replicate
 from ..lib.logic import encode, lowest, select, several
 from . import layouts
 
@@ -115,7 +115,7 @@ class RowPicker(wiring.Component):
         c, o = self.config, Signal(self.o.payload.shape(), name="given")
         size = len(words[0].mine)
         m.d.comb += self.o.payload.eq(o)
-        turn = Signal(search.place_bits(c))  # of the group in its tile
+        group_index = Signal(search.entry_bits(c))  # of the group in its tile
         # Not in the If: what is chosen would wait for ``move``, which comes late.
         parts = [[pick.word_select(n, size) for n in range(c.queries)] for pick in picks]
         visits, taken = [words[0].visit] * c.queries, [Signal(c.tile_k, name=f"row{n}") for n in range(c.queries)]
@@ -135,14 +135,14 @@ class RowPicker(wiring.Component):
                 o.tile.eq(Mux(seen[0], words[0].visit.tile, words[-1].visit.tile)),
             ]
             for lane, (row, visit) in enumerate(zip(o.rows, visits, strict=True)):
-                queries.append(copies(m, taken[lane], len(row.query), name=f"query{lane}_"))
+                queries.append(replicate(m, taken[lane], len(row.query), name=f"query{lane}_"))
                 m.d.sync += [
                     row.row.eq(taken[lane]),
                     row.index.eq(Cat(encode(list(reduce(or_, parts[lane]))), visit.word)),
                     row.cls.eq(visit.cls),
-                    row.place.eq(visit.bases[lane] + ~turn),
+                    row.entry.eq(visit.bases[lane] + ~group_index),
                 ]
         for row, query in zip(self.o.payload.rows, queries, strict=True):
             m.d.comb += row.query.eq(Cat(query))
         with m.If(fire):
-            m.d.sync += turn.eq(Mux(last, 0, turn + 1))
+            m.d.sync += group_index.eq(Mux(last, 0, group_index + 1))

@@ -69,13 +69,13 @@ class Sorter(wiring.Component):
         m.submodules.loader = loader = TileLoader(c)
         m.submodules.walker = walker = ClassWalker(c)
         m.submodules.memory = memory = RowMemory(c)
-        m.submodules.kept = kept = SkidBuffer(shape=memory.o.payload.shape())  # here ``ready`` of the picker ends
+        m.submodules.skid = skid = SkidBuffer(shape=memory.o.payload.shape())  # here ``ready`` of the picker ends
         m.submodules.picker = picker = RowPicker(c)
         connect(m, flipped(self.i), loader.i)
         connect(m, loader.o, walker.i)
         connect(m, walker.o, memory.i)
-        connect(m, memory.o, kept.i)
-        connect(m, kept.o, picker.i)
+        connect(m, memory.o, skid.i)
+        connect(m, skid.o, picker.i)
         connect(m, picker.o, flipped(self.o))
         m.d.comb += [
             memory.write.eq(loader.write),

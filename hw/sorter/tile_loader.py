@@ -35,7 +35,7 @@ class TileLoader(wiring.Component):
     Members
     -------
     i : stream of :func:`reprise.hw.interface.streams.tile_word`
-    write : beats of a word x {en, addr, data: ``load_rows`` x :func:`reprise.hw.sorter.layouts.kept_row`}, into the
+    write : beats of a word x {en, addr, data: ``load_rows`` x :func:`reprise.hw.sorter.layouts.stored_row`}, into the
         row memory
     freed : words of the row memory that were read for the last time in this cycle
     o : stream of :func:`reprise.hw.sorter.layouts.loaded_tile`
@@ -87,9 +87,9 @@ class TileLoader(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.If(take):
             m.d.sync += [first.eq(beat.last), self.o.valid.eq(beat.last)]
-        word, place = self._write(m, take, beat, counts, room)
+        word, address = self._write(m, take, beat, counts, room)
         takes = [valid & (~first | ~self.o.valid | ready) for ready in self.ready]
-        self._classes(m, take, takes, first, beat, upto, word, place)
+        self._classes(m, take, takes, first, beat, upto, word, address)
         return m
 
     def _write(
@@ -100,12 +100,12 @@ class TileLoader(wiring.Component):
         beats, words = frontend_layouts.word_beats(c), frontend_layouts.words(c)
         depth = frontend_layouts.ring_words(c)
         used = Signal(range(depth + 1))
-        place = Signal(range(depth))
+        address = Signal(range(depth))
         word, part = Signal(range(words)), Signal(range(beats))
         full = Signal()
         m.d.comb += full.eq(take & (beat.last | (part == beats - 1)))
         with m.If(take):
-            m.d.sync += [part.eq(part + 1), place.eq(place + full), word.eq(word + full)]
+            m.d.sync += [part.eq(part + 1), address.eq(address + full), word.eq(word + full)]
             with m.If(full):
                 m.d.sync += part.eq(0)
             with m.If(beat.last):
@@ -118,7 +118,7 @@ class TileLoader(wiring.Component):
             write = self.write[n]
             m.d.comb += [
                 write.en.eq(take & ((part == n) | (part == 0))),
-                write.addr.eq(place),
+                write.addr.eq(address),
             ]
             for r in range(c.load_rows):
                 here = part == n
@@ -126,7 +126,7 @@ class TileLoader(wiring.Component):
                     write.data[r].row.eq(beat.rows[r]),
                     write.data[r].count.eq(Mux(here, counts[r], 0)),
                 ]
-        return word, place
+        return word, address
 
     def _classes(
         self,
@@ -137,7 +137,7 @@ class TileLoader(wiring.Component):
         beat: data.View,
         upto: list[Signal],
         word: Value,
-        place: Value,
+        address: Value,
     ) -> None:
         """``takes``: ``take`` for each part of the classes."""
         c, tile = self.config, Signal(frontend_layouts.loaded_tile(self.config), reset_less=True)
@@ -146,7 +146,7 @@ class TileLoader(wiring.Component):
         with m.If(take):
             m.d.sync += tile.tile.eq(beat.tile)
             with m.If(first):
-                m.d.sync += tile.base.eq(place)
+                m.d.sync += tile.base.eq(address)
             m.d.sync += tile.count.eq(word + 1)
         for p in range(c.tile_k):
             some = Signal(name=f"some{p}")

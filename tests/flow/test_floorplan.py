@@ -28,7 +28,7 @@ def test_macros_of_the_synthesized_core_get_sites(tiny):
     memories = [
         name
         for name, cell in tiny["cells"].items()
-        if cell["type"] == "DP16KD" and re.search(r"processor\.(bank|accumulators)", name)
+        if cell["type"] == "DP16KD" and re.search(r"processor\.(bank|pe_array)", name)
     ]
     multipliers = [name for name, cell in tiny["cells"].items() if cell["type"] == "MULT18X18D"]
     assert memories and multipliers
@@ -40,7 +40,7 @@ def test_macros_of_the_synthesized_core_get_sites(tiny):
 def module_of(c: HardwareConfig) -> dict:
     """A netlist as synthesis names it: wide memories, and two multipliers for each neuron's potential."""
     cells, kept = {}, list(range(c.membrane_bits * c.neuron_lanes))
-    for memory, bits in (("bank0.memory", c.psum_bits), ("accumulators.results0_", c.result_bits)):
+    for memory, bits in (("bank0.memory", c.psum_bits), ("pe_array.results0_", c.result_bits)):
         for k, part in enumerate(floorplan.block_parts(c.lanes * bits)):
             for j in range(-(-(part.stop - part.start) // floorplan.BLOCK_BITS)):
                 cells[f"dut.processor.{memory}{k}.0.{j}"] = {"type": "DP16KD", "connections": {}}

@@ -27,11 +27,13 @@ def some_rows(m, c):
 
 def send(m, c, rows, i):
     """Offer the tile's beats, once."""
-    beat = Signal(range(c.words + 1))
-    m.d.comb += [i.valid.eq(beat != c.words), i.payload.last.eq(beat == c.words - 1)]
+    beat = Signal(range(c.tile_beats + 1))
+    m.d.comb += [i.valid.eq(beat != c.tile_beats), i.payload.last.eq(beat == c.tile_beats - 1)]
     for r, row in enumerate(i.payload.rows):
         m.d.comb += row.eq(
-            Array(rows[n * c.load_rows + r] for n in range(c.words))[beat[: max(1, (c.words - 1).bit_length())]]
+            Array(rows[n * c.load_rows + r] for n in range(c.tile_beats))[
+                beat[: max(1, (c.tile_beats - 1).bit_length())]
+            ]
         )
     m.d.sync += beat.eq(beat + (i.valid & i.ready))
 
@@ -49,7 +51,7 @@ class AnyTile(Harness):
         self.config = config
         # The last beat is taken in cycle ``words``; three rows, one per cycle (in three visits, with two queries: two
         # groups, the first a cycle late); noted.
-        self.cycles = config.words + Sorter.LATENCY + 2 + 1
+        self.cycles = config.tile_beats + Sorter.LATENCY + 2 + 1
 
     def build(self, m):
         c = self.config

@@ -50,7 +50,7 @@ def corner_tile(config: HardwareConfig, name: str, rng: random.Random) -> list[i
     if name == "single bits":
         return [1 << rng.randrange(k) for _ in range(m)]
     if name == "ragged":
-        return [rng.randrange(full + 1) for _ in range(beat * max(1, config.words // 2) - 1)]
+        return [rng.randrange(full + 1) for _ in range(beat * max(1, config.tile_beats // 2) - 1)]
     if name == "one word":
         return [rng.randrange(full + 1) for _ in range(beat)]
     if name == "nested":
@@ -60,7 +60,7 @@ def corner_tile(config: HardwareConfig, name: str, rng: random.Random) -> list[i
 
 def random_tile(config: HardwareConfig, rng: random.Random) -> list[int]:
     """Any number of beats, any density, patterns often repeated."""
-    count = config.load_rows * rng.randint(1, config.words)
+    count = config.load_rows * rng.randint(1, config.tile_beats)
     density = rng.choice([0.02, 0.15, 0.3, 0.6, 0.95])
     zeros = rng.choice([0.0, 0.3, 0.9])
 
@@ -209,9 +209,9 @@ def check(config, expected, infos, sinks):
             queued = sinks["begin"].cycles[number - 1] + 1 if number else 0
             announced = sinks["begin"].offered[number]
             assert announced < cycle or announced == queued, "a row came before its tile was announced"
-            assert item["slot"] not in slots.values(), f"tile {number}: slot used twice"
-            slots[index] = item["slot"]
-            want = {"tag": tag, "residual": residual, "has_prefix": int(prefix is not None), "slot": item["slot"]}
+            assert item["result"] not in slots.values(), f"tile {number}: slot used twice"
+            slots[index] = item["result"]
+            want = {"tag": tag, "residual": residual, "has_prefix": int(prefix is not None), "result": item["result"]}
             want |= {"row": index, "prefix": item["prefix"] if prefix is None else slots[prefix]}
             assert item == want, f"tile {number}, row {index}"
             done += 1

@@ -31,7 +31,7 @@ MUTATIONS = [
     _fault("im2col/extract", "(row >= controls[1].tile.rows) | ", "", IM2COL, "rows beyond the m tile aren't zero"),
     _fault("im2col/feature_buffer", "(pair + self.address[r][0])", "(pair)", IM2COL, "odd words get a wrong successor"),
     _fault("im2col/row_table", "inner_done[n] & ~at_end[n]", "~at_end[n]", IM2COL, "several loops step at once"),
-    _fault("im2col/row_table", "full[read_half].eq(0), ", "", IM2COL, "a half isn't given back"),
+    _fault("im2col/row_table", "full[read_buffer].eq(0), ", "", IM2COL, "a half isn't given back"),
     _fault("im2col/segment_table", "segment.bit - segment.shift", "segment.bit", IM2COL, "segments aren't shifted"),
     _fault("im2col/row_builder", "(credits != 0)", "1", IM2COL, "words are lost under backpressure"),
     _fault("im2col/im2col", "& ~self.run.weights_hold", "", IM2COL, "held weights are released"),

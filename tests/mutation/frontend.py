@@ -17,7 +17,7 @@ MUTATIONS = [
     ),
     dict(
         file="hw/lib/skid.py",
-        original="m.d.sync += full.eq(~self.soon)",
+        original="m.d.sync += full.eq(~self.next_ready)",
         mutated="m.d.sync += full.eq(0)",
         test="tests/hw/lib/test_fifo.py::test_skid",
         fault="the skid buffer loses what it should keep",
@@ -143,8 +143,8 @@ MUTATIONS = [
     ),
     dict(
         file="hw/lib/fifo.py",
-        original="(place + (1 - bank)) >> 1",
-        mutated="place >> 1",
+        original="(address + (1 - bank)) >> 1",
+        mutated="address >> 1",
         test="tests/hw/lib/test_fifo.py",
         fault="two pushes at an odd place overwrite an item",
     ),
@@ -192,8 +192,8 @@ MUTATIONS = [
     ),
     dict(
         file="hw/lib/fifo.py",
-        original='spread(m, soon, bits, name="part", most=self._cut)',
-        mutated='spread(m, here, bits, name="part", most=self._cut)',
+        original='fan_out(m, following, bits, name="part", most=self._cut)',
+        mutated='fan_out(m, here, bits, name="part", most=self._cut)',
         test="tests/hw/lib/test_fifo.py::test_order_and_latency",
         fault="pointers of parts a cycle late",
     ),

@@ -16,15 +16,15 @@ MUTATIONS = [
     fault(
         "the potential is read in the cycle in which it is written",
         "neurons/integrate",
-        "meets = write.valid & (write.slot == self.i.payload.step.slot)",
+        "hazard = write.valid & (write.context == self.i.payload.step.context)",
         "meets = C(0, 1)",
         f"{ARRAY}::test_random_layers",
     ),
     fault(
         "interleave: v0 is that of another group",
         "neurons/integrate",
-        "Mux(step.first_t, step.group, step.slot)",
-        "step.slot",
+        "Mux(step.first_t, step.group, step.context)",
+        "step.context",
         f"{ARRAY}::test_random_layers",
     ),
     fault(

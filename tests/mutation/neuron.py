@@ -60,21 +60,21 @@ MUTATIONS = [
     fault(
         "interleave: the positions of a block share a potential",
         "neurons/select",
-        "head.step.slot.eq(self.base + group)",
-        "head.step.slot.eq(group)",
+        "head.step.context.eq(self.base + group)",
+        "head.step.context.eq(group)",
         f"{ARRAY}::test_random_layers",
     ),
     fault(
         "interleave: a block of few positions is given out as a full one",
         "neurons/reorder",
-        "last_slot.eq(slot == end[half].slot)",
-        "last_slot.eq(slot.all())",
+        "last_context.eq(context == end[buffer].context)",
+        "last_context.eq(context.all())",
         f"{ARRAY}::test_random_layers",
     ),
     fault(
         "interleave: a half of the reorder buffer is overwritten before it is read",
         "neurons/reorder",
-        "self.i.ready.eq(~full.bit_select(half, 1))",
+        "self.i.ready.eq(~full.bit_select(buffer, 1))",
         "self.i.ready.eq(1)",
         f"{ARRAY}::test_random_layers",
     ),
@@ -95,7 +95,7 @@ MUTATIONS = [
     fault(
         "the block's groups are counted once, not where it ends",
         "neurons/select",
-        "Mux(step.slot + 1 < most, step.slot + 1, most)",
+        "Mux(step.context + 1 < most, step.context + 1, most)",
         "most",
         f"{ARRAY}::test_random_layers",
     ),
@@ -151,8 +151,8 @@ MUTATIONS = [
     fault(
         "parameters are taken in the cycle after a row",
         "neurons/select",
-        "self.o_soon.eq(full | issue)",
-        "self.o_soon.eq(issue)",
+        "self.o_next_busy.eq(full | issue)",
+        "self.o_next_busy.eq(issue)",
         f"{CYCLES}::test_busy_from_the_first_row_to_the_last_item",
     ),
     fault(
@@ -165,15 +165,15 @@ MUTATIONS = [
     fault(
         "without reset the potential is written when the levels are known",
         "neurons/array",
-        "integrate.i_write.eq(Mux(early, integrate.o_soon, fire.o_soon))",
+        "integrate.i_write.eq(Mux(early, integrate.o_next, fire.o_next))",
         "integrate.i_write.eq(fire.o_soon)",
         f"{ARRAY}::test_random_layers",
     ),
     fault(
         "a row is taken a cycle after it came",
         "neurons/select",
-        'spread(m, free, c.neuron_lanes, name="taken", most=4)',
-        'spread(m, ready, c.neuron_lanes, name="taken", most=4)',
+        'fan_out(m, free, c.neuron_lanes, name="taken", most=4)',
+        'fan_out(m, ready, c.neuron_lanes, name="taken", most=4)',
         f"{ARRAY}::test_random_layers",
     ),
 ]

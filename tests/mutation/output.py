@@ -89,14 +89,14 @@ MUTATIONS = [
     fault(
         "packer: lines begin with the rest of the row before",
         "output/line_packer",
-        "Mux(place.fresh, 0, Mux(forward, recent, read.data))",
+        "Mux(position.fresh, 0, Mux(forward, recent, read.data))",
         "Mux(forward, recent, read.data)",
         f"{PACKER}::test_corners",
     ),
     fault(
         "packer: the second word of a line's end is lost",
         "output/line_packer",
-        "twice.eq(held.spill & place.end & ~second)",
+        "twice.eq(held.spill & position.end & ~second)",
         "twice.eq(0)",
         f"{PACKER}::test_two_words_at_the_end_of_a_line_cost_one_cycle",
     ),
@@ -117,8 +117,8 @@ MUTATIONS = [
     fault(
         "packer: done with the first of two last words",
         "output/line_packer",
-        "o.last.eq(place.last & ~twice)",
-        "o.last.eq(place.last)",
+        "o.last.eq(position.last & ~twice)",
+        "o.last.eq(position.last)",
         f"{PACKER}::test_two_words_at_the_end_of_a_line_cost_one_cycle",
     ),
     fault(

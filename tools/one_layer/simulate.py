@@ -28,10 +28,10 @@ from reprise.hw.output.line_packer import LinePacker
 from reprise.hw.output.max_pool import MaxPool
 from reprise.hw.output.plane_encoder import PlaneEncoder
 from reprise.hw.processor.issue import Issue
-from reprise.hw.processor.pe_array import Accumulators
+from reprise.hw.processor.pe_array import PEArray
 from reprise.hw.processor.processor import Processor
 from reprise.hw.psum.bank import PsumBank
-from reprise.hw.sequencer.scheduler import Dispatcher as JobScheduler
+from reprise.hw.sequencer.scheduler import JobScheduler
 from reprise.hw.sorter.sorter import Sorter
 from tests.support.axi_memory import AxiMemory
 
@@ -123,7 +123,7 @@ def watched(boxes: Boxes, c: HardwareConfig) -> dict[str, Value]:
         "w": top.m_axi_wvalid & top.m_axi_wready,
         "w_data": top.m_axi_wdata,
     }
-    operand, bits = boxes[Accumulators].o[0], c.result_bits
+    operand, bits = boxes[PEArray].o[0], c.result_bits
     results = [Value.cast(operand).word_select(lane, bits).as_signed() for lane in range(c.lanes)]
     values |= {f"operand{n}": value for n, value in enumerate(to_channels(c, results))}
     values |= {f"psum{n}": psum.payload.psum[n] for n in range(c.lanes)}

@@ -16,7 +16,7 @@ def sorted_groups(config, rows, info):
         items = []
         for lane, (index, row) in enumerate(pair):
             place = ranked[lane].index((index, row))
-            item = {"row": row, "query": [row] * copies, "index": index, "place": place, "cls": row.bit_count() - 1}
+            item = {"row": row, "query": [row] * copies, "index": index, "entry": place, "cls": row.bit_count() - 1}
             items.append(item)
             slots.append((index, row, (lane * config.tile_m // 2 if lane else 0) + place))
         groups.append({"rows": items, "valid": (1 << len(pair)) - 1, "first": n == 0, "tile": info, "last": 0})
@@ -34,4 +34,4 @@ def check_best(item, earlier, row, queries, half):
         best = item["best"][bank]
         assert best["found"] == bool(subsets)
         if subsets:
-            assert best["place"] == max(subsets)[2] - bank * half
+            assert best["entry"] == max(subsets)[2] - bank * half

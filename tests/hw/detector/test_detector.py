@@ -59,7 +59,7 @@ def test_best_of_every_bank(queries, rows, parts, idle, closed):
                 assert item["valid"] == (n + lane < len(slots))
                 if item["valid"]:
                     index, row, slot = slots[n + lane]
-                    assert (item["index"], item["row"], item["slot"]) == (index, row, slot)
+                    assert (item["index"], item["row"], item["result"]) == (index, row, slot)
                     check_best(item, slots[: n + lane], row, queries, half)
     assert next(out, None) is None
 
@@ -76,14 +76,14 @@ def test_reset_forgets_rows_that_were_taken(queries, reset):
         ctx.set(dut.tile_room, 1)
         ctx.set(dut.i.valid, 1)
         for n, row in enumerate((1, 2, 4, 7)):  # the last one contains all before it
-            group = {"row": row, "query": [row] * len(query_parts(config)), "place": n, "cls": row.bit_count() - 1}
+            group = {"row": row, "query": [row] * len(query_parts(config)), "entry": n, "cls": row.bit_count() - 1}
             ctx.set(dut.i.payload, {"rows": [group] * queries, "valid": 1})
             ctx.set(rst, reset and row == 4)
             await ctx.tick()
         ctx.set(dut.i.valid, 0)
         await ctx.tick().repeat(Detector.LATENCY - 1)
         assert ctx.get(dut.o.valid) and ctx.get(dut.o.rows[0].row) == 7
-        found.append((ctx.get(dut.o.rows[0].best[0].found), ctx.get(dut.o.rows[0].best[0].place)))
+        found.append((ctx.get(dut.o.rows[0].best[0].found), ctx.get(dut.o.rows[0].best[0].entry)))
 
     simulate(ResetInserter(rst)(dut), bench)
     assert found[0][0] == (not reset) and (reset or found[0][1] == 2)

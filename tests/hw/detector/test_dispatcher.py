@@ -26,7 +26,7 @@ def make_tiles(config, rng, count):
                 {
                     "valid": 1,
                     "index": index,
-                    "slot": rng.randrange(config.tile_m),
+                    "result": rng.randrange(config.tile_m),
                     "has_prefix": 1 if exact else rng.randrange(2),
                     "prefix": rng.randrange(config.tile_m),
                     "residual": 0 if exact else rng.randrange(1, 1 << config.tile_k),
@@ -51,7 +51,7 @@ def expected(config, tiles):
                 reuses[bank].append({"tag": tag, "prefix": row["prefix"], "row": row["index"], "after": done})
                 counts[bank] += 1
             else:
-                names = ("residual", "has_prefix", "prefix", "slot")
+                names = ("residual", "has_prefix", "prefix", "result")
                 computes.append({"tag": tag, "row": row["index"]} | {name: row[name] for name in names})
                 done += 1
         ends.append({"tag": tag, "computes": done, "reuses": counts})

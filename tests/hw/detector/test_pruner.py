@@ -25,7 +25,7 @@ def stimulus(config, tiles, rng):
             lanes, rows, want = [], [], []
             for lane, item in enumerate(group["rows"]):
                 number = turn * config.queries + lane
-                lanes.append({"valid": 1, "turn": turn} | {name: item[name] for name in ("place", "row", "cls")})
+                lanes.append({"valid": 1, "group_index": turn} | {name: item[name] for name in ("entry", "row", "cls")})
                 best = []
                 for bank in range(config.queries):
                     subsets = [
@@ -34,9 +34,9 @@ def stimulus(config, tiles, rng):
                         if other & ~item["row"] == 0 and item["cls"] and (config.queries == 1 or slot // half == bank)
                     ]
                     place = max(subsets)[2] if subsets else rng.randrange(half)
-                    best.append({"found": bool(subsets), "place": place})
+                    best.append({"found": bool(subsets), "entry": place})
                 slot = slots[number][2]
-                rows.append({"valid": 1, "row": item["row"], "index": item["index"], "slot": slot, "best": best})
+                rows.append({"valid": 1, "row": item["row"], "index": item["index"], "result": slot, "best": best})
                 prefix, residual = truth[item["index"]]
                 want.append((item["index"], slot, None if prefix is None else slot_of[prefix], residual))
             inserts.append((lanes, group["last"]))
@@ -70,7 +70,7 @@ def test_residuals_and_prefixes(queries):
         assert group["last"] == last
         assert [row["valid"] for row in group["rows"]] == [1] * len(want) + [0] * (queries - len(want))
         for row, (index, slot, prefix, residual) in zip(group["rows"], want, strict=False):
-            assert (row["index"], row["slot"], row["residual"]) == (index, slot, residual)
+            assert (row["index"], row["result"], row["residual"]) == (index, slot, residual)
             assert row["exact"] == (residual == 0)
             assert row["has_prefix"] == (prefix is not None)
             assert prefix is None or row["prefix"] == prefix

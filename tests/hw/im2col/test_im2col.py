@@ -170,7 +170,7 @@ def test_throughput_is_one_segment_per_cycle(kernel, channels):
     """Full m tiles: no bubble between words, K tiles and m tiles, once the tables lead."""
     job = Job(TINY, [Geometry(height=16, width=9, channels=channels, kernel=kernel)], rng=np.random.default_rng(4))
     taken, _ = check(job, prepare=0)
-    words = TINY.words
+    words = TINY.tile_beats
     pieces = len(job.segments) * words  # of a full m tile
     row_table = TINY.tile_m
     per_tile = max(pieces, row_table)

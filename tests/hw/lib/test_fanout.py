@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from reprise.flow import yosys
-from reprise.hw.lib.fanout import COPIES, copies, parts, spread
+from reprise.hw.lib.fanout import COPIES, fan_out, parts, replicate
 from tests.support.simulation import simulate
 
 
@@ -30,7 +30,7 @@ class Wide(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        for part, value in spread(m, self.i, self.lanes, name="copy", most=self.most):
+        for part, value in fan_out(m, self.i, self.lanes, name="copy", most=self.most):
             m.d.comb += [self.o.word_select(lane, 3).eq(value) for lane in part]
         data = Signal(3, reset_less=True)
         m.d.sync += [self.control.eq(self.i), data.eq(self.i)]
@@ -70,4 +70,4 @@ def test_synthesis_keeps_every_copy(tmp_path, count, registers):
 
 def test_more_copies_than_can_differ():
     with pytest.raises(ValueError, match="count must be at most 8, not 9"):
-        copies(Module(), Signal(), COPIES + 1, name="copy")
+        replicate(Module(), Signal(), COPIES + 1, name="copy")

@@ -96,7 +96,7 @@ def test_weight_rows(change, idle, stall):
                 at = base + (got % (run["k_tiles"] * config.tile_k)) * beats * size
                 expected = [int(memory[at + n]) if n < beats * size else 0 for n in range(config.lanes)]
                 assert [row.data[n] for n in range(config.lanes)] == expected
-                assert (row.slot, row.row, row.last) == (slot, k, k == config.tile_k - 1)
+                assert (row.weight_slot, row.row, row.last) == (slot, k, k == config.tile_k - 1)
                 if row.last:
                     slot = (slot + 1) % config.weight_tiles
                 got += 1

@@ -73,7 +73,7 @@ def row_items(psums: np.ndarray, positions_per_tile: int, block: int = 1) -> lis
         for t, n, p in itertools.product(range(timesteps), here, range(planes)):
             end = ends_tile(n, positions, positions_per_tile) and (t, p) == (timesteps - 1, planes - 1)
             sums = psums[n, t, p]
-            row = {"psum": sums.tolist() if sums.any() else [-21] * channels, "touched": bool(sums.any())}
+            row = {"psum": sums.tolist() if sums.any() else [-21] * channels, "dirty": bool(sums.any())}
             items.append(row | {"last_position": n == here[-1], "last": end})
         position = here[-1] + 1
     return items
@@ -140,7 +140,7 @@ def run_layer(
 def random_psums(rng, c, positions, timesteps, planes, channels, scale=300) -> np.ndarray:
     psums = rng.integers(-scale // 2, scale, (positions, timesteps, planes, channels))
     psums[rng.random(psums.shape) < 0.2] = 0
-    psums[rng.random(psums.shape[:3]) < 0.2] = 0  # untouched rows
+    psums[rng.random(psums.shape[:3]) < 0.2] = 0  # clean rows
     return psums
 
 

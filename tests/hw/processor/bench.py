@@ -109,7 +109,7 @@ def front_end(job: Job, one_slot: bool = False):
         if index not in resident:
             resident[index] = 0 if one_slot else slot % c.weight_tiles
             for k in range(c.tile_k):
-                row = {"slot": resident[index], "row": k, "last": k == c.tile_k - 1}
+                row = {"weight_slot": resident[index], "row": k, "last": k == c.tile_k - 1}
                 weights.append(row | {"data": job.weights[index][k].tolist()})
             slot += 1
         release = index not in uses[number + 1 :]
@@ -142,7 +142,7 @@ def rows_of(tile, c):
         if tile.exact[i]:
             yield {"prefix": position[prefix], "row": i, "after": issued}, bank_of(c, i)
         else:
-            item = {"residual": int(tile.residual[i]), "has_prefix": prefix >= 0, "slot": position[i], "row": i}
+            item = {"residual": int(tile.residual[i]), "has_prefix": prefix >= 0, "result": position[i], "row": i}
             issued += 1
             yield item | {"prefix": position.get(prefix, 0)}, None
 
@@ -163,7 +163,7 @@ def sums_of(items: list[dict]) -> list[dict]:
     rows = []
     for item in items:
         item = dict(item)
-        rows.append(item if item.pop("touched") else item | {"psum": [0] * len(item["psum"])})
+        rows.append(item if item.pop("dirty") else item | {"psum": [0] * len(item["psum"])})
     return rows
 
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reprise.hw.arch.config import HardwareConfig
-from reprise.hw.processor.issue import PATIENCE
+from reprise.hw.processor.issue import STEAL_AFTER
 from tests.hw.processor.bench import CONFIGS, FULL, Job, job_of, random_job, random_rows, run, singles, sums_of
 from tests.support.simulation import design
 
@@ -190,11 +190,11 @@ def test_a_start_from_a_prefix_takes_no_slot_of_repeated_exact_matches():
 
 
 def test_a_start_from_a_prefix_takes_a_slot_of_exact_matches_that_differ():
-    """It waits for a free port for PATIENCE cycles, then an exact match waits for it."""
+    """It waits for a free port for STEAL_AFTER cycles, then an exact match waits for it."""
     slots = late_start([3, 5] * 50)
     steps = np.diff(slots)
     assert sorted(steps)[-2:] == [1, 2], "exactly one slot is lost"
-    assert slots[np.argmax(steps)] == LATE_ROW + 1 + PATIENCE  # it is staged in the cycle after
+    assert slots[np.argmax(steps)] == LATE_ROW + 1 + STEAL_AFTER  # it is staged in the cycle after
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5])

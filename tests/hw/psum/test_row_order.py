@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reprise.hw.arch.config import HardwareConfig, clog2
-from reprise.hw.interface.row_order import block_positions, interleave, slots
+from reprise.hw.interface.row_order import block_positions, contexts, interleave
 from reprise.hw.interface.streams import layer_config
 from reprise.hw.psum.cursor import DrainCursor
 from tests.hw.processor.bench import TINY, TINY2, Job, random_rows, run
@@ -28,7 +28,7 @@ CONFIGS = {
 class _Interleave(wiring.Component):
     def __init__(self, config):
         self.config = config
-        super().__init__({"i_layer": In(layer_config(config)), "o": Out(clog2(slots(config)))})
+        super().__init__({"i_layer": In(layer_config(config)), "o": Out(clog2(contexts(config)))})
 
     def elaborate(self, platform):
         m = Module()
@@ -52,11 +52,11 @@ def test_block_positions(name):
             await ctx.tick()
             count = block_positions(c, layer)
             assert ctx.get(dut.o) + 1 == count, layer
-            assert count * groups <= slots(c)
+            assert count * groups <= contexts(c)
             if readout or not 1 < timesteps <= limit:
                 assert count == 1
             else:
-                assert count * planes * groups >= 3 + c.level_bits or 2 * count * groups > slots(c)
+                assert count * planes * groups >= 3 + c.level_bits or 2 * count * groups > contexts(c)
                 assert count == 1 or count // 2 * planes * groups < 3 + c.level_bits
 
     simulate(dut, bench)
@@ -122,7 +122,7 @@ DRAINS = [
 @pytest.mark.parametrize("timesteps, planes, groups, tiles", DRAINS)
 @pytest.mark.parametrize("config", [TINY, TINY2], ids=["one bank", "two banks"])
 def test_processor_drains_in_order(config, timesteps, planes, groups, tiles, traffic):
-    """Every row once, in the order of the blocks; also sparse tiles, whose rows are mostly untouched."""
+    """Every row once, in the order of the blocks; also sparse tiles, whose rows are mostly clean."""
     c = config.replace(tile_m=64, load_rows=8)
     layer = {"planes": planes, "timesteps": timesteps, "groups": groups, "readout": 0}
     rng = np.random.default_rng(len(tiles) * 10 + timesteps)

@@ -8,7 +8,7 @@ import pytest
 
 from reprise.hw.arch.program import Error, pack
 from reprise.hw.arch.rules import order_violations
-from reprise.hw.sequencer.scheduler import Dispatcher
+from reprise.hw.sequencer.scheduler import JobScheduler
 from tests.hw.sequencer.bench import TINY, random_fields
 from tests.support.simulation import simulate
 from tests.support.streams import unpack
@@ -37,7 +37,7 @@ class Play:
 
 def test_dispatch_order():
     """A RUN waits for loads and for the run before; loads go on beside a run; BARRIER and END wait for everything."""
-    dut = Dispatcher(TINY)
+    dut = JobScheduler(TINY)
     rng = random.Random(3)
 
     async def bench(ctx):
@@ -127,7 +127,7 @@ def test_dispatch_order():
 )
 def test_held_weights(first, second, refused):
     """Weights are ready exactly when the run before held as many K tiles: else the slots would never fit."""
-    dut = Dispatcher(TINY)
+    dut = JobScheduler(TINY)
     run = random_fields(random.Random(4), TINY, "RUN") | {"k_tiles": 2}
 
     async def bench(ctx):
@@ -150,7 +150,7 @@ def test_held_weights_as_the_rule_says():
     """Random RUNs one after the other: refused exactly where the software's form of the rule is broken."""
     seed = 5
     print("seed", seed)
-    dut, rng = Dispatcher(TINY), random.Random(seed)
+    dut, rng = JobScheduler(TINY), random.Random(seed)
     outcomes = []
 
     async def bench(ctx):

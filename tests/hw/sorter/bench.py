@@ -43,7 +43,7 @@ def visits_of(config, rows, tile):
     for n, (cls, word, _) in enumerate(found):
         yield {
             "word": word,
-            "place": (tile["base"] + word) % ring_words(config),
+            "address": (tile["base"] + word) % ring_words(config),
             "cls": cls,
             "bases": bases_of(config, tile, cls),
             "first": int(n == 0),

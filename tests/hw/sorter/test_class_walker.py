@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from reprise.hw.interface.search import place_bits
+from reprise.hw.interface.search import entry_bits
 from reprise.hw.sorter.class_walker import ClassChooser, ClassWalker, WordWalker
 from reprise.hw.sorter.layouts import MAP_PARTS, ring_words
 from tests.hw.frontend_oracle import CORNERS, corner_tile, random_info, random_tile, visits
@@ -33,7 +33,7 @@ def classes_of(config, rows, tile):
             "high": tile["upto"][cls],
             "visit": {
                 "word": 0,
-                "place": tile["base"],
+                "address": tile["base"],
                 "cls": cls,
                 "bases": [0] * config.queries,
                 "first": int(n == 0),
@@ -55,7 +55,7 @@ def run(dut, given, wanted, *, idle, stall, seed=0):
     for got, want in zip(sink.items, wanted, strict=True):
         bases = want.get("bases", [])
         for lane, base in enumerate(bases):  # without a row in the lane: any
-            bases[lane] = got["bases"][lane] if base is None else base % (1 << place_bits(dut.config))
+            bases[lane] = got["bases"][lane] if base is None else base % (1 << entry_bits(dut.config))
         assert got == want
     if not idle:
         start = source.cycles[0] + type(dut).LATENCY

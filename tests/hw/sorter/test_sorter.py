@@ -60,7 +60,7 @@ def check(config, tiles, infos, groups):
             for lane, (index, row) in enumerate(pair):
                 got = group["rows"][lane]
                 assert (got["index"], got["row"], got["cls"]) == (index, row, row.bit_count() - 1)
-                banks[lane].append((row.bit_count(), -index, got["place"]))
+                banks[lane].append((row.bit_count(), -index, got["entry"]))
         for bank in banks:
             assert [place for *_, place in sorted(bank)] == list(range(len(bank)))
 
