@@ -24,27 +24,11 @@ from ...hw.arch.program import (
     unpack_fields,
 )
 from ...hw.arch.rules import ProgramRules, decode
-from ...support.errors import RepriseError
 from .arithmetic import check_width, fire, gather, line_bytes, pool_levels, sum_rows
+from .errors import ProgramError
 from .trace import RunTrace
 
 Observer = Callable[[RunTrace], None]
-
-
-class ProgramError(RepriseError):
-    """A program breaks its contract; the message names the command's index, the rule and the value.
-
-    ``code`` is the error code with which the sequencer refuses the command, and None where it would not.
-    """
-
-    code: Error | None = None
-
-    @classmethod
-    def refused(cls, command: int, code: Error, why: str) -> ProgramError:
-        """Return the error of a command that the sequencer refuses with this code."""
-        error = cls(f"command {command}: {why}")
-        error.code = code
-        return error
 
 
 class Interpreter:

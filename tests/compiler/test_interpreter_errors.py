@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from reprise.compiler import compile_network
-from reprise.compiler.golden.interpreter import Interpreter, ProgramError, interpret
+from reprise.compiler.golden.errors import ProgramError
+from reprise.compiler.golden.interpreter import Interpreter, interpret
 from reprise.cosim.jobs.random_networks import random_images
 from reprise.hw.arch.program import COMMAND_BYTES, MAX_POOL, Error, pack
 from reprise.model.network.layer import POOL_KERNELS, MaxPool

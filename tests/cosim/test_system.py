@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from reprise.compiler import CompileError, compile_network
-from reprise.compiler.golden.interpreter import Interpreter, ProgramError
+from reprise.compiler.golden.errors import ProgramError
+from reprise.compiler.golden.interpreter import Interpreter
 from reprise.cosim.bench.system import Traffic
 from reprise.cosim.jobs.compare import compare
 from reprise.cosim.jobs.host import JobFailed, Status, end_steps, read, run_job, start_steps, write
