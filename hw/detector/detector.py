@@ -1,4 +1,4 @@
-"""Detector: which earlier rows of the tile are subsets of a row (ternary content-addressable memory)."""
+"""The detector finds the earlier rows of a tile that are subsets of a row, in a ternary content-addressable memory."""
 
 from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -12,14 +12,16 @@ from .tcam import TcamBank
 
 
 class Detector(wiring.Component):
-    """For every row the best earlier subset: ``entry & ~row == 0``, most bits first, then lowest index.
+    """Finds for every row the best of the earlier rows of its tile that are subsets of it.
 
-    Rows come in issue order, and each is inserted after it was queried, so only rows issued before it can
-    match: an equal row with a lower index, or a row with fewer bits. The sorter's entries make the best match the
-    highest one in its bank. Rows of one bit take no prefix. With two queries the second row also sees the first.
-    (Prosperity, HPCA 2025, section V: detector; here rows are inserted in sorted order.)
+    A row ``entry`` is a subset if ``entry & ~row == 0``. The best subset is the one with most bits and, among those,
+    the one with the lowest index. Rows come in issue order, and each is inserted after it was queried. So only rows
+    that were issued before it can match: an equal row with a lower index, or a row with fewer bits. The sorter numbers
+    the entries so that the best match is the highest one in its bank. Rows of one bit take no prefix. With two queries
+    the second row of a group is compared with the first one too.
+    (Prosperity, HPCA 2025, arXiv 2503.03379, section V: detector; here rows are inserted in sorted order.)
 
-    Latency: 3 cycles. Throughput: ``queries`` rows per cycle, across tile borders.
+    Latency: 3 cycles. Throughput: ``queries`` rows per cycle, also from one tile to the next.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ class Detector(wiring.Component):
     tile_room : a group that begins a tile may be taken
     o : :func:`reprise.hw.detector.layouts.found_group`, no backpressure
     insert : queries x :func:`reprise.hw.detector.layouts.inserted_row`, in the cycle in which a group is taken
-    inserted_last : this was the tile's last group
+    inserted_last : the group that is taken in this cycle is its tile's last
     """
 
     LATENCY = TcamBank.LATENCY
@@ -54,7 +56,7 @@ class Detector(wiring.Component):
         c = self.config
         m = Module()
         group, take = self.i.payload, Signal()
-        group_index = Signal(search.entry_bits(c))  # of the group in its tile
+        group_index = Signal(search.entry_bits(c))  # number of the group in its tile
         m.d.comb += [
             self.i.ready.eq(self.room & (self.tile_room | ~group.first)),
             take.eq(self.i.valid & self.i.ready),
@@ -88,7 +90,7 @@ class Detector(wiring.Component):
         return m
 
     def _follow(self, m: Module, take: Signal, banks: list[TcamBank]) -> None:
-        """The rows walk beside the search."""
+        """Delay the rows by as many cycles as the search takes, and join them with what it found."""
         c = self.config
         layout = layouts.found_group(c)
         group = self.i.payload

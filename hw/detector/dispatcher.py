@@ -1,4 +1,4 @@
-"""Dispatcher: rows into queues for the processor, and the announcement of tiles."""
+"""The dispatcher puts pruned rows into the processor's queues and announces the tiles that they belong to."""
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
@@ -13,42 +13,46 @@ from ..lib.skid import SkidBuffer
 from . import layouts as frontend_layouts
 
 BEGINS = 2
-"""Announced tiles that may wait unread: they bound how far the front-end runs ahead."""
+"""Announced tiles that may wait unread. The number bounds how far the front-end runs ahead of the processor."""
 ENDS = 16
-"""Tiles announced whose end has not been read."""
+"""Tiles that may have been announced while their end has not been read."""
 
 
 def queue_margin(config: HardwareConfig, flight: int) -> int:
-    """Rows that may still come into a queue after its level was looked at: of ``flight`` cycles, and of the registers
-    of the level, of ``room`` and of the pushed rows."""
+    """Return how many rows may still come into a queue after its level was looked at.
+
+    They are the rows of ``flight`` cycles, and of three more for the registers of the level, of ``room`` and of the
+    pushed rows.
+    """
     return config.queries * (flight + 3)
 
 
 def queue_depth(config: HardwareConfig, flight: int) -> int:
-    """Rows of a queue: two tiles, and much more than the margin (a power of two)."""
+    """Return how many rows a queue holds: a power of two, at least two full tiles and at least four margins."""
     return 1 << (max(2 * config.tile_m, 4 * queue_margin(config, flight)) - 1).bit_length()
 
 
 class Dispatcher(wiring.Component):
-    """Rows with a residual go to ``o_compute``, exact matches to ``o_reuse`` of their row's bank, in issue order.
+    """Hands rows with a residual to ``o_compute`` and exact matches to ``o_reuse`` of their bank, in issue order.
 
-    Every tile is announced by ``o_begin`` before its rows and closed by ``o_end`` after the last of them was
-    pushed. An exact match carries how many compute rows of its tile precede it: when they are done, so is its
-    prefix. (Prosperity, HPCA 2025, section V: dispatcher.)
+    Every tile is announced by ``o_begin`` before its rows come, and closed by ``o_end`` after the last of them was
+    pushed into a queue. An exact match carries how many compute rows of its tile precede it: when they are done, the
+    result of its prefix is known. (Prosperity, HPCA 2025, arXiv 2503.03379, section V: dispatcher.)
 
-    Latency: 3 cycles from ``i`` to ``o_compute`` or ``o_reuse``, 1 cycle to ``o_end``. Throughput: up to ``queries``
-    rows per cycle in; one per cycle out of each stream. Rows in flight before the dispatcher are foreseen by ``room``.
+    Latency: 3 cycles from ``i`` to ``o_compute`` or ``o_reuse``, and 1 cycle to ``o_end``. Throughput: up to
+    ``queries`` rows per cycle come in, and each output stream gives one row per cycle. ``i`` cannot be stopped, so
+    ``room`` leaves place for the rows that are still in the detector and the pruner.
 
     Parameters
     ----------
     config : HardwareConfig
-    flight : cycles from ``room`` to the rows taken because of it
+    flight : cycles from the detector's taking a row, which ``room`` allows, to that row's arrival at ``i``
 
     Members
     -------
     i : :func:`reprise.hw.detector.layouts.pruned_group`, no backpressure
-    begin : a tile begins (its first group is taken, far ahead of ``i``)
-    tile : of the tile that begins
+    begin : a tile begins: the detector takes its first group, some cycles before that group is at ``i``
+    tile : :func:`reprise.hw.interface.streams.tile_info` of the tile that begins
     room : another group may be taken
     tile_room : another tile may begin
     o_begin : stream of :func:`reprise.hw.interface.streams.tile_begin`
@@ -79,7 +83,7 @@ class Dispatcher(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
-        tag = Signal(streams.TAG_BITS)  # of the tile at i
+        tag = Signal(streams.TAG_BITS)  # number of the tile at ``i``
         before = [Signal(c.count_bits, name=f"before{lane}") for lane in range(c.queries + 1)]
         computes = Signal(c.count_bits)
         is_compute = [row.valid & ~row.exact for row in self.i.rows]
@@ -113,13 +117,16 @@ class Dispatcher(wiring.Component):
         return m
 
     def _offer(self, m: Module, name: str, fifo: PushFifo, o: stream.Interface) -> None:
-        """A queue's stream; ``ready`` of the processor, which is decided late, goes no further than here."""
+        """Connect a queue to its output stream, through a skid buffer.
+
+        The processor decides its ``ready`` late in the cycle; the skid buffer keeps it from the queue's logic.
+        """
         m.submodules[f"{name}_skid"] = skid = SkidBuffer(shape=o.payload.shape())
         connect(m, fifo.o, skid.i)
         connect(m, skid.o, flipped(o))
 
     def _reuse(self, m: Module, bank: int, tag: Value, before: list[Signal], closes: Value) -> tuple[PushFifo, Value]:
-        """The queue of one bank; returns it and the bank's exact matches of this tile so far."""
+        """Build the queue of one bank, and return it and the number of the bank's exact matches in this tile so far."""
         c = self.config
         m.submodules[f"reuse{bank}"] = fifo = PushFifo(shape=streams.reuse_row(c), depth=self._depth, pushes=c.queries)
         self._offer(m, f"reuse{bank}", fifo, self.o_reuse[bank])
@@ -139,12 +146,13 @@ class Dispatcher(wiring.Component):
         return fifo, count
 
     def _tiles(self, m: Module, tag: Value, closes: Value, computes: Value, reuses: list[Value]) -> None:
+        """Build the queues that announce tiles and close them."""
         c = self.config
         m.submodules.begins = begins = SmallFifo(shape=streams.tile_begin(c), depth=BEGINS)
         m.submodules.ends = ends = SmallFifo(shape=streams.tile_end(c), depth=ENDS)
         connect(m, begins.o, flipped(self.o_begin))
         connect(m, ends.o, flipped(self.o_end))
-        number = Signal(streams.TAG_BITS)  # of the tile that begins next
+        number = Signal(streams.TAG_BITS)  # number of the tile that begins next
         m.d.sync += number.eq(number + self.begin)
         room = [
             self._room(m, BEGINS, self.o_begin.valid & self.o_begin.ready),
@@ -162,7 +170,10 @@ class Dispatcher(wiring.Component):
         m.d.comb += [ends.i.payload.reuses[bank].eq(count) for bank, count in enumerate(reuses)]
 
     def _room(self, m: Module, most: int, read: Value) -> Signal:
-        """Fewer than ``most`` tiles that began are unread: found a cycle ahead, as it lets the whole sorter move."""
+        """Return a register that says that fewer than ``most`` of the tiles that began are unread.
+
+        Its value is worked out a cycle ahead, because the whole sorter moves or waits with it.
+        """
         unread, room = Signal(range(most + 1), name=f"unread{most}"), Signal(init=1, name=f"room{most}")
         less, more = precompute(m, (unread - 1)[: len(unread)]), precompute(m, (unread + 1)[: len(unread)])
         last, full = precompute(m, more == most), precompute(m, unread == most)

@@ -1,4 +1,4 @@
-"""Payloads inside the detector's box: matches of the TCAM, found rows, pruned rows."""
+"""Layouts of what travels inside the detector's box: matches of the TCAM, found rows and pruned rows."""
 
 from amaranth.lib import data
 
@@ -7,19 +7,19 @@ from ..interface.search import class_bits, entry_bits
 
 
 def inserted_row(c: HardwareConfig) -> data.StructLayout:
-    """A row that the detector puts into its bank, for the pruner's copy of the patterns."""
+    """A row that the detector inserts into one of its banks; the pruner keeps a copy of its pattern."""
     return data.StructLayout(
         {"valid": 1, "entry": entry_bits(c), "row": c.tile_k, "cls": class_bits(c), "group_index": entry_bits(c)}
     )
 
 
 def bests(c: HardwareConfig) -> data.ArrayLayout:
-    """Best matching entries: of one query by bank, or of one bank by query."""
+    """The best matching entries, either of one query in each bank, or of each query in one bank."""
     return data.ArrayLayout(data.StructLayout({"found": 1, "entry": entry_bits(c)}), c.queries)
 
 
 def found_row(c: HardwareConfig) -> data.StructLayout:
-    """A row and the best matching entry of every bank."""
+    """A row and its best matching entry in every bank."""
     return data.StructLayout(
         {
             "valid": 1,
@@ -32,25 +32,25 @@ def found_row(c: HardwareConfig) -> data.StructLayout:
 
 
 def found_group(c: HardwareConfig) -> data.StructLayout:
-    """Rows that leave the detector in one cycle; ``last`` closes the tile."""
+    """The rows that leave the detector in one cycle; ``last`` says that they are the last of their tile."""
     return data.StructLayout({"valid": 1, "last": 1, "rows": data.ArrayLayout(found_row(c), c.queries)})
 
 
 def pruned_row(c: HardwareConfig) -> data.StructLayout:
-    """A row, its prefix and its residual."""
+    """A row with its prefix and its residual."""
     return data.StructLayout(
         {
             "valid": 1,
             "index": c.row_bits,
             "result": c.row_bits,
             "has_prefix": 1,
-            "prefix": c.row_bits,  # tile result
+            "prefix": c.row_bits,  # where the tile result of the prefix is kept
             "residual": c.tile_k,
-            "exact": 1,  # has a prefix and no residual
+            "exact": 1,  # it is an exact match: it has a prefix and its residual is empty
         }
     )
 
 
 def pruned_group(c: HardwareConfig) -> data.StructLayout:
-    """Rows that leave the pruner in one cycle; ``last`` closes the tile."""
+    """The rows that leave the pruner in one cycle; ``last`` says that they are the last of their tile."""
     return data.StructLayout({"valid": 1, "last": 1, "rows": data.ArrayLayout(pruned_row(c), c.queries)})

@@ -1,4 +1,4 @@
-"""Pruner: the prefix's pattern is taken out of a row."""
+"""The pruner takes the bits of the prefix out of a row; what remains is the residual."""
 
 from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -9,18 +9,20 @@ from ..arch.config import HardwareConfig
 from . import layouts
 
 TILES = 4
-"""Tiles of patterns stored: rows read their prefix 3 cycles after they were inserted, and tiles may be that short."""
+"""Tiles whose patterns are stored at the same time. A row reads the pattern of its prefix 3 cycles after it was itself
+inserted, and by then three more tiles may have begun, since a tile may take a single cycle."""
 
 
 class Pruner(wiring.Component):
-    """``residual = row ^ pattern[prefix]`` (a prefix is a subset); exact when that is zero.
+    """Works out ``residual = row ^ pattern[prefix]``; the row is an exact match when that is zero.
 
-    With two banks of patterns the better of their two candidates is the prefix: more bits, then the lower index.
-    In one popcount class the earlier group has the lower index; of different classes the later group has more bits.
-    (Prosperity, HPCA 2025, section V: pruner.)
+    The XOR takes bits away and never adds any, because a prefix is a subset of its row. With two banks of patterns the
+    prefix is the better of the two candidates: the one with more bits and, if these are equal, the one with the lower
+    index. In one popcount class the earlier group has the lower index; of two classes the later group has more bits.
+    (Prosperity, HPCA 2025, arXiv 2503.03379, section V: pruner.)
 
-    Latency: 3 cycles (pattern read | registered, as block RAM is slow | residual). Throughput: ``queries`` rows per
-    cycle.
+    Latency: 3 cycles. The first reads the pattern, the second registers it, because block RAM is slow, and the third
+    works out the residual. Throughput: ``queries`` rows per cycle.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ class Pruner(wiring.Component):
     -------
     i : :func:`reprise.hw.detector.layouts.found_group`, no backpressure
     insert : queries x :func:`reprise.hw.detector.layouts.inserted_row`
-    inserted_last : the inserted rows are their tile's last
+    inserted_last : the rows that are inserted are their tile's last
     o : :func:`reprise.hw.detector.layouts.pruned_group`, no backpressure
     """
 
@@ -50,7 +52,7 @@ class Pruner(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
-        # The read side is behind: it has its own tile count.
+        # The read side is some cycles behind the write side, so it has a tile count of its own.
         put, got = Signal(range(TILES)), Signal(range(TILES))
         m.d.sync += [put.eq(put + self.inserted_last), got.eq(got + (self.i.valid & self.i.last))]
         stored = data.StructLayout({"row": c.tile_k})
@@ -75,15 +77,15 @@ class Pruner(wiring.Component):
         return m
 
     def _register(self, m: Module, lane: int, words: list[data.View]) -> list[data.View]:
-        """The patterns of a lane a cycle later."""
+        """Return the patterns of a lane, one cycle later."""
         held = [Signal.like(word, name=f"held{lane}_{bank}") for bank, word in enumerate(words)]
         m.d.sync += [k.eq(word) for k, word in zip(held, words, strict=True)]
         return held
 
     def _choose(self, best: data.View, even: data.View, odd: data.View) -> tuple[Value, Value]:
-        """The better candidate's pattern, and whether it is the odd bank's."""
+        """Return the better candidate's pattern, and whether it comes from the odd bank."""
         same = even.cls == odd.cls
-        earlier = odd.group_index < even.group_index  # the odd group_index is the earlier one
+        earlier = odd.group_index < even.group_index  # the odd bank's candidate was issued in the earlier group
         odd_better = best[1].found & (~best[0].found | (same == earlier))
         return Mux(odd_better, odd.row, even.row), odd_better
 

@@ -1,4 +1,4 @@
-"""A bank of the ternary content-addressable memory (TCAM): which earlier rows are subsets of a row."""
+"""A bank of the ternary content-addressable memory (TCAM), which finds the earlier rows that are subsets of a row."""
 
 from collections.abc import Sequence
 
@@ -14,31 +14,35 @@ from . import layouts
 
 
 class TcamBank(wiring.Component):
-    """``entries[entry]`` is valid and a subset of the query: the highest such entry, per query.
+    """Finds for each query the highest entry that is valid and a subset of it.
 
-    One row is inserted per cycle. Rows inserted in a cycle are seen by queries of the next one. A tile's last group
-    clears the valid bits as it is taken, whether or not it inserts a row, so that no cycle is lost for it. An entry is
-    written as soon as its row is there, and is valid when that is taken: a tile's entries differ. Whether it is taken
-    is known late, so valid bits learn it a cycle later, from registers per part of the entries, on the way to the
-    match.
+    One row is inserted per cycle, and the queries of the next cycle see it. The last group of a tile clears all valid
+    bits as it is taken, whether or not it inserts a row, so that no cycle is lost for that. (Prosperity, HPCA 2025,
+    arXiv 2503.03379, section V: the detector's TCAM.)
 
-    Latency: 3 cycles (match register, groups, entry). Throughput: ``queries`` queries and one insertion per cycle.
+    An entry is written as soon as its row is offered, and becomes valid when the row is taken. It may be written early
+    because every row of a tile has an entry of its own. Whether a row is taken is known only late in the cycle. So the
+    valid bits learn it a cycle later, on the way to the match, from registers of which each part of the entries has its
+    own.
+
+    Latency: 3 cycles: the match of every entry is registered, then the highest match in each group of entries, then the
+    highest of all. Throughput: ``queries`` queries and one insertion per cycle.
 
     Parameters
     ----------
     config : HardwareConfig
-    bank : which one; lane ``bank`` of the rows is inserted here
+    bank : number of this bank; lane ``bank`` of the rows is inserted here
 
     Members
     -------
-    offer : the rows are there
-    take : they are queried, and lane ``bank`` is inserted if ``insert``
-    last : they are the tile's last rows: they are still queried, then no entry is valid
+    offer : rows are there
+    take : the rows are queried, and lane ``bank`` is inserted if ``insert`` is 1
+    last : the rows are the last of their tile; they are still queried, and after that no entry is valid
     insert : lane ``bank`` is valid
-    entry : entry of lane ``bank``
+    entry : the entry into which lane ``bank`` goes
     rows : queries x copies of the row, one for each part of the entries
         (:func:`reprise.hw.interface.search.query_parts`)
-    pair : by lane: lane ``bank`` of this very cycle is an earlier subset of it
+    pair : a bit for each lane: the row that lane ``bank`` inserts in this very cycle precedes it and is a subset of it
     best : queries x {found, entry}, LATENCY cycles later
     """
 
@@ -65,8 +69,8 @@ class TcamBank(wiring.Component):
         c = self.config
         m = Module()
         size = 1 << len(self.entry)
-        # ``brought`` and ``before`` are reset, data is not: a reset with thousands of loads takes the wires that data
-        # needs.
+        # Only ``brought`` and ``before`` are reset, and the entries are not: a reset that goes to thousands of
+        # flip-flops would take up wires that the data needs.
         entries = [Signal(c.tile_k, name=f"entry{e}", reset_less=True) for e in range(size)]
         chosen, brought, before, valid = Signal(size), Signal(size), Signal(size), Signal(size)
         half = len(self.entry) // 2
@@ -86,14 +90,14 @@ class TcamBank(wiring.Component):
             match = Signal(size, name=f"match{lane}", reset_less=True)
             for e, entry in enumerate(entries):
                 older = valid[e] & covers(self.rows[lane][part[e]], entry)
-                # Only the later lane can find the earlier one of its own cycle.
+                # Of the rows of one cycle only the later lane can have the earlier one as its prefix.
                 newer = chosen[e] & self.pair[lane] if lane > self._bank else C(0, 1)
                 m.d.sync += match[e].eq(older | newer)
             self._encode(m, lane, match)
         return m
 
     def _encode(self, m: Module, lane: int, match: Value) -> None:
-        """Highest set bit in two stages: inside groups, then among them."""
+        """Find the highest set bit of ``match`` in two stages: inside each group of entries, then among the groups."""
         size = len(match)
         width = 1 << ((len(self.entry) + 1) // 2)
         count = size // width
@@ -107,7 +111,7 @@ class TcamBank(wiring.Component):
 
 
 def _highest_of(some: Value, inner: Sequence[Value]) -> tuple[Value, Value]:
-    """Highest group that has a match, and the whole entry: group, then entry inside."""
+    """Return whether any group has a match, and the highest matching entry: number of its group, then place in it."""
     if len(some) == 1:
         return some[0], inner[0]
     half = len(some) // 2

@@ -1,1 +1,1 @@
-"""The sorter: a tile's rows are kept in a memory and leave in ascending order of their ones."""
+"""The sorter keeps the rows of a tile in a memory and gives them out in ascending order of their set bits."""

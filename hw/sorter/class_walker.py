@@ -1,4 +1,4 @@
-"""Class walker: the words of the row memory that hold rows of a popcount class, class by class."""
+"""The class walker names, popcount class by popcount class, the words of the row memory that hold rows of the class."""
 
 from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -15,19 +15,20 @@ def chosen_class(c: HardwareConfig) -> data.StructLayout:
     """A class of a tile on its way from :class:`ClassChooser` to :class:`WordWalker`."""
     return data.StructLayout(
         {
-            "words": layouts.words(c),  # those with a row of the class
-            "low": c.row_bits,  # first group_index of the class
-            "high": c.count_bits,  # first group_index after it
-            "visit": layouts.class_visit(c),  # without bases, word, address
+            "words": layouts.words(c),  # a bit for each word of the tile: it has a row of the class
+            "low": c.row_bits,  # number, in issue order, of the class's first row in the tile
+            "high": c.count_bits,  # number of the first row after the class
+            "visit": layouts.class_visit(c),  # the walker fills in bases and word, and adds the word to the address
         }
     )
 
 
 def choose(m: Module, enable: Value, load: Value, new: Value, left: Value, pick: Value, last: Value) -> Value:
-    """Registers of a walk over set bits: the lowest bit of ``new`` or ``left``, those after it, whether it is the last.
+    """Build the registers of a walk over set bits, and return what ``last`` becomes in the next cycle.
 
-    Both outcomes are worked out before ``enable`` and ``load`` are known, which come late: no logic stands in an
-    ``If``, which would let it wait for the condition. Returns what ``last`` becomes.
+    Where ``enable`` is 1, ``pick`` takes the lowest set bit (one-hot) of ``new`` if ``load`` is 1, and else that of
+    ``left``; ``left`` takes the bits that remain, and ``last`` says that none remains. ``enable`` and ``load`` come
+    late, so both outcomes are worked out before they are known: logic inside an ``If`` would wait for the condition.
     """
     picks, rests = [], []
     for coming in (left, new):
@@ -47,15 +48,18 @@ def choose(m: Module, enable: Value, load: Value, new: Value, left: Value, pick:
 
 
 class ClassChooser(wiring.Component):
-    """Ascending popcount classes of a tile, without those that have no row; an empty tile gives one without words.
+    """Gives out the popcount classes of a tile that have a row, in ascending order.
 
-    Latency: 2 cycles. Throughput: one class per cycle, over tile borders too. A class that is not taken is kept, so
-    that it is known a cycle ahead whether a tile is taken: ``i.ready`` is a register, as hundreds hang on it.
+    A tile without non-zero rows gives one class without words, so that it is closed like any other tile.
+
+    Latency: 2 cycles. Throughput: one class per cycle, also from one tile to the next. A skid buffer keeps a class that
+    is not taken. Therefore it is known a cycle ahead whether the next tile is taken, and ``i.ready``, on which hundreds
+    of flip-flops depend, can be a register.
 
     Members
     -------
     i : stream of :func:`reprise.hw.sorter.layouts.loaded_tile`
-    ready : copies of ``i.ready``, from the second cycle after reset
+    ready : copies of ``i.ready``, which are right from the second cycle after reset on
     o : stream of :func:`chosen_class`
     """
 
@@ -75,19 +79,21 @@ class ClassChooser(wiring.Component):
         c = self.config
         m = Module()
         tile = Signal(layouts.loaded_tile(c), reset_less=True)
-        pick, left = Signal(c.tile_k, reset_less=True), Signal(c.tile_k, reset_less=True)  # next class, those after it
+        # The next class, one-hot, and the classes after it.
+        pick, left = Signal(c.tile_k, reset_less=True), Signal(c.tile_k, reset_less=True)
         first, last = Signal(reset_less=True), Signal(reset_less=True)
-        valid, chosen = Signal(), Signal()  # a tile, a class at the output
+        valid, chosen = Signal(), Signal()  # a tile is here; a class is at the output
         m.submodules.skid = skid = SkidBuffer(shape=self.o.payload.shape())
         connect(m, skid.o, flipped(self.o))
-        # They enable hundreds of flip-flops here, their copies as many in the loader. One holds the opposite, since
-        # synthesis makes one register of two equal ones.
+        # ``load`` and ``busy`` enable hundreds of flip-flops here, and their copies as many in the tile loader.
+        # ``busy`` holds the opposite of ``load``, because synthesis would merge two equal registers into one.
         move, load, busy = Signal(), Signal(init=1), Signal()
         ending = choose(m, load | move, load, self.i.payload.classes, left, pick, last)
         over = ~Mux(move, valid, chosen) | skid.next_ready  # the chosen class moves on in the next cycle
         free = ~Mux(load, self.i.valid, valid) | (over & Mux(load | move, ending, last))
         m.d.sync += [load.eq(free), busy.eq(~free)]
-        # Not the third and the fourth, which would be one with these two (hw/lib/fanout.py).
+        # The third and the fourth copy are left out: synthesis would merge them with ``load`` and ``busy``
+        # (hw/lib/fanout.py).
         ready = replicate(m, free, COPIES, name="ready")
         m.d.comb += self.ready.eq(Cat(ready[:2], ready[4:]))
         m.d.comb += [move.eq(~chosen | skid.i.ready), skid.i.valid.eq(chosen), self.i.ready.eq(~busy)]
@@ -113,9 +119,9 @@ class ClassChooser(wiring.Component):
 
 
 class WordWalker(wiring.Component):
-    """Ascending words of a class.
+    """Gives out the words of a class in ascending order of their index.
 
-    Latency: 1 cycle. Throughput: one word per cycle, over class borders too.
+    Latency: 1 cycle. Throughput: one word per cycle, also from one class to the next.
 
     Members
     -------
@@ -137,7 +143,8 @@ class WordWalker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         count = layouts.words(self.config)
-        pick, left = Signal(count, reset_less=True), Signal(count, reset_less=True)  # next word, those after it
+        # The next word, one-hot, and the words after it.
+        pick, left = Signal(count, reset_less=True), Signal(count, reset_less=True)
         last = Signal(reset_less=True)
         visit = Signal(layouts.class_visit(self.config), reset_less=True)
         load, move = Signal(), Signal()
@@ -163,7 +170,13 @@ class WordWalker(wiring.Component):
         return m
 
     def _bases(self) -> list[Value]:
-        """Turns low..high-1 of the class; those of lane b are (low + 1 - b) // 2 .. (high + 1 - b) // 2 - 1."""
+        """Return the base of each lane, from which a row's TCAM entry is counted down.
+
+        In issue order the rows of the class have the numbers ``low .. high - 1`` in their tile. With one query these
+        are their group indices. With two, the rows of lane ``b`` have the group indices from ``(low + 1 - b) // 2`` to
+        ``(high + 1 - b) // 2 - 1``. The sum of the first index and the one after the last is the base: it turns the
+        order of these indices around.
+        """
         low, high = self.i.payload.low, self.i.payload.high
         if self.config.queries == 1:
             return [low + high]
@@ -171,21 +184,25 @@ class WordWalker(wiring.Component):
 
 
 class ClassWalker(wiring.Component):
-    """Visits (class, word) in ascending order: with the rows' order inside a word this is the issue order.
+    """Visits the pairs (class, word) of a tile in ascending order.
 
-    While the words of a class are visited the next class is chosen already. ``bases[lane] - 1 - group_index`` will be
-    a row's TCAM entry (``group_index`` counts the groups of ``queries`` rows in the tile). Inside a class entries fall
-    with the group index, so the highest entry that matches is the one with most bits and, among those, the lowest
-    index. With two queries even and odd groups use separate TCAM banks, each ordered by itself.
+    Together with the order of the rows inside a word this is the order in which rows are issued (Prosperity, HPCA 2025,
+    arXiv 2503.03379, section V: the dispatcher's order by popcount). While the words of a class are visited, the next
+    class is chosen already.
 
-    Latency: 3 cycles from a tile to its first word. Throughput: one word per cycle, over tile borders too; a tile
-    without rows takes one cycle. A class is kept where the words of another are still visited, so that ``o.ready``
-    goes no further.
+    A row's TCAM entry will be ``bases[lane] - 1 - group_index``, where ``group_index`` counts the groups of ``queries``
+    rows in the tile. Inside a class the entries fall as the group index rises. So the highest entry that matches is the
+    row with most bits and, among those, the one with the lowest index. With two queries each lane has a TCAM bank of
+    its own, and each bank is ordered by itself.
+
+    Latency: 3 cycles from a tile to its first word. Throughput: one word per cycle, also from one tile to the next; a
+    tile without rows takes one cycle. A class waits in a buffer while the words of another are still visited, so that
+    no path leads from ``o.ready`` to ``i.ready``.
 
     Members
     -------
     i : stream of :func:`reprise.hw.sorter.layouts.loaded_tile`
-    ready : copies of ``i.ready``, from the second cycle after reset
+    ready : copies of ``i.ready``, which are right from the second cycle after reset on
     o : stream of :func:`reprise.hw.sorter.layouts.class_visit`
     """
 

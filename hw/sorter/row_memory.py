@@ -11,7 +11,9 @@ from . import layouts as frontend_layouts
 
 
 class RowMemory(wiring.Component):
-    """The rows of several tiles, in words of one or more beats; which rows of a word are of the visited class.
+    """Keeps the rows of several tiles and reads, for each visit, one word and which of its rows are of the class.
+
+    A word holds one or more beats of rows (:func:`reprise.hw.sorter.layouts.word_beats`).
 
     Latency: 1 cycle. Throughput: one word per cycle.
 
@@ -19,7 +21,7 @@ class RowMemory(wiring.Component):
     -------
     write : :func:`reprise.hw.sorter.layouts.word_write`
     i : stream of :func:`reprise.hw.sorter.layouts.class_visit`
-    freed : words that were read for the last time in the cycle before
+    freed : number of words that were read for the last time in the cycle before
     o : stream of :func:`reprise.hw.sorter.layouts.class_word`
     """
 
@@ -52,11 +54,12 @@ class RowMemory(wiring.Component):
                 writer.en.eq(write.en),
                 writer.addr.eq(write.addr),
                 writer.data.eq(write.data),
-                reader.en.eq(self.i.ready),  # it also reads what no visit asks for: ``o`` is not valid then
+                reader.en.eq(self.i.ready),  # it reads without a visit too; ``o`` is not valid then
                 reader.addr.eq(self.i.payload.address),
             ]
             rows += list(reader.data)
-        visit, bits = self.o.payload.visit, Signal.like(rows[0].count, reset_less=True)  # bits of a row of the class
+        # ``bits`` is the popcount of the visited class.
+        visit, bits = self.o.payload.visit, Signal.like(rows[0].count, reset_less=True)
         with m.If(self.i.ready):
             m.d.sync += [self.o.valid.eq(self.i.valid), visit.eq(self.i.payload), bits.eq(self.i.payload.cls + 1)]
         m.d.comb += [out.eq(row.row) for out, row in zip(self.o.payload.rows, rows, strict=True)]

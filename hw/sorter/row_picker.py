@@ -1,4 +1,4 @@
-"""Row picker: rows of one class out of words, ``queries`` per cycle."""
+"""The row picker takes the rows of the visited class out of words of the row memory, ``queries`` rows per cycle."""
 
 from functools import reduce
 from operator import or_
@@ -15,18 +15,20 @@ from . import layouts
 
 
 class RowPicker(wiring.Component):
-    """Groups of ``queries`` consecutive rows of a tile, and their TCAM entries.
+    """Gives out groups of ``queries`` consecutive rows of a tile, in issue order, with their TCAM entries.
 
-    It looks at ``queries`` words. With two, a row left alone in one word waits for the next word's first, since a group
-    has one row only where its tile ends; rows of two tiles are never in one group.
+    It looks at ``queries`` words at a time. With two queries a row that is left alone in one word waits for the first
+    row of the next word, because only the last group of a tile may have a single row. Rows of two tiles are never in
+    one group.
 
-    Latency: 2 cycles from the word that completes a group. Throughput: ``queries`` rows, at most one word per cycle.
-    Words of n rows take n cycles with one query; with two at most ceil(n / 2), and at least one, each (one more once,
-    where the picker is empty): two words of one row take two cycles, as the first waits for the second.
+    Latency: 2 cycles from the word that completes a group. Throughput: ``queries`` rows and at most one word per cycle.
+    With one query a word of n rows takes n cycles. With two it takes at least one and at most ceil(n / 2) cycles, and
+    one cycle more, once, where the picker is empty: two words of one row each take two cycles, since the first waits
+    for the second.
 
     Members
     -------
-    i : stream of :func:`reprise.hw.sorter.layouts.class_word`; a word without rows is an empty tile's
+    i : stream of :func:`reprise.hw.sorter.layouts.class_word`; a word without rows stands for an empty tile
     o : stream of :func:`reprise.hw.interface.search.sorted_group`
     """
 
@@ -48,7 +50,8 @@ class RowPicker(wiring.Component):
         words = [Signal(layout, name=f"word{n}", reset_less=True) for n in range(c.queries)]
         valid = [Signal(name=f"valid{n}") for n in range(c.queries)]
         size = len(words[0].mine)
-        # A word's bits are those still to be taken. Words of the next tile must wait for theirs.
+        # The bits of a word mark the rows that are still to be taken. A word of the next tile is not seen before the
+        # last word of this tile has left.
         seen = [valid[0]] + [here & ~(valid[0] & words[0].visit.last) for here in valid[1:]]
         bits = Signal(c.queries * size)
         m.d.comb += bits.eq(Cat(word.mine & here.replicate(size) for word, here in zip(words, seen, strict=True)))
@@ -59,13 +62,14 @@ class RowPicker(wiring.Component):
         enough, move, fire = Signal(), Signal(), Signal()
         m.d.comb += [
             ends.eq(Cat(here & word.visit.last for word, here in zip(words, seen, strict=True)).any()),
-            # Not of the picks, which are behind a carry chain. A word without rows is an empty tile's: it ends one.
+            # It is derived from the bits and not from the picks, which come out of a carry chain. A word without rows
+            # stands for an empty tile and is the tile's last, so it gives a group too.
             enough.eq(C(1, 1) if c.queries == 1 else ends | several(bits)[1]),
             move.eq(~self.o.valid | self.o.ready),
             fire.eq(move & enough & Cat(seen).any()),
         ]
         left = [Mux(fire & seen[n], rest.word_select(n, size), words[n].mine) for n in range(c.queries)]
-        more = [Signal(name=f"more{n}") for n in range(c.queries)]  # rows of this word stay
+        more = [Signal(name=f"more{n}") for n in range(c.queries)]  # some rows of this word stay
         done = [Signal(name=f"done{n}") for n in range(c.queries)]
         for n in range(c.queries):
             stays = several(words[0].mine)[1] if c.queries == 1 else rest.word_select(n, size).any()
@@ -84,7 +88,7 @@ class RowPicker(wiring.Component):
         done: list[Signal],
         fire: Value,
     ) -> None:
-        """Words move up; the last place takes the stream's."""
+        """Move the words up where the first is done, and take the stream's word into the last place."""
         fill = done[0] if len(words) == 1 else done[0] | done[1]
         m.d.comb += self.i.ready.eq(fill)
         for n, word in enumerate(words):
@@ -115,8 +119,8 @@ class RowPicker(wiring.Component):
         c, o = self.config, Signal(self.o.payload.shape(), name="given")
         size = len(words[0].mine)
         m.d.comb += self.o.payload.eq(o)
-        group_index = Signal(search.entry_bits(c))  # of the group in its tile
-        # Not in the If: what is chosen would wait for ``move``, which comes late.
+        group_index = Signal(search.entry_bits(c))  # number of the group in its tile
+        # The choice stands outside the ``If``, where it would wait for ``move``, which comes late.
         parts = [[pick.word_select(n, size) for n in range(c.queries)] for pick in picks]
         visits, taken = [words[0].visit] * c.queries, [Signal(c.tile_k, name=f"row{n}") for n in range(c.queries)]
         if c.queries == 2:

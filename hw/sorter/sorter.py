@@ -1,4 +1,4 @@
-"""Sorter: a tile's non-zero rows by popcount."""
+"""The sorter gives out the non-zero rows of a tile by ascending popcount."""
 
 from amaranth import Module
 from amaranth.lib import stream, wiring
@@ -14,7 +14,9 @@ from .tile_loader import TileLoader
 
 
 class Sorter(wiring.Component):
-    """Issue order: ascending popcount, rows of equal popcount by index; zero rows are left out.
+    """Brings the rows of a tile into issue order: by ascending popcount, and rows of equal popcount by index.
+
+    Rows without a set bit are left out.
 
     ::
 
@@ -22,25 +24,28 @@ class Sorter(wiring.Component):
                  | maps, histogram     class, word   rows           groups
                  +----- beats ----------------------> RowMemory
 
-    No row moves before it is issued: the loader notes which words have rows of which class, the walker visits them
-    class by class, and the picker takes the rows of the class. Nothing has to be sorted first, so a tile's first row
-    comes a few cycles after its last beat, whatever it holds. A word is kept where the picker takes none, so that its
-    ``ready`` goes no further than the row memory's output.
-    (Prosperity, HPCA 2025, section V: dispatcher.)
+    No row moves before it is issued. The loader notes which words have rows of which popcount class, the walker visits
+    these words class by class, and the picker takes the rows of the class. Nothing has to be sorted first, so a tile's
+    first row comes a few cycles after its last beat, whatever the tile holds. A skid buffer keeps a word that the
+    picker does not take, so that the picker's ``ready`` goes no further back than the row memory's output.
+    (Prosperity, HPCA 2025, arXiv 2503.03379, section V: the dispatcher orders rows by popcount;
+    docs/decisions/0002-visit-words-by-popcount.md says why it is done here in this way.)
 
-    Latency: the first group of a tile is offered ``LATENCY`` cycles after its last beat was taken; with two queries one
-    later where the first word visited has one row of its class and the tile has more.
+    Latency: the first group of a tile is offered ``LATENCY`` cycles after the tile's last beat was taken. With two
+    queries it comes one cycle later if the first word visited has only one row of its class and the tile has more rows.
 
-    Throughput: a tile's visits are its (class, word) pairs, one without rows if it is empty. Its rows take
+    Throughput: the visits of a tile are its pairs (class, word); an empty tile has one visit without rows. The rows of
+    a tile take
 
-    - one query: exactly max(nonzero, 1) cycles;
-    - two queries: at least max(ceil(nonzero / 2), visits), at most the sum over the visits of ceil(rows / 2) (rows of
-      the class in the word): a cycle that brings no new word takes two rows out of a word that keeps some. Once, where
-      the picker is empty, one cycle more.
+    - with one query: exactly max(nonzero, 1) cycles;
+    - with two queries: at least max(ceil(nonzero / 2), visits) cycles, and at most the sum of ceil(rows / 2) over the
+      visits, where ``rows`` counts the rows of the class in the word: a cycle that brings no new word takes two rows
+      out of a word that keeps some. It is one cycle more, once, where the picker is empty.
 
-    A tile's beats are loaded while the rows of the one before are visited (:class:`TileLoader`): n tiles take
-    beats[0] + sum(max(rows[k], beats[k + 1])) + rows[n - 1] cycles at most. With beats in equal number this is
-    max(beats, rows) per tile; a long tile behind a short one does not hide its beats in its own rows.
+    The beats of a tile are loaded while the rows of the tile before are visited (:class:`TileLoader`). So n tiles take
+    at most beats[0] + sum(max(rows[k], beats[k + 1])) + rows[n - 1] cycles. If all tiles have equally many beats, this
+    is max(beats, rows) cycles per tile. The beats of a long tile behind a short one are not hidden, since they can
+    overlap only with the rows of the short one.
 
     Parameters
     ----------
@@ -69,7 +74,7 @@ class Sorter(wiring.Component):
         m.submodules.loader = loader = TileLoader(c)
         m.submodules.walker = walker = ClassWalker(c)
         m.submodules.memory = memory = RowMemory(c)
-        m.submodules.skid = skid = SkidBuffer(shape=memory.o.payload.shape())  # here ``ready`` of the picker ends
+        m.submodules.skid = skid = SkidBuffer(shape=memory.o.payload.shape())  # the picker's ``ready`` ends here
         m.submodules.picker = picker = RowPicker(c)
         connect(m, flipped(self.i), loader.i)
         connect(m, loader.o, walker.i)

@@ -1,4 +1,4 @@
-"""Tile loader: beats of rows go to the row memory, their popcount classes into maps and a histogram."""
+"""The tile loader writes the rows of a tile into the row memory and notes which words have rows of which popcount."""
 
 from functools import reduce
 from operator import or_
@@ -13,20 +13,22 @@ from ..lib.logic import popcount
 from . import layouts as frontend_layouts
 
 UNDER_WAY = 3
-"""Words of the row memory kept free for the beats that are on their way when ``room`` falls."""
+"""Words of the row memory that are kept free for the beats that are still on their way when ``room`` falls."""
 
 
 class TileLoader(wiring.Component):
-    """What the class walker needs to know of a tile, complete when its last beat is in the row memory.
+    """Stores the rows of a tile and finds what the class walker needs to know of it.
 
-    ``upto[p] = #{rows with 1 <= popcount <= p + 1}`` and ``words[p][w] = word w has a row of popcount p + 1``. Every
-    beat is added to all classes that it belongs to, so nothing is left to do after the last one. A word of the row
-    memory is one or more beats; its first beat clears the others, a tile may end inside a word.
-    (Prosperity, HPCA 2025, section V: the dispatcher's sorting by popcount, here begun while rows arrive.)
+    This is the histogram ``upto[p]``, the number of rows with 1 <= popcount <= p + 1, and the map ``words[p][w]``,
+    which says that word ``w`` has a row of popcount p + 1. Every beat is added to all classes that it belongs to as it
+    comes, so nothing is left to do after the tile's last beat. A word of the row memory holds one or more beats. Its
+    first beat also sets the popcounts of the others to 0, because a tile may end inside a word.
+    (Prosperity, HPCA 2025, arXiv 2503.03379, section V: the dispatcher's sorting by popcount, which begins here while
+    rows still arrive.)
 
     Latency: a tile is offered ``LATENCY`` cycles after its last beat was taken. Throughput: one beat per cycle while
-    tiles are taken and the row memory has room; the next tile may load while one waits at ``o`` only up to its
-    first beat.
+    tiles are taken and the row memory has room. While a tile waits at ``o``, the first beat of the next one is taken
+    and waits too.
 
     Parameters
     ----------
@@ -37,9 +39,10 @@ class TileLoader(wiring.Component):
     i : stream of :func:`reprise.hw.interface.streams.tile_word`
     write : beats of a word x {en, addr, data: ``load_rows`` x :func:`reprise.hw.sorter.layouts.stored_row`}, into the
         row memory
-    freed : words of the row memory that were read for the last time in this cycle
+    freed : number of words of the row memory that become free in this cycle
     o : stream of :func:`reprise.hw.sorter.layouts.loaded_tile`
-    ready : ``o.ready``, a copy for each part of the maps (wrong in the first cycle after reset, when nothing is there)
+    ready : ``o.ready``, a copy for each part of the maps; the copies are wrong in the first cycle after reset, in which
+        there is no tile yet
     """
 
     LATENCY = 2
@@ -75,7 +78,7 @@ class TileLoader(wiring.Component):
             m.d.sync += [valid.eq(self.i.valid & room), beat.eq(self.i.payload)]
         for r, row in enumerate(self.i.payload.rows):
             count = Signal(range(c.tile_k + 1), name=f"popcount{r}")
-            # Cumulative flags as an OR of equalities: comparators would become carry chains.
+            # The cumulative flags are built as ORs of equalities, since comparators would become carry chains.
             equal = Signal(c.tile_k, name=f"equal{r}")
             m.d.comb += [count.eq(popcount(row)), equal.eq(Cat(count == p + 1 for p in range(c.tile_k)))]
             with m.If(enable):
@@ -95,7 +98,10 @@ class TileLoader(wiring.Component):
     def _write(
         self, m: Module, take: Value, beat: data.View, counts: list[Signal], room: Signal
     ) -> tuple[Signal, Signal]:
-        """Words of the row memory, a ring; returns the index of the beat's word in its tile, and its address."""
+        """Write the beat into the row memory, which is a ring.
+
+        Return the index of the beat's word in its tile, and the word's address in the row memory.
+        """
         c = self.config
         beats, words = frontend_layouts.word_beats(c), frontend_layouts.words(c)
         depth = frontend_layouts.ring_words(c)
@@ -139,7 +145,7 @@ class TileLoader(wiring.Component):
         word: Value,
         address: Value,
     ) -> None:
-        """``takes``: ``take`` for each part of the classes."""
+        """Add the beat to its tile's maps and histogram; ``takes`` has a copy of ``take`` for each part of the maps."""
         c, tile = self.config, Signal(frontend_layouts.loaded_tile(self.config), reset_less=True)
         m.d.comb += self.o.payload.eq(tile)
         exactly = [[flags[p] & ~flags[p - 1] if p else flags[0] for flags in upto] for p in range(c.tile_k)]
