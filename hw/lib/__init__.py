@@ -1,1 +1,1 @@
-"""Parts that know nothing of neurons: FIFOs, wide memories, fan-out trees and bit logic."""
+"""General parts that know nothing of neurons: FIFOs, a skid buffer, wide memories, fan-out and bit logic."""

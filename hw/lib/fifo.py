@@ -1,4 +1,4 @@
-"""FIFOs with stream outputs: pushed unasked or by a stream, in block RAM or in distributed RAM."""
+"""FIFOs with stream outputs. They are filled by pushes or by a stream, and lie in block RAM or in distributed RAM."""
 
 from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import ShapeLike, ValueLike
@@ -15,36 +15,37 @@ def _check_depth(depth: int) -> None:
 
 
 def _later(m: Module, level: Signal, put: ValueLike, got: ValueLike) -> Value:
-    """``level + put - got``; ``got``, which comes late, passes no adder."""
+    """Return ``level + put - got``, built so that ``got``, which comes late, passes a multiplexer and no adder."""
     more, less = Signal.like(level, name="more"), Signal.like(level, name="less")
     m.d.comb += [more.eq(level + put), less.eq(level + put - 1)]
     return Mux(got, less, more)
 
 
 class PushFifo(wiring.Component):
-    """A FIFO that takes up to ``pushes`` items per cycle, unasked, and gives one per cycle.
+    """A FIFO that takes up to ``pushes`` items per cycle, without a ready signal, and gives one per cycle.
 
     With two pushes the items alternate between two memories, so each memory is written at most once per cycle.
-    The writer must stop in time: it watches ``level``.
+    The FIFO cannot refuse an item: the writer must watch ``level`` and stop in time.
 
-    Latency: an item pushed in cycle t is offered in cycle t + 3 at the earliest (memory, memory output, output
-    register: block RAMs are slow at their outputs). Throughput: ``pushes`` items in, one item out per cycle.
+    Latency: an item that is pushed in cycle t is offered in cycle t + 3 at the earliest. It passes the memory, the
+    memory's output, and an output register, because block RAMs are slow at their outputs. Throughput: ``pushes`` items
+    in and one item out per cycle.
 
     Parameters
     ----------
-    shape : shape of an item
-    depth : items in memory (power of two, at least 2; two more wait in registers)
-    pushes : 1 or 2
+    shape : the shape of an item
+    depth : the number of items in memory, a power of two of at least 2; two more items wait in registers
+    pushes : the most items that are pushed in a cycle, 1 or 2
 
     Members
     -------
-    push : ``pushes`` x {en, data}; lane 0 comes first
-    level : items in memory, 0..depth
-    o : stream of items
+    push : In, ``pushes`` x {en, data}; of two items pushed in one cycle, that of lane 0 comes first
+    level : Out, the number of items in memory, 0..depth
+    o : Out stream of items
 
     Raises
     ------
-    ValueError : ``depth`` is no power of two, or ``pushes`` is neither 1 nor 2
+    ValueError : ``depth`` is not a power of two of at least 2, or ``pushes`` is neither 1 nor 2.
     """
 
     def __init__(self, *, shape: ShapeLike, depth: int, pushes: int = 1) -> None:
@@ -89,7 +90,7 @@ class PushFifo(wiring.Component):
             m.d.comb += pushed.eq(self.push[0].en + self.push[1].en)
             for bank, memory in enumerate(memories):
                 port = memory.write_port()
-                mine = address[0] == bank  # the cycle's first item comes here
+                mine = address[0] == bank  # the first item of this cycle goes into this memory
                 second = Mux(both, ~mine, ~self.push[0].en)
                 m.d.comb += [
                     port.en.eq(both | ((self.push[0].en | self.push[1].en) & mine)),
@@ -101,8 +102,8 @@ class PushFifo(wiring.Component):
 
     def _read(self, m: Module, memories: list[Memory]) -> Signal:
         address = Signal(range(self._depth))
-        waiting = Signal()  # an item stands at a memory's output
-        bank = Signal(range(max(2, self._pushes)))  # ... of this memory
+        waiting = Signal()  # an item stands at the output of a memory
+        bank = Signal(range(max(2, self._pushes)))  # which memory that is
         move = ~self.o.valid | self.o.ready
         fetch = Signal()
         m.d.comb += fetch.eq((self.level != 0) & (~waiting | move))
@@ -126,27 +127,27 @@ class PushFifo(wiring.Component):
 class StreamFifo(wiring.Component):
     """A FIFO in a memory with streams on both sides.
 
-    With a latency of 2 the memory's output is the stream's output; with 3 a register follows it, for block RAMs whose
+    With a latency of 2 the memory's output is the stream's output; with 3 a register follows it, for block RAMs, whose
     outputs are slow. ``i.ready`` and ``o`` depend on registers only.
 
-    Latency: an item is offered ``latency`` cycles after it was taken, when the FIFO is empty. Throughput: one item per
+    Latency: when the FIFO is empty, an item is offered ``latency`` cycles after it was taken. Throughput: one item per
     cycle.
 
     Parameters
     ----------
-    shape : shape of an item
-    depth : items in memory (power of two, at least 2; ``latency - 1`` more wait behind it)
-    latency : 2 or 3
+    shape : the shape of an item
+    depth : the number of items in memory, a power of two of at least 2; ``latency - 1`` more items wait behind it
+    latency : the latency in cycles, 2 or 3
 
     Members
     -------
-    i : stream of items in
-    o : stream of items out
-    level : items inside, 0..depth + latency - 1
+    i : In stream of items
+    o : Out stream of items
+    level : Out, the number of items inside, 0..depth + latency - 1
 
     Raises
     ------
-    ValueError : ``depth`` is no power of two, or ``latency`` is neither 2 nor 3
+    ValueError : ``depth`` is not a power of two of at least 2, or ``latency`` is neither 2 nor 3.
     """
 
     def __init__(self, *, shape: ShapeLike, depth: int, latency: int = 2) -> None:
@@ -168,9 +169,9 @@ class StreamFifo(wiring.Component):
         m = Module()
         m.submodules.memory = memory = Memory(shape=self._shape, depth=self._depth, init=[])
         write, read = memory.write_port(), memory.read_port()
-        stored = Signal(range(self._depth + 1))  # in memory
+        stored = Signal(range(self._depth + 1))  # the number of items in memory
         put, take = Signal(), Signal()
-        # An item stands at the memory's output; it leaves.
+        # ``some``: an item stands at the memory's output; ``leaves``: such an item would leave in this cycle.
         some, leaves = self.o.valid, self.o.ready
         inside = stored + self.o.valid
         if self.latency == 3:
@@ -202,23 +203,28 @@ class StreamFifo(wiring.Component):
 
 
 class SmallFifo(wiring.Component):
-    """A FIFO of a few items in distributed RAM, read without a clock.
+    """A FIFO of a few items in distributed RAM, which is read without a clock.
 
-    Latency: ``latency`` cycles. Throughput: one item per cycle. ``i.ready`` does not depend on ``o.ready``. A wide item
-    is cut into parts that have pointers of their own (:mod:`reprise.hw.lib.fanout`): none may come in the cycle after
-    reset.
+    A wide item can be cut into parts that have pointers of their own (:mod:`reprise.hw.lib.fanout`). Because these
+    copies differ in the first cycle after reset, no item may come in that cycle.
+
+    Latency: ``latency`` cycles. Throughput: one item per cycle. ``i.ready`` does not depend on ``o.ready``.
 
     Parameters
     ----------
-    shape : shape of an item
-    depth : items (power of two, at least 2; 16 fit the distributed RAM of common FPGAs)
-    latency : cycles (0 or 1); with 0 an item that finds the memory empty is offered as it comes
-    cut : in up to so many parts
+    shape : the shape of an item
+    depth : the number of items, a power of two of at least 2; 16 fit the distributed RAM of common FPGAs
+    latency : the latency in cycles, 0 or 1; with 0 an item that finds the memory empty is offered as it comes
+    cut : the most parts that an item is cut into
 
     Members
     -------
-    i : stream of items in
-    o : stream of items out
+    i : In stream of items
+    o : Out stream of items
+
+    Raises
+    ------
+    ValueError : ``depth`` is not a power of two of at least 2, or ``latency`` is neither 0 nor 1.
     """
 
     def __init__(self, *, shape: ShapeLike, depth: int, latency: int = 1, cut: int = 1) -> None:
@@ -232,7 +238,7 @@ class SmallFifo(wiring.Component):
         m = Module()
         level, full = Signal(range(self._depth + 1)), Signal()
         pointer = range(self._depth)
-        state = data.StructLayout({"some": 1, "writer": pointer, "reader": pointer})  # some: a flag of the level
+        state = data.StructLayout({"some": 1, "writer": pointer, "reader": pointer})  # some: the level is not 0
         here, following = Signal(state), Signal(state)
         put = self.i.valid & self.i.ready
         got = self.o.valid & self.o.ready
@@ -244,7 +250,7 @@ class SmallFifo(wiring.Component):
             following.reader.eq(here.reader + got),
         ]
         if self._latency == 0:
-            # The memory is written all the same: an item that passes moves both pointers over it.
+            # The memory is written all the same: an item that passes moves both pointers past its word.
             with m.If(~here.some):
                 m.d.comb += self.o.valid.eq(self.i.valid)
         m.d.sync += [
@@ -263,7 +269,7 @@ class SmallFifo(wiring.Component):
         return m
 
     def _keep(self, m: Module, name: str, bits: slice, put: Value, state: data.View) -> None:
-        """These bits of the items; without latency an item that finds the memory empty passes by."""
+        """Keep these bits of the items; with a latency of 0 an item that finds the memory empty passes beside it."""
         memory = Memory(shape=bits.stop - bits.start, depth=self._depth, init=[])
         m.submodules[name] = memory
         writer, reader = memory.write_port(), memory.read_port(domain="comb")

@@ -1,6 +1,7 @@
-"""Small combinational functions of the front-end.
+"""Small combinational functions.
 
-Amaranth's expressions are trees: what is used more than once stands in a signal, or it would be built again and again.
+Amaranth's expressions are trees, so whatever is used more than once is given a signal; else it would be built anew at
+each use.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from amaranth.hdl import ValueLike
 
 
 def popcount(bits: Value) -> Value:
-    """Number of set bits, by a balanced tree of additions (synthesis makes full adders of them)."""
+    """Return the number of set bits, by a balanced tree of additions, which synthesis turns into full adders."""
     if len(bits) == 1:
         return bits[0]
     half = len(bits) // 2
@@ -20,7 +21,7 @@ def popcount(bits: Value) -> Value:
 
 
 def lowest(m: Module, bits: Value, count: int) -> list[Signal]:
-    """One-hot masks of the ``count`` lowest set bits; a mask is zero when there is none."""
+    """Return one-hot masks of the ``count`` lowest set bits, the lowest first; masks without such a bit are zero."""
     masks, left = [], bits
     for n in range(count):
         below, mask = Signal(len(bits), name=f"below{n}"), Signal(len(bits), name=f"lowest{n}")
@@ -31,7 +32,10 @@ def lowest(m: Module, bits: Value, count: int) -> list[Signal]:
 
 
 def several(bits: Value) -> tuple[Value, Value]:
-    """Whether a bit is set, and whether more than one is: a tree, shorter than the carry chain of ``bits - 1``."""
+    """Return whether a bit is set, and whether more than one is.
+
+    It is a tree, which is shorter than the carry chain of ``bits - 1``.
+    """
     if len(bits) == 1:
         return bits[0], C(0, 1)
     half = len(bits) // 2
@@ -40,7 +44,10 @@ def several(bits: Value) -> tuple[Value, Value]:
 
 
 def highest(bits: Value) -> tuple[Value, Value]:
-    """Whether a bit is set, and the index of the highest one (undefined without); a power of two of bits."""
+    """Return whether a bit is set, and the index of the highest set bit, which is undefined if there is none.
+
+    The number of bits must be a power of two.
+    """
     if len(bits) == 1:
         return bits[0], C(0, 0)
     half = len(bits) // 2
@@ -50,41 +57,46 @@ def highest(bits: Value) -> tuple[Value, Value]:
 
 
 def select(flags: Iterable[ValueLike], values: Iterable[ValueLike]) -> Value:
-    """The value whose (one-hot) flag is set, 0 if none is."""
+    """Return the value whose flag is set, or 0 if none is; at most one flag may be set."""
     picked = [Mux(flag, Value.cast(value), 0) for flag, value in zip(flags, values, strict=True)]
     return reduce(or_, picked)
 
 
 def encode(flags: Value | Sequence[Value]) -> Value:
-    """Index of the one-hot flag."""
+    """Return the index of the flag that is set, or 0 if none is; at most one flag may be set."""
     width = max(1, (len(flags) - 1).bit_length())
     bits = [[flag for i, flag in enumerate(flags) if i >> n & 1] for n in range(width)]
     return Cat(reduce(or_, some, C(0, 1)) for some in bits)
 
 
 def covers(row: Value, other: Value) -> Value:
-    """``other`` is a subset of ``row``."""
+    """Return whether ``other`` is a subset of ``row``: each bit that is set in ``other`` is set in ``row`` too."""
     return (other & ~row) == 0
 
 
 def precompute(m: Module, value: ValueLike, *, name: str = "precompute") -> Signal:
-    """A value that stays a net of its own in synthesis: what comes late is not mixed into it to save a LUT."""
+    """Return the value as a signal that stays a net of its own in synthesis.
+
+    So synthesis cannot mix a signal that comes late into its logic in order to save a LUT.
+    """
     held = Signal(Value.cast(value).shape(), name=name, attrs={"keep": 1})
     m.d.comb += held.eq(value)
     return held
 
 
 def late_mux(select: Value, one: ValueLike, zero: ValueLike) -> Value:
-    """``Mux(select, one, zero)`` of single bits, for a ``select`` that comes late.
+    """Return ``Mux(select, one, zero)`` of single bits, for a ``select`` that comes late.
 
-    Not as a multiplexer: where both sides are the same function, synthesis would put the multiplexer before it.
+    It is not built as a multiplexer: where both sides are the same function of different operands, synthesis would
+    move the multiplexer to the operands, and the late signal would pass the function too.
     """
     return (select & one) | (~select & zero)
 
 
 def equal(m: Module, late: Value, value: Value) -> Value:
-    """``late == value``, two levels of LUTs behind a memory's output.
+    """Return ``late == value`` in two levels of LUTs, for a ``late`` that comes from a memory's output.
 
-    Synthesis, which takes a block RAM's output for as early as a register's, would find that a chain takes no longer.
+    Synthesis assumes that a block RAM's output is as early as a register's. Left alone it would use a carry chain,
+    which it takes to be no slower.
     """
     return Cat(precompute(m, late[n : n + 2] == value[n : n + 2], name="equal") for n in range(0, len(late), 2)).all()

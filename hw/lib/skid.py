@@ -1,4 +1,4 @@
-"""A skid buffer: the path of ``ready`` ends here."""
+"""A skid buffer, which ends the combinational path of ``ready``."""
 
 from amaranth import Module, Mux, Signal
 from amaranth.hdl import ShapeLike
@@ -7,19 +7,21 @@ from amaranth.lib.wiring import In, Out
 
 
 class SkidBuffer(wiring.Component):
-    """Cuts the path of ``ready``: what comes while the consumer is not ready waits here.
+    """Cuts the combinational path of ``ready``: an item that comes while the consumer is not ready waits here.
 
-    Latency: 0 cycles. Throughput: one item per cycle. ``i.ready`` is a register: the buffer is empty.
+    ``i.ready`` comes from a register and says that the buffer is empty.
+
+    Latency: 0 cycles. Throughput: one item per cycle.
 
     Parameters
     ----------
-    shape : shape of an item
+    shape : the shape of an item
 
     Members
     -------
-    i : stream of items in
-    o : stream of items out
-    next_ready : ``i.ready`` of the next cycle
+    i : In stream of items
+    o : Out stream of items
+    next_ready : Out(1), the value of ``i.ready`` in the next cycle
     """
 
     def __init__(self, *, shape: ShapeLike) -> None:

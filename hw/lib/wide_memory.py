@@ -1,4 +1,4 @@
-"""The processor's wide memories: block RAM, cut into parts with addresses of their own."""
+"""The processor's wide memories: block RAM that is cut into parts, which have address registers of their own."""
 
 from typing import Any
 
@@ -9,17 +9,21 @@ from amaranth.lib.memory import Memory
 from .fanout import parts, replicate
 
 BLOCK_RAM: dict[str, Any] = {"ram_style": "block", "no_rw_check": 1}
-"""Block RAM without logic for collisions: no read that is used coincides with a write of its word (docs/processor.md).
+"""Attributes that ask for block RAM without logic for collisions of a read and a write.
 
-Yosys keeps to ``no_rw_check``; without it, it builds the old word from flip-flops.
+None is needed, because no read whose word is used coincides with a write of that word (docs/processor.md). Yosys
+obeys ``no_rw_check``; without it, Yosys would add flip-flops and logic that give the old word.
 """
 
 BLOCK_BITS = 36
-"""Width of a block RAM of 512 words (ECP5, Xilinx). Parts are as wide as whole block RAMs, so cutting costs none."""
+"""The width in bits of a block RAM of 512 words (ECP5, Xilinx).
+
+Parts are as wide as whole block RAMs, so cutting a memory costs no block RAM more.
+"""
 
 
 def block_parts(bits: int) -> list[slice]:
-    """Where a memory of ``bits`` is cut."""
+    """Return the slices of a word that a memory of ``bits`` is cut into."""
     return [
         slice(blocks.start * BLOCK_BITS, min(blocks.stop * BLOCK_BITS, bits))
         for blocks in parts(-(-bits // BLOCK_BITS))
@@ -29,18 +33,23 @@ def block_parts(bits: int) -> list[slice]:
 def wide_memory(
     m: Module, name: str, *, depth: int, reads: list, put: ValueLike, put_address: ValueLike, value: Value
 ) -> Value:
-    """A memory as wide as ``value``, which spans the device: each part has the write port's registers of its own
-    (:mod:`reprise.hw.lib.fanout`). After reset some parts write once: nothing may be stored then.
+    """Add a memory as wide as ``value``, and return the word that is read.
+
+    The memory spans the device, so each part has its own registers for the enable and address of the write
+    (:mod:`reprise.hw.lib.fanout`). After reset some parts write once, so the memory must not hold anything yet.
 
     Parameters
     ----------
-    reads : the address that is read, for every part of :func:`block_parts`
-    put, put_address : in the next cycle ``value`` is written there
-    value : the word, in the cycle of the write
+    m : the module that the memory is added to
+    name : the prefix of the names of its parts
+    depth : the number of words
+    reads : the address that is read, one signal for every part of :func:`block_parts`
+    put, put_address : whether ``value`` is written in the next cycle, and to which address
+    value : the word to write, in the cycle of the write itself
 
     Returns
     -------
-    The word read, a cycle after its address.
+    The word that is read, a cycle after its address.
     """
     cut = block_parts(len(value))
     writes = replicate(m, Cat(put, put_address), len(cut), name=f"{name}_put")

@@ -1,4 +1,4 @@
-"""Multi-level integrate-and-fire neurons behind the partial sums (levels: arXiv 2510.24637)."""
+"""The whole neuron array: multi-level integrate-and-fire neurons (arXiv 2510.24637) behind the partial sums."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from .select import QUEUE, NeuronSelect
 
 
 class NeuronArray(wiring.Component):
-    """IF, LIF and readout neurons, ``neuron_lanes`` channels per cycle; twin of ``reprise.model.inference.neurons``.
+    """Computes IF, LIF and readout neurons, ``neuron_lanes`` channels per cycle.
 
-    At every timestep, per channel::
+    It gives exactly what ``reprise.model.inference.neurons`` specifies. At every timestep, each channel computes::
 
         U = (V * l >> 8) + sum over planes p of weight(p) * psum(p) + c
         z = clip(floor(U / D), 0, N)
         V = U - z * D                  soft reset
             0 where z > 0, else U      hard reset
-            U                          no reset; readout (which has z = 0)
+            U                          no reset, and readout (which has z = 0)
 
-    ``weight(p)`` is 2**p (bit-planes; the last is negative when ``signed``) or 1 (thermometer planes). V starts
-    from v0.
+    ``weight(p)`` is 2**p for bit-planes (that of the last plane is negative when the input is ``signed``) and 1 for
+    thermometer planes. D is the threshold, c the bias, l the leak and N the highest level. V starts from v0.
 
-    Rows arrive block by block (:func:`reprise.hw.interface.row_order.block_positions`; one position where ``planes *
-    G`` hides the
-    recurrence, for readouts and for T = 1), inside a block timestep by timestep, inside a timestep position by
-    position, inside a position plane by plane, the lowest first. Each row has G = ``i_layer.groups`` groups of
-    channels, worked off one per cycle. The last block of an m tile may have fewer positions: ``last_position`` says
-    where a timestep ends.
+    Rows arrive block by block (:func:`reprise.hw.interface.row_order.block_positions`), inside a block timestep by
+    timestep, inside a timestep position by position, and inside a position plane by plane, the lowest plane first. A
+    block is a single position for readouts, for T = 1, and where ``planes * G`` cycles are enough to hide the
+    recurrence of the potential. Each row has G = ``i_layer.groups`` groups of channels, of which one is worked off per
+    cycle. The last block of an m tile may have fewer positions, so ``last_position`` says where a timestep ends.
 
-    Latency: ``6 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group;
-    of interleaved positions two more, and an item waits for those before it in the order of the output.
+    Latency: ``6 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group.
+    Interleaved positions take two cycles more, and each item waits for those before it in the order of the output.
 
-    Throughput: a row takes G cycles, rows of a single group follow each other every cycle. For T > 1, a group
-    needs its own potential of the timestep before: where ``positions of the block * planes * G < 3 + level_bits``, the
-    last plane of t > 0 waits, and timesteps take ``3 + level_bits`` cycles (3 without reset or for a readout) instead.
+    Throughput: a row takes G cycles, so rows of a single group follow each other every cycle. For T > 1, a group
+    needs its own potential of the timestep before. Where ``positions of the block * planes * G < 3 + level_bits``, the
+    last plane of t > 0 therefore waits, and a timestep takes ``3 + level_bits`` cycles instead (3 cycles without a
+    reset or for a readout).
 
     Backpressure: nothing in the pipeline waits for ``o.ready``. A group of a last plane enters only when the queue at
-    the end (``QUEUE`` items) has room for it, also with everything on its way there. So ``o.ready`` reaches no more
-    than the queue's pointers, and what is on its way closes up while ``o`` isn't ready.
+    the end (``QUEUE`` items) has room for it and for everything that is on its way there already. So ``o.ready``
+    reaches no further than the queue's pointers, and what is on its way closes up while ``o`` is not ready.
 
     Parameters
     ----------
@@ -58,14 +58,16 @@ class NeuronArray(wiring.Component):
     -------
     i_psum : In(stream of psum_row)
     i_params : In(stream of neuron_params)
-        Parameters by group, kept until overwritten; taken only between runs (not ready while ``o_busy``).
+        The parameters of one group per item. They are kept until they are overwritten, and are taken only between
+        runs: the stream is not ready while ``o_busy`` is set.
     i_layer : In(layer_config)
-        Must not change while ``o_busy``.
+        The layer's description, which must not change while ``o_busy`` is set.
     o : Out(stream of neuron_out)
-        One item per position, timestep and group, in this order. ``potential`` is V after the timestep (with reset
-        "none" of neurons that fire: U - z*D). Where positions are interleaved it is undefined, and not held.
+        One item per position, timestep and group, in this order. ``potential`` is V after the timestep, except that
+        for firing neurons with reset "none" it is U - z*D. Where positions are interleaved, ``potential`` is undefined
+        and does not stay constant while the item waits.
     o_busy : Out(1)
-        A row or group is inside.
+        A row or a group is inside the array.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -82,12 +84,12 @@ class NeuronArray(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """Cycles from the transfer of a row to ``o.valid`` of its first group."""
+        """The number of cycles from the transfer of a row to ``o.valid`` of its first group."""
         return NeuronSelect.LATENCY + NeuronIntegrate.LATENCY + self.config.level_bits
 
     @property
     def recurrence(self) -> int:
-        """Least cycles between the same group of two timesteps."""
+        """The least number of cycles between the same group of two successive timesteps."""
         return recurrence(self.config)
 
     def elaborate(self, platform: object) -> Module:
@@ -103,7 +105,8 @@ class NeuronArray(wiring.Component):
         inside = Signal(range(QUEUE + 1))  # groups of last planes between the row buffer and ``o``
         given = queue.o.valid & queue.o.ready
         m.d.sync += inside.eq(inside + select.o_issue - given)
-        # Found a cycle ahead: parameters reach every bit of the state memories, behind nothing but ``busy``.
+        # ``busy`` is found a cycle ahead and registered, because the parameters reach every bit of the state memories
+        # and their way must pass no logic but this register.
         busy, next_busy = Signal(), Signal()
         m.d.comb += [
             next_busy.eq(select.o_next_busy | select.o.valid | (inside > 1) | ((inside == 1) & ~given)),
@@ -126,8 +129,9 @@ class NeuronArray(wiring.Component):
         return m
 
     def _keep_potentials(self, m: Module, select: NeuronSelect, integrate: NeuronIntegrate, fire: NeuronFire) -> None:
-        """A potential is written when it is known, long before its levels leave."""
-        whole, early = Signal(), Signal()  # without reset V is U, which nothing keeps until the levels are known
+        """Write each potential back as soon as it is known, long before its levels leave the array."""
+        # Without a reset, V is U: it is written at once and need not wait until the levels are known.
+        whole, early = Signal(), Signal()
         m.d.comb += [
             whole.eq((self.i_layer.reset == 2) | self.i_layer.readout),
             select.i_early.eq(early),
@@ -139,6 +143,7 @@ class NeuronArray(wiring.Component):
             m.d.comb += [integrate.i_potential[n].eq(Mux(own, sums[n], rests[n])) for n in lanes]
 
     def _give_out(self, m: Module, items: stream.Interface) -> None:
+        """Connect the queue's items to the output in the order in which they come."""
         o, step = self.o.payload, items.payload.step
         m.d.comb += [
             self.o.valid.eq(items.valid),
@@ -152,14 +157,15 @@ class NeuronArray(wiring.Component):
         ]
 
     def _reorder(self, m: Module, items: stream.Interface) -> Value:
-        """Interleaved positions take the way through the reorder buffer; whether it will hold any."""
+        """Lead interleaved positions through the reorder buffer; return whether it will hold any in the next cycle."""
         m.submodules.reorder = reorder = NeuronReorder(self.config)
         m.d.comb += [
             reorder.i_layer.eq(self.i_layer),
             reorder.i.payload.step.eq(items.payload.step),
             reorder.i.payload.level.eq(items.payload.level),
         ]
-        # Positions take turns: the streams' control hangs on a register of its own.
+        # Whether the positions of a block take turns. The streams' control signals have a copy of this register of
+        # their own, apart from the copy that drives the wide payload.
         interleaved = interleave(m, self.config, self.i_layer) != 0
         control, payload = replicate(m, interleaved, 2, name="interleaved")
         with m.If(control):

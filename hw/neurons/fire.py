@@ -1,4 +1,4 @@
-"""Last part of the neuron array: levels by greedy binary search, and the membrane potential after them."""
+"""The last part of the neuron array finds the levels by a greedy binary search, and the potential that remains."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ from .layouts import neuron_level, neuron_sum, potential_write
 
 
 class NeuronFire(wiring.Component):
-    """``z = clip(floor(U / D), 0, N)`` and V after a soft or hard reset, without a divider.
+    """Computes ``z = clip(floor(U / D), 0, N)`` and V after a soft or hard reset, without a divider.
 
-    One stage per bit k of a level, from the highest: where ``z + 2**k <= N`` and ``rest >= D << k``,
-    ``z += 2**k`` and ``rest -= D << k``. A negative U passes no comparison. N need not be 2**n - 1: while z agrees
-    with the upper bits of N (``tight``), a bit may only be set where N has one. N = 0 (readout) leaves U alone. A hard
-    reset clears the rest of a level that isn't zero in the last stage.
+    There is one pipeline stage per bit k of a level, from the highest bit down. Where ``z + 2**k <= N`` and
+    ``rest >= D << k``, the stage does ``z += 2**k`` and ``rest -= D << k``; at first z is 0 and the rest is U. A
+    negative U passes no comparison, so its level is 0. N need not be 2**n - 1: while z agrees with the upper bits of N
+    (``tight``), a bit of z may be set only where N has a 1. For a readout N counts as 0, which leaves U as it is. With
+    a hard reset, the last stage clears the rest of every channel whose level is not zero.
 
-    Latency: ``level_bits`` cycles. Throughput: one group per cycle. Nothing waits: what comes out must be taken.
+    Latency: ``level_bits`` cycles. Throughput: one group per cycle. Nothing in here waits, so whoever reads ``o`` must
+    take every item as it comes.
 
     Members
     -------
     i_layer : In(layer_config)
+        The layer's highest level N, its reset, and whether it is a readout.
     i : In(stream of neuron_sum, always ready)
+        U and the threshold D of every channel of a group.
     o : Out(stream of neuron_level, always ready)
+        The levels z of the group and the potentials that remain.
     o_next : Out(potential_write)
-        In the next cycle the rest at ``o`` is a potential that another timestep needs.
+        Says that in the next cycle the rest at ``o`` is a potential that a later timestep needs, and its context.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -65,7 +70,7 @@ class NeuronFire(wiring.Component):
         return m
 
     def _decide(self, m: Module, now: data.View, then: data.View, n: int, k: int, top: Value) -> None:
-        """Bit ``k`` of lane ``n``; ``top`` is the same bit of N."""
+        """Decide bit ``k`` of the level in lane ``n``; ``top`` is the same bit of N."""
         c = self.config
         difference = Signal(signed(c.membrane_bits + k + 1), name=f"difference{k}_{n}")
         fits = Signal(name=f"fits{k}_{n}")

@@ -1,4 +1,4 @@
-"""Second part of the neuron array: planes into a partial sum, plus the leaked membrane potential."""
+"""The second part of the neuron array adds up the planes of a position and the leaked membrane potential."""
 
 from __future__ import annotations
 
@@ -17,56 +17,64 @@ from ..lib.fanout import fan_out, parts, replicate
 from .layouts import neuron_psums, neuron_step, neuron_sum, potential_write
 
 LOW = 17
-"""Bits of a wide factor's lower half: with a sign (0) they fill an 18-bit multiplier."""
+"""Bits in the lower half of a wide factor: together with a sign bit of 0 they fill an 18-bit signed multiplier."""
 
 
 def halves(value: Value, factor: Value) -> list[Value]:
-    """``value * factor`` (signed times unsigned) as products to be added, the second ``LOW`` bits up."""
+    """Return ``value * factor`` (signed times unsigned) as one product, or two to be added.
+
+    Where there are two, the second must be shifted up by ``LOW`` bits before the addition.
+    """
     if len(value) <= LOW + 1:
         return [value * factor]
     return [value[:LOW] * factor, value[LOW:].as_signed() * factor]
 
 
 class NeuronIntegrate(wiring.Component):
-    """``U = (V * l >> 8) + c + sum over planes of weight * psum``, a group of channels per cycle.
+    """Computes ``U = (V * l >> 8) + c + sum over planes of weight * psum`` for a group of channels per cycle.
 
-    Two state memories, read asynchronously (distributed RAM), each with a second page that holds what the state
-    starts from, so that no multiplexer is needed to start it:
+    There are two state memories, which are read asynchronously (distributed RAM). Each has a second page that holds
+    what the state starts from, so that no multiplexer is needed to start it:
 
-    - running sum of the planes, a word per group: the first plane reads the page of biases;
-    - membrane potential, a word per context (position of a block, group): the first timestep reads the page of v0.
+    - The running sum of the planes has a word per group; the first plane reads from the page of biases instead.
+    - The membrane potential has a word per context (position of a block and group); the first timestep reads from the
+      page of v0 instead.
 
-    Each is cut by lanes into parts, which have read addresses and the load of parameters from registers of their own,
-    the write port too (:mod:`reprise.hw.lib.fanout`).
+    Each memory is cut by lanes into parts. Every part takes its read address, its write and the load of its parameters
+    from registers of its own (:mod:`reprise.hw.lib.fanout`).
 
-    The running sum is read, added to and written in one cycle: rows of a single group follow each other without a
-    bubble. A plane weighs a power of two (a DSP shifts by it) or its negative: its partial sums come inverted, ones
-    are shifted in, and one is carried in. Multipliers are 18 bits wide: wider factors are cut in two (:func:`halves`),
-    both products are registered as they are, and the next adder joins them. Sums wrap modulo 2**membrane_bits: widths
-    are proven when a network is exported, intermediate sums may wrap.
+    The running sum is read, added to and written in one cycle, so rows of a single group follow each other without a
+    bubble. A plane weighs a power of two, by which a DSP shifts, or the negative of one. For a negative weight the
+    partial sums come inverted, ones are shifted in from below, and a 1 is carried into the sum. Multipliers are 18 bits
+    wide: a wider factor is cut in two (:func:`halves`), both products are registered as they are, and the next adder
+    joins them. Sums wrap modulo 2**membrane_bits. The export proves that the final sums fit, so intermediate sums may
+    wrap.
 
-    Latency: ``LATENCY`` cycles (shifted psum | running sum and potential | products of the leak | U). Throughput: one
-    group per cycle. Nothing waits: the potential of the timestep before must be written, at the latest, in the cycle
-    after a group came, and what comes out must be taken.
+    Latency: ``LATENCY`` cycles. The four stages hold the shifted partial sums, the running sum and the potential, the
+    products of the leak, and U. Throughput: one group per cycle. Nothing in here waits: the potential of the timestep
+    before must be written in the cycle after a group came at the latest, and whoever reads ``o`` must take every item
+    as it comes.
 
     Members
     -------
     i : In(stream of neuron_psums, always ready)
+        The partial sums of one group in one plane.
     i_params : In(stream of neuron_params)
-        Taken at once, one group per cycle, and written a cycle later; the caller lets none through while groups are in
-        the pipeline.
+        The parameters of one group per cycle, which are taken at once and written a cycle later. The caller lets none
+        through while groups are in the pipeline.
     i_write : In(potential_write)
-        In the next cycle ``i_potential`` is the membrane potential of a context after the timestep.
+        Says that in the next cycle ``i_potential`` is the membrane potential of this context after its timestep.
     i_potential : In
+        The membrane potential of every lane, signed, ``membrane_bits`` wide.
     o : Out(stream of neuron_sum, always ready)
-        Only of groups whose planes are complete.
+        U and the threshold of a group. Only groups whose planes are complete come here.
     o_next : Out(potential_write)
-        In the next cycle the sum at ``o`` is a potential that another timestep needs.
+        Says that in the next cycle the sum at ``o`` is a potential that a later timestep needs, and its context.
     """
 
     LATENCY = 4
     PLANES = 2
-    """Cycles until a plane is in the running sum: only a group whose planes are complete goes on."""
+    """Cycles until a plane is in the running sum; only groups whose planes are complete go on from there."""
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
@@ -119,7 +127,7 @@ class NeuronIntegrate(wiring.Component):
         return m
 
     def _shift(self, m: Module) -> list[Value]:
-        """First stage: shifts the partial sums. Returns what the planes add."""
+        """Build the first stage, which shifts the partial sums, and return the term that each lane's plane adds."""
         c, psums = self.config, self.i.payload
         terms: list[Value] = []
         negatives = fan_out(m, Cat(psums.negative, psums.fill), c.neuron_lanes, name="negative")
@@ -127,68 +135,72 @@ class NeuronIntegrate(wiring.Component):
             for n in lanes:
                 term = Signal(c.membrane_bits, name=f"term{n}")
                 products = self._register(m, halves(psums.psum[n], weight), "shifted")
-                # Shifted by a power of two, the halves have no bit in common.
+                # The factor is a power of two, so the two shifted halves have no bit in common and OR is enough.
                 whole = products[0] if len(products) == 1 else products[0] | (products[1] << LOW)
                 m.d.comb += term.eq(whole | negative[1:])
                 terms.append(Cat(negative[0], term))
         return terms
 
     def _potential(self, m: Module) -> data.View:
-        """Second stage: the potential of the timestep before, from the memory or as it is written in this cycle."""
+        """Return, in the second stage, the potential of the timestep before.
+
+        It comes from the memory or, if it is being written in this very cycle, straight from ``i_potential``.
+        """
         page, write, lanes = contexts(self.config), self.i_write, self.config.neuron_lanes
         writes = [(w[0], w[1:]) for w in replicate(m, Cat(write.valid, write.context), len(parts(lanes)), name="write")]
         read = self._state(m, "potential", page, self._potential_address(m), writes, self.i_potential, self.params.v0)
         potential = Signal.like(self.i_potential)
-        # Never the first timestep: a position's writes are over by then.
+        # The first timestep never meets such a write: all writes of the position before are over by then.
         hazard = write.valid & (write.context == self.i.payload.step.context)
         for part, same in fan_out(m, hazard, lanes, name="same"):
             m.d.comb += [potential[n].eq(Mux(same, self.i_potential[n], read[n])) for n in part]
         return potential
 
     def _potential_address(self, m: Module) -> Value:
-        """Of the group that comes."""
+        """Return where the potential of the coming group lies: in the page of v0 at its first timestep."""
         step = self.i.payload.step
         word = Signal.like(step.context)
         m.d.comb += word.eq(Mux(step.first_t, step.group, step.context))
         return Cat(word, step.first_t)
 
     def _running_address(self) -> Value:
-        """Of the group that comes."""
+        """Return where the running sum of the coming group lies: in the page of biases at its first plane."""
         step = self.i.payload.step
         return Cat(step.group, step.first_plane)
 
     def _add_planes(self, m: Module, write: Value, step: data.View, terms: list[Value]) -> data.View:
-        """The sums of all planes so far, which the next plane reads a cycle later."""
+        """Return the sums of all planes so far, which the next plane reads a cycle later."""
         c = self.config
         sums = Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes))
-        # Written where it was read from, in the lower page.
+        # The sum is written to the group's word in the lower page, wherever it was read from.
         page, writes = 1 << len(step.group), [(write, None)] * len(parts(c.neuron_lanes))
         running = self._state(m, "running", page, self._running_address(), writes, sums, self.params.bias)
         for n, term in enumerate(terms):
-            # One more bit below: its carry is the 1 of a negated term.
+            # The addition has one more bit at the bottom, whose carry is the 1 that a negated term still needs.
             m.d.comb += sums[n].eq((Cat(C(1, 1), running[n]) + term)[1:])
         return sums
 
     def _leak(self, m: Module, old: Value, leak: Value) -> Value:
-        """``old * leak >> 8``, the products registered, their sum not."""
+        """Return ``old * leak >> 8``; its products are registered, and their sum is not."""
         products = self._register(m, halves(old, leak), "leak")
         if len(products) == 1:
             return products[0] >> 8
         return (products[0] >> 8) + (products[1] << (LOW - 8))
 
     def _register(self, m: Module, values: list, name: str) -> list[Value]:
-        """The values a stage later."""
+        """Return the values one pipeline stage later."""
         held = [Signal(v.shape(), name=f"{name}{k}", reset_less=True) for k, v in enumerate(values)]
         m.d.sync += [k.eq(v) for k, v in zip(held, values, strict=True)]
         return held
 
     def _memory(self, m: Module, name: str, shape: ShapeLike, depth: int) -> tuple[memory.ReadPort, memory.WritePort]:
+        """Add a memory that is read without a clock, and return its two ports."""
         store = memory.Memory(shape=shape, depth=depth, init=[])
         m.submodules[name] = store
         return store.read_port(domain="comb"), store.write_port()
 
     def _take_parameters(self, m: Module) -> None:
-        """Keep them for a cycle, beside the memories they are written to."""
+        """Register the parameters for a cycle, beside the memories that they are written to."""
         self.params = Signal(neuron_params(self.config), reset_less=True)
         m.d.sync += self.params.eq(self.i_params.payload)
         load = Cat(self.i_params.valid, self.i_params.payload.group)
@@ -204,15 +216,16 @@ class NeuronIntegrate(wiring.Component):
         value: data.View,
         start: data.View,
     ) -> data.View:
-        """State in the lower page, what it starts from (by group) in the upper.
+        """Keep a state in the lower page of a memory, and in the upper page what it starts from, a word per group.
 
-        Returns the word of all lanes at the address that ``coming`` had a cycle before.
-        ``writes`` has, for every part of the lanes, whether ``value`` is written, and where (None: at that address).
+        Return the word of all lanes at the address that ``coming`` had a cycle before. For every part of the lanes,
+        ``writes`` says whether ``value`` is written, and to which word; None means the word that is being read.
         """
         state = Signal.like(value, name=name)
         cut = parts(self.config.neuron_lanes)
         addresses = replicate(m, coming, len(cut), name=f"{name}_address")
-        # After reset some parts write once: no run has begun, and parameters are loaded before one does.
+        # After reset some parts write once, because their registers start differently. That does no harm: no run has
+        # begun, and the parameters are loaded before one does.
         ports = zip(cut, self.loads, writes, addresses, strict=True)
         for k, (part, (load, group), (write, word), address) in enumerate(ports):
             word = address[: (page - 1).bit_length()] if word is None else word
@@ -225,7 +238,7 @@ class NeuronIntegrate(wiring.Component):
         return state
 
     def _parameter(self, m: Module, name: str, address: Value) -> Any:
-        """A parameter of every group: the data at ``address``."""
+        """Keep a parameter of every group in a memory, and return the one at ``address``."""
         field = self.params[name]
         read, port = self._memory(m, name, field.shape(), max(2, self.config.groups))
         m.d.comb += [

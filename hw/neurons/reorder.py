@@ -1,4 +1,4 @@
-"""Puts the levels of interleaved positions back in order."""
+"""The reorder buffer puts the levels of interleaved positions back in order."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ from .layouts import ordered_levels, reorder_levels
 
 
 class NeuronReorder(wiring.Component):
-    """Blocks of items, in by (timestep, position, group), out by (position, timestep, group).
+    """Takes the items of a block by (timestep, position, group) and gives them out by (position, timestep, group).
 
-    A memory of two buffers: one is written while the other is read. A context is a position of the block and a group;
-    the word's address is buffer, timestep, context, so either order is a matter of counting. A timestep can be read as
-    soon as all its positions are there: a block of one position passes without waiting.
+    A memory holds two buffers, of which one is written while the other is read. A context is a position of the block
+    together with a group. A word's address consists of the buffer, the timestep and the context, so either order is a
+    matter of counting. A timestep can be read as soon as all its positions are there, so a block of one position passes
+    without waiting for its other timesteps.
 
-    Latency: 2 cycles from the last item of a timestep to its first, if those before it in the output's order have
-    left. Throughput: one item per cycle, also over the ends of blocks of one size.
+    Latency: 2 cycles from the arrival of the last item of a timestep to its first item at ``o``, if the items before
+    that one in the order of the output have left. Throughput: one item per cycle, also from one block to the next if
+    both have the same size.
 
     Members
     -------
     i_layer : In(layer_config)
+        The layer's numbers of groups and timesteps.
     i : In(stream of reorder_levels)
+        The levels of a group, with their context.
     o : Out(stream of ordered_levels)
+        The levels of a group, in the order of the output.
     o_next_busy : Out(1)
-        In the next cycle a block will be inside, or part of one.
+        In the next cycle a block, or a part of one, will be inside.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -49,9 +54,10 @@ class NeuronReorder(wiring.Component):
         depth = 2 * contexts(c) << self.t_bits
         levels = data.ArrayLayout(c.level_bits, c.neuron_lanes)
         m.submodules.memory = store = memory.Memory(shape=levels, depth=depth, init=[], attrs={"ram_style": "block"})
-        full = Signal(2)  # per buffer: the block is complete
-        buffer, t = Signal(), Signal(self.t_bits)  # the buffer that is being written, and its complete timesteps
-        # Per buffer: the block's last context, and whether it ends its m tile.
+        full = Signal(2)  # for each buffer: the block in it is complete
+        # The buffer that is being written, and how many timesteps in it are complete.
+        buffer, t = Signal(), Signal(self.t_bits)
+        # For each buffer: the last context of the block in it, and whether the block ends its m tile.
         end = Signal(
             data.ArrayLayout(data.StructLayout({"context": range(contexts(c)), "last": 1}), 2), reset_less=True
         )
@@ -71,7 +77,7 @@ class NeuronReorder(wiring.Component):
             port.en.eq(accept),
             port.addr.eq(Cat(step.context, t, buffer)),
             port.data.eq(self.i.payload.level),
-            # A buffer becomes free with the transfer that fills ``o``.
+            # A buffer becomes free when its last item moves into ``o``, so an item that waits there counts as well.
             self.o_next_busy.eq(some | full.any() | accept | (self.o.valid & ~self.o.ready)),
         ]
         with m.If(accept):

@@ -1,4 +1,4 @@
-"""First stage of the neuron array: one row of partial sums, taken apart into groups of channels."""
+"""The first part of the neuron array takes a row of partial sums apart into groups of channels."""
 
 from __future__ import annotations
 
@@ -17,35 +17,41 @@ from ..lib.logic import popcount
 from .layouts import neuron_psums
 
 QUEUE = 16
-"""Groups that have left and not been given out, at most: more than are on their way at a group per cycle
-(6 + level_bits), so that none waits."""
+"""The most groups that may have left the row buffer without having been given out.
+
+It is more than are on their way when one group leaves in each cycle (6 + level_bits), so that then none has to wait.
+"""
 
 
 class NeuronSelect(wiring.Component):
-    """Buffers one row, gives out its groups one by one, counts planes, positions of the block and timesteps.
+    """Buffers one row, gives out its groups one by one, and counts planes, positions of the block and timesteps.
 
     A row is taken when the buffer is empty or gives out its last group, so rows of G groups follow each other
-    every G cycles. A group of the last plane leaves the buffer only when there is room for its levels, and so that it
-    meets the membrane potential of the timestep before, which takes :func:`reprise.hw.interface.row_order.recurrence`
-    cycles to come
-    round. Groups never overtake each other, so the same group of the timestep before left n groups of last planes ago,
-    n being the groups of a block: that is long enough if fewer than n left in the last ``recurrence - 1`` cycles.
-    Behind the buffer nothing waits. Whether a group may leave, and a row come, is found a cycle ahead: ``i.ready`` is
-    a register.
+    every G cycles. A group of the last plane leaves the buffer only under two conditions. The first is that there is
+    room for its levels in the queue at the end of the neuron array. The second is that the membrane potential of the
+    timestep before is there in time; it takes :func:`reprise.hw.interface.row_order.recurrence` cycles to come round.
+    Groups never overtake each other, so the same group of the timestep before left n groups of last planes ago, where
+    n is the number of groups in a block. That is long enough if fewer than n such groups left in the last
+    ``recurrence - 1`` cycles. Nothing waits behind the buffer. Whether a group may leave and a row may come is found a
+    cycle ahead, so ``i.ready`` is a register.
 
-    Latency: ``LATENCY`` cycles (buffer, selected group).
+    Latency: ``LATENCY`` cycles, one into the row buffer and one into the register of the selected group. Throughput:
+    one group per cycle.
 
     Members
     -------
     i : In(stream of psum_row)
+        A row of partial sums of all lanes.
     i_layer : In(layer_config)
+        The layer's numbers of groups, planes and timesteps, and how its planes weigh.
     i_early : In(1)
         The layer's potentials come round in :data:`reprise.hw.interface.row_order.EARLY` cycles.
     i_inside : In(range(QUEUE + 1))
-        Groups of last planes that left and have not been given out.
+        The number of groups of last planes that have left the buffer and have not been given out.
     o : Out(stream of neuron_psums, always ready)
+        The partial sums of one group in one plane.
     o_issue : Out(1)
-        A group of a last plane leaves the buffer.
+        A group of a last plane leaves the buffer in this cycle.
     o_next_busy : Out(1)
         In the next cycle the buffer will hold a row, or ``o`` a group.
     """
@@ -72,9 +78,11 @@ class NeuronSelect(wiring.Component):
         row = Signal(psum_row(c), reset_less=True)
         left = Signal(neuron_psums(c), reset_less=True)  # the group that has left
         group = Signal(range(c.groups))
-        # The group, one-hot: selecting with it costs no decoder; none of an clean row.
+        # The group as a one-hot code, with which selecting needs no decoder. It is zero for a clean row, whose partial
+        # sums count as zero.
         select, selected = Signal(c.groups), Signal(c.groups)
-        may, ready = Signal(), Signal()  # the head may leave; a row is taken (not at reset: copies differ)
+        # The head may leave; a row may be taken. ``ready`` is 0 after reset, while the copies of ``free`` still differ.
+        may, ready = Signal(), Signal()
         head = self._head(m, row, group, selected)
         step = head.step
         held, issue, row_done = Signal(), Signal(), Signal()
@@ -102,25 +110,29 @@ class NeuronSelect(wiring.Component):
         return m
 
     def _take_row(self, m: Module, row: data.View, ready: Value, free: Value) -> None:
-        """Whatever stands at ``i`` while it is ready: thousands of loads, which hang on nothing but a register."""
+        """Store whatever stands at ``i`` while it is ready, whether it is valid or not.
+
+        The enable has thousands of loads, so it comes straight from a register.
+        """
         item = self.i.payload
         with m.If(ready):
             m.d.sync += [row.last.eq(item.last), row.last_position.eq(item.last_position)]
         c = self.config
-        # Four: the eighth copy would be one with ``ready`` (hw/lib/fanout.py), which is on the way of the handshake.
+        # There are four copies at most, because synthesis would merge the eighth with ``ready`` (hw/lib/fanout.py),
+        # which is on the path of the handshake.
         for lanes, taken in fan_out(m, free, c.neuron_lanes, name="taken", most=4):
             with m.If(taken):
                 for lane in lanes:
                     m.d.sync += [row.psum[n].eq(item.psum[n]) for n in range(lane, c.lanes, c.neuron_lanes)]
 
     def _head(self, m: Module, row: data.View, group: Signal, selected: Value) -> data.View:
-        """The group that leaves the buffer next; in the next cycle it is the ``selected`` one."""
+        """Return the group that leaves the buffer next; in the next cycle it is the ``selected`` one."""
         c, layer = self.config, self.i_layer
         self.plane = Signal(range(c.max_planes))
         self.t = Signal(range(c.max_timesteps))
-        self.base = Signal(range(contexts(c)))  # context of the position's first group
+        self.base = Signal(range(contexts(c)))  # the context of the position's first group
         self.weight = Signal(c.max_planes, init=1)
-        # Flags of the counters, each found a cycle ahead.
+        # Whether each counter is at its last value. The flags are found a cycle ahead and registered.
         self.ends = Signal(data.StructLayout({"group": 1, "plane": 1, "t": 1}))
         self.coming = Signal.like(self.ends)
         self.begins = Signal(init=1)  # the first timestep
@@ -136,28 +148,33 @@ class NeuronSelect(wiring.Component):
             head.step.last_position.eq(row.last_position),
             head.step.last.eq(row.last),
             head.negative.eq(layer.signed & head.step.last_plane),
-            # What a shifted inverted number lacks to be the inverted shifted one (the weight is one-hot).
+            # Shifting an inverted number brings in zeros from below where the inverse of the shifted number has ones.
+            # These are the missing ones: a 1 in every bit below that of the weight, which is one-hot.
             head.fill.eq(Cat(head.negative & self.weight[p + 1 :].any() for p in range(c.max_planes - 1))),
         ]
         negative = Signal()  # of the next cycle's group
         m.d.comb += negative.eq(layer.signed & self.coming.plane)
         selects = fan_out(m, Cat(negative, selected), c.neuron_lanes, name="select")
         for n, select in ((n, select) for lanes, select in selects for n in lanes):
-            # AND-OR: two groups fit one LUT4; a multiplexer tree would take half as much again.
+            # An AND-OR tree fits two groups into one LUT4; a multiplexer tree would take half as many LUTs again.
             lane = (row.psum[g * c.neuron_lanes + n] & select[1 + g].replicate(c.psum_bits) for g in range(c.groups))
             m.d.comb += head.psum[n].eq(reduce(or_, lane) ^ select[0].replicate(c.psum_bits))
         return head
 
     def _ahead(self, m: Module, group: Signal, step: data.View, issue: Value, row_done: Value) -> tuple[Value, Value]:
-        """Count; whether the next cycle's group is its row's last, and whether it may leave then."""
+        """Count planes, positions and timesteps.
+
+        Return whether the group of the next cycle is the last of its row, and whether it may leave then.
+        """
         layer, plane, t = self.i_layer, self.plane, self.t
-        position_done, wrap, restart = Signal(), Signal(), Signal()  # planes begin again, positions, timesteps
+        # The planes, the positions of the block, and (if positions do) the timesteps begin again.
+        position_done, wrap, restart = Signal(), Signal(), Signal()
         coming, begins = self.coming, Signal()
         m.d.comb += [
             position_done.eq(row_done & (step.last_plane | step.last)),
             wrap.eq(position_done & (step.last_position | step.last)),
             restart.eq(step.last_t | step.last),
-            # Both outcomes are compared before it is known what happens.
+            # All outcomes are compared with the layer's numbers before it is known which of them happens.
             coming.group.eq(
                 Mux(row_done, layer.groups == 1, Mux(issue, group + 2 == layer.groups, group + 1 == layer.groups))
             ),
@@ -188,11 +205,15 @@ class NeuronSelect(wiring.Component):
         return coming.group, may_leave
 
     def _apart(self, m: Module, step: data.View, wrap: Value) -> Signal:
-        """Fewer groups than a block has will have left so shortly before that their potentials come too late."""
+        """Return whether the next group is far enough from the same group of the timestep before.
+
+        That is so if fewer groups than a block has will have left so recently that their potentials come too late.
+        """
         most = recurrence(self.config)
-        left = Signal(most - 2)  # groups of last planes that left, by cycles ago
+        left = Signal(most - 2)  # bit n: a group of a last plane left n + 1 cycles ago
         matter = Cat(C(1).replicate(EARLY - 2), (~self.i_early).replicate(most - EARLY))
-        # Groups of a block, at most ``most``: found where its first timestep ends, not used before.
+        # The number of groups of a block, limited to ``most``. It is found where the block's first timestep ends, and
+        # is not used before.
         size, block = Signal(range(most + 1), reset_less=True), Signal(range(most + 1))
         near, apart = Signal(range(most)), Signal()
         some = Signal(most - 2)
