@@ -1,4 +1,4 @@
-"""Layouts of commands and jobs between the sequencer and the blocks it starts."""
+"""The layouts of commands and load jobs, which the sequencer hands to the blocks that it starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..arch.program import ADDRESS_BITS, COMMANDS, SEGMENT, Field
 
 
 class Kind(enum.Enum, shape=2):
-    """What a load brings."""
+    """The kind of data that a load brings on chip: words of the feature buffer, segments, or parameters of neurons."""
 
     FEATURES = 0
     SEGMENTS = 1
@@ -20,40 +20,44 @@ class Kind(enum.Enum, shape=2):
 LOAD_JOB = data.StructLayout(
     {
         "kind": Kind,
-        "source": ADDRESS_BITS,  # first byte of the first chunk
-        "beats": 32,  # bus words of a chunk
-        "chunks": 16,
-        "stride": 32,  # bytes from one chunk to the next
-        "target": 16,  # first word or segment
-        "target_stride": 16,  # words from one chunk to the next
-        "items": 16,  # segments or groups of parameters (what is beyond in the last bus word is dropped)
+        "source": ADDRESS_BITS,  # byte address of the first byte of the first chunk
+        "beats": 32,  # number of bus words in a chunk
+        "chunks": 16,  # number of chunks
+        "stride": 32,  # distance in memory from one chunk to the next, in bytes
+        "target": 16,  # the first on-chip word or segment that is written
+        "target_stride": 16,  # on-chip distance from one chunk to the next, in words
+        "items": 16,  # number of segments or groups of parameters; the rest of the last bus word is dropped
     }
 )
+"""A load as the sequencer hands it to the loader: ``chunks`` pieces of ``beats`` bus words each."""
 
 
 def field_shape(field: Field) -> Shape:
-    """Shape of a command field in the RTL: memory addresses keep only ``ADDRESS_BITS``."""
+    """Return the shape of a command field in the RTL. A memory address of 64 bits keeps only its ``ADDRESS_BITS``."""
     bits = ADDRESS_BITS if field.bits == 64 else field.bits
     return signed(bits) if field.signed else unsigned(bits)
 
 
 def command_layout(opcode: str) -> data.StructLayout:
-    """The fields of one command, by name (see :mod:`reprise.hw.arch.program`)."""
+    """Return a layout with the fields of the command ``opcode`` under their names in :mod:`reprise.hw.arch.program`."""
     return data.StructLayout({f.name: field_shape(f) for f in COMMANDS[opcode]})
 
 
 def run_layout() -> data.StructLayout:
-    """Every field of a RUN: constant while the run works."""
+    """Return a layout with every field of a RUN command. The fields stay constant while the run works."""
     return command_layout("RUN")
 
 
 def segment_bus_layout() -> data.FlexibleLayout:
-    """A segment as it stands in memory (64 bits)."""
+    """Return the layout of a segment as it stands in memory, where it takes 64 bits."""
     return data.FlexibleLayout(64, {f.name: data.Field(field_shape(f), 32 * f.word + f.offset) for f in SEGMENT})
 
 
 def segment_entry(c: HardwareConfig) -> data.StructLayout:
-    """A segment as the on-chip table keeps it: ``offset = bit - shift`` and the mask of the bits it fills."""
+    """Return the layout of a segment as the on-chip segment table keeps it.
+
+    ``offset`` is ``bit - shift`` of the segment in memory, and ``mask`` has the bits of the K tile that it fills.
+    """
     return data.StructLayout(
         {
             "address": 16,

@@ -1,4 +1,4 @@
-"""Requests of a block to the memory port, and the words that it writes."""
+"""What blocks exchange with the memory port: requests for reads, and the words that are to be written."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from ..arch.config import HardwareConfig
 from ..arch.program import ADDRESS_BITS
 
 BURST_BEATS = 16
-"""Longest burst the accelerator asks for, in beats (at most 1 KiB at 512 bits: it never spans two 4 KiB pages)."""
+"""The longest burst that the accelerator asks for, in beats.
+
+It is at most 1 KiB (with a bus of 512 bits), so a burst never spans two pages of 4 KiB, which AXI forbids.
+"""
 
 
 LENGTH_BITS = 32
-"""Width of a transfer's length in beats."""
+"""The width of the number of beats of a transfer, in bits."""
 
 
 def read_request() -> data.StructLayout:
-    """``beats`` bus words from a bus-aligned byte address."""
+    """Return the layout of a request for ``beats`` bus words from the byte ``address``, a multiple of a bus word."""
     return data.StructLayout({"address": ADDRESS_BITS, "beats": LENGTH_BITS})
 
 
 def write_word(c: HardwareConfig) -> data.StructLayout:
-    """One bus word to write; ``last`` marks the last word of a run."""
+    """Return the layout of one bus word that is to be written. ``strobe`` has a bit for each byte to write.
+
+    ``last`` marks the last word of a run.
+    """
     return data.StructLayout({"address": ADDRESS_BITS, "data": c.bus_bits, "strobe": c.bus_bits // 8, "last": 1})

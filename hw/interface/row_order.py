@@ -1,8 +1,9 @@
 """The order in which rows of several timesteps go through the neuron array.
 
-A timestep needs the membrane potential of the timestep before, which takes a few cycles to come round. So the positions
-of a block take turns: rows come by (block, timestep, position, plane), outputs are put back in the order (position,
-timestep).
+A neuron needs its membrane potential of the timestep before, which takes a few cycles to come round. So the output
+positions of a *block of positions* take turns (they are interleaved): rows come in the order (block, timestep,
+position, plane), and the outputs are put back into the order (position, timestep) afterwards. The cycle model
+uses the functions of integers that stand here, and :func:`interleave` builds the same in hardware.
 """
 
 from __future__ import annotations
@@ -20,33 +21,49 @@ from ..arch.config import HardwareConfig
 T = TypeVar("T")
 
 CONTEXTS = 8
-"""Potentials kept by the neuron array, at least: with the page of v0, one LUT RAM of 16 words."""
+"""The least number of membrane potentials that the neuron array keeps in each of its lanes.
+
+Together with as many words for the initial potentials ``v0`` they fill one LUT RAM, which has 16 words.
+"""
 
 
 EARLY = 3
-"""Least cycles between the same group of a position in two timesteps without a reset: V is U."""
+"""The least number of cycles between the same group of a position in two timesteps of a layer without a reset.
+
+Such a layer need not wait for the levels, because its potential V is the sum U itself.
+"""
 
 
 def recurrence(c: HardwareConfig) -> int:
-    """Least cycles between the same group of a position in two timesteps (with a reset)."""
+    """Return the least number of cycles between the same group of a position in two timesteps, with a reset.
+
+    The potential after a reset depends on the level, which is found in one cycle per bit.
+    """
     return EARLY + c.level_bits
 
 
 def contexts(c: HardwareConfig) -> int:
-    """Potentials kept: positions of a block times groups; a power of two."""
+    """Return the number of contexts, that is, of potentials that each lane of the neuron array keeps.
+
+    It is a power of two, and limits the positions of a block times the groups of a layer.
+    """
     return max(CONTEXTS, 1 << (c.groups - 1).bit_length())
 
 
 def most_timesteps(c: HardwareConfig) -> int:
-    """More timesteps aren't interleaved: an m tile then holds a single position."""
+    """Return the most timesteps with which positions are interleaved.
+
+    With more of them an m tile holds rows of a single position, and there is nothing to interleave.
+    """
     return min(c.max_timesteps, c.tile_m // 2)
 
 
 def block_positions(c: HardwareConfig, layer: dict[str, int]) -> int:
-    """Positions of a block: the least power of two that hides the recurrence, as far as the contexts go.
+    """Return the number of positions of a block: the least power of two with which no neuron waits for its potential.
 
-    One for a readout (its potentials don't fit the reorder buffer) and for a single timestep.
-    ``layer`` has the fields of :func:`reprise.hw.interface.streams.layer_config`.
+    It is less than that if there are too few contexts. A readout has one position in a block, because its potentials
+    don't fit the reorder buffer, and so has a layer with a single timestep. ``layer`` has the fields of
+    :func:`reprise.hw.interface.streams.layer_config`.
     """
     count, groups = 1, layer["groups"]
     if layer["readout"] or not 1 < layer["timesteps"] <= most_timesteps(c):
@@ -57,12 +74,15 @@ def block_positions(c: HardwareConfig, layer: dict[str, int]) -> int:
 
 
 def interleave(m: Module, c: HardwareConfig, layer: data.View) -> Signal:
-    """The hardware of :func:`block_positions`: positions of a block minus one, registered (the layer is constant)."""
+    """Build :func:`block_positions` in hardware, and return the positions of a block minus one.
+
+    The result comes from a register, which costs no time because ``layer`` is constant during a run.
+    """
     last, most = Signal(range(contexts(c))), Signal(range(contexts(c)), name="last_of_block")
     timesteps = layer.timesteps
     with m.If(~layer.readout & (timesteps > 1) & (timesteps <= most_timesteps(c))):
         for shift in range(1, (contexts(c) - 1).bit_length() + 1):
-            # Per number of groups, the planes that would do with half as many positions.
+            # For each number of groups: are there planes enough for half as many positions to hide the recurrence?
             enough = [
                 (layer.groups == g) & (layer.planes >= -(-recurrence(c) // (g << (shift - 1))))
                 for g in range(1, min(c.groups, contexts(c) >> shift) + 1)
@@ -77,27 +97,28 @@ def interleave(m: Module, c: HardwareConfig, layer: data.View) -> Signal:
 
 
 def channels(c: HardwareConfig) -> list[int]:
-    """The output channel of every lane."""
+    """Return the output channel of every lane. The lanes of one neuron lane are neighbours, which keeps wires short."""
     return [channel for column in range(c.neuron_lanes) for channel in range(column, c.lanes, c.neuron_lanes)]
 
 
 def to_lanes(c: HardwareConfig, by_channel: Sequence[T]) -> list[T]:
-    """Values by channel (``lanes`` of them, any type), in the order of the lanes."""
+    """Bring ``lanes`` values of any type from the order of the channels into the order of the lanes."""
     return [by_channel[channel] for channel in channels(c)]
 
 
 def to_channels(c: HardwareConfig, by_lane: Sequence[T]) -> list[T]:
-    """Values by lane (``lanes`` of them, any type), in the order of the channels."""
+    """Bring ``lanes`` values of any type from the order of the lanes into the order of the channels."""
     lane_of = {channel: lane for lane, channel in enumerate(channels(c))}
     return [by_lane[lane_of[channel]] for channel in range(c.lanes)]
 
 
 def bank_of(c: HardwareConfig, row: Any) -> Any:
-    """Bank of row index ``row`` (an integer or a hardware value): 0, or with two banks a bit.
+    """Return the bank of the row with index ``row``, which is an integer or a hardware value.
 
-    Together with ``row >> 1`` it determines the row, so that is the address in the bank. Rows of one position are
-    neighbours (timesteps, planes), and neurons that fire every second timestep make even and odd rows unequal: the
-    parity of all bits spreads them (recorded LeNet-5: fullest bank 17,055 of 34,104 rows instead of 17,711).
+    With one bank it is 0. With two it is the parity of all bits of the index; together with ``row >> 1`` it determines
+    the row, so ``row >> 1`` is the address in the bank. The lowest bit alone would do worse: the rows of one position
+    (its timesteps and planes) are neighbours, and neurons that fire every second timestep make even and odd rows
+    unequal. On a recorded LeNet-5 the fuller bank takes 17,055 of 34,104 rows instead of 17,711.
     """
     if c.banks == 1:
         return 0

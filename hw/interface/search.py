@@ -1,4 +1,4 @@
-"""What the sorter gives the detector: rows in issue order, with their TCAM entries."""
+"""What the sorter gives to the detector: the rows of a tile in issue order, each with its TCAM entry."""
 
 from amaranth.lib import data
 
@@ -8,43 +8,49 @@ from .streams import tile_info
 
 
 def entry_bits(c: HardwareConfig) -> int:
-    """Bits of a TCAM entry's index: the TCAM has one bank of tile_m / queries entries per query."""
+    """Return the width of a TCAM entry's index, in bits.
+
+    The TCAM has a bank for each of the ``queries`` rows that come in a cycle; a bank has ``tile_m / queries`` entries.
+    """
     return c.row_bits - (c.queries - 1)
 
 
 def class_bits(c: HardwareConfig) -> int:
-    """Bits of a popcount class: popcount - 1."""
+    """Return the width of a popcount class in bits. A class is numbered by its popcount minus 1."""
     return clog2(c.tile_k)
 
 
 def query_parts(c: HardwareConfig) -> list[range]:
-    """The TCAM entries of a bank in parts, each with a copy of the row that it is asked for: 32 or more, as long as
-    there are fewer than ``COPIES`` parts, as the last copy would be one with the row itself."""
+    """Return the TCAM entries of a bank, cut into parts that each have a copy of the row that is searched for.
+
+    A part has 32 entries or more. There are fewer than ``COPIES`` parts, because synthesis would merge the last copy
+    with the register of the row itself (:mod:`reprise.hw.lib.fanout`).
+    """
     entries = 1 << entry_bits(c)
     return parts(entries, min(COPIES - 1, max(1, entries // 32)))
 
 
 def sorted_row(c: HardwareConfig) -> data.StructLayout:
-    """A non-zero row in issue order."""
+    """Return the layout of a non-zero row on its way to the detector."""
     return data.StructLayout(
         {
             "row": c.tile_k,
-            "query": data.ArrayLayout(c.tile_k, len(query_parts(c))),  # the same, for every part of the TCAM entries
-            "index": c.row_bits,  # in the tile
-            "entry": entry_bits(c),  # TCAM entry in its bank: higher is better
-            "cls": class_bits(c),  # popcount - 1
+            "query": data.ArrayLayout(c.tile_k, len(query_parts(c))),  # copies of ``row``, one for each query part
+            "index": c.row_bits,  # index of the row in the tile
+            "entry": entry_bits(c),  # the row's TCAM entry in its bank; of two matches the higher entry is better
+            "cls": class_bits(c),  # class of the row: popcount - 1
         }
     )
 
 
 def sorted_group(c: HardwareConfig) -> data.StructLayout:
-    """``queries`` consecutive rows of a tile in issue order."""
+    """Return the layout of a group of ``queries`` rows that follow each other in a tile's issue order."""
     return data.StructLayout(
         {
             "rows": data.ArrayLayout(sorted_row(c), c.queries),
-            "valid": c.queries,  # by row; none in the only group of an empty tile
-            "first": 1,
-            "last": 1,
+            "valid": c.queries,  # a bit for each row: it is there; none is in the only group of an empty tile
+            "first": 1,  # the first group of its tile
+            "last": 1,  # the last group of its tile
             "tile": tile_info(c),
         }
     )

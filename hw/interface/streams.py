@@ -1,4 +1,4 @@
-"""Payloads of the streams between blocks, as functions of the configuration."""
+"""The payloads of the streams between blocks. Each function returns a layout for the configuration ``c``."""
 
 from __future__ import annotations
 
@@ -10,77 +10,83 @@ from .commands import segment_bus_layout
 
 
 def feature_write(c: HardwareConfig) -> data.StructLayout:
-    """Two neighbouring words (an even address and the next), of which ``mask`` names those to write."""
+    """Two neighbouring words of the feature buffer, at the addresses ``2 * pair`` and ``2 * pair + 1``.
+
+    ``mask`` has a bit for each of them, which says that it is to be written.
+    """
     return data.StructLayout(
         {"pair": range(c.feature_words // 2), "words": data.ArrayLayout(c.feature_bits, 2), "mask": 2}
     )
 
 
 TAG_BITS = 3
-"""Bits of a tile tag: the tile's sequence number modulo 8 (at most 6 tiles are in flight)."""
+"""The width of a tile's tag, in bits. The tag is the tile's sequence number modulo 8; at most 6 tiles are in flight."""
 
 
 def tile_info(c: HardwareConfig) -> data.StructLayout:
-    """What the blocks after the loader must know of a tile."""
+    """What the blocks after the loader must know about a tile."""
     return data.StructLayout(
         {
-            "weight_slot": c.weight_slot_bits,  # weight buffer slot that holds the tile's weights
+            "weight_slot": c.weight_slot_bits,  # slot of the weight buffer that holds the tile's weights
             "weight_release": 1,  # the slot may be refilled when this tile is done
-            "last_k": 1,  # last K tile of its m tile: partial sums are then drained
-            "rows": c.count_bits,  # rows of the m tile, 1..tile_m: the same in all its K tiles
+            "last_k": 1,  # this is the last K tile of its m tile, after which the partial sums are drained
+            "rows": c.count_bits,  # number of rows of the m tile, 1..tile_m; all its K tiles have the same
         }
     )
 
 
 def tile_word(c: HardwareConfig) -> data.StructLayout:
-    """``load_rows`` consecutive rows of a tile."""
+    """A beat of a tile: ``load_rows`` consecutive rows of ``tile_k`` bits. ``last`` marks the tile's last beat."""
     return data.StructLayout({"rows": data.ArrayLayout(c.tile_k, c.load_rows), "last": 1, "tile": tile_info(c)})
 
 
 def tile_begin(c: HardwareConfig) -> data.StructLayout:
-    """Announces a tile, before any of its rows."""
+    """The announcement of a tile, which comes before any of its rows."""
     return data.StructLayout({"tag": TAG_BITS, "tile": tile_info(c)})
 
 
 def tile_end(c: HardwareConfig) -> data.StructLayout:
-    """Closes a tile, after all its rows: how many there were."""
+    """The end of a tile, which comes after all its rows and says how many there were of each kind."""
     return data.StructLayout(
         {
             "tag": TAG_BITS,
-            "computes": c.count_bits,
-            "reuses": data.ArrayLayout(c.count_bits, c.banks),
+            "computes": c.count_bits,  # number of compute rows
+            "reuses": data.ArrayLayout(c.count_bits, c.banks),  # number of reuse rows of each bank
         }
     )
 
 
 def compute_row(c: HardwareConfig) -> data.StructLayout:
-    """A row that is no exact match: ``residual`` bits are added to the prefix's result."""
+    """A compute row, that is, one which is no exact match.
+
+    Its result is that of its prefix (or zero, if it has none) plus the weight rows of its ``residual`` bits.
+    """
     return data.StructLayout(
         {
             "tag": TAG_BITS,
             "residual": c.tile_k,
             "has_prefix": 1,
-            "prefix": c.row_bits,  # where the prefix's tile result is
-            "result": c.row_bits,  # where its own tile result goes
-            "row": c.row_bits,  # row index in the tile: address of its partial sum
+            "prefix": c.row_bits,  # address of the prefix's tile result
+            "result": c.row_bits,  # address to which its own tile result goes
+            "row": c.row_bits,  # index of the row in the tile, which is where its partial sum is
         }
     )
 
 
 def reuse_row(c: HardwareConfig) -> data.StructLayout:
-    """An exact match: its result is its prefix's."""
+    """A reuse row, that is, an exact match: its result is that of its prefix."""
     return data.StructLayout(
         {
             "tag": TAG_BITS,
-            "prefix": c.row_bits,
-            "row": c.row_bits,
-            "after": c.count_bits,  # compute rows of this tile issued before it
+            "prefix": c.row_bits,  # address of the prefix's tile result
+            "row": c.row_bits,  # index of the row in the tile, which is where its partial sum is
+            "after": c.count_bits,  # number of compute rows of this tile that must be issued before it
         }
     )
 
 
 def weight_row(c: HardwareConfig) -> data.StructLayout:
-    """The weights of one k for all lanes."""
+    """A weight row: the weights of input bit ``row`` of a K tile for all lanes. ``last`` completes the weight slot."""
     return data.StructLayout(
         {
             "weight_slot": c.weight_slot_bits,
@@ -92,62 +98,62 @@ def weight_row(c: HardwareConfig) -> data.StructLayout:
 
 
 def psum_row(c: HardwareConfig) -> data.StructLayout:
-    """The finished partial sums of one row (one plane of one destination)."""
+    """The finished partial sums of one row, that is, of one plane of one output position."""
     return data.StructLayout(
         {
             "psum": data.ArrayLayout(signed(c.psum_bits), c.lanes),
-            "dirty": 1,  # else nothing was added to the row: its partial sums are zero, whatever ``psum`` says
-            "last_position": 1,  # of its block (row_order): the next position's row is of the next timestep
-            "last": 1,  # of the m tile
+            "dirty": 1,  # if 0, nothing was added to the row: its partial sums are zero, whatever ``psum`` says
+            "last_position": 1,  # its position is the last of its block, so the next timestep follows (row_order)
+            "last": 1,  # the last row of the m tile
         }
     )
 
 
 def layer_config(c: HardwareConfig) -> data.StructLayout:
-    """What the neuron array and the output side must know of a layer; constant during a run."""
+    """What the neuron array and the output side must know about a layer. It is constant during a run."""
     return data.StructLayout(
         {
-            "readout": 1,  # does not fire: potentials are written
-            "reset": 2,  # 0 soft, 1 hard, 2 none
-            "levels": c.level_bits,  # N
-            "planes": range(c.max_planes + 1),  # P of the input rows
-            "weigh": 1,  # 1: plane p weighs 2**p (bit-plane), 0: 1 (thermometer)
-            "signed": 1,  # the highest plane is a two's-complement sign plane
-            "timesteps": range(c.max_timesteps + 1),  # T
-            "groups": range(c.groups + 1),  # active groups of neuron_lanes
+            "readout": 1,  # the layer does not fire, and its potentials are written
+            "reset": 2,  # 0: soft, 1: hard, 2: none
+            "levels": c.level_bits,  # N, the highest level
+            "planes": range(c.max_planes + 1),  # P, the number of planes of the input
+            "weigh": 1,  # 1: plane p weighs 2**p (bitplane encoding), 0: every plane weighs 1 (thermometer encoding)
+            "signed": 1,  # the highest plane is a sign plane in two's complement
+            "timesteps": range(c.max_timesteps + 1),  # T, the number of timesteps
+            "groups": range(c.groups + 1),  # number of groups of neuron_lanes channels that are in use
         }
     )
 
 
 def neuron_params(c: HardwareConfig) -> data.StructLayout:
-    """Integer parameters of one group of ``neuron_lanes`` channels."""
+    """The integer parameters of the neurons of one group of ``neuron_lanes`` channels (arXiv 2510.24637)."""
     n = c.neuron_lanes
     return data.StructLayout(
         {
             "group": range(c.groups),
             "bias": data.ArrayLayout(signed(c.membrane_bits), n),
-            "threshold": data.ArrayLayout(c.membrane_bits - 1, n),  # D > 0
-            "v0": data.ArrayLayout(signed(c.membrane_bits), n),
-            "leak": data.ArrayLayout(9, n),  # l, 0..256
+            "threshold": data.ArrayLayout(c.membrane_bits - 1, n),  # D, greater than 0
+            "v0": data.ArrayLayout(signed(c.membrane_bits), n),  # the initial potential
+            "leak": data.ArrayLayout(9, n),  # l in 0..256, in units of 1/256
         }
     )
 
 
 def neuron_out(c: HardwareConfig) -> data.StructLayout:
-    """Levels (or potentials) of one group of channels at one position and timestep."""
+    """The levels, or the potentials of a readout, of one group of channels at one output position and timestep."""
     n = c.neuron_lanes
     return data.StructLayout(
         {
             "level": data.ArrayLayout(c.level_bits, n),
-            "potential": data.ArrayLayout(signed(c.membrane_bits), n),  # not where positions are interleaved
+            "potential": data.ArrayLayout(signed(c.membrane_bits), n),  # means nothing if positions are interleaved
             "group": range(c.groups),
-            "last_group": 1,
-            "last_t": 1,
-            "last": 1,
+            "last_group": 1,  # the last group of its position and timestep
+            "last_t": 1,  # the last timestep
+            "last": 1,  # the last item of the m tile
         }
     )
 
 
 def segment_write(c: HardwareConfig) -> data.StructLayout:
-    """A segment on its way into the table."""
+    """A segment on its way to entry ``index`` of the segment table."""
     return data.StructLayout({"index": range(c.segments), "segment": segment_bus_layout()})

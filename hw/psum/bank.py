@@ -1,4 +1,4 @@
-"""One bank of partial sums: the second rank of adders."""
+"""One bank of partial sums, with the second rank of adders, which add tile results to them."""
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -12,49 +12,58 @@ from .dirty import DirtyMap, sweep_layout
 
 
 def bank_row(c: HardwareConfig) -> data.StructLayout:
-    """Place of a row in a bank."""
+    """Return the layout of a row's place in a bank: which of the two buffers, and the address in it."""
     return data.StructLayout({"buffer": 1, "row": clog2(c.tile_m // c.banks)})
 
 
 def bank_slot(c: HardwareConfig) -> data.StructLayout:
-    """A row of a bank, where there is one."""
+    """Return the layout of a row of a bank that need not be there: it means something only if ``valid`` is set."""
     return data.StructLayout({"valid": 1, **bank_row(c).members})
 
 
 def bank_read(c: HardwareConfig) -> data.StructLayout:
-    """A row of a bank that shall be read, if it is dirty."""
+    """Return the layout of a row of a bank that the drain asks for. It is read only if it is dirty."""
     return data.StructLayout({**bank_slot(c).members, "dirty": 1})
 
 
 class PsumBank(wiring.Component):
-    """``psum[buffer, row] = (dirty[buffer, row] ? psum[buffer, row] : 0) + operand``; reads of the other buffer.
+    """Updates partial sums of one buffer while the drain reads those of the other.
 
-    Before it the dirty map is looked up. Stage 1: a first update needs no read and leaves the read port to the drain.
-    Stage 2: the memory is addressed. Stage 3: its output (or zero) is registered, as is the operand. Stage 4: add and
-    write. So a row may be updated again three cycles later; the issue stage sees to that.
+    An update does ``psum[buffer, row] = (dirty[buffer, row] ? psum[buffer, row] : 0) + operand`` for all lanes. It
+    goes through these stages:
 
-    One bank keeps both buffers in one memory; of two banks, each has a memory per buffer.
+    - Stage 0 looks the row up in the dirty map.
+    - In stage 1 an update of a dirty row takes the read port. The first update of a row (it is clean) needs no read,
+      and leaves the port to the drain.
+    - In stage 2 the memory is addressed.
+    - In stage 3 the memory's output (or zero) is registered, and so is the operand.
+    - In stage 4 the two are added, and the sum is written.
 
-    Latency: 4 cycles from ``slot`` to the memory. Throughput: one update per cycle, and one drain read per cycle in
-    which no update needs the read port.
+    So a row may be updated again three cycles later, and no earlier; the issue stage sees to that. A single bank keeps
+    both buffers in one memory; with two banks, each bank has a memory for each buffer.
+
+    Latency: 4 cycles from ``slot`` to the memory. Throughput: one update per cycle, and one read by the drain in every
+    cycle in which no update needs the read port.
 
     Members
     -------
-    next_slot : what ``slot`` is in the next cycle (``valid`` too); never the row that ``slot`` has now
-    slot : the update (stage 1)
-    operand : ``lanes`` signed tile results of that update (stage 3)
-    look, dirty : row the drain will want next; whether it holds a partial sum, otherwise it is zero (stage 0)
-    drain, grant : row the drain wants to read; it is read (stage 1). Its buffer must have no updates
-    o : ``lanes`` signed partial sums granted two cycles ago (stage 3)
-    clear : the drain has handed out this row; done a cycle later, its buffer has no updates before
+    next_slot : what ``slot`` will be in the next cycle, ``valid`` included; never the row that ``slot`` has now
+    slot : the row that is updated (stage 1)
+    operand : the ``lanes`` signed tile results that are added to it, of ``result_bits`` each (stage 3)
+    look, dirty : the row that the drain will want next, and whether it holds a partial sum or counts as zero (stage 0)
+    drain, grant : the row that the drain wants to read, and that it is read now (stage 1); no row of its buffer may be
+        updated meanwhile
+    o : the ``lanes`` signed partial sums that were granted two cycles ago, of ``psum_bits`` each (stage 3)
+    clear : the row that the drain has handed out; it is clean after one more cycle, before its buffer is updated again
     sweep : clears the dirty maps after reset
     """
 
     def __init__(self, config: HardwareConfig) -> None:
         c = self.config = config
         self.rows = c.tile_m // c.banks
-        # One bank fills a block RAM's 512 words at the paper's size. Two banks leave half of them empty, and their
-        # updates can need every read slot for longer than a drain of a row per cycle can live on first updates.
+        # At the paper's size, both buffers of a single bank fill the 512 words of a block RAM. With two banks half of
+        # the words would be empty, and updates could need every read slot for so long that the slots which first
+        # updates leave would not be enough to drain a row per cycle. So each buffer has a memory, and a port, then.
         self.split = c.banks == 2
         super().__init__(
             {
@@ -75,7 +84,7 @@ class PsumBank(wiring.Component):
         c = self.config
         m = Module()
         first, update = self._dirty(m)
-        slot, fresh = [self.slot], Signal(reset_less=True)  # slots by stage
+        slot, fresh = [self.slot], Signal(reset_less=True)  # the slots of stage 1 and later
         m.d.sync += fresh.eq(first)
         for stage in range(2, 4):
             slot.append(Signal(bank_slot(c), name=f"slot{stage}"))
@@ -102,12 +111,15 @@ class PsumBank(wiring.Component):
     def _memory(
         self, m: Module, name: str, depth: int, address: Value, put: Value, put_address: Value, value: Value
     ) -> Value:
-        """``address`` and ``put`` are of the cycle before."""
+        """Build a memory of partial sums and return its output.
+
+        ``address``, ``put`` and ``put_address`` are given a cycle before the memory is read and ``value`` is written.
+        """
         reads = replicate(m, address, len(block_parts(len(value))), name=f"{name}_address")
         return wide_memory(m, name, depth=depth, reads=reads, put=put, put_address=put_address, value=value)
 
     def _shared_memory(self, m: Module, slot: list, update: Value, data: Value, total: Value) -> None:
-        """Both buffers in one memory: an ``update`` that must read goes before the drain."""
+        """Keep both buffers in one memory. An ``update`` that must read has the read port before the drain."""
         address = Mux(update, Cat(self.slot.row, self.slot.buffer), Cat(self.drain.row, self.drain.buffer))
         put = Cat(slot[2].row, slot[2].buffer)
         word = self._memory(m, "memory", 2 * self.rows, address, slot[2].valid, put, total)
@@ -118,7 +130,7 @@ class PsumBank(wiring.Component):
         ]
 
     def _split_memories(self, m: Module, slot: list, data: Value, total: Value) -> None:
-        """A memory per buffer: a buffer is either updated or drained, so nobody waits."""
+        """Keep each buffer in a memory of its own. A buffer is either updated or drained, so nobody waits."""
         buffers = []
         for h in range(2):
             draining = self.drain.valid & (self.drain.buffer == h)
@@ -132,9 +144,11 @@ class PsumBank(wiring.Component):
         ]
 
     def _dirty(self, m: Module) -> tuple[Signal, Signal]:
-        """Dirty maps of both buffers, each either updated or drained.
+        """Build the dirty maps of both buffers, of which each is either updated or drained.
 
-        Returns whether ``slot`` is a first update, and whether it is one that must read.
+        Returns
+        -------
+        first, update : one bit each, in stage 1: ``slot`` is a first update, if it is valid; it is one that must read
         """
         first, update, cleared = Signal(reset_less=True), Signal(), Signal(bank_slot(self.config))
         m.d.sync += cleared.eq(self.clear)
@@ -154,7 +168,7 @@ class PsumBank(wiring.Component):
             dirty_maps.append(dirty.o)
         following = self.next_slot
         m.d.sync += first.eq(~Mux(following.buffer, dirty_maps[1][0], dirty_maps[0][0]))
-        # Each by itself: the maps come late, and what is known before them is put before them.
+        # The maps' outputs come late in the cycle. So what is known before them is worked out first, for each map.
         which = [precompute(m, following.valid & buffer) for buffer in (~following.buffer, following.buffer)]
         m.d.sync += update.eq((which[0] & dirty_maps[0][0]) | (which[1] & dirty_maps[1][0]))
         m.d.comb += self.dirty.eq(Mux(self.look.buffer, dirty_maps[1][1], dirty_maps[0][1]))

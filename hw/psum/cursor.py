@@ -1,4 +1,4 @@
-"""Walks through the rows of an m tile in the order in which the neuron array wants them."""
+"""The drain's cursor, which walks through the rows of an m tile in the order in which the neuron array wants them."""
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, wiring
@@ -10,43 +10,49 @@ from ..interface.streams import layer_config
 
 
 def drain_position(c: HardwareConfig) -> data.StructLayout:
-    """A row and where it stands."""
+    """Return the layout of a row of the m tile and of what it stands for: its plane, position and timestep."""
     return data.StructLayout(
         {
             "row": c.row_bits,
             "plane": range(c.max_planes),
-            "position": range(contexts(c)),  # in its block
-            "t": range(c.max_timesteps),
-            "wrap_row": c.row_bits,  # last row of the block's first position in this timestep
+            "position": range(contexts(c)),  # number of the output position in its block of positions
+            "t": range(c.max_timesteps),  # timestep
+            "wrap_row": c.row_bits,  # the last row of the block's first position in this timestep
         }
     )
 
 
 def drain_walk(c: HardwareConfig) -> data.StructLayout:
-    """What determines the order; constant during a walk."""
+    """Return the layout of what determines the order of the rows. It is constant during a walk."""
     return data.StructLayout(
         {
             "end": c.row_bits,  # the last row
-            "edge": c.row_bits,  # first row of the last position
-            "jump": c.row_bits,  # from a timestep's last plane to the next position's first: (T - 1) * P + 1
-            "most": range(contexts(c)),  # positions of a block minus one
+            "edge": c.row_bits,  # the first row of the last position
+            "jump": c.row_bits,  # rows from a position's last plane to the next one's first plane: (T - 1) * P + 1
+            "most": range(contexts(c)),  # number of positions of a block minus one
         }
     )
 
 
 class DrainCursor(wiring.Component):
-    """Rows 0..end, each once: by block of positions, timestep, position, plane (see hw/interface/row_order.py).
+    """Walks through the rows 0..end, of which it visits each once.
 
-    ``row = (position * T + t) * P + plane``; there are whole positions where they are interleaved (``most`` > 0). The
-    last block may have fewer.
+    The order is that of hw/interface/row_order.py: by block of positions, timestep, position and plane. The row of a
+    plane is ``row = (position * T + t) * P + plane``, where ``position`` counts all positions of the m tile. If
+    positions are interleaved (``most`` > 0), the m tile has whole positions only. Its last block may have fewer of them
+    than the others.
+
+    Throughput: one row per cycle.
 
     Members
     -------
-    i_layer : constant during a walk
-    walk : drain_walk
-    o : where it is
-    last, last_position : it is the m tile's last row; its position is the last of its block
-    clear, load, step : go to row 0; to ``i``; to the next row (the first of these wins)
+    i_layer : the layer (:func:`reprise.hw.interface.streams.layer_config`), constant during a walk
+    walk : what determines the order (:func:`drain_walk`), constant during a walk
+    clear, load, step : in the next cycle the cursor is at row 0; at ``i``; at the next row. Of several that are set,
+        the first in this list counts
+    i : the place that ``load`` goes to
+    o : the place where the cursor is
+    last, last_position : ``o`` is the m tile's last row; its position is the last of its block
     """
 
     def __init__(self, config: HardwareConfig) -> None:

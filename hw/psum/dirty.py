@@ -1,4 +1,4 @@
-"""Which rows of a buffer of a partial-sum bank were updated since it was drained."""
+"""The dirty maps, which know what rows of a buffer of a partial-sum bank were updated since they were drained."""
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
@@ -6,29 +6,32 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 WORDS = 16
-"""Depth of the LUT RAM: one cell of common FPGAs. The sweep after reset takes as many cycles."""
+"""The most words of the LUT RAM: as many as fit in one cell of common FPGAs. The sweep takes a cycle for each."""
 
 
 def sweep_layout(rows: int) -> data.StructLayout:
-    """The word of the dirty maps that is being cleared."""
+    """Return the layout of the word that is being cleared in the dirty maps of ``rows`` rows, if ``en`` is set."""
     return data.StructLayout({"en": 1, "word": range(min(WORDS, rows))})
 
 
 class DirtyMap(wiring.Component):
-    """One bit per row: ``o[n] = dirty[read[n]]`` for two rows; ``write`` sets one to ``value``.
+    """Keeps one bit for each row, which says that the row is dirty.
 
-    LUT RAM has no reset, so a sweep of 16 cycles after reset clears it, all columns at once; nothing may be written
-    or asked while ``sweep`` runs.
+    Two rows can be looked up in a cycle, ``o[n] = dirty[read[n]]``, and one can be set to a ``value``. The bits are in
+    LUT RAM, which has no reset. A sweep of up to 16 cycles after reset clears it, word by word with all columns at
+    once. While the sweep runs, nothing may be written and no answer used.
+
+    Latency: ``o`` answers in the same cycle; a written bit is seen from the next cycle on.
 
     Parameters
     ----------
-    rows : rows, a power of two.
+    rows : the number of rows, a power of two
 
     Members
     -------
-    read, o : two rows to look at and whether they were dirty (in the same cycle)
-    write : row, value and enable
-    sweep : word that is being cleared, while valid
+    read, o : two rows that are looked up, and whether they are dirty (one bit each, in the same cycle)
+    write : with ``en``, the bit of ``row`` becomes ``value``
+    sweep : the word that is being cleared while ``en`` is set
     """
 
     def __init__(self, rows: int) -> None:
@@ -65,7 +68,17 @@ class DirtyMap(wiring.Component):
 
 
 class Sweep(wiring.Component):
-    """Counts through the words of the dirty maps after reset, then ``done``."""
+    """Goes through the words of the dirty maps once after reset, one per cycle.
+
+    Parameters
+    ----------
+    rows : the number of rows of each dirty map, a power of two
+
+    Members
+    -------
+    o : the word that is to be cleared
+    done : all words are clear, and the maps may be used
+    """
 
     def __init__(self, rows: int) -> None:
         self.words = min(WORDS, rows)

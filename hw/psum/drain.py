@@ -1,4 +1,4 @@
-"""Hands out the partial sums of a finished m tile, row by row, in read slots that no update needs."""
+"""The drain, which hands out the partial sums of a finished m tile, row by row, in read slots that no update needs."""
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -12,36 +12,40 @@ from .bank import bank_read, bank_row, bank_slot
 from .cursor import DrainCursor, drain_position
 
 STARVED = 32
-"""A row waits ``STARVED / groups`` cycles for a read slot before the drain takes one from the updates.
+"""The drain waits ``STARVED / groups`` cycles with a row for a read slot, and then takes one from the updates.
 
-First updates of later tiles may still give it one, and a slot costs the same now or when nothing else is left to do;
-only a slow consumer must begin in time.
+It can afford to wait, because first updates of later tiles may still leave it a slot, and a slot that it takes costs
+the same now and when nothing else is left to do. Only for a slow consumer, which needs many cycles for a row of many
+groups, it must begin in time.
 """
 
 
 class PsumDrain(wiring.Component):
-    """Rows 0..rows-1 of a full buffer, in the order of hw/interface/row_order.py; clean rows are zero and need no
-    read.
+    """Hands out the rows 0..rows-1 of a full buffer in the order of hw/interface/row_order.py.
 
-    Reads can't be held back once they are in the memory, so they are speculative: a row whose data finds the output
-    register occupied is dropped, and asked for again every cycle until the register is free. Only a row that
-    entered the register is cleared in the dirty map. Where updates and drain share a read port, first updates leave
-    as many slots as the drain needs; as it can't use them all in time (the consumer may be slow), it takes a slot
-    from a reuse row when it has starved for long.
+    A clean row is zero, and needs no read. A read can't be held back once it is in the memory, so reads are
+    speculative: if the data of a row find the output register occupied, they are dropped, and the row is asked for
+    again in every cycle until the register is free. Only a row that has entered the register is cleared in the dirty
+    map.
 
-    Latency: ``full`` to first row, 4 cycles. Throughput: one row per cycle while the consumer is ready and
-    the read port is free; a consumer that takes a row every third cycle or slower never waits.
+    If updates and the drain share a read port, first updates leave as many slots as the drain needs. But it can't use
+    all of them in time, because the consumer may be slow. So after it has starved for long (:data:`STARVED`), it takes
+    a slot from a reuse row.
+
+    Latency: 4 cycles from ``full`` to the first row. Throughput: one row per cycle while the consumer is ready and
+    the read port is free; a consumer that takes a row every third cycle or more slowly never waits.
 
     Members
     -------
     i_layer : the layer, constant while rows are inside
-    full, rows : per buffer: complete; its number of rows, known a cycle before, or when the other buffer is done
-    done : per buffer: the last row is in the output register
-    look, dirty : per bank: row that is asked for next; whether it holds a partial sum (stage 0)
-    ask, grant : per bank: row to read; it is read (stage 1)
-    hold : per bank: leave the next update slot empty
-    data : per bank: partial sums granted two cycles ago
-    clear : per bank: row that was handed out
+    full, rows : for each buffer: its m tile is complete; its number of rows, which is known a cycle before ``full``, or
+        when the other buffer is done
+    done : for each buffer: the last row is on its way into the output register
+    look, dirty : for each bank: the row that is asked for next, and whether it holds a partial sum (stage 0)
+    ask, grant : for each bank: the row that is to be read, and that it is read now (stage 1)
+    hold : for each bank: no reuse row may take the next update slot
+    data : for each bank: the ``lanes`` partial sums that were granted two cycles ago, of ``psum_bits`` each
+    clear : for each bank: the row that was handed out
     o : stream of :func:`reprise.hw.interface.streams.psum_row`
     """
 
@@ -69,8 +73,8 @@ class PsumDrain(wiring.Component):
         m = Module()
         item = data.StructLayout({"dirty": 1, "last": 1, "last_position": 1, "position": drain_position(c)})
         running, buffer, again, catch_up = Signal(), Signal(), Signal(), Signal()
-        m.submodules.cursor = cursor = DrainCursor(c)  # the row after the one that is asked for
-        # The cursor's row, the row that is asked for (stage 1), the rows on their way through the memory (stages 2, 3).
+        m.submodules.cursor = cursor = DrainCursor(c)  # it stands on the row after the one that is asked for
+        # These are the cursor's row, the row that is asked for (stage 1), and those inside the memory (stages 2, 3).
         ahead = Signal(item)
         asked, second, third = (Signal(item, name=n, reset_less=True) for n in ("asked", "second", "third"))
         asking, second_valid, third_valid = Signal(), Signal(), Signal()
@@ -96,17 +100,18 @@ class PsumDrain(wiring.Component):
             m.d.comb += cursor.step.eq(running | self.full.bit_select(buffer, 1))
         with m.If(granted & ~again & asked.last):
             m.d.sync += asking.eq(0)
-        # After a drop the same row is asked for until it is taken; what is in flight then is of no use.
+        # After a drop the same row is asked for until it is taken. What is in flight at the drop is of no use.
         with m.If(reject | (capture & again)):
             m.d.sync += [second_valid.eq(0), third_valid.eq(0), again.eq(reject)]
             m.d.sync += asking.eq(reject | ~third.last)
-        with m.If(reject & again):  # the copies behind it are the same row
+        with m.If(reject & again):  # the reads behind it are of the same row, and stay valid
             m.d.sync += [second_valid.eq(granted), third_valid.eq(second_valid)]
         m.d.sync += catch_up.eq(reject & ~again)
         with m.If(reject & ~again):
             m.d.comb += cursor.load.eq(1)
             m.d.sync += asked.eq(third)
-        # The cursor stands on the row that is asked for. None is taken before it moves: a read takes two cycles more.
+        # After the drop the cursor stands on the row that is asked for, and has to go one ahead. It does so in time: no
+        # row is taken before, because a read takes two cycles more.
         with m.If(catch_up):
             m.d.comb += cursor.step.eq(1)
 
@@ -124,12 +129,12 @@ class PsumDrain(wiring.Component):
         return m
 
     def _one_hot(self, row: Value) -> Value:
-        """The bank of a row, a bit each."""
+        """Return the bank of a row, one-hot: a bit for each bank."""
         bank = bank_of(self.config, row)
         return Cat(~bank, bank) if self.config.banks == 2 else Cat(1)
 
     def _look(self, m: Module, cursor: DrainCursor, buffer: Value, ahead: data.View) -> None:
-        """What is to be known of the cursor's row before it is asked for."""
+        """Find what must be known about the cursor's row before it is asked for, and give it in ``ahead``."""
         for look in self.look:
             m.d.comb += [look.buffer.eq(buffer), look.row.eq(self._index(cursor.o.row))]
         m.d.comb += [
@@ -140,15 +145,15 @@ class PsumDrain(wiring.Component):
         ]
 
     def _name(self, m: Module, port: data.View, valid: Value, buffer: Value, row: Value) -> None:
-        """Name a row to its bank."""
+        """Give a row to a port of its bank."""
         m.d.comb += [port.valid.eq(valid), port.buffer.eq(buffer), port.row.eq(self._index(row))]
 
     def _order(self, m: Module, cursor: DrainCursor, buffer: Value) -> None:
-        """What determines the order of the rows of the buffer that will be drained in the next cycle."""
+        """Give the cursor what determines the order of the rows of the buffer that is drained in the next cycle."""
         layer, walk = self.i_layer, cursor.walk
-        stride = Signal(range(self.config.tile_m + 1), reset_less=True)  # rows of a position: T * P
+        stride = Signal(range(self.config.tile_m + 1), reset_less=True)  # number of rows of a position, T * P
         jump, end, edge = (Signal.like(walk[name], name=name, reset_less=True) for name in ("jump", "end", "edge"))
-        # By shifts: a product would take one of the neurons' multipliers.
+        # T * P is added up from shifts, because ``*`` would take one of the multipliers that the neurons need.
         product = sum((layer.timesteps & p.replicate(len(layer.timesteps))) << n for n, p in enumerate(layer.planes))
         m.d.sync += [
             stride.eq(product),
@@ -165,27 +170,29 @@ class PsumDrain(wiring.Component):
         ]
 
     def _starve(self, m: Module, waiting: Value, bank: Value) -> None:
-        """Count the cycles in which the output is idle for want of a read slot; ask for one when it is too many."""
+        """Count the cycles in which the output is idle for want of a read slot, and ask for one after too many."""
         count = Signal(range(STARVED + self.config.groups))
         m.d.sync += count.eq(Mux(waiting & (count < STARVED), count + self.i_layer.groups, 0))
         with m.If(count >= STARVED):
             m.d.comb += self.hold.eq(bank)
 
     def _index(self, row: Value) -> Value:
-        """Row inside its bank."""
+        """Return the address of a row inside its bank."""
         return row[1:] if self.config.banks == 2 else row
 
     def _capture(self, m: Module, free: Value, capture: Value, item: data.View) -> None:
-        """The row that comes stays until it is taken."""
+        """Keep the row that comes from the memory in the output register until it is taken."""
         next_valid = capture | (self.o.valid & ~self.o.ready)
         c, o = self.config, Signal(psum_row(self.config), reset_less=True)
         value = self.data[0] if c.banks == 1 else Mux(bank_of(c, item.position.row), self.data[1], self.data[0])
         psum = o.psum.as_value()
-        # Of ``free``, not of ``capture``: it has thousands of loads, and what no row comes with is not valid.
+        # The registers load on ``free`` and not on ``capture``, which comes later, because the signal drives thousands
+        # of loads. If they load without a row, nothing is lost, as what they hold is not valid.
         with m.If(free):
             m.d.sync += o.dirty.eq(item.dirty)
             m.d.sync += [o.last.eq(item.last), o.last_position.eq(item.last_position)]
-        # Four: the eighth copy would be one with ``o.valid`` (hw/lib/fanout.py), which is on the way of the handshake.
+        # There are at most four copies, because synthesis would merge the eighth with ``o.valid`` (hw/lib/fanout.py),
+        # which is on the path of the handshake.
         for lanes, valid in fan_out(m, next_valid, c.lanes, name="valid", most=4):
             here = slice(lanes.start * c.psum_bits, lanes.stop * c.psum_bits)
             with m.If(~valid | self.o.ready):
