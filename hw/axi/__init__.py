@@ -1,1 +1,1 @@
-"""The AXI4 read and write masters, and the ports of the accelerator's buses."""
+"""The AXI4 masters that read and write the accelerator's memory, and the ports of its buses."""

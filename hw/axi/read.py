@@ -1,4 +1,4 @@
-"""AXI4 read master: several readers share the read channels; data never waits on the bus."""
+"""The AXI4 read master: several readers share the read channels, and their data never waits on the bus."""
 
 from __future__ import annotations
 
@@ -13,30 +13,36 @@ from ..lib.fifo import StreamFifo
 from .ports import constant_address_signals, read_members
 
 OUTSTANDING = 16
-"""Most bursts under way."""
+"""The most bursts that may be under way at a time."""
 
 BURST = data.StructLayout({"address": ADDRESS_BITS, "beats": range(BURST_BEATS + 1)})
 
 
 class BurstReader(wiring.Component):
-    """Cuts requests into bursts and buffers what they bring.
+    """Cuts requests into bursts, and buffers the data that they bring.
 
-    A burst is asked for only when the buffer has room for all of it, so that its data is always taken at once: a reader
+    A burst is asked for only when the buffer has room for all of it, so its data is always taken at once, and a reader
     that waits never blocks another on the bus. Bursts end at multiples of BURST_BEATS bus words, so none spans a 4 KiB
-    boundary. Latency: 2 cycles from a request to its first burst.
+    boundary.
+
+    Latency: 2 cycles from a request to its first burst. Throughput: one bus word per cycle.
 
     Parameters
     ----------
     config : the hardware configuration
-    depth : bus words buffered (power of two, at least 2 * BURST_BEATS to keep the bus busy)
+    depth : the number of bus words buffered, a power of two; at least 2 * BURST_BEATS keep the bus busy
 
     Members
     -------
-    i : In stream of requests (``beats`` may be 0: nothing is read)
-    o_burst : Out stream of bursts
-    i_data : In stream of bus words (always ready)
+    i : In stream of requests; a request of 0 ``beats`` reads nothing
+    o_burst : Out stream of bursts to ask for
+    i_data : In stream of the bus words that the bursts bring, always ready
     o : Out stream of bus words
-    busy : Out(1), bursts of the request are still to be asked for
+    busy : Out(1), some bursts of the request are still to be asked for
+
+    Raises
+    ------
+    ValueError : ``depth`` is too small for a whole burst.
     """
 
     def __init__(self, config: HardwareConfig, *, depth: int) -> None:
@@ -65,7 +71,7 @@ class BurstReader(wiring.Component):
         word = Signal(ADDRESS_BITS - shift)
         left = Signal(LENGTH_BITS)
         reserved = Signal(range(self.depth + 1))
-        room = Signal(range(BURST_BEATS + 1))  # up to the next aligned burst
+        room = Signal(range(BURST_BEATS + 1))  # the words up to the next multiple of BURST_BEATS words
         beats = Signal.like(room)
         offer, leaves = Signal(), Signal()
         m.d.comb += [
@@ -93,18 +99,18 @@ class BurstReader(wiring.Component):
 
 
 class ReadArbiter(wiring.Component):
-    """Gives the read channels to the first of its readers that wants a burst; data comes back in order.
-
-    ``halt`` stops new bursts; one whose address is on the bus stays there. ``idle``: nothing is under way.
+    """Gives the read channels to the first of its readers that wants a burst; data comes back in that order.
 
     Members
     -------
-    i_burst : In streams, the lowest index has priority
-    hold : In x readers, bits: begin no burst of this reader
-    o : Out streams of bus words (the readers' ``i_data``)
-    halt, idle, error : In(1), Out(1), Out(1) (a strobe: a beat was answered with an error)
-    beat : Out(1), a strobe per beat
-    and the read channels of AXI4.
+    i_burst : In streams of bursts, one for each reader; the reader with the lowest index has priority
+    hold : In, one bit for each reader, which says that none of its bursts may begin
+    o : Out streams of bus words, one for each reader's ``i_data``
+    halt : In(1), no burst may begin; one whose address is on the bus stays there
+    idle : Out(1), nothing is under way
+    error : Out(1), set for one cycle per beat that was answered with an error
+    beat : Out(1), set for one cycle per beat
+    and the read channels of AXI4 (:func:`reprise.hw.axi.ports.read_members`).
     """
 
     def __init__(self, config: HardwareConfig, readers: int) -> None:

@@ -1,4 +1,4 @@
-"""AXI4 write master: single words to bursts, answers counted."""
+"""The AXI4 write master gathers single words into bursts, and counts the answers to these."""
 
 from __future__ import annotations
 
@@ -13,37 +13,43 @@ from ..lib.fifo import StreamFifo
 from .ports import constant_address_signals, write_members
 
 QUEUE_WORDS = 64
-"""Bus words buffered: four full bursts."""
+"""The number of bus words that are buffered, enough for four full bursts."""
 
 QUEUE_LATENCY = 2
-"""Cycles from a word or a closed burst into its queue to the other side."""
+"""The cycles that a word or a closed burst takes from one side of its queue to the other."""
 
 OUTSTANDING = 16
-"""Most bursts whose answer hasn't come."""
+"""The most bursts whose answers have not come."""
 
 CLOSE_AFTER = 15
-"""A burst that has been open for so many cycles without a new word is closed in the next one."""
+"""A burst that has been open for this many cycles without a new word is closed in the next cycle."""
 
 
 class WriteMaster(wiring.Component):
-    """Words with addresses -> INCR bursts of up to BURST_BEATS words.
+    """Gathers words with addresses into INCR bursts of up to BURST_BEATS words.
 
-    Words join a burst while each address is the last one's successor and none is a multiple of BURST_BEATS words (so no
-    burst spans a 4 KiB boundary). A burst closes when the next word doesn't fit, with a run's last word, or when no
-    word has come for more than ``CLOSE_AFTER`` cycles. Only closed bursts go out: their data is all there, and the bus
-    never waits for it.
-
-    ``halt`` drops what isn't in a closed burst and stops new ones; address and data of those begun are still sent.
+    A word joins the open burst if its address follows that of the word before and is not a multiple of BURST_BEATS
+    words, so no burst spans a 4 KiB boundary. A burst closes when the next word does not fit, with a run's last word,
+    or when no word has come for more than ``CLOSE_AFTER`` cycles. Only closed bursts go out, so all their data is
+    there, and the bus never waits for it.
 
     Members
     -------
     i : In stream of write_word
+        The words to write and their addresses.
     halt : In(1)
-    idle : Out(1), no word is stored and every burst is answered
-    quiet : Out(1), no burst has begun that isn't answered
-    error : Out(1), strobe: a burst was answered with an error
-    beat : Out(1), strobe per beat sent
-    and the write channels of AXI4.
+        No word is taken and no burst begins; the address and data of bursts that have begun are still sent. The words
+        of all other bursts stay inside and are lost with the reset that follows.
+    idle : Out(1)
+        No word is stored, and every burst has been answered.
+    quiet : Out(1)
+        Every burst that has begun has been answered.
+    error : Out(1)
+        Set for one cycle when a burst is answered with an error.
+    beat : Out(1)
+        Set for one cycle per beat sent.
+
+    The write channels of AXI4 (:func:`reprise.hw.axi.ports.write_members`) are members too.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -74,14 +80,14 @@ class WriteMaster(wiring.Component):
         return m
 
     def _collect(self, m: Module, words: stream.Interface, bursts: stream.Interface) -> Value:
-        """Words into the data queue, closed bursts into the burst queue."""
+        """Put words into the queue of data and closed bursts into the queue of bursts; return whether one is open."""
         c = self.config
         shift = clog2(c.bus_bits // 8)
         item = self.i.payload
         word = Signal(ADDRESS_BITS - shift)
         burst = Signal(bursts.payload.shape())
         count = Signal(range(BURST_BEATS + 1))
-        finished = Signal()  # the run's last word is in
+        finished = Signal()  # the open burst has the run's last word
         age = Signal(range(CLOSE_AFTER + 1))
         fits, close, take = Signal(), Signal(), Signal()
         aligned = word[: clog2(BURST_BEATS)] == 0
@@ -110,12 +116,12 @@ class WriteMaster(wiring.Component):
         return count != 0
 
     def _send(self, m: Module, words: stream.Interface, bursts: stream.Interface, lengths: StreamFifo) -> Module:
-        """Address, data and answer channels."""
+        """Drive the channels of addresses, data and answers."""
         c = self.config
         shift = clog2(c.bus_bits // 8)
-        waiting = Signal(range(OUTSTANDING + 1))  # bursts begun and not answered
+        waiting = Signal(range(OUTSTANDING + 1))  # the bursts that have begun and have not been answered
         begin, answered = Signal(), Signal()
-        left = Signal(8)  # beats after this one
+        left = Signal(8)  # the beats of the burst after this one
         sending = Signal()
         free = Signal()
         m.d.comb += [
@@ -130,7 +136,7 @@ class WriteMaster(wiring.Component):
             answered.eq(self.bvalid),
             self.error.eq(self.bvalid & self.bresp[1]),
             self.quiet.eq(waiting == 0),
-            # Data: one burst after the other.
+            # The data of the bursts goes out for one burst after the other.
             self.wvalid.eq(sending & words.valid),
             self.wdata.eq(words.payload.data),
             self.wstrb.eq(words.payload.strobe),

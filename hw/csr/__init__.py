@@ -1,1 +1,1 @@
-"""Control and status registers: the block, its event counters and the map they are generated from."""
+"""The control and status registers: their block, the performance counters, and the map that both are built from."""

@@ -1,4 +1,4 @@
-"""Performance counters with snapshots."""
+"""The performance counters, which a host reads by way of snapshots."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from .register_map import COUNTERS
 
 
 class Counters(wiring.Component):
-    """Counts the cycles of a job and the events of the register map's counters.
+    """Counts the cycles of a job, and the events that the counters of the register map are for.
 
-    ``snapshot`` copies all of them in one cycle, so that a host reads values of the same moment.
+    A snapshot copies all counters in one cycle, so that a host reads values of the same moment.
 
     Members
     -------
-    events : In, see :func:`reprise.hw.interface.events.events_layout`
-    clear : In(1), a job begins
-    run : In(1), a job is in progress
+    events : In(events_layout)
+        How often each event happens in this cycle (:func:`reprise.hw.interface.events.events_layout`).
+    clear : In(1)
+        A job begins: all counters return to 0.
+    run : In(1)
+        A job is in progress, so its cycles are counted.
     snapshot : In(1)
-    cycles : Out(64), value : Out(32) x counters, in the order of ``COUNTERS``
+        Copy all counters to the outputs.
+    cycles : Out(64)
+        The cycles of the job at the last snapshot.
+    value : Out(32) x counters
+        The counters at the last snapshot, in the order of ``COUNTERS``.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -48,7 +55,8 @@ class Counters(wiring.Component):
             m.d.sync += self.cycles.eq(cycles)
         for n, event in enumerate(COUNTERS.values()):
             count = Signal(32, name=f"count_{event}")
-            step = Signal.like(self.events[event], name=f"step_{event}")  # blocks' events end here: short paths
+            # The events are registered first, which keeps their paths from the blocks short.
+            step = Signal.like(self.events[event], name=f"step_{event}")
             m.d.sync += [step.eq(self.events[event]), count.eq(count + step)]
             with m.If(self.clear):
                 m.d.sync += count.eq(0)

@@ -20,7 +20,7 @@ SOURCE = ROOT / "hw" / "csr" / "registers.rdl"
 
 
 def compile_rdl() -> RootNode:
-    """The elaborated address map."""
+    """Compile ``registers.rdl`` and return the elaborated address map."""
     from systemrdl.compiler import RDLCompiler
 
     compiler = RDLCompiler()
@@ -29,7 +29,11 @@ def compile_rdl() -> RootNode:
 
 
 def registers(root: RootNode) -> list[dict]:
-    """Registers in order of addresses: name, offset, title, text, counted event, fields."""
+    """Return the registers in order of their addresses, each as a dictionary.
+
+    Its keys are the register's name, byte offset, title, text, the event that it counts (None if it is no counter) and
+    fields. A field has its name, lowest bit, number of bits, access, reset value and text.
+    """
     found = []
     for node in root.top.registers():
         fields = [
@@ -57,6 +61,7 @@ def registers(root: RootNode) -> list[dict]:
 
 
 def _access(field: FieldNode) -> str:
+    """Return a field's access: r, rw, w1 (acts when written 1) or w1c (cleared by writing 1)."""
     if field.get_property("onwrite") is not None:
         return "w1c"
     if field.get_property("singlepulse"):
@@ -65,7 +70,7 @@ def _access(field: FieldNode) -> str:
 
 
 def python_text(found: list[dict]) -> str:
-    """``hw/csr/register_map.py``."""
+    """Return the text of ``hw/csr/register_map.py``."""
     lines = [
         '"""Register map: generated from ``hw/csr/registers.rdl`` by ``python -m hw.csr.generate``; do not edit."""',
         "",
@@ -95,7 +100,7 @@ def python_text(found: list[dict]) -> str:
 
 
 def markdown_text(found: list[dict]) -> str:
-    """``docs/registers.md``."""
+    """Return the text of ``docs/registers.md``."""
     lines = [
         "# Registers",
         "",
@@ -119,7 +124,7 @@ def markdown_text(found: list[dict]) -> str:
 
 
 def header_text(root: RootNode) -> str:
-    """``hw/csr/registers.h``, by PeakRDL."""
+    """Return the text of ``hw/csr/registers.h``, which PeakRDL writes."""
     from peakrdl_cheader.exporter import CHeaderExporter
 
     with tempfile.TemporaryDirectory() as folder:
@@ -130,7 +135,7 @@ def header_text(root: RootNode) -> str:
 
 
 def outputs() -> dict[Path, str]:
-    """Every generated file and its text."""
+    """Return every generated file and its text."""
     root = compile_rdl()
     found = registers(root)
     return {

@@ -1,4 +1,4 @@
-"""Control and status registers behind an AXI4-Lite port, built from the register map."""
+"""The control and status registers behind an AXI4-Lite port, which are built from the register map."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from .register_map import FIELDS, OFFSETS
 
 
 def port_name(register: str, field: str) -> str:
-    """``control_start`` for field ``start`` of register ``CONTROL``."""
+    """Return the name of a field's port: ``control_start`` for the field ``start`` of the register ``CONTROL``."""
     return f"{register.lower()}_{field}"
 
 
 def field_ports() -> dict:
-    """Ports of the register block: an input for every field that is only read, an output for every other; a field
-    cleared by 1 has an input ``..._set`` besides."""
+    """Return the ports of the register block.
+
+    A field that the host only reads has an input, and every other field an output. A field that the host clears by
+    writing 1 has an input ``..._set`` besides, which sets it.
+    """
     ports = {}
     for register, fields in FIELDS.items():
         for field, (_, bits, access, _) in fields.items():
@@ -29,15 +32,17 @@ def field_ports() -> dict:
 
 
 class Registers(wiring.Component):
-    """AXI4-Lite slave, 32 bits; one write and one read at a time, independently.
+    """An AXI4-Lite slave of 32 bits, which takes one write and one read at a time, independently of each other.
 
     An access to an address without a register is answered with SLVERR and does nothing. Byte strobes are respected.
-    Latency: a field is written, and the answer follows, ``LATENCY`` cycles after address and data are taken; a
-    ``_set`` input is seen in its field ``LATENCY`` cycles later. An answer waits for its ready.
+    An answer waits until the host is ready for it.
+
+    Latency: a field is written, and the answer follows, ``LATENCY`` cycles after both the address and the data were
+    taken. A ``_set`` input is seen in its field ``LATENCY`` cycles later.
 
     Members
     -------
-    the channels of AXI4-Lite, and the ports of :func:`field_ports`
+    The channels of AXI4-Lite (:func:`reprise.hw.axi.ports.lite_members`), and the ports of :func:`field_ports`.
     """
 
     LATENCY = 1

@@ -1,4 +1,4 @@
-"""Payloads between the stages of the output writer."""
+"""The layouts of what the stages of the output writer hand to each other."""
 
 from __future__ import annotations
 
@@ -8,61 +8,65 @@ from ..arch.config import HardwareConfig, clog2
 from ..arch.program import MAX_POOL
 
 OFFSET_BITS = 32
-"""Width of a byte offset from a run's output address: a run's output spans less than 4 GiB."""
+"""The width of a byte offset from a run's output address; a run's output spans less than 4 GiB."""
 
 
 LINE_BITS = 19
-"""Width of a bit index in a line: a line has less than 64 KiB."""
+"""The width of the index of a bit in a line; a line has less than 64 KiB."""
 
 
 def line_config(c: HardwareConfig) -> data.StructLayout:
-    """Geometry of the lines that a run writes (the fields of a RUN command of the same names)."""
+    """Return the layout of the geometry of the lines that a run writes: fields of a RUN command of the same names."""
     return data.StructLayout(
         {
-            "image_stride": 32,  # bytes
-            "line_bytes": 16,  # whole bus words
-            "out_width": 16,
-            "out_lines": 16,
+            "image_stride": 32,  # bytes from an image to the next
+            "line_bytes": 16,  # bytes of a line, which is whole bus words
+            "out_width": 16,  # positions in a line
+            "out_lines": 16,  # rows y of an image that this run writes
             "images": 16,
         }
     )
 
 
 def line_position(c: HardwareConfig) -> data.StructLayout:
-    """Place of a chunk."""
+    """Return the layout of a chunk's place in the output."""
     return data.StructLayout(
         {
-            "q": clog2(c.max_timesteps * c.max_planes),
-            "fill": clog2(c.bus_bits),  # first bit in its bus word
-            "address": OFFSET_BITS,  # byte offset of that word
-            "fresh": 1,  # first chunk of its line
-            "end": 1,  # last chunk of its line
-            "last": 1,  # last chunk of the run
+            "q": clog2(c.max_timesteps * c.max_planes),  # which of the row's lines: t * P' + p
+            "fill": clog2(c.bus_bits),  # the chunk's first bit in its bus word
+            "address": OFFSET_BITS,  # the byte offset of that word from the run's output address
+            "fresh": 1,  # the chunk is the first of its line
+            "end": 1,  # the chunk is the last of its line
+            "last": 1,  # the chunk is the last of the run
         }
     )
 
 
 def write_command(c: HardwareConfig) -> data.StructLayout:
-    """One bus word to write at ``address`` bytes from the (bus aligned) output base; ``last`` of the run."""
+    """Return the layout of one bus word to write.
+
+    ``address`` is in bytes from the run's output address, which is aligned to bus words. ``last`` marks the run's last
+    word.
+    """
     return data.StructLayout({"address": OFFSET_BITS, "data": c.bus_bits, "strobe": c.bus_bits // 8, "last": 1})
 
 
 def packer_stage(c: HardwareConfig) -> data.StructLayout:
-    """A chunk with its position, before it joins the bits that its line's word has already."""
+    """Return the layout of a chunk with its position, before it joins the bits that its line's word has already."""
     n = c.neuron_lanes
     return data.StructLayout(
         {
-            "bits": 2 * n,  # shifted inside two slots of n bits
-            "slot": c.bus_bits // n,  # the lower of the two slots of the word, one-hot
-            "complete": 1,  # the word is full with this chunk
-            "spill": 1,  # bits are left for the next word
+            "bits": 2 * n,  # the chunk, shifted to its place in two neighbouring slots of n bits
+            "slot": c.bus_bits // n,  # which slot of the word the lower of the two is, as a one-hot code
+            "complete": 1,  # this chunk fills the word
+            "spill": 1,  # some bits of the chunk are left for the next word
             "position": line_position(c),
         }
     )
 
 
 def level_group(c: HardwareConfig) -> data.StructLayout:
-    """Levels of one group of channels at one position and timestep."""
+    """Return the layout of the levels of one group of channels at one position and timestep."""
     return data.StructLayout(
         {
             "level": data.ArrayLayout(c.level_bits, c.neuron_lanes),
@@ -74,21 +78,25 @@ def level_group(c: HardwareConfig) -> data.StructLayout:
 
 
 def pooled_item(c: HardwareConfig, depth: int) -> data.StructLayout:
-    """An item on its way through the pool: its word, whether its position is the first and the last of its window."""
+    """Return the layout of an item on its way through the pool.
+
+    ``address`` is the word of the memory that keeps the largest level so far; ``first`` and ``last`` say whether the
+    item's position is the first or the last of its window.
+    """
     return data.StructLayout({"item": level_group(c), "address": range(depth), "first": 1, "last": 1})
 
 
 def writer_config(c: HardwareConfig) -> data.StructLayout:
-    """What the output side must know of a run: the fields of a RUN command of the same names."""
+    """Return the layout of what the output side must know of a run: fields of a RUN command of the same names."""
     return data.StructLayout(
         {
-            "readout": 1,  # potentials are written
-            "channels": 16,  # Cb, channels of the output block
-            "pool": range(MAX_POOL + 1),  # kernel of the max pool, 1: none (also for a readout)
-            "out_planes": range(c.max_planes + 1),  # P' (no matter for a readout)
-            "out_thermometer": 1,
+            "readout": 1,  # potentials are written instead of levels
+            "channels": 16,  # Cb, the channels of the output block
+            "pool": range(MAX_POOL + 1),  # the kernel of the max pool; 1 means none, as a readout must have it
+            "out_planes": range(c.max_planes + 1),  # P', the planes of a level (it does not matter for a readout)
+            "out_thermometer": 1,  # the planes are thermometer planes, not bit-planes
             "image_stride": 32,  # bytes from an image to the next
-            "line_bytes": 16,  # bytes of a line, whole bus words
+            "line_bytes": 16,  # bytes of a line, which is whole bus words
             "out_width": 16,  # positions in a line, after pooling
             "out_lines": 16,  # rows y of an image that this run writes, after pooling
             "images": 16,
@@ -97,15 +105,15 @@ def writer_config(c: HardwareConfig) -> data.StructLayout:
 
 
 def plane_chunk(c: HardwareConfig) -> data.StructLayout:
-    """Some bits of a line, at most ``neuron_lanes``.
+    """Return the layout of a chunk: some bits of a line, ``neuron_lanes`` of them at most.
 
-    Chunks of one position come by timestep, group and plane; the planes of a group fill the same bits of
-    different lines.
+    The chunks of one position come in the order of timestep, group and plane. The planes of a group fill the same bits
+    of different lines.
     """
     return data.StructLayout(
         {
             "bits": c.neuron_lanes,
-            "width": range(c.neuron_lanes + 1),  # bits that count; those above are zero
+            "width": range(c.neuron_lanes + 1),  # how many bits belong to the chunk; those above are zero
             "last_plane": 1,
             "last_group": 1,
             "last_t": 1,

@@ -1,4 +1,4 @@
-"""Where the next chunk of a feature map goes: line, bit and byte address, counted without a multiplier."""
+"""The line cursor finds where the next chunk of a feature map goes: its line, bit and byte address."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from .layouts import LINE_BITS, OFFSET_BITS, line_config, line_position, plane_c
 
 
 class LineCursor(wiring.Component):
-    """Walks image, y, x, timestep, group and plane with the chunks.
+    """Counts image, y, x, timestep, group and plane along with the chunks.
 
-    All lines of a position's planes and timesteps have the same bits filled, so one bit index serves them: it moves
-    on after the last plane of a group and back to the position's first bit after the last group of a timestep. Line
-    addresses are sums: a plane adds ``line_bytes``; the row's last line plus ``line_bytes`` is the next row's first.
+    A position fills the same bits in the lines of all its planes and timesteps, so one bit index serves all of them. It
+    moves on after the last plane of a group, and back to the position's first bit after the last group of a timestep.
+    Line addresses are sums, so no multiplier is needed: each plane adds ``line_bytes``, and the last line of a row plus
+    ``line_bytes`` is the first line of the next row.
 
     Members
     -------
     i : In(plane_chunk)
+        The chunk whose place is wanted.
     i_step : In(1)
-        The chunk is taken: moves on.
+        The chunk is taken, so the cursor moves on to the next.
     i_config : In(line_config)
+        The geometry of the lines, which is constant during a run.
     i_start : In(1)
+        A run begins: all counters return to 0.
     o : Out(line_position)
-        Of the chunk at ``i``, combinational.
+        The place of the chunk at ``i``, combinational.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -68,8 +72,8 @@ class LineCursor(wiring.Component):
         q_bits = len(self.o.q)
         self.x, self.y, self.image = Signal(16), Signal(16), Signal(16)
         self.bit, self.position_bit = Signal(LINE_BITS), Signal(LINE_BITS)
-        self.q, self.t_q = Signal(q_bits), Signal(q_bits)  # the line, and the timestep's first
-        # Addresses of the line, the timestep's first line, the row's first line and the image.
+        self.q, self.t_q = Signal(q_bits), Signal(q_bits)  # the line, and the first line of its timestep
+        # The addresses of the line, of its timestep's first line, of its row's first line and of its image.
         self.line, self.t_line = Signal(OFFSET_BITS), Signal(OFFSET_BITS)
         self.row_line, self.image_line = Signal(OFFSET_BITS), Signal(OFFSET_BITS)
         self.counters = [

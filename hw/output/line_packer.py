@@ -1,4 +1,4 @@
-"""Chunks of planes into the lines of a feature map, as bus words with their addresses."""
+"""The line packer joins chunks of planes to the lines of a feature map, as bus words with their addresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .line_cursor import LineCursor
 
 
 def check_chunk(c: HardwareConfig) -> None:
-    """ConfigError when a chunk is larger than a bus word."""
+    """Raise a ConfigError if a chunk would be larger than a bus word."""
     if c.neuron_lanes > c.bus_bits:
         raise ConfigError(
             f"neuron_lanes must be at most bus_bits={c.bus_bits}, not {c.neuron_lanes}:"
@@ -21,15 +21,16 @@ def check_chunk(c: HardwareConfig) -> None:
 
 
 class LinePacker(wiring.Component):
-    """Appends the chunks of line q of every image row y to a bit string, gives out its bus words.
+    """Appends the chunks of each line to a string of bits, and gives out the bus words of that string.
 
-    ``address = image * image_stride + (y * Q + q) * line_bytes + word * bus_bytes``, where q counts the planes of all
-    timesteps. A line is ``out_width`` positions, filled with zeros to a whole word. Positions come in row-major order,
-    for one image after the other; all lines of a row are filled side by side, so a memory keeps the unfinished word of
-    each q. Words are always whole: every strobe bit is set.
+    Line q of image row y lies at ``address = image * image_stride + (y * Q + q) * line_bytes + word * bus_bytes``,
+    where q counts the planes of all timesteps and Q is their number. A line has ``out_width`` positions and is filled
+    with zeros to a whole word. Positions come in row-major order, for one image after the other. All lines of a row are
+    filled side by side, so a memory keeps the unfinished word of each q. Words are always whole, so every strobe bit is
+    set.
 
-    Latency: 2 cycles from the chunk that completes a word. Throughput: one chunk per cycle, and a cycle more where the
-    last chunk of a line both completes a word and begins another.
+    Latency: 2 cycles from the chunk that completes a word to that word. Throughput: one chunk per cycle, and a cycle
+    more where the last chunk of a line both completes a word and begins another.
 
     Parameters
     ----------
@@ -38,18 +39,20 @@ class LinePacker(wiring.Component):
     Members
     -------
     i : In(stream of plane_chunk)
+        The chunks, by position, timestep, group and plane.
     i_config : In(line_config)
-        Constant during a run.
+        The geometry of the lines, which is constant during a run.
     i_start : In(1)
         A run begins; nothing of an earlier one may be inside.
     o : Out(stream of write_command)
+        The bus words and their addresses.
     o_done : Out(1)
-        The last word of the run has left (also before the first run).
+        The last word of the run has left. It is also set before the first run.
 
     Raises
     ------
     ConfigError
-        A chunk is larger than a bus word.
+        A chunk would be larger than a bus word.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -97,7 +100,7 @@ class LinePacker(wiring.Component):
         return m
 
     def _align(self, m: Module, held: data.View, position: data.View) -> None:
-        """First half of the shift: inside a slot of ``neuron_lanes`` bits."""
+        """Build the first half of the shift, which moves the chunk inside a slot of ``neuron_lanes`` bits."""
         c, chunk = self.config, self.i.payload
         inside = clog2(c.neuron_lanes) if c.neuron_lanes > 1 else 0
         end = position.fill + chunk.width
@@ -119,7 +122,10 @@ class LinePacker(wiring.Component):
         read: memory.ReadPort,
         write: memory.WritePort,
     ) -> None:
-        """Second half: the slots of the word, joined with the line's bits so far; gives out words."""
+        """Build the second half of the shift, which puts the chunk into its slots of the word.
+
+        The word is joined with the bits that its line has so far, and is given out when it is full or the line ends.
+        """
         c, position, o = self.config, held.position, self.o.payload
         n = c.neuron_lanes
         recent, forward = Signal(c.bus_bits, reset_less=True), Signal(reset_less=True)
@@ -131,7 +137,7 @@ class LinePacker(wiring.Component):
         ]
         word = Signal(c.bus_bits)
         rest = Signal(n)
-        second = Signal()  # the line's end is in a word of its own
+        second = Signal()  # the line's last bits follow in a word of their own
         free, give, twice = Signal(), Signal(), Signal()
         m.d.comb += [
             word.eq(before | Cat(slots)),

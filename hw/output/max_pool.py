@@ -1,4 +1,4 @@
-"""Max pooling on spike levels."""
+"""The max pool of spike levels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from .layouts import level_group, pooled_item
 
 
 class MaxPool(wiring.Component):
-    """``o = max of i over the k * k positions of a window``, for every timestep and channel.
+    """Gives the largest level over the k * k positions of a window, for every timestep and channel.
 
-    The positions of a window follow each other (their order inside it doesn't matter), each with all its timesteps
-    and groups. The largest level so far is kept for every timestep and group in a memory of ``max_timesteps * groups``
-    words. Windows may straddle m tiles: only positions are counted. The stride is k; k = 1 lets everything through.
+    The positions of a window follow each other, each with all its timesteps and groups; their order inside the window
+    does not matter. For every timestep and group, the largest levels so far are kept in a memory of
+    ``max_timesteps * groups`` words. A window may begin in one m tile and end in another, because only positions are
+    counted. The stride is k, and k = 1 lets everything through.
 
-    Latency: 2 cycles from the item of a window's last position (block RAM is slow: what was read is registered).
-    Throughput: one item per cycle, also for a single timestep and group (words just written are forwarded).
+    Latency: 2 cycles from the item of a window's last position; block RAM is slow, so the word that was read is
+    registered before it is compared. Throughput: one item per cycle, also for a single timestep and group, because
+    words that were just written are forwarded.
 
     Parameters
     ----------
@@ -28,13 +30,13 @@ class MaxPool(wiring.Component):
     Members
     -------
     i : In(stream of level_group)
-        Order: position, timestep, group.
+        The levels, in the order of position, timestep and group.
     i_pool : In(range(MAX_POOL + 1))
-        k, 1..MAX_POOL; constant during a run.
+        k, from 1 to MAX_POOL, which is constant during a run.
     i_start : In(1)
-        A run begins: the next item is of the first position of a window.
+        A run begins: the next item belongs to the first position of a window.
     o : Out(stream of level_group)
-        Order: window, timestep, group.
+        The largest levels, in the order of window, timestep and group.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -56,7 +58,7 @@ class MaxPool(wiring.Component):
         m.submodules.state = state = memory.Memory(shape=levels, depth=depth, init=[])
         read, write = state.read_port(), state.write_port()
 
-        # Stage 1: the word is read; stage 2: it is compared, and written. ``recent`` is the last word written.
+        # Stage 1 reads the word; stage 2 compares it and writes it back. ``recent`` is the last word that was written.
         valid = [Signal(name=f"valid{n}") for n in (1, 2)]
         held = [Signal(pooled_item(c, depth), name=f"held{n}", reset_less=True) for n in (1, 2)]
         collides = Signal(reset_less=True)  # the word read in stage 1 was being written
@@ -104,7 +106,7 @@ class MaxPool(wiring.Component):
         return m
 
     def _count(self, m: Module, accept: Value) -> tuple[Signal, Signal, Signal]:
-        """Timestep of the item at ``i``, and whether its position is the first and the last of its window."""
+        """Return the timestep of the item at ``i``, and whether its position is the first or the last of its window."""
         item = self.i.payload
         t = Signal(range(self.config.max_timesteps))
         position = Signal(range(MAX_POOL**2))

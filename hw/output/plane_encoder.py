@@ -1,4 +1,4 @@
-"""Spike levels into the binary planes that the next layer reads."""
+"""The plane encoder turns spike levels into the binary planes that the next layer reads."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from .layouts import level_group, plane_chunk
 
 
 def last_width(c: HardwareConfig, channels: Value) -> ValueLike:
-    """Channels in the last group of ``channels``: 1..neuron_lanes."""
+    """Return how many of ``channels`` channels the last group holds, 1..neuron_lanes."""
     if c.neuron_lanes == 1:
         return 1
     return (channels - 1)[: c.neuron_lanes.bit_length() - 1] + 1
 
 
 class PlaneEncoder(wiring.Component):
-    """Plane p of level z is bit p of z (bit-plane) or ``z > p`` (thermometer), for p = 0 .. P'-1.
+    """Gives the planes p = 0 .. P'-1 of every level z: bit p of z (bit-plane), or ``z > p`` (thermometer).
 
-    The levels of a group are shifted right, or counted down to zero, once per plane: bit 0, or "not zero", is the
-    plane. Lanes beyond the last channel give zeros.
+    Once per plane, the levels of a group are shifted right for bit-planes, or counted down to zero for thermometer
+    planes. The plane is then bit 0 of the levels, or whether they are not zero. Lanes beyond the last channel give
+    zeros.
 
     Latency: 1 cycle to the first plane. Throughput: one plane of a group per cycle, no gap between groups.
 
@@ -33,12 +34,15 @@ class PlaneEncoder(wiring.Component):
     Members
     -------
     i : In(stream of level_group)
+        The levels of one group of channels.
     i_planes : In
-        P', 1..max_planes. This and the next two are constant during a run.
+        P', 1..max_planes. This and the next two members are constant during a run.
     i_thermometer : In(1)
+        The planes are thermometer planes; otherwise they are bit-planes.
     i_channels : In(16)
-        Channels Cb of the layer's block.
+        The number of channels Cb of the layer's block.
     o : Out(stream of plane_chunk)
+        One plane of the group, the lowest plane first.
     """
 
     def __init__(self, config: HardwareConfig) -> None:

@@ -1,4 +1,4 @@
-"""Membrane potentials of a readout as 32-bit integers, in chunks for the line packer."""
+"""Cuts the membrane potentials of a readout, as 32-bit integers, into chunks for the line packer."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ POTENTIAL_BITS = 32
 class NeuronReadout(wiring.Component):
     """Cuts the potentials of every channel into chunks of ``min(neuron_lanes, 32)`` bits, the lowest first.
 
-    To the line packer, all timesteps and channels of a position are one run of bits of one line: each chunk is the
+    To the line packer, all timesteps and channels of a position are successive bits of one line: each chunk is the
     only plane of a group, and the position's last chunk is the last group of the only timestep.
 
-    Latency: 0. Throughput: one chunk per cycle, so a channel takes ``32 / min(neuron_lanes, 32)`` cycles; readout
-    layers are small. The item stays in front until its last chunk has left: no register is spent on it.
+    Latency: 0 cycles. Throughput: one chunk per cycle, so a channel takes ``32 / min(neuron_lanes, 32)`` cycles, which
+    is enough because readout layers are small. An item stays at ``i`` until its last chunk has left, so no register is
+    spent on it.
 
     Parameters
     ----------
@@ -30,11 +31,13 @@ class NeuronReadout(wiring.Component):
     Members
     -------
     i : In(stream of neuron_out)
+        The potentials of one group of channels.
     i_channels : In(16)
-        Channels Cb of the layer's block; constant during a run.
+        The number of channels Cb of the layer's block, which is constant during a run.
     i_start : In(1)
-        A run begins.
+        A run begins: the next item starts with its first chunk.
     o : Out(stream of plane_chunk)
+        The chunks of the potentials, channel by channel.
     """
 
     def __init__(self, config: HardwareConfig) -> None:

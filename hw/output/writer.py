@@ -1,4 +1,4 @@
-"""The way of a layer's results to memory: max pool, plane encoder and line packer, or potentials of a readout."""
+"""The output writer: the way of a layer's levels or a readout's potentials to memory."""
 
 from __future__ import annotations
 
@@ -18,19 +18,23 @@ from .readout import NeuronReadout
 class OutputWriter(wiring.Component):
     """Writes a layer's levels as lines of packed planes, or a readout's potentials as lines of int32.
 
-    Levels::
+    Levels take this way, and lie in these lines::
 
         i -> [MaxPool] -> [PlaneEncoder] -> [LinePacker] -> o
         line (image, y, q = t * P' + p): bit x * Cb + c,     address = image * image_stride + (y * Q + q) * line_bytes
 
-    Readout: one line per (image, y): int32 [x][t][c] little endian, address = image * image_stride + y * line_bytes.
+    Here P' is the number of planes of a level, Q the number of planes of all timesteps, and Cb the number of channels
+    of the block. A readout has one line per image and y. It holds the potentials as int32 [x][t][c], little endian, at
+    address = image * image_stride + y * line_bytes.
 
-    Items come in the order of positions (with a pool: window by window, row-major), timesteps, groups; images follow
-    each other. A linear layer has one position per image. A run may write some lines, or some positions of lines, of a
-    map: addresses count from the run's first word.
+    Items come in the order of positions, timesteps and groups, for one image after the other; with a pool, the
+    positions come window by window, and the windows in row-major order. A linear layer has one position per image. A
+    run may write only some lines of a map, or some positions of its lines, so addresses count from the run's first
+    word.
 
-    Latency: 5 cycles from the item that completes a word (2 for a readout), where the pool is 1 and the word is its
-    first plane's. Throughput: one plane of one group per cycle, ``32 / min(neuron_lanes, 32)`` cycles per potential.
+    Latency: without a pool, 5 cycles from the item that completes a word of its first plane to that word, and 2 cycles
+    for a readout. Throughput: one plane of one group per cycle; a potential takes ``32 / min(neuron_lanes, 32)``
+    cycles.
 
     Parameters
     ----------
@@ -39,14 +43,15 @@ class OutputWriter(wiring.Component):
     Members
     -------
     i : In(stream of neuron_out)
+        The levels or potentials of one group of channels at one position and timestep.
     i_config : In(writer_config)
-        Constant from ``i_start`` to ``o_done``.
+        The fields of the RUN command, which are constant from ``i_start`` to ``o_done``.
     i_start : In(1)
-        One cycle, before the first item of every run (``i`` isn't valid in it).
+        A run begins. It is set for one cycle before the first item of every run; ``i`` is not valid in that cycle.
     o : Out(stream of write_command)
-        Words of a line in order; lines of a row interleaved.
+        The words of each line in order; the lines of a row take turns.
     o_done : Out(1)
-        Every word of the run has been handed out. Falls in the cycle after ``i_start``.
+        Every word of the run has been handed out. It falls in the cycle after ``i_start``.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
