@@ -1,4 +1,4 @@
-"""The issue stage of the processor: one residual bit, and per partial-sum bank one row, per cycle."""
+"""The issue stage of the processor, which issues one residual bit, and one row for each partial-sum bank, per cycle."""
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.hdl import ValueLike
@@ -15,36 +15,37 @@ from .pe_array import finish_control, load_control
 from .scoreboard import tile_step, tile_view
 
 STEAL_AFTER = 63
-"""Cycles a compute row that found the accumulators idle waits for a free read port before it takes a reuse row's."""
+"""A compute row that finds the accumulators idle waits this many cycles for a free port, then takes a reuse row's."""
 
 
 class Issue(wiring.Component):
-    """Issues compute rows bit by bit and reuse rows beside them.
+    """Issues compute rows bit by bit, and reuse rows beside them.
 
-    A compute row goes from the stream into ``stage`` (its lowest bit is found there), from there, in the cycle of the
-    active row's last bit, into ``active``, and then issues one bit per cycle unconditionally. The last bit claims
-    the slot of the row's bank; a reuse row takes the slot when no last bit does. The bank's read port reads the reuse
-    row's prefix, or, in the cycle of a claim, the prefix of the row that is loaded in that cycle. A reuse row with the
-    prefix of the row before it in its bank needs no read: the operand register still holds it. Then a compute row that
-    finds the accumulators idle has the port.
+    A compute row goes from the stream into ``stage``, and from there into ``active`` in the cycle of the active row's
+    last bit. Then it issues one bit per cycle, whatever happens. Its last bit claims the update slot of the row's bank;
+    a reuse row takes a slot that no last bit claims. The bank's read port reads the prefix's result for the reuse row
+    or, in the cycle of a claim, for the compute row that is loaded then. A reuse row needs no read if the operand
+    register still holds its prefix's result, because the row before it in its bank had the same prefix. Then a
+    compute row that finds the accumulators idle has the port.
 
-    A row is loaded only if its partial sum can't be in flight: read-modify-write takes three slots, so the same
-    row may be updated again three slots later (only rows of different tiles collide).
+    A row is loaded only if its partial sum is not in flight. An update (read, add, write) takes three slots, so the
+    same row may be updated again three slots later. Only rows of different tiles can collide.
 
-    Latency: stream to first bit, two cycles. Throughput: a bit per cycle without bubbles between rows or tiles.
+    Latency: two cycles from the stream to the first bit. Throughput: a bit per cycle, without bubbles between rows or
+    tiles. (Prosperity, HPCA 2025, arXiv 2503.03379, section "PPU".)
 
     Members
     -------
-    i_compute, i_reuse : rows, in issue order; per bank for reuse
-    tiles : contexts by parity
-    hold : per bank: no reuse row may be issued in this cycle
-    claim, take : rows issued in this cycle (stage 0)
-    weight : weight row of this cycle's bit (stage 0)
-    next_slot : per bank: the partial sum that is updated next, if any (stage 0)
-    read : per bank: address in the result memory (stage 0); anything where no row uses what is read
-    load, finish, slot : control of the datapath (stage 1)
-    fetch : per bank: the operand comes from the read port (stage 1)
-    events : single-cycle events
+    i_compute, i_reuse : streams of rows in issue order; one for each bank for reuse rows
+    tiles : the two tiles in the processor, by the parity of their tags
+    hold : for each bank: no reuse row may be issued in this cycle
+    claim, take : the compute row that ends in this cycle, and for each bank the reuse row that is issued (stage 0)
+    weight : the weight row of this cycle's bit (stage 0)
+    next_slot : for each bank: the partial sum that is updated next, if any (stage 0)
+    read : for each bank: the address in the result memory (stage 0); anything if no row uses what is read
+    load, finish, slot : the control of the PE array, and for each bank the update (stage 1)
+    fetch : for each bank: the operand comes from the read port (stage 1)
+    events : what happens in this cycle
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -86,45 +87,47 @@ class Issue(wiring.Component):
         return m
 
     def _declare(self) -> None:
+        """Declare the signals that the parts of the stage share."""
         c = self.config
         self.stage = Signal(compute_row(c), reset_less=True)
         self.stage_valid, self.stage_buffer = Signal(), Signal()
-        self.stage_usable = Signal()  # its tile is in the processor, the tile's weights too: then the buffer is right
-        self.active = Signal(compute_row(c), reset_less=True)  # residual: the bits after `bit`
+        self.stage_usable = Signal()  # its tile and the tile's weights are here, so `stage_buffer` is right
+        self.active = Signal(compute_row(c), reset_less=True)  # its residual has only the bits after `bit`
         self.bit = Signal(c.tile_k, reset_less=True)
         self.active_valid, self.active_last = Signal(), Signal()
         self.active_buffer = Signal(reset_less=True)
-        self.claiming = Signal(c.banks)  # registered flags only: known early in the cycle
+        self.claiming = Signal(c.banks)  # made of registered flags only, so it is known early in the cycle
         self.loading, self.steal_left = Signal(), Signal(range(STEAL_AFTER + 1), init=STEAL_AFTER)
-        self.steal_due = Signal()  # it has waited long enough
-        self.steal_idle = Signal(c.banks)  # an idle start uses the read port
-        self.steal_port = Signal(c.banks)  # where no last bit claims: the read port is the staged row's
-        self.recent = Signal()  # the staged row's prefix needs no read
+        self.steal_due = Signal()  # the staged row has waited long enough for a read port
+        self.steal_idle = Signal(c.banks)  # a row that starts while the accumulators are idle uses the read port
+        self.steal_port = Signal(c.banks)  # if no last bit claims, the read port belongs to the staged row
+        self.recent = Signal()  # the result of the staged row's prefix need not be read
         self.held = Signal(data.ArrayLayout(held_result(c), c.banks))
-        self.same = Signal(c.banks)  # the reuse row's prefix is held
+        self.same = Signal(c.banks)  # the operand register holds the result of the reuse row's prefix
         self.reuse = [Signal(reuse_row(c), name=f"reuse{b}", reset_less=True) for b in range(c.banks)]
         self.reuse_valid, self.reuse_ok, self.reuse_buffer = (Signal(c.banks) for _ in range(3))
-        self.eligible = Signal(c.banks)  # there is a reuse row, its prefix finished, its partial sum not in flight
-        # The staged row has the same index as ...
+        self.eligible = Signal(c.banks)  # a reuse row is there, its prefix finished, its partial sum not in flight
+        # The staged row has the same index as the bank's reuse row, as the row in the bank's slot, as the active row.
         self.same_row, self.in_slot, self.in_active = Signal(c.banks), Signal(c.banks), Signal()
 
     def _bank(self, row: Value) -> ValueLike:
-        """One-hot bank of a row index."""
+        """Return the bank of a row index, one-hot."""
         bank = bank_of(self.config, row)
         return Cat(~bank, bank) if self.config.banks == 2 else 1
 
     def buffer(self, tag: Value) -> Value:
+        """Return the buffer of partial sums that belongs to the tile with this tag, if that is in the processor."""
         return self.tiles[tag[0]].buffer
 
     def _known(self, tag: Value) -> Value:
-        """The tile of this tag is in the processor."""
+        """Return one bit: the tile with this tag is in the processor."""
         tile = self.tiles[tag[0]]
         return tile.valid & (tile.tag == tag)
 
     def _reuse_stage(self, m: Module, b: int) -> None:
-        """Hold the head of the reuse stream; whether its prefix is finished and its row free is found a cycle ahead."""
+        """Hold the head of the reuse stream. Whether its prefix is finished and its row free is known a cycle ahead."""
         i, row = self.i_reuse[b], self.reuse[b]
-        rows = row, i.payload  # the one that stays, the one that comes
+        rows = row, i.payload  # the row that stays, and the row that comes
         known = [self._known(one.tag) & (one.after <= self.tiles[one.tag[0]].issued) for one in rows]
         m.d.comb += i.ready.eq(~self.reuse_valid[b] | self.take[b].valid)
         m.d.sync += [
@@ -138,9 +141,10 @@ class Issue(wiring.Component):
             m.d.sync += [row.eq(i.payload), self.reuse_valid[b].eq(i.valid)]
 
     def _compute_stage(self, m: Module) -> None:
-        """Hold the head of the compute stream: its lowest bit and the rest are found on the way in.
+        """Hold the head of the compute stream. Its lowest bit and the rest are found on the way in.
 
-        Its tile is looked up a cycle ahead: one that enters has no weights yet, and none goes before its rows.
+        Its tile can be looked up a cycle ahead, because one that enters has no weights yet, and none leaves before its
+        rows are issued.
         """
         i = self.i_compute
         usable = [self._known(tag) & self.tiles[tag[0]].next_weights for tag in (self.stage.tag, i.payload.tag)]
@@ -175,11 +179,11 @@ class Issue(wiring.Component):
         m.d.comb += [
             self.hazard.eq(Cat(conflicts).any()),
             self.claiming.eq(self._bank(self.active.row) & (self.active_valid & self.active_last).replicate(c.banks)),
-            # Reuse rows of the m tile before go first. They aren't many unless partial sums are the bottleneck, and
-            # then the first updates of the new m tile, whose read slots feed the drain, should come after its end.
+            # Reuse rows of the m tile before go first. There are few of them unless partial sums are the bottleneck;
+            # then the first updates of the new m tile should come after its end, as their read slots feed the drain.
             order.eq(Cat(self.eligible[b] & (self.reuse_buffer[b] != buffer) for b in range(c.banks)).any()),
             ready.eq(self.stage_valid & self.stage_usable & ~self.hazard & ~order),
-            # In the cycle of a claim a read port is free; an idle start needs one that no reuse row uses.
+            # In the cycle of a claim a read port is free. An idle start needs a port that no reuse row uses.
             needs_port.eq(self.stage.has_prefix & ~self.recent),
             busy.eq(self.eligible & ~self.same),
             self.loading.eq(
@@ -188,7 +192,7 @@ class Issue(wiring.Component):
         ]
         with m.If(~self.active_valid & needs_port & self.loading):
             m.d.comb += self.steal_idle.eq(Mux(busy[0], 1 << (c.banks - 1), 1))
-        # Where a read goes; what no row uses may be wrong. It waits for ``ready`` only where it steals.
+        # This selects the read's address, which may be wrong if no row uses it: only a steal has to wait for ``ready``.
         steals = precompute(m, ~self.active_valid & needs_port & self.steal_due & busy.all(), name="steals")
         m.d.comb += self.steal_port.eq(Cat(~busy[:-1], ~busy[-1] | (steals & ready)))
         waiting = ready & ~self.active_valid & ~self.loading
@@ -199,12 +203,12 @@ class Issue(wiring.Component):
             m.d.sync += [self.steal_left.eq(self.steal_left - 1), self.steal_due.eq(self.steal_left == 1)]
 
     def given_anew(self, b: int) -> Value:
-        """The tile of the result in bank ``b``'s operand register has gone: its slots belong to another."""
+        """Return one bit: the tile of the result in bank ``b``'s operand register has left its place to another."""
         held = self.held[b]
         return self.tiles[held.tag[0]].tag != held.tag
 
     def _active(self, m: Module) -> None:
-        """The active row: one-hot bit, the bits after it, and whether it is the last, all registered."""
+        """Register of the active row the bit that is issued (one-hot), the bits after it, and that it is the last."""
         rest = without_lowest(self.active.residual)
         with m.If(self.loading):
             tile = self.tiles[self.stage.tag[0]]
@@ -231,7 +235,7 @@ class Issue(wiring.Component):
         ]
 
     def _slots(self, m: Module, b: int) -> None:
-        """Who gets bank ``b``'s partial-sum slot and its read port."""
+        """Decide which row gets bank ``b``'s partial-sum slot and which its read port."""
         reuse, active = self.reuse[b], self.active
         take = self.take[b]
         m.d.comb += [
@@ -256,12 +260,12 @@ class Issue(wiring.Component):
         m.d.comb += self.read[b].eq(Mux(self.claiming[b] | self.steal_port[b], base, shared))
 
     def _base(self, m: Module) -> None:
-        """Where the loaded row's base comes from, by the distance to its prefix."""
+        """Decide where the loaded row's base comes from, by its distance to its prefix (see docs/processor.md)."""
         c = self.config
         stage, active = self.stage, self.active
         in_place = Signal()
         m.d.comb += [
-            # A row with a prefix comes after it, so the row before is of the same tile; the row before that may not be.
+            # A row with a prefix follows it, so the active row is of the same tile; the row before that may not be.
             in_place.eq(self.active_valid & (active.result == stage.prefix)),
         ]
         memory = (self.loading & stage.has_prefix & ~in_place & ~self.recent).replicate(c.banks)
@@ -276,6 +280,7 @@ class Issue(wiring.Component):
         ]
 
     def _events(self, m: Module) -> None:
+        """Report what happens in this cycle and, if no bit is issued, why."""
         e = self.events
         idle = ~self.active_valid
         known = self._known(self.stage.tag)

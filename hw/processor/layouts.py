@@ -1,4 +1,4 @@
-"""Payloads of the issue stage, and its bit tricks."""
+"""The layouts of the issue stage, and how it finds the lowest set bit of a residual."""
 
 from amaranth import Value
 from amaranth.lib import data
@@ -8,26 +8,31 @@ from ..interface.streams import TAG_BITS
 
 
 def lowest(x: Value) -> Value:
-    """The lowest set bit of ``x``, one-hot."""
+    """Return the lowest set bit of ``x``, one-hot and as wide as ``x``."""
     return (x & (~x + 1))[: len(x)]
 
 
 def without_lowest(x: Value) -> Value:
+    """Return ``x`` without its lowest set bit."""
     return (x & (x - 1))[: len(x)]
 
 
 def held_result(c: HardwareConfig) -> data.StructLayout:
-    """The tile result in a bank's operand register."""
+    """Return the layout that names the tile result which a bank's operand register holds."""
     return data.StructLayout({"valid": 1, "tag": TAG_BITS, "result": c.row_bits})
 
 
 def psum_slot(c: HardwareConfig) -> data.StructLayout:
-    """An update of one row's partial sum in one bank."""
+    """Return the layout of an update of one row's partial sum in one bank."""
     return data.StructLayout({"valid": 1, "buffer": 1, "row": c.row_bits})
 
 
 def issue_events(c: HardwareConfig) -> data.StructLayout:
-    """Single-cycle events of the issue stage; see :func:`reprise.hw.interface.events.processor_events`."""
+    """Return the layout of what happens in the issue stage in a cycle.
+
+    :class:`reprise.hw.processor.processor.Processor` makes of it what is counted, under the names of
+    :func:`reprise.hw.interface.events.processor_events`, which says what they mean.
+    """
     return data.StructLayout(
         {
             "residual_bit": 1,

@@ -1,8 +1,9 @@
-"""What the issue stage knows a cycle ahead: comparisons of rows, so that a decision begins with registers.
+"""What the issue stage finds out a cycle ahead: comparisons of rows.
 
-Each outcome of this cycle's decisions (a row stays or another comes) is precomputed; the decisions, which come
-late, only select. Every function gives what holds in the next cycle; :class:`reprise.hw.processor.issue.Issue`
-registers it.
+Because they are made a cycle early, a decision begins with registers and not with comparators. What holds in the next
+cycle depends on this cycle's decisions (a row stays, or another one comes). So both outcomes are precomputed, and the
+decisions, which come late in the cycle, only select. Every function returns what holds in the next cycle;
+:class:`reprise.hw.processor.issue.Issue` registers it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ..lib.logic import late_mux, precompute
 
 
 class IssueState(Protocol):
-    """What these functions read of :class:`reprise.hw.processor.issue.Issue`, which calls them."""
+    """The part of :class:`reprise.hw.processor.issue.Issue` that these functions read; it calls them."""
 
     config: HardwareConfig
     i_compute: stream.Interface
@@ -45,41 +46,49 @@ class IssueState(Protocol):
 
 
 def next_staged(m: Module, issue: IssueState, stays: ValueLike, comes: ValueLike) -> Value:
-    """What holds of the row staged in the next cycle: it stays or comes, which is decided last by ``loading``."""
+    """Return what holds for the compute row that is staged in the next cycle.
+
+    It is ``stays`` if this cycle's row stays, and ``comes`` if one comes from the stream. Which of them it is depends
+    on ``loading``, which is known last.
+    """
     comes = precompute(m, comes)
     return late_mux(issue.loading, comes, precompute(m, late_mux(issue.stage_valid, stays, comes)))
 
 
 def next_reuse(m: Module, issue: IssueState, b: int, stays: ValueLike, comes: ValueLike) -> Value:
-    """What holds of bank ``b``'s reuse row in the next cycle: it stays or comes, which is decided last by ``take``."""
+    """Return what holds for the reuse row of bank ``b`` in the next cycle.
+
+    It is ``stays`` if this cycle's row stays, and ``comes`` if one comes from the stream. Which of them it is depends
+    on ``take``, which is known last.
+    """
     comes = precompute(m, comes)
     return late_mux(issue.take[b].valid, comes, precompute(m, late_mux(issue.reuse_valid[b], stays, comes)))
 
 
 def _reuse_rows(issue: IssueState, b: int) -> tuple[data.View, data.View]:
-    """The row that stays, the row that comes."""
+    """Return the two rows that may be bank ``b``'s reuse row in the next cycle: the one that stays, and that comes."""
     return issue.reuse[b], issue.i_reuse[b].payload
 
 
 def _flies(slot: data.View, buffer: Value, row: Value) -> Value:
-    """This slot updates the row of this buffer: one bit."""
+    """Return one bit: the update in ``slot`` is of this ``row`` in this ``buffer``."""
     return slot.valid & (slot.buffer == buffer) & (slot.row == row)
 
 
 def eligible_reuse(m: Module, issue: IssueState, b: int, known: Sequence[Value]) -> Value:
-    """There is a reuse row, its prefix is finished (``known``), and its partial sum is not in flight.
+    """Return one bit: bank ``b`` has a reuse row, its prefix is finished, and its partial sum is not in flight.
 
-    In flight are the rows of the active row and of the last two slots; the next slot is the active row's, if that
-    claims one, or a reuse row's that is taken now. While a row's tile is not known its buffer means nothing, but then
-    it isn't finished either.
+    In flight are the partial sums of the active row and of the last two slots. The next slot belongs to the active
+    row, if that claims one, or else to a reuse row that is taken now. While a row's tile is not in the processor, its
+    buffer means nothing; but then its prefix isn't finished either.
 
     Parameters
     ----------
-    known : of the row that stays, of the row that comes
+    known : whether the prefix is finished, for the row that stays and for the row that comes (one bit each)
     """
     now, new = rows = _reuse_rows(issue, b)
     staged, active = issue.stage, issue.active
-    quiet, loaded = [], []  # eligible where no row is loaded now, and where the staged one is
+    quiet, loaded = [], []  # eligible if no compute row is loaded now, and if the staged one is
     for row, there, finished in zip(rows, (issue.reuse_valid[b], issue.i_reuse[b].valid), known, strict=True):
         buffer = issue.buffer(row.tag)
         flies = _flies(issue.slot[b], buffer, row.row) | (
@@ -99,7 +108,7 @@ def eligible_reuse(m: Module, issue: IssueState, b: int, known: Sequence[Value])
 
 
 def reuse_same_row(m: Module, issue: IssueState, b: int) -> Value:
-    """Bank ``b``'s reuse row has the index of the row staged then."""
+    """Return one bit: bank ``b``'s reuse row has the same index as the row that is staged in the next cycle."""
     staged = issue.stage, issue.i_compute.payload
     now, new = ([one.row == row.row for one in staged] for row in _reuse_rows(issue, b))
     waits = [Mux(issue.reuse_valid[b], *pair) for pair in zip(now, new, strict=True)]
@@ -107,24 +116,26 @@ def reuse_same_row(m: Module, issue: IssueState, b: int) -> Value:
 
 
 def _finishes(issue: IssueState, row: data.View) -> Value:
-    """The active row is the prefix of ``row``: one bit."""
+    """Return one bit: the active row is the prefix of ``row``."""
     return (issue.active.result == row.prefix) & (issue.active.tag == row.tag)
 
 
 def _shared(reuse: data.View, row: data.View) -> Value:
-    """The reuse row has the prefix of ``row``: one bit."""
+    """Return one bit: the reuse row has the same prefix as ``row``."""
     return (reuse.prefix == row.prefix) & (reuse.tag == row.tag)
 
 
 def _stays_held(issue: IssueState, b: int, row: data.View) -> Value:
-    """Bank ``b``'s operand register holds the prefix of ``row``, and its tile is not over: one bit."""
+    """Return one bit: bank ``b``'s operand register holds the result of ``row``'s prefix, and its tile isn't over."""
     held = issue.held[b]
     return held.valid & (held.result == row.prefix) & (held.tag == row.tag) & ~issue.given_anew(b)
 
 
 def held_prefix(m: Module, issue: IssueState, b: int) -> Value:
-    """Whether the prefix of a reuse row of bank ``b`` is in the operand register then: it is that of the row which
-    finishes or is taken now (the latter only if none finishes), or was there before.
+    """Return one bit: in the next cycle the operand register holds the result of the prefix of bank ``b``'s reuse row.
+
+    The register takes the result of the row which finishes now, or else that of the prefix of the reuse row which is
+    taken now, or else it keeps what it had.
     """
     now, new = rows = _reuse_rows(issue, b)
     stays = [Mux(issue.claiming[b], _finishes(issue, row), _stays_held(issue, b, row)) for row in rows]
@@ -133,27 +144,32 @@ def held_prefix(m: Module, issue: IssueState, b: int) -> Value:
 
 
 def staged_rows(m: Module, issue: IssueState) -> tuple[Value, Value]:
-    """Whether the row staged in the next cycle has the index of the row that is active then, or in a slot.
+    """Return whether the row staged in the next cycle has the index of the row that is active then, or in a slot.
 
-    Only the index: whose buffer it is belongs to the tile, which may enter the processor in that very cycle.
+    Only the index is compared here. The buffer depends on the row's tile, which may enter the processor in that very
+    cycle, so it is compared when the row is to be loaded.
 
     Returns
     -------
-    active, slots : one bit; one bit a bank
+    active, slots : one bit for the active row; one bit for the slot of each bank
     """
     rows, slots = (issue.stage, issue.i_compute.payload), []
     for b, reuse in enumerate(issue.reuse):
         stays, comes = (Mux(issue.claiming[b], issue.active.row == row.row, reuse.row == row.row) for row in rows)
         slots.append(next_staged(m, issue, stays, comes))
     stays, comes = (issue.active.row == row.row for row in rows)
-    # Where the row before becomes active it is that one's index which counts.
+    # If the row that is staged now becomes active, its index is the one to compare with.
     loaded = precompute(m, rows[0].row == rows[1].row)
     idle = precompute(m, late_mux(issue.stage_valid, stays, comes))
     return late_mux(issue.loading, loaded, idle), Cat(slots)
 
 
 def recent_prefix(m: Module, issue: IssueState) -> Value:
-    """Whether the prefix of the row staged in the next cycle was finished in this one or, with one bank, is held."""
+    """Return one bit: the row that is staged in the next cycle has a prefix whose result need not be read.
+
+    With two banks that is so if the prefix is finished in this cycle, and with one bank also if the operand register
+    holds its result.
+    """
     rows = issue.stage, issue.i_compute.payload
     finished = next_staged(m, issue, *(_finishes(issue, row) for row in rows))
     if issue.config.banks == 2:

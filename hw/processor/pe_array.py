@@ -1,4 +1,4 @@
-"""The first rank of adders: tile results, one residual bit per cycle."""
+"""The PE array: the first rank of adders, which add up tile results, one residual bit per cycle."""
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -10,40 +10,50 @@ from ..lib.wide_memory import block_parts, wide_memory
 
 
 def load_control(c: HardwareConfig) -> data.StructLayout:
-    """Where a compute row's base comes from. None of these: it continues in place on the row before it."""
+    """Return the layout that says where a compute row's base comes from, that is, what its residual is added to.
+
+    If no bit is set, the row goes on from the sum in the accumulator, which is that of the row before it.
+    """
     return data.StructLayout(
         {
-            "zero": 1,  # no prefix
-            "forward": 1,  # the prefix is in the operand register (two banks: was finished one cycle ago)
-            "memory": c.banks,  # from the result memory's copy of this bank
+            "zero": 1,  # the row has no prefix
+            "forward": 1,  # the operand register holds the base (with two banks: it was finished one cycle ago)
+            "memory": c.banks,  # the base is read from the result memory's copy of this bank (one-hot)
         }
     )
 
 
 def finish_control(c: HardwareConfig) -> data.StructLayout:
-    """The last residual bit of a compute row: its result goes to the memory and to its bank's operand."""
+    """Return the layout of the control of a compute row's last residual bit.
+
+    The row's tile result goes to the memory, at ``result`` of the tile of this ``parity``, and to the operand register
+    of its ``bank`` (one-hot).
+    """
     return data.StructLayout({"valid": 1, "parity": 1, "result": c.row_bits, "bank": c.banks})
 
 
 class PEArray(wiring.Component):
-    """``result = base + sum of W[k] over the residual's bits``; reuse rows take their prefix's result as it is.
+    """Adds up the tile results of compute rows, and hands tile results to the banks of partial sums.
 
-    Inputs arrive in stage 1. In stage 2 the accumulator adds a weight row, or takes the base of the row whose first
-    bit is added in the next cycle; the sum of a last bit is written to the result memories (one copy per bank, two
-    tiles by parity) and into the operand register of the row's bank. Other operands come from the bank's memory copy.
-    A base read in the cycle in which it is written must be forwarded: the value is in the operand register by then,
-    and stays there until the bank's next operand.
+    For a compute row it works out ``result = base + sum of W[k] over the residual's bits``, in all lanes. A reuse row
+    takes its prefix's result as it is. The control inputs arrive in stage 1. In stage 2 the accumulator adds a weight
+    row, or takes the base of the row whose first bit is added in the next cycle. The sum of a last bit is written into
+    the operand register of the row's bank, and into the result memories. There is a copy of these for each bank, and
+    each has room for two tiles, by the parity of their tags. The operand of a reuse row comes from its bank's copy. A
+    base that would be read in the cycle in which it is written must be forwarded: its value is in the operand register
+    by then, and stays there until the bank's next operand. (Prosperity, HPCA 2025, arXiv 2503.03379, section "PPU".)
 
-    Latency: operand in stage 3, two cycles after its control. Throughput: one bit, and per bank one operand, per cycle.
-    Section "PPU" of the paper (HPCA 2025).
+    Latency: an operand is there in stage 3, two cycles after its control. Throughput: one bit, and one operand for each
+    bank, per cycle.
 
     Members
     -------
-    weight : ``lanes`` signed weights (stage 2)
-    load, finish : control of the accumulator (stage 1)
-    read : per bank: address in the result memory, parity on top (stage 0)
-    fetch : per bank: what is read becomes the operand (stage 1); without, and without a finished row, it stays
-    o : per bank: ``lanes`` signed results (stage 3)
+    weight : the weight row that is added: ``lanes`` signed weights of ``weight_bits`` each (stage 2)
+    load, finish : the control of the accumulator (stage 1)
+    read : for each bank: the address in its result memory, with the tile's parity as the highest bit (stage 0)
+    fetch : for each bank: what is read becomes the operand (stage 1); if neither this is set nor a row finishes, the
+        operand stays
+    o : for each bank: the operand, ``lanes`` signed tile results of ``result_bits`` each (stage 3)
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -101,7 +111,7 @@ class PEArray(wiring.Component):
         return m
 
     def _operand(self, m: Module, b: int, total: Signal, read: Value) -> None:
-        """The result that finishes, or what is read; it stays until the next one comes."""
+        """Build bank ``b``'s operand register, which takes the sum that finishes or what is read, and else stays."""
         c, bits = self.config, self.config.result_bits
         operand = Signal(c.lanes * bits, name=f"operand{b}", reset_less=True)
         flags = Cat(self.finish.bank[b], self.finish.bank[b] | self.fetch[b])
@@ -112,7 +122,10 @@ class PEArray(wiring.Component):
         m.d.comb += self.o[b].eq(operand)
 
     def _recent(self, m: Module, total: Signal) -> Value:
-        """The result finished one cycle ago. With one bank: what the operand register holds, that or an older one."""
+        """Return the tile result that was finished one cycle ago.
+
+        With one bank it is what the operand register holds: that result, or an older operand.
+        """
         if self.config.banks == 1:
             return self.o[0]
         previous = Signal.like(total, reset_less=True)

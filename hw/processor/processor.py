@@ -1,4 +1,4 @@
-"""The product-sparse processing unit: weights, pe_array, tile results, partial sums."""
+"""The processor, which makes finished partial sums of rows and weights and connects the blocks that do so."""
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
@@ -18,31 +18,37 @@ from .weight_buffer import WeightBuffer
 
 
 def _inside(port: data.View, slot: data.View, banks: int) -> list:
-    """Assignments of an update to its bank, which has every second row where there are two."""
+    """Return the assignments that give an update to its bank.
+
+    With two banks, the address in the bank is the row's index without the lowest bit.
+    """
     return [port.valid.eq(slot.valid), port.buffer.eq(slot.buffer), port.row.eq(slot.row[banks - 1 :])]
 
 
 class Processor(wiring.Component):
-    """``psum[row] = sum over K tiles of sum over k of row[k] * W[k]``, exactly, reusing prefixes' results.
+    """Computes the partial sums of m tiles, exactly, and reuses the results of prefixes on the way.
 
-    A compute row costs a cycle per residual bit; an exact match costs none, its partial sum is updated beside. A
-    stream of tiles takes ``max(residual bits, non-zero rows / banks)`` cycles plus a fill; docs/processor.md
-    has the pipeline. Rows beyond ``rows`` of the m tile must be zero. Section "PPU" of the paper (HPCA 2025).
+    The partial sum of a row is ``psum[row] = sum over K tiles of sum over k of row[k] * W[k]``, in each of the
+    ``lanes``. A compute row costs one cycle for each residual bit. An exact match costs none, because its partial sum
+    is updated beside. So a stream of tiles takes ``max(residual bits, non-zero rows / banks)`` cycles, and some to fill
+    the pipeline, which docs/processor.md shows. Rows beyond ``rows`` of the m tile must be zero. (Prosperity, HPCA
+    2025, arXiv 2503.03379, section "PPU".)
 
-    Latency: last bit or reuse row to its partial sum in memory, 4 cycles; last row of an m tile to its first
-    ``o_psum``, 7 cycles.
+    Latency: 4 cycles from a last bit or a reuse row until its partial sum is in memory; 7 cycles from the last row of
+    an m tile to its first ``o_psum``. Throughput: one residual bit, and one row for each bank, per cycle.
 
     Members
     -------
     i_begin, i_end : streams that announce and close a tile
         (:func:`reprise.hw.interface.streams.tile_begin`, ``tile_end``)
-    i_compute, i_reuse : streams of rows; reuse per bank
+    i_compute : stream of :func:`reprise.hw.interface.streams.compute_row`
+    i_reuse : for each bank: stream of :func:`reprise.hw.interface.streams.reuse_row`
     i_weights : stream of :func:`reprise.hw.interface.streams.weight_row`
-    i_layer : :func:`reprise.hw.interface.streams.layer_config`, constant while a row is inside: the order of the
-        partial sums
+    i_layer : the layer (:func:`reprise.hw.interface.streams.layer_config`), which determines the order of the partial
+        sums; constant while a row is inside
     o_psum : stream of :func:`reprise.hw.interface.streams.psum_row`, whose order of rows is that of
         hw/interface/row_order.py
-    counters : single-cycle events, :func:`processor_events`
+    counters : what happens in this cycle (:func:`reprise.hw.interface.events.processor_events`)
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -74,7 +80,8 @@ class Processor(wiring.Component):
         connect(m, flipped(self.i_compute), issue.i_compute)
         connect(m, flipped(self.i_weights), weights.i)
         connect(m, drain.o, flipped(self.o_psum))
-        # Inside, lanes of one neuron are neighbours, for short wires (hw/interface/row_order.py).
+        # Inside the processor the lanes that one neuron serves are neighbours, which keeps wires short
+        # (hw/interface/row_order.py).
         m.d.comb += [
             weights.i.payload.data.eq(Cat(to_lanes(c, self.i_weights.payload.data))),
             self.o_psum.payload.psum.eq(Cat(to_channels(c, drain.o.payload.psum))),

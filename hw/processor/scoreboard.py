@@ -1,4 +1,4 @@
-"""Which tiles are being processed, how far, and when their buffers are free again."""
+"""The scoreboard: which tiles are being processed, how far they are, and when their buffers are free again."""
 
 from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -9,46 +9,51 @@ from ..interface.streams import TAG_BITS, tile_begin, tile_end
 
 
 def tile_view(c: HardwareConfig) -> data.StructLayout:
-    """What the issue stage must know of a tile in the processor."""
+    """Return the layout of what the issue stage must know about a tile in the processor."""
     return data.StructLayout(
         {
             "valid": 1,
             "tag": TAG_BITS,
             "next_weights": 1,  # in the next cycle the tile's weights will be in the buffer, if no other tile enters
-            "buffer": 1,  # buffer of the partial-sum banks of its m tile
+            "buffer": 1,  # buffer of the partial-sum banks that belongs to its m tile
             "weight_slot": c.weight_slot_bits,
-            "issued": c.count_bits,  # compute rows whose last residual bit was issued
+            "issued": c.count_bits,  # number of its compute rows whose last residual bit was issued
         }
     )
 
 
 def tile_step(c: HardwareConfig) -> data.StructLayout:
-    """A row of the tile of this parity was issued in this cycle."""
+    """Return the layout which says that a row of the tile with this ``parity`` is issued in this cycle."""
     return data.StructLayout({"valid": 1, "parity": 1})
 
 
 class Scoreboard(wiring.Component):
-    """Contexts of the two tiles in the processor, indexed by the parity of their tag.
+    """Keeps account of the two tiles in the processor, indexed by the parity of their tags.
 
-    A tile enters with ``i_begin`` when the tile two before it has retired (their results share a buffer) and, if it
-    is the first of its m tile, when the buffer of the partial sums it will use is drained. It is *closed* when it has
-    ended, its last compute row was issued and its weights were there (a tile without compute rows still consumes its
-    weights); closing releases the weight slot. It retires, in order, when it is closed and its reuse rows were
-    issued; the retirement of the last K tile of an m tile hands the buffer over to the drain.
+    A tile goes through three events:
 
-    Latency: last row issued in cycle ``v``: retirement in ``v + 2``, ``full`` in ``v + 3``.
+    - It *enters* with ``i_begin``, as soon as the tile two before it has retired, because their results share a buffer.
+      The first tile of an m tile also waits until the buffer of the partial sums that it will use is drained.
+    - It is *closed* when it has ended (``i_end``), its last compute row was issued, and its weights were there. A tile
+      without compute rows uses up its weights too. Closing releases the weight slot.
+    - It *retires*, in order, when it is closed and its reuse rows were issued. When the last K tile of an m tile
+      retires, its buffer is handed over to the drain.
+
+    Latency: if a tile's last row is issued in cycle ``v``, the tile retires in ``v + 2``, and ``full`` is set in
+    ``v + 3``.
 
     Members
     -------
-    i_begin, i_end : streams that frame a tile
-    enable : tiles may enter (the dirty maps are clear)
-    filled : weight slots that hold a tile's weights
-    claim : a compute row was issued completely
-    take : per bank: a reuse row was issued
-    drained : per buffer: its last partial sum was handed out
-    tiles : the two contexts
+    i_begin, i_end : the streams that announce and close a tile
+    enable : tiles may enter, because the dirty maps are clear
+    filled : for each weight slot: it holds a tile's weights
+    claim : the last bit of a compute row is issued
+    take : for each bank: a reuse row is issued
+    drained : for each buffer: its last partial sum is handed out
+    tiles : the two tiles, as the issue stage sees them
     release : the weight slot may be refilled
-    full, rows : per buffer: its m tile is complete; its number of rows, a cycle earlier unless the other buffer is full
+    full, rows : for each buffer: its m tile is complete; its number of rows, which is known a cycle earlier unless the
+        other buffer is full
     wait_drain : a tile waits for a buffer to be drained
     busy : a tile or a partial sum is inside
     """
@@ -101,12 +106,12 @@ class Scoreboard(wiring.Component):
         return m
 
     def _admit(self, m: Module, info: data.View, entering: Signal, retiring: Signal) -> Signal:
-        """Let tiles in; m tiles alternate between the buffers."""
+        """Let tiles in, where m tiles alternate between the buffers; return for each buffer that it is in use."""
         begin = self.i_begin.payload
         buffer, fresh, buffer_busy = Signal(), Signal(init=1), Signal(2)
         parity = begin.tag[0]
         free, may, waits = Signal(2), Signal(2), Signal()
-        # Whether the tile before retires is known last: the rest is found beside it, per parity.
+        # ``retiring`` is known last in the cycle. So the rest is found beside it, for each parity.
         m.d.comb += [
             free.eq(~Cat(tile.valid for tile in self.tiles) | retiring),
             waits.eq(fresh & buffer_busy.bit_select(buffer, 1)),
@@ -140,12 +145,13 @@ class Scoreboard(wiring.Component):
         done: Signal,
         oldest: Signal,
     ) -> None:
-        """Context of the tiles of parity ``p``: counts of issued rows against the counts of the end."""
+        """Keep the state of the tile of parity ``p``, and compare its issued rows with the numbers from its end."""
         c = self.config
         tile, other = self.tiles[p], self.tiles[1 - p]
         ended, reuse_done = Signal(name=f"ended{p}"), Signal(name=f"reuse_done{p}")
         reused = Signal(data.ArrayLayout(c.count_bits, c.banks), name=f"reused{p}")
-        # A younger tile in the same slot as an older one that will release it must wait for the refill.
+        # A younger tile may have the same weight slot as an older one that will release it. Then the weights in it are
+        # stale for the younger one, which must wait until the slot is refilled.
         stale = Signal(name=f"stale{p}")
         older = info[1 - p].tile
         m.d.comb += [
@@ -190,7 +196,7 @@ class Scoreboard(wiring.Component):
             ]
 
     def _close(self, m: Module, info: data.View, entering: Signal, closed: Signal, ready: Value, done: Signal) -> None:
-        """Close tiles in order, one per cycle, and release their weights."""
+        """Close tiles in order, at most one per cycle, and release their weight slots."""
         closing = Signal()
         tile = info[closing].tile
         m.d.comb += [

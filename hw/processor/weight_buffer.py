@@ -1,4 +1,4 @@
-"""The weights of the tiles at hand: ``weight_tiles`` weight slots of ``tile_k`` rows of all lanes."""
+"""The weight buffer: the weights of the tiles at hand, in ``weight_tiles`` weight slots of ``tile_k`` weight rows."""
 
 from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -11,25 +11,30 @@ from ..lib.fanout import parts, replicate
 from ..lib.wide_memory import BLOCK_RAM
 
 DISTRIBUTED_ROWS = 64
-"""Up to this many rows the buffer is LUT RAM; beyond, block RAM (whose 512 words would otherwise lie idle)."""
+"""The most weight rows with which the buffer is LUT RAM; with more it is block RAM.
+
+So few rows would leave most of the 512 words of block RAMs unused.
+"""
 
 
 class WeightBuffer(wiring.Component):
-    """``o = W[weight_slot, k]``, two cycles after ``read``.
+    """Keeps the weights of up to ``weight_tiles`` tiles, and gives ``o = W[weight_slot, k]`` for all lanes.
 
-    LUT RAM is read from a registered address into the output register; block RAM has its address register inside and
+    LUT RAM is read from a registered address into the output register. Block RAM has its address register inside, and
     gets an output register before the adders. Both take two cycles, so nothing else depends on the choice.
-    A weight slot is filled by the row with ``last``; its rows aren't accepted while it is filled. Rows that a
-    producer leaves out keep old weights: it must send all whose column can be set.
 
-    Throughput: one row written and one read per cycle. Section "PPU" of the paper (HPCA 2025).
+    A weight slot is filled by the row with ``last``, and while it is filled no more rows are accepted for it. A row
+    that the producer leaves out keeps its old weights, so the producer must send every row whose input bit can be set.
+    (Prosperity, HPCA 2025, arXiv 2503.03379, section "PPU".)
+
+    Latency: two cycles from ``read`` to ``o``. Throughput: one row written and one row read per cycle.
 
     Members
     -------
     i : stream of :func:`reprise.hw.interface.streams.weight_row`
-    read : weight slot and k of the row to read
-    o : ``lanes`` signed weights of the row read two cycles ago
-    filled : weight slots that hold a whole tile
+    read : the weight slot and the k of the weight row to read
+    o : the weight row that was read two cycles ago: ``lanes`` signed weights of ``weight_bits`` each
+    filled : for each weight slot: it holds all weights of a tile
     release : empties a weight slot
     """
 
@@ -49,8 +54,8 @@ class WeightBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         row = self.i.payload
-        # The scoreboard registers ``filled``, and a row is loaded before its first bit reads: two cycles at least.
-        # So the last row may be written a cycle late.
+        # The last weight row may be written a cycle late, because at least two cycles pass from ``filled`` to the first
+        # read: the scoreboard registers it, and a compute row is loaded before its first bit reads.
         put = Signal(len(self.o), reset_less=True)
         m.d.comb += self.i.ready.eq(~self.filled.bit_select(row.weight_slot, 1))
         m.d.sync += put.eq(row.data)
@@ -79,7 +84,10 @@ class WeightBuffer(wiring.Component):
         return memory.read_port(), memory.write_port()
 
     def _block(self, m: Module, read: Value, comes: Value, row: Value, put: Value) -> None:
-        """Writes ``put``, which is a cycle old, to the ``row`` of that cycle if one came (``comes``)."""
+        """Build the buffer from block RAM.
+
+        ``put`` is a cycle old. It is written to the ``row`` of the cycle before, if a weight row came then (``comes``).
+        """
         port, write = self._memory(m, "memory", self.config.lanes, "block")
         weight, address = Signal.like(self.o, reset_less=True), Signal.like(write.addr, reset_less=True)
         putting = Signal()
@@ -88,10 +96,11 @@ class WeightBuffer(wiring.Component):
         m.d.comb += [write.en.eq(putting), write.addr.eq(address), write.data.eq(put)]
 
     def _distributed(self, m: Module, read: Value, comes: Value, row: Value, put: Value) -> None:
-        """The same, cut by lanes into parts that have address and enable registers of their own
-        (:mod:`reprise.hw.lib.fanout`).
+        """Build the buffer from LUT RAM.
 
-        After reset some parts write once: no weight slot is filled then.
+        It does the same as :meth:`_block`, but is cut by lanes into parts that have address and enable registers of
+        their own (:mod:`reprise.hw.lib.fanout`). After reset some parts write once, which does no harm because no
+        weight slot is filled then.
         """
         c, cut = self.config, parts(self.config.lanes)
         reads = replicate(m, read, len(cut), name="address")
