@@ -1,4 +1,4 @@
-"""The accelerator in Amaranth: this folder assembles the boxes of the figure, each a folder of its own.
+"""The accelerator in Amaranth. This folder assembles the boxes of the figure, each of which is a folder of its own.
 
 ::
 
@@ -20,7 +20,7 @@
      ---------------------------------------------|-------------------------------   |
                                              [output: max pool, encoder, packer]-----+
 
-``interface`` holds what travels between boxes, ``lib`` the parts that know nothing of neurons, ``arch`` what software
-must know. A box imports these three and no other box, but for ``csr`` (which imports ``axi``) and ``processor``
-(which imports ``psum``).
+``interface`` holds the layouts of what travels between boxes, ``lib`` holds parts that know nothing of neurons, and
+``arch`` holds what software must know of the hardware. A box imports these three and no other box, except that ``csr``
+imports ``axi`` and ``processor`` imports ``psum``.
 """

@@ -1,4 +1,4 @@
-"""``python -m hw`` was a command; it says its new name."""
+"""``python -m hw`` was a command once; now it only tells the command that replaces it."""
 
 from reprise.support.renamed import say
 

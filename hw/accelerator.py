@@ -1,4 +1,4 @@
-"""The whole accelerator: registers, sequencer and the data path behind one AXI4 port."""
+"""The whole accelerator: the host's registers, the sequencer, and the data path with its AXI4 port to memory."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from .sequencer.sequencer import Sequencer
 
 
 class Accelerator(wiring.Component):
-    """A product-sparse accelerator for multi-level spiking networks; it walks a program in memory by itself.
+    """A product-sparse accelerator for multi-level spiking networks, which executes a program in memory by itself.
 
-    The host writes a memory image (program, weights, parameters, input), the program's address and CONTROL.start; the
-    interrupt says that all feature maps are in memory again, or that STATUS holds an error.
+    The host writes a memory image (program, weights, parameters, input) into memory, then the program's address and
+    CONTROL.start into registers. The interrupt says that the feature maps that the program computes are in memory, or
+    that STATUS holds an error. (The product sparsity is that of Prosperity, HPCA 2025, arXiv 2503.03379; the
+    multi-level neurons are those of arXiv 2510.24637.)
 
     ::
 
         s_axil -> [Registers] <-> [Sequencer] -> [Datapath: loaders, im2col, Core, OutputWriter] <-> m_axi
 
-    The interrupt's register is set ``DONE`` cycles after the sequencer's end of a job, when the counters have seen its
-    last event.
+    Latency: the register of the interrupt is set ``DONE`` cycles after the sequencer ends a job. By then the counters
+    have seen the job's last event.
 
     Parameters
     ----------
@@ -36,9 +38,9 @@ class Accelerator(wiring.Component):
     Members
     -------
     s_axil_* : AXI4-Lite slave, 32 bits (docs/registers.md)
-    m_axi_* : AXI4 master, ``bus_bits`` wide, ADDRESS_BITS addresses, INCR bursts, one ID
-    irq : Out(1), level: IRQ_STATUS and IRQ_ENABLE
-    profile : Out, events of the cycle (``reprise.hw.interface.events``), for benches and logic analysers
+    m_axi_* : AXI4 master with ``bus_bits`` data bits, ADDRESS_BITS address bits, INCR bursts and a single ID
+    irq : Out(1), interrupt, which stays high while a bit is set in both IRQ_STATUS and IRQ_ENABLE
+    profile : Out, the events of the cycle (``reprise.hw.interface.events``), for test benches and logic analysers
     """
 
     DONE = 2
@@ -62,7 +64,7 @@ class Accelerator(wiring.Component):
         m.submodules.counters = counters = Counters(c)
         m.submodules.sequencer = sequencer = Sequencer(c)
         datapath = Datapath(c)
-        data_reset = Signal()  # registered: a fan-out of thousands
+        data_reset = Signal()  # a register, because it goes to thousands of flip-flops
         m.submodules.datapath = ResetInserter(data_reset)(datapath)
         m.d.sync += data_reset.eq(sequencer.reset)
         self._join(m, "s_axil", registers, lite_members())
@@ -96,7 +98,7 @@ class Accelerator(wiring.Component):
             m.d.comb += port.eq(signal) if member.flow == Out else signal.eq(port)
 
     def _registers(self, m: Module, registers: Registers, sequencer: Sequencer, counters: Counters) -> None:
-        """Values of the registers that are only read, status flags, interrupt."""
+        """Connect the registers that the host only reads, the status flags and the interrupt."""
         c = self.config
         done, refused, finished = Signal(), Signal(), Signal()
         for register, field in (("ID", "value"), ("VERSION", "minor"), ("VERSION", "major")):

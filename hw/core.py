@@ -13,16 +13,19 @@ from .processor.processor import Processor
 
 
 class Core(wiring.Component):
-    """Product-sparse matrix product followed by multi-level neurons.
+    """Computes a product-sparse matrix product and fires the multi-level neurons that follow it.
 
-    For every tile of rows the front-end finds each row's prefix and residual, the processor adds the residual's weight
-    rows to the prefix's result and accumulates partial sums per row, and when an m tile is complete its partial
-    sums go through the neuron array: ``psum[row] += sum_k rows[row, k] * weight[k, :]``, then
-    ``U = leak(V) + sum_p psum << p + c``, ``z = clip(floor(U / D), 0, N)``.
-    (Prosperity, HPCA 2025, sections IV and V; multi-level neurons: arXiv 2510.24637.)
+    For every tile of rows the front-end finds the prefix and the residual of each row. The processor adds the weight
+    rows of the residual to the result of the prefix, and accumulates a partial sum for each row:
+    ``psum[row] += sum_k rows[row, k] * weight[k, :]``. When an m tile is complete, its partial sums go through the
+    neuron array: ``U = leak(V) + sum_p (psum << p) + c``, and then ``z = clip(floor(U / D), 0, N)``. Here V is the
+    membrane potential before the timestep and U the one before firing, p counts the planes, c is the bias, D the
+    threshold, z the level that is fired, and N the largest level.
+    (Prosperity, HPCA 2025, arXiv 2503.03379, sections IV and V; multi-level neurons: arXiv 2510.24637.)
 
-    Throughput: a stream of tiles takes max(residual bits, non-zero rows / banks) cycles, never more than ``queries``
-    non-zero rows or ``load_rows`` rows per cycle; detection of the next tile, draining and the neurons run beside it.
+    Throughput: a tile in a stream of tiles takes max(residual bits, non-zero rows / banks) cycles, but no more than
+    ``queries`` non-zero rows and ``load_rows`` rows pass per cycle. Meanwhile the next tile is searched, the partial
+    sums of the last m tile are drained, and the neurons work.
 
     Parameters
     ----------
@@ -32,7 +35,7 @@ class Core(wiring.Component):
     -------
     i_rows : stream of :func:`reprise.hw.interface.streams.tile_word`
     i_weights : stream of :func:`reprise.hw.interface.streams.weight_row`
-    i_params : stream of :func:`reprise.hw.interface.streams.neuron_params`; only while no rows of a layer are in flight
+    i_params : stream of :func:`reprise.hw.interface.streams.neuron_params`, only while no row of a layer is in flight
     i_layer : :func:`reprise.hw.interface.streams.layer_config`, constant while a layer is in flight
     o : stream of :func:`reprise.hw.interface.streams.neuron_out`
     events : single-cycle strobes for performance counters, see :func:`reprise.hw.interface.events.processor_events`

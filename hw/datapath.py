@@ -1,4 +1,4 @@
-"""Everything of the accelerator that is reset between jobs: loaders, im2col, core, output, bus masters."""
+"""The data path is all of the accelerator that is reset between jobs, from the command fetch to the bus masters."""
 
 from __future__ import annotations
 
@@ -24,31 +24,32 @@ from .sequencer.fetch import CommandFetch
 from .sequencer.scheduler import JobScheduler
 
 WEIGHT_WORDS = 128
-"""Bus words of weights buffered before the weight buffer: covers a memory latency of about as many cycles."""
+"""Bus words that are buffered before the weight buffer. They cover a memory latency of about as many cycles."""
 
 LOAD_WORDS = 64
-"""Bus words of loads buffered."""
+"""Bus words that are buffered before the loader."""
 
 
 def fetch_words(c: HardwareConfig) -> int:
-    """Bus words of commands buffered: one command, and at least a burst."""
+    """Return how many bus words are buffered before the command fetch: those of a command, and at least a burst."""
     return max(BURST_BEATS, COMMAND_BYTES * 8 // c.bus_bits)
 
 
 class Datapath(wiring.Component):
-    """Command fetch and dispatch, loaders, im2col, core, output writer and the two bus masters, connected.
+    """Connects the command fetch, job scheduler, loaders, im2col, core, output writer and the two bus masters.
 
     Members
     -------
-    begin, program : In, fetch the first command
+    begin, program : In, strobe to fetch the first command; its byte address
     enable : In(1), commands may be issued
-    halt : In(1), no new bursts
-    finished, command_error, command_code, taken : Out, from the scheduler
-    read_error, write_error, bad_target : Out(1), strobes
+    halt : In(1), no new bursts may begin
+    finished, command_error, command_code, taken : Out, from the job scheduler
+    read_error, write_error, bad_target : Out(1), strobes of the bus masters and the loader
     bus_quiet : Out(1), nothing is under way on the bus
-    progress : Out(1), something moved in this cycle
-    events : Out, what is counted
-    and the AXI4 channels
+    progress : Out(1), something moved in the cycle before
+    events : Out, the events of this cycle, which the counters count
+
+    The channels of the AXI4 master are members too, under their AXI names.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -102,12 +103,12 @@ class Datapath(wiring.Component):
             im2col.prepare.eq(scheduler.front_start),
             im2col.start.eq(scheduler.run_start),
             weights.start.eq(scheduler.front_start),
-            # The next run's weights give way to the loads that it waits for: answers come in order.
+            # Weights of the next run give way to the loads that it waits for, since memory answers in order.
             reads.hold[1].eq(scheduler.prepared & loads_asked),
             output.i_start.eq(scheduler.run_start),
             *(core.i_layer[name].eq(run[name]) for name in layer_config(c).members),
             *(output.i_config[name].eq(run[name]) for name in writer_config(c).members),
-            # Parameters of the next run wait until no row of this one needs the old ones.
+            # The parameters of the next run wait until no row of this run needs the old ones.
             core.i_params.payload.eq(loader.o_params.payload),
             core.i_params.valid.eq(loader.o_params.valid & ~scheduler.run_busy),
             loader.o_params.ready.eq(core.i_params.ready & ~scheduler.run_busy),
@@ -130,7 +131,10 @@ class Datapath(wiring.Component):
     def _connect_reads(
         self, m: Module, fetch: CommandFetch, weights: WeightLoader, loader: Loader
     ) -> tuple[ReadArbiter, Value]:
-        """The readers by priority: commands (short and waited for), weights, loads; whether loads are to be asked."""
+        """Connect the readers to the arbiter; return it, and whether requests of loads are still to be made.
+
+        Their order is their priority: commands, which are short and are waited for, then weights, then loads.
+        """
         c = self.config
         m.submodules.reads = reads = ReadArbiter(c, 3)
         users: list[tuple[str, CommandFetch | WeightLoader | Loader, int]] = [
@@ -170,6 +174,7 @@ class Datapath(wiring.Component):
         reads: ReadArbiter,
         writes: WriteMaster,
     ) -> None:
+        """Connect the events that the counters count, and the sign of progress that the watchdog wants."""
         e = self.events
         was_busy = Signal()
         m.d.sync += was_busy.eq(scheduler.run_busy)

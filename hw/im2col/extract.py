@@ -1,4 +1,4 @@
-"""The data path of im2col: positions and segments -> tile words."""
+"""The data path of im2col, which makes beats of tiles out of row positions and segments."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .row_table import POSITION
 
 
 def piece_control(c: HardwareConfig) -> data.StructLayout:
-    """What travels with one segment of one word."""
+    """The control signals that go with one segment of one word of a tile, a word being ``load_rows`` rows."""
     return data.StructLayout(
         {
             "valid": 1,
-            "first": 1,  # first segment of its word
-            "last": 1,  # last segment of its word
-            "last_word": 1,
+            "first": 1,  # this is the first segment of its word
+            "last": 1,  # this is the last segment of its word
+            "last_word": 1,  # the word is the last of its tile
             "word": range(c.tile_beats),
             "tile": tile_info(c),
         }
@@ -31,20 +31,24 @@ def piece_control(c: HardwareConfig) -> data.StructLayout:
 
 
 class Extractor(wiring.Component):
-    """A free-running pipeline of four stages, ``load_rows`` rows wide; no stage ever waits.
+    """Cuts the bits that a segment names out of feature lines, for ``load_rows`` rows at once.
 
-    1. bit position ``b = x + bit - shift`` of the row's bit 0, its y and line;
-    2. word address, y in range, distances of b to the line's ends;
-    3. masks (while the feature buffer is read);
-    4. shift and mask; then the pieces of a word are merged.
+    It is a pipeline of four stages in which no stage ever waits:
 
-    Latency: ``LATENCY`` cycles from the issue of a word's last segment, whose piece comes a cycle later, to the word.
+    1. The position ``b = x + bit - shift`` of the row's bit 0 in the line, the line's y and its address are added up.
+    2. The word address is worked out, whether y is in range, and how far b is from the ends of the line.
+    3. The masks are made while the feature buffer is read.
+    4. The bits that were read are shifted and masked. After that the pieces of a word are merged.
+
+    Latency: ``LATENCY`` cycles from the issue of a word's last segment to the word. What belongs to a segment is at the
+    inputs one cycle after its issue.
 
     Members
     -------
     run : In, fields of the RUN
-    control, segment, positions : In, one piece per cycle
-    address : Out x load_rows, window : In x load_rows, one cycle later: the feature buffer
+    control, segment, positions : In, what belongs to one segment of one word, in each cycle
+    address : Out x load_rows, words of the feature buffer to be read
+    window : In x load_rows, ``2 * feature_bits`` bits each: what the feature buffer answers, one cycle later
     o_valid, o : Out, finished words
     """
 
@@ -81,7 +85,7 @@ class Extractor(wiring.Component):
             line_bits.eq(Array(self.run[f"line_bits{s}"] for s in range(SOURCES))[self.segment.source]),
         ]
         for r in range(c.load_rows):
-            outside = Signal(name=f"outside{r}")  # beyond the m tile's last row
+            outside = Signal(name=f"outside{r}")  # the row is beyond the m tile's last row
             row = controls[1].word * c.load_rows + r
             m.d.comb += outside.eq((row >= controls[1].tile.rows) | ~controls[1].valid)
             bits = self._row(m, r, outside, lines, line_bits, masks)
@@ -95,7 +99,7 @@ class Extractor(wiring.Component):
         return m
 
     def _row(self, m: Module, r: int, outside: Value, lines: Value, line_bits: Value, masks: list[Signal]) -> Signal:
-        """One row's pipeline; returns its bits after stage 4."""
+        """Build the pipeline of one row and return its bits after stage 4."""
         c = self.config
         k, word_bits = c.tile_k, clog2(c.feature_bits)
         ones = (1 << k) - 1
@@ -121,7 +125,7 @@ class Extractor(wiring.Component):
         ]
         shift, mask = register(word_bits, "shift"), register(k, "mask")
         low, high = register(k, "low"), register(k, "high")
-        before = -bit2  # bits of the row that lie before the line
+        before = -bit2  # number of the row's bits that lie before the beginning of the line
         m.d.comb += [
             low.eq(Mux(bit2 >= 0, ones, Mux(bit2 <= -k, 0, (ones << before[: clog2(k)]) & ones))),
             high.eq(Mux(room <= 0, 0, Mux(room >= k, ones, (1 << room[: clog2(k)]) - 1))),

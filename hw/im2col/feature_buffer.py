@@ -1,4 +1,4 @@
-"""Feature buffer: lines of feature maps on chip, read at any bit position by many rows at once."""
+"""The feature buffer keeps lines of feature maps on chip; many rows at once read it at any word."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from ..interface.streams import feature_write
 
 
 class FeatureBuffer(wiring.Component):
-    """``load_rows`` copies of ``feature_words`` words, each in an even and an odd bank.
+    """Keeps ``feature_words`` words in ``load_rows`` copies, so that every row of a beat has a reader of its own.
 
-    Reader r gets the ``2 * feature_bits`` bits that begin with word ``address[r]`` (any word: the two banks give it and
-    its successor, modulo ``feature_words``).
+    Reader r gets the ``2 * feature_bits`` bits that begin with word ``address[r]``. Each copy consists of a bank of
+    even words and a bank of odd words. Therefore it gives any word together with its successor, counted modulo
+    ``feature_words``.
 
-    Latency: ``window`` belongs to ``address`` of the cycle before. Throughput: one window per reader and one pair of
-    words written per cycle. A word that is read in the cycle in which it is written is undefined.
+    Latency: ``window`` belongs to ``address`` of the cycle before. Throughput: in each cycle every reader gets one
+    window and one pair of words is written. What is read from a word in the cycle in which it is written is undefined.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ class FeatureBuffer(wiring.Component):
     Members
     -------
     i_write : In stream of feature_write (always ready)
-    address : In x load_rows, words
+    address : In x load_rows, the words at which the windows begin
     window : Out x load_rows, ``2 * feature_bits`` bits each
     """
 
@@ -58,7 +59,7 @@ class FeatureBuffer(wiring.Component):
                     write.addr.eq(self.i_write.payload.pair),
                     write.data.eq(self.i_write.payload.words[bank]),
                     write.en.eq(self.i_write.valid & self.i_write.payload.mask[bank]),
-                    # An odd first word finds its successor in the next even one.
+                    # The successor of an odd word is the even word of the next pair.
                     read.addr.eq(pair if bank else (pair + self.address[r][0])[: clog2(pairs)]),
                 ]
                 reads.append(read.data)

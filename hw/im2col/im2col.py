@@ -1,4 +1,4 @@
-"""im2col on the fly: rows of tiles out of feature lines, by a table of segments."""
+"""im2col on the fly: a table of segments says which bits of which feature lines make up the rows of the tiles."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from .segment_table import SegmentTable
 
 
 class WeightSlotCounter(wiring.Component):
-    """Weight slots of the tiles of a run: round robin, or the same slots for every m tile when the weights are kept.
+    """Counts the weight slots of the tiles of a run.
+
+    The slots go round robin. When the weights are kept (``weights_keep``), every m tile uses the same slots.
 
     Members
     -------
     run, start : In, fields of the RUN, and its start
-    next : In(1), on to the next K tile
-    last_k : In(1), with ``next``: it was the last K tile of its m tile
+    next : In(1), the builder goes on to the next K tile
+    last_k : In(1), with ``next``: the K tile that ends was the last of its m tile
     weight_slot : Out, slot of the current K tile
     release : Out(1), nobody needs the slot's weights after the current tile
     """
@@ -70,13 +72,15 @@ class WeightSlotCounter(wiring.Component):
 
 
 class Im2col(wiring.Component):
-    """Feature lines on chip -> tile words of all K tiles of all m tiles of a run.
+    """Makes the beats of all K tiles of all m tiles of a run out of the feature lines on chip.
 
-    Row r of a K tile: bits ``[shift, shift+length)`` of a segment are bits ``x[r] + bit ...`` of the line at on-chip
-    word ``address[r] + segment.address``; bits outside 0..line_bits-1 and lines with y outside 0..lines-1 read zero.
+    A segment fills the bits ``[shift, shift+length)`` of row r of a K tile. It takes them from the line that begins at
+    on-chip word ``address[r] + segment.address``, from bit ``x[r] + bit`` on. Bits outside 0..line_bits-1 and lines
+    whose y is outside 0..lines-1 read as zero.
 
-    Throughput: one segment of ``load_rows`` rows per cycle, without a bubble between words, K tiles and m tiles: an
-    m tile of w words takes ``w * segments`` cycles, or one per row of the next m tile (row table) if that is more.
+    Throughput: one segment of ``load_rows`` rows per cycle, without a bubble between words, K tiles and m tiles. An m
+    tile of w words takes ``w * segments`` cycles, or one cycle for each row of the next m tile if that is more, because
+    the row table makes one row per cycle.
     Latency: a word is offered ``LATENCY`` cycles after the issue of its last segment.
 
     Parameters
@@ -86,8 +90,8 @@ class Im2col(wiring.Component):
     Members
     -------
     run : In, fields of the RUN (constant from ``prepare`` until it has ended)
-    prepare : In(1), generate the rows of its first m tiles
-    start : In(1), later: features and segments are here
+    prepare : In(1), strobe: generate the positions of the rows of the run's first m tiles
+    start : In(1), strobe that comes later: the run's features and segments are on chip
     i_features : In stream of feature_write (always ready)
     i_segments : In stream of segment_write (always ready)
     o : Out stream of tile words

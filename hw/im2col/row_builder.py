@@ -1,4 +1,4 @@
-"""Builds the rows of a tile from the words that its segments name."""
+"""The row builder issues the segments of every word of every tile, and so builds the rows of the tiles."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from .extract import piece_control
 from .segment_table import k_tile
 
 QUEUE_WORDS = 16
-"""Words of the output queue: more than the extractor's latency, so that its pipeline never has to stop."""
+"""Words of the output queue. They are more than the extractor's latency, so that words still flow at full rate although
+place for a word is set aside before its first segment is issued."""
 
 QUEUE_LATENCY = 2
-"""Cycles from a word's way into the output queue to its offer."""
+"""Cycles from a word's entry into the output queue to its offer."""
 
 
 class RowBuilder(wiring.Component):
-    """Walks m tile, K tile, word, segment (innermost) and issues one (word, segment) per cycle.
+    """Walks over m tiles, their K tiles, their words and their segments, and issues one pair (word, segment) per cycle.
+
+    The segments are the innermost of these four loops. A word is begun only when the output queue has place for it, so
+    that the extractor's pipeline never has to stop.
 
     Members
     -------
     ready, rows, word, release : the row table's read side
     i : In stream of K tiles (SegmentTable.o)
-    index : Out, segment read
+    index : Out, the segment to be read
     weight_slot, weight_release, weight_next : the counter of weight slots
-    control : Out, what belongs to the positions and the segment read (one cycle later)
-    taken : In(1), a finished word has left the output queue
+    control : Out, one cycle later: what belongs to the positions and the segment that are read
+    taken : In(1), a finished word leaves the output queue
     """
 
     def __init__(self, config: HardwareConfig) -> None:

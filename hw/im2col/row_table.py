@@ -1,4 +1,4 @@
-"""Row table: where the rows of an m tile begin in the feature buffer."""
+"""The row table says where the rows of an m tile begin in the feature buffer."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from ..arch.program import LOOPS, SOURCES
 from ..interface.commands import run_layout
 
 POSITION = data.StructLayout({"address": signed(16), "x": signed(16), "y": signed(16)})
-"""A row in one source: on-chip word of its line, first bit in the line, y of its ky = 0 line."""
+"""Where a row begins in one source: the on-chip word of its line, its first bit in that line, and the y of its line for
+kernel row ky = 0."""
 
 
 class LoopCounter(wiring.Component):
-    """Nested loop counters that name, one step ahead, the loop which steps next.
+    """Counts nested loops and names, one step ahead, the loop that steps next.
 
-    ``step`` moves on by one iteration. ``select`` (one-hot, registered) names the loop that this step advances: the
-    innermost one not at its end; all loops inside it start over. After the very last iteration ``select`` is zero.
+    ``step`` moves on by one iteration. ``select``, which is one-hot and a register, names the loop that this step
+    advances: the innermost one that is not at its end. All loops inside it start over. At the very last iteration
+    ``select`` is zero.
 
     Members
     -------
@@ -58,10 +60,11 @@ class LoopCounter(wiring.Component):
 
 
 class RowTable(wiring.Component):
-    """Generates the positions of all rows of a run, one row per cycle, one m tile ahead of its reader.
+    """Generates the positions of all rows of a run, one row per cycle and up to one m tile ahead of its reader.
 
-    Row r+1 is row r plus the deltas of the loop that steps between them (``reprise.hw.arch.program``). The table is
-    double-buffered: while the reader walks over one m tile the next is written.
+    The position of row r+1 is that of row r plus the deltas of the loop that steps between them
+    (``reprise.hw.arch.program``). The table has two buffers: while the reader walks over one m tile, the next one is
+    written.
 
     Latency: the first m tile of ``rows`` rows is ready ``rows + LATENCY`` cycles after ``start``.
 
@@ -72,10 +75,10 @@ class RowTable(wiring.Component):
     Members
     -------
     run : In, fields of the RUN (constant while it works)
-    start : In(1), begin a run; the table must be empty
+    start : In(1), strobe: begin a run; the table must be empty
     ready : Out(1), an m tile may be read
     rows : Out, number of rows of that m tile
-    word : In, word read: rows word*load_rows ...
+    word : In, the word to be read, which holds ``load_rows`` rows from row ``word * load_rows`` on
     positions : Out, one cycle after ``word``: POSITION x load_rows x SOURCES
     release : In(1), the reader is done with the m tile
     """
@@ -101,13 +104,13 @@ class RowTable(wiring.Component):
         c = self.config
         m.submodules.loops = loops = LoopCounter()
         step = Signal()
-        prime = Signal()  # the first delta isn't known yet
+        prime = Signal()  # the loop that steps first is not known yet
         m.d.comb += [loops.start.eq(self.start), loops.step.eq(step)]
         m.d.comb += [loops.count[n].eq(self.run[f"loop{n}_count"]) for n in range(LOOPS)]
 
         full = Array(Signal(name=f"full{h}") for h in range(2))
         rows = Array(Signal(c.count_bits, name=f"rows{h}") for h in range(2))
-        buffer = Signal()  # being written
+        buffer = Signal()  # the buffer that is being written
         read_buffer = Signal()
         row = Signal(c.row_bits)
         left = Signal(16)  # m tiles still to generate
@@ -138,7 +141,7 @@ class RowTable(wiring.Component):
         return m
 
     def _source(self, m: Module, s: int, select: Value, step: Value, row: Value, read_buffer: Value) -> None:
-        """PEArray and memory of one source."""
+        """Build the adders and the memory of one source."""
         c = self.config
         position = Signal(POSITION, name=f"position{s}")
         for name in ("address", "x", "y"):
@@ -146,7 +149,7 @@ class RowTable(wiring.Component):
             delta = Signal(signed(16), name=f"delta_{name}{s}")
             merged = deltas[0]
             for other in deltas[1:]:
-                merged = merged | other  # at most one is not zero
+                merged = merged | other  # at most one of them is not zero, so OR is enough
             m.d.comb += delta.eq(merged)
             with m.If(step):
                 m.d.sync += position[name].eq(position[name] + delta)

@@ -1,4 +1,4 @@
-"""Segment table: which pieces of feature lines make up a K tile's rows."""
+"""The segment table says which pieces of feature lines make up the rows of a K tile."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ TILES_AHEAD = 4
 
 
 def k_tile(c: HardwareConfig) -> data.StructLayout:
-    """The segments ``first .. first + count - 1`` of one K tile; ``last``: the m tile's last K tile."""
+    """The segments ``first .. first + count - 1`` of a K tile; ``last`` says that its m tile ends with it."""
     return data.StructLayout({"first": range(c.segments), "count": clog2(c.segments) + 1, "last": 1})
 
 
 class SegmentTable(wiring.Component):
-    """Memory of the segments and the scan that finds where each K tile ends.
+    """Keeps the segments, and scans them to find where each K tile ends.
 
-    The ``last`` flags lie in a memory of their own; a scanner walks over them ahead of the reader, so that the reader
-    knows a K tile's segments before it begins (no path from a memory's output to its own address).
+    The ``last`` flags lie in a memory of their own. A scanner walks over them ahead of the reader, so that the reader
+    knows the segments of a K tile before it begins with them. Without it there would be a path from the output of the
+    segments' memory to its own address.
 
-    Timing: ``entry`` is the segment of ``index`` in the cycle before. The scanner takes one cycle per segment and 2
-    cycles more per m tile, and runs up to ``TILES_AHEAD`` K tiles ahead.
+    Latency: ``entry`` is the segment that ``index`` named in the cycle before. Throughput: the scanner takes one cycle
+    per segment and 2 cycles more per m tile, and runs up to ``TILES_AHEAD`` K tiles ahead.
 
     Members
     -------
-    i_write : In stream, segments to keep (always ready)
+    i_write : In stream of segment_write, the segments to keep (always ready)
     run, start : In, fields of the RUN, and its start
     o : Out stream of the K tiles of every m tile, in order
-    index, entry : In, Out: read port
+    index : In, the segment to be read
+    entry : Out, one cycle later: that segment
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -88,8 +90,8 @@ class SegmentTable(wiring.Component):
         count = Signal.like(tile.count)
         m_left = Signal(16)
         k_left = Signal(16)
-        index = Signal(range(c.segments))  # its flag is read in this cycle
-        flagged = Signal(range(c.segments))  # its flag is here now
+        index = Signal(range(c.segments))  # the segment whose flag is read in this cycle
+        flagged = Signal(range(c.segments))  # the segment whose flag is at the memory's output now
         valid = Signal()
         take = Signal()
         end = Signal()
@@ -100,7 +102,7 @@ class SegmentTable(wiring.Component):
             tile.first.eq(first),
             tile.count.eq(count),
             tiles.i.valid.eq(end),
-            # Held while the queue is full, so that the flag isn't lost.
+            # The memory's output is held while the queue is full, so that the flag is not lost.
             read_last.addr.eq(index),
             read_last.en.eq(~valid | tiles.i.ready),
         ]

@@ -1,4 +1,4 @@
-"""Loader: features, segments and neuron parameters from memory to where they are kept on chip."""
+"""The loader brings features, segments and neuron parameters from memory to where they are kept on chip."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from ..lib.fifo import StreamFifo
 from .unpack import FeatureUnpacker, ParamUnpacker, SegmentUnpacker
 
 JOBS = 4
-"""Loads under way beside the one whose data comes."""
+"""Loads that may be under way beside the one whose data is coming."""
 
 
 class Loader(wiring.Component):
-    """Loads in order: chunks of memory, each contiguous, to consecutive places on chip.
+    """Carries out loads in order: each brings chunks of memory to places on chip.
 
-    Throughput: per cycle two words of features (one where a bus word is one), one segment, one bus word of parameters.
+    A chunk lies together in memory and on chip. From one chunk to the next, the strides of the job are added to both
+    places.
+
+    Throughput: in each cycle two words of features (or one, where a bus word is a single feature word), or one segment,
+    or one bus word of parameters.
 
     Parameters
     ----------
@@ -29,11 +33,11 @@ class Loader(wiring.Component):
 
     Members
     -------
-    i_job : In stream of LOAD_JOB; taken when the requests of the one before are out, done in order
-    o_request, i : Out stream of requests, In stream of the bus words they bring
-    o_features, o_segments, o_params : Out streams to the feature buffer, segment table and neuron array
+    i_job : In stream of LOAD_JOB; a job is taken when all requests of the job before have been made
+    o_request, i : Out stream of requests, In stream of the bus words that they bring
+    o_features, o_segments, o_params : Out streams to the feature buffer, the segment table and the neuron array
     busy : Out(1), a load is under way
-    bad_target : Out(1), strobe: features beyond the buffer (dropped)
+    bad_target : Out(1), strobe: a feature word lies beyond the end of the buffer and was dropped
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -62,7 +66,7 @@ class Loader(wiring.Component):
         wiring.connect(m, wiring.flipped(self.o_params), params.o)
         m.d.comb += self.bad_target.eq(features.bad_target)
 
-        # A job's requests go out while the data of those before still comes.
+        # The requests of a job go out while the data of the jobs before it is still coming.
         m.submodules.jobs = jobs = StreamFifo(shape=LOAD_JOB, depth=JOBS)
         asking = self._ask(m, jobs.i)
         job = Signal(LOAD_JOB)
@@ -95,7 +99,7 @@ class Loader(wiring.Component):
         return m
 
     def _ask(self, m: Module, jobs: stream.Interface) -> Value:
-        """One request per chunk."""
+        """Make one request for each chunk; return whether requests of the current job are left."""
         left = Signal(16)
         job = Signal(LOAD_JOB)
         start = Signal()
@@ -124,7 +128,7 @@ class Loader(wiring.Component):
     def _bring(
         self, m: Module, job: data.View, jobs: stream.Interface, start: Value, taken: Value, chunk_end: Value
     ) -> Value:
-        """Counts the bus words that come."""
+        """Count the bus words that come; return whether chunks of the current job are left."""
         left = Signal(16)
         beats = Signal(32)
         m.d.comb += chunk_end.eq(taken & (beats == 1))

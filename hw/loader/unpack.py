@@ -1,4 +1,4 @@
-"""Bus words to feature words, segments and groups of neuron parameters."""
+"""Three unpackers turn bus words into feature words, segments and groups of neuron parameters."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from ..interface.streams import feature_write, neuron_params, segment_write
 
 
 def words_per_cycle(c: HardwareConfig) -> int:
-    """Feature words that are written in a cycle: two, or one where a bus word is one."""
+    """Return how many feature words are written per cycle: two, or one where a bus word is a single feature word."""
     return 2 if c.bus_bits >= 2 * c.feature_bits else 1
 
 
 def _members(c: HardwareConfig, output: stream.Signature) -> dict:
+    """Return the members that all unpackers have."""
     return {
         "start": In(1),
         "target": In(16),
@@ -29,7 +30,7 @@ def _members(c: HardwareConfig, output: stream.Signature) -> dict:
 
 
 class _Splitter:
-    """A bus word held while its ``parts`` are handed out one per cycle, lowest first."""
+    """Holds a bus word while its ``parts`` are handed out, lowest first, one in each cycle in which ``leave`` is 1."""
 
     def __init__(self, m: Module, i: stream.Interface, parts: int, leave: ValueLike) -> None:
         width = len(i.payload) // parts
@@ -48,16 +49,18 @@ class _Splitter:
 
 
 class FeatureUnpacker(wiring.Component):
-    """Bus words to pairs of feature words (single words where the bus is as wide as one).
+    """Turns bus words into pairs of feature words, or into single words where the bus is as wide as one.
+
+    Throughput: :func:`words_per_cycle` feature words per cycle.
 
     Members
     -------
-    start, target : In, begin at this word; ``items`` isn't used
-    chunk_end : In(1), with the transfer of a chunk's last bus word
-    target_stride : In, words from a chunk's first to the next chunk's
+    start, target : In, strobe, and the on-chip word at which to begin; ``items`` is not used
+    chunk_end : In(1), 1 with the transfer of a chunk's last bus word
+    target_stride : In, words from the first word of a chunk to that of the next
     i, o : In stream of bus words, Out stream of feature_write
-    busy : Out(1)
-    bad_target : Out(1), strobe: a word is beyond the buffer, it is dropped
+    busy : Out(1), a bus word is held
+    bad_target : Out(1), strobe: a word lies beyond the end of the buffer and is dropped
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -70,9 +73,9 @@ class FeatureUnpacker(wiring.Component):
         c = self.config
         step = words_per_cycle(c)
         splitter = _Splitter(m, self.i, c.bus_bits // (step * c.feature_bits), 1)
-        chunk = Signal(16)  # first word of the chunk
-        following = Signal(16)  # word of the next bus word
-        address = Signal(16)  # of the part handed out now
+        chunk = Signal(16)  # on-chip word at which the chunk begins
+        following = Signal(16)  # on-chip word to which the next bus word goes
+        address = Signal(16)  # on-chip word of the part that is handed out now
         outside = Signal()
         taken = self.i.valid & self.i.ready
         m.d.sync += address.eq(address + step)
@@ -98,7 +101,10 @@ class FeatureUnpacker(wiring.Component):
 
 
 class SegmentUnpacker(wiring.Component):
-    """Bus words to segments, one per cycle, ``items`` in all."""
+    """Turns bus words into segments, one per cycle and ``items`` in all; the first has the index ``target``.
+
+    What the last bus word holds beyond ``items`` segments is dropped.
+    """
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
@@ -123,9 +129,10 @@ class SegmentUnpacker(wiring.Component):
 
 
 class ParamUnpacker(wiring.Component):
-    """Bus words to groups of ``neuron_lanes`` channels' parameters, ``items`` groups in all.
+    """Turns bus words into groups of parameters, each for ``neuron_lanes`` channels, and ``items`` groups in all.
 
-    A group takes several bus words, or a bus word holds several groups.
+    Depending on the configuration a group takes several bus words, or a bus word holds one group or more. What the last
+    bus word holds beyond ``items`` groups is dropped.
     """
 
     def __init__(self, config: HardwareConfig) -> None:

@@ -1,4 +1,4 @@
-"""Weight loader: streams a run's weights from memory into the weight buffer's slots."""
+"""The weight loader streams the weights of a run from memory into the slots of the weight buffer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from ..interface.streams import weight_row
 
 
 class WeightAssembler(wiring.Component):
-    """Bus words -> weight rows with slot, row index and ``last``.
+    """Puts bus words together into weight rows, each with its slot, its row index and ``last``.
 
-    A row is ``beats`` bus words, a byte per lane (the low ``weight_bits`` count); lanes beyond them are zero.
-    Latency: a row is offered in the cycle after its last word. Throughput: one word per cycle.
+    A row is ``beats`` bus words with a byte for each lane, of which the low ``weight_bits`` bits count. The weights of
+    lanes beyond these words are zero.
+
+    Latency: a row is offered in the cycle after its last bus word. Throughput: one bus word per cycle.
 
     Members
     -------
@@ -27,7 +29,7 @@ class WeightAssembler(wiring.Component):
     o : Out stream of weight_row
     beats : In, bus words of a row, at least 1
     weight_slot : In, weight slot of the current K tile
-    next : Out(1), the last word of a K tile is taken: the slot of the next is wanted
+    next : Out(1), strobe: the last bus word of a K tile is taken, and the slot of the next K tile is wanted
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -81,17 +83,18 @@ class WeightAssembler(wiring.Component):
 class WeightLoader(wiring.Component):
     """Asks for the weights of a run, K tile after K tile, and hands them on row by row.
 
-    They are fetched for every m tile, or once (``weights_keep``), or not at all (``weights_ready``). Slots go round
-    robin over all K tiles fetched; tiles follow (``WeightSlotCounter``). A slot still in use holds the stream back.
+    The weights are fetched anew for every m tile, or once (``weights_keep``), or not at all (``weights_ready``). The
+    slots go round robin over all K tiles that are fetched, and the tiles of rows follow the same order
+    (``WeightSlotCounter`` in :mod:`reprise.hw.im2col.im2col`). A slot that is still in use holds the stream back.
 
     Throughput: one bus word per cycle. Latency: 2 cycles from ``start`` to the first request.
 
     Members
     -------
     run, start : In, fields of the RUN (constant while it works), and its start
-    o_request, i : Out stream of requests, In stream of the bus words they bring
+    o_request, i : Out stream of requests, In stream of the bus words that they bring
     o : Out stream of weight_row
-    busy : Out(1), rows of this run haven't been handed on yet
+    busy : Out(1), some rows of this run have not been handed on yet
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -139,7 +142,10 @@ class WeightLoader(wiring.Component):
 
 
 class _TileCounter:
-    """Counts the K tiles of all m tiles that are fetched."""
+    """Counts the K tiles of a run that are fetched, over all m tiles.
+
+    ``active`` says that K tiles are left, and ``last_k`` that the next one is the last of its m tile.
+    """
 
     def __init__(self, active: Signal, last_k: Value) -> None:
         self.active, self.last_k = active, last_k

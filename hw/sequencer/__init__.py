@@ -1,1 +1,1 @@
-"""The sequencer: it fetches commands, checks them, schedules jobs and keeps the life of a program."""
+"""The sequencer fetches commands, checks them, issues them, and takes a job from its start to its end."""

@@ -1,4 +1,4 @@
-"""Comparators that refuse a command, built from the rules of :mod:`reprise.hw.arch.rules`."""
+"""The comparators that refuse an illegal command, built from the rules of :mod:`reprise.hw.arch.rules`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..arch.rules import rules
 
 
 def raw_view(command: ValueLike, opcode: str) -> data.View:
-    """All fields of a command, with the header, over its raw bits."""
+    """Return a view of a command's raw bits that names all of its fields, the header's included."""
     fields: dict[int | str, data.Field] = {
         f.name: data.Field(_shape(f), 32 * f.word + f.offset) for f in HEADER + COMMANDS[opcode]
     }
@@ -25,12 +25,20 @@ def _shape(field: Field) -> Shape:
 
 
 def comparators(c: HardwareConfig, opcode: str, view: data.View) -> list[Value]:
-    """One-bit expressions, each true when a rule is broken."""
+    """Return one-bit expressions, one or more for each rule of a command; each is true when its rule is broken."""
     return [bit for rule in rules(c, opcode) for bit in broken(rule, view)]
 
 
 def broken(rule: Rule, view: data.View) -> list[Value]:
-    """The comparators of one rule (none where the field can't break it): it is broken when one of them is true."""
+    """Return the comparators of one rule, which is broken when one of them is true.
+
+    There are none where the field has too few bits to break the rule.
+
+    Raises
+    ------
+    TypeError
+        When the rule is of a kind that has no comparator.
+    """
     match rule:
         case Range():
             value = view[rule.field]

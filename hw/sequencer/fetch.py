@@ -1,4 +1,4 @@
-"""Command fetch: one command of the program in registers, its header, reserved bits and fields checked."""
+"""Command fetch brings one command of the program into registers and checks its header, reserved bits and fields."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from .checker import comparators, raw_view
 
 
 class CommandFetch(wiring.Component):
-    """Fetches a command, checks it, offers it; the next one is asked for meanwhile and waits in the reader's buffer.
+    """Fetches a command, checks it and offers it.
 
-    Nothing is asked for behind an END or a command with a bad header: no read leaves the program.
-    Latency: ``LATENCY`` cycles from ``start`` to the first request; the bus words of a command plus 3 cycles after they
-    are there.
+    Meanwhile the next command is asked for, and it waits in the reader's buffer. Nothing is asked for behind an END or
+    behind a command with a bad header, so that no read goes beyond the program.
+
+    Latency: ``LATENCY`` cycles from ``start`` to the first request. Once a command's bus words are there, it takes one
+    cycle for each of them and 3 cycles more until the command is offered.
 
     Members
     -------
-    start, program : In, begin with the command at this byte address
-    o_request, i : Out stream of requests, In stream of the bus words they bring
-    command : Out, raw bits
+    start, program : In, strobe, and the byte address of the command at which to begin
+    o_request, i : Out stream of requests, In stream of the bus words that they bring
+    command : Out, the raw bits of the command
     valid : Out(1), the command is complete and checked
-    bad_header, bad_field : Out(1), with ``valid``: what is wrong with it
-    take : In(1), done with the command, fetch the next
+    bad_header, bad_field : Out(1), with ``valid``: what is wrong with the command
+    take : In(1), the command is done with, and the next is to be fetched
     """
 
     LATENCY = 1
@@ -57,7 +59,7 @@ class CommandFetch(wiring.Component):
         wanted = Signal()
         checking = Signal(2)
         end, taken = Signal(), Signal()
-        ahead = Signal()  # the next command is asked for
+        ahead = Signal()  # the next command has been asked for already
         m.d.comb += [
             self.o_request.valid.eq(wanted),
             self.o_request.payload.address.eq(address),
@@ -88,10 +90,13 @@ class CommandFetch(wiring.Component):
         return m
 
     def _check_header(self, m: Module, beat: Value) -> None:
-        """Each bus word against the bits its opcode names; the opcode is in the first one."""
+        """Check each bus word as it comes: no bit may be set that the fields of its command do not name.
+
+        The opcode, which says what fields there are, is in the first bus word, and so is the whole header.
+        """
         bits = self.config.bus_bits
         word = self.i.payload
-        opcode = Signal(8)  # of the words after the first
+        opcode = Signal(8)  # the opcode, for the words after the first
         current = Signal(8)
         allowed = Signal(bits)
         m.d.comb += current.eq(Mux(beat == 0, word[:8], opcode))
@@ -112,7 +117,7 @@ class CommandFetch(wiring.Component):
             m.d.sync += self.bad_header.eq(1)
 
     def _check_fields(self, m: Module) -> None:
-        """Two cycles: every rule, then whether any of the opcode's is broken."""
+        """Check the fields in two cycles: first every rule, then whether any rule of this opcode is broken."""
         found = Const(0)
         for name, code in OPCODES.items():
             view = raw_view(self.command, name)
@@ -125,6 +130,6 @@ class CommandFetch(wiring.Component):
 
 
 def beats_of(c: HardwareConfig, size: Value) -> Value:
-    """Bus words that hold ``size`` bytes (an expression)."""
+    """Return, as an expression, how many bus words hold ``size`` bytes."""
     shift = clog2(c.bus_bits // 8)
     return (size + (1 << shift) - 1) >> shift

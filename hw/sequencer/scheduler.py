@@ -1,4 +1,4 @@
-"""Issues checked commands in order, each when what it needs is free."""
+"""The job scheduler issues checked commands in order, each when what it needs is free."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ from .fetch import beats_of
 class JobScheduler(wiring.Component):
     """Issues checked commands in order, each when what it needs is free.
 
-    LOAD: when the loader takes it. RUN, in two steps: its front (row table, weights) is prepared as soon as the front
-    of the run before is free; it starts when all loads are complete and the run before has ended. BARRIER and END: when
-    nothing is under way, writes answered. (LOAD_PARAMS is held back by the data path until the run before has ended.)
+    - A LOAD is issued when the loader takes it. (The data path holds the parameters of LOAD_PARAMS back until the run
+      before has ended.)
+    - A RUN is issued in two steps. Its front, which is the row table and the weights, is prepared as soon as the front
+      of the run before is free. The run starts when all loads are complete and the run before has ended.
+    - BARRIER and END are issued when no load and no run is under way and all writes have been answered.
 
     Members
     -------
-    command, valid, bad_header, bad_field, take : the command fetch
+    command, valid, bad_header, bad_field, take : what the command fetch offers, and ``take`` back to it
     enable : In(1), commands may be issued
     o_load : Out stream of LOAD_JOB
-    front, front_start : Out, fields of the RUN prepared or in progress, for the front; strobe: prepare it
-    front_busy : In(1), rows or weights are left; rises in the cycle after ``front_start``
-    prepared : Out(1), the front waits for the start
-    run, run_start : Out, fields of the RUN in progress; start strobe (the fields stand in its cycle)
-    run_done : In(1), the run's last word has been handed out; falls in the cycle after ``run_start``
-    run_busy : Out(1)
-    loads_idle, writes_idle : In(1)
-    finished : Out(1), strobe: END is reached
-    error, code : Out, a command is refused
+    front, front_start : Out, for the front: fields of the RUN that is prepared or in progress; strobe to prepare it
+    front_busy : In(1), the front has rows or weights left; it rises in the cycle after ``front_start``
+    prepared : Out(1), a RUN has been handed to the front and has not started yet
+    run, run_start : Out, fields of the RUN in progress; strobe at its start, in whose cycle the fields are there
+    run_done : In(1), the run's last word has been handed out; it falls in the cycle after ``run_start``
+    run_busy : Out(1), a run is in progress
+    loads_idle, writes_idle : In(1), no load is under way; all writes have been answered
+    finished : Out(1), strobe: the END command is reached
+    error, code : Out, a command is refused; the error code that says why
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -71,7 +73,7 @@ class JobScheduler(wiring.Component):
         held_tiles = Signal(16)
         job = Signal()
         m.d.comb += job.eq(self.valid & self.enable)
-        front_used = Signal()  # by the run in progress
+        front_used = Signal()  # the front still works for the run in progress
         m.d.sync += [self.run_start.eq(0), self.front_start.eq(0)]
         with m.If(~self.front_busy & ~self.front_start & ~self.prepared):
             m.d.sync += front_used.eq(0)
@@ -106,7 +108,7 @@ class JobScheduler(wiring.Component):
         return m
 
     def _load(self, m: Module, name: str) -> None:
-        """Hands a load to the loader."""
+        """Hand a LOAD command to the loader as a job."""
         c = self.config
         view, load = raw_view(self.command, name), self.o_load.payload
         m.d.comb += [

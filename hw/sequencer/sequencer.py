@@ -1,4 +1,4 @@
-"""Sequencer: walks the program, starts loads and runs, ends in a result or an error."""
+"""The sequencer takes a job from the host's start to its end, which is a result or an error."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ RESET_CYCLES = 8
 
 
 DRAIN_CYCLES = 1 << 16
-"""Longest wait for the bus to answer after an error; a bus that doesn't is left alone (``bus_hung``)."""
+"""Most cycles to wait for the bus to answer after an error. A bus that does not answer by then is left alone, and
+``bus_hung`` says so."""
 
 
 class Sequencer(wiring.Component):
-    """Life of a job: reset of the data path, commands, and the end: a result or an error.
+    """Keeps the state of a job: the reset of the data path, the commands, and the end with a result or an error.
 
     ::
 
@@ -27,29 +28,37 @@ class Sequencer(wiring.Component):
                           v
                         drain (the bus is let run dry) -> reset -> idle
 
-    Before every job and after every error the data path is reset for RESET_CYCLES cycles: no job sees what another
-    left. The first command is fetched (``begin``) ``BEGIN`` cycles after ``start``; ``done`` follows ``END`` cycles
-    after ``finished``.
+    Before every job and after every error the data path is reset for RESET_CYCLES cycles, so that no job sees what
+    another left behind.
+
+    Latency: the first command is fetched (``begin``) ``BEGIN`` cycles after ``start``, and ``done`` follows ``END``
+    cycles after ``finished``.
+
+    Parameters
+    ----------
+    config : HardwareConfig
+    drain_cycles : most cycles to wait for the bus to answer after an error
 
     Members
     -------
-    start, stop : In(1), strobes of the host; a start while busy is ``refused``
-    watchdog : In(32), cycles without progress that end a job, 0: never
-    progress : In(1), something moved
-    finished, command_error, command_code : In, the dispatcher's
+    start, stop : In(1), strobes of the host; a start during a job is ``refused``
+    watchdog : In(32), number of cycles without progress after which a job is ended; 0 means never
+    progress : In(1), something moved in the data path
+    finished, command_error, command_code : In, from the job scheduler
     taken : In(1), a command was issued
     read_error, write_error, bad_target : In(1), strobes of the data path
     bus_quiet : In(1), nothing is under way on the bus
-    begin : Out(1), strobe: fetch the program's first command
+    begin : Out(1), strobe: the program's first command is to be fetched
     enable : Out(1), commands may be issued
-    halt : Out(1), no new bursts
+    halt : Out(1), no new bursts may begin
     reset : Out(1), reset of the data path
-    busy, done, code, index, refused, bus_hung : Out, for the registers; ``done`` is a strobe at a job's end
+    busy, done, code, index, refused, bus_hung : Out, for the host's registers: a job is under way; strobe at its end;
+        its error code; number of commands issued; strobe of a refused start; the bus did not answer after an error
     started : Out(1), strobe: a job begins
     """
 
     BEGIN = RESET_CYCLES + 2
-    """The reset, a cycle in which the top's register of it settles, and the cycle of ``begin``."""
+    """The cycles of the reset, one in which the top's register of the reset settles, and the cycle of ``begin``."""
 
     END = 1
 
@@ -96,7 +105,7 @@ class Sequencer(wiring.Component):
                     ]
                     m.next = "RESET"
             with m.State("RESET"):
-                # The top registers the reset: no burst may begin in the cycle between.
+                # The top has a register for the reset, so it takes effect a cycle late: no burst may begin until then.
                 m.d.comb += [self.reset.eq(1), self.halt.eq(1)]
                 m.d.sync += [left.eq(left - 1), idle_cycles.eq(0), expired.eq(0)]
                 with m.If(left == 1):
@@ -105,7 +114,7 @@ class Sequencer(wiring.Component):
                         m.next = "IDLE"
                     with m.Else():
                         m.next = "SETTLE"
-            with m.State("SETTLE"):  # the top registers the reset once more
+            with m.State("SETTLE"):  # the top's register still holds the reset
                 m.next = "BEGIN"
             with m.State("BEGIN"):
                 m.d.comb += self.begin.eq(1)
@@ -128,7 +137,7 @@ class Sequencer(wiring.Component):
         return m
 
     def _errors(self, m: Module, expired: Value, stopping: Value, failed: Signal, left: Signal) -> None:
-        """What ends a job early; the first in this list names the code."""
+        """End a job early for one of these causes; of several in one cycle the first in the list gives the code."""
         causes = [
             (self.read_error, Error.READ.value),
             (self.write_error, Error.WRITE.value),
