@@ -1,7 +1,7 @@
 """The frozen hardware configuration and its presets.
 
-One :class:`HardwareConfig` describes a whole accelerator. It is validated once, when it is made; every derived
-width is a property. Presets are YAML files under ``configs/hardware``.
+One :class:`HardwareConfig` describes a whole accelerator. It is checked once, when it is made, and every width that
+follows from it is a property. Presets are YAML files under ``configs/hardware``.
 """
 
 from __future__ import annotations
@@ -19,42 +19,45 @@ from ...support.yaml_file import read_yaml
 
 
 class ConfigError(RepriseError):
-    """A hardware configuration that can't be built: the message names the field, the rule, the value and why."""
+    """A hardware configuration that cannot be built; the message names the field, the rule, the value and why."""
 
 
 def clog2(n: int) -> int:
-    """Bits that tell ``n`` things apart: ceil(log2(n)), at least 1."""
+    """Return how many bits tell ``n`` things apart: ceil(log2(n)), and at least 1."""
     return max(1, (n - 1).bit_length())
 
 
 @dataclass(frozen=True, kw_only=True)
 class HardwareConfig:
-    """Every parameter of the accelerator.
+    """Every parameter of the accelerator, checked when it is made.
+
+    What the paper has is said of Prosperity (HPCA 2025, arXiv 2503.03379).
 
     Parameters
     ----------
     tile_m : rows of a tile (power of two, 8..1024). The paper has 256.
     tile_k : bits of a row in a tile (power of two, 4..64). The paper has 16.
     lanes : output channels computed side by side (multiple of ``neuron_lanes``). The paper has 128.
-    load_rows : rows of one input beat (power of two, divides ``tile_m``).
-    queries : non-zero rows the detector takes per cycle (1 or 2).
-    banks : banks of partial sums, by the parity of the row index's bits (1 or 2).
+    load_rows : rows of one input beat (power of two, at most ``tile_m``).
+    queries : non-zero rows that the detector takes per cycle (1 or 2).
+    banks : banks of partial sums (1 or 2); of two, the parity of a row index's bits chooses one.
     weight_bits : bits of a signed weight (2..8).
     psum_bits : bits of a signed partial sum of one row over all of K.
     membrane_bits : bits of a signed membrane potential.
-    max_levels : largest spike level a neuron can fire (1..255).
-    max_planes : most planes of one destination (8-bit pixels need 8).
-    max_timesteps : most timesteps of a layer.
-    weight_tiles : weight tiles held on chip (at least 2: one used, one arriving).
-    neuron_lanes : output channels the neuron array updates per cycle (power of two).
-    bus_bits : width of the AXI4 memory port (64..512, power of two).
-    feature_words : 32-bit words (``tile_k`` bits if that is more) of the on-chip feature buffer, per copy.
-    segments : entries of the on-chip segment table (im2col).
+    max_levels : largest spike level that a neuron can fire (1..255).
+    max_planes : most planes of an output position (1..8); pixels of 8 bits need 8.
+    max_timesteps : most timesteps of a layer (1..1024).
+    weight_tiles : number of weight slots on chip (2..1024): one is used while the next arrives.
+    neuron_lanes : output channels that the neuron array updates per cycle (power of two).
+    bus_bits : data bits of the AXI4 memory port (64..512, power of two).
+    feature_words : words of each copy of the on-chip feature buffer (power of two); a word has 32 bits, or ``tile_k``
+        bits if that is more.
+    segments : entries of the on-chip segment table of im2col (power of two).
 
     Raises
     ------
     ConfigError
-        When a rule is broken; the message names field, rule, value and why.
+        When a rule is broken; the message names the field, the rule, the value and the reason.
     """
 
     tile_m: int = 256
@@ -128,37 +131,37 @@ class HardwareConfig:
     # Derived widths, in bits unless named otherwise.
     @property
     def row_bits(self) -> int:
-        """Bits of a row index (and of a TCAM position) in a tile."""
+        """Bits of the index of a row in its tile, and of the number of a TCAM entry over all banks."""
         return clog2(self.tile_m)
 
     @property
     def count_bits(self) -> int:
-        """Bits of a number of rows, 0..tile_m."""
+        """Bits of a number of rows, which is 0..tile_m."""
         return self.tile_m.bit_length()
 
     @property
     def result_bits(self) -> int:
-        """Bits of a signed tile result: the sum of tile_k weights."""
+        """Bits of a signed tile result, which is the sum of up to tile_k weights."""
         return self.weight_bits + clog2(self.tile_k)
 
     @property
     def level_bits(self) -> int:
-        """Bits of a spike level, 0..max_levels."""
+        """Bits of a spike level, which is 0..max_levels."""
         return self.max_levels.bit_length()
 
     @property
     def groups(self) -> int:
-        """Groups of neuron_lanes output channels in the lanes."""
+        """Number of groups into which the lanes are cut, each of neuron_lanes output channels."""
         return self.lanes // self.neuron_lanes
 
     @property
     def tile_beats(self) -> int:
-        """Input beats of a full tile."""
+        """Number of input beats of a full tile."""
         return self.tile_m // self.load_rows
 
     @property
     def weight_slot_bits(self) -> int:
-        """Bits of a weight slot index."""
+        """Bits of the number of a weight slot."""
         return clog2(self.weight_tiles)
 
     @property
@@ -167,18 +170,31 @@ class HardwareConfig:
         return max(32, self.tile_k)
 
     def replace(self, **changes: Any) -> HardwareConfig:
-        """A copy with some fields changed (validated again)."""
+        """Return a copy with some fields changed; it is checked like any other configuration."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, int]:
+        """Return all fields by name, as :meth:`from_dict` reads them."""
         return dataclasses.asdict(self)
 
     def digest(self) -> str:
-        """SHA-256 (hex) of the configuration's canonical JSON."""
+        """Return the SHA-256 of the configuration's canonical JSON, in hexadecimal."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def from_dict(cls, fields: object, *, origin: str = "configuration") -> HardwareConfig:
+        """Make a configuration from a mapping of fields to integers; fields that it lacks keep their defaults.
+
+        Parameters
+        ----------
+        fields : the mapping, which is checked
+        origin : where it comes from, for error messages
+
+        Raises
+        ------
+        ConfigError
+            When it is no mapping, has an unknown field, or breaks a rule of the configuration.
+        """
         if not isinstance(fields, dict):
             given = type(fields).__name__
             raise ConfigError(f"{origin}: must be a mapping of fields to integers, not {given}", where=origin)
@@ -197,7 +213,13 @@ class HardwareConfig:
 
     @classmethod
     def load(cls, name: str | Path) -> HardwareConfig:
-        """A preset by name (``tiny``, ``small``, ``paper``, ...) or a YAML file by path."""
+        """Read a preset by its name (``tiny``, ``small``, ``paper``, ...) or a YAML file by its path.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such preset or file, or when what it holds is no legal configuration.
+        """
         path = Path(name)
         if path.suffix not in (".yaml", ".yml"):
             path = PRESET_FOLDER / f"{name}.yaml"

@@ -1,8 +1,10 @@
-"""A feature map in memory: blocks of channels, lines of packed bits.
+"""A feature map in memory: it is cut into blocks of channels, and each block into lines of packed bits.
 
-``[image][block][y][t][plane]`` is a *line*: bit ``x * block_channels + c`` of a bit string, LSB first in bytes, filled
-with zeros to a whole bus word. All blocks have ``block_channels = ceil(C / ceil(C / lanes))`` channels; channels beyond
-C (in the last block) hold level 0. The potentials of a readout are ``[image][block][y]`` lines of int32 ``[x][t][c]``.
+There is a *line* for each ``[image][block][y][t][plane]``, and the lines lie in memory in this order. A line is a
+string of bits, with the lowest bit first in each byte, and it is filled with zeros to a whole bus word. Its bit
+``x * block_channels + c`` belongs to pixel x and channel c of the block. All blocks have
+``block_channels = ceil(C / ceil(C / lanes))`` channels; those of the last block that are beyond C hold level 0. The
+potentials of a readout have a line for each ``[image][block][y]``, which holds the 32-bit integers ``[x][t][c]``.
 """
 
 from __future__ import annotations
@@ -15,20 +17,20 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureMap:
-    """Where and how one feature map lies in memory.
+    """Says where and how one feature map lies in memory.
 
     Parameters
     ----------
-    name : "input" or the name of the layer that writes it.
-    kind : "planes" (levels in binary planes) or "potentials" (int32, of a readout).
-    images, timesteps, channels, height, width : sizes.
+    name : "input" or the name of the layer that writes the map.
+    kind : "planes" for levels in binary planes, or "potentials" for the int32 potentials of a readout.
+    images, timesteps, channels, height, width : sizes of the map.
     levels : N, the largest level; 0 for potentials.
-    signed : two's complement of 8 planes.
+    signed : the levels are in two's complement, in 8 planes.
     encoding : "bitplane" or "thermometer".
-    planes : planes of a level in memory; planes that the levels don't need are zero.
-    repeat : all timesteps are the same and one of them is stored (a static input).
+    planes : number of planes of a level in memory; planes that the levels do not need are zero.
+    repeat : all timesteps are the same and only one of them is stored, as of a static input.
     block_channels : channels of a block (Cb).
-    bus_bytes : bytes of a bus word: lines are whole ones.
+    bus_bytes : bytes of a bus word; a line is a whole number of bus words.
     address : byte address of the first line.
     """
 
@@ -50,68 +52,74 @@ class FeatureMap:
 
     @property
     def blocks(self) -> int:
-        """Blocks of channels."""
+        """Number of blocks of channels."""
         return -(-self.channels // self.block_channels)
 
     @property
     def frames(self) -> int:
-        """Timesteps that are stored."""
+        """Number of timesteps that are stored."""
         return 1 if self.repeat else self.timesteps
 
     @property
     def lines_per_row(self) -> int:
-        """Lines of one image row y: stored timesteps * P, or one line of potentials."""
+        """Number of lines of one image row y of a block: stored timesteps times planes, or one line of potentials."""
         return 1 if self.kind == "potentials" else self.frames * self.planes
 
     @property
     def line_bits(self) -> int:
-        """Bits of a line that mean something."""
+        """Bits of a line before the filler at its end."""
         size = self.width * self.block_channels
         return size * self.timesteps * 32 if self.kind == "potentials" else size
 
     @property
     def line_bytes(self) -> int:
-        """Bytes of a line, whole bus words."""
+        """Bytes of a line, which is a whole number of bus words."""
         return -(-self.line_bits // (8 * self.bus_bytes)) * self.bus_bytes
 
     @property
     def block_bytes(self) -> int:
+        """Bytes of one block of one image."""
         return self.height * self.lines_per_row * self.line_bytes
 
     @property
     def image_bytes(self) -> int:
+        """Bytes of all blocks of one image."""
         return self.blocks * self.block_bytes
 
     @property
     def bytes(self) -> int:
+        """Bytes of the whole map."""
         return self.images * self.image_bytes
 
     def at(self, address: int) -> FeatureMap:
-        """The same map at another address."""
+        """Return the same map at another byte address."""
         return replace(self, address=address)
 
     def to_dict(self) -> dict:
+        """Return the fields and the sizes that follow from them, ready for JSON."""
         derived = ("blocks", "line_bits", "line_bytes", "block_bytes", "image_bytes", "bytes")
         return asdict(self) | {name: getattr(self, name) for name in derived}
 
     @classmethod
     def from_dict(cls, fields: dict) -> FeatureMap:
+        """Make a map from what :meth:`to_dict` returned."""
         return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
 
     def _planes_of(self, codes: np.ndarray) -> np.ndarray:
-        """uint8 codes [...] -> 0/1 [..., P]."""
+        """Return the planes, 0 or 1, of shape [..., P], of levels that are given as uint8 [...]."""
         p = np.arange(self.planes, dtype=np.uint8)
         if self.encoding == "thermometer":
             return (codes[..., None] > p).astype(np.uint8)
         return (codes[..., None] >> p) & np.uint8(1)
 
     def pack(self, levels: np.ndarray) -> builtins.bytes:
-        """Memory bytes of levels (images, T, C, H, W).
+        """Return the bytes that levels of shape (images, T, C, H, W) take in memory.
 
         Raises
         ------
         ValueError
-            For another shape, or a level out of range.
+            When the map is not of levels, the shape is another, a level is out of range, or timesteps differ in a map
+            that stores only one.
         """
         shape = (self.images, self.timesteps, self.channels, self.height, self.width)
         levels = np.asarray(levels)
@@ -142,13 +150,15 @@ class FeatureMap:
         return np.packbits(lines, axis=-1, bitorder="little").tobytes()
 
     def unpack(self, data: builtins.bytes | np.ndarray) -> np.ndarray:
-        """Levels uint8 (int8 if signed) or potentials int32, (images, T, C, H, W), of the map's memory bytes.
+        """Return what the map's bytes in memory hold, of shape (images, T, C, H, W).
+
+        These are levels (uint8, or int8 if they are signed) or potentials (int32).
 
         Raises
         ------
         ValueError
-            When there are not ``bytes`` bytes, or a bit is set that means nothing (filler bits of a line, channels
-            beyond C, planes in an order that no level has).
+            When the number of bytes is not that of the map, or when a bit is set that no legal map has: filler at the
+            end of a line, a channel beyond C, or a thermometer plane without the planes below it.
         """
         data = np.frombuffer(data, np.uint8) if isinstance(data, (bytes, bytearray)) else np.asarray(data, np.uint8)
         if data.size != self.bytes:

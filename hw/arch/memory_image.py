@@ -1,4 +1,4 @@
-"""A compiled network: the bytes of the accelerator's memory and the map of them."""
+"""A compiled network as a memory image: the bytes of the accelerator's memory at the start, and the map of them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """``bytes`` bytes from byte address ``address`` on.
+    """A part of memory: the ``bytes`` bytes from byte address ``address`` on.
 
-    ``kind``: "weights", "parameters", "segments", "program", "input" or "feature".
+    Its ``kind`` is "weights", "parameters", "segments", "program", "input" or "feature".
     """
 
     name: str
@@ -30,19 +30,21 @@ class Region:
 
     @property
     def end(self) -> int:
+        """Byte address of the first byte behind the region."""
         return self.address + self.bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerEntry:
-    """One layer of the program: which commands run it and how it is cut.
+    """One layer of the program: which commands compute it, and how it is cut into pieces.
 
     Members
     -------
-    name, feature : the layer, and the key in ``MemoryImage.features`` of the map that it writes.
-    first, last : its commands, ``first`` included, ``last`` not.
-    k_tiles, blocks, jobs : K tiles, blocks of output channels, jobs (each has a RUN per block).
-    planes : P of its rows.
+    name, feature : name of the layer, and the key in ``MemoryImage.features`` of the map that it writes.
+    first, last : numbers of its first command and of the one after its last.
+    k_tiles, blocks, jobs : numbers of its K tiles, of its blocks of output channels, and of the pieces into which its
+        work is cut, each with a RUN per block.
+    planes : number of planes P of its rows.
     """
 
     name: str
@@ -61,16 +63,18 @@ class MemoryImage:
 
     Members
     -------
-    config : the configuration it was compiled for.
+    config : the configuration for which it was compiled.
     network : name of the network.
-    images : images of a batch.
-    input_mode : "repeat", "once" or "given": how a static image becomes T frames.
-    base, size : the byte addresses ``base .. base+size-1`` are the accelerator's.
-    data : the constant part, from ``base`` on: weights, parameters, segments, program.
+    images : number of images in a batch.
+    input_mode : how a static image becomes T frames: "repeat" shows it in every timestep, "once" in the first only, and
+        with "given" all frames are given.
+    base, size : the accelerator uses the byte addresses ``base .. base+size-1``.
+    data : bytes of the constant part, from ``base`` on: weights, parameters, segments and program.
     program : byte address of the first command.
-    features : feature maps by key; the key is the layer's name, with ``/encoding`` for a second one.
-    layers : in the order of the program.
-    regions : what lies where.
+    features : feature maps by key. The key is the name of the layer that writes the map, or "input"; a second map of
+        the same levels in another encoding has ``/encoding`` after it.
+    layers : the layers, in the order of the program.
+    regions : what lies where in memory.
     """
 
     config: HardwareConfig
@@ -86,7 +90,7 @@ class MemoryImage:
     regions: tuple[Region, ...] = field(repr=False)
 
     def commands(self) -> list[tuple[str, dict[str, int]]]:
-        """The program, decoded: (opcode, fields) up to END."""
+        """Return the decoded program: for each command up to END its opcode's name and its fields."""
         found: list[tuple[str, dict[str, int]]] = []
         at = self.program - self.base
         while not found or found[-1][0] != "END":
@@ -95,16 +99,25 @@ class MemoryImage:
         return found
 
     def inputs(self) -> list[FeatureMap]:
-        """Every variant of the input map."""
+        """Return the maps of the input, of which there is one for each encoding."""
         return [f for f in self.features.values() if f.name == "input"]
 
     @property
     def input_address(self) -> int:
-        """Where the bytes of :meth:`pack_input` go."""
+        """Byte address to which a host writes what :meth:`pack_input` returns."""
         return self.inputs()[0].address
 
     def input_frames(self, images: np.ndarray) -> np.ndarray:
-        """(images, T, C, H, W) of static images (images, C, H, W), by ``input_mode``; all T frames stay as they are."""
+        """Return images as frames of shape (images, T, C, H, W).
+
+        Static images of shape (images, C, H, W) become T frames according to ``input_mode``. Images that have all
+        frames already are returned as they are.
+
+        Raises
+        ------
+        ValueError
+            When the images have other axes.
+        """
         images = np.asarray(images)
         if images.ndim == 5:
             return images
@@ -117,7 +130,7 @@ class MemoryImage:
         return frames
 
     def pack_input(self, images: np.ndarray) -> bytes:
-        """The bytes that a host writes at ``input_address`` before it starts the accelerator.
+        """Return the bytes that a host writes at ``input_address`` before it starts the accelerator.
 
         Parameters
         ----------
@@ -126,7 +139,7 @@ class MemoryImage:
         Raises
         ------
         ValueError
-            Another number of images or shape, or a level out of range.
+            When the number of images or their shape is another, or a level is out of range.
         """
         frames = self.input_frames(images)
         maps = self.inputs()
@@ -137,7 +150,10 @@ class MemoryImage:
         return bytes(data)
 
     def initial_memory(self, images: np.ndarray | None = None, fill: int = 0) -> np.ndarray:
-        """uint8[size]: the memory before the start; what nobody has written holds ``fill``."""
+        """Return the memory before the start as uint8[size].
+
+        Bytes that nobody has written hold ``fill``. Without ``images`` the input is not written either.
+        """
         memory = np.full(self.size, fill, np.uint8)
         memory[: len(self.data)] = np.frombuffer(self.data, np.uint8)
         if images is not None:
@@ -147,17 +163,22 @@ class MemoryImage:
         return memory
 
     def read_feature_map(self, memory: bytes | np.ndarray, name: str) -> np.ndarray:
-        """Levels (or the readout's potentials) of a feature, (images, T, C, H, W), from the accelerator's memory.
+        """Return the levels of a feature map, or a readout's potentials, from the accelerator's memory.
 
-        ``memory`` holds the bytes ``base .. base+size-1``; ``name`` is a key of ``features``. Unless compiled with
-        ``keep_features``, only results and whatever no later layer has overwritten can be read.
+        Their shape is (images, T, C, H, W). Unless the network was compiled with ``keep_features``, only results can be
+        read, and maps that no later layer has overwritten.
+
+        Parameters
+        ----------
+        memory : the bytes ``base .. base+size-1``
+        name : a key of ``features``
 
         Raises
         ------
         KeyError
-            An unknown name.
+            When the name is unknown.
         ValueError
-            The bytes are no feature map (see FeatureMap.unpack).
+            When the bytes are no feature map (see FeatureMap.unpack).
         """
         if name not in self.features:
             raise KeyError(f"feature must be one of {list(self.features)}, not {name!r}")
@@ -167,7 +188,7 @@ class MemoryImage:
         return f.unpack(data[at : at + f.bytes])
 
     def to_dict(self) -> dict:
-        """The map, ready for JSON."""
+        """Return the map of the memory, ready for JSON."""
         return {
             "format": FORMAT,
             "network": self.network,
@@ -198,7 +219,7 @@ class MemoryImage:
         Raises
         ------
         ValueError
-            Another format, or bytes and map that don't belong together.
+            When the format is another, or the bytes and the map do not belong together.
         """
         folder = Path(folder)
         fields = json.loads((folder / "memory.json").read_text())

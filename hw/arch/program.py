@@ -4,20 +4,23 @@ A command is ``COMMAND_BYTES`` bytes of little-endian 32-bit words; a :class:`Fi
 two consecutive words for 64-bit addresses). Bits that no field names are reserved and must be zero. The sequencer
 refuses a command whose magic, opcode or reserved bits are wrong, or whose field is out of its range.
 
-Order. The result is that of executing the commands one after the other. A RUN starts when the RUN before it has ended
-and all loads before it are complete; the commands after a RUN go on while it works. So a LOAD may overlap the one RUN
-before it and never an older one. The compiler guarantees that such a LOAD touches neither the on-chip words or
-segments of that RUN nor memory that a RUN since the last BARRIER writes; it puts a BARRIER (all runs ended, all writes
-answered) where it can't. LOAD_PARAMS is the exception: the hardware keeps the parameters of the RUN before it apart.
+The order of commands: the result is that of executing the commands one after the other. A RUN starts when the RUN
+before it has ended and all loads before it are complete; the commands after a RUN go on while it works. So a LOAD may
+overlap the one RUN before it and never an older one. The compiler guarantees that such a LOAD touches neither the
+on-chip words or segments of that RUN nor memory that a RUN since the last BARRIER writes. Where it cannot guarantee
+this it puts a BARRIER, which waits until all runs have ended and all writes are answered. LOAD_PARAMS is an exception:
+the hardware holds its parameters back until the RUN before it has ended.
 
-Targets of LOAD_FEATURES and LOAD_SEGMENTS are whole bus words (``bus_bits / feature_bits`` words, ``bus_bits / 64``
-segments). On-chip words and their addresses count modulo 2**16.
+What LOAD_FEATURES and LOAD_SEGMENTS write begins and ends with whole bus words, which are ``bus_bits / feature_bits``
+on-chip words or ``bus_bits / 64`` segments. On-chip words and their addresses count modulo 2**16.
 
-Lines. Output line ``(image, y, q)``, ``q = t * out_planes + p``, is at ``output + image * image_stride +
-(y * T * out_planes + q) * line_bytes``: bit ``x * channels + c`` of a string of ``out_width * channels`` bits, LSB
-first, filled with zeros to a whole bus word (only those words are written, also when ``line_bytes`` is more). The line
-``(image, y)`` of a readout is at ``output + image * image_stride + y * line_bytes``: int32 ``[x][t][channels]``, little
-endian, filled likewise. A run's first m tile begins with its first output position: tiles know nothing of lines.
+The lines of the output: there is a line for each ``(image, y, q)``, where ``q = t * out_planes + p``. It is at
+``output + image * image_stride + (y * T * out_planes + q) * line_bytes``. It is a string of ``out_width * channels``
+bits, the lowest bit first, whose bit ``x * channels + c`` belongs to pixel x and channel c. It is filled with zeros to
+a whole bus word; only these words are written, also when ``line_bytes`` is more. The line ``(image, y)`` of a readout
+is at ``output + image * image_stride + y * line_bytes``. It holds the little-endian 32-bit integers
+``[x][t][channels]`` and is filled in the same way. The first m tile of a run begins with the run's first output
+position, and tiles know nothing of lines.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from enum import IntEnum
 from .config import HardwareConfig
 
 PARAM_BYTES = 16
-"""A channel's parameters: bias, threshold, v0 and leak, 32 bits each."""
+"""Bytes of the parameters of a channel, which are bias, threshold, v0 and leak, of 32 bits each."""
 
 
 COMMAND_BYTES = 256
@@ -44,7 +47,7 @@ SOURCES = 2
 
 
 MAX_POOL = 4
-"""Largest kernel (= stride) of the max pool: the output side counts the positions of such a window."""
+"""Largest kernel, which is also the stride, of the max pool. The output side counts the positions of such a window."""
 
 
 OPCODES = {"END": 0, "LOAD_FEATURES": 1, "LOAD_SEGMENTS": 2, "LOAD_PARAMS": 3, "RUN": 4, "BARRIER": 5}
@@ -52,7 +55,7 @@ OPCODES = {"END": 0, "LOAD_FEATURES": 1, "LOAD_SEGMENTS": 2, "LOAD_PARAMS": 3, "
 
 @dataclass(frozen=True)
 class Field:
-    """Bits ``offset .. offset+bits-1`` of word ``word``; two's complement if ``signed``."""
+    """A field: the bits ``offset .. offset+bits-1`` of word ``word``, in two's complement if ``signed``."""
 
     name: str
     word: int
@@ -169,8 +172,8 @@ COMMANDS: dict[str, list[Field]] = {
     ],
     "RUN": _run_fields(),
 }
-"""Fields of each command beside the header. In a RUN, loop n's deltas are added when loop n steps and all loops inside
-it start over: the compiler folds the inner loops' way back into them."""
+"""The fields of each command beside the header. In a RUN the deltas of loop n are added when loop n steps and all loops
+inside it start over, so the compiler makes the way back of the inner loops a part of them."""
 
 
 SEGMENT_BYTES = 8
@@ -188,7 +191,7 @@ SEGMENT = [
 
 
 class Error(IntEnum):
-    """How a job ended: the code in the register STATUS. ``text`` says it in documents, drivers and messages."""
+    """How a job ended, as the code in the register STATUS; ``text`` says it in documents, drivers and messages."""
 
     text: str
 
@@ -207,12 +210,14 @@ class Error(IntEnum):
 
 
 def pack(opcode: str, **values: int) -> bytes:
-    """One command as bytes.
+    """Return one command as COMMAND_BYTES bytes; fields that are not given are 0.
 
     Raises
     ------
+    KeyError
+        When the command is unknown.
     ValueError
-        For an unknown command or field, or a value that doesn't fit its bits (named with its range).
+        When a field is unknown, or a value does not fit its bits; the message gives the field's range.
     """
     fields = {f.name: f for f in HEADER + COMMANDS[opcode]}
     values = {"opcode": OPCODES[opcode], "magic": MAGIC, **values}
@@ -220,7 +225,7 @@ def pack(opcode: str, **values: int) -> bytes:
 
 
 def pack_fields(fields: dict[str, Field], values: dict[str, int], size: int, what: str) -> bytes:
-    """Fields into ``size`` little-endian bytes; see :func:`pack`."""
+    """Return fields packed into ``size`` little-endian bytes; ``what`` names the whole in errors (see :func:`pack`)."""
     word = 0
     for name, value in values.items():
         if name not in fields:
@@ -234,7 +239,13 @@ def pack_fields(fields: dict[str, Field], values: dict[str, int], size: int, wha
 
 
 def unpack(command: bytes) -> tuple[str, dict[str, int]]:
-    """The opcode's name and every field of one command (the inverse of :func:`pack`)."""
+    """Return the opcode's name and every field of one command; this is the inverse of :func:`pack`.
+
+    Raises
+    ------
+    ValueError
+        When the opcode is unknown.
+    """
     word = int.from_bytes(command[:COMMAND_BYTES], "little")
     names = {code: name for name, code in OPCODES.items()}
     opcode = names.get(word & 0xFF)
@@ -244,7 +255,7 @@ def unpack(command: bytes) -> tuple[str, dict[str, int]]:
 
 
 def unpack_fields(fields: list[Field], data: bytes) -> dict[str, int]:
-    """Field values of little-endian bytes."""
+    """Return the values of fields that are packed in little-endian bytes."""
     word = int.from_bytes(data, "little")
     values = {}
     for f in fields:
@@ -254,9 +265,9 @@ def unpack_fields(fields: list[Field], data: bytes) -> dict[str, int]:
 
 
 ADDRESS_BITS = 40
-"""Width of the memory port's byte addresses; commands have 64 bits, of which the upper 24 must be zero."""
+"""Bits of the memory port's byte addresses. Addresses in commands have 64 bits, of which the upper 24 must be zero."""
 
 
 def row_beats(c: HardwareConfig) -> int:
-    """Bus words of a weight row with all lanes."""
+    """Return the number of bus words of a weight row for all lanes."""
     return max(1, c.lanes * 8 // c.bus_bits)

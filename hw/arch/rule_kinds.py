@@ -1,8 +1,8 @@
-"""Kinds of rules of a legal command: what each says of the fields' values, and how its limit is written.
+"""The kinds of rules that a legal command obeys: what each says of the fields' values, and how its limit is written.
 
-A rule of one command has ``fields`` (those it limits), ``holds(fields' values)`` and the parts of the sentence
-"``subject`` must be ``limit``, not ``value``". The comparator of each kind stands in
-:mod:`reprise.hw.sequencer.checker`; the rules themselves in :mod:`reprise.hw.arch.rules`.
+A rule of one command has ``fields``, which are those that it limits, a method ``holds`` that takes the fields' values,
+and the parts of the sentence "``subject`` must be ``limit``, not ``value``". The comparator of each kind is in
+:mod:`reprise.hw.sequencer.checker`, and the rules themselves are in :mod:`reprise.hw.arch.rules`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .program import ADDRESS_BITS
 
 @dataclass(frozen=True)
 class Bound:
-    """A limit: its value in one configuration, and its name, which holds in every configuration."""
+    """A limit, by its value in one configuration and by its name, which is right in every configuration."""
 
     value: int
     name: str
@@ -26,12 +26,12 @@ class Bound:
 
 Fields = Mapping[str, int]
 Spell = Callable[[Bound], str]
-"""How a bound is written: ``str`` in messages, by its name in documents."""
+"""How a bound is written: messages use ``str``, and documents write its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneField:
-    """A rule of one field (others may say whether it holds)."""
+    """A rule that limits one field; another field may say whether the rule applies."""
 
     field: str
 
@@ -44,13 +44,13 @@ class OneField:
         return self.field
 
     def value(self, f: Fields) -> int:
-        """What a message shows."""
+        """Return the value that a message shows, which is the field's."""
         return f[self.field]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SomeFields:
-    """A rule of several fields together."""
+    """A rule that limits several fields together."""
 
     fields: tuple[str, ...]
 
@@ -59,13 +59,13 @@ class SomeFields:
         return " + ".join(self.fields)
 
     def value(self, f: Fields) -> int:
-        """What a message shows: their sum."""
+        """Return the value that a message shows, which is the sum of the fields."""
         return sum(f[name] for name in self.fields)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Range(OneField):
-    """``low <= field <= high``."""
+    """The rule that ``low <= field <= high``."""
 
     low: int
     high: Bound
@@ -79,7 +79,7 @@ class Range(OneField):
 
 @dataclass(frozen=True, kw_only=True)
 class Aligned(OneField):
-    """``field`` is a multiple of ``step``, a power of two."""
+    """The rule that ``field`` is a multiple of ``step``, which is a power of two."""
 
     step: Bound
 
@@ -92,7 +92,7 @@ class Aligned(OneField):
 
 @dataclass(frozen=True, kw_only=True)
 class AddressFits(OneField):
-    """``field < 2**bits``: the memory port has so many address bits."""
+    """The rule that ``field < 2**bits``, because the memory port has so many address bits."""
 
     bits: int = ADDRESS_BITS
 
@@ -105,7 +105,7 @@ class AddressFits(OneField):
 
 @dataclass(frozen=True, kw_only=True)
 class SumAtMost(SomeFields):
-    """The sum of ``fields`` is at most ``most``."""
+    """The rule that the sum of ``fields`` is at most ``most``."""
 
     most: Bound
 
@@ -118,7 +118,7 @@ class SumAtMost(SomeFields):
 
 @dataclass(frozen=True, kw_only=True)
 class AtMostWhen(OneField):
-    """Where ``flag`` is set, ``field <= most``."""
+    """The rule that ``field <= most`` where ``flag`` is set."""
 
     most: Bound
     flag: str
@@ -132,7 +132,7 @@ class AtMostWhen(OneField):
 
 @dataclass(frozen=True, kw_only=True)
 class OnlyWith(SomeFields):
-    """None of the one-bit ``fields`` is set without ``flag``."""
+    """The rule that none of the one-bit ``fields`` is set without ``flag``."""
 
     flag: str
 
@@ -149,7 +149,7 @@ class OnlyWith(SomeFields):
 
 @dataclass(frozen=True, kw_only=True)
 class NonZeroUnless(OneField):
-    """``field`` is at least 1, except where ``flag`` is set."""
+    """The rule that ``field`` is at least 1, except where ``flag`` is set."""
 
     flag: str
 
@@ -165,8 +165,10 @@ Rule = Range | Aligned | AddressFits | SumAtMost | AtMostWhen | OnlyWith | NonZe
 
 @dataclass(frozen=True, kw_only=True)
 class Follows:
-    """``flag`` is set exactly when the command of the same kind before it had ``before`` set, and then ``same`` is
-    what it was in that command."""
+    """A rule of a command and the one of the same kind before it.
+
+    ``flag`` is set exactly when that command had ``before`` set, and then ``same`` has the value that it had there.
+    """
 
     flag: str
     before: str

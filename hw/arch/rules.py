@@ -1,8 +1,9 @@
-"""The rules of a legal command, as data: RTL, interpreter, compiler and docs/memory-map.md all read them.
+"""The rules of a legal command, as data that the RTL, the interpreter, the compiler and docs/memory-map.md all read.
 
 :func:`rules` lists what a command must obey by itself. :mod:`reprise.hw.sequencer.checker` builds a comparator of each
-rule; :func:`violations` evaluates the same list in software. A :class:`Follows` rule concerns a command and the one of
-its kind before it: the scheduler keeps what it needs in registers; :func:`order_violations` is its software form.
+rule, and :func:`violations` evaluates the same list in software. A :class:`Follows` rule concerns a command and the one
+of its kind before it. In hardware the job scheduler checks it and keeps in registers what it needs for that;
+:func:`order_violations` is its form in software.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .rule_kinds import (
 
 
 def named_bits(opcode: str) -> int:
-    """Mask of the bits that may be set in a command."""
+    """Return the mask of the bits that may be set in a command, which are those that a field names."""
     mask = 0
     for f in HEADER + COMMANDS[opcode]:
         mask |= ((1 << f.bits) - 1) << (32 * f.word + f.offset)
@@ -35,17 +36,17 @@ def named_bits(opcode: str) -> int:
 
 
 def header_word(opcode: str) -> int:
-    """Word 0 of a command."""
+    """Return word 0 of a command, which holds the opcode and the magic."""
     return OPCODES[opcode] | MAGIC << 16
 
 
 def decode(command: bytes) -> tuple[str, dict[str, int]]:
-    """Opcode and fields of one command whose magic, opcode and reserved bits are right.
+    """Return the opcode's name and the fields of one command, after checking its magic, opcode and reserved bits.
 
     Raises
     ------
     ValueError
-        Names what is wrong with the command's header.
+        When one of the three is wrong; the message says which.
     """
     magic = unpack_fields(HEADER, command)["magic"]
     if magic != MAGIC:
@@ -59,7 +60,7 @@ def decode(command: bytes) -> tuple[str, dict[str, int]]:
 
 @cache
 def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
-    """What a command must obey by itself, in the order in which it is told."""
+    """Return the rules that a command must obey by itself, in the order in which broken ones are reported."""
 
     def most(name: str, less: int = 0) -> Bound:
         return Bound(getattr(c, name) - less, f"{name} - {less}" if less else name)
@@ -110,7 +111,7 @@ def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
 
 
 def _ranges(*ranges: tuple[str, int, Bound | int]) -> list[Rule]:
-    """Smallest and largest value of fields, both included."""
+    """Return a rule for each triple of a field, its smallest value and its largest."""
     return [
         Range(field=field, low=low, high=high if isinstance(high, Bound) else Bound(high, str(high)))
         for field, low, high in ranges
@@ -118,7 +119,7 @@ def _ranges(*ranges: tuple[str, int, Bound | int]) -> list[Rule]:
 
 
 def _aligned(c: HardwareConfig, *names: str) -> list[Rule]:
-    """Fields of whole bus words; an address must fit the memory port too."""
+    """Return the rules that fields are multiples of a bus word, and that addresses among them fit the memory port."""
     addresses = {f.name for fields in COMMANDS.values() for f in fields if f.bits == 64}
     found: list[Rule] = []
     for name in names:
@@ -129,12 +130,12 @@ def _aligned(c: HardwareConfig, *names: str) -> list[Rule]:
 
 
 FOLLOWS = {"RUN": Follows(flag="weights_ready", before="weights_hold", same="k_tiles")}
-"""Rules of a command and the one of its kind before it in the job. Weights are found in the weight buffer where the
-RUN before left as many K tiles of them; else its slots would not fit."""
+"""The rules of a command and the one of its kind before it in the job, by opcode. A RUN may use the weights that are in
+the weight buffer if the RUN before left them there and had as many K tiles; else its slots would not fit."""
 
 
 def violations(c: HardwareConfig, opcode: str, fields: Fields) -> list[str]:
-    """The broken rules of a command, a sentence each: field, rule and value. Empty: the sequencer accepts it."""
+    """Return a sentence with field, rule and value for each broken rule of a command; a legal command has none."""
     return [
         f"{opcode}.{rule.subject} must be {rule.limit()}, not {rule.value(fields)}"
         for rule in rules(c, opcode)
@@ -143,8 +144,10 @@ def violations(c: HardwareConfig, opcode: str, fields: Fields) -> list[str]:
 
 
 def order_violations(opcode: str, fields: Fields, before: Fields | None) -> list[str]:
-    """The broken rules of a command after ``before``, the last one of the same opcode in the job (None: it is the
-    first)."""
+    """Return a sentence for each broken rule of a command and the one before it.
+
+    ``before`` holds the fields of the last command with the same opcode in the job, or is None if there was none.
+    """
     rule = FOLLOWS.get(opcode)
     if rule is None or rule.holds(fields, before):
         return []
@@ -153,14 +156,14 @@ def order_violations(opcode: str, fields: Fields, before: Fields | None) -> list
 
 
 class ProgramRules:
-    """All rules, over the commands of one job in order."""
+    """Checks all rules over the commands of one job, which are given in order."""
 
     def __init__(self, config: HardwareConfig) -> None:
         self._config = config
         self._before: dict[str, Fields] = {}
 
     def violations(self, opcode: str, fields: Fields) -> list[str]:
-        """The broken rules of the job's next command."""
+        """Return a sentence for each broken rule of the job's next command."""
         broken = violations(self._config, opcode, fields)
         broken += order_violations(opcode, fields, self._before.get(opcode))
         self._before[opcode] = fields
