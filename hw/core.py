@@ -1,4 +1,4 @@
-"""The core: front-end, processor and neuron array, connected by streams."""
+"""The core connects the front-end, the processor and the neuron array by streams."""
 
 from amaranth import Module
 from amaranth.lib import stream, wiring

@@ -112,7 +112,7 @@ class Datapath(wiring.Component):
             core.i_params.payload.eq(loader.o_params.payload),
             core.i_params.valid.eq(loader.o_params.valid & ~scheduler.run_busy),
             loader.o_params.ready.eq(core.i_params.ready & ~scheduler.run_busy),
-            # Offsets of the output writer count from the run's output address.
+            # The output writer counts its offsets from the run's output address, which is added here.
             writes.i.valid.eq(output.o.valid),
             output.o.ready.eq(writes.i.ready),
             writes.i.payload.address.eq(output.o.payload.address + run.output),

@@ -128,7 +128,7 @@ class HardwareConfig:
         if not low <= value <= high or value & (value - 1):
             self._refuse(name, f"a power of two in {low}..{high}", why)
 
-    # Derived widths, in bits unless named otherwise.
+    # These properties follow from the parameters. They are widths in bits unless they say otherwise.
     @property
     def row_bits(self) -> int:
         """Bits of the index of a row in its tile, and of the number of a TCAM entry over all banks."""

@@ -143,6 +143,7 @@ class FeatureMap:
         codes = np.zeros((self.images, self.frames, self.blocks * cb, self.height, self.width), np.uint8)
         codes[:, :, : self.channels] = levels[:, : self.frames].astype(np.uint8)
         codes = codes.reshape(self.images, self.frames, self.blocks, cb, self.height, self.width)
+        # The axes are n: image, t: timestep, b: block, c: channel of the block, y, x, and p: plane.
         bits = self._planes_of(codes)  # n t b c y x p
         bits = bits.transpose(0, 2, 4, 1, 6, 5, 3)  # n b y t p x c
         lines = np.zeros((*bits.shape[:5], self.line_bytes * 8), np.uint8)
@@ -173,7 +174,7 @@ class FeatureMap:
         weights = np.uint8(1) << np.arange(self.planes, dtype=np.uint8)
         if self.encoding == "thermometer":
             weights = np.ones(self.planes, np.uint8)
-        codes = np.tensordot(bits, weights, axes=(4, 0)).astype(np.uint8)  # n b y t x c
+        codes = np.tensordot(bits, weights, axes=(4, 0)).astype(np.uint8)  # n b y t x c, the axes as in pack
         if not np.array_equal(self._planes_of(codes), bits.transpose(0, 1, 2, 3, 5, 6, 4)):
             raise ValueError(f"feature {self.name!r}: thermometer planes must be nested")
         codes = codes.transpose(0, 3, 1, 5, 2, 4)

@@ -37,13 +37,13 @@ PARAM_BYTES = 16
 COMMAND_BYTES = 256
 
 
-MAGIC = 0x5250  # "PR" in memory: the upper half of word 0
+MAGIC = 0x5250  # It stands in the upper half of word 0 and reads as "PR" in memory.
 
 
-LOOPS = 6  # nested loops of the row address generator, innermost first
+LOOPS = 6  # The row table generates positions by so many nested loops, of which loop 0 is the innermost.
 
 
-SOURCES = 2
+SOURCES = 2  # A layer has up to so many source feature maps (two for a join).
 
 
 MAX_POOL = 4
@@ -83,7 +83,7 @@ def _run_fields() -> list[Field]:
         Field("m_tiles", 5, 0, 16, "m tiles"),
         Field("rows", 6, 0, 16, "rows of every m tile but the last"),
         Field("rows_last", 6, 16, 16, "rows of the last m tile"),
-        # Layer configuration (reprise.hw.interface.streams.layer_config)
+        # These fields are the configuration of the layer (reprise.hw.interface.streams.layer_config).
         Field("readout", 7, 0, 1, "does not fire: potentials are written"),
         Field("reset", 7, 1, 2, "0 soft, 1 hard, 2 none"),
         Field("weigh", 7, 3, 1, "1: input plane p weighs 2**p, 0: every plane weighs 1"),
@@ -92,7 +92,7 @@ def _run_fields() -> list[Field]:
         Field("levels", 7, 16, 8, "levels N of the neurons"),
         Field("groups", 7, 24, 8, "active groups of neuron_lanes channels"),
         Field("timesteps", 8, 0, 16, "timesteps T"),
-        # Output (reprise.hw.output.writer)
+        # These fields say where and how the output is written (reprise.hw.output.writer).
         Field("channels", 8, 16, 16, "channels of the output block (Cb)"),
         Field("output", 9, 0, 64, "byte address of the first line written"),
         Field("image_stride", 11, 0, 32, "bytes from one image's block to the next"),

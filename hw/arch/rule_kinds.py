@@ -1,7 +1,8 @@
 """The kinds of rules that a legal command obeys: what each says of the fields' values, and how its limit is written.
 
-A rule of one command has ``fields``, which are those that it limits, a method ``holds`` that takes the fields' values,
-and the parts of the sentence "``subject`` must be ``limit``, not ``value``". The comparator of each kind is in
+A rule of one command has ``fields``, which are those that it limits, and a method ``holds``, which takes the values of
+all fields and returns whether the rule is kept. It also has the parts of the sentence "``subject`` must be ``limit``,
+not ``value``", where ``limit`` takes the way in which a bound is written. The comparator of each kind is in
 :mod:`reprise.hw.sequencer.checker`, and the rules themselves are in :mod:`reprise.hw.arch.rules`.
 """
 

@@ -60,7 +60,7 @@ class Pruner(wiring.Component):
             stored = data.StructLayout(
                 {"row": c.tile_k, "cls": len(self.insert[0].cls), "group_index": len(self.insert[0].group_index)}
             )
-        words: list[list[data.View]] = [[], []]  # by lane: the banks' patterns
+        words: list[list[data.View]] = [[], []]  # for each lane the patterns that it read, one of each bank
         for bank in range(c.queries):
             depth = TILES << len(self.insert[0].entry)
             m.submodules[f"patterns{bank}"] = memory = Memory(shape=stored, depth=depth, init=[])

@@ -47,9 +47,8 @@ class WeightSlotCounter(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
-        base = Signal(
-            c.weight_slot_bits
-        )  # first slot of the run: a run that finds its weights ready begins there again
+        # ``base`` is the first slot of the run. A run that finds its weights ready begins there again.
+        base = Signal(c.weight_slot_bits)
         following = Signal(c.weight_slot_bits)
         m_left = Signal(16)
         m.d.comb += [

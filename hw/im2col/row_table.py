@@ -113,7 +113,7 @@ class RowTable(wiring.Component):
         buffer = Signal()  # the buffer that is being written
         read_buffer = Signal()
         row = Signal(c.row_bits)
-        left = Signal(16)  # m tiles still to generate
+        left = Signal(16)  # number of m tiles whose rows are still to be generated
         count = Signal(c.count_bits)
         m.d.comb += [
             count.eq(Mux(left == 1, self.run.rows_last, self.run.rows)),

@@ -75,7 +75,7 @@ class WeightAssembler(wiring.Component):
                 self.o.payload.weight_slot.eq(self.weight_slot),
                 self.o.payload.row.eq(row),
                 self.o.payload.last.eq(row == c.tile_k - 1),
-                row.eq(row + 1),  # tile_k is a power of two
+                row.eq(row + 1),  # it wraps to 0 by itself, since tile_k is a power of two
             ]
         return m
 
@@ -152,6 +152,7 @@ class _TileCounter:
 
     @classmethod
     def count(cls, m: Module, name: str, run: data.View, start: Value, step: Value) -> Self:
+        """Build a counter that begins anew with ``start`` and counts one K tile with each ``step``."""
         active = Signal(name=f"{name}_active")
         k_left, m_left = Signal(16, name=f"{name}_k_left"), Signal(16, name=f"{name}_m_left")
         last_k = k_left == 1

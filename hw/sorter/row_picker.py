@@ -62,8 +62,8 @@ class RowPicker(wiring.Component):
         enough, move, fire = Signal(), Signal(), Signal()
         m.d.comb += [
             ends.eq(Cat(here & word.visit.last for word, here in zip(words, seen, strict=True)).any()),
-            # It is derived from the bits and not from the picks, which come out of a carry chain. A word without rows
-            # stands for an empty tile and is the tile's last, so it gives a group too.
+            # ``enough`` is derived from the bits and not from the picks, which come out of a carry chain. A word
+            # without rows stands for an empty tile and is the tile's last, so it gives a group too.
             enough.eq(C(1, 1) if c.queries == 1 else ends | several(bits)[1]),
             move.eq(~self.o.valid | self.o.ready),
             fire.eq(move & enough & Cat(seen).any()),
