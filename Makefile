@@ -42,7 +42,7 @@ fpga: $(FPGA)  ## build/handoff/CONFIG: RTL, constraints, drivers, testbench  [C
 fpga-check: $(FPGA)  ## synthesize and route `small`; delta against the committed baseline
 	$(REPRISE) fpga check
 
-test: $(ALL)  ## all tests (about 20 minutes on two cores when nothing is cached)
+test: $(ALL)  ## all tests (about 11 minutes on two cores when nothing is cached)
 	@echo "[test] pytest on two cores"
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow"
 

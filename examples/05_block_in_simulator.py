@@ -19,7 +19,7 @@ async def bench(ctx):
     async for _, _, one, row, two, same in ctx.tick().sample(add.valid, add.payload, reuse.valid, reuse.payload):
         if one:
             prefix = f"result {row.prefix} + " if row.has_prefix else ""
-            print(f"row {row.row}: result {row.slot} = {prefix}the weights of bits {row.residual:08b}")
+            print(f"row {row.row}: result {row.result} = {prefix}the weights of bits {row.residual:08b}")
         if two:
             print(f"row {same.row}: result {same.prefix}, no addition at all")
 

@@ -52,7 +52,7 @@ def _block_rams(c: HardwareConfig, cells: Iterable[str]) -> dict[str, float]:
 def _multipliers(c: HardwareConfig, module: dict) -> dict[str, int]:
     """Return the neuron of every multiplier, by what it multiplies: a partial sum or a membrane potential."""
     psums = neuron_psums(c)["psum"]
-    bits = {"integrate.i__payload": (psums.offset, c.psum_bits), "integrate.kept0": (0, c.membrane_bits)}
+    bits = {"integrate.i__payload": (psums.offset, c.psum_bits), "integrate.held0": (0, c.membrane_bits)}
     neuron_of: dict[int, int] = {}
     for name, (offset, width) in bits.items():
         for net, wires in module["netnames"].items():

@@ -39,7 +39,7 @@ def test_macros_of_the_synthesized_core_get_sites(tiny):
 
 def module_of(c: HardwareConfig) -> dict:
     """A netlist as synthesis names it: wide memories, and two multipliers for each neuron's potential."""
-    cells, kept = {}, list(range(c.membrane_bits * c.neuron_lanes))
+    cells, held = {}, list(range(c.membrane_bits * c.neuron_lanes))
     for memory, bits in (("bank0.memory", c.psum_bits), ("pe_array.results0_", c.result_bits)):
         for k, part in enumerate(floorplan.block_parts(c.lanes * bits)):
             for j in range(-(-(part.stop - part.start) // floorplan.BLOCK_BITS)):
@@ -48,7 +48,7 @@ def module_of(c: HardwareConfig) -> dict:
         for half in range(2):
             operand = {"A0": [n * c.membrane_bits + half], "B0": ["0"]}
             cells[f"multiplier{n}.{half}"] = {"type": "MULT18X18D", "connections": operand}
-    return {"cells": cells, "netnames": {"dut.neurons.integrate.kept0": {"bits": kept}}}
+    return {"cells": cells, "netnames": {"dut.neurons.integrate.held0": {"bits": held}}}
 
 
 @pytest.mark.parametrize("name", ["tiny", "small", "paper"])

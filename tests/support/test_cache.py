@@ -206,7 +206,7 @@ def test_the_cycle_model_follows_every_block_of_its_own():
     blocks = {p.stem for p in Path(machine.__file__).parent.glob("*.py")}
     assert blocks - found <= {"__init__", "parameters", "run_data"}, "a block whose changes the loop would not notice"
     constants = "\n".join(part for parts in reached(machine).values() for part in parts)
-    assert "RING=64" in constants and f"PATIENT={machine.PATIENT}" in constants
+    assert "RING=64" in constants and f"STEAL_AFTER={machine.STEAL_AFTER}" in constants
 
 
 def test_a_kernels_arrays_count_by_value():

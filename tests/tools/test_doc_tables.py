@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tools import doc_tables
 
@@ -79,12 +80,16 @@ def test_wrong_marks_are_named(page, message):
         doc_tables.updated(page)
 
 
-def test_stale_pages_are_told_and_written(tmp_path, monkeypatch, capsys):
+def test_stale_pages_are_told_and_written(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     monkeypatch.setattr(doc_tables, "ROOT", tmp_path)
-    assert doc_tables.main([str(page), "--check"]) == 1
-    assert page.read_text() == PAGE and "differs: page.md" in capsys.readouterr().out
-    assert doc_tables.main([str(page)]) == 0
-    assert page.read_text() == doc_tables.updated(PAGE) and "written: page.md" in capsys.readouterr().out
-    assert doc_tables.main([str(page), "--check"]) == 0
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(doc_tables.app, [str(page), *arguments])
+        return done.exit_code, done.output
+
+    assert run("--help")[0] == 0 and page.read_text() == PAGE
+    assert run("--check") == (1, "differs: page.md\n") and page.read_text() == PAGE
+    assert run() == (0, "written: page.md\n") and page.read_text() == doc_tables.updated(PAGE)
+    assert run("--check") == (0, "")
