@@ -83,37 +83,54 @@ class HardwareConfig:
             value = getattr(self, field.name)
             if not isinstance(value, int) or isinstance(value, bool):
                 raise ConfigError(field=field.name, rule="an integer", value=value)
-        self._power("tile_m", 8, 1024, "row indices are counters without holes")
-        self._power("tile_k", 4, 64, "a row is packed into one machine word")
-        self._power("load_rows", 2, 64, "an input beat is a slice of the tile")
-        self._power("neuron_lanes", 1, 256, "channel groups are slices of the lanes")
-        self._power("bus_bits", 64, 512, "AXI4 data widths of common memory controllers")
-        self._power("feature_words", 32, 1 << 16, "on-chip addresses are 16 bits")
-        self._power("segments", 16, 1 << 14, "it is a memory address")
-        self._range("lanes", 1, 1024, "the adder rank is built in full")
-        self._range("queries", 1, 2, "the detector is built for one or two rows per cycle")
-        self._range("banks", 1, 2, "partial sums are banked by a parity")
-        self._range("weight_bits", 2, 8, "weights are stored as bytes")
-        self._range("max_levels", 1, 255, "levels are stored as bytes")
-        self._range("max_planes", 1, 8, "a level has at most 8 bits")
-        self._range("max_timesteps", 1, 1024, "a position's timesteps share a tile")
-        self._range("weight_tiles", 2, 1024, "one weight tile is used while the next arrives")
-        self._range("membrane_bits", 8, 32, "potentials are written to memory as 32-bit integers")
-        self._range("psum_bits", self.result_bits, 32, "a partial sum holds at least one tile result")
+        self._power("tile_m", 8, 1024, "row indices are binary counters, which use all of their values")
+        self._power("tile_k", 4, 64, "software packs a row into one machine word of 64 bits")
+        self._power("load_rows", 2, 64, "a tile comes in beats of so many rows, and all of its beats are full")
+        self._power("neuron_lanes", 1, 256, "the lanes are cut into equal groups of channels")
+        self._power("bus_bits", 64, 512, "common memory controllers have AXI4 ports of these widths")
+        self._power("feature_words", 32, 1 << 16, "addresses in the feature buffer have 16 bits in a command")
+        self._power("segments", 16, 1 << 14, "the segment table is a memory, and uses all values of its address")
+        self._range("lanes", 1, 1024, "every lane is an adder of its own in hardware")
+        self._range("queries", 1, 2, "the detector is built to take one or two rows per cycle")
+        self._range("banks", 1, 2, "a parity bit chooses the bank of a partial sum")
+        self._range("weight_bits", 2, 8, "memory holds each weight as one byte")
+        self._range("max_levels", 1, 255, "the model keeps each level as one byte")
+        self._range("max_planes", 1, 8, "a level has at most 8 bits, so more planes are never needed")
+        self._range(
+            "max_timesteps",
+            1,
+            1024,
+            "all timesteps of an output position must fit one m tile, which has at most 1024 rows",
+        )
+        self._range("weight_tiles", 2, 1024, "one weight tile is used while the next one arrives")
+        self._range("membrane_bits", 8, 32, "a readout writes its potentials to memory as 32-bit integers")
+        self._range(
+            "psum_bits",
+            self.result_bits,
+            32,
+            "a partial sum holds at least one tile result, and has no more bits than a potential",
+        )
         if self.load_rows > self.tile_m:
-            self._refuse("load_rows", f"at most tile_m={self.tile_m}", "a beat is part of one tile")
+            self._refuse("load_rows", f"at most tile_m={self.tile_m}", "a beat holds rows of one tile only")
         if self.lanes % self.neuron_lanes:
-            self._refuse("lanes", f"a multiple of neuron_lanes={self.neuron_lanes}", "groups are whole")
+            self._refuse(
+                "lanes", f"a multiple of neuron_lanes={self.neuron_lanes}", "the lanes are cut into whole groups"
+            )
         if self.membrane_bits < self.psum_bits:
-            self._refuse("membrane_bits", f"at least psum_bits={self.psum_bits}", "a potential holds a partial sum")
+            self._refuse(
+                "membrane_bits",
+                f"at least psum_bits={self.psum_bits}",
+                "a potential must be able to hold a partial sum",
+            )
         if self.lanes * 8 % self.bus_bits and self.bus_bits % (self.lanes * 8):
             row = f"a weight row's {self.lanes * 8} bits"
+            why = "a weight row is fetched as whole bus words"
             raise ConfigError(
-                f"bus_bits must divide or be a multiple of {row}, not {self.bus_bits}: rows are whole bus words",
+                f"bus_bits must divide or be a multiple of {row}, not {self.bus_bits}: {why}",
                 field="bus_bits",
                 rule=f"a divisor or a multiple of {row}",
                 value=self.bus_bits,
-                remedy="rows are whole bus words",
+                remedy=why,
             )
 
     def _refuse(self, name: str, rule: str, why: str) -> None:

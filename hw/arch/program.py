@@ -65,110 +65,103 @@ class Field:
     signed: bool = False
 
 
+_WEIGHTS_KEEP = "All K tiles fit the weight buffer; they are fetched once and kept for every m tile."
+
+
 def _run_fields() -> list[Field]:
     fields = [
-        Field("weights", 1, 0, 64, "byte address of the weights: m tile independent, K tiles in order"),
-        Field("weight_beats", 3, 0, 16, "bus words of one weight row (lanes beyond it are zero)"),
-        Field("weights_keep", 3, 16, 1, "all K tiles fit the weight buffer: fetched once, kept for every m tile"),
-        Field("weights_ready", 3, 17, 1, "the run before held them (weights_hold): nothing is fetched"),
-        Field(
-            "weights_hold",
-            3,
-            18,
-            1,
-            "with weights_keep: not released by the last m tile, the next run is weights_ready",
-        ),
-        Field("segment_first", 4, 0, 16, "index of the first segment"),
-        Field("k_tiles", 4, 16, 16, "K tiles"),
-        Field("m_tiles", 5, 0, 16, "m tiles"),
-        Field("rows", 6, 0, 16, "rows of every m tile but the last"),
-        Field("rows_last", 6, 16, 16, "rows of the last m tile"),
+        Field("weights", 1, 0, 64, "Byte address of the weights: the K tiles in order, the same for every m tile."),
+        Field("weight_beats", 3, 0, 16, "Number of bus words of one weight row. Lanes beyond them have weight zero."),
+        Field("weights_keep", 3, 16, 1, _WEIGHTS_KEEP),
+        Field("weights_ready", 3, 17, 1, "Nothing is fetched, because the RUN before left the weights (weights_hold)."),
+        Field("weights_hold", 3, 18, 1, "The weights stay after the last m tile, for the next RUN (weights_ready)."),
+        Field("segment_first", 4, 0, 16, "Index of the first segment in the segment table."),
+        Field("k_tiles", 4, 16, 16, "Number of K tiles."),
+        Field("m_tiles", 5, 0, 16, "Number of m tiles."),
+        Field("rows", 6, 0, 16, "Number of rows of every m tile except the last."),
+        Field("rows_last", 6, 16, 16, "Number of rows of the last m tile."),
         # These fields are the configuration of the layer (reprise.hw.interface.streams.layer_config).
-        Field("readout", 7, 0, 1, "does not fire: potentials are written"),
-        Field("reset", 7, 1, 2, "0 soft, 1 hard, 2 none"),
-        Field("weigh", 7, 3, 1, "1: input plane p weighs 2**p, 0: every plane weighs 1"),
-        Field("signed", 7, 4, 1, "the highest input plane is a two's-complement sign plane"),
-        Field("planes", 7, 8, 8, "planes P of the input rows"),
-        Field("levels", 7, 16, 8, "levels N of the neurons"),
-        Field("groups", 7, 24, 8, "active groups of neuron_lanes channels"),
-        Field("timesteps", 8, 0, 16, "timesteps T"),
+        Field("readout", 7, 0, 1, "The layer does not fire, and its potentials are written."),
+        Field("reset", 7, 1, 2, "What firing does to the potential: 0 is a soft reset, 1 a hard one, 2 none."),
+        Field("weigh", 7, 3, 1, "With 1, input plane p weighs 2**p; with 0, every plane weighs 1."),
+        Field("signed", 7, 4, 1, "The highest input plane is the sign of two's complement, and is subtracted."),
+        Field("planes", 7, 8, 8, "Number of planes P of an input position."),
+        Field("levels", 7, 16, 8, "Largest level N that the neurons fire."),
+        Field("groups", 7, 24, 8, "Number of groups of neuron_lanes channels that are computed."),
+        Field("timesteps", 8, 0, 16, "Number of timesteps T."),
         # These fields say where and how the output is written (reprise.hw.output.writer).
-        Field("channels", 8, 16, 16, "channels of the output block (Cb)"),
-        Field("output", 9, 0, 64, "byte address of the first line written"),
-        Field("image_stride", 11, 0, 32, "bytes from one image's block to the next"),
-        Field("line_bytes", 12, 0, 16, "bytes from one output line to the next"),
-        Field("out_width", 12, 16, 16, "output positions in a line, after pooling"),
-        Field("out_lines", 13, 0, 16, "output lines of an image in this run, after pooling"),
-        Field("images", 13, 16, 16, "images of this run"),
-        Field("pool", 14, 0, 4, "max pool kernel = stride, 1: none"),
-        Field("out_planes", 14, 8, 8, "planes P' of an output level"),
-        Field("out_thermometer", 14, 16, 1, "1: thermometer planes, 0: bit planes"),
+        Field("channels", 8, 16, 16, "Number of channels Cb of the block that is written."),
+        Field("output", 9, 0, 64, "Byte address of the first line that is written."),
+        Field("image_stride", 11, 0, 32, "Bytes from the first line of an image to that of the next."),
+        Field("line_bytes", 12, 0, 16, "Bytes from one output line to the next."),
+        Field("out_width", 12, 16, 16, "Number of output positions in a line, counted after pooling."),
+        Field("out_lines", 13, 0, 16, "Number of output lines of an image in this RUN, counted after pooling."),
+        Field("images", 13, 16, 16, "Number of images of this RUN."),
+        Field("pool", 14, 0, 4, "Kernel and stride of the max pool; 1 means that there is none."),
+        Field("out_planes", 14, 8, 8, "Number of planes P' in which an output level is written."),
+        Field("out_thermometer", 14, 16, 1, "With 1, thermometer planes are written; with 0, bit planes."),
     ]
     for s in range(SOURCES):
         base = 16 + 2 * s
         fields += [
-            Field(f"line_bits{s}", base, 0, 16, f"bits of a line of source {s} (W*Cb); bits outside read zero"),
-            Field(f"lines{s}", base, 16, 16, f"image rows of source {s} on chip; y outside 0..lines-1 reads zero"),
-        ]
-    for s in range(SOURCES):
-        base = 20 + 2 * s
-        fields += [
-            Field(f"row_address{s}", base, 0, 16, f"source {s}: on-chip word of the first row's line", signed=True),
+            Field(f"line_bits{s}", base, 0, 16, f"Bits of a line of source {s} (W*Cb). Bits outside read as zero."),
             Field(
-                f"row_x{s}",
+                f"lines{s}",
                 base,
                 16,
                 16,
-                f"source {s}: first bit of the first row (x0*Cb, may be negative)",
-                signed=True,
+                f"Number of image rows of source {s} on chip. A y outside 0..lines{s}-1 reads as zero.",
             ),
-            Field(
-                f"row_y{s}",
-                base + 1,
-                0,
-                16,
-                f"source {s}: y of the first row's ky=0 line, 0: first one on chip (may be negative)",
-                signed=True,
-            ),
+        ]
+    for s in range(SOURCES):
+        base = 20 + 2 * s
+        word = f"On-chip word where the line of source {s} begins from which the first row is cut."
+        bit = f"First bit of the first row in its line of source {s} (x0*Cb); it may be negative."
+        line = f"Image row of source {s} at ky=0 of the first row; 0 is the first one on chip, and it may be negative."
+        fields += [
+            Field(f"row_address{s}", base, 0, 16, word, signed=True),
+            Field(f"row_x{s}", base, 16, 16, bit, signed=True),
+            Field(f"row_y{s}", base + 1, 0, 16, line, signed=True),
         ]
     for n in range(LOOPS):
         base = 24 + 4 * n
-        fields.append(Field(f"loop{n}_count", base, 0, 16, f"iterations of loop {n} (0 innermost)"))
+        inner = " Loop 0 is the innermost." if n == 0 else ""
+        fields.append(Field(f"loop{n}_count", base, 0, 16, f"Number of iterations of loop {n}.{inner}"))
         for s in range(SOURCES):
+            what = f"{{}} of source {s} changes by this when loop {n} steps.".format
             fields += [
-                Field(
-                    f"loop{n}_y{s}", base + 1, 16 * s, 16, f"change of y, source {s}, when loop {n} steps", signed=True
-                ),
-                Field(f"loop{n}_x{s}", base + 2, 16 * s, 16, f"change of x bits, source {s}", signed=True),
-                Field(
-                    f"loop{n}_address{s}", base + 3, 16 * s, 16, f"change of the line address, source {s}", signed=True
-                ),
+                Field(f"loop{n}_y{s}", base + 1, 16 * s, 16, what("The image row"), signed=True),
+                Field(f"loop{n}_x{s}", base + 2, 16 * s, 16, what("The first bit"), signed=True),
+                Field(f"loop{n}_address{s}", base + 3, 16 * s, 16, what("The line's word"), signed=True),
             ]
     return fields
 
 
-HEADER = [Field("opcode", 0, 0, 8, "see OPCODES"), Field("magic", 0, 16, 16, f"0x{MAGIC:04x}")]
+HEADER = [
+    Field("opcode", 0, 0, 8, "Which command it is; the headings below give the numbers."),
+    Field("magic", 0, 16, 16, f"Always 0x{MAGIC:04x}. It tells a command from other data."),
+]
 
 
 COMMANDS: dict[str, list[Field]] = {
     "END": [],
     "BARRIER": [],
     "LOAD_FEATURES": [
-        Field("source", 1, 0, 64, "byte address of the first chunk"),
-        Field("bytes", 3, 0, 32, "bytes of a chunk"),
-        Field("chunks", 4, 0, 16, "chunks (images, blocks)"),
-        Field("stride", 5, 0, 32, "bytes from one chunk to the next in memory"),
-        Field("target", 6, 0, 16, "first on-chip word (feature_bits wide)"),
-        Field("target_stride", 6, 16, 16, "on-chip words from one chunk to the next"),
+        Field("source", 1, 0, 64, "Byte address of the first chunk."),
+        Field("bytes", 3, 0, 32, "Number of bytes of a chunk."),
+        Field("chunks", 4, 0, 16, "Number of chunks, which are images or blocks of channels."),
+        Field("stride", 5, 0, 32, "Bytes from the beginning of one chunk in memory to that of the next."),
+        Field("target", 6, 0, 16, "Word of the feature buffer, feature_bits wide, where the first chunk begins."),
+        Field("target_stride", 6, 16, 16, "Words of the feature buffer from one chunk's beginning to the next's."),
     ],
     "LOAD_SEGMENTS": [
-        Field("source", 1, 0, 64, "byte address of the segments"),
-        Field("count", 3, 0, 16, "segments"),
-        Field("target", 3, 16, 16, "first entry of the segment table"),
+        Field("source", 1, 0, 64, "Byte address of the segments."),
+        Field("count", 3, 0, 16, "Number of segments."),
+        Field("target", 3, 16, 16, "Entry of the segment table that the first segment becomes."),
     ],
     "LOAD_PARAMS": [
-        Field("source", 1, 0, 64, "byte address: 16 bytes a channel (bias, threshold, v0, leak)"),
-        Field("groups", 3, 0, 16, "groups of neuron_lanes channels"),
+        Field("source", 1, 0, 64, "Byte address of 16 bytes for each channel: bias, threshold, v0 and leak."),
+        Field("groups", 3, 0, 16, "Number of groups of neuron_lanes channels."),
     ],
     "RUN": _run_fields(),
 }
@@ -180,13 +173,13 @@ SEGMENT_BYTES = 8
 
 
 SEGMENT = [
-    Field("address", 0, 0, 16, "on-chip words from the row's line to the segment's line (block, ky)"),
-    Field("bit", 0, 16, 16, "bits from the row's x to the segment's first bit (kx*Cb + c)"),
-    Field("ky", 1, 0, 8, "kernel row: the line's y is the row's y plus ky"),
-    Field("length", 1, 8, 7, "bits, 1..tile_k"),
-    Field("shift", 1, 15, 6, "first bit of the tile row it fills"),
-    Field("source", 1, 21, 1, "source 0 or 1"),
-    Field("last", 1, 22, 1, "last segment of its K tile"),
+    Field("address", 0, 0, 16, "On-chip words from the row's line to the segment's, which is of another block or ky."),
+    Field("bit", 0, 16, 16, "Bits from the row's first bit to the segment's (kx*Cb + c)."),
+    Field("ky", 1, 0, 8, "Row of the kernel. The y of the segment's line is the row's y plus ky."),
+    Field("length", 1, 8, 7, "Number of bits, 1..tile_k."),
+    Field("shift", 1, 15, 6, "First bit of the row of the tile that it fills."),
+    Field("source", 1, 21, 1, "Which source it is cut from, 0 or 1."),
+    Field("last", 1, 22, 1, "It is the last segment of its K tile."),
 ]
 
 

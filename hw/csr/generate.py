@@ -1,7 +1,8 @@
 """Generates the register map's Python constants, C header and page from ``hw/csr/registers.rdl``.
 
-``python -m hw.csr.generate`` writes ``hw/csr/register_map.py``, ``hw/csr/registers.h`` and ``docs/registers.md``;
-``--html FOLDER`` the browsable pages too. It needs the ``fpga`` extra (systemrdl-compiler, peakrdl).
+``python -m reprise.hw.csr.generate`` writes ``hw/csr/register_map.py``, ``hw/csr/registers.h`` and
+``docs/registers.md``; with ``--html FOLDER`` it writes browsable pages too. It needs the
+``fpga`` extra (systemrdl-compiler, peakrdl).
 """
 
 from __future__ import annotations
@@ -72,7 +73,10 @@ def _access(field: FieldNode) -> str:
 def python_text(found: list[dict]) -> str:
     """Return the text of ``hw/csr/register_map.py``."""
     lines = [
-        '"""Register map: generated from ``hw/csr/registers.rdl`` by ``python -m hw.csr.generate``; do not edit."""',
+        '"""The register map.',
+        "",
+        "It is generated from ``hw/csr/registers.rdl`` by ``python -m reprise.hw.csr.generate``; do not edit it here.",
+        '"""',
         "",
         "OFFSETS = {",
         *(f'    "{r["name"]}": 0x{r["offset"]:03X},' for r in found),
@@ -89,12 +93,12 @@ def python_text(found: list[dict]) -> str:
         lines.append("    },")
     lines += [
         "}",
-        '"""Fields of every register: lowest bit, bits, access (r, rw, w1: acts on 1, w1c: cleared by 1), reset."""',
+        '"""Fields of every register: lowest bit, bits, access as in docs/registers.md, value after reset."""',
         "",
         "COUNTERS = {",
         *(f'    "{r["name"]}": "{r["event"]}",' for r in found if r["event"]),
         "}",
-        '"""Counter register: the event it counts (``reprise.hw.interface.events``)."""',
+        '"""The event that each counter register counts (``reprise.hw.interface.events``)."""',
     ]
     return "\n".join(lines) + "\n"
 
@@ -104,11 +108,13 @@ def markdown_text(found: list[dict]) -> str:
     lines = [
         "# Registers",
         "",
-        "AXI4-Lite, 32 bits wide; generated from `hw/csr/registers.rdl` by `python -m reprise.hw.csr.generate`.",
-        "Reading or writing another address is answered with SLVERR. Access: r read, rw read and write,",
-        "w1 acts when written 1, w1c cleared by writing 1. Counter registers show the last snapshot, all of one",
-        "cycle; counters start at 0 with",
-        "every job.",
+        "A host reaches the accelerator through these registers of 32 bits, which are behind its AXI4-Lite port. This",
+        "page is generated from `hw/csr/registers.rdl` by `python -m reprise.hw.csr.generate`.",
+        "",
+        "The column *access* says what a host may do: *r* is read only, *rw* is read and written, *w1* acts when 1 is",
+        "written to it, and *w1c* is cleared by writing 1. Any other address is answered with SLVERR.",
+        "The registers from offset 0x040 on are counters. They show the last snapshot, which is of the same cycle for",
+        "all of them, and every job starts them at 0.",
         "",
         "| offset | register | bits | field | access | reset | meaning |",
         "|---|---|---|---|---|---|---|",

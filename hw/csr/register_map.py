@@ -1,4 +1,7 @@
-"""Register map: generated from ``hw/csr/registers.rdl`` by ``python -m hw.csr.generate``; do not edit."""
+"""The register map.
+
+It is generated from ``hw/csr/registers.rdl`` by ``python -m reprise.hw.csr.generate``; do not edit it here.
+"""
 
 OFFSETS = {
     "ID": 0x000,
@@ -174,7 +177,7 @@ FIELDS = {
         "value": (0, 32, "r", 0),
     },
 }
-"""Fields of every register: lowest bit, bits, access (r, rw, w1: acts on 1, w1c: cleared by 1), reset."""
+"""Fields of every register: lowest bit, bits, access as in docs/registers.md, value after reset."""
 
 COUNTERS = {
     "COMMANDS": "command",
@@ -205,4 +208,4 @@ COUNTERS = {
     "WAIT_PREFIX": "wait_prefix",
     "WAIT_OUTPUT": "wait_output",
 }
-"""Counter register: the event it counts (``reprise.hw.interface.events``)."""
+"""The event that each counter register counts (``reprise.hw.interface.events``)."""

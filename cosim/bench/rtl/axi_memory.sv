@@ -1,16 +1,17 @@
-// A memory with an AXI4 slave port: one ID, INCR bursts, answers in order. Latency, bandwidth and random stalls are
-// inputs; addresses beyond the memory answer DECERR, those in [fault_first, fault_last] answer SLVERR.
+// A memory with an AXI4 slave port, which takes INCR bursts of one ID and answers them in order. Latency, bandwidth and
+// random stalls are inputs. An address beyond the memory is answered with DECERR, and one in [fault_first, fault_last]
+// with SLVERR.
 module axi_memory #(
-    parameter DATA = 128,            // bits
-    parameter ADDRESS = 40,          // bits
+    parameter DATA = 128,            // bits of a word of the port
+    parameter ADDRESS = 40,          // bits of an address
     parameter WORDS = 1024,          // bus words
-    parameter DEPTH                  // bursts kept, each direction (reprise.estimate.bench)
+    parameter DEPTH                  // bursts that may wait in each direction (reprise.estimate.bench)
 ) (
     input  logic                clk,
     input  logic                rst,
     input  logic [15:0]         latency,      // cycles from an address to its first answer
     input  logic [7:0]          stall,        // probability of a stalled cycle on each channel, in 1/256
-    input  logic [7:0]          gap,          // cycles between two data beats beside the beat itself (bandwidth)
+    input  logic [7:0]          gap,          // idle cycles after each data beat, which limit the bandwidth
     input  logic [31:0]         seed,
     input  logic [ADDRESS-1:0]  fault_first,
     input  logic [ADDRESS-1:0]  fault_last,
@@ -52,7 +53,7 @@ module axi_memory #(
         return 2'b00;
     endfunction
 
-    // Reads: a ring of accepted bursts, each with the cycle of its first beat.
+    // Reads: a ring holds the accepted bursts, each with the cycle from which its first beat may come.
     logic [ADDRESS-1:0] r_address [0:DEPTH-1];
     logic [7:0] r_length [0:DEPTH-1];
     logic [31:0] r_time [0:DEPTH-1];
@@ -61,7 +62,7 @@ module axi_memory #(
     logic [ADDRESS-1:0] r_now;
     assign r_now = ((r_address[r_out[PTR-1:0]] >> SHIFT) + ADDRESS'(r_beat)) << SHIFT;
 
-    // Writes: likewise; data follows its address in order.
+    // Writes: one ring holds the accepted addresses and another the answers. Data comes in the order of the addresses.
     logic [ADDRESS-1:0] w_address [0:DEPTH-1];
     logic [PTR:0] w_in, w_out;
     logic [8:0] w_beat;
@@ -82,7 +83,7 @@ module axi_memory #(
             {arready, rvalid, awready, bvalid} <= '0;
             {beats_read, beats_written} <= '0;
         end else begin
-            // Read address. Ready is only dropped after a transfer, or at random while nothing is offered.
+            // Read address. The ring keeps two places free, because ready is a cycle late.
             arready <= (r_in - r_out) < (PTR+1)'(DEPTH - 2) && lfsr[7:0] >= stall;
             if (arvalid && arready) begin
                 r_address[r_in[PTR-1:0]] <= araddr;
@@ -90,7 +91,7 @@ module axi_memory #(
                 r_time[r_in[PTR-1:0]] <= now + 32'(latency);
                 r_in <= r_in + 1;
             end
-            // Read data
+            // Read data: the next beat of the oldest burst, once its latency and the gap have passed.
             if (r_gap != 0) r_gap <= r_gap - 1;
             if (!rvalid || rready) begin
                 rvalid <= 1'b0;
@@ -107,13 +108,13 @@ module axi_memory #(
                     end else r_beat <= r_beat + 1;
                 end
             end
-            // Write address
+            // Write address, as the read address.
             awready <= (w_in - w_out) < (PTR+1)'(DEPTH - 2) && lfsr[23:16] >= stall;
             if (awvalid && awready) begin
                 w_address[w_in[PTR-1:0]] <= awaddr;
                 w_in <= w_in + 1;
             end
-            // Write data
+            // Write data goes into the memory at once, and the last beat makes the answer.
             if (w_gap != 0) w_gap <= w_gap - 1;
             if (wvalid && wready) begin
                 if (response(w_now) == 2'b00)
@@ -133,7 +134,7 @@ module axi_memory #(
                     w_response <= w_response | response(w_now);
                 end
             end
-            // Write response
+            // Write response: the oldest answer, once its latency has passed.
             if (!bvalid || bready) begin
                 bvalid <= 1'b0;
                 if (b_in != b_out && now >= b_time[b_out[PTR-1:0]] && lfsr[19:12] >= stall) begin

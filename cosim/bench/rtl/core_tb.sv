@@ -1,12 +1,12 @@
-// Test bench of the core: three played input streams, one recorded output stream, a cycle counter. The widths of the
-// packed payloads come in as macros from the core's sidecar.
+// Test bench of the core. It plays three input streams from files, records the output stream into a file, and counts
+// cycles and events. The widths of the packed payloads are macros, which are made from the core's sidecar.
 module core_tb (
     input  logic        clk,
     input  logic        rst,
     input  logic [31:0] row_items,
     input  logic [31:0] weight_items,
     input  logic [31:0] param_items,
-    input  logic [31:0] output_items,  // finished when so many items came out
+    input  logic [31:0] output_items,  // the bench has finished when so many items have come out
     input  logic [7:0]  row_idle,
     input  logic [7:0]  weight_idle,
     input  logic [7:0]  output_stall,
@@ -14,9 +14,9 @@ module core_tb (
     input  logic [`LAYER_BITS-1:0] layer,
     output logic        finished,
     output logic [31:0] cycle,
-    output logic [31:0] first_row,     // cycle of the first row word taken
+    output logic [31:0] first_row,     // the cycle in which the first beat of rows was taken
     output logic [31:0] received,
-    output logic        truncated          // a file held fewer items than announced
+    output logic        truncated          // a file held fewer items than were announced
 );
     logic row_valid, row_ready, weight_valid, weight_ready, param_valid, param_ready, out_valid, out_ready;
     logic [`ROWS_BITS-1:0] row_payload;
@@ -31,7 +31,7 @@ module core_tb (
 
     assign finished = rows_done && weights_done && params_done && received == output_items;
     assign truncated = rows_truncated || weights_truncated || params_truncated;
-    assign rows_rst = rst || !params_done;  // a layer's rows come after its parameters
+    assign rows_rst = rst || !params_done;  // a layer's rows must not come before its parameters
 
     stream_source #(.WIDTH(`ROWS_BITS), .NAME("rows")) rows (
         .clk, .rst(rows_rst), .items(row_items), .idle(row_idle), .seed(seed ^ 32'h1234),

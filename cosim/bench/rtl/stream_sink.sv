@@ -1,4 +1,5 @@
-// Records a stream into a text file: one line per item, cycle (decimal) and payload (hex), with random backpressure.
+// Records a stream into a text file and stalls it at random. Each item makes one line, which holds the cycle in decimal
+// and the payload in hexadecimal.
 module stream_sink #(
     parameter WIDTH = 8
 ) (

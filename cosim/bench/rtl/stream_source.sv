@@ -1,13 +1,14 @@
-// Plays a stream from a file: item after item, with random idle cycles. Part of the simulated hardware, so that no
-// Python runs per item. The file holds whole bytes per item, the highest first, and is read as the items go out: a
-// stream may be of any length. Stream rules: the payload holds while valid and not ready.
+// Plays a stream from a file, item after item, with random idle cycles between them. It is a part of the simulated
+// hardware so that no Python runs for each item. Each item has whole bytes in the file, of which the highest comes
+// first. The file is read while the items go out, so that a stream may be of any length. The payload stays as it is
+// while it is valid and not ready, as the rules of a stream demand.
 module stream_source #(
     parameter WIDTH = 8,
-    parameter string NAME = "stream"  // +NAME=path is the file
+    parameter string NAME = "stream"  // the argument +NAME=path of the simulation names the file
 ) (
     input  logic             clk,
     input  logic             rst,
-    input  logic [31:0]      items,   // items to play
+    input  logic [31:0]      items,   // number of items to play
     input  logic [7:0]       idle,    // probability of an idle cycle, in 1/256
     input  logic [31:0]      seed,
     output logic             valid,

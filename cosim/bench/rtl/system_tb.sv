@@ -1,12 +1,12 @@
-// Test bench of the whole accelerator: the generated `reprise`, a memory behind its AXI4 port, a host that makes one
-// register access at a time, and a log of the profile strobes. Everything that happens per cycle happens here: Python
-// only starts register accesses and waits for the interrupt. `dut.svh` (written from the sidecar) instantiates the
-// design; the macros BUS_BITS, ADDRESS_BITS, MEMORY_WORDS, MEMORY_DEPTH, PROFILE_BITS, RUN_START and RUN_END come
-// from there too.
+// Test bench of the whole accelerator. It holds the generated `reprise`, a memory behind its AXI4 port, a host that makes
+// one register access at a time, and a log of the profile's strobes. Whatever happens in every cycle happens here; Python
+// only starts register accesses and waits for the interrupt. The file `dut.svh`, which is made from the sidecar,
+// instantiates the design; BUS_BITS, ADDRESS_BITS, MEMORY_WORDS, MEMORY_DEPTH, PROFILE_BITS, RUN_START and RUN_END are
+// macros, which come with it.
 module system_tb (
     input  logic        clk,
     input  logic        rst,
-    // Host: toggle host_request; host_done follows when the access is complete.
+    // The host toggles host_request, and host_done takes the same value when the access is complete.
     input  logic        host_request,
     input  logic        host_write,
     input  logic [31:0] host_address,
@@ -14,14 +14,15 @@ module system_tb (
     output logic        host_done,
     output logic [31:0] host_value,
     output logic [1:0]  host_response,
-    // Memory: see axi_memory.sv
+    // The memory; axi_memory.sv says what these are.
     input  logic [15:0] latency,
     input  logic [7:0]  stall,
     input  logic [7:0]  gap,
     input  logic [31:0] seed,
     input  logic [`ADDRESS_BITS-1:0] fault_first,
     input  logic [`ADDRESS_BITS-1:0] fault_last,
-    // Toggle dump_request: memory words dump_first..dump_last go to the file +dump=PATH, in binary; likewise for load_request: the file +memory=PATH is read again.
+    // When dump_request toggles, the memory's words dump_first..dump_last are written to the file +dump=PATH in binary.
+    // When load_request toggles, the file +memory=PATH is read again.
     input  logic        dump_request,
     input  logic [31:0] dump_first,
     input  logic [31:0] dump_last,
@@ -31,7 +32,7 @@ module system_tb (
     output logic [63:0] beats_read,
     output logic [63:0] beats_written
 );
-    // Registers, AXI4-Lite
+    // The host's port to the registers, AXI4-Lite
     logic s_axil_awvalid, s_axil_awready, s_axil_wvalid, s_axil_wready, s_axil_bvalid, s_axil_bready;
     logic s_axil_arvalid, s_axil_arready, s_axil_rvalid, s_axil_rready;
     logic [31:0] s_axil_awaddr, s_axil_araddr, s_axil_wdata, s_axil_rdata;
@@ -69,7 +70,7 @@ module system_tb (
         end
     end
 
-    // Memory, AXI4
+    // The port to the memory, AXI4
     logic [`ADDRESS_BITS-1:0] m_axi_awaddr, m_axi_araddr;
     logic [7:0] m_axi_awlen, m_axi_arlen;
     logic m_axi_awvalid, m_axi_awready, m_axi_wlast, m_axi_wvalid, m_axi_wready, m_axi_bvalid, m_axi_bready;
@@ -90,7 +91,7 @@ module system_tb (
     logic [`PROFILE_BITS-1:0] profile;
     `include "dut.svh"
 
-    // The files: first bytes of a word are its low ones, so words are reversed by whoever writes the file ($fread).
+    // $fread takes the first byte of a word as its highest, so whoever writes the file reverses the bytes of each word.
     string memory_path, dump_path;
     int file, log_file, code;
     logic dumped, loaded;
@@ -127,7 +128,7 @@ module system_tb (
         end
     end
 
-    // Profile: how many cycles each bit was set, written whenever a run starts or ends.
+    // The log says in how many cycles each bit of the profile was set, and gets a line whenever a run starts or ends.
     logic [31:0] counts [0:`PROFILE_BITS-1];
     always_ff @(posedge clk) begin
         cycle <= rst ? 32'd0 : cycle + 1;
