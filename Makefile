@@ -65,8 +65,8 @@ replay: $(BASE)  ## recorded spikes through the core's RTL at the paper's size  
 	$(PY) -m tools.replay_core $(CAPTURE) $(if $(JSON),--json $(JSON))
 
 docs: $(ALL)  ## tables and pictures of the pages, from sources and docs/measured
-	$(PY) -m tools.doc_tables
-	$(PY) -m reprise.hw.csr.generate
+	$(PY) -m tools.doc_tables --write
+	$(PY) -m reprise.hw.csr.generate --write
 
 soak: $(BASE)  ## long random and real-network co-simulation
 	$(REPRISE) soak

@@ -20,8 +20,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from reprise.support.command_line import OUTPUT_FILE, commands, example, main
+from reprise.support.errors import RepriseError
+
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "build" / "bench.json"
+NAME = "python -m tools.bench"
 
 
 class Skip(Exception):
@@ -61,6 +65,10 @@ def _text(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def _title(function: Callable[[], dict]) -> str:
+    return (function.__doc__ or "").strip().splitlines()[0]
+
+
 def table(results: dict[str, dict]) -> Table:
     """Make a table with a line for each figure and a section for each benchmark."""
     shown = Table("benchmark", "figure", "value", title="benchmarks")
@@ -72,32 +80,41 @@ def table(results: dict[str, dict]) -> Table:
     return shown
 
 
-def main(
-    names: Annotated[list[str] | None, typer.Argument(help="beginnings of benchmark names; all if none")] = None,
+app = commands()
+
+
+@app.command(epilog=example(f"{NAME} model.sample"))
+def benchmarks(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="beginnings of benchmark names; all if none")
+    ] = None,
     list_only: Annotated[bool, typer.Option("--list", help="only say what there is")] = False,
-    out: Annotated[Path, typer.Option(help="the JSON file")] = OUT,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", callback=OUTPUT_FILE, help="JSON (default: build/bench.json)")
+    ] = None,
 ) -> None:
-    """Run benchmarks."""
-    console = Console()
-    benchmarks = discover()
-    chosen = {n: f for n, f in benchmarks.items() if not names or any(n.startswith(prefix) for prefix in names)}
-    if not chosen:
-        typer.echo(f"error: names must be beginnings of {', '.join(benchmarks)}, not {names}", err=True)
-        raise typer.Exit(2)
+    """Run benchmarks, print a table, and keep the figures; those that are not run keep theirs.
+
+    A benchmark whose data are not here is skipped, and the table says why.
+    """
+    console, known = Console(), discover()
+    for given in names or []:
+        if not any(name.startswith(given) for name in known):
+            raise RepriseError(field="NAME", rule=f"the beginning of one of {', '.join(known)}", value=given)
+    chosen = {n: f for n, f in known.items() if not names or any(n.startswith(prefix) for prefix in names)}
     if list_only:
         for name, function in chosen.items():
-            console.print(f"{name}: {(function.__doc__ or '').strip().splitlines()[0]}")
+            console.print(f"{name}: {_title(function)}", markup=False)
         return
     results = {}
     for number, (name, function) in enumerate(chosen.items(), 1):
-        console.print(
-            f"[{number}/{len(chosen)}] {name}: {(function.__doc__ or '').strip().splitlines()[0]}", markup=False
-        )
+        console.print(f"[{number}/{len(chosen)}] {name}: {_title(function)}", markup=False)
         try:
             results[name] = function()
         except Skip as why:
             results[name] = {"skipped": str(why)}
     console.print(table(results))
+    out = out or OUT
     kept = json.loads(out.read_text())["results"] if out.exists() else {}
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({"machine": machine(), "results": kept | results}, indent=2) + "\n")
@@ -105,4 +122,7 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    # The benchmarks import this module by its name, and their Skip must be the one that is caught.
+    from tools import bench
+
+    main(bench.app, NAME)

@@ -5,12 +5,17 @@ files, links and pictures that a program drew are left alone. This is part of ``
 commit.
 """
 
-import sys
 from pathlib import Path
+from typing import Annotated
 
+import typer
 import yaml
 
+from reprise.support.command_line import commands, example, main
+
+NAME = "python -m tools.check_files"
 DRAWN = (".svg",)
+app = commands()
 
 
 def faults(path: Path) -> list[str]:
@@ -37,12 +42,13 @@ def faults(path: Path) -> list[str]:
     return found
 
 
-def main(names: list[str]) -> int:
-    """Print the faults of all files, and return 1 if there are any."""
-    found = [fault for name in names for fault in faults(Path(name))]
+@app.command(epilog=example(f"{NAME} README.md docs/*.md"))
+def check_files(files: Annotated[list[Path], typer.Argument(metavar="FILE", help="of any kind")]) -> None:
+    """Find blanks at the ends of lines, missing ends of files, and YAML that cannot be read. Exit code 1 if any."""
+    found = [fault for file in files for fault in faults(file)]
     print("\n".join(found), end="\n" if found else "")
-    return int(bool(found))
+    raise typer.Exit(int(bool(found)))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(app, NAME)

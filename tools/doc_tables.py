@@ -15,8 +15,8 @@ there. What is slow to measure comes from a record in ``docs/measured``, and the
 command writes that. A module may also have ``PICTURES``, which are functions that write a file of ``docs/img`` to a
 path, by the names of these files.
 
-``python -m tools.doc_tables [PAGE...]`` writes the given pages, or all of them. With ``--check`` it writes nothing,
-says what differs, and ends with exit code 1 if anything does.
+``python -m tools.doc_tables --write [PAGE...]`` writes the given pages, or all of them. Without ``--write`` it writes
+nothing, says what differs, and ends with exit code 1 if anything does.
 """
 
 from __future__ import annotations
@@ -31,16 +31,19 @@ from typing import Annotated
 
 import typer
 
+from reprise.support.command_line import INPUT_FILE, Write, commands, example, main
+from reprise.support.errors import RepriseError
+
+NAME = "python -m tools.doc_tables"
 ROOT = Path(__file__).resolve().parents[1]
 MAKERS = ROOT / "tools" / "tables"
 IMAGES = ROOT / "docs" / "img"
 BEGIN, END = re.compile(r"<!-- table: ([\w-]+)((?: [\w./-]+)*) -->\n"), "<!-- end of table -->"
 
+app = commands()
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-
-class TableError(ValueError):
+class TableError(RepriseError):
     """The marks of a page are not as they must be."""
 
 
@@ -105,33 +108,33 @@ def drawn(draw: Callable[[Path], None], name: str) -> bytes:
         return path.read_bytes()
 
 
-@app.command()
-def main(
-    chosen: Annotated[list[Path] | None, typer.Argument(metavar="PAGE", help="pages; all, and the pictures")] = None,
-    check: Annotated[bool, typer.Option("--check", help="write nothing; exit code 1 if something differs")] = False,
+@app.command(epilog=example(f"{NAME} --write docs/core.md"))
+def doc_tables(
+    chosen: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PAGE", callback=INPUT_FILE, help="only these pages, and no pictures"),
+    ] = None,
+    write: Write = False,
 ) -> None:
-    """Make the tables and pictures of the documentation anew and write the tracked files that differ.
-
-    Example: python -m tools.doc_tables --check
-    """
+    """Make the tables and pictures of the documentation anew; with --write, change the tracked files that differ."""
     stale = []
     for page in [path.resolve() for path in chosen or []] or pages():
         text = page.read_text()
         new = updated(text)
         if new != text:
             stale.append(page)
-            if not check:
+            if write:
                 page.write_text(new)
     for name, draw in {} if chosen else pictures().items():
         new_bytes, path = drawn(draw, name), IMAGES / name
         if not path.is_file() or new_bytes != path.read_bytes():
             stale.append(path)
-            if not check:
+            if write:
                 path.write_bytes(new_bytes)
     for path in stale:
-        print(f"{'differs' if check else 'written'}: {path.relative_to(ROOT)}")
-    raise typer.Exit(int(check and bool(stale)))
+        print(f"{'written' if write else 'differs'}: {path.relative_to(ROOT)}")
+    raise typer.Exit(int(bool(stale) and not write))
 
 
 if __name__ == "__main__":
-    app()
+    main(app, NAME)

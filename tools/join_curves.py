@@ -16,8 +16,10 @@ import torch
 
 from reprise.export.qat.network import QatNetwork
 from reprise.export.train import datasets, recipe, train
+from reprise.support.errors import RepriseError
 
-REPORT, PLOT = Path("docs/measured/joins.json"), Path("docs/img/joins.svg")
+ROOT = Path(__file__).resolve().parents[1]
+REPORT, PLOT = ROOT / "docs" / "measured" / "joins.json", ROOT / "docs" / "img" / "joins.svg"
 LABELS = {
     "sparse": "Sparse-ResNet (barriers clip)",
     "sparse-b2": "Sparse-ResNet (barriers emit 0..2)",
@@ -33,12 +35,12 @@ def parse(join: str) -> tuple[str, dict]:
     """Return the preset of a curve's network, and the fields of its recipe that differ from the preset.
 
     The names ``sew``, ``sparse``, ``sparse-b2`` and so on are those of the presets ``resnet-*``. In ``sparse/2`` a
-    barrier emits one level for two, and in ``sparse:2`` it emits 0..2. Any other name raises ValueError.
+    barrier emits one level for two, and in ``sparse:2`` it emits 0..2. Any other name raises RepriseError.
     """
     match = re.fullmatch(r"([a-z0-9-]+)(?:/(\d+))?(?::(\d+))?", join)
     if not match or f"resnet-{match[1]}" not in recipe.presets():
         known = ", ".join(name.removeprefix("resnet-") for name in recipe.presets() if name.startswith("resnet-"))
-        raise ValueError(f"a join must be one of {known}, or like sparse/2 or sparse:2, not {join!r}")
+        raise RepriseError(field="a join", rule=f"one of {known}, or like sparse/2 or sparse:2", value=join)
     name, step, top = match.groups()
     return f"resnet-{name}", ({"barrier": int(step)} if step else {}) | ({"barrier_levels": int(top)} if top else {})
 
@@ -84,16 +86,16 @@ def count(join: str, model: QatNetwork, data: datasets.Dataset) -> dict:
     return row | {"joined": joined, "cut": joined - emitted, "images": len(data.test_images), "layer_spikes": spikes}
 
 
-def load() -> dict:
-    """Return all rows of the report by their names."""
-    return json.loads(REPORT.read_text()) if REPORT.exists() else {}
+def load(path: Path = REPORT) -> dict:
+    """Return all rows of a report by their names."""
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
-def store(row: dict) -> None:
-    """Add a row to the report, or replace the one of its name."""
-    rows = load() | {key(row["join"], recipe.Recipe(**row["recipe"]), row["knob"], row["value"]): row}
-    REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
+def store(row: dict, path: Path) -> None:
+    """Add a row to a report, or replace the one of its name."""
+    rows = load(path) | {key(row["join"], recipe.Recipe(**row["recipe"]), row["knob"], row["value"]): row}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
 
 
 def runs(rows: Iterable[dict]) -> dict[str, list[dict]]:

@@ -1,15 +1,16 @@
-"""Makes the sample capture that ``reprise density`` shows by default: ``python -m tools.make_sample``.
+"""Makes the sample capture that ``reprise density`` shows by default: ``python -m tools.make_sample --write``.
 
 A small network is trained on scikit-learn's digits of 8 x 8 pixels, with activations that are clipped to 0..1 and have
 T + 1 steps. It is turned into integer IF neurons with int8 weights and T = 16 timesteps, and the binary spikes at the
 inputs of its layers are recorded for one test image. Everything is seeded and runs in one thread.
 """
 
-from pathlib import Path
+import io
 from typing import Any
 
 import numpy as np
 import torch
+import typer
 from sklearn.datasets import load_digits
 from torch import nn
 
@@ -19,8 +20,11 @@ from reprise.model.inference.runner import run
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from reprise.support.command_line import Write, commands, example, main
 
+NAME = "python -m tools.make_sample"
 T, SEED, IMAGE, EPOCHS = 16, 2, 0, 40
+app = commands()
 
 
 class Steps(nn.Module):
@@ -94,8 +98,9 @@ def integers(net: nn.Sequential) -> Network:
     return Network(name="digits_snn", input_shape=(1, 8, 8), input_levels=16, timesteps=T, layers=tuple(layers))
 
 
-def main() -> None:
-    """Train and record, and write the .npz and its YAML."""
+@app.command(epilog=example(f"{NAME} --write"))
+def make_sample(write: Write = False) -> None:
+    """Train the small network, record its spikes, and make the tracked files of the sample (.npz, .yaml)."""
     net, images, labels = train()
     network = integers(net)
     accuracy = (run(network, images).predictions == labels).mean()
@@ -109,9 +114,9 @@ def main() -> None:
         "fc1": seen["conv3"][0].reshape(T, -1),
         "fc2": seen["fc1"][0].reshape(T, -1),
     }
-    SAMPLE.parent.mkdir(exist_ok=True)
-    np.savez_compressed(SAMPLE, **{name: array.astype(bool) for name, array in arrays.items()})
-    SAMPLE.with_suffix(".yaml").write_text(f"""\
+    spikes = io.BytesIO()
+    np.savez_compressed(spikes, **{name: array.astype(bool) for name, array in arrays.items()})
+    layers = f"""\
 # Binary spikes at the layer inputs of a small network trained on scikit-learn digits, one image, {T} timesteps
 # (made by `python -m tools.make_sample`; {100 * accuracy:.1f} % of {len(images)} test images right in integers).
 # Array axes: convolution (T, C, H, W); fully connected (T, features).
@@ -121,9 +126,15 @@ layers:
   - {{name: conv3, kind: conv, in_channels: 16, out_channels: 32, kernel: 3, stride: 2, padding: 1}}
   - {{name: fc1, kind: linear, in_features: 512, out_features: 64}}
   - {{name: fc2, kind: linear, in_features: 64, out_features: 10}}
-""")
-    print(f"{SAMPLE}: {Path(SAMPLE).stat().st_size} bytes")
+"""
+    made = {SAMPLE: spikes.getvalue(), SAMPLE.with_suffix(".yaml"): layers.encode()}
+    stale = [path for path, content in made.items() if not path.is_file() or path.read_bytes() != content]
+    for path in stale:
+        if write:
+            path.write_bytes(made[path])
+        print(f"{'written' if write else 'differs'}: {path}")
+    raise typer.Exit(int(bool(stale) and not write))
 
 
 if __name__ == "__main__":
-    main()
+    main(app, NAME)

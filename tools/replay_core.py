@@ -32,9 +32,11 @@ from reprise.model.files.capture import SAMPLE, load_capture
 from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.bound import bound
 from reprise.model.prosparsity.tiles import count_packed
+from reprise.support.command_line import INPUT_FILE, OUTPUT_FILE, at_least, commands, example, main
 from tools.tables.core import figures
 
-app = typer.Typer(add_completion=False)
+NAME = "python -m tools.replay_core"
+app = commands()
 
 
 def neuron_for(channels: int, rng: np.random.Generator) -> Neuron:
@@ -93,16 +95,24 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
     return report
 
 
-@app.command()
-def main(
-    capture: Annotated[Path, typer.Argument(help="recorded spikes (.npz with its .yaml)")] = SAMPLE,
-    config: Annotated[list[str], typer.Option()] = ["paper", "paper2"],  # noqa: B006
-    seed: int = 1,
-    out: Annotated[Path | None, typer.Option("--json")] = None,
+@app.command(epilog=example(f"{NAME} spikes.npz --config tiny --json cycles.json"))
+def replay_core(
+    capture: Annotated[
+        Path,
+        typer.Argument(metavar="CAPTURE", callback=INPUT_FILE, help="recorded spikes (.npz with its .yaml)"),
+    ] = SAMPLE,
+    config: Annotated[
+        list[str], typer.Option(metavar="NAME|FILE", help="hardware: a preset or a YAML file; may be repeated")
+    ] = ["paper", "paper2"],  # noqa: B006
+    seed: Annotated[int, typer.Option(metavar="N", callback=at_least(0), help="of weights and neurons")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", callback=OUTPUT_FILE, help="write the figures as JSON, too")
+    ] = None,
 ) -> None:
+    """Replay recorded spikes through the core's RTL, and show its cycles by cause. Each element is compared."""
     console, reports = Console(), {}
-    for name in config:
-        parameters = HardwareConfig.load(name)
+    load_capture(capture)  # what is wrong with it is told before minutes of building
+    for name, parameters in {name: HardwareConfig.load(name) for name in config}.items():
         start = time.perf_counter()
         bench = CoreBench(parameters)
         console.print(
@@ -122,4 +132,4 @@ def main(
 
 
 if __name__ == "__main__":
-    app()
+    main(app, NAME)

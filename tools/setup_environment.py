@@ -6,6 +6,7 @@ packages as pip comes to them. pip's remarks about package folders that do not e
 else that it said at the end is shown.
 """
 
+import argparse
 import re
 import subprocess
 import sys
@@ -102,6 +103,18 @@ def install(python: Path, level: str, progress: Progress) -> str:
     return "".join(said[-40:]) if pip.wait() else ""
 
 
+def level_of(arguments: list[str] | None = None) -> str:
+    """Return the level that the command line names; the standard library parses it, since nothing is installed yet."""
+    parser = argparse.ArgumentParser(
+        prog="python3.11 tools/setup_environment.py",
+        description="Make or complete the environment .venv with the packages of constraints.txt.",
+        epilog="Example: python3.11 tools/setup_environment.py base",
+    )
+    levels = "base: make cosim, make verilog; fpga: make fpga as well; all: everything, with tests and training"
+    parser.add_argument("level", choices=EXTRAS, help=levels)
+    return parser.parse_args(arguments).level
+
+
 def main(level: str, folder: Path) -> int:
     """Bring an environment to a level, leave a stamp for ``make``, and return the exit code."""
     if sys.version_info[:2] != (3, 11):
@@ -128,4 +141,4 @@ def main(level: str, folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], ROOT / ".venv"))
+    sys.exit(main(level_of(), ROOT / ".venv"))

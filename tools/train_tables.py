@@ -7,16 +7,18 @@ They compare binary spikes over four timesteps with multi-level spikes in one ti
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
     python -m tools.train_tables vgg9   --data CIFAR_FOLDER
     python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2
-    python -m tools.train_tables plot      # the joins at equal accuracy, and docs/img/joins.svg
+    python -m tools.train_tables plot      # the joins at equal accuracy
 
 Each run writes ``build/tables/NAME.json`` and, if the network can be exported, ``build/networks/NAME.yaml``. What the
-tables show of it goes to ``docs/measured/training.json``, and for curves to ``docs/measured/joins.json``, from which
-``make docs`` makes the tables. A CIFAR folder holds the usual batches, or train.npz and test.npz with the arrays
-``jpeg`` (the bytes of all images), ``offset`` and ``label``.
+tables show of it goes to ``docs/measured/training.json`` with ``--write``, and for curves to
+``docs/measured/joins.json`` instead of ``build/tables/joins.json``; ``make docs`` makes the tables from there. A CIFAR
+folder holds the usual batches, or train.npz and test.npz with the arrays ``jpeg`` (the bytes of all images), ``offset``
+and ``label``.
 """
 
 import io
 import json
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,15 +36,44 @@ from reprise.export.train.train import FloatNetwork
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files import network_file
 from reprise.model.hardware import sizes
+from reprise.support.checks import require
+from reprise.support.command_line import INPUT_FOLDER, at_least, checked, commands, example, main
 from tools import join_curves
 
+NAME = "python -m tools.train_tables"
 TABLES, NETWORKS, CHECKPOINTS = Path("build/tables"), Path("build/networks"), Path("build/checkpoints")
 MEASURED = Path(__file__).resolve().parents[1] / "docs" / "measured" / "training.json"
 SHOWN = ("images", "accuracy", "float", "spikes", "bit_density", "product_density", "cycles", "seconds")
 CALIBRATION = 32
 HARDWARE = HardwareConfig.load("paper")
-app = typer.Typer(add_completion=False, no_args_is_help=True)
-Folder = Annotated[Path, typer.Option("--data", help="folder of the data set's files")]
+app = commands(
+    "Measure what the tables of docs/training.md show.", example(f"{NAME} lenet5 --data MNIST_FOLDER --write")
+)
+
+
+def _numbers(name: str, text: str) -> None:
+    for one in filter(None, text.split(",")):
+        require(one.replace(".", "", 1).isdecimal(), name, "numbers with commas between them", text)
+
+
+def _joins(name: str, text: str) -> None:
+    for join in filter(None, text.split(",")):
+        join_curves.parse(join)
+
+
+AT_LEAST_1 = at_least(1)
+Folder = Annotated[
+    Path, typer.Option("--data", metavar="FOLDER", callback=INPUT_FOLDER, help="folder of the data set's files")
+]
+Write = Annotated[bool, typer.Option("--write", help="also change the tracked record in docs/measured")]
+Images = Annotated[int, typer.Option(metavar="N", callback=AT_LEAST_1, help="images to train with")]
+Epochs = Annotated[int, typer.Option(metavar="N", callback=AT_LEAST_1, help="passes over them")]
+Width = Annotated[int, typer.Option(metavar="N", callback=AT_LEAST_1, help="channels of the first layer")]
+Blocks = Annotated[int, typer.Option(metavar="N", callback=AT_LEAST_1, help="residual blocks of a stage")]
+Numbers = Annotated[str, typer.Option(metavar="X,Y", callback=checked(_numbers), help="values to measure, if any")]
+Joins = Annotated[
+    str, typer.Option(metavar="A,B", callback=checked(_joins), help="as sparse, sparse-b2, sew, spiking, ms, sparse/2")
+]
 
 
 def read_jpegs(path: Path, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -79,8 +110,8 @@ def fit(r: recipe.Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
     return train.train(r, data, checkpoint=CHECKPOINTS / f"{r.title}-{r.key()}.pt", progress=progress)
 
 
-def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str) -> dict:
-    """Train, evaluate and deploy a network, record what was measured, and return it."""
+def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str, write: bool) -> dict:
+    """Train, evaluate and deploy a network, record what was measured (with ``write`` in docs, too), and return it."""
     model = fit(r, data)
     images, labels = train.subset(data.test_images, data.test_labels, r.test_images)
     accuracy, spikes = train.evaluate(model, images, labels)
@@ -111,19 +142,20 @@ def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str) -> dict:
     TABLES.mkdir(parents=True, exist_ok=True)
     (TABLES / f"{title}.json").write_text(json.dumps(row, indent=1))
     shown = {"levels": r.levels, "timesteps": r.timesteps, **{key: row[key] for key in SHOWN if key in row}}
-    rows = json.loads(MEASURED.read_text()) | {title: shown}
-    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(rows[name])}" for name in sorted(rows))
-    MEASURED.write_text(f"{{\n{lines}\n}}\n")
+    if write:
+        rows = json.loads(MEASURED.read_text()) | {title: shown}
+        lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(rows[name])}" for name in sorted(rows))
+        MEASURED.write_text(f"{{\n{lines}\n}}\n")
     print(title, json.dumps(shown), flush=True)
     return row
 
 
-@app.command()
-def lenet5(data: Folder) -> None:
+@app.command(epilog=example(f"{NAME} lenet5 --data MNIST_FOLDER"))
+def lenet5(data: Folder, write: Write = False) -> None:
     """Train LeNet-5 on MNIST with N=4, T=1 and with N=1, T=4, by the same recipe."""
     mnist = datasets.load("mnist", data)
     for name in ("lenet5", "lenet5-binary"):
-        one_run(recipe.preset(name), mnist, name)
+        one_run(recipe.preset(name), mnist, name, write)
 
 
 def short(name: str, n_train: int, epochs: int, width: int, blocks: int, **extra: Any) -> recipe.Recipe:
@@ -134,47 +166,67 @@ def short(name: str, n_train: int, epochs: int, width: int, blocks: int, **extra
     return recipe.preset(name, **over, **extra)
 
 
-@app.command()
-def joins(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2, only: str = "") -> None:
+@app.command(epilog=example(f"{NAME} joins --data CIFAR_FOLDER --only sparse,sew"))
+def joins(
+    data: Folder,
+    train: Images = 6000,
+    epochs: Epochs = 8,
+    width: Width = 8,
+    blocks: Blocks = 2,
+    only: Joins = "sparse,sparse-b2,sew,spiking,ms",
+    write: Write = False,
+) -> None:
     """Train the four residual joins in a shortened run."""
     cifar = load_cifar(data, train, 2000)
-    for join in only.split(",") if only else ("sparse", "sparse-b2", "sew", "spiking", "ms"):
-        one_run(short(f"resnet-{join}", train, epochs, width, blocks), cifar, f"resnet-{join}")
+    for join in filter(None, only.split(",")):
+        name, barrier = join_curves.parse(join)
+        title = "resnet-" + re.sub(r"\W", "-", join)
+        one_run(short(name, train, epochs, width, blocks, **barrier), cifar, title, write)
 
 
-@app.command()
-def binary(data: Folder, train: int = 6000, epochs: int = 8, width: int = 8, blocks: int = 2) -> None:
+@app.command(epilog=example(f"{NAME} binary --data CIFAR_FOLDER"))
+def binary(
+    data: Folder,
+    train: Images = 6000,
+    epochs: Epochs = 8,
+    width: Width = 8,
+    blocks: Blocks = 2,
+    write: Write = False,
+) -> None:
     """Train Sparse-ResNet with binary spikes over four timesteps."""
     cifar = load_cifar(data, train, 2000)
-    one_run(short("resnet-sparse", train, epochs, width, blocks, levels=1, timesteps=4), cifar, "resnet-sparse-binary")
+    r = short("resnet-sparse", train, epochs, width, blocks, levels=1, timesteps=4)
+    one_run(r, cifar, "resnet-sparse-binary", write)
 
 
-@app.command()
-def vgg9(data: Folder, train: int = 1000, epochs: int = 2, width: int = 64) -> None:
+@app.command(epilog=example(f"{NAME} vgg9 --data CIFAR_FOLDER"))
+def vgg9(data: Folder, train: Images = 1000, epochs: Epochs = 2, width: Width = 64, write: Write = False) -> None:
     """Train VGG-9 at full size until its spikes are no noise; it is a workload, and its accuracy means nothing."""
     cifar = load_cifar(data, train, 500)
     size = dict(train_images=train, test_images=500, width=width)
-    one_run(recipe.preset("vgg9", epochs=epochs, lr=0.005, shift=2, batch=50, **size), cifar, "vgg9")
+    one_run(recipe.preset("vgg9", epochs=epochs, lr=0.005, shift=2, batch=50, **size), cifar, "vgg9", write)
 
 
-@app.command()
+@app.command(epilog=example(f"{NAME} curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2"))
 def curves(
     data: Folder,
-    joins: str = "sparse,sew",
-    sparsities: str = "",
-    thresholds: str = "",
-    seed: int = 0,
-    train: int = 6000,
-    epochs: int = 8,
-    width: int = 8,
-    blocks: int = 2,
-    tune: int = 3,
-    test: int = 10000,
+    joins: Joins = "sparse,sew",
+    sparsities: Numbers = "",
+    thresholds: Numbers = "",
+    seed: Annotated[int, typer.Option(metavar="N", callback=at_least(0), help="of the training")] = 0,
+    train: Images = 6000,
+    epochs: Epochs = 8,
+    width: Width = 8,
+    blocks: Blocks = 2,
+    tune: Annotated[int, typer.Option(metavar="N", callback=AT_LEAST_1, help="epochs of training on")] = 3,
+    test: Annotated[int, typer.Option(metavar="N", callback=AT_LEAST_1, help="images to test with")] = 10000,
+    write: Write = False,
 ) -> None:
     """Train the networks of several joins on with every sparsity weight, or scale their thresholds.
 
     In sparse-b2 barriers emit 0..2, and in sparse/2 one level for two. Rows that the report has already are kept.
     """
+    report = join_curves.REPORT if write else TABLES / "joins.json"
     cifar = load_cifar(data, train, test)
     turns = [("tuned", float(v)) for v in sparsities.split(",") if v]
     turns += [("thresholds", float(v)) for v in thresholds.split(",") if v]
@@ -184,7 +236,7 @@ def curves(
             r = base = short(name, train, epochs, width, blocks, seed=seed, **barrier)
             if knob == "tuned":
                 r = base.model_copy(update=dict(epochs=tune, lr=base.lr / 2, sparsity=value))
-            if join_curves.key(join, r, knob, value) in join_curves.load():
+            if join_curves.key(join, r, knob, value) in join_curves.load(report):
                 continue
             model = fit(base, cifar)
             assert isinstance(model, QatNetwork)
@@ -193,15 +245,18 @@ def curves(
             else:
                 model = join_curves.with_thresholds(model, value, cifar.train_images[:2000])
                 row = join_curves.count(join, model, cifar) | dict(knob=knob, value=value, recipe=r.model_dump())
-            join_curves.store(row)
+            join_curves.store(row, report)
             print(json.dumps({k: v for k, v in row.items() if not isinstance(v, dict)}), flush=True)
 
 
-@app.command()
+@app.command(epilog=example(f"{NAME} plot"))
 def plot() -> None:
-    """Draw the accuracy of the joins against their spikes, and list their spikes at equal accuracy."""
+    """Draw the accuracy of the joins against their spikes, and list their spikes at equal accuracy.
+
+    It shows docs/measured/joins.json and writes build/tables/joins.svg; make docs draws the page's picture.
+    """
     rows = list(join_curves.load().values())
-    join_curves.plot(rows)
+    join_curves.plot(rows, TABLES / join_curves.PLOT.name)
     for title, own in join_curves.runs(rows).items():
         listing = Table("join", "seed", "value", "accuracy %", "spikes", "joined", "cut", title=title)
         for row in sorted(own, key=lambda r: (r["join"], r["recipe"]["seed"], r["value"])):
@@ -222,4 +277,4 @@ def plot() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(torch.get_num_threads())
-    app()
+    main(app, NAME)

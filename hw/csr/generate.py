@@ -1,23 +1,26 @@
 """Generates the register map's Python constants, C header and page from ``hw/csr/registers.rdl``.
 
-``python -m reprise.hw.csr.generate`` writes ``hw/csr/register_map.py``, ``hw/csr/registers.h`` and
-``docs/registers.md``; with ``--html FOLDER`` it writes browsable pages too. It needs the
-``fpga`` extra (systemrdl-compiler, peakrdl).
+``python -m reprise.hw.csr.generate --write`` writes ``hw/csr/register_map.py``, ``hw/csr/registers.h`` and
+``docs/registers.md``. It needs the ``fpga`` extra (systemrdl-compiler, peakrdl).
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...support.command_line import OUTPUT_FOLDER, Write, commands, example, main
 
 if TYPE_CHECKING:
     from systemrdl.node import FieldNode, RootNode
 
+NAME = "python -m reprise.hw.csr.generate"
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "hw" / "csr" / "registers.rdl"
+app = commands()
 
 
 def compile_rdl() -> RootNode:
@@ -151,20 +154,27 @@ def outputs() -> dict[Path, str]:
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m reprise.hw.csr.generate", description=__doc__)
-    parser.add_argument("--html", type=Path, metavar="FOLDER", help="also write browsable pages there")
-    options = parser.parse_args(arguments)
-    for path, text in outputs().items():
-        path.write_text(text)
-        print(f"wrote {path.relative_to(ROOT)}")
-    if options.html:
+@app.command(epilog=example(f"{NAME} --write"))
+def generate(
+    write: Write = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="also write browsable pages there")
+    ] = None,
+) -> None:
+    """Make the register map's tracked files anew from hw/csr/registers.rdl: Python constants, C header, page."""
+    made = outputs()
+    stale = [path for path, text in made.items() if not path.is_file() or path.read_text() != text]
+    for path in stale:
+        if write:
+            path.write_text(made[path])
+        print(f"{'written' if write else 'differs'}: {path.relative_to(ROOT)}")
+    if html:
         from peakrdl_html import HTMLExporter
 
-        HTMLExporter().export(compile_rdl(), str(options.html))
-        print(f"wrote {options.html}")
-    return 0
+        HTMLExporter().export(compile_rdl(), str(html))
+        print(f"written: {html}")
+    raise typer.Exit(int(bool(stale) and not write))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(app, NAME)

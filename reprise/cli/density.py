@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import Config, Json, Set, check_folder, commands, example, hardware, terminal, write_json, writing
+from ..support.command_line import commands, example
+from .options import Config, Json, Set, check_folder, hardware, terminal, write_json, writing
 
 if TYPE_CHECKING:
     from rich.table import Table

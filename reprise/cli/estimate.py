@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Config, Json, Network, Set, check_folder, commands, example, hardware, terminal, write_json
+from ..support.command_line import commands, example
+from .options import Config, Json, Network, Set, check_folder, hardware, terminal, write_json
 
 app = commands()
 

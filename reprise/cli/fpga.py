@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ..support.command_line import commands, example
 from .area import number
-from .options import Config, Set, commands, example, hardware, terminal
+from .options import Config, Set, hardware, terminal
 
 app = commands(
     "From Verilog to an FPGA: hand-off folder, synthesis, place and route.",

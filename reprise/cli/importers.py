@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .options import Config, Data, Output, Set, commands, example, hardware, needs, terminal
+from ..support.command_line import commands, example
+from .options import Config, Data, Output, Set, hardware, needs, terminal
 
 if TYPE_CHECKING:
     from ..export.trace.graph import Graph

@@ -31,19 +31,6 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", h
 Data = Annotated[Path | None, typer.Option("--data", metavar="FOLDER", help="folder of the data set's files")]
 
 
-def commands(help: str | None = None, epilog: str | None = None) -> typer.Typer:
-    """An application for some commands; its help is plain text, so that each command's fits on a screen."""
-    app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-    if help:
-        app.info.help, app.info.epilog = help, epilog
-    return app
-
-
-def example(line: str) -> str:
-    """The end of a command's help."""
-    return f"Example: {line}"
-
-
 def assignments(texts: list[str] | None) -> dict[str, Any]:
     """The fields of ``--set FIELD=VALUE`` options; a value is read as JSON (20, 0.5, true, null), else as text."""
     from ..support.errors import RepriseError

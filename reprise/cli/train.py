@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Config, Data, Network, Output, assignments, commands, example, hardware, terminal
+from ..support.command_line import commands, example
+from .options import Config, Data, Network, Output, assignments, hardware, terminal
 
 if TYPE_CHECKING:
     from ..export.train.recipe import Recipe

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import Config, Set, commands, example, hardware, terminal
+from ..support.command_line import commands, example
+from .options import Config, Set, hardware, terminal
 
 app = commands()
 

@@ -1,8 +1,8 @@
 """Mutation check: deliberate faults in the sources, each of which a named test must catch.
 
-``python -m tests.mutation.runner [PART ...]`` runs the faults of ``tests/mutation/PART.py`` (all, or the named parts)
-in a copy of the tree: a fault survives when its test still passes. Each list holds dicts with ``file``, ``original``
-(occurs exactly once), ``mutated``, ``test`` (a pytest node) and ``fault`` (what is broken).
+``python -m tests.mutation.runner PART...`` runs the faults of ``tests/mutation/PART.py`` (or of all parts) in a copy of
+the tree. A fault survives when its test still passes. Each list holds dictionaries with ``file``, ``original`` (which
+occurs exactly once), ``mutated``, ``test`` (a pytest node) and ``fault`` (what is broken).
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Annotated
 
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+import typer
 
+from reprise.support.command_line import EQUAL, MISMATCH, commands, example, main, one_of
+
+NAME = "python -m tests.mutation.runner"
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (
     *("reprise", "support", "model", "hw", "compiler", "export", "estimate", "cosim", "flow", "configs"),
@@ -31,12 +34,17 @@ def fault(what: str, file: str, original: str, mutated: str, test: str) -> dict:
     return {"fault": what, "file": f"hw/{file}.py", "original": original, "mutated": mutated, "test": test}
 
 
-def faults(parts: list[str]) -> list[dict]:
-    """All faults, or those of some parts (``frontend`` for ``tests/mutation/frontend.py``)."""
+def parts() -> list[str]:
+    """The names of all lists: ``frontend`` for ``tests/mutation/frontend.py``."""
+    names = (path.stem for path in (ROOT / "tests" / "mutation").glob("*.py"))
+    return sorted(name for name in names if name not in ("__init__", "runner") and not name.startswith("test_"))
+
+
+def faults(chosen: list[str] | None = None) -> list[dict]:
+    """All faults, or those of some parts."""
     found = []
-    lists = (path.stem for path in (ROOT / "tests" / "mutation").glob("*.py"))
-    for part in sorted(one for one in lists if one not in ("__init__", "runner") and not one.startswith("test_")):
-        if not parts or part in parts:
+    for part in parts():
+        if not chosen or part in chosen:
             module = importlib.import_module(f"tests.mutation.{part}")
             found += [{"part": part, **dict(fault)} for fault in module.MUTATIONS]
     return found
@@ -74,9 +82,26 @@ def caught(fault: dict, root: Path) -> bool:
     return done.returncode == 1
 
 
-def main(parts: list[str]) -> int:
-    table = Table("part", "fault", "test", "caught")
-    survivors = 0
+app = commands()
+
+
+@app.command(epilog=example(f"{NAME} frontend sorter"))
+def runner(
+    chosen: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PART", callback=one_of(parts), help="lists of faults; all of them if none is named"),
+    ] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="only say which parts there are")] = False,
+) -> None:
+    """Put deliberate faults into a copy of the sources, one after the other; the named test must catch each.
+
+    Exit code 1 if one is not caught. One takes seconds, all take about an hour.
+    """
+    if list_only:
+        for part in parts():
+            print(f"{part}: {len(faults([part]))} faults")
+        return
+    todo, survivors = faults(chosen), []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "main"
         root.mkdir()
@@ -84,13 +109,19 @@ def main(parts: list[str]) -> int:
             if (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True)
         shutil.copy(ROOT / "pyproject.toml", root)
-        for fault in track(faults(parts), description="faults", console=Console(stderr=True)):
+        for number, fault in enumerate(todo, 1):
+            start = time.perf_counter()
             good = caught(fault, root)
-            survivors += not good
-            table.add_row(fault["part"], fault.get("fault", fault["mutated"]), fault["test"], "yes" if good else "NO")
-    Console().print(table)
-    return 1 if survivors else 0
+            what = f"{fault['part']}: {fault.get('fault', fault['mutated'])} ({fault['test']})"
+            if not good:
+                survivors.append(what)
+            seconds = time.perf_counter() - start
+            print(f"[{number}/{len(todo)}] {'caught' if good else 'NOT CAUGHT'} in {seconds:.0f} s: {what}", flush=True)
+    print(f"{len(todo) - len(survivors)} of {len(todo)} faults are caught")
+    for what in survivors:
+        print(f"NOT CAUGHT: {what}")
+    raise typer.Exit(MISMATCH if survivors else EQUAL)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(app, NAME)

@@ -4,9 +4,9 @@ import json
 import sys
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
+from reprise.support.errors import RepriseError
 from tools import bench
 
 BODY = '''
@@ -39,9 +39,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def call(*arguments):
-    app = typer.Typer()
-    app.command()(bench.main)
-    return CliRunner().invoke(app, list(arguments))
+    return CliRunner().invoke(bench.app, list(arguments))
 
 
 def test_benchmarks_are_found_by_name():
@@ -49,7 +47,7 @@ def test_benchmarks_are_found_by_name():
 
 
 def test_results_are_printed_written_and_kept(folder):
-    out = folder / "build" / "bench.json"
+    out = folder / "bench.json"
     first = call("--out", str(out))
     assert first.exit_code == 0 and "1,234" in first.output and "no data" in first.output
     assert json.loads(out.read_text())["results"] == {
@@ -62,8 +60,8 @@ def test_results_are_printed_written_and_kept(folder):
 
 
 def test_a_failing_benchmark_fails_the_command_and_unknown_names_are_refused(folder, monkeypatch):
-    wrong = call("nothing")
-    assert wrong.exit_code == 2 and "names must be beginnings of topic.one, topic.two" in wrong.output
+    with pytest.raises(RepriseError, match="NAME must be the beginning of one of topic.one, topic.two, not 'nothing'"):
+        raise call("topic.one", "nothing").exception
     monkeypatch.setattr(bench, "discover", lambda: {"bad.one": lambda: 1 / 0})
     assert call("--out", str(folder / "x.json")).exit_code == 1
 

@@ -90,6 +90,6 @@ def test_stale_pages_are_told_and_written(tmp_path, monkeypatch):
         return done.exit_code, done.output
 
     assert run("--help")[0] == 0 and page.read_text() == PAGE
-    assert run("--check") == (1, "differs: page.md\n") and page.read_text() == PAGE
-    assert run() == (0, "written: page.md\n") and page.read_text() == doc_tables.updated(PAGE)
-    assert run("--check") == (0, "")
+    assert run() == (1, "differs: page.md\n") and page.read_text() == PAGE
+    assert run("--write") == (0, "written: page.md\n") and page.read_text() == doc_tables.updated(PAGE)
+    assert run() == (0, "")

@@ -102,9 +102,8 @@ def test_measure_counts_what_joins_hold_back(join, levels, tmp_path, monkeypatch
         assert measured["cut"] == pytest.approx(0, abs=1e-6)  # a sum of levels loses none
     else:
         assert measured["cut"] > 1
-    monkeypatch.setattr(join_curves, "REPORT", tmp_path / "joins.json")
-    join_curves.store(measured)
-    assert list(join_curves.load()) == [join_curves.key(join, r, "tuned", 0)]
+    join_curves.store(measured, tmp_path / "joins.json")
+    assert list(join_curves.load(tmp_path / "joins.json")) == [join_curves.key(join, r, "tuned", 0)]
     join_curves.plot([measured], tmp_path / "joins.svg")
     assert (tmp_path / "joins.svg").stat().st_size > 1000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tools.setup_environment import EXTRAS, Progress, install, main, missing, normal, packages
+from tools.setup_environment import EXTRAS, Progress, install, level_of, main, missing, normal, packages
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -98,6 +98,14 @@ def test_pips_remarks_are_left_out_and_its_errors_are_not(tmp_path):
     assert "ERROR: no such" in said and "is ignored" not in said
     python.write_text("#!/bin/sh\necho noise\n")
     assert install(python, "base", Progress(set(), terminal=False)) == ""
+
+
+def test_a_level_must_be_one_of_those_there_are(capsys):
+    assert [level_of([level]) for level in EXTRAS] == list(EXTRAS)
+    for words in ([], ["everything"], ["base", "fpga"]):
+        with pytest.raises(SystemExit) as ended:
+            level_of(words)
+        assert ended.value.code == 2 and "Traceback" not in capsys.readouterr().err
 
 
 def test_another_python_is_refused(tmp_path, monkeypatch, capsys):

@@ -20,7 +20,7 @@ def test_generated_files_are_current():
     from reprise.hw.csr.generate import outputs
 
     for path, text in outputs().items():
-        assert path.read_text() == text, f"{path.name} is stale: run python -m reprise.hw.csr.generate"
+        assert path.read_text() == text, f"{path.name} is stale: run make docs"
 
 
 def test_map_is_sound():

@@ -1,0 +1,214 @@
+"""How every command line of Reprise works: the command ``reprise``, and the programs ``python -m tools.NAME``.
+
+They share the look of their help, the way in which a mistake is told, and the exit codes. A program with one command is
+
+    app = commands()
+
+    @app.command(epilog=example("python -m tools.NAME digits"))
+    def program(network: str) -> None:
+        ...
+
+    if __name__ == "__main__":
+        main(app, "python -m tools.NAME")
+
+and its help, which does no work, ends with an example.
+"""
+
+from __future__ import annotations
+
+import dis
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+from .errors import RepriseError, SimulationError, missing_package
+from .presets import PACKAGE
+
+EQUAL, MISMATCH, MISTAKE, SIMULATION, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: all is well; something differs from the model or the baseline; a user's mistake; a simulation that
+failed; Ctrl-C."""
+
+Write = Annotated[bool, typer.Option("--write", help="write them; without it, say what would differ (exit code 1)")]
+"""The option of a program that makes files which the repository tracks: without it, none of them is touched."""
+
+
+def commands(help: str | None = None, epilog: str | None = None) -> typer.Typer:
+    """Return an application for some commands; its help is plain text, so that each command's fits on a screen."""
+    app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    if help:
+        app.info.help, app.info.epilog = help, epilog
+    return app
+
+
+def example(line: str) -> str:
+    """Return the end of a command's help."""
+    return f"Example: {line}"
+
+
+def _named(param: typer.CallbackParam) -> str:
+    """Return how a person knows an option or an argument: ``--images``, or ``CAPTURE``."""
+    if param.param_type_name == "argument":
+        return param.metavar or str(param.name).upper()
+    return max(param.opts, key=len)
+
+
+def checked(check: Callable[[str, Any], None]) -> Callable[[typer.CallbackParam, Any], Any]:
+    """Return the ``callback`` of an option or argument whose value is checked before any work begins.
+
+    ``check`` takes the name and the value, or each of the values, and raises a RepriseError. It is not called for None.
+    """
+
+    def callback(param: typer.CallbackParam, value: Any) -> Any:
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if one is not None:
+                check(_named(param), one)
+        return value
+
+    return callback
+
+
+def at_least(low: int) -> Callable[[typer.CallbackParam, Any], Any]:
+    """Return the callback for an integer of at least ``low``."""
+
+    def check(name: str, value: int) -> None:
+        if value < low:
+            raise RepriseError(field=name, rule=f"an integer of at least {low}", value=value)
+
+    return checked(check)
+
+
+def one_of(known: Callable[[], Iterable[str]]) -> Callable[[typer.CallbackParam, Any], Any]:
+    """Return the callback for one of some words, which are found out when one is given."""
+
+    def check(name: str, value: str) -> None:
+        words = list(known())
+        if value not in words:
+            raise RepriseError(field=name, rule=f"one of {', '.join(words)}", value=value)
+
+    return checked(check)
+
+
+def _there(name: str, value: Path) -> None:
+    if not value.is_file():
+        what = "it is a folder" if value.is_dir() else "there is no such file"
+        raise RepriseError(field=name, rule="a file that is there", value=str(value), remedy=what)
+
+
+def _folder_there(name: str, value: Path) -> None:
+    if not value.is_dir():
+        what = "it is a file" if value.exists() else "there is no such folder"
+        raise RepriseError(field=name, rule="a folder that is there", value=str(value), remedy=what)
+
+
+def _can_be_written(name: str, value: Path) -> None:
+    if not value.parent.is_dir():
+        remedy = f"there is no folder {value.parent}"
+    elif value.is_dir():
+        remedy = "it is a folder"
+    elif not os.access(value if value.exists() else value.parent, os.W_OK):
+        remedy = "you may not write there"
+    else:
+        return
+    raise RepriseError(field=name, rule="a file that can be written", value=str(value), remedy=remedy)
+
+
+def _can_be_filled(name: str, value: Path) -> None:
+    at = value
+    while not at.exists() and at != at.parent:
+        at = at.parent
+    if at.is_dir() and os.access(at, os.W_OK):
+        return
+    remedy = "you may not write there" if at.is_dir() else f"{at} is a file"
+    raise RepriseError(field=name, rule="a folder to write into", value=str(value), remedy=remedy)
+
+
+INPUT_FILE, INPUT_FOLDER = checked(_there), checked(_folder_there)
+"""Callbacks for a file, or a folder, that must be there."""
+
+OUTPUT_FILE, OUTPUT_FOLDER = checked(_can_be_written), checked(_can_be_filled)
+"""Callbacks for a file in a folder that is there, and for a folder that is made if it is not there."""
+
+
+def _raised_by_us(error: BaseException) -> bool:
+    """Whether a ``raise`` statement of this package raised the error: its text was then written for the user."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    if at is None:
+        return False
+    code = at.tb_frame.f_code
+    return code.co_filename.startswith(str(PACKAGE)) and dis.opname[code.co_code[at.tb_lasti]] == "RAISE_VARARGS"
+
+
+def explanation(error: Exception) -> list[str] | None:
+    """Return the lines that tell a user what he did wrong: one that begins with ``error:`` for each problem.
+
+    None if the error is no user's mistake: then its traceback is what helps. A plain ValueError counts as told to the
+    user if this package raised it on purpose; one that NumPy raises somewhere inside is a fault of ours.
+    """
+    if isinstance(error, ImportError):
+        error = missing_package(error) or error
+    if isinstance(error, RepriseError):
+        return [*(f"error: {problem}" for problem in error.problems), *error.detail.splitlines()]
+    if isinstance(error, OSError):
+        named = error.filename is not None and error.strerror
+        return [f"error: {error.filename}: {error.strerror}" if named else f"error: {error}"]
+    if isinstance(error, SimulationError) or (isinstance(error, ValueError) and _raised_by_us(error)):
+        return f"error: {error}".splitlines()
+    return None
+
+
+def _usage(error: TyperException) -> list[str]:
+    """Return one line for a wrong option or argument: what was wrong, the value if it is known, where help is."""
+    text = " ".join(error.format_message().split())
+    found = getattr(error.__cause__, "errors", None)  # pydantic's, of an option's value
+    if found is not None:
+        text += f", not {found()[0]['input']!r}"
+    context = getattr(error, "ctx", None)
+    return [f"error: {text}" + (f" (see {context.command_path} --help)" if context else "")]
+
+
+def run(
+    app: typer.Typer, name: str, arguments: Sequence[str] | None = None, *, interrupted: str = "interrupted"
+) -> int:
+    """Run a command line and return its exit code. Mistakes are told on stderr, and a fault of ours is raised.
+
+    Parameters
+    ----------
+    app : of :func:`commands`
+    name : how a person calls the program
+    arguments : words of the command line, or None for those of the process
+    interrupted : what is said after Ctrl-C
+    """
+    code, lines = EQUAL, None
+    try:
+        code = get_command(app).main(arguments, prog_name=name, standalone_mode=False) or EQUAL
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        if context is not None and error.message == context.get_help():  # a group alone: that asks for its help
+            typer.echo(error.message)
+        else:
+            code, lines = MISTAKE, _usage(error)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        lines = explanation(error)
+        if lines is None:
+            raise
+        code = SIMULATION if isinstance(error, SimulationError) else MISTAKE
+    if code == INTERRUPTED:
+        lines = [interrupted]
+    for line in lines or []:
+        typer.echo(line, err=True)
+    return code
+
+
+def main(app: typer.Typer, name: str) -> NoReturn:
+    """Run the command line of this process, and end the process with its exit code."""
+    sys.exit(run(app, name))
