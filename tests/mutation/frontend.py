@@ -166,7 +166,7 @@ MUTATIONS = [
         file="hw/lib/fifo.py",
         original="(self.level != 0) & (~waiting | move)",
         mutated="(self.level != 0)",
-        test="tests/formal/test_stream_proofs.py::test_nothing_is_lost_or_reordered[stream]",
+        test="tests/formal/test_stream_proofs.py::test_nothing_is_lost_or_reordered[push1]",
         fault="an item at the memory's output is replaced under backpressure",
     ),
     dict(

@@ -5,13 +5,15 @@ Whether the test does catch it, ``python -m tests.mutation.runner`` (``make muta
 
 import ast
 import functools
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.mutation.runner import FOLDERS, ROOT, apply, faults
 
-FAULTS = faults([])
+FAULTS = faults()
 
 
 def name(fault: dict) -> str:
@@ -51,6 +53,14 @@ def test_the_test_that_must_catch_it_is_there(fault):
         assert function in functions(ROOT / file)
         marks = [ast.unparse(mark) for mark in functions(ROOT / file)[function].decorator_list]
         assert not parameters or any("parametrize" in mark for mark in marks), "it has no parameters"
+
+
+def test_parameters_of_tests_are_there():
+    """pytest finds every test that is named with its parameters; in another process, which may load all they need."""
+    nodes = sorted({fault["test"] for fault in FAULTS if "[" in fault["test"]})
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *nodes]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert nodes and done.returncode == 0, done.stdout + done.stderr
 
 
 def test_faults_are_listed_once():
