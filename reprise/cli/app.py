@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..support import command_line
+from ..support.collector import collect_rarely
 from ..support.command_line import commands, example
 from . import area, cosim, density, estimate, fpga, importers, train, verilog
 
@@ -48,4 +49,5 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """Entry point of the console script."""
+    collect_rarely()
     sys.exit(run())
