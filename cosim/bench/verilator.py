@@ -27,6 +27,9 @@ from ...support.cache import Store, digest
 from ...support.errors import SimulationError
 
 MAIN = "bench_main.cpp"
+LIBRARY, LIBRARY_TRACE = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vpi"), ("verilated_fst_c",)
+"""Files of Verilator's run-time library that the benches' models need; the second ones for waveforms."""
+
 MODELS, RUNTIME = Store("models"), Store("runtime")
 VERILATOR_ROOT = Path(verilator.__file__).resolve().parent
 
@@ -169,16 +172,16 @@ def build(sources: Mapping[str, str], top: str, *, jobs: int | None = None, **op
 def runtime(trace: bool, *, jobs: int = 1) -> Path:
     """Return the folder with the objects of Verilator's run-time library.
 
-    They are the same for every model and take half of a small build, so that they are kept by themselves. They are
-    compiled for an empty module, because nothing of the design is needed.
+    They are the same for every model and take half of a small build, so that they are kept by themselves. The makefile
+    of an empty module compiles them, because nothing of the design is needed.
     """
 
     def make(work: Path) -> None:
-        main = {MAIN: "int main() { return 0; }\n"}
-        _translate(work, {"empty.v": "module empty(input clk); endmodule\n"}, main, "empty", trace)
-        _compile(work, "empty", trace, jobs)
+        _translate(work, {"empty.v": "module empty(input clk); endmodule\n"}, {MAIN: ""}, "empty", trace)
+        objects = [f"{name}.o" for name in (*LIBRARY, *(LIBRARY_TRACE if trace else ()))]
+        _compile(work, "empty", trace, jobs, objects)
         for path in work.iterdir():
-            if not path.match("verilated*.o"):
+            if path.name not in objects:
                 path.unlink()
 
     return RUNTIME.get(f"{'trace-' * trace}{digest(_tools(trace))}", make).folder
@@ -216,14 +219,14 @@ def _translate(
     run_tool(command, cwd=work, what=f"Verilator ({top})")
 
 
-def _compile(work: Path, top: str, trace: bool, jobs: int) -> None:
-    """Compile what :func:`_translate` left in ``work``."""
+def _compile(work: Path, top: str, trace: bool, jobs: int, targets: Sequence[str] = ()) -> None:
+    """Compile what :func:`_translate` left in ``work``: the executable, or the named ``targets``."""
     # Headers in cosim/bench/cpp stand in for lz4 and zlib, which waveforms use, so that no library must be installed.
     fst = [f"USER_CPPFLAGS=-I{Path(__file__).parent / 'cpp'}"] if trace else []
     if trace:
         for library in ("liblz4.a", "libz.a"):
             run_tool(["ar", "rcs", library], cwd=work, what="empty archive")
-    make = ["make", "-j", str(jobs), "-C", str(work), "-f", "Vtop.mk", *MAKE_VARIABLES, *fst]
+    make = ["make", "-j", str(jobs), "-C", str(work), "-f", "Vtop.mk", *MAKE_VARIABLES, *fst, *targets]
     run_tool(make, what=f"C++ build ({top})")
 
 

@@ -219,6 +219,7 @@ def test_extras_are_those_of_pyproject():
     """A package that an error names comes with the extra that it names: directly, or with a package that needs it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     brings = {"h5py": "nir", "peakrdl_html": "peakrdl", "systemrdl": "peakrdl", "sklearn": "scikit_learn"}
+    brings["cocotbext"] = "cocotbext_axi"
     for package, extra in errors.EXTRAS.items():
         names = {name.replace("-", "_") for name in project["optional-dependencies"][extra]}
         assert brings.get(package, package) in names, package
