@@ -50,7 +50,7 @@ class Preparation:
         self._config, self._trace, self._memory, self._stages = config, trace, memory_bytes(size), stages
         self._helper: subprocess.Popen[str] | None = None
         if not system.known(config, trace=trace, memory_bytes=self._memory):
-            text = "Nothing is built for this hardware yet: `paper` takes a minute or two, once; seconds afterwards."
+            text = "Nothing is built for this hardware yet: `paper` takes about a minute, once; seconds afterwards."
             stages.console.print(text, highlight=False)
             self._helper = self._start()
             self._shown = threading.Thread(target=self._show, args=(self._helper.stdout,), daemon=True)
