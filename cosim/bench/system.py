@@ -27,7 +27,6 @@ from .design import design, flatten_bits
 if TYPE_CHECKING:
     from ...support.progress import Stage
 
-RTL = Path(__file__).resolve().parent / "rtl"
 MEMORY_BYTES = 1 << 25
 
 

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -140,20 +140,19 @@ class Design:
         """Whether the model is in the cache."""
         return MODELS.find(self._key) is not None
 
-    def build(self, jobs: int | None = None) -> Model:
-        """Build the model, or find it in the cache.
-
-        ``jobs`` C++ compilers run side by side, by default one for each core.
+    def build(self) -> Model:
+        """Build the model with a C++ compiler for each core, or find it in the cache.
 
         Raises
         ------
         SimulationError
             Verilator or the C++ compiler fails; the message ends with the last lines of the tool.
         """
-        entry = MODELS.get(self._key, partial(self._make, jobs or os.cpu_count() or 1))
+        entry = MODELS.get(self._key, self._make)
         return Model(entry.folder / self.top, self.top, self.trace, cached=not entry.made)
 
-    def _make(self, jobs: int, work: Path) -> None:
+    def _make(self, work: Path) -> None:
+        jobs = os.cpu_count() or 1
         _translate(work, self._files, self._others, self.top, self.trace, self.arguments)
         for one in runtime(self.trace, jobs=jobs).glob("*.o"):
             shutil.copyfile(one, work / one.name)  # it is newer than the makefile, so that make takes it as it is
@@ -164,9 +163,9 @@ class Design:
                 path.unlink()
 
 
-def build(sources: Mapping[str, str], top: str, *, jobs: int | None = None, **options: Any) -> Model:
+def build(sources: Mapping[str, str], top: str, **options: Any) -> Model:
     """Build the model of a :class:`Design`, or find it in the cache; ``options`` are its other fields."""
-    return Design(sources=sources, top=top, **options).build(jobs)
+    return Design(sources=sources, top=top, **options).build()
 
 
 def runtime(trace: bool, *, jobs: int = 1) -> Path:

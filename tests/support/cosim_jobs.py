@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reprise.compiler import compile_network
-from reprise.cosim.bench.system import SystemBench, SystemResult, Traffic
 from reprise.cosim.jobs.compare import compare
-from reprise.cosim.jobs.host import Status, end_steps, start_steps
 from reprise.flow.handoff.vectors import sample_network
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.memory_image import MemoryImage
 from reprise.hw.arch.program import COMMAND_BYTES, LOOPS, pack
 from reprise.model.inference.runner import Result, run
 from reprise.model.network.network import Network
+
+if TYPE_CHECKING:
+    from reprise.cosim.bench.system import SystemBench, SystemResult, Traffic
 
 TINY = HardwareConfig.load("tiny")
 FILL = 0xA5
@@ -117,6 +119,10 @@ class Bad:
 
 def play(bench: SystemBench, job: Job, bads: list[Bad], memory: np.ndarray, traffic: Traffic | None = None):
     """Every bad job, each followed by the right one on restored memory, in one simulation; checks all of it."""
+    # Not above: the programs and their faults are for quick tests as well, which may not import cocotb.
+    from reprise.cosim.bench.system import Traffic
+    from reprise.cosim.jobs.host import Status, end_steps, start_steps
+
     steps: list[list] = []
     places = []
     calm = [["set", name, value] for name, value in (traffic or Traffic()).signals().items() if name != "seed"]
