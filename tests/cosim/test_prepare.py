@@ -22,7 +22,7 @@ def built():
 
 @pytest.fixture
 def stages(tmp_path):
-    with Stages(Console(file=(tmp_path / "shown").open("w")), quiet=True) as stages:
+    with (tmp_path / "shown").open("w") as shown, Stages(Console(file=shown), quiet=True) as stages:
         yield stages
 
 

@@ -16,17 +16,16 @@ from reprise.cosim.jobs.random_networks import random_images, random_network
 from reprise.hw.arch.program import Error
 from reprise.hw.csr.register_map import FIELDS
 from reprise.model.inference.runner import run
+from tests.cosim.bad_jobs import Bad, play
 from tests.support.benches import system_bench
 from tests.support.cosim_jobs import (
     FILL,
     TIMEOUT,
     TINY,
-    Bad,
     Job,
     encoded,
     flipped,
     place_programs,
-    play,
     pooled,
     small_network,
     spoiled,

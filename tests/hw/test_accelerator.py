@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The top in RTL: ports, registers, counters, recovery under traffic (see also test_cosim_system)."""
 
 from __future__ import annotations

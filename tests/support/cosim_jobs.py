@@ -1,4 +1,4 @@
-"""A small compiled job and ways to spoil it, for the tests of the whole accelerator in RTL."""
+"""A small compiled job and ways to spoil it, for the tests of the whole accelerator; it loads no simulator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reprise.model.inference.runner import Result, run
 from reprise.model.network.network import Network
 
 if TYPE_CHECKING:
-    from reprise.cosim.bench.system import SystemBench, SystemResult, Traffic
+    pass
 
 TINY = HardwareConfig.load("tiny")
 FILL = 0xA5
@@ -103,48 +103,6 @@ def flipped(job: Job, index: int, word: int, bit: int) -> list[bytes]:
     value[4 * word + bit // 8] ^= 1 << bit % 8
     commands[index] = bytes(value)
     return commands
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bad:
-    """What must fail: steps to take before the start, program address, error code and command of STATUS."""
-
-    error: int
-    program: int
-    command: int | None = None
-    before: tuple = ()
-    during: tuple = ()
-    watchdog: int = 50_000
-
-
-def play(bench: SystemBench, job: Job, bads: list[Bad], memory: np.ndarray, traffic: Traffic | None = None):
-    """Every bad job, each followed by the right one on restored memory, in one simulation; checks all of it."""
-    # Not above: the programs and their faults are for quick tests as well, which may not import cocotb.
-    from reprise.cosim.bench.system import Traffic
-    from reprise.cosim.jobs.host import Status, end_steps, start_steps
-
-    steps: list[list] = []
-    places = []
-    calm = [["set", name, value] for name, value in (traffic or Traffic()).signals().items() if name != "seed"]
-    size = job.compiled.size
-    for n, bad in enumerate(bads):
-        steps += [*map(list, bad.before), *start_steps(bad.program, watchdog=bad.watchdog), *map(list, bad.during)]
-        ended = len(steps) + 1
-        steps += [*end_steps(TIMEOUT), *calm, ["load"]]
-        steps += start_steps(job.compiled.program, watchdog=50_000)
-        good = len(steps) + 1
-        steps += [*end_steps(TIMEOUT), ["dump", f"memory{n}", 0, size]]
-        places.append((ended, good))
-    result: SystemResult = bench.run(steps, memory, traffic=traffic)
-    for n, (bad, (ended, good)) in enumerate(zip(bads, places, strict=True)):
-        status = Status.of(result.results[ended])
-        assert status.error == bad.error and not status.busy and status.done, f"case {n}: {status}"
-        if bad.command is not None:
-            assert status.command == bad.command, f"case {n}: {status}"
-        status = Status.of(result.results[good])
-        assert not status.error and not status.busy and status.done, f"after case {n}: {status}"
-        job.check(result.dumps[f"memory{n}"])
-    return result
 
 
 def place_programs(job: Job, programs: list[list[bytes]]) -> tuple[np.ndarray, list[int]]:

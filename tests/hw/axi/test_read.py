@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """AXI4 read master and the stream FIFO: data, order, bursts, priority, error answers, halting, exact rates."""
 
 from __future__ import annotations

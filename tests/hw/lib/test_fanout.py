@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Copies of a register: right for every lane a cycle later, and still so many after synthesis."""
 
 from collections import Counter

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """FIFOs: order, latency, throughput, level."""
 
 import functools

@@ -115,7 +115,6 @@ WRONG = {
 }
 
 
-@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_captures_are_refused(tmp_path, name):
     options, message = WRONG[name]
