@@ -20,7 +20,8 @@ from ..support.progress import Stages
 from .bench.system import Traffic
 from .jobs.prepare import Preparation
 from .jobs.run import Outcome, execute
-from .report.report import cycle_table, density_table, make_report, summary, write_json
+from .report.report import batch_report, make_report, network_accuracy, write_json
+from .report.tables import cycle_table, density_table, summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +69,9 @@ class Options:
 
     def settings(self) -> dict:
         """Return the fields of the report that say what was run."""
-        memory = {"latency": self.latency, "stall": self.stall, "gap": self.gap}
-        return {"config": self.config_name, "engine": self.engine, "seed": self.seed, "memory": memory}
+        memory = {"latency_cycles": self.latency, "gap_cycles": self.gap, "stall_probability": self.stall}
+        named = {"configuration_name": self.config_name, "clock_mhz": self.clock_mhz}
+        return named | {"engine": self.engine, "seed": self.seed, "memory": memory}
 
 
 def run_network(network: str, options: Options, console: Console) -> int:
@@ -87,8 +89,7 @@ def run_network(network: str, options: Options, console: Console) -> int:
         outcome, report = simulate(file, batch, options, stages)
         with stages.stage("report", "report"):
             failure = _failure(outcome, batch.images, options, console) if outcome.mismatches else None
-            report["waves"] = failure
-            report["seconds"] = stages.seconds
+            report |= {"stage_seconds": stages.seconds, **({"waveform": failure} if failure else {})}
             _write(report, options.out, batch.images, file.network.input_levels, file.network.input_signed)
     return _show(report, outcome, options, stages, console)
 
@@ -116,10 +117,8 @@ def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) 
             bench=bench, traffic=options.traffic, waves=options.out / "run.fst" if options.waves else None,
         )  # fmt: skip
     settings = {"network": file.network.name, **options.settings()}
-    settings |= {"network_sha256": file.sha256, "network_accuracy": file.accuracy}
-    report = make_report(
-        outcome, settings=settings, labels=batch.labels, numbers=batch.numbers, clock_mhz=options.clock_mhz
-    )
+    settings |= {"network_sha256": file.sha256, "network_accuracy": network_accuracy(file.accuracy)}
+    report = make_report(outcome, settings) | batch_report(outcome, batch, options.clock_mhz)
     return outcome, report
 
 
@@ -139,8 +138,8 @@ def _show(report: dict, outcome: Outcome, options: Options, stages: Stages, cons
         if check.mismatches:
             console.print(f"[red]first difference[/] {check.first or check.error}", highlight=False)
             break
-    if report.get("waves"):
-        console.print(f"waveform of that region: [bold]{report['waves']['command']}[/]", highlight=False)
+    if report.get("waveform"):
+        console.print(f"waveform of that region: [bold]{report['waveform']['viewer_command']}[/]", highlight=False)
     if options.waves and not outcome.mismatches:
         console.print(f"waveform: gtkwave {options.out / 'run.fst'}", highlight=False)
     console.print(f"{options.out / 'report.json'}, {options.out / 'report.html'}", highlight=False)
@@ -184,7 +183,7 @@ def run_capture(path: Path, options: Options, console: Console) -> int:
                 )  # fmt: skip
         with stages.stage("report", "report"):
             report = _capture_report(outcomes, options, path)
-            report["seconds"] = stages.seconds
+            report["stage_seconds"] = stages.seconds
             write_json(report, options.out / "report.json")
     console.print(cycle_table(report))
     console.print(density_table(report))
@@ -200,29 +199,24 @@ def run_capture(path: Path, options: Options, console: Console) -> int:
 
 def _capture_report(outcomes: list[Outcome], options: Options, path: Path) -> dict:
     """Join the reports of the layers into one, in which every figure is a sum."""
-    settings = {"network": path.stem, **options.settings()}
-    settings["network_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    unknown = np.full(1, -1)
-    parts = [
-        make_report(o, settings=settings, labels=unknown, numbers=np.zeros(1), clock_mhz=options.clock_mhz)
-        for o in outcomes
-    ]
+    settings = {"capture": path.stem, "capture_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    parts = [make_report(outcome, settings | options.settings()) for outcome in outcomes]
     joined = dict(parts[0])
     joined["layers"] = [layer for part in parts for layer in part["layers"]]
     for key in ("mismatches", "elements"):
         joined[key] = sum(part[key] for part in parts)
-    joined["predictions"] = joined["model_predictions"] = None
     joined["first_mismatch"] = next((p["first_mismatch"] for p in parts if p["mismatches"]), None)
     joined["differences"] = [d for part in parts for d in part["differences"]]
-    joined["cycles"] = _add(*(part["cycles"] for part in parts))
     for key in ("rest", "total"):
         joined[key] = _add(*(part[key] for part in parts))
-    bits = {key: joined["total"]["counts"][key] for key in ("set_bits", "residual_bits")}
-    joined["total"] |= Density(elements=joined["cycles"]["dense"], **bits).figures()
-    cycles = joined["cycles"]
-    if cycles["rtl"]:
-        joined["total"]["model_error"] = (cycles["cycle_model"] - cycles["rtl"]) / cycles["rtl"]
-    joined["frames_per_second"] = options.clock_mhz * 1e6 / (cycles["rtl"] or cycles["cycle_model"])
+    cycles, counts = joined["total"]["cycles"], joined["total"]["counts"]
+    bits = {key: counts[key] for key in ("set_bits", "residual_bits")}
+    joined["total"] |= Density(elements=cycles["dense"], **bits).figures()
+    for one in (joined["rest"], joined["total"]):
+        if one["cycles"]["rtl"]:
+            error = one["cycles"]["cycle_model"] - one["cycles"]["rtl"]
+            one["model_error_fraction"] = error / one["cycles"]["rtl"]
+    joined["memory_image_bytes"] = max(part["memory_image_bytes"] for part in parts)
     return joined
 
 

@@ -10,7 +10,7 @@ from ..model.prosparsity.tiles import count_packed
 from ..model.prosparsity.tiling import KOrder
 from ..support.checks import require
 from .baselines.dense import bit_sparse_cycles, dense_cycles
-from .baselines.prosperity import published_cycles
+from .baselines.prosperity import published_model_cycles
 
 SWEEP_M = (32, 64, 128, 256, 512, 1024)
 SWEEP_K = (4, 8, 16, 32, 64)
@@ -37,8 +37,8 @@ def layer_report(captured: CapturedLayer, shape: TileShape, k_order: KOrder = "c
         "cycles": {
             "dense": dense_cycles(counts, captured.depth, groups),
             "bit_sparse": bit_sparse_cycles(counts, groups),
-            "published": published_cycles(counts, groups),
-            "published_tilewise": published_cycles(counts, groups, tilewise=True),
+            "published_model": published_model_cycles(counts, groups),
+            "published_model_tilewise": published_model_cycles(counts, groups, tilewise=True),
             "bound": bound(counts, groups, banks=shape.banks),
         },
         "counts": {
@@ -71,9 +71,9 @@ def density_report(capture: Capture, shape: TileShape, k_order: KOrder = "ckk") 
     Returns
     -------
     dict
-        ``{"capture", "settings", "total", "layers": [...]}``. ``total`` and each layer hold ``bit_density``,
-        ``product_density``, ``reduction`` and ``cycles`` (``dense``, ``bit_sparse``, ``published``,
-        ``published_tilewise``, ``bound``). Totals weigh each layer by its groups of output channels.
+        The fields of :class:`reprise.estimate.report.fields.Density` without the head: ``{"capture",
+        "configuration", "k_order", "total", "layers": [...]}``. Totals weigh each layer by its groups of output
+        channels.
     """
     require(len(capture.layers) > 0, "capture.layers", "at least one", 0)
     layers, total = [], Density()
@@ -82,10 +82,10 @@ def density_report(capture: Capture, shape: TileShape, k_order: KOrder = "ckk") 
         layers.append(report)
         total += density
     cycles = {key: sum(one["cycles"][key] for one in layers) for key in layers[0]["cycles"]}
-    settings = {name: getattr(shape, name) for name in ("tile_m", "tile_k", "lanes", "banks")}
     return {
         "capture": capture.name,
-        "settings": {**settings, "k_order": k_order},
+        "configuration": {name: getattr(shape, name) for name in ("tile_m", "tile_k", "lanes", "banks")},
+        "k_order": k_order,
         "total": {**_figures(total), "cycles": cycles},
         "layers": layers,
     }
@@ -106,12 +106,12 @@ def density_sweep(
     for tile_k in tile_ks:
         packed = [one.tiles(max(tile_ms), tile_k, k_order).packed for one in capture]
         for tile_m in tile_ms:
-            density, cycles = Density(), {"published": 0, "bound": 0}
+            density, cycles = Density(), {"published_model": 0, "bound": 0}
             for one, rows in zip(capture, packed, strict=True):
                 groups = output_groups(one.outputs, shape.lanes)
                 counts = count_packed(rows, np.append(np.arange(0, len(rows), tile_m), len(rows)))
                 density += Density.of(counts, one.depth, groups)
-                cycles["published"] += published_cycles(counts, groups)
+                cycles["published_model"] += published_model_cycles(counts, groups)
                 cycles["bound"] += bound(counts, groups, banks=shape.banks)
             points.append({"tile_m": tile_m, "tile_k": tile_k, **_figures(density), "cycles": cycles})
     return points

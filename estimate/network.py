@@ -8,7 +8,7 @@ is exact. Beside these cycles stands how long single parts would take if nothing
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,9 +22,17 @@ from ..model.prosparsity.bound import bound
 from ..model.prosparsity.density import Density
 from ..model.prosparsity.tiles import TileBlock, analyze_packed
 from .baselines.dense import bit_sparse_cycles, dense_cycles
-from .baselines.prosperity import published_cycles
+from .baselines.prosperity import published_model_cycles
 from .cycles import Machine
 from .cycles.run_data import no_rows, run_data
+
+COUNTED = {
+    "nonzero_rows": "nonzero",
+    "exact_matches": "exact",
+    "set_bits": "set_bits",
+    "residual_bits": "residual_bits",
+}
+"""How reports call the counts of tiles (:class:`reprise.model.prosparsity.tiles.Counts`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,23 +119,39 @@ def _layer(entry: LayerEntry, ends: list[int], runs: list[dict], depth: int) -> 
     """One layer's figures; its cycles are those from the end of the layer before to the end of its last RUN."""
     mine = [r for r in runs if entry.first <= r["command"] < entry.last]
     before = max(ends[: entry.first], default=0)
-    sums = {key: sum(r[key] for r in mine) for key in ("bound", "weights", "im2col", "neurons", "tiles")}
     totals = [r["counts"].total() for r in mine]
-    counts = {
-        name: sum(getattr(one, name) for one in totals) for name in ("nonzero", "exact", "set_bits", "residual_bits")
-    }
     return {
         "name": entry.name,
         "feature": entry.feature,
-        "runs": len(mine),
-        "cycles": max(ends[entry.first : entry.last]) - before,
-        **sums,
+        "k_tiles": entry.k_tiles,
+        "blocks": entry.blocks,
+        "cycles": {
+            "cycle_model": max(ends[entry.first : entry.last]) - before,
+            "bound": sum(r["bound"] for r in mine),
+            "published_model": sum(published_model_cycles(r["counts"]) for r in mine),
+            "bit_sparse": sum(bit_sparse_cycles(r["counts"]) for r in mine),
+            "dense": sum(dense_cycles(r["counts"], depth) for r in mine),
+        },
+        "alone_cycles": {key: sum(r[key] for r in mine) for key in ("weights", "im2col", "neurons")},
         **sum((Density.of(r["counts"], depth) for r in mine), Density()).figures(),
-        "dense": sum(dense_cycles(r["counts"], depth) for r in mine),
-        "bit_sparse": sum(bit_sparse_cycles(r["counts"]) for r in mine),
-        "published": sum(published_cycles(r["counts"]) for r in mine),
-        "counts": counts,
+        "runs": len(mine),
+        "tiles": sum(r["tiles"] for r in mine),
+        "counts": {name: sum(getattr(one, field) for one in totals) for name, field in COUNTED.items()},
     }
+
+
+def _total(layers: list[dict], cycles: int, interpreter: Interpreter) -> tuple[dict, dict]:
+    """The figures of the whole job, and what the layers leave of them: the end of the job."""
+    parts = ("cycles", "alone_cycles", "counts")
+    total: dict = {part: {key: sum(one[part][key] for one in layers) for key in layers[0][part]} for part in parts}
+    left = cycles - total["cycles"]["cycle_model"]
+    total["cycles"]["cycle_model"] = cycles
+    total |= {key: sum(one[key] for one in layers) for key in ("runs", "tiles")}
+    bits = {key: total["counts"][key] for key in ("set_bits", "residual_bits")}
+    total |= Density(elements=total["cycles"]["dense"], **bits).figures()
+    total |= {"bytes_read": interpreter.bytes_read, "bytes_written": interpreter.bytes_written}
+    moved = {key: total[key] - sum(one[key] for one in layers) for key in ("bytes_read", "bytes_written")}
+    return total, {"name": "end of the job", "cycles": {"cycle_model": left}, **moved}
 
 
 def _traffic(interpreter: Interpreter, commands: range) -> dict[str, int]:
@@ -158,11 +182,10 @@ def estimate(
 
     Returns
     -------
-    ``{"network", "images", "config", "timing", "layers": [...], "rest", "total"}``. Each layer and the total hold
-    ``cycles`` (exact, of the whole accelerator), ``bound`` (the processor alone), ``weights``, ``im2col``, ``neurons``
-    (each of these alone), ``dense``, ``bit_sparse``, ``published``, ``bit_density``, ``product_density``, ``tiles``,
-    ``runs``, ``counts``, ``bytes_read``, ``bytes_written``. Bytes are those that a layer's commands move, whenever they
-    do so. ``rest`` is what is left of the total's cycles and bytes: the end of the job.
+    The fields of :class:`reprise.estimate.report.fields.Estimate` that need no more than this function is given:
+    ``{"network", "images", "configuration", "configuration_sha256", "memory", "layers": [...], "rest", "total"}``.
+    Bytes are those that a layer's commands move, whenever they do so. ``rest`` is what is left of the total's cycles
+    and bytes: the end of the job.
 
     Raises
     ------
@@ -201,20 +224,15 @@ def estimate_image(
         _layer(entry, ends, estimator.runs, depths[entry.name]) | _traffic(interpreter, range(entry.first, entry.last))
         for entry in compiled.layers
     ]
-    keys = ("runs", "bound", "weights", "im2col", "neurons", "tiles", "dense", "bit_sparse", "published")
-    total = {"cycles": ends[-1]} | {key: sum(one[key] for one in layers) for key in keys}
-    total["counts"] = counts = {key: sum(one["counts"][key] for one in layers) for key in layers[0]["counts"]}
-    bits = {key: counts[key] for key in ("set_bits", "residual_bits")}
-    total |= Density(elements=total["dense"], **bits).figures()
-    total |= {"bytes_read": interpreter.bytes_read, "bytes_written": interpreter.bytes_written}
-    left = {key: total[key] - sum(one[key] for one in layers) for key in ("cycles", "bytes_read", "bytes_written")}
+    total, rest = _total(layers, ends[-1], interpreter)
     report = {
         "network": network.name,
         "images": len(images),
-        "config": compiled.config.to_dict(),
-        "timing": asdict(estimator.timing),
+        "configuration": compiled.config.to_dict(),
+        "configuration_sha256": compiled.config.digest(),
+        "memory": {"latency_cycles": estimator.timing.latency, "gap_cycles": estimator.timing.gap},
         "layers": layers,
-        "rest": {"name": "end of the job", **left},
+        "rest": rest,
         "total": total,
     }
     return report, memory

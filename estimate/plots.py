@@ -54,8 +54,8 @@ def _layer_bars(axis: Axes, report: dict) -> None:
         axis.bar_label(bars, fmt="%.1f", fontsize=7)
     axis.set_xticks(list(places), names, rotation=20 if len(names) < 8 else 90)
     axis.set_ylabel("density (% of all bits)")
-    settings = report["settings"]
-    axis.set_title(f"{report['capture']}, tiles of {settings['tile_m']} x {settings['tile_k']}", fontsize=10)
+    size = report["configuration"]
+    axis.set_title(f"{report['capture']}, tiles of {size['tile_m']} x {size['tile_k']}", fontsize=10)
     axis.margins(y=0.18)  # room for the legend above the bars
     axis.legend(loc="upper right", ncols=2, fontsize=8)
 

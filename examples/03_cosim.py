@@ -10,7 +10,7 @@ print(f"predicted {result.predictions}, labels {tuple(result.report['labels'])},
 
 for layer in result.report["layers"]:
     cycles = layer["cycles"]["rtl"]
-    adding = layer["causes"]["adding"] / cycles
+    adding = layer["cause_cycles"]["adding"] / cycles
     print(f"  {layer['name']}: {cycles:,} cycles, a residual bit is added in {adding:.0%} of them")
 
 if not result.equal:

@@ -15,6 +15,7 @@ from .hw.arch.config import ConfigError, HardwareConfig
 from .results import Cosimulation, Estimate
 from .support.checks import require, require_int
 from .support.errors import missing_package
+from .support.presets import HARDWARE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     AnyNetwork = NetworkFile | str | Path
     AnyConfig = HardwareConfig | str | Path
     AnyImages = int | np.ndarray
+
+CLOCK_MHZ = 80.0
+"""The clock at which a report states frames per second."""
 
 
 def load(network: AnyNetwork, config: AnyConfig = "paper", *, data: str | Path | None = None) -> NetworkFile:
@@ -151,17 +155,19 @@ def estimate_cycles(
         (a RepriseError) The configuration cannot run the network: layer, limit, value, remedy.
     """
     from .estimate.network import SystemTiming, estimate
+    from .estimate.report.head import whole_estimate
 
     require_int("latency", latency, 0)
     require_int("gap", gap, 0)
     hardware = _hardware(config)
     file = load(network, hardware)
     batch = _batch(file, images)
-    report = estimate(file.network, hardware, batch.images, timing=SystemTiming(latency=latency, gap=gap))
+    found = estimate(file.network, hardware, batch.images, timing=SystemTiming(latency=latency, gap=gap))
+    report = whole_estimate(found, _name(config, hardware), CLOCK_MHZ)
     return Estimate(
         network=report["network"],
         images=len(batch.images),
-        cycles=report["total"]["cycles"],
+        cycles=report["total"]["cycles"]["cycle_model"],
         layers=tuple(report["layers"]),
         report=report,
     )
@@ -233,7 +239,7 @@ def cosimulate(
     batch = _batch(file, images, seed)
     options = Options(
         config=hardware,
-        config_name=hardware.digest()[:8] if isinstance(config, HardwareConfig) else Path(config).stem,
+        config_name=_name(config, hardware),
         images=len(batch.images),
         seed=seed,
         latency=latency,
@@ -249,9 +255,9 @@ def cosimulate(
         elements=report["elements"],
         mismatches=report["mismatches"],
         first_mismatch=report["first_mismatch"],
-        cycles=report["cycles"]["rtl"],
+        cycles=report["total"]["cycles"]["rtl"],
         predictions=tuple(report["predictions"] or ()),
-        accuracy=report["accuracy"],
+        accuracy=report["accuracy_percent"],
         report=report,
     )
 
@@ -262,6 +268,14 @@ def _hardware(config: AnyConfig) -> HardwareConfig:
     if not isinstance(config, str | Path):
         raise ConfigError(field="config", rule="a HardwareConfig, a preset or a YAML file", value=config)
     return HardwareConfig.load(config)
+
+
+def _name(config: AnyConfig, hardware: HardwareConfig) -> str:
+    """The name of a configuration in a report: its preset or file, or else the beginning of its digest."""
+    if not isinstance(config, HardwareConfig):
+        return Path(config).stem
+    presets = sorted(path.stem for path in HARDWARE.glob("*.yaml"))
+    return next((name for name in presets if HardwareConfig.load(name) == hardware), hardware.digest()[:8])
 
 
 def _batch(file: NetworkFile, images: AnyImages, seed: int = 0) -> Batch:

@@ -7,6 +7,9 @@ from typing import Any
 
 from .support.checks import require
 
+PARTS = ("weights", "im2col", "neurons")
+"""Parts of the accelerator whose time alone a table shows."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Estimate:
@@ -17,8 +20,7 @@ class Estimate:
     network : name of the network.
     images : of the batch.
     cycles : from the start command to the interrupt, for the whole batch; those of the RTL.
-    layers : one dictionary a layer: ``name``, ``cycles``, ``bound`` (the processor alone), ``weights``, ``im2col``,
-        ``neurons`` (each of these alone), ``dense``, ``bit_sparse``, ``published`` and more.
+    layers : one dictionary a layer, whose fields docs/report-json.md describes.
     report : everything, as ``reprise estimate --json`` writes it.
     """
 
@@ -37,11 +39,12 @@ class Estimate:
         return f"Estimate({self.network}: {self.cycles:,} cycles for {self.images} image(s))"
 
     def __str__(self) -> str:
-        columns = ("cycles", "bound", "weights", "im2col", "neurons")
         rows = [*self.layers, {"name": "total", **self.report["total"]}]
         width = max(len(row["name"]) for row in rows)
-        lines = [f"{'layer':{width}}" + "".join(f"{column:>13}" for column in columns)]
-        lines += [f"{row['name']:{width}}" + "".join(f"{row[column]:13,}" for column in columns) for row in rows]
+        lines = [f"{'layer':{width}}" + "".join(f"{column:>13}" for column in ("cycles", "bound", *PARTS))]
+        for row in rows:
+            shown = (row["cycles"]["cycle_model"], row["cycles"]["bound"], *(row["alone_cycles"][p] for p in PARTS))
+            lines.append(f"{row['name']:{width}}" + "".join(f"{cycles:13,}" for cycles in shown))
         return "\n".join(lines)
 
 

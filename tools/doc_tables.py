@@ -13,7 +13,8 @@ In a page a table stands between two comments::
 It is what ``table("WORD", ...)`` of the module ``tools/tables/NAME.py`` returns; a hyphen of NAME is an underscore
 there. What is slow to measure comes from a record in ``docs/measured``, and the docstring of the module says which
 command writes that. A module may also have ``PICTURES``, which are functions that write a file of ``docs/img`` to a
-path, by the names of these files.
+path, by the names of these files, and ``FILES``, which are functions that return the text of a file, by its path in the
+repository.
 
 ``python -m tools.doc_tables --write [PAGE...]`` writes the given pages, or all of them. Without ``--write`` it writes
 nothing, says what differs, and ends with exit code 1 if anything does.
@@ -101,6 +102,12 @@ def pictures() -> dict[str, Callable[[Path], None]]:
     return {name: draw for one in names for name, draw in getattr(maker(one), "PICTURES", {}).items()}
 
 
+def texts() -> dict[str, Callable[[], str]]:
+    """Return, for each text file that a maker writes, the function that returns its content, by the file's path."""
+    names = (path.stem for path in sorted(MAKERS.glob("*.py")) if path.stem != "__init__")
+    return {name: text for one in names for name, text in getattr(maker(one), "FILES", {}).items()}
+
+
 def drawn(draw: Callable[[Path], None], name: str) -> bytes:
     """Return the content of a picture."""
     with tempfile.TemporaryDirectory() as folder:
@@ -131,6 +138,12 @@ def doc_tables(
             stale.append(path)
             if write:
                 path.write_bytes(new_bytes)
+    for name, write in {} if chosen else texts().items():
+        new, path = write(), ROOT / name
+        if not path.is_file() or new != path.read_text():
+            stale.append(path)
+            if not check:
+                path.write_text(new)
     for path in stale:
         print(f"{'written' if write else 'differs'}: {path.relative_to(ROOT)}")
     raise typer.Exit(int(bool(stale) and not write))

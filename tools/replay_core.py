@@ -26,7 +26,7 @@ from rich.table import Table
 
 from reprise.cosim.bench.core import CoreBench
 from reprise.cosim.jobs.core_job import join, make_job, make_jobs, play, sums_job
-from reprise.estimate.baselines.prosperity import published_cycles
+from reprise.estimate.baselines.prosperity import published_model_cycles
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, load_capture
 from reprise.model.network.neuron import Neuron
@@ -56,7 +56,7 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
     """Replay every layer alone and all of them together; a difference from the model raises AssertionError."""
     rng = np.random.default_rng(seed)
     bench = bench or CoreBench(config)
-    report: dict[str, Any] = {"config": config.to_dict(), "seed": seed, "layers": []}
+    report: dict[str, Any] = {"configuration": config.to_dict(), "seed": seed, "layers": []}
     jobs, sums, passes, wall, simulated = [], [], [], 0.0, 0
     for captured in load_capture(capture):
         tiles = captured.tiles(config.tile_m, config.tile_k)
@@ -72,7 +72,7 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
         counted = {
             "tiles": tiles.m_tiles * tiles.k_tiles,
             "bound": bound(counts, banks=config.banks),
-            "published": published_cycles(counts),
+            "published_model": published_model_cycles(counts),
         }
         entry = {"name": captured.name, "blocks": len(results)}
         entry |= {key: value * len(results) for key, value in counted.items()}
@@ -89,7 +89,7 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
     for name, parts in (("unit", sums), ("together", jobs)):
         result = play(bench, join(parts), seed=seed)
         report[name] = {"cycles": result.elapsed, "events": result.events}
-        for key in ("bound", "published", "tiles"):
+        for key in ("bound", "published_model", "tiles"):
             report[name][key] = sum(one[key] for one in passes)
     report["simulated_khz"] = simulated / wall / 1e3
     return report

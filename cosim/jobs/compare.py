@@ -9,7 +9,7 @@ import numpy as np
 from ...hw.arch.memory_image import MemoryImage
 from ...model.inference.runner import Result
 
-AXES = ("image", "t", "channel", "y", "x")
+AXES = ("image", "timestep", "channel", "y", "x")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Difference:
 
     feature: str
     image: int
-    t: int
+    timestep: int
     channel: int
     y: int
     x: int

@@ -23,7 +23,7 @@ def element_address(compiled: MemoryImage, place: Difference) -> int:
     """Return the byte address of the line that holds the lowest plane of an element."""
     f = compiled.features[place.feature]
     block = place.channel // f.block_channels
-    line = 0 if f.kind == "potentials" else place.t * f.planes
+    line = 0 if f.kind == "potentials" else place.timestep * f.planes
     lines = place.y * f.lines_per_row + line
     return f.address + place.image * f.image_bytes + block * f.block_bytes + lines * f.line_bytes
 
@@ -39,7 +39,7 @@ def writing_run(compiled: MemoryImage, place: Difference) -> int:
     f = compiled.features[place.feature]
     address = element_address(compiled, place)
     if f.kind == "potentials":
-        bit = (place.x * f.timesteps + place.t) * f.block_channels * 32
+        bit = (place.x * f.timesteps + place.timestep) * f.block_channels * 32
     else:
         bit = place.x * f.block_channels
     address += bit // 8 // f.bus_bytes * f.bus_bytes
@@ -78,7 +78,8 @@ def region(runs: dict[int, tuple[Mark, Mark]], index: int) -> tuple[int, int]:
 def record(outcome: Outcome, images: np.ndarray, options: Recorded, console: Console) -> dict | None:
     """Run the job again, and record waveforms of the RUN that wrote the first wrong element.
 
-    Returns ``{"file", "cycles", "command_index", "command"}`` for the report, or None if no element can be named.
+    Returns what the report holds of them (:class:`reprise.cosim.report.fields.Waveform`), or None if no element can be
+    named.
     """
     from ..bench.system import SystemBench
     from .host import run_job
@@ -99,7 +100,8 @@ def record(outcome: Outcome, images: np.ndarray, options: Recorded, console: Con
     run_job(bench, outcome.compiled, images, traffic=options.traffic, fill=FILL, waves=path, window=window)
     return {
         "file": str(path),
-        "cycles": list(window),
+        "first_cycle": window[0],
+        "last_cycle": window[1],
         "command_index": index,
-        "command": f"gtkwave {path}",
+        "viewer_command": f"gtkwave {path}",
     }

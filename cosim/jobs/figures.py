@@ -10,6 +10,8 @@ from ...hw.arch.memory_image import MemoryImage
 from ...model.network.network import Network
 from ..bench.system import Mark
 
+COUNTERS = ("cause_cycles", "stall_cycles", "events")
+"""What the RTL counts for every layer, as reports call it."""
 COUNTED = ("stall_", "wait_")
 """How the names of events begin that are causes of waiting."""
 
@@ -55,7 +57,8 @@ def rtl_layers(compiled: MemoryImage, marks: list[Mark], start: int) -> list[dic
 def _span(cycles: int, counts: dict[str, int], before: dict[str, int]) -> dict:
     """Return the figures of a stretch of ``cycles``, from the counts at its end and at its beginning."""
     events = {name: count - before.get(name, 0) for name, count in counts.items()}
-    return {"cycles": cycles, "events": events, "stalls": stalls(events), "causes": causes(events, cycles)}
+    waits, divided = stalls(events), causes(events, cycles)
+    return {"cycles": cycles, "events": events, "stall_cycles": waits, "cause_cycles": divided}
 
 
 def rtl_total(layers: list[dict], cycles: int, last: Mark) -> tuple[dict, dict]:
@@ -66,7 +69,7 @@ def rtl_total(layers: list[dict], cycles: int, last: Mark) -> tuple[dict, dict]:
     layered = {name: sum(one["events"].get(name, 0) for one in layers) for name in last.counts}
     rest = _span(cycles - sum(one["cycles"] for one in layers), last.counts, layered)
     parts = [*layers, rest]
-    total = {key: _added(one[key] for one in parts) for key in ("events", "stalls", "causes")}
+    total = {key: _added(one[key] for one in parts) for key in COUNTERS}
     return {"cycles": cycles, **total}, rest
 
 
@@ -125,34 +128,17 @@ def model_layers(
     return estimate_image(compiled, network, images, timing=timing, fill=fill, progress=progress)
 
 
-def rest_figures(estimate: dict, rtl: dict | None) -> dict:
-    """Return the figures of the rest that no layer has, as they stand in the report."""
-    cycles = {"rtl": rtl["cycles"] if rtl else None, "cycle_model": estimate["cycles"]}
-    figures = {"cycles": cycles, **{key: estimate[key] for key in ("name", "bytes_read", "bytes_written")}}
-    return figures | ({key: rtl[key] for key in ("stalls", "causes", "events")} if rtl else {})
+def reported(estimate: dict, rtl: dict | None) -> dict:
+    """Return the figures of a layer, of the rest or of the total as they stand in the report.
 
-
-def layer_figures(estimate: dict, rtl: dict | None) -> dict:
-    """Return the figures of one layer, or of the total, as they stand in the report."""
-    cycles = {
-        "rtl": rtl["cycles"] if rtl else None,
-        "cycle_model": estimate["cycles"],
-        "published_model": estimate["published"],
-        "bound": estimate["bound"],
-        "dense": estimate["dense"],
-        "bit_sparse": estimate["bit_sparse"],
-    }
-    figures = {
-        "cycles": cycles,
-        "bit_density": estimate["bit_density"],
-        "product_density": estimate["product_density"],
-        "tiles": estimate["tiles"],
-        "counts": estimate["counts"],
-        "bytes_read": estimate["bytes_read"],
-        "bytes_written": estimate["bytes_written"],
-        "bottlenecks": {key: estimate[key] for key in ("bound", "weights", "im2col", "neurons")},
-    }
+    Parameters
+    ----------
+    estimate : the same of the cycle model
+    rtl : what the RTL counted, or None in the interpreter
+    """
+    cycles = {"rtl": rtl["cycles"] if rtl else None, **estimate["cycles"]}
+    figures = estimate | {"cycles": cycles}
     if rtl:
-        figures |= {key: rtl[key] for key in ("stalls", "causes", "events")}
-        figures["model_error"] = ratio(cycles["cycle_model"] - cycles["rtl"], cycles["rtl"])
+        figures |= {key: rtl[key] for key in COUNTERS}
+        figures["model_error_fraction"] = ratio(cycles["cycle_model"] - cycles["rtl"], cycles["rtl"])
     return figures

@@ -14,7 +14,7 @@ from ...model.network.network import Network
 from ...support.progress import Stages
 from ..bench.system import Traffic
 from .compare import FeatureCheck, compare, predictions
-from .figures import layer_figures, model_layers, rest_figures, rtl_layers, rtl_total
+from .figures import model_layers, reported, rtl_layers, rtl_total
 from .prepare import Preparation
 
 FILL = 0xA5  # what memory holds that nobody has written, so that a line that is left out is a mismatch
@@ -86,7 +86,7 @@ def execute(
     SimulationError
         The job failed, never ended, or moved other bytes than its commands say.
     """
-    with stages.stage("cycle model", "cycle model", total=len(compiled.layers)) as stage:
+    with stages.stage("cycle_model", "cycle model", total=len(compiled.layers)) as stage:
         seen: list[str] = []
 
         def progress(layer: str) -> None:
@@ -121,18 +121,16 @@ def execute(
         if bench is not None:
             _constants_untouched(compiled, memory)
     layers = []
-    for number, (entry, one) in enumerate(zip(compiled.layers, estimate["layers"], strict=True)):
-        figures = {"name": entry.name, "feature": entry.feature, "jobs": entry.jobs, "k_tiles": entry.k_tiles}
-        check = checks[number]
-        figures |= {"elements": check.elements, "mismatches": check.mismatches}
-        layers.append(figures | layer_figures(one, rtl[number] if rtl else None))
+    for number, (check, one) in enumerate(zip(checks, estimate["layers"], strict=True)):
+        compared = {"elements": check.elements, "mismatches": check.mismatches}
+        layers.append(reported(one, rtl[number] if rtl else None) | compared)
     return Outcome(
         compiled=compiled,
         expected=expected,
         memory=memory,
         layers=layers,
-        rest=rest_figures(estimate["rest"], rtl_rest),
-        total=layer_figures(estimate["total"], rtl_whole),
+        rest=reported(estimate["rest"], rtl_rest),
+        total=reported(estimate["total"], rtl_whole),
         checks=checks,
         predictions=predictions(compiled, memory),
         cycles=cycles,

@@ -30,7 +30,7 @@ CAUSES = {
     "reuse": "#F0E442",
     "outside": "#A6A6A6",
 }
-"""The colour of every cause (:data:`reprise.cosim.report.report.CAUSES`), in the order in which a bar shows them."""
+"""The colour of every cause (:data:`reprise.cosim.report.tables.CAUSES`), in the order in which a bar shows them."""
 MODELS = {
     "RTL": ("o", "#009E73"),
     "cycle model": ("x", INK),

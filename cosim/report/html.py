@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .charts import causes_chart, cycles_chart, densities_chart, picture
-from .report import CAUSES, table_lines
+from .tables import CAUSES, table_lines
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#222;--page:#fff;--line:#ddd;--good:#18794e;--bad:#c1121f}
@@ -60,9 +60,9 @@ def _list(meanings: dict[str, str]) -> str:
 def _figures(report: dict) -> list[str]:
     layers = report["layers"]
     parts = []
-    if report["cycles"]["rtl"]:
+    if report["total"]["cycles"]["rtl"]:
         parts.append("<h2>RTL cycles by layer and cause</h2>")
-        parts.append(_wide(causes_chart({one["name"]: one["causes"] for one in layers})))
+        parts.append(_wide(causes_chart({one["name"]: one["cause_cycles"] for one in layers})))
         parts.append(f"<p>Every cycle has one cause, by what the accumulators did in it.</p>{_list(CAUSES)}")
     cycles = {one["name"]: {name: one["cycles"][key] for key, name in CYCLES.items()} for one in layers}
     parts += ["<h2>Cycles by layer</h2>", _wide(cycles_chart(cycles))]
@@ -90,8 +90,9 @@ def _images(report: dict, images: np.ndarray, levels: int, signed: bool) -> str:
     parts = []
     predicted = report["predictions"] or ["?"] * report["images"]
     for image, got, label in zip(images, predicted, report["labels"], strict=True):
-        wanted = "" if label < 0 or label == got else f" (is {label})"
-        kind = "good" if label < 0 or label == got else "bad"
+        right = label is None or label == got
+        wanted = "" if right else f" (is {label})"
+        kind = "good" if right else "bad"
         caption = f'<figcaption class="{kind}">{got}{wanted}</figcaption>'
         parts.append(f'<figure><img src="{picture(image, levels, signed)}" alt="image">{caption}</figure>')
     return '<div class="images">' + "".join(parts) + "</div>"
@@ -113,7 +114,7 @@ def write_html(report: dict, path: Path, *, images: np.ndarray, levels: int, sig
     verdict = f'<p class="bad">{wrong:,} mismatches: {escape(str(report["first_mismatch"]))}</p>'
     if not wrong:
         verdict = f'<p class="good">All {report["elements"]:,} elements of every feature map equal the model.</p>'
-    title = f"{report['network']} on {report['config']}"
+    title = f"{report['network']} on {report['configuration_name']}"
     body = [f"<h1>{escape(title)}</h1>", verdict, *(f"<p>{escape(note)}</p>" for note in notes)]
     body += ["<h2>Images and predictions</h2>", _images(report, images, levels, signed)]
     body += ["<h2>Cycles and densities</h2>", _table(report), *_figures(report)]

@@ -13,12 +13,12 @@ LOAD_ROWS = 8
 """Rows that the published detector takes in per cycle."""
 
 
-def published_tile_cycles(counts: Counts[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def published_model_tile_cycles(counts: Counts[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Cycles of (compute, preprocessing) of every tile, int64[MT, KT] each."""
     return counts.residual_bits + counts.exact, counts.multi_bit + counts.rows // LOAD_ROWS
 
 
-def published_cycles(counts: Counts[np.ndarray], groups: int = 1, *, tilewise: bool = False) -> int:
+def published_model_cycles(counts: Counts[np.ndarray], groups: int = 1, *, tilewise: bool = False) -> int:
     """Cycles of a layer in the published simulator, without its memory and neuron models.
 
     Parameters
@@ -30,7 +30,7 @@ def published_cycles(counts: Counts[np.ndarray], groups: int = 1, *, tilewise: b
     tilewise : bool
         Take the larger of compute and preprocessing in every tile, not over the whole layer.
     """
-    compute, preprocess = published_tile_cycles(counts)
+    compute, preprocess = published_model_tile_cycles(counts)
     if tilewise:
         return int(np.maximum(compute, preprocess).sum()) * groups
     return max(int(compute.sum()), int(preprocess.sum())) * groups

@@ -18,8 +18,8 @@ app = commands()
 CYCLES = {
     "dense": "dense",
     "bit_sparse": "bit-sparse",
-    "published": "published",
-    "published_tilewise": "tilewise",
+    "published_model": "published model",
+    "published_model_tilewise": "tile by tile",
     "bound": "bound",
 }
 
@@ -42,12 +42,10 @@ def density_tables(report: dict[str, Any]) -> list[Table]:
     """The densities and the cycles of a report, as tables."""
     from rich.table import Table
 
-    settings = report["settings"]
-    title = (
-        f"{report['capture']}: tiles of {settings['tile_m']} x {settings['tile_k']}, K in {settings['k_order']} order"
-    )
+    size = report["configuration"]
+    title = f"{report['capture']}: tiles of {size['tile_m']} x {size['tile_k']}, K in {report['k_order']} order"
     densities = Table("layer", "rows x K", "bit density", "product density", "reduction", "exact matches", title=title)
-    cycles = Table("layer", *CYCLES.values(), title=f"cycles, {settings['lanes']} lanes")
+    cycles = Table("layer", *CYCLES.values(), title=f"cycles, {size['lanes']} lanes")
     for one in report["layers"]:
         counts = one["counts"]
         densities.add_row(
@@ -102,6 +100,8 @@ def density(
     """Densities and cycles of spikes recorded from a network."""
     from ..estimate.density import density_report, density_sweep
     from ..estimate.plots import check_plot_path, draw_density
+    from ..estimate.report.fields import Density
+    from ..estimate.report.head import head
     from ..model.files.capture import SAMPLE, load_capture
 
     console = terminal()
@@ -117,7 +117,7 @@ def density(
         console.print(table)
     if sweep:
         console.print(sweep_table(report["sweep"]))
-    write_json(json_out, report, console)
+    write_json(json_out, {**head("density"), **report}, console, Density)
     if plot is not None:
         with writing(plot):
             draw_density(report, plot)

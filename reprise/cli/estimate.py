@@ -11,7 +11,15 @@ from .options import Config, Json, Network, Set, check_folder, hardware, termina
 
 app = commands()
 
-COLUMNS = ("cycles", "bound", "weights", "im2col", "neurons", "published", "bit_sparse", "dense")
+CYCLES = {
+    "cycle_model": "cycle model",
+    "bound": "bound",
+    "published_model": "published model",
+    "bit_sparse": "bit-sparse",
+    "dense": "dense",
+}
+PARTS = {"weights": "weights alone", "im2col": "im2col alone", "neurons": "neurons alone"}
+"""How the table calls the fields of ``cycles`` and of ``alone_cycles``."""
 
 
 @app.command(epilog=example("reprise estimate digits --config small --images 8"))
@@ -27,6 +35,8 @@ def estimate(
     from rich.table import Table
 
     from ..estimate.network import estimate as estimate_network
+    from ..estimate.report.fields import Estimate
+    from ..estimate.report.head import whole_estimate
     from ..export.find import choose_images, open_network
     from ..support.checks import require
 
@@ -43,12 +53,15 @@ def estimate(
             batch.images,
             progress=lambda layer: status.update(f"estimating {layer}"),
         )
-    table = Table("layer", *COLUMNS, title=f"{report['network']} on {chosen.name}, {images} image(s): estimated cycles")
+    report = whole_estimate(report, chosen.name, clock_mhz)
+    batch_name = f"{report['network']}, {images} image{'' if images == 1 else 's'}, on {chosen.name}"
+    table = Table("layer", *CYCLES.values(), *PARTS.values(), title=f"{batch_name}: estimated cycles")
     for column in table.columns[1:]:
         column.justify, column.overflow = "right", "fold"
     for one in [*report["layers"], report["rest"], {"name": "total", **report["total"]}]:
-        table.add_row(one["name"], *(f"{one[key]:,}" if key in one else "-" for key in COLUMNS))
+        cells = [one["cycles"].get(key) for key in CYCLES] + [one.get("alone_cycles", {}).get(key) for key in PARTS]
+        table.add_row(one["name"], *("-" if cell is None else f"{cell:,}" for cell in cells))
     console.print(table)
-    rate = images * clock_mhz * 1e6 / report["total"]["cycles"]
+    rate = report["frames_per_second"]
     console.print(f"{rate:,.1f} frames per second if clocked at {clock_mhz:g} MHz", highlight=False)
-    write_json(json_out, report, console)
+    write_json(json_out, report, console, Estimate)

@@ -19,6 +19,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..estimate.report.fields import Fields
     from ..hw.arch.config import HardwareConfig
 
 Config = Annotated[str, typer.Option("--config", metavar="NAME|FILE", help="hardware: a preset or a YAML file")]
@@ -118,10 +119,13 @@ def writing(path: Path) -> Iterator[None]:
         raise RepriseError(f"{path}: cannot be written: {error.strerror}", field=str(path)) from None
 
 
-def write_json(path: Path | None, report: object, console: Console) -> None:
-    """Write the figures where ``--json`` says, if it was given."""
+def write_json(path: Path | None, report: dict[str, Any], console: Console, kind: type[Fields]) -> None:
+    """Write the figures where ``--json`` says, if it was given; their fields must be those of ``kind``."""
     if path is None:
         return
+    from ..estimate.report.fields import checked
+
+    checked(report, kind)
     with writing(path):
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     console.print(f"figures: {path}", highlight=False, markup=False)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reprise.cosim.report import charts, html, report
+from reprise.cosim.report import charts, html, tables
 
 LAYERS = ("conv1", "a_layer.with.a.rather.long.name.that.must.stay.whole", "cost $1 & <more> $2")
 
@@ -68,7 +68,7 @@ def test_an_unknown_cause_has_no_colour():
 
 def test_one_vocabulary():
     """Charts, tables and explanations know the same causes and figures, and no colour stands for two causes."""
-    assert list(charts.CAUSES) == list(report.CAUSES)
+    assert list(charts.CAUSES) == list(tables.CAUSES)
     assert set(charts.MODELS) == set(html.CYCLES.values()) <= set(html.TERMS)
     assert set(charts.DENSITIES) <= set(html.TERMS)
     assert len(set(charts.CAUSES.values())) == len(charts.CAUSES)

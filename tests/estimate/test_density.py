@@ -85,7 +85,7 @@ def test_sweep_equals_single_reports():
         assert {k: point[k] for k in ("bit_density", "product_density")} == {
             k: total[k] for k in ("bit_density", "product_density")
         }
-        assert point["cycles"] == {k: total["cycles"][k] for k in ("published", "bound")}
+        assert point["cycles"] == {k: total["cycles"][k] for k in ("published_model", "bound")}
 
 
 def test_order_of_k_matters_and_is_reported():
@@ -93,7 +93,7 @@ def test_order_of_k_matters_and_is_reported():
     both = [density_report(capture, Shape(32, 3), order) for order in ("ckk", "kkc")]
     assert both[0]["total"]["bit_density"] == both[1]["total"]["bit_density"]
     assert both[0]["total"]["product_density"] != both[1]["total"]["product_density"]
-    assert [one["settings"]["k_order"] for one in both] == ["ckk", "kkc"]
+    assert [one["k_order"] for one in both] == ["ckk", "kkc"]
 
 
 def test_silent_capture_has_no_reduction(tmp_path):
@@ -109,7 +109,7 @@ def test_command_writes_table_json_and_plots(tmp_path):
     report = json.loads(figures.read_text())
     sample = density_report(load_capture(SAMPLE), PAPER)
     assert {k: report[k] for k in sample} == sample
-    assert set(report["total"]["cycles"]) >= {"published", "bound", "dense", "bit_sparse"}
+    assert set(report["total"]["cycles"]) >= {"published_model", "bound", "dense", "bit_sparse"}
     assert all(set(one) >= set(report["total"]) for one in report["layers"])
     assert f"{100 * report['total']['product_density']:.2f} %" in done.text
     assert len(report["sweep"]) == 30
@@ -126,8 +126,10 @@ def test_options_reach_the_figures(tmp_path):
     assert reprise("density", *options, "--json", out).code == 0
     config = HardwareConfig.load("tiny").replace(tile_m=32)
     report = json.loads(out.read_text())
-    assert report == density_report(load_capture(SAMPLE), config.replace(banks=2), "kkc")
-    assert report["settings"] == {"tile_m": 32, "tile_k": 8, "lanes": 8, "banks": 2, "k_order": "kkc"}
+    found = density_report(load_capture(SAMPLE), config.replace(banks=2), "kkc")
+    assert {key: report[key] for key in found} == found and report["kind"] == "density"
+    assert report["configuration"] == {"tile_m": 32, "tile_k": 8, "lanes": 8, "banks": 2}
+    assert report["k_order"] == "kkc"
     assert report["total"] != density_report(load_capture(SAMPLE), config, "kkc")["total"]
 
 

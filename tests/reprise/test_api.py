@@ -78,14 +78,14 @@ def test_estimates_are_those_of_the_room(digits):
     config = rp.HardwareConfig.load("tiny")
     found = rp.estimate_cycles(digits, "tiny", images=2)
     report = estimate(digits.network, config, digits.images[:2])
-    assert found.cycles == report["total"]["cycles"] and list(found.layers) == report["layers"]
+    assert found.cycles == report["total"]["cycles"]["cycle_model"] and list(found.layers) == report["layers"]
     assert found.frames_per_second(40) == pytest.approx(2 * 40e6 / found.cycles)
     assert repr(found) == f"Estimate(digits-n4-t1: {found.cycles:,} cycles for 2 image(s))"
     lines = str(found).splitlines()
     assert [line.split()[0] for line in lines] == ["layer", "conv1", "conv2", "fc1", "readout", "total"]
     assert f"{found.cycles:,}" in lines[-1]
     same = rp.estimate_cycles(digits, config, images=digits.images[:2])
-    assert same.report == found.report
+    assert same.report | {"date": ""} == found.report | {"date": ""} and same.report["configuration_name"] == "tiny"
     assert rp.estimate_cycles(digits, config, images=2, latency=60).cycles > found.cycles
 
 

@@ -23,6 +23,8 @@ def test_pages_show_what_a_maker_makes(name):
         assert (doc_tables.IMAGES / picture).read_bytes() == doc_tables.drawn(draw, picture), (
             f"{picture}: run make docs"
         )
+    for file, text in getattr(doc_tables.maker(name), "FILES", {}).items():
+        assert (ROOT / file).read_text() == text(), f"{file}: run make docs"
 
 
 def test_every_maker_and_every_record_is_used():

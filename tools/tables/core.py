@@ -18,7 +18,7 @@ def figures(report: dict) -> list[list[str]]:
     rows.append(["RTL cycles", *(f"{c['cycles']:,}" for c in columns)])
     rows.append(["bound", *(f"{c['bound']:,}" for c in columns)])
     rows.append(["over the bound", *(f"{c['cycles'] / c['bound'] - 1:+.2%}" for c in columns)])
-    rows.append(["published", *(f"{c['published']:,}" for c in columns)])
+    rows.append(["published model", *(f"{c['published_model']:,}" for c in columns)])
     for event in columns[0]["events"]:
         if event != "busy":
             rows.append([event, *(f"{c['events'][event]:,}" for c in columns)])

@@ -14,8 +14,8 @@ from . import markdown, record
 COLUMNS = {
     "dense": "dense",
     "bit_sparse": "bit-sparse",
-    "published": "published model",
-    "published_tilewise": "tile by tile",
+    "published_model": "published model",
+    "published_model_tilewise": "tile by tile",
     "bound": "bound",
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reprise.estimate.baselines.dense import bit_sparse_cycles, dense_cycles
-from reprise.estimate.baselines.prosperity import published_cycles, published_tile_cycles
+from reprise.estimate.baselines.prosperity import published_model_cycles, published_model_tile_cycles
 from reprise.estimate.density import density_report
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import load_capture
@@ -22,8 +22,8 @@ def test_published_figures_of_the_lenet5_capture():
     total = density_report(load_capture(CAPTURE), HardwareConfig.load("paper"))["total"]
     assert abs(total["bit_density"] - 0.2536399466271977) < 1e-12
     assert abs(total["product_density"] - 0.015613787226408325) < 1e-12
-    assert total["cycles"]["published"] == 38651
-    assert total["cycles"]["published_tilewise"] == 39723
+    assert total["cycles"]["published_model"] == 38651
+    assert total["cycles"]["published_model_tilewise"] == 39723
     assert total["cycles"]["bit_sparse"] == 180965
 
 
@@ -46,9 +46,9 @@ def counts(**fields):
 
 def test_formulas_by_hand():
     c = counts(rows=[20, 15], nonzero=[11, 9], multi_bit=[9, 2], exact=[3, 1], set_bits=[40, 12], residual_bits=[5, 9])
-    compute, preprocess = published_tile_cycles(c)
+    compute, preprocess = published_model_tile_cycles(c)
     assert compute.tolist() == [[8, 10]] and preprocess.tolist() == [[11, 3]]
-    assert published_cycles(c, 3) == 3 * 18 and published_cycles(c, 3, tilewise=True) == 3 * 21
+    assert published_model_cycles(c, 3) == 3 * 18 and published_model_cycles(c, 3, tilewise=True) == 3 * 21
     assert bit_sparse_cycles(c, 2) == 104 and dense_cycles(c, 30, 2) == 20 * 30 * 2
     assert tile_bound(c, banks=1).tolist() == [[11, 9]] and tile_bound(c, banks=2).tolist() == [[6, 9]]
     assert bound(c, banks=1) == 20 and bound(c, 2, banks=2) == 30

@@ -1,0 +1,160 @@
+"""The fields of ``report.json``, and the JSON Schema of every report (see :mod:`reprise.estimate.report.fields`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from ...estimate.report import fields as base
+from ...estimate.report.fields import Count, Fields
+
+SCHEMA = Path(__file__).resolve().parent / "report.schema.json"
+"""The JSON Schema of all reports as it is shipped."""
+
+
+class Memory(base.Memory):
+    """How the simulated memory behaves."""
+
+    stall_probability: float = Field(description="probability of a stalled cycle on every channel", ge=0, le=0.9)
+
+
+class EndCycles(base.EndCycles):
+    """Cycles of what belongs to no layer."""
+
+    rtl: Count | None = Field(description="counted in the simulated hardware; null in the interpreter")
+
+
+class Cycles(base.Cycles, EndCycles):
+    """Cycles of the simulated hardware, of its models, and of other machines for the same work."""
+
+
+class Counters(Fields):
+    """What the hardware counted; these fields are absent in the interpreter."""
+
+    cause_cycles: dict[str, Count] | None = Field(
+        default=None,
+        description="every cycle once, by what the PE array did or waited for; they add up to `cycles.rtl`",
+    )
+    stall_cycles: dict[str, Count] | None = Field(
+        default=None, description="cycles of the counters of waits, of which those called `wait_...` may overlap"
+    )
+    events: dict[str, Count] | None = Field(
+        default=None, description="every counter of the profile port and of the memory, by the event's name"
+    )
+    model_error_fraction: float | None = Field(
+        default=None, description="what the cycle model is off, divided by `cycles.rtl`; 0 without stalls"
+    )
+
+
+class Figures(Counters, base.Figures):
+    """The figures of the total."""
+
+    cycles: Cycles = Field(description="cycles of the accelerator and of its models")
+
+
+class End(Counters, base.End):
+    """What is left of the total when all layers are taken away: the end of the job."""
+
+    cycles: EndCycles = Field(description="cycles from the last layer's end to the interrupt")
+
+
+class Layer(Figures, base.LayerFields):
+    """A layer of the program, or of a capture."""
+
+    elements: Count = Field(description="elements of its feature map that were compared with the model")
+    mismatches: Count = Field(description="how many of them differ")
+
+
+class Difference(Fields):
+    """The first element of a feature map that differs, in the order of image, timestep, channel, y and x."""
+
+    feature: str = Field(description="the feature map")
+    image: Count = Field(description="number of the image in the batch")
+    timestep: Count = Field(description="number of the timestep")
+    channel: Count = Field(description="number of the channel")
+    y: Count = Field(description="row of the map")
+    x: Count = Field(description="column of the map")
+    got: int = Field(description="what the accelerator's memory holds")
+    expected: int = Field(description="what the model says")
+
+
+class NetworkAccuracy(Fields):
+    """The accuracy of the network, as its file says it."""
+
+    dataset: str = Field(description="on which data set")
+    images: Count = Field(description="on how many images")
+    integer_percent: float = Field(description="of the integer network")
+    float_percent: float | None = Field(description="of the network before rounding; null if nobody measured it")
+
+
+class Waveform(Fields):
+    """A waveform of the RUN that wrote the first wrong element."""
+
+    file: str = Field(description="the FST file")
+    first_cycle: Count = Field(description="where it begins")
+    last_cycle: Count = Field(description="where it ends")
+    command_index: Count = Field(description="index of the RUN in the program")
+    viewer_command: str = Field(description="how to open it")
+
+
+class Network(Fields):
+    """What was run and what it predicted; absent in the report of a capture."""
+
+    network: str | None = Field(default=None, description="name of the network")
+    network_sha256: str | None = Field(default=None, description="digest of the network file's tensors")
+    network_accuracy: NetworkAccuracy | None = Field(default=None, description="what the network file says")
+    image_numbers: list[Count] | None = Field(default=None, description="which samples of the network were taken")
+    labels: list[int | None] | None = Field(default=None, description="of the images; null where nobody knows it")
+    predictions: list[int] | None = Field(default=None, description="by what the accelerator left in memory")
+    model_predictions: list[int] | None = Field(default=None, description="by the model")
+    accuracy_percent: float | None = Field(default=None, description="of the images whose label is known")
+    frames_per_second: float | None = Field(
+        default=None, description="images of the batch divided by its time at `clock_mhz`"
+    )
+
+
+class Capture(Fields):
+    """Which recorded spikes were run; absent in the report of a network."""
+
+    capture: str | None = Field(default=None, description="name of the capture")
+    capture_sha256: str | None = Field(default=None, description="digest of the capture's file")
+
+
+class Cosimulation(Capture, Network, base.Hardware, base.Head):
+    """What ``reprise cosim`` writes to ``report.json``."""
+
+    kind: Literal["cosimulation"] = Field(description="which report this is")
+    engine: Literal["rtl", "interpreter"] = Field(description="what was compared with the model")
+    seed: Count = Field(description="of the choice of images, of random stalls, and of a capture's random weights")
+    memory: Memory = Field(description="how the simulated memory behaves")
+    memory_image_bytes: Count = Field(description="bytes of memory that the job needs")
+    images: Count = Field(description="images of the batch; 1 in a capture")
+    elements: Count = Field(description="elements of all feature maps that were compared with the model")
+    mismatches: Count = Field(description="how many of them differ")
+    first_mismatch: str | None = Field(description="where the first one is, in words; null if there is none")
+    differences: list[Difference] = Field(description="the first differing element of each feature map")
+    clock_mhz: float = Field(description="the clock at which `frames_per_second` is stated", gt=0)
+    layers: list[Layer] = Field(description="the layers, in the order of the program")
+    rest: End = Field(description="what belongs to no layer")
+    total: Figures = Field(description="the whole job: the sum of all layers and of the rest")
+    stage_seconds: dict[str, float] | None = Field(default=None, description="how long each stage of the run took")
+    waveform: Waveform | None = Field(default=None, description="of the first mismatch")
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of all reports, which ``kind`` tells apart."""
+    union = Annotated[Cosimulation | base.Estimate | base.Density, Field(discriminator="kind")]
+    found = TypeAdapter(union).json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"Reprise, reports {base.FORMAT}",
+        **found,
+    }
+
+
+def schema_text() -> str:
+    """Return the content of :data:`SCHEMA`."""
+    return json.dumps(schema(), indent=1) + "\n"

@@ -1,0 +1,222 @@
+"""Every field of the reports, described once.
+
+These classes are what ``report.json``, ``reprise estimate --json`` and ``reprise density --json`` are checked against
+before they are written, what the shipped JSON Schema is made of, and what the tables of docs/report-json.md show. The
+fields of a co-simulation are in :mod:`reprise.cosim.report.fields`. A name says its unit: ``..._cycles``,
+``..._percent``, ``..._mhz``, ``bytes_...``. Densities and what ends in ``_fraction`` are fractions of one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT = 2
+"""The version of the format. It counts up whenever a field is renamed, removed, or changes its meaning."""
+
+Count = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Fields(BaseModel):
+    """A part of a report: an unknown field, or a value of another type, is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Head(Fields):
+    """How a report came about; every report begins with it."""
+
+    format: Literal[2] = Field(description="version of the format")
+    kind: str = Field(description="which report this is")
+    date: str = Field(description="when it was made, UTC, ISO 8601", pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+    command: str | None = Field(description="the command line; null if a Python program made the report")
+    commit: str | None = Field(
+        default=None,
+        description="commit of the checkout that made it, with `+` behind it if tracked files were changed; absent if "
+        "Reprise is installed as a package",
+    )
+    versions: dict[str, str] = Field(description="versions of Reprise, Python, and the packages that figures depend on")
+
+
+class Memory(Fields):
+    """How fast the memory is."""
+
+    latency_cycles: Count = Field(description="cycles from an address to its first beat")
+    gap_cycles: Count = Field(description="idle cycles after every beat")
+
+
+class EndCycles(Fields):
+    """Cycles of what belongs to no layer."""
+
+    cycle_model: Count = Field(description="by the exact cycle model of the whole accelerator")
+
+
+class Cycles(EndCycles):
+    """Cycles of the accelerator, and of other machines for the same work."""
+
+    bound: Count = Field(description="the fewest that this architecture can take for these tiles")
+    published_model: Count = Field(
+        description="the published simulator's model of the computation; it knows no memory and no neurons"
+    )
+    bit_sparse: Count = Field(description="one set bit per cycle")
+    dense: Count = Field(description="one bit per cycle, set or not")
+
+
+class AloneCycles(Fields):
+    """How long single parts of the accelerator would take if nothing else took time."""
+
+    weights: Count = Field(description="loading weights")
+    im2col: Count = Field(description="building rows")
+    neurons: Count = Field(description="updating neurons, and writing out the potentials of a readout")
+
+
+class Counts(Fields):
+    """What the tiles hold."""
+
+    nonzero_rows: Count = Field(description="rows with a set bit")
+    exact_matches: Count = Field(description="rows that equal their prefix, so that nothing is added for them")
+    set_bits: Count = Field(description="bits that are one")
+    residual_bits: Count = Field(description="bits that product sparsity leaves to add")
+
+
+class Densities(Fields):
+    """Densities of binary rows."""
+
+    bit_density: Fraction = Field(description="set bits divided by all bits")
+    product_density: Fraction = Field(description="residual bits divided by all bits")
+
+
+class Bytes(Fields):
+    """What moves between the accelerator and its memory."""
+
+    bytes_read: Count = Field(description="bytes that its commands read, the commands themselves among them")
+    bytes_written: Count = Field(description="bytes that its commands write")
+
+
+class Figures(Bytes, Densities):
+    """The figures of a layer, and of the total."""
+
+    cycles: Cycles = Field(description="cycles of the accelerator and of its models")
+    alone_cycles: AloneCycles = Field(description="how long single parts would take alone")
+    runs: Count = Field(description="RUN commands")
+    tiles: Count = Field(description="tiles of all RUNs")
+    counts: Counts = Field(description="what these tiles hold")
+
+
+class End(Bytes):
+    """What is left of the total when all layers are taken away: the end of the job."""
+
+    name: str = Field(description="how tables call this row")
+    cycles: EndCycles = Field(description="cycles from the last layer's end to the interrupt")
+
+
+class LayerFields(Fields):
+    """What a layer has besides figures."""
+
+    name: str = Field(description="name of the layer")
+    feature: str = Field(description="the feature map that it writes")
+    k_tiles: Count = Field(description="pieces into which K is cut")
+    blocks: Count = Field(description="blocks of output channels, each of which needs RUNs of its own")
+
+
+class Layer(Figures, LayerFields):
+    """A layer of the program. It lasts from the end of the layer before it to the end of its own last RUN."""
+
+
+class Hardware(Fields):
+    """The configuration of the accelerator."""
+
+    configuration_name: str = Field(description="preset or file of the configuration, with changed fields behind it")
+    configuration: dict[str, int] = Field(description="every field of the configuration")
+    configuration_sha256: str = Field(description="digest of the configuration, as the register CONFIG_HASH begins")
+
+
+class Estimate(Hardware, Head):
+    """What ``reprise estimate --json`` writes: cycles of a network without RTL."""
+
+    kind: Literal["estimate"] = Field(description="which report this is")
+    network: str = Field(description="name of the network")
+    images: Count = Field(description="images of the batch")
+    memory: Memory = Field(description="how fast the memory is")
+    clock_mhz: float = Field(description="the clock at which `frames_per_second` is stated", gt=0)
+    frames_per_second: float = Field(description="images of the batch divided by its time at that clock")
+    layers: list[Layer] = Field(description="the layers, in the order of the program")
+    rest: End = Field(description="what belongs to no layer")
+    total: Figures = Field(description="the whole job: the sum of all layers and of the rest")
+
+
+class DensityCycles(Fields):
+    """Cycles that a capture's rows take."""
+
+    bound: Count = Field(description="the fewest that this architecture can take for these tiles")
+    published_model: Count = Field(description="the published simulator's model of the computation")
+
+
+class LayerDensityCycles(DensityCycles):
+    """Cycles that a layer's rows take."""
+
+    published_model_tilewise: Count = Field(
+        description="the same, taking the larger of computation and preprocessing in each tile by itself"
+    )
+    bit_sparse: Count = Field(description="one set bit per cycle")
+    dense: Count = Field(description="one bit per cycle, set or not")
+
+
+class DensityFigures(Densities):
+    """Densities and cycles of a capture's layer, and of the total."""
+
+    reduction: float | None = Field(description="set bits divided by residual bits; null where no bit is left to add")
+    cycles: LayerDensityCycles = Field(description="cycles of all groups of output channels")
+
+
+class DensityCounts(Counts):
+    """Sizes of a layer, and what its tiles hold, counted once."""
+
+    rows: Count = Field(description="rows of the unpadded matrix")
+    depth: Count = Field(description="K, the bits of a row")
+    outputs: Count = Field(description="output channels")
+    output_groups: Count = Field(description="groups of `lanes` output channels, each of which takes all rows")
+    tiles: Count = Field(description="tiles")
+    multi_bit_rows: Count = Field(description="rows with two or more set bits")
+
+
+class DensityLayer(DensityFigures):
+    """A layer of a capture."""
+
+    name: str = Field(description="name of the layer")
+    counts: DensityCounts = Field(description="sizes, and what the tiles hold")
+
+
+class SweepPoint(Densities):
+    """The total for one size of tiles."""
+
+    tile_m: Count = Field(description="rows of a tile")
+    tile_k: Count = Field(description="bits of a row in a tile")
+    reduction: float | None = Field(description="set bits divided by residual bits; null where no bit is left to add")
+    cycles: DensityCycles = Field(description="cycles of all layers")
+
+
+class Density(Head):
+    """What ``reprise density --json`` writes: product sparsity of recorded spikes."""
+
+    kind: Literal["density"] = Field(description="which report this is")
+    capture: str = Field(description="name of the capture")
+    configuration: dict[str, int] = Field(description="the fields of the configuration that matter here")
+    k_order: Literal["ckk", "kkc"] = Field(description="order of a row's bits: the published one or the hardware's")
+    total: DensityFigures = Field(description="all layers, each weighted by its groups of output channels")
+    layers: list[DensityLayer] = Field(description="the layers, in the order of the capture")
+    sweep: list[SweepPoint] | None = Field(default=None, description="totals by size of tiles, with `--sweep`")
+
+
+def checked(report: dict[str, Any], kind: type[Fields]) -> dict[str, Any]:
+    """Return a report that was found to have exactly the fields of ``kind``.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A field is missing, unknown, or of another type; this is a fault of the program and not of its user.
+    """
+    kind.model_validate(report)
+    return report

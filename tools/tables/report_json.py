@@ -1,0 +1,60 @@
+"""Tables of the fields of reports, and the JSON Schema that is shipped, from the classes that describe them.
+
+The words of a table are the names of classes of ``cosim/report/fields.py`` or ``estimate/report/fields.py``; a class
+of the former goes before one of the same name of the latter.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+
+from reprise.cosim.report import fields as cosim
+from reprise.estimate.report import fields as base
+
+from . import markdown
+
+PLAIN = {int: "integer", float: "number", str: "text", type(None): "null"}
+
+
+def kind(annotation: object, absent: bool) -> str:
+    """Return what a field may hold, in words; None stands for an absent field if it may be absent."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return kind(parts[0], absent)
+    if origin is typing.Literal:
+        return " or ".join(f"`{part}`" for part in parts)
+    if origin is list:
+        return f"list of {kind(parts[0], False)}"
+    if origin is dict:
+        return f"object of {kind(parts[1], False)}"
+    if origin in (types.UnionType, typing.Union):
+        shown = [kind(part, False) for part in parts if not (absent and part is type(None))]
+        return " or ".join(shown)
+    if isinstance(annotation, type) and issubclass(annotation, base.Fields):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    return PLAIN[annotation]  # type: ignore[index]
+
+
+def described(name: str) -> type[base.Fields]:
+    """Return the class of a name."""
+    found: type[base.Fields] = getattr(cosim, name, None) or getattr(base, name)
+    return found
+
+
+def table(name: str, *without: str) -> str:
+    """Make the table of one class: each field, what it holds, and what that means.
+
+    Fields that one of the classes ``without`` has as well are left out.
+    """
+    rows, left_out = [], {field for one in without for field in described(one).model_fields}
+    for field, info in described(name).model_fields.items():
+        if field in left_out:
+            continue
+        absent = not info.is_required()
+        shown = kind(info.annotation, absent) + (", or absent" if absent else "")
+        rows.append((f"`{field}`", shown, str(info.description)))
+    return markdown(("field", "holds", "meaning"), rows)
+
+
+FILES = {"cosim/report/report.schema.json": cosim.schema_text}
