@@ -138,11 +138,11 @@ def doc_tables(
             stale.append(path)
             if write:
                 path.write_bytes(new_bytes)
-    for name, write in {} if chosen else texts().items():
-        new, path = write(), ROOT / name
+    for name, text_of in {} if chosen else texts().items():
+        new, path = text_of(), ROOT / name
         if not path.is_file() or new != path.read_text():
             stale.append(path)
-            if not check:
+            if write:
                 path.write_text(new)
     for path in stale:
         print(f"{'written' if write else 'differs'}: {path.relative_to(ROOT)}")
