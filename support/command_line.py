@@ -83,6 +83,20 @@ def at_least(low: int) -> Callable[[typer.CallbackParam, Any], Any]:
     return checked(check)
 
 
+def within(rule: str, holds: Callable[[float], bool]) -> Callable[[typer.CallbackParam, Any], Any]:
+    """Return the callback for a number for which ``holds`` is true; ``rule`` says which these are."""
+
+    def check(name: str, value: float) -> None:
+        if not holds(value):
+            raise RepriseError(field=name, rule=rule, value=value)
+
+    return checked(check)
+
+
+POSITIVE = within("above 0", lambda value: 0 < value < float("inf"))
+"""The callback for a finite number above 0."""
+
+
 def one_of(known: Callable[[], Iterable[str]]) -> Callable[[typer.CallbackParam, Any], Any]:
     """Return the callback for one of some words, which are found out when one is given."""
 

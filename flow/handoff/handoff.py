@@ -13,6 +13,7 @@ import jinja2
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.csr import register_map
+from ...support.checks import require
 from ...support.errors import RepriseError
 from ...support.presets import BOARDS, PACKAGE
 from ...support.yaml_file import read_yaml
@@ -257,6 +258,8 @@ def write_handoff(
     board_values(board)  # its rules are checked now, before minutes of work
     from ...hw.emission import verilog_of
 
+    ours = not out.exists() or (out.is_dir() and (not any(out.iterdir()) or (out / "MANIFEST.json").is_file()))
+    require(ours, "out", "a new or empty folder, or one of an earlier hand-off", str(out), "it would be replaced")
     vectors = make_vectors(config, network=network, images=images)
     emitted = verilog_of(config)
     shutil.rmtree(out, ignore_errors=True)

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..support.command_line import commands, example
-from .options import Config, Set, hardware, terminal
+from ..support.command_line import INPUT_FILE, INPUT_FOLDER, OUTPUT_FOLDER, at_least, commands, example
+from .options import ClockMhz, Config, Images, Set, hardware, terminal
 
 app = commands()
 
@@ -29,18 +29,25 @@ def cosim(
     config: Config = "paper",
     changes: Set = None,
     capture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="replay recorded spikes (.npz) instead of a network")
+        Path | None,
+        typer.Option(metavar="FILE", callback=INPUT_FILE, help="replay recorded spikes (.npz) instead of a network"),
     ] = None,
-    images: Annotated[int, typer.Option(metavar="N", help="images of the batch")] = 8,
-    seed: Annotated[int, typer.Option(metavar="N", help="of images (0: the first), stalls, random weights")] = 0,
+    images: Images = 8,
+    seed: Annotated[
+        int, typer.Option(metavar="N", callback=at_least(0), help="of images (0: the first), stalls, random weights")
+    ] = 0,
     latency: Annotated[int, typer.Option(metavar="CYCLES", help="of memory, from address to answer")] = 20,
     stall: Annotated[float, typer.Option(metavar="P", help="of memory: probability of a stalled cycle")] = 0.0,
     gap: Annotated[int, typer.Option(metavar="CYCLES", help="of memory: idle cycles after every beat")] = 0,
-    clock_mhz: Annotated[float, typer.Option(metavar="MHZ", help="clock of the frames per second")] = 80.0,
+    clock_mhz: ClockMhz = 80.0,
     engine: Engine = "rtl",
     waves: Annotated[bool, typer.Option("--waves", help="record waveforms (FST) of the whole run")] = False,
-    data: Annotated[Path | None, typer.Option(metavar="FOLDER", help="data set, if it must be trained")] = None,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="of report.json, report.html")] = Path("build/cosim"),
+    data: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", callback=INPUT_FOLDER, help="data set, if it must be trained")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="of report.json, report.html")
+    ] = Path("build/cosim"),
 ) -> None:
     """Run a network in RTL and compare every feature map with the model. Exit code 1 if any differs."""
     _threads_that_wait()
@@ -72,22 +79,27 @@ def cosim(
 
 @app.command(epilog=example("reprise soak --networks 1000 --seed 7 --no-real"))
 def soak(
-    networks: Annotated[int, typer.Option(metavar="N", help="random networks")] = 200,
-    seed: Annotated[int, typer.Option(metavar="N", help="of the first one; the next ones count on")] = 1,
-    configs: Annotated[int, typer.Option(metavar="N", help="random configurations; each is built once")] = 8,
-    processes: Annotated[int, typer.Option(metavar="N", help="simulations side by side")] = 2,
+    networks: Annotated[int, typer.Option(metavar="N", callback=at_least(0), help="random networks")] = 200,
+    seed: Annotated[
+        int, typer.Option(metavar="N", callback=at_least(0), help="of the first one; the next ones count on")
+    ] = 1,
+    configs: Annotated[
+        int, typer.Option(metavar="N", callback=at_least(1), help="random configurations; each is built once")
+    ] = 8,
+    processes: Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="simulations side by side")] = 2,
     real: Annotated[bool, typer.Option(help="the real networks, too")] = True,
-    data: Annotated[Path | None, typer.Option(metavar="FOLDER", help="with mnist/ and cifar10/, to train")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", callback=INPUT_FOLDER, help="with mnist/ and cifar10/, to train")
+    ] = None,
     engine: Engine = "rtl",
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="of soak.json")] = Path("build/cosim/soak"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="of soak.json")] = Path(
+        "build/cosim/soak"
+    ),
 ) -> None:
     """Random networks, configurations and stalls, then real networks. All must equal the model."""
     _threads_that_wait()
     from ..cosim.soak import run_soak
-    from ..support.checks import require_int
 
-    for name, value, least in (("--networks", networks, 0), ("--configs", configs, 1), ("--processes", processes, 1)):
-        require_int(name, value, least)
     code = run_soak(
         networks=networks,
         seed=seed,

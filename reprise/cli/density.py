@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..support.command_line import commands, example
-from .options import Config, Json, Set, check_folder, hardware, terminal, write_json, writing
+from ..support.command_line import INPUT_FILE, OUTPUT_FILE, commands, example
+from .options import Config, Json, Set, hardware, terminal, write_json, writing
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -83,10 +83,14 @@ def sweep_table(points: list[dict[str, Any]]) -> Table:
 @app.command(epilog=example("reprise density spikes.npz --sweep --plot figures.svg"))
 def density(
     capture: Annotated[
-        Path | None, typer.Argument(metavar="CAPTURE", help=".npz of recorded layer inputs; default: the sample")
+        Path | None,
+        typer.Argument(
+            metavar="CAPTURE", callback=INPUT_FILE, help=".npz of recorded layer inputs; default: the sample"
+        ),
     ] = None,
     spec: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="the layers' YAML, if it does not lie beside the capture")
+        Path | None,
+        typer.Option(metavar="FILE", callback=INPUT_FILE, help="the layers' YAML, if it is not beside the capture"),
     ] = None,
     config: Config = "paper",
     changes: Set = None,
@@ -95,7 +99,9 @@ def density(
     ] = "ckk",
     sweep: Annotated[bool, typer.Option("--sweep", help="also every tile size")] = False,
     json_out: Json = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="draw them: a .png or .svg")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", callback=OUTPUT_FILE, help="draw them: a .png or .svg")
+    ] = None,
 ) -> None:
     """Densities and cycles of spikes recorded from a network."""
     from ..estimate.density import density_report, density_sweep
@@ -107,7 +113,6 @@ def density(
     console = terminal()
     if plot is not None:
         check_plot_path(plot)
-    check_folder(json_out, plot)
     chosen = hardware(config, changes).config
     loaded = load_capture(capture or SAMPLE, spec)
     report = density_report(loaded, chosen, k_order)

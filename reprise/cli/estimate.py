@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from ..support.command_line import commands, example
-from .options import Config, Json, Network, Set, check_folder, hardware, terminal, write_json
+from .options import ClockMhz, Config, Images, Json, Network, Set, hardware, terminal, write_json
 
 app = commands()
 
@@ -27,8 +23,8 @@ def estimate(
     network: Network,
     config: Config = "paper",
     changes: Set = None,
-    images: Annotated[int, typer.Option(metavar="N", help="images of the batch")] = 1,
-    clock_mhz: Annotated[float, typer.Option(metavar="MHZ", help="clock at which times are stated")] = 80.0,
+    images: Images = 1,
+    clock_mhz: ClockMhz = 80.0,
     json_out: Json = None,
 ) -> None:
     """Cycles of a network in the RTL, layer by layer, without simulating it."""
@@ -38,10 +34,7 @@ def estimate(
     from ..estimate.report.fields import Estimate
     from ..estimate.report.head import whole_estimate
     from ..export.find import choose_images, open_network
-    from ..support.checks import require
 
-    check_folder(json_out)
-    require(clock_mhz > 0, "--clock-mhz", "above 0", clock_mhz)
     chosen = hardware(config, changes)
     file = open_network(network, chosen.config)
     batch = choose_images(file, images, 0)

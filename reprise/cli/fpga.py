@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..support.command_line import commands, example
+from ..support.command_line import OUTPUT_FOLDER, POSITIVE, at_least, commands, example, one_of, within
+from ..support.presets import BOARDS
 from .area import number
 from .options import Config, Set, hardware, terminal
 
@@ -17,18 +18,38 @@ app = commands(
     example("reprise fpga handoff --config small --target ecp5"),
 )
 
+FAMILIES = ("ecp5", "xc7", "xcup")
+PARTS = ("25k", "45k", "85k")
+BLOCKS = ("core", "accelerator", "frontend", "processor", "neurons", "im2col", "output")
+"""What can be synthesized, for which family, and routed on which ECP5. A test compares them with the room ``flow``."""
+
+Record = Annotated[bool, typer.Option("--record", help="add the figures to docs/measured/resources.json")]
+
+
+def _boards() -> list[str]:
+    return sorted(path.stem for path in BOARDS.glob("*.yaml"))
+
 
 @app.command(epilog=example("reprise fpga handoff --config small --target ecp5 --board ulx3s-85f"))
 def handoff(
     config: Config = "small",
     changes: Set = None,
     target: Annotated[
-        str, typer.Option(metavar="NAME", help="ecp5, xilinx or all: whose constraints and scripts")
+        str,
+        typer.Option(
+            metavar="NAME",
+            callback=one_of(lambda: ("ecp5", "xilinx", "all")),
+            help="ecp5, xilinx or all: whose constraints and scripts",
+        ),
     ] = "all",
     network: Annotated[str, typer.Option(metavar="NETWORK", help="sample, or a network file or preset")] = "sample",
-    images: Annotated[int, typer.Option(metavar="N", help="images of the testbench's batch")] = 2,
-    board: Annotated[str | None, typer.Option(metavar="NAME", help="of configs/boards, for ECP5 constraints")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="default: build/handoff/CONFIG")] = None,
+    images: Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="images of the testbench's batch")] = 2,
+    board: Annotated[
+        str | None, typer.Option(metavar="NAME", callback=one_of(_boards), help="for ECP5 constraints")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="default: build/handoff/CONFIG")
+    ] = None,
 ) -> None:
     """Write the hand-off folder: RTL, constraints, FuseSoC core, drivers, self-checking testbench."""
     from ..flow.handoff.handoff import TARGETS, write_handoff
@@ -47,10 +68,20 @@ def handoff(
 def synth(
     config: Config = "small",
     changes: Set = None,
-    target: Annotated[str, typer.Option(metavar="NAME", help="ecp5, xc7 or xcup")] = "ecp5",
-    block: Annotated[str, typer.Option(metavar="NAME", help="core, accelerator, a block of them, or all")] = "core",
+    target: Annotated[
+        str, typer.Option(metavar="NAME", callback=one_of(lambda: FAMILIES), help="ecp5, xc7 or xcup")
+    ] = "ecp5",
+    block: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            callback=one_of(lambda: (*BLOCKS, "all")),
+            help="core, accelerator, a block of them, or all",
+        ),
+    ] = "core",
+    record: Record = False,
 ) -> None:
-    """Synthesize with Yosys; figures go to docs/measured/resources.json.
+    """Synthesize with Yosys, and show what it takes of the FPGA; a netlist that is known is not made again.
 
     Blocks: core, accelerator, frontend, processor, neurons, im2col, output.
     """
@@ -58,14 +89,14 @@ def synth(
 
     from ..flow.fpga import results
     from ..flow.fpga.synth import synthesize
-    from ..flow.harness import BLOCKS
 
     chosen, console = hardware(config, changes), terminal()
     for one in BLOCKS if block == "all" else [block]:
         with console.status(f"Yosys: {chosen.name} {one} for {target}, 1 to 10 minutes"):
             found = synthesize(chosen.config, name=chosen.name, block=one, target=target)
         shown = results.options(config, chosen.changes)
-        results.save(results.synthesis_record(chosen.name, chosen.config, found, shown))
+        if record:
+            results.save(results.synthesis_record(chosen.name, chosen.config, found, shown))
         title = f"{chosen.name} {one}, {target}, {found.tool}, {found.seconds:.0f} s"
         table = Table("instance", "LUT", "FF", "RAM", "DSP", title=title)
         rows = {"(all)": found.resources, **{p: f for p, f in found.blocks.items() if p.count(".") < 2}}
@@ -78,20 +109,28 @@ def synth(
 def route(
     config: Config = "small",
     changes: Set = None,
-    block: Annotated[str, typer.Option(metavar="NAME", help="core, accelerator or a block of them")] = "core",
-    part: Annotated[str, typer.Option(metavar="NAME", help="25k, 45k or 85k")] = "85k",
-    grade: Annotated[int, typer.Option(metavar="N", help="speed grade 6, 7 or 8")] = 6,
-    seed: Annotated[int, typer.Option(metavar="N", help="of the placer")] = 1,
-    limit: Annotated[float, typer.Option(metavar="MINUTES", help="after which nextpnr is stopped")] = 120,
+    block: Annotated[
+        str,
+        typer.Option(metavar="NAME", callback=one_of(lambda: BLOCKS), help="core, accelerator or a block of them"),
+    ] = "core",
+    part: Annotated[str, typer.Option(metavar="NAME", callback=one_of(lambda: PARTS), help="25k, 45k or 85k")] = "85k",
+    grade: Annotated[
+        int,
+        typer.Option(metavar="N", callback=within("6, 7 or 8", (6, 7, 8).__contains__), help="speed grade 6, 7 or 8"),
+    ] = 6,
+    seed: Annotated[int, typer.Option(metavar="N", callback=at_least(0), help="of the placer")] = 1,
+    limit: Annotated[
+        float, typer.Option(metavar="MINUTES", callback=POSITIVE, help="after which nextpnr is stopped")
+    ] = 120,
     ripup: Annotated[bool, typer.Option("--ripup", help="the router tries nets again that are too slow")] = False,
+    record: Record = False,
 ) -> None:
-    """Synthesize, place and route for ECP5; figures go to docs/measured/resources.json."""
+    """Synthesize, place and route for ECP5, and show clock, resources and critical path."""
     from ..flow.fpga import results
     from ..flow.fpga.floorplan import place_macros
-    from ..flow.fpga.route import check_part, place_and_route
+    from ..flow.fpga.route import place_and_route
     from ..flow.fpga.synth import synthesize, with_harness
 
-    check_part(part, grade)
     chosen, console = hardware(config, changes), terminal()
     name, parameters = chosen.name, chosen.config
     with console.status(f"Yosys: {name} {block}"):
@@ -102,14 +141,15 @@ def route(
     with console.status(f"nextpnr: {name} {block}, LFE5U-{part}, grade {grade}: 2 to 40 minutes"):
         found = place_and_route(netlist, part=part, grade=grade, seed=seed, limit=60 * limit, ripup=ripup)
     shown = results.options(config, chosen.changes)
-    results.save(results.synthesis_record(name, parameters, design, shown))
-    record = results.route_record(name, parameters, block, found, shown)
-    results.save(record)
+    measured = results.route_record(name, parameters, block, found, shown)
+    if record:
+        results.save(results.synthesis_record(name, parameters, design, shown))
+        results.save(measured)
     console.print(
         f"{name} {block}, LFE5U-{part}, grade {grade}, seed {seed}: [bold]{found.fmax} MHz[/]", highlight=False
     )
     used = ", ".join(f"{k} {u:,}/{n:,}" for k, (u, n) in found.utilization.items())
-    console.print(f"used (with harness): {used}\ncritical path: {record['critical']}", highlight=False)
+    console.print(f"used (with harness): {used}\ncritical path: {measured['critical']}", highlight=False)
 
 
 @app.command(epilog=example("reprise fpga check --no-fmax"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..support.command_line import commands, example
+from ..support.command_line import POSITIVE, at_least, commands, example
 from .options import Config, Data, Output, Set, hardware, needs, terminal
 
 if TYPE_CHECKING:
@@ -20,10 +20,12 @@ app = commands(
     example("reprise import nir graph.nir --timesteps 4"),
 )
 
-Dataset = Annotated[str, typer.Option(metavar="NAME", help="calibration images: digits, mnist or cifar10")]
-Steps = Annotated[int, typer.Option(metavar="T", help="timesteps of the imported network")]
-Scale = Annotated[float, typer.Option(metavar="FACTOR", help="the network was trained on pixel * FACTOR")]
-Calibration = Annotated[int, typer.Option(metavar="N", help="images that choose encodings")]
+Dataset = Annotated[Literal["digits", "mnist", "cifar10"], typer.Option(help="calibration images")]
+Steps = Annotated[int, typer.Option(metavar="T", callback=at_least(1), help="timesteps of the imported network")]
+Scale = Annotated[
+    float, typer.Option(metavar="FACTOR", callback=POSITIVE, help="the network was trained on pixel * FACTOR")
+]
+Calibration = Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="images that choose encodings")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,9 @@ def nir(
     data: Data = None,
     timesteps: Steps = 4,
     input_scale: Scale = 1.0,
-    dt: Annotated[float, typer.Option(metavar="SECONDS", help="a timestep, for time constants")] = 1e-4,
+    dt: Annotated[
+        float, typer.Option(metavar="SECONDS", callback=POSITIVE, help="a timestep, for time constants")
+    ] = 1e-4,
     reset: Annotated[Literal["hard", "soft"], typer.Option(help="hard as NIR defines it, or soft")] = "hard",
     calibration: Calibration = 64,
 ) -> None:

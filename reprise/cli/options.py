@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..support.command_line import INPUT_FOLDER, OUTPUT_FILE, POSITIVE, at_least
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -27,9 +29,18 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="change a field of it; may be repeated")
 ]
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="network file (.yaml) or preset", show_default=False)]
-Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write the figures as JSON, too")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="network file to write")]
-Data = Annotated[Path | None, typer.Option("--data", metavar="FOLDER", help="folder of the data set's files")]
+Json = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", callback=OUTPUT_FILE, help="write the figures as JSON, too"),
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", callback=OUTPUT_FILE, help="network file to write")
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="FOLDER", callback=INPUT_FOLDER, help="folder of the data set's files")
+]
+Images = Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="images of the batch")]
+ClockMhz = Annotated[float, typer.Option(metavar="MHZ", callback=POSITIVE, help="clock at which times are stated")]
 
 
 def assignments(texts: list[str] | None) -> dict[str, Any]:
@@ -97,15 +108,6 @@ def needs(package: str) -> None:
         there = False
     if not there:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)
-
-
-def check_folder(*paths: Path | None) -> None:
-    """Refuse files that cannot be written because their folder is missing, before the work and not after it."""
-    from ..support.errors import RepriseError
-
-    for path in paths:
-        if path is not None and not path.parent.is_dir():
-            raise RepriseError(f"{path}: cannot be written: there is no folder {path.parent}", field=str(path))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..support.command_line import commands, example
+from ..support.command_line import OUTPUT_FILE, at_least, commands, example
 from .options import Config, Data, Network, Output, assignments, hardware, terminal
 
 if TYPE_CHECKING:
@@ -46,11 +46,16 @@ def train(
     ] = None,
     data: Data = None,
     output: Output = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="of initialization, order, augmentation")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", callback=at_least(0), help="of initialization, order, augmentation")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="passes over the training set")] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda (default: cuda if present)")] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="go on from it and write it (default: build/checkpoints)")
+        Path | None,
+        typer.Option(
+            metavar="FILE", callback=OUTPUT_FILE, help="go on from it and write it (default: build/checkpoints)"
+        ),
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="ignore an existing checkpoint")] = False,
 ) -> None:
@@ -89,8 +94,10 @@ def train(
 @app.command(epilog=example("reprise check digits --samples 100"))
 def check(
     network: Network,
-    samples: Annotated[int, typer.Option(metavar="N", help="images to compare")] = 64,
-    seed: Annotated[int, typer.Option(metavar="N", help="of random images, when the file holds fewer")] = 0,
+    samples: Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="images to compare")] = 64,
+    seed: Annotated[
+        int, typer.Option(metavar="N", callback=at_least(0), help="of random images, when the file holds fewer")
+    ] = 0,
 ) -> None:
     """Compare PyTorch's integers with the model, spike by spike. Exit code 1 if any differs."""
     import numpy as np
@@ -98,9 +105,7 @@ def check(
 
     from ..export.find import open_network
     from ..export.qat import check as checking
-    from ..support.checks import require
 
-    require(samples >= 1, "--samples", "at least 1", samples)
     loaded = open_network(network, hardware("paper").config)
     images = loaded.images[:samples]
     if len(images) < samples:

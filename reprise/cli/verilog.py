@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..support.command_line import commands, example
+from ..support.command_line import OUTPUT_FOLDER, commands, example
 from .options import Config, Set, hardware, terminal
 
 app = commands()
@@ -20,7 +20,7 @@ def verilog(
     changes: Set = None,
     top: Annotated[Literal["accelerator", "core"], typer.Option(help="everything, or the core")] = "accelerator",
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="where to write (default: build/verilog/CONFIG)")
+        Path | None, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="default: build/verilog/CONFIG")
     ] = None,
     lint: Annotated[bool, typer.Option(help="check it with Verilator afterwards")] = True,
 ) -> None:

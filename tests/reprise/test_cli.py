@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import tomllib
@@ -52,13 +51,19 @@ def test_help_fits_a_screen_and_ends_with_an_example(path, monkeypatch):
     assert lines[-1].strip().startswith("Example: reprise " + " ".join(path)), lines[-1]
 
 
-def test_every_example_is_understood(monkeypatch):
+def test_every_example_is_understood(tmp_path, monkeypatch):
     """The options and arguments of an example exist: it is parsed, and nothing of it is run."""
+    monkeypatch.chdir(tmp_path)
     for path in COMMANDS:
         command = get_command(app.app)
         for name in path:
             command = command.commands[name]
         words = command.epilog.removeprefix("Example: reprise ").split()
+        for word in words:  # the files that it reads
+            if word.endswith("_FOLDER"):
+                Path(word).mkdir()
+            elif "." in word:
+                Path(word).touch()
         inner = get_command(app.app)
         while words and words[0] in getattr(inner, "commands", {}):
             inner = inner.commands[words.pop(0)]
@@ -84,79 +89,6 @@ def test_version():
     from importlib.metadata import version
 
     assert reprise("--version").out == f"reprise {version('reprise')}\n"
-
-
-MISTAKES = [
-    (("nonsense",), "No such command 'nonsense'"),
-    (("cosim", "--nonsense"), "No such option: --nonsense"),
-    (("cosim", "--network", "digits"), "No such option: --network"),
-    (("cosim", "--images", "many"), "--images.*'many'"),
-    (("cosim", "--images", "0"), "images must be an integer of at least 1, not 0"),
-    (("cosim", "--config", "huge"), r"config must be a preset \(.*tiny.*\) or a YAML file, not 'huge'"),
-    (("cosim", "--config", "tiny", "unknown"), "network preset must be one of .*digits.*, not 'unknown'"),
-    (("cosim", "--stall", "2"), r"stall must be 0\.\.0\.9, not 2\.0"),
-    (("cosim", "--clock-mhz", "0"), "clock_mhz must be above 0, not 0"),
-    (("cosim", "--engine", "fast"), "--engine.*'fast'"),
-    (("cosim", "--capture", "none.npz"), "none.npz: must be a file"),
-    (("cosim", "digits", "--capture", "none.npz"), "NETWORK must be left out beside --capture, not 'digits'"),
-    (("cosim", DIGITS, "--images", "65"), "images must be 1..64, not 65"),
-    (("cosim", DIGITS, "--set", "max_levels=1"), "layer 'conv1': neuron levels must be at most 1, not 4"),
-    (("estimate",), "Missing argument 'NETWORK'"),
-    (("estimate", "none.yaml"), "none.yaml"),
-    (("estimate", DIGITS, "--config", DIGITS), "digits.yaml: unknown field 'format'; known: banks"),
-    (("estimate", DIGITS, "--config", DIGITS.with_suffix(".safetensors")), "config must be a preset"),
-    (("estimate", DIGITS, "--set", "psum_bits"), "--set must be FIELD=VALUE, not 'psum_bits'"),
-    (("estimate", DIGITS, "--set", "psum_bits=few"), "--set: psum_bits must be an integer, not 'few'"),
-    (("estimate", DIGITS, "--set", "psum_bots=20"), "--set: unknown field 'psum_bots'; known: .*psum_bits"),
-    (("estimate", DIGITS, "--set", "tile_m=100"), "--set: tile_m must be a power of two in 8..1024, not 100"),
-    (("estimate", DIGITS, "--clock-mhz", "-1"), "--clock-mhz must be above 0, not -1"),
-    (("estimate", DIGITS, "--config", "tiny", "--json", "/nowhere/a.json"), "/nowhere/a.json: cannot be written"),
-    (("density", "none.npz"), "none.npz: must be a file"),
-    (("density", "--plot", "out.jpg"), "plot must end in one of"),
-    (("density", "--k-order", "cck"), "--k-order.*'cck'"),
-    (("area", "--config", "huge"), "config must be a preset"),
-    (("area", "--block", "frontend"), "--block.*'frontend'"),
-    (("verilog", "--config", "huge"), "config must be a preset"),
-    (("verilog", "--top", "psum"), "--top.*'psum'"),
-    (("verilog", "--config", "tiny", "--out", "/proc/none"), "/proc/none"),
-    (("train", "unknown"), "network preset must be one of .*digits.*, not 'unknown'"),
-    (("train", "--set", "epoch=3"), "--set: unknown field 'epoch'; known: network, .*epochs.*tile_m"),
-    (("train", "--set", "tile_m=100"), "--set: tile_m must be a power of two in 8..1024, not 100"),
-    (("train", "--epochs", "0"), "epochs: .*greater than or equal to 1, not 0"),
-    (("train", "--set", "neuron=izh"), "neuron: .*'if' or 'lif', not 'izh'"),
-    (("train", "lenet5"), r"data set mnist is read from files: name their folder \(--data FOLDER\)"),
-    (("train", "lenet5", "--data", "/nowhere"), "data folder '/nowhere' must exist"),
-    (("train", "--device", "tpu"), "device must be cpu or cuda, not 'tpu'"),
-    (("check", "none.yaml"), "none.yaml"),
-    (("check", DIGITS, "--samples", "0"), "--samples must be at least 1, not 0"),
-    (("show", "none.yaml"), "none.yaml"),
-    (("show", "vgg9"), "the network 'vgg9' must be trained first: reprise train vgg9 --data FOLDER"),
-    (("estimate", "resnet-sparse"), "the network 'resnet-sparse' must be trained first: reprise train resnet-sparse"),
-    (("import", "nir", "none.nir"), "FILE must be a NIR graph .*, not 'none.nir'"),
-    (("import", "nir", DIGITS), r"digits.yaml: must be a NIR graph \(HDF5\)"),
-    (("import", "spikingjelly", "mynet"), "factory must be MODULE:FUNCTION, not 'mynet'"),
-    (("import", "spikingjelly", "no_such_module:make"), "factory must be .*'no_such_module:make': there is no module"),
-    (("import", "spikingjelly", "json:make"), "factory must be a function of json, not 'json:make'"),
-    (("import", "spikingjelly", "builtins:dict", "--weights", "none.pt"), "weights 'none.pt' do not exist"),
-    (("soak", "--networks", "-1"), "--networks must be an integer of at least 0, not -1"),
-    (("fpga", "handoff", "--target", "asic"), "target must be one of ecp5, xilinx, not asic"),
-    (("fpga", "handoff", "--board", "none"), "board must be one of configs/boards .*, not 'none'"),
-    (("fpga", "synth", "--config", "tiny", "--target", "asic"), "target must be one of .*, not 'asic'"),
-    (("fpga", "synth", "--config", "tiny", "--block", "psum"), "block must be one of .*, not 'psum'"),
-    (("fpga", "route", "--config", "tiny", "--part", "12k"), "part must be one of .*, not '12k'"),
-]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"), MISTAKES, ids=[" ".join(map(str, arguments)) for arguments, _ in MISTAKES]
-)
-def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REPRISE_CACHE", str(tmp_path / "cache"))  # where nobody has trained anything
-    done = reprise(*arguments)
-    assert done.code == 2, done.text
-    assert done.err.startswith("error: ") and done.err.count("\n") == 1, done.err
-    assert re.search(message, done.err), done.err
 
 
 def test_a_field_of_a_recipe_is_none_of_the_hardware():

@@ -1,0 +1,147 @@
+"""Mistakes in a command line: each is told in one line before any work, and ends with exit code 2."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reprise.model.files.capture import SAMPLE
+from reprise.model.files.shipped import shipped
+from tests.reprise.command import reprise
+
+DIGITS = shipped("digits")
+THERE, WRITTEN = "must be a file that is there", "must be a file that can be written"
+
+MISTAKES = [
+    (("nonsense",), "No such command 'nonsense'"),
+    (("cosim", "--nonsense"), "No such option: --nonsense"),
+    (("cosim", "--network", "digits"), "No such option: --network"),
+    (("cosim", "--images", "many"), "--images.*'many'"),
+    (("cosim", "--images", "0"), "--images must be an integer of at least 1, not 0"),
+    (("cosim", "--config", "huge"), r"config must be a preset \(.*tiny.*\) or a YAML file, not 'huge'"),
+    (("cosim", "--config", "tiny", "unknown"), "network preset must be one of .*digits.*, not 'unknown'"),
+    (("cosim", "--stall", "2"), r"stall must be 0\.\.0\.9, not 2\.0"),
+    (("cosim", "--clock-mhz", "0"), "--clock-mhz must be above 0, not 0"),
+    (("cosim", "--engine", "fast"), "--engine.*'fast'"),
+    (
+        ("cosim", "--capture", "none.npz"),
+        "--capture must be a file that is there, not 'none.npz': there is no such file",
+    ),
+    (("cosim", "digits", "--capture", SAMPLE), "NETWORK must be left out beside --capture, not 'digits'"),
+    (("cosim", DIGITS, "--images", "65"), "images must be 1..64, not 65"),
+    (("cosim", DIGITS, "--set", "max_levels=1"), "layer 'conv1': neuron levels must be at most 1, not 4"),
+    (("estimate",), "Missing argument 'NETWORK'"),
+    (("estimate", "none.yaml"), "none.yaml"),
+    (("estimate", DIGITS, "--config", DIGITS), "digits.yaml: unknown field 'format'; known: banks"),
+    (("estimate", DIGITS, "--config", DIGITS.with_suffix(".safetensors")), "config must be a preset"),
+    (("estimate", DIGITS, "--set", "psum_bits"), "--set must be FIELD=VALUE, not 'psum_bits'"),
+    (("estimate", DIGITS, "--set", "psum_bits=few"), "--set: psum_bits must be an integer, not 'few'"),
+    (("estimate", DIGITS, "--set", "psum_bots=20"), "--set: unknown field 'psum_bots'; known: .*psum_bits"),
+    (("estimate", DIGITS, "--set", "tile_m=100"), "--set: tile_m must be a power of two in 8..1024, not 100"),
+    (("estimate", DIGITS, "--clock-mhz", "-1"), "--clock-mhz must be above 0, not -1"),
+    (
+        ("estimate", DIGITS, "--config", "tiny", "--json", "/nowhere/a.json"),
+        f"--json {WRITTEN}, not .*: there is no folder /nowhere",
+    ),
+    (("density", "none.npz"), "CAPTURE must be a file that is there, not 'none.npz'"),
+    (("density", "--plot", "out.jpg"), "plot must end in one of"),
+    (("density", "--k-order", "cck"), "--k-order.*'cck'"),
+    (("area", "--config", "huge"), "config must be a preset"),
+    (("area", "--block", "frontend"), "--block.*'frontend'"),
+    (("verilog", "--config", "huge"), "config must be a preset"),
+    (("verilog", "--top", "psum"), "--top.*'psum'"),
+    (("verilog", "--config", "tiny", "--out", "/proc/none"), "/proc/none"),
+    (("train", "unknown"), "network preset must be one of .*digits.*, not 'unknown'"),
+    (("train", "--set", "epoch=3"), "--set: unknown field 'epoch'; known: network, .*epochs.*tile_m"),
+    (("train", "--set", "tile_m=100"), "--set: tile_m must be a power of two in 8..1024, not 100"),
+    (("train", "--epochs", "0"), "epochs: .*greater than or equal to 1, not 0"),
+    (("train", "--set", "neuron=izh"), "neuron: .*'if' or 'lif', not 'izh'"),
+    (("train", "lenet5"), r"data set mnist is read from files: name their folder \(--data FOLDER\)"),
+    (
+        ("train", "lenet5", "--data", "/nowhere"),
+        "--data must be a folder that is there, .*: there is no such folder",
+    ),
+    (("train", "--device", "tpu"), "device must be cpu or cuda, not 'tpu'"),
+    (("check", "none.yaml"), "none.yaml"),
+    (("check", DIGITS, "--samples", "0"), "--samples must be an integer of at least 1, not 0"),
+    (("show", "none.yaml"), "none.yaml"),
+    (("show", "vgg9"), "the network 'vgg9' must be trained first: reprise train vgg9 --data FOLDER"),
+    (("estimate", "resnet-sparse"), "the network 'resnet-sparse' must be trained first: reprise train resnet-sparse"),
+    (("import", "nir", "none.nir"), "FILE must be a NIR graph .*, not 'none.nir'"),
+    (("import", "nir", DIGITS), r"digits.yaml: must be a NIR graph \(HDF5\)"),
+    (("import", "spikingjelly", "mynet"), "factory must be MODULE:FUNCTION, not 'mynet'"),
+    (("import", "spikingjelly", "no_such_module:make"), "factory must be .*'no_such_module:make': there is no module"),
+    (("import", "spikingjelly", "json:make"), "factory must be a function of json, not 'json:make'"),
+    (("import", "spikingjelly", "builtins:dict", "--weights", "none.pt"), "weights 'none.pt' do not exist"),
+    (("soak", "--networks", "-1"), "--networks must be an integer of at least 0, not -1"),
+    (("fpga", "handoff", "--target", "asic"), "--target must be one of ecp5, xilinx, all, not 'asic'"),
+    (("fpga", "handoff", "--board", "none"), "--board must be one of .*ulx3s-85f, not 'none'"),
+    (("fpga", "synth", "--config", "tiny", "--target", "asic"), "target must be one of .*, not 'asic'"),
+    (("fpga", "synth", "--config", "tiny", "--block", "psum"), "block must be one of .*, not 'psum'"),
+    (("fpga", "route", "--config", "tiny", "--part", "12k"), "part must be one of .*, not '12k'"),
+    (("fpga", "route", "--grade", "5"), "--grade must be 6, 7 or 8, not 5"),
+    (("fpga", "route", "--limit", "0"), "--limit must be above 0, not 0.0"),
+    (("fpga", "route", "--block", "psum"), "--block must be one of core, .*, not 'psum'"),
+    (("fpga", "handoff", "--images", "0"), "--images must be an integer of at least 1, not 0"),
+    (("fpga", "handoff", "--config", "tiny", "--network", "nonsense"), "network preset must be one of .*'nonsense'"),
+    (("fpga", "handoff", "--config", "tiny", "--out", "full"), "out must be a new or empty folder, .*, not 'full'"),
+    (("fpga", "handoff", "--out", "a.txt"), "--out must be a folder to write into, not 'a.txt': a.txt is a file"),
+    (("cosim", "--seed", "-1"), "--seed must be an integer of at least 0, not -1"),
+    (("cosim", "--gap", "-1"), "gap must be 0..255 cycles, not -1"),
+    (("cosim", "--clock-mhz", "nan"), "--clock-mhz must be above 0, not nan"),
+    (("cosim", "--data", "none"), "--data must be a folder that is there, not 'none'"),
+    (("cosim", "--data", "a.txt"), "--data must be a folder that is there, not 'a.txt': it is a file"),
+    (("cosim", "--out", "a.txt"), "--out must be a folder to write into, not 'a.txt': a.txt is a file"),
+    (("cosim", "--out", "a.txt/b"), "--out must be a folder to write into, not 'a.txt/b': a.txt is a file"),
+    (("cosim", "--capture", "full"), "--capture must be a file that is there, not 'full': it is a folder"),
+    (("soak", "--processes", "0"), "--processes must be an integer of at least 1, not 0"),
+    (("soak", "--seed", "-1"), "--seed must be an integer of at least 0, not -1"),
+    (("estimate", DIGITS, "--images", "0"), "--images must be an integer of at least 1, not 0"),
+    (("estimate", DIGITS, "--images", "65"), "images must be 1..64, not 65"),
+    (("estimate", DIGITS, "--json", "full"), f"--json {WRITTEN}, not 'full': it is a folder"),
+    (("density", "--spec", "none.yaml"), "--spec must be a file that is there, not 'none.yaml'"),
+    (
+        ("density", "--plot", "nowhere/a.png"),
+        f"--plot {WRITTEN}, .*: there is no folder nowhere",
+    ),
+    (("verilog", "--out", "a.txt"), "--out must be a folder to write into, not 'a.txt': a.txt is a file"),
+    (("check", DIGITS, "--seed", "-1"), "--seed must be an integer of at least 0, not -1"),
+    (("train", "--seed", "-1"), "--seed must be an integer of at least 0, not -1"),
+    (("train", "-o", "nowhere/a.yaml"), "--output must be a file that can be written, .*: there is no folder nowhere"),
+    (("train", "--checkpoint", "nowhere/a.pt"), "--checkpoint must be a file that can be written"),
+    (("import", "nir", "x.nir", "--dataset", "faces"), "--dataset.*'faces' is not one of 'digits', 'mnist', 'cifar10'"),
+    (("import", "nir", "x.nir", "--timesteps", "0"), "--timesteps must be an integer of at least 1, not 0"),
+    (("import", "nir", "x.nir", "--dt", "0"), "--dt must be above 0, not 0.0"),
+    (("import", "nir", "x.nir", "--calibration", "0"), "--calibration must be an integer of at least 1, not 0"),
+    (("import", "nir", "x.nir", "-o", "nowhere/a.yaml"), "--output must be a file that can be written"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), MISTAKES, ids=[" ".join(map(str, arguments)) for arguments, _ in MISTAKES]
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REPRISE_CACHE", str(tmp_path / "cache"))  # where nobody has trained anything
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").touch()
+    done = reprise(*arguments)
+    assert done.code == 2, done.text
+    assert done.err.startswith("error: ") and done.err.count("\n") == 1, done.err
+    assert re.search(message, done.err), done.err
+    files = {path for path in tmp_path.rglob("*") if path.is_file() and "cache" not in path.parts}
+    assert files == {tmp_path / "a.txt", tmp_path / "full" / "thesis.tex"}, "nothing is written, and nothing removed"
+
+
+def test_words_that_the_command_line_knows_are_those_of_the_flow():
+    """They stand in reprise/cli, since the flow loads Amaranth."""
+    from reprise.cli import fpga
+    from reprise.flow import harness
+    from reprise.flow.fpga import parts
+    from reprise.flow.handoff import handoff
+
+    assert tuple(harness.BLOCKS) == fpga.BLOCKS
+    assert tuple(parts.TARGETS) == fpga.FAMILIES and tuple(parts.ECP5_PARTS) == fpga.PARTS
+    assert handoff.TARGETS == ("ecp5", "xilinx")
