@@ -17,12 +17,13 @@ from ..compiler.golden.interpreter import Interpreter
 from ..compiler.golden.trace import RunTrace
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.memory_image import LayerEntry, MemoryImage
+from ..model.inference.runner import run
 from ..model.network.network import Network
 from ..model.prosparsity.bound import bound
 from ..model.prosparsity.density import Density
 from ..model.prosparsity.tiles import TileBlock, analyze_packed
 from .baselines.dense import bit_sparse_cycles, dense_cycles
-from .baselines.prosperity import published_model_cycles
+from .baselines.prosperity import published_model_of_network
 from .cycles import Machine
 from .cycles.run_data import no_rows, run_data
 
@@ -115,8 +116,11 @@ class Estimator:
         return [*ends[:-1], self.machine.cycles]
 
 
-def _layer(entry: LayerEntry, ends: list[int], runs: list[dict], depth: int) -> dict:
-    """One layer's figures; its cycles are those from the end of the layer before to the end of its last RUN."""
+def _layer(entry: LayerEntry, ends: list[int], runs: list[dict], depth: int, published: int) -> dict:
+    """One layer's figures; its cycles are those from the end of the layer before to the end of its last RUN.
+
+    ``depth`` is its K, and ``published`` are its cycles in the published model.
+    """
     mine = [r for r in runs if entry.first <= r["command"] < entry.last]
     before = max(ends[: entry.first], default=0)
     totals = [r["counts"].total() for r in mine]
@@ -128,7 +132,7 @@ def _layer(entry: LayerEntry, ends: list[int], runs: list[dict], depth: int) -> 
         "cycles": {
             "cycle_model": max(ends[entry.first : entry.last]) - before,
             "bound": sum(r["bound"] for r in mine),
-            "published_model": sum(published_model_cycles(r["counts"]) for r in mine),
+            "published_model": published,
             "bit_sparse": sum(bit_sparse_cycles(r["counts"]) for r in mine),
             "dense": sum(dense_cycles(r["counts"], depth) for r in mine),
         },
@@ -204,10 +208,12 @@ def estimate_image(
     timing: SystemTiming | None = None,
     progress: Callable[[str], None] | None = None,
     fill: int = 0,
+    features: dict[str, np.ndarray] | None = None,
 ) -> tuple[dict, np.ndarray]:
     """Compute the cycles of a network that is compiled already, and the memory that the interpreter leaves.
 
-    Memory that nobody has written holds ``fill``. Everything else is as for :func:`estimate`.
+    Memory that nobody has written holds ``fill``. ``features`` are those of the model's run on these images, for the
+    published model; without them, the model is run. Everything else is as for :func:`estimate`.
     """
     estimator = Estimator(compiled, timing or SystemTiming())
 
@@ -220,8 +226,13 @@ def estimate_image(
     memory = interpreter.run()
     ends = estimator.schedule()
     depths = {layer.name: sum(s.depth for s in layer.sources) for layer in network.layers}
+    if features is None:
+        features = run(network, images, record=("features",)).features
+    sizes = {name: getattr(compiled.config, name) for name in ("tile_m", "tile_k", "lanes")}
+    published = published_model_of_network(network, features, **sizes)
     layers = [
-        _layer(entry, ends, estimator.runs, depths[entry.name]) | _traffic(interpreter, range(entry.first, entry.last))
+        _layer(entry, ends, estimator.runs, depths[entry.name], published[entry.name])
+        | _traffic(interpreter, range(entry.first, entry.last))
         for entry in compiled.layers
     ]
     total, rest = _total(layers, ends[-1], interpreter)

@@ -116,6 +116,7 @@ def model_layers(
     latency: int,
     gap: int,
     fill: int = 0,
+    features: dict[str, np.ndarray] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[dict, np.ndarray]:
     """Return the figures of the cycle model, as :func:`reprise.estimate.network.estimate` has them, and the memory.
@@ -125,7 +126,7 @@ def model_layers(
     from ...estimate.network import SystemTiming, estimate_image
 
     timing = SystemTiming(latency=latency, gap=gap)
-    return estimate_image(compiled, network, images, timing=timing, fill=fill, progress=progress)
+    return estimate_image(compiled, network, images, timing=timing, fill=fill, features=features, progress=progress)
 
 
 def reported(estimate: dict, rtl: dict | None) -> dict:

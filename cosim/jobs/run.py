@@ -95,8 +95,9 @@ def execute(
             stage.advance(len(seen) - 1, layer)
 
         estimate, golden = model_layers(
-            compiled, network, images, latency=traffic.latency, gap=traffic.gap, fill=FILL, progress=progress
-        )
+            compiled, network, images, latency=traffic.latency, gap=traffic.gap, fill=FILL, progress=progress,
+            features=expected.features,
+        )  # fmt: skip
         stage.advance(note="")
     rtl, rtl_rest, rtl_whole, cycles, seconds, runs = None, None, None, None, 0.0, {}
     if bench is None:

@@ -3,11 +3,18 @@
 A tile's compute is its residual bits plus its exact matches; its preprocessing is its rows of two or more bits plus
 its rows / 8, rounded down. A layer takes the larger of the two sums over its tiles. Tile by tile, the larger of the
 two is taken in each tile instead.
+
+A layer's rows are in the simulator's own orders: output positions row by row without regard for a pool behind them, the
+bits of a row in "ckk", and a tile every ``tile_m`` rows, through a position if need be. A capture of the same spikes
+then gives the same figure, and so does the published simulator.
 """
 
 import numpy as np
 
-from ...model.prosparsity.tiles import Counts
+from ...model.network.network import Network
+from ...model.prosparsity.bound import output_groups
+from ...model.prosparsity.tiles import Counts, count_packed
+from ...model.prosparsity.tiling import network_tiles
 
 LOAD_ROWS = 8
 """Rows that the published detector takes in per cycle."""
@@ -34,3 +41,27 @@ def published_model_cycles(counts: Counts[np.ndarray], groups: int = 1, *, tilew
     if tilewise:
         return int(np.maximum(compute, preprocess).sum()) * groups
     return max(int(compute.sum()), int(preprocess.sum())) * groups
+
+
+def published_model_of_network(
+    network: Network, features: dict[str, np.ndarray], *, tile_m: int, tile_k: int, lanes: int
+) -> dict[str, int]:
+    """Cycles of every layer of a network in the published simulator, the images of a batch one after the other.
+
+    Parameters
+    ----------
+    network : Network
+    features : of the model's run, the input among them (``Result.features``)
+    tile_m, tile_k, lanes : sizes of the tiles, and how many output channels are computed side by side
+
+    Returns
+    -------
+    dict
+        Cycles by the layer's name.
+    """
+    found = {}
+    for layer in network.layers:
+        tiles = network_tiles(network, layer.name, features, tile_m=tile_m, tile_k=tile_k, published=True)
+        counts = count_packed(tiles.packed, tiles.starts)
+        found[layer.name] = published_model_cycles(counts, output_groups(layer.channels, lanes))
+    return found

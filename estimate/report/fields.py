@@ -58,7 +58,8 @@ class Cycles(EndCycles):
 
     bound: Count = Field(description="the fewest that this architecture can take for these tiles")
     published_model: Count = Field(
-        description="the published simulator's model of the computation; it knows no memory and no neurons"
+        description="the published simulator's model of the computation, in its own order of rows and bits (`ckk`); it "
+        "knows no memory and no neurons"
     )
     bit_sparse: Count = Field(description="one set bit per cycle")
     dense: Count = Field(description="one bit per cycle, set or not")
@@ -151,7 +152,9 @@ class DensityCycles(Fields):
     """Cycles that a capture's rows take."""
 
     bound: Count = Field(description="the fewest that this architecture can take for these tiles")
-    published_model: Count = Field(description="the published simulator's model of the computation")
+    published_model: Count = Field(
+        description="the published simulator's model of the computation, in the order of `k_order`; its own is `ckk`"
+    )
 
 
 class LayerDensityCycles(DensityCycles):

@@ -11,7 +11,7 @@ The bits of a row are in one of two orders: ``k = (ky*KW + kx)*C + c`` is called
 source begins a tile of its own, and the rest of the tile before it is zero.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numba as nb
@@ -268,16 +268,28 @@ def layer_tiles(
 
 
 def network_tiles(
-    network: Network, name: str, features: dict[str, np.ndarray], *, tile_m: int, tile_k: int, k_order: KOrder = "kkc"
+    network: Network,
+    name: str,
+    features: dict[str, np.ndarray],
+    *,
+    tile_m: int,
+    tile_k: int,
+    k_order: KOrder = "kkc",
+    published: bool = False,
 ) -> LayerTiles:
-    """Make the :func:`layer_tiles` of a network's layer from its features (``Result.features``, "input" among them)."""
+    """Make the :func:`layer_tiles` of a network's layer from its features (``Result.features``, "input" among them).
+
+    With ``published``, rows and tiles have the orders of the published simulator, which are those of a capture: K in
+    "ckk", positions row by row even if a pool follows, and a cut every ``tile_m`` rows.
+    """
     layer = network.layer(name)
     return layer_tiles(
-        layer,
+        replace(layer, pool=None) if published else layer,
         tuple(features[source.feature] for source in layer.sources),
         tuple(network.feature_levels(source.feature) for source in layer.sources),
         tile_m=tile_m,
         tile_k=tile_k,
         signed=any(network.feature_signed(source.feature) for source in layer.sources),
-        k_order=k_order,
+        k_order="ckk" if published else k_order,
+        whole_positions=not published,
     )

@@ -1,16 +1,21 @@
 """Estimated cycles: what can be said without RTL."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from reprise.cosim.jobs.random_networks import random_images, random_network
+from reprise.cosim.jobs.replay import replays
 from reprise.estimate.cycles import Machine
 from reprise.estimate.cycles.parameters import BEGIN, FINISH
 from reprise.estimate.cycles.run_data import drain_order, no_rows
+from reprise.estimate.density import density_report
 from reprise.estimate.network import SystemTiming, estimate
 from reprise.hw.arch.config import HardwareConfig
+from reprise.model.files.capture import SAMPLE, load_capture
 from reprise.model.inference.runner import run
-from reprise.model.network.layer import Layer, Source
+from reprise.model.network.layer import Layer, MaxPool, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.tiles import count_packed
@@ -47,6 +52,21 @@ def test_tiles_and_baselines_are_those_of_the_model():
         residual, _ = naive_residual(network, layer.name, features, TINY.tile_m, TINY.tile_k)
         assert (one["bit_density"], one["product_density"]) == (ones / bits, residual / bits)
         assert tiles.k_tiles > 1
+
+
+def test_the_published_model_is_that_of_a_capture():
+    """Recorded spikes and the accelerator's program for them: one figure, in the published order of rows and bits."""
+    paper = HardwareConfig.load("paper")
+    recorded = {
+        one["name"]: one["cycles"]["published_model"] for one in density_report(load_capture(SAMPLE), paper)["layers"]
+    }
+    for replay in replays(SAMPLE, paper):
+        assert replay.captured.layer.pool is None
+        pooled = replace(replay.network.layers[0], pool=MaxPool(kernel=2)) if replay.name.startswith("conv") else None
+        networks = [replay.network, *([replace(replay.network, layers=(pooled,))] if pooled else [])]
+        for network in networks:  # a pool changes the accelerator's order and not the published one
+            report = estimate(network, paper, replay.images)
+            assert report["total"]["cycles"]["published_model"] == recorded[replay.name]
 
 
 @pytest.mark.parametrize("seed", range(4))
