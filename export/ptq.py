@@ -8,6 +8,7 @@ from torch import nn
 
 from ..model.hardware import Hardware, sizes
 from ..model.network.network import Network
+from ..support.checks import require
 from .importers import spikingjelly
 from .qat import check, deploy
 from .qat.layers import QatLayer
@@ -123,6 +124,8 @@ def quantize(
         input_scale=input_scale,
         fold=True,
     ).eval()
+    for parameter, values in net.named_parameters():
+        require(bool(values.isfinite().all()), parameter, "finite numbers", "NaN or infinite")
     images = len(calibration)
     changes = list(graph.changes)
     shares = agreement(net, calibration)

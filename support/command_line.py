@@ -16,9 +16,9 @@ and its help, which does no work, ends with an example.
 
 from __future__ import annotations
 
-import dis
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -27,12 +27,18 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from .cache import root
 from .errors import RepriseError, SimulationError, missing_package
-from .presets import PACKAGE
 
 EQUAL, MISMATCH, MISTAKE, SIMULATION, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: all is well; something differs from the model or the baseline; a user's mistake; a simulation that
 failed; Ctrl-C."""
+
+INTERNAL = 1
+"""The exit code of an internal error, that of Python for an exception that nobody catches."""
+
+TRACEBACK = "--traceback"
+"""The word of a command line that shows the traceback of an internal error at once."""
 
 Write = Annotated[bool, typer.Option("--write", help="write them; without it, say what would differ (exit code 1)")]
 """The option of a program that makes files which the repository tracks: without it, none of them is touched."""
@@ -149,33 +155,36 @@ OUTPUT_FILE, OUTPUT_FOLDER = checked(_can_be_written), checked(_can_be_filled)
 """Callbacks for a file in a folder that is there, and for a folder that is made if it is not there."""
 
 
-def _raised_by_us(error: BaseException) -> bool:
-    """Whether a ``raise`` statement of this package raised the error: its text was then written for the user."""
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    if at is None:
-        return False
-    code = at.tb_frame.f_code
-    return code.co_filename.startswith(str(PACKAGE)) and dis.opname[code.co_code[at.tb_lasti]] == "RAISE_VARARGS"
-
-
 def explanation(error: Exception) -> list[str] | None:
     """Return the lines that tell a user what he did wrong: one that begins with ``error:`` for each problem.
 
-    None if the error is no user's mistake: then its traceback is what helps. A plain ValueError counts as told to the
-    user if this package raised it on purpose; one that NumPy raises somewhere inside is a fault of ours.
+    None if the error is no user's mistake but an internal one. Of Python's own exceptions, only those of the operating
+    system are told, such as a full disk.
     """
     if isinstance(error, ImportError):
         error = missing_package(error) or error
     if isinstance(error, RepriseError):
         return [*(f"error: {problem}" for problem in error.problems), *error.detail.splitlines()]
-    if isinstance(error, OSError):
-        named = error.filename is not None and error.strerror
-        return [f"error: {error.filename}: {error.strerror}" if named else f"error: {error}"]
-    if isinstance(error, SimulationError) or (isinstance(error, ValueError) and _raised_by_us(error)):
-        return f"error: {error}".splitlines()
-    return None
+    if isinstance(error, OSError) and error.strerror:
+        return [f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error.strerror}"]
+    return f"error: {error}".splitlines() if isinstance(error, SimulationError) else None
+
+
+def internal(error: Exception, *, show: bool) -> list[str]:
+    """Return the lines that tell an error of Reprise itself, and keep its traceback in a file unless it is shown."""
+    text = "".join(traceback.format_exception(error))
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    line = f"internal error: {said} ({Path(at.filename).name}, line {at.lineno}): please report it with the traceback"
+    kept = root() / "traceback.txt"
+    if not show:
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(f"{' '.join(sys.argv)}\n\n{text}", encoding="utf-8")
+            return [f"{line} in {kept}"]
+        except OSError:
+            pass
+    return [*text.splitlines(), line]
 
 
 def _usage(error: TyperException) -> list[str]:
@@ -191,7 +200,7 @@ def _usage(error: TyperException) -> list[str]:
 def run(
     app: typer.Typer, name: str, arguments: Sequence[str] | None = None, *, interrupted: str = "interrupted"
 ) -> int:
-    """Run a command line and return its exit code. Mistakes are told on stderr, and a fault of ours is raised.
+    """Run a command line and return its exit code. Mistakes are told on stderr, and an internal error is raised.
 
     Parameters
     ----------
@@ -211,6 +220,8 @@ def run(
             code, lines = MISTAKE, _usage(error)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except typer.Abort as error:  # so an EOFError arrives here; nobody is asked anything, hence none is a person's
+        raise (error.__cause__ or error) from None
     except Exception as error:
         lines = explanation(error)
         if lines is None:
@@ -223,6 +234,16 @@ def run(
     return code
 
 
-def main(app: typer.Typer, name: str) -> NoReturn:
-    """Run the command line of this process, and end the process with its exit code."""
-    sys.exit(run(app, name))
+def main(app: typer.Typer, name: str, *, interrupted: str = "interrupted") -> NoReturn:
+    """Run the command line of this process as :func:`run` does, and end the process with its exit code.
+
+    An internal error is told in one line, which says where its traceback is.
+    """
+    words = [word for word in sys.argv[1:] if word != TRACEBACK]
+    try:
+        code = run(app, name, words, interrupted=interrupted)
+    except Exception as error:
+        for line in internal(error, show=TRACEBACK in sys.argv):
+            typer.echo(line, err=True)
+        code = INTERNAL
+    sys.exit(code)

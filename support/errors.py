@@ -3,6 +3,9 @@
 Whoever finds a user's mistake raises a :class:`RepriseError` or one of its kinds, such as ``ConfigError``,
 ``CompileError`` or ``CaptureError``. The command ``reprise`` shows it in lines that begin with ``error:`` and ends with
 exit code 2. A program that uses the Python API catches ``RepriseError``, or ``ValueError``, which it is as well.
+
+Any other exception, such as a plain ``ValueError`` or an ``AssertionError``, says that Reprise itself is wrong. The
+command calls it an internal error, and keeps its traceback for a report.
 """
 
 from __future__ import annotations
@@ -55,6 +58,13 @@ class RepriseError(ValueError):
         moved = type(self).__new__(type(self))  # some kinds have an __init__ with other parameters
         RepriseError.__init__(moved, *(f"{where}: {problem}" for problem in self.problems), where=inner, **parts)
         return moved
+
+
+class MissingFileError(RepriseError, FileNotFoundError):
+    """A file or a folder that was named is not there; Python's ``FileNotFoundError`` catches it as well."""
+
+    def __str__(self) -> str:  # that of FileNotFoundError speaks of a number
+        return "\n".join((*self.problems, *([self.detail] if self.detail else [])))
 
 
 class SimulationError(RuntimeError):

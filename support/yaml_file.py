@@ -47,4 +47,7 @@ def read_yaml(
     if not isinstance(values, dict):
         given = type(values).__name__
         raise kind(f"{path}: must {rule}, not {given}", where=str(path), rule=rule, value=given)
+    for name in values:
+        if not isinstance(name, str):
+            raise kind(where=str(path), field="the name of a field", rule="text", value=name)
     return values

@@ -152,8 +152,10 @@ def read(graph: Any, *, timesteps: int, dt: float = 1e-4, reset: Reset = "hard")
 
         try:
             graph = nir.read(str(graph))
-        except (OSError, KeyError) as error:  # the file is no HDF5, or is one without NIR's groups
-            raise RepriseError(f"{graph}: must be a NIR graph (HDF5): {error}", where=str(graph)) from None
+        except Exception as error:  # it is no HDF5, or one without NIR's groups; NIR checks these with assertions
+            raise RepriseError(
+                f"{graph}: must be a NIR graph (HDF5): {str(error) or type(error).__name__}", where=str(graph)
+            ) from None
     if reset not in ("hard", "soft"):
         raise RepriseError(f"reset must be hard or soft, not {reset!r}")
     before: dict[str, list[str]] = {name: [] for name in graph.nodes}

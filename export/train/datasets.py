@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...support.errors import RepriseError
+from ...support.errors import MissingFileError, RepriseError
 
 DIGITS_TEST = 360
 MAX_FILE = 1 << 30  # bytes; no file here is larger, and a hostile gzip file can grow no further
@@ -94,12 +94,12 @@ def find(folder: str | Path, names: Sequence[str]) -> Path:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"data folder {str(folder)!r} must exist and be a folder")
+        raise MissingFileError(f"data folder {str(folder)!r} must exist and be a folder")
     for name in names:
         for path in (folder / name, folder / f"{name}.gz", *sorted(folder.glob(f"*/{name}"))):
             if path.is_file():
                 return path
-    raise FileNotFoundError(f"{folder}: none of {', '.join(names)} (or with .gz) is there")
+    raise MissingFileError(f"{folder}: none of {', '.join(names)} (or with .gz) is there")
 
 
 def load_digits() -> Dataset:

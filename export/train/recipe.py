@@ -1,5 +1,6 @@
 """The recipe of a training run, which is validated and comes from a YAML preset and the command line, without torch."""
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ...support.errors import RepriseError, explain
+from ...hw.arch.config import HardwareConfig
+from ...support.errors import MissingFileError, RepriseError, explain
 from ...support.presets import NETWORKS as PRESETS
 from ...support.yaml_file import read_yaml
 
@@ -98,8 +100,21 @@ def preset(name: str, **overrides: Any) -> Recipe:
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
     if not path.is_file():
-        rule = f"one of {', '.join(presets())} or a YAML file"
-        raise RepriseError(field="network preset", rule=rule, value=name)
+        known = ", ".join(presets())
+        if path != PRESETS / f"{name}.yaml":
+            rule = f"a network file, a recipe or a preset ({known})"
+            raise MissingFileError(field="the network", rule=rule, value=name, remedy="there is no such file")
+        raise RepriseError(field="network preset", rule=f"one of {known} or a YAML file", value=name)
     values = read_yaml(path)
+    if "network" not in values:
+        holds = f"one with the fields {', '.join(list(values)[:4])}" if values else "an empty one"
+        hardware = values and set(values) <= {one.name for one in dataclasses.fields(HardwareConfig)}
+        raise RepriseError(
+            where=str(path),
+            field="the file",
+            rule="a network file or a recipe (a YAML file with the field network)",
+            value="a hardware configuration" if hardware else holds,
+            remedy="give it to --config" if hardware else "",
+        )
     values.update({k: v for k, v in overrides.items() if v is not None})
     return make(str(path), values)

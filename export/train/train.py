@@ -136,8 +136,17 @@ class State:
         os.replace(part, path)
 
     def load(self, path: Path, recipe: Recipe) -> None:
-        """Continue from a checkpoint; one of another version or recipe raises ValueError."""
-        data = torch.load(path, weights_only=True, map_location="cpu")
+        """Continue from a checkpoint; one of another version or recipe, or a damaged one, raises RepriseError."""
+        try:
+            data = torch.load(path, weights_only=True, map_location="cpu")
+        except Exception as error:  # what torch raises for a damaged file depends on where the damage is
+            raise RepriseError(
+                where=str(path),
+                field="the file",
+                rule="a checkpoint",
+                value=type(error).__name__,
+                remedy="delete it (--restart) or name another one",
+            ) from None
         if data.get("version") != CHECKPOINT_VERSION:
             raise RepriseError(f"{path}: version must be {CHECKPOINT_VERSION}, not {data.get('version')}")
         if data["recipe"] != recipe.model_dump_json():

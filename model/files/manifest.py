@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...support.errors import RepriseError, explain
+from ...support.errors import MissingFileError, RepriseError, explain
 from ...support.yaml_file import read_yaml
 
 FORMAT, VERSION = "reprise-network", 1
@@ -107,7 +107,7 @@ def read_manifest(path: str | Path) -> Manifest:
     """Read and validate the manifest alone."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"network file {str(path)!r} does not exist (the manifest NAME.yaml is meant)")
+        raise MissingFileError(f"network file {str(path)!r} does not exist (the manifest NAME.yaml is meant)")
     values = read_yaml(path, kind=NetworkFileError)
     if values.get("format") == FORMAT and values.get("version") != VERSION:
         raise NetworkFileError(

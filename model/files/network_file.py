@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from ...support.errors import explain
+from ...support.errors import MissingFileError, explain
 from ..network.layer import Layer, MaxPool, Source
 from ..network.network import Network
 from ..network.neuron import Neuron
@@ -204,7 +204,7 @@ def load(path: str | Path) -> NetworkFile:
     manifest = read_manifest(path)
     tensor_path = path.with_name(manifest.tensors.file)
     if not tensor_path.is_file():
-        raise FileNotFoundError(f"{path}: tensors.file {manifest.tensors.file!r} must lie beside the manifest")
+        raise MissingFileError(f"{path}: tensors.file {manifest.tensors.file!r} must lie beside the manifest")
     blob = tensor_path.read_bytes()
     digest = hashlib.sha256(blob).hexdigest()
     if digest != manifest.tensors.sha256:

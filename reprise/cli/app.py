@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -31,6 +30,9 @@ def _reprise(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="say which it is")
     ] = False,
+    traceback: Annotated[
+        bool, typer.Option(command_line.TRACEBACK, help="show the traceback of an internal error, for a report")
+    ] = False,
 ) -> None:
     """Spiking-neural-network accelerators, bit-exact from PyTorch to Verilog."""
 
@@ -50,4 +52,4 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def main() -> None:
     """Entry point of the console script."""
     collect_rarely()
-    sys.exit(run())
+    command_line.main(app, "reprise", interrupted=RESUME)

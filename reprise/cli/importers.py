@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..support.command_line import POSITIVE, at_least, commands, example
+from ..support.command_line import INPUT_FILE, POSITIVE, at_least, commands, example
 from .options import Config, Data, Output, Set, hardware, needs, terminal
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def spikingjelly(
         str, typer.Argument(metavar="MODULE:FUNCTION", help="makes the network; your code is run", show_default=False)
     ],
     weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="state dict: .safetensors, or a .pt of tensors only")
+        Path | None,
+        typer.Option(metavar="FILE", callback=INPUT_FILE, help="state dict: .safetensors, or a .pt of tensors only"),
     ] = None,
     output: Output = None,
     config: Config = "paper",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -159,14 +160,49 @@ def test_extras_are_those_of_pyproject():
     assert not base & set(errors.EXTRAS)
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch):
-    """What NumPy or Python raise inside is no user's mistake: it is not told as one."""
-    for error in (KeyError("x"), TypeError("x"), RuntimeError("x"), AssertionError("x")):
+def test_an_internal_error_is_no_mistake_of_the_user(monkeypatch):
+    """Neither what NumPy or Python raise inside nor what a check of ours does; a plain ValueError is one, too."""
+    for error in (KeyError("x"), TypeError("x"), RuntimeError("x"), AssertionError("x"), ValueError("x"), OSError("x")):
         with pytest.raises(type(error)):
             told(monkeypatch, error)
     monkeypatch.setattr("reprise.cli.verilog.terminal", lambda: np.zeros(3) + np.zeros(4))
     with pytest.raises(ValueError, match="broadcast"):
         reprise("presets")
+
+
+BROKEN = """
+import sys
+from reprise.cli import app, verilog
+
+def fail():
+    raise KeyError("lanes")
+
+verilog.terminal = fail
+app.main()
+"""
+
+
+@pytest.mark.parametrize("place", ["folder", "file"])
+@pytest.mark.parametrize("words", [["presets"], ["presets", "--traceback"], ["--traceback", "presets"]], ids=" ".join)
+def test_an_internal_error_is_told_in_one_line_and_its_traceback_is_kept(words, place, tmp_path):
+    """A cache that cannot be written loses no traceback: it is shown then."""
+    cache = tmp_path / "cache"
+    cache.mkdir() if place == "folder" else cache.touch()
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN, *words],
+        env={**os.environ, "REPRISE_CACHE": str(cache)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    *shown, last = done.stderr.splitlines()
+    assert last.startswith("internal error: KeyError: 'lanes' (<string>, line 6): please report it with the traceback")
+    if place == "folder" and "--traceback" not in words:
+        assert shown == [] and last.endswith(f" in {cache / 'traceback.txt'}")
+        shown = (cache / "traceback.txt").read_text().splitlines()
+        assert shown.pop(0).endswith("presets")
+    assert "Traceback (most recent call last):" in shown and "KeyError: 'lanes'" in shown
 
 
 def test_no_traceback_reaches_a_person():

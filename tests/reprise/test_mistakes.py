@@ -8,10 +8,21 @@ import pytest
 
 from reprise.model.files.capture import SAMPLE
 from reprise.model.files.shipped import shipped
+from reprise.support.presets import HARDWARE
 from tests.reprise.command import reprise
 
 DIGITS = shipped("digits")
 THERE, WRITTEN = "must be a file that is there", "must be a file that can be written"
+
+FILES = {
+    "a.txt": b"",
+    "full/thesis.tex": b"years of work",
+    "empty.yaml": b"",
+    "number.yaml": b"1: 2",
+    "cut.npz": SAMPLE.read_bytes()[:2000] + SAMPLE.read_bytes()[-1000:],
+    "reprise_test_nets.py": b"def raises():\n    raise KeyError('mine')\n\n\ndef nothing():\n    pass\n",
+}
+"""Files that lie where the command runs."""
 
 MISTAKES = [
     (("nonsense",), "No such command 'nonsense'"),
@@ -52,6 +63,16 @@ MISTAKES = [
     (("verilog", "--config", "huge"), "config must be a preset"),
     (("verilog", "--top", "psum"), "--top.*'psum'"),
     (("verilog", "--config", "tiny", "--out", "/proc/none"), "/proc/none"),
+    (
+        ("show", HARDWARE / "tiny.yaml"),
+        "must be a network file .*, not 'a hardware configuration': give it to --config",
+    ),
+    (("show", "empty.yaml"), "empty.yaml: the file must be a network file or a recipe .*, not 'an empty one'"),
+    (("show", "number.yaml"), "number.yaml: the name of a field must be text, not 1"),
+    (("show", "none.yaml"), "the network must be a network file, .*digits.*, not 'none.yaml': there is no such file"),
+    (("density", "cut.npz"), "cut.npz: must be a readable .npz of plain arrays"),
+    (("import", "nir", "cut.npz"), "cut.npz: must be a NIR graph"),
+    (("import", "spikingjelly", "reprise_test_nets:nothing"), "factory must be a function that returns a torch.nn.Mod"),
     (("train", "unknown"), "network preset must be one of .*digits.*, not 'unknown'"),
     (("train", "--set", "epoch=3"), "--set: unknown field 'epoch'; known: network, .*epochs.*tile_m"),
     (("train", "--set", "tile_m=100"), "--set: tile_m must be a power of two in 8..1024, not 100"),
@@ -65,7 +86,6 @@ MISTAKES = [
     (("train", "--device", "tpu"), "device must be cpu or cuda, not 'tpu'"),
     (("check", "none.yaml"), "none.yaml"),
     (("check", DIGITS, "--samples", "0"), "--samples must be an integer of at least 1, not 0"),
-    (("show", "none.yaml"), "none.yaml"),
     (("show", "vgg9"), "the network 'vgg9' must be trained first: reprise train vgg9 --data FOLDER"),
     (("estimate", "resnet-sparse"), "the network 'resnet-sparse' must be trained first: reprise train resnet-sparse"),
     (("import", "nir", "none.nir"), "FILE must be a NIR graph .*, not 'none.nir'"),
@@ -73,7 +93,7 @@ MISTAKES = [
     (("import", "spikingjelly", "mynet"), "factory must be MODULE:FUNCTION, not 'mynet'"),
     (("import", "spikingjelly", "no_such_module:make"), "factory must be .*'no_such_module:make': there is no module"),
     (("import", "spikingjelly", "json:make"), "factory must be a function of json, not 'json:make'"),
-    (("import", "spikingjelly", "builtins:dict", "--weights", "none.pt"), "weights 'none.pt' do not exist"),
+    (("import", "spikingjelly", "builtins:dict", "--weights", "none.pt"), f"--weights {THERE}, not 'none.pt'"),
     (("soak", "--networks", "-1"), "--networks must be an integer of at least 0, not -1"),
     (("fpga", "handoff", "--target", "asic"), "--target must be one of ecp5, xilinx, all, not 'asic'"),
     (("fpga", "handoff", "--board", "none"), "--board must be one of .*ulx3s-85f, not 'none'"),
@@ -124,15 +144,35 @@ MISTAKES = [
 def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REPRISE_CACHE", str(tmp_path / "cache"))  # where nobody has trained anything
-    (tmp_path / "a.txt").touch()
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.tex").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(text)
     done = reprise(*arguments)
     assert done.code == 2, done.text
     assert done.err.startswith("error: ") and done.err.count("\n") == 1, done.err
     assert re.search(message, done.err), done.err
-    files = {path for path in tmp_path.rglob("*") if path.is_file() and "cache" not in path.parts}
-    assert files == {tmp_path / "a.txt", tmp_path / "full" / "thesis.tex"}, "nothing is written, and nothing removed"
+    files = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+    files = [path for path in files if not path.startswith(("cache", "__pycache__"))]
+    assert sorted(files) == sorted(FILES), "nothing is written, and nothing removed"
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRISE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "a.pt").write_bytes(b"")
+    done = reprise("train", "--checkpoint", tmp_path / "a.pt", "-o", tmp_path / "a.yaml")
+    assert done.code == 2 and not (tmp_path / "a.yaml").exists()
+    assert "a.pt: the file must be a checkpoint, not 'EOFError': delete it" in done.err.splitlines()[-1]
+
+
+def test_an_error_of_the_users_own_code_shows_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "reprise_test_raises.py").write_text("def net():\n    return {}['mine']\n")
+    done = reprise("import", "spikingjelly", "reprise_test_raises:net")
+    first, *detail = done.err.splitlines()
+    assert done.code == 2
+    assert first == "error: factory must be code that runs, not 'reprise_test_raises:net': KeyError: 'mine'"
+    assert [line for line in detail if "File" in line] == [detail[0]] and "reprise_test_raises.py" in detail[0]
 
 
 def test_words_that_the_command_line_knows_are_those_of_the_flow():
