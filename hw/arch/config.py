@@ -16,6 +16,7 @@ from typing import Any
 from ...support.errors import RepriseError
 from ...support.presets import HARDWARE as PRESET_FOLDER
 from ...support.yaml_file import read_yaml
+from .config_rules import LIMITS, RELATIONS
 
 
 class ConfigError(RepriseError):
@@ -83,67 +84,14 @@ class HardwareConfig:
             value = getattr(self, field.name)
             if not isinstance(value, int) or isinstance(value, bool):
                 raise ConfigError(field=field.name, rule="an integer", value=value)
-        self._power("tile_m", 8, 1024, "row indices are binary counters, which use all of their values")
-        self._power("tile_k", 4, 64, "software packs a row into one machine word of 64 bits")
-        self._power("load_rows", 2, 64, "a tile comes in beats of so many rows, and all of its beats are full")
-        self._power("neuron_lanes", 1, 256, "the lanes are cut into equal groups of channels")
-        self._power("bus_bits", 64, 512, "common memory controllers have AXI4 ports of these widths")
-        self._power("feature_words", 32, 1 << 16, "addresses in the feature buffer have 16 bits in a command")
-        self._power("segments", 16, 1 << 14, "the segment table is a memory, and uses all values of its address")
-        self._range("lanes", 1, 1024, "every lane is an adder of its own in hardware")
-        self._range("queries", 1, 2, "the detector is built to take one or two rows per cycle")
-        self._range("banks", 1, 2, "a parity bit chooses the bank of a partial sum")
-        self._range("weight_bits", 2, 8, "memory holds each weight as one byte")
-        self._range("max_levels", 1, 255, "the model keeps each level as one byte")
-        self._range("max_planes", 1, 8, "a level has at most 8 bits, so more planes are never needed")
-        self._range(
-            "max_timesteps",
-            1,
-            1024,
-            "all timesteps of an output position must fit one m tile, which has at most 1024 rows",
-        )
-        self._range("weight_tiles", 2, 1024, "one weight tile is used while the next one arrives")
-        self._range("membrane_bits", 8, 32, "a readout writes its potentials to memory as 32-bit integers")
-        self._range(
-            "psum_bits",
-            self.result_bits,
-            32,
-            "a partial sum holds at least one tile result, and has no more bits than a potential",
-        )
-        if self.load_rows > self.tile_m:
-            self._refuse("load_rows", f"at most tile_m={self.tile_m}", "a beat holds rows of one tile only")
-        if self.lanes % self.neuron_lanes:
-            self._refuse(
-                "lanes", f"a multiple of neuron_lanes={self.neuron_lanes}", "the lanes are cut into whole groups"
-            )
-        if self.membrane_bits < self.psum_bits:
-            self._refuse(
-                "membrane_bits",
-                f"at least psum_bits={self.psum_bits}",
-                "a potential must be able to hold a partial sum",
-            )
-        if self.lanes * 8 % self.bus_bits and self.bus_bits % (self.lanes * 8):
-            row = f"a weight row's {self.lanes * 8} bits"
-            why = "a weight row is fetched as whole bus words"
-            raise ConfigError(
-                f"bus_bits must divide or be a multiple of {row}, not {self.bus_bits}: {why}",
-                field="bus_bits",
-                rule=f"a divisor or a multiple of {row}",
-                value=self.bus_bits,
-                remedy=why,
-            )
-
-    def _refuse(self, name: str, rule: str, why: str) -> None:
-        raise ConfigError(field=name, rule=rule, value=getattr(self, name), remedy=why)
-
-    def _range(self, name: str, low: int, high: int, why: str) -> None:
-        if not low <= getattr(self, name) <= high:
-            self._refuse(name, f"{low}..{high}", why)
-
-    def _power(self, name: str, low: int, high: int, why: str) -> None:
-        value = getattr(self, name)
-        if not low <= value <= high or value & (value - 1):
-            self._refuse(name, f"a power of two in {low}..{high}", why)
+        for name, limit in LIMITS.items():
+            value = getattr(self, name)
+            if not limit.holds(value, self):
+                raise ConfigError(field=name, rule=limit.rule(self), value=value, remedy=limit.why)
+        for one in RELATIONS:
+            if not one.holds(self):
+                value = getattr(self, one.field)
+                raise ConfigError(field=one.field, rule=one.filled(self), value=value, remedy=one.why)
 
     # These properties follow from the parameters. They are widths in bits unless they say otherwise.
     @property
@@ -175,6 +123,11 @@ class HardwareConfig:
     def tile_beats(self) -> int:
         """Number of input beats of a full tile."""
         return self.tile_m // self.load_rows
+
+    @property
+    def weight_row_bits(self) -> int:
+        """Bits of a weight row in memory, which has a byte for each lane."""
+        return self.lanes * 8
 
     @property
     def weight_slot_bits(self) -> int:

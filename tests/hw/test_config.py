@@ -28,7 +28,10 @@ def test_paper_preset_is_the_papers_size():
         ({"psum_bits": 8}, r"psum_bits must be 12\.\.32, not 8: a partial sum holds"),
         ({"membrane_bits": 16}, r"membrane_bits must be at least psum_bits=24, not 16"),
         ({"load_rows": 64, "tile_m": 32}, r"load_rows must be at most tile_m=32, not 64"),
-        ({"bus_bits": 512, "lanes": 48}, r"bus_bits must divide or be a multiple of a weight row's 384 bits, not 512"),
+        (
+            {"bus_bits": 512, "lanes": 48},
+            r"bus_bits must be a divisor or a multiple of weight_row_bits=384, the bits of .*, not 512: a weight",
+        ),
         ({"weight_tiles": 1}, r"weight_tiles must be 2\.\.1024, not 1: one weight tile is used"),
         ({"lanes": 8.0}, r"lanes must be an integer, not 8\.0"),
         ({"banks": True}, r"banks must be an integer, not True"),
