@@ -33,7 +33,7 @@ MULTIPLIER_SITES = tuple((x + k, f"MULT18_{k}") for x in BLOCKS for k in (0, 1, 
 FRONT_END = ((46, -12), (46, -8), (70, -8))
 """Blocks of four sites for the block RAMs of the front end: the Y, and how far they lie before the first column of the
 row. They are used only where columns take more than half of a row; beside fewer columns the placer does better by
-itself (docs/fpga-clock.md)."""
+itself (docs/decisions/0006-the-clock-of-the-cores.md)."""
 MEMORY = re.compile(r"processor\.(?:(bank)\d\.memory(?:\d_)?|(pe_array)\.results\d_)(\d+)\.0\.(\d+)$")
 
 

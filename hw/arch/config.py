@@ -32,28 +32,29 @@ def clog2(n: int) -> int:
 class HardwareConfig:
     """Every parameter of the accelerator, checked when it is made.
 
-    What the paper has is said of Prosperity (HPCA 2025, arXiv 2503.03379).
+    What each must be is in :mod:`reprise.hw.arch.config_rules`, and docs/configuration.md says what each costs. *The
+    paper* is Prosperity (HPCA 2025, arXiv 2503.03379).
 
     Parameters
     ----------
-    tile_m : rows of a tile (power of two, 8..1024). The paper has 256.
-    tile_k : bits of a row in a tile (power of two, 4..64). The paper has 16.
-    lanes : output channels computed side by side (multiple of ``neuron_lanes``). The paper has 128.
-    load_rows : rows of one input beat (power of two, at most ``tile_m``).
-    queries : non-zero rows that the detector takes per cycle (1 or 2).
-    banks : banks of partial sums (1 or 2); of two, the parity of a row index's bits chooses one.
-    weight_bits : bits of a signed weight (2..8).
+    tile_m : number of rows of a tile. The paper has 256.
+    tile_k : number of bits of a row in a tile. The paper has 16.
+    lanes : number of output channels that are computed side by side. The paper has 128.
+    load_rows : number of rows that come in one beat.
+    queries : number of non-zero rows that the detector takes per cycle.
+    banks : number of banks of partial sums, each of which updates a row per cycle.
+    weight_bits : bits of a signed weight.
     psum_bits : bits of a signed partial sum of one row over all of K.
     membrane_bits : bits of a signed membrane potential.
-    max_levels : largest spike level that a neuron can fire (1..255).
-    max_planes : most planes of an output position (1..8); pixels of 8 bits need 8.
-    max_timesteps : most timesteps of a layer (1..1024).
-    weight_tiles : number of weight slots on chip (2..1024): one is used while the next arrives.
-    neuron_lanes : output channels that the neuron array updates per cycle (power of two).
-    bus_bits : data bits of the AXI4 memory port (64..512, power of two).
-    feature_words : words of each copy of the on-chip feature buffer (power of two); a word has 32 bits, or ``tile_k``
-        bits if that is more.
-    segments : entries of the on-chip segment table of im2col (power of two).
+    max_levels : largest spike level that a neuron can fire.
+    max_planes : largest number of planes of an output position. Pixels of 8 bits need 8.
+    max_timesteps : largest number of timesteps of a layer.
+    weight_tiles : number of weight slots on chip. A layer with no more K tiles than this has its weights fetched once.
+    neuron_lanes : number of output channels that the neuron array updates per cycle.
+    bus_bits : data bits of the AXI4 memory port.
+    feature_words : number of words of each copy of the feature buffer. A word has 32 bits, or ``tile_k`` bits if that
+        is more.
+    segments : number of entries of the segment table of im2col.
 
     Raises
     ------

@@ -1,8 +1,11 @@
 """The hardware configuration: presets, rules, messages."""
 
+import re
+
 import pytest
 
 from reprise.hw.arch.config import PRESET_FOLDER, ConfigError, HardwareConfig
+from reprise.hw.arch.config_rules import LIMITS, RELATIONS
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in PRESET_FOLDER.glob("*.yaml")))
@@ -62,3 +65,26 @@ def test_bad_yaml_names_the_file(tmp_path):
 def test_digest_follows_the_content():
     a, b = HardwareConfig(), HardwareConfig(banks=2)
     assert a.digest() == HardwareConfig().digest() != b.digest()
+
+
+def test_every_field_has_a_meaning_a_limit_and_a_reason():
+    """What errors and docs/configuration.md say comes from the same data."""
+    names = set(HardwareConfig().to_dict())
+    assert set(LIMITS) == names and {one.field for one in RELATIONS} <= names
+    assert LIMITS["psum_bits"].rule() == "result_bits..32" and LIMITS["psum_bits"].rule(HardwareConfig()) == "12..32"
+    assert LIMITS["tile_m"].rule() == "a power of two in 8..1024"
+    lanes = next(one for one in RELATIONS if one.field == "lanes")
+    assert lanes.plain() == "a multiple of neuron_lanes"
+    assert lanes.filled(HardwareConfig()) == "a multiple of neuron_lanes=16"
+
+
+@pytest.mark.parametrize("name", sorted(LIMITS))
+def test_both_ends_of_a_limit(name):
+    """The ends are legal by themselves, and one beyond each is refused with the reason."""
+    limit, config = LIMITS[name], HardwareConfig()
+    low = limit.low if isinstance(limit.low, int) else getattr(config, limit.low)
+    assert limit.holds(low, config) and limit.holds(limit.high, config)
+    for value in (low - 1, limit.high + 1):
+        assert not limit.holds(value, config)
+        with pytest.raises(ConfigError, match=f"{name} must be .*, not {value}: .*{re.escape(limit.why)}"):
+            config.replace(**{name: value})

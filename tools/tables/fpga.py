@@ -12,7 +12,8 @@ from reprise.flow.fpga.parts import ECP5_PARTS, RESOURCES, TARGETS
 from . import MEASURED, markdown, number
 
 
-def _records(**wanted: object) -> list[dict]:
+def records(**wanted: object) -> list[dict]:
+    """Return the records that have the given values."""
     return [r for r in results.load(MEASURED / results.RESOURCES.name) if wanted.items() <= r.items()]
 
 
@@ -23,7 +24,7 @@ def _command(record: dict) -> str:
 def synthesized() -> str:
     """Make a table with a line for each synthesized design."""
     rows = []
-    for r in _records(kind="synthesis"):
+    for r in records(kind="synthesis"):
         logic = sum(n for kind, n in r["cells"].items() if kind.startswith("LUT"))
         figures = (number(n) for n in (r["lut"], logic, r["ff"], r["ram"], r["dsp"]))
         rows.append((r["config"], r["block"], r["target"], *figures, _command(r)))
@@ -36,7 +37,7 @@ def synthesized() -> str:
 def fitting() -> str:
     """Make the table that says which part of ECP5 holds which design, and how full it is."""
     rows = []
-    for r in _records(kind="synthesis", target="ecp5"):
+    for r in records(kind="synthesis", target="ecp5"):
         if r["block"] in ("core", "accelerator") and not r["config"].startswith("tiny-"):
             part = next((p for p, has in ECP5_PARTS.items() if fits(r, has)), None)
             has = ECP5_PARTS[part or "85k"]
@@ -49,7 +50,7 @@ def fitting() -> str:
 def blocks(config: str) -> str:
     """Make the table of the instances of a core on ECP5, two levels deep."""
     rows = []
-    for r in _records(kind="synthesis", config=config, block="core", target="ecp5"):
+    for r in records(kind="synthesis", config=config, block="core", target="ecp5"):
         for path, figures in r["blocks"].items():
             if path.count(".") < 2:
                 rows.append((f"`{path.partition('$')[0]}`", *(number(figures[k]) for k in RESOURCES)))
@@ -59,7 +60,7 @@ def blocks(config: str) -> str:
 def routed() -> str:
     """Make a table with a line for each routed design."""
     rows = []
-    for r in _records(kind="route"):
+    for r in records(kind="route"):
         used = (number(r["utilization"][k][0]) for k in ("lut", "ff", "ram"))
         path = r["critical"].partition(":")[0]
         rows.append((r["config"], r["block"], f"{r['part']}, {r['grade']}", r["fmax"], *used, path, _command(r)))
@@ -79,12 +80,12 @@ def routed() -> str:
 
 def tools() -> str:
     """Name the versions of the tools."""
-    return f"Tools: {', '.join(sorted({r['tool'] for r in _records()}))}."
+    return f"Tools: {', '.join(sorted({r['tool'] for r in records()}))}."
 
 
 def core(*configs: str) -> str:
     """Make the table of the parts of several cores, side by side."""
-    records = [_records(kind="synthesis", config=c, block="core", target="ecp5")[0] for c in configs]
+    known = [records(kind="synthesis", config=c, block="core", target="ecp5")[0] for c in configs]
 
     def figures(of: dict) -> str:
         return " / ".join(number(of[k]) for k in ("lut", "ff", "ram"))
@@ -92,10 +93,10 @@ def core(*configs: str) -> str:
     def inside(record: dict, *names: str) -> float:
         return sum(f["ram"] for path, f in record["blocks"].items() if path.startswith(names) and path.count(".") == 1)
 
-    rows = [[name, *(figures(r["blocks"][name]) for r in records)] for name in ("frontend", "processor", "neurons")]
-    rows.append(["whole core", *(figures(r) for r in records)])
+    rows = [[name, *(figures(r["blocks"][name]) for r in known)] for name in ("frontend", "processor", "neurons")]
+    rows.append(["whole core", *(figures(r) for r in known)])
     for title, place in (("tile results", "processor.accumulators"), ("partial sums", "processor.bank")):
-        rows.append([f"block RAM of {title}", *(number(inside(r, place)) for r in records)])
+        rows.append([f"block RAM of {title}", *(number(inside(r, place)) for r in known)])
     return markdown(("LUT / FF / block RAM", *(f"`{c}`" for c in configs)), rows)
 
 

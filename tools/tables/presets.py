@@ -1,0 +1,75 @@
+"""Tables for whoever chooses a preset: cycles of the networks that come with Reprise, the FPGA part, and the clock.
+
+Cycles are computed by the exact cycle model. Area and clock are those of the records in
+``docs/measured/resources.json``, which ``reprise fpga synth`` and ``reprise fpga route`` write.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reprise.compiler import CompileError
+from reprise.estimate.area.model import fits, load, predict
+from reprise.estimate.network import estimate
+from reprise.export.find import choose_images, open_network
+from reprise.flow.fpga.parts import ECP5_PARTS
+from reprise.hw.arch.config import HardwareConfig
+from reprise.model.network.network import Network
+
+from . import markdown
+from .configuration import PRESETS
+from .fpga import records
+
+BATCHES = (1, 8)
+
+
+def _cycles(network: str, preset: str) -> list[str]:
+    """Return the cycles for each size of a batch, or that the preset refuses the network."""
+    config = HardwareConfig.load(preset)
+    file = open_network(network, config)
+    try:
+        return [f"{_total(file.network, config, choose_images(file, n, 0).images):,}" for n in BATCHES]
+    except CompileError:
+        return ["refused"] * len(BATCHES)
+
+
+def _total(network: Network, config: HardwareConfig, images: np.ndarray) -> int:
+    return int(estimate(network, config, images)["total"]["cycles"])
+
+
+def cycles(*networks: str) -> str:
+    """Make the table of the cycles of networks on each preset."""
+    rows = [(f"`{network}`", f"`{preset}`", *_cycles(network, preset)) for network in networks for preset in PRESETS]
+    return markdown(("network", "preset", "cycles of 1 image", *(f"of {n} images" for n in BATCHES[1:])), rows)
+
+
+def _part(preset: str, block: str) -> str:
+    """Return the smallest part that holds a block, by its synthesis, or by the estimate if it was not synthesized."""
+    known = records(kind="synthesis", config=preset, block=block, target="ecp5")
+    has = known[0] if known else predict(HardwareConfig.load(preset), load(), block).resources
+    part = next((name for name, part in ECP5_PARTS.items() if fits(has, part)), None)
+    return f"{f'LFE5U-{part}' if part else 'none'}{'' if known else ' (estimated)'}"
+
+
+def _clock(preset: str, block: str) -> str:
+    """Return the best routed clock of a block on each speed grade that was tried."""
+    best: dict[int, float] = {}
+    for one in records(kind="route", config=preset, block=block):
+        best[one["grade"]] = max(best.get(one["grade"], 0), one["fmax"])
+    return ", ".join(f"{fmax:.1f} MHz (grade {grade})" for grade, fmax in sorted(best.items())) or "not routed"
+
+
+def hardware() -> str:
+    """Make the table of the part that holds each preset, and of its clock."""
+    rows = []
+    for preset in PRESETS:
+        parts = (_part(preset, block) for block in ("accelerator", "core"))
+        clocks = (_clock(preset, block) for block in ("accelerator", "core"))
+        rows.append((f"`{preset}`", *parts, *clocks))
+    head = ("preset", "smallest ECP5 for the accelerator", "for its core", "clock of the accelerator", "of its core")
+    return markdown(head, rows)
+
+
+def table(kind: str, *networks: str) -> str:
+    """Make one of the tables above."""
+    return {"cycles": cycles, "hardware": hardware}[kind](*networks)

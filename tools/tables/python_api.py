@@ -1,0 +1,90 @@
+"""The reference of ``import reprise``, from the docstrings of the names in ``reprise.__all__``."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import reprise
+from reprise.hw.arch.config import HardwareConfig
+
+VERBS = ("load", "quantize", "estimate_cycles", "write_verilog", "cosimulate")
+"""The functions, in the order in which they are used; the classes follow."""
+SECTION = re.compile(r"^(\w+)\n-+\n", flags=re.MULTILINE)
+ITEM = re.compile(r"^(\w[\w, ]*?)(?: :|\n   ) ?(.*(?:\n    .*)*)", flags=re.MULTILINE)
+
+
+def prose(text: str) -> str:
+    """Return text of a docstring as Markdown."""
+    text = re.sub(r":mod:`([^`]+)`", r"`\1`", text)
+    text = re.sub(r":\w+:`~?([^`]+)`", lambda found: f"`{found[1].rpartition('.')[2]}`", text)
+    return text.replace("``", "`")
+
+
+def sections(doc: str) -> Iterator[tuple[str, str]]:
+    """Yield the parts of a docstring: the first has no title."""
+    pieces = SECTION.split(doc)
+    yield "", pieces[0].strip()
+    yield from zip(pieces[1::2], (piece.strip("\n") for piece in pieces[2::2]), strict=True)
+
+
+def described(doc: str, skip: tuple[str, ...] = ()) -> list[str]:
+    """Return a docstring as lines of Markdown."""
+    lines = []
+    for title, text in sections(doc):
+        if title in skip:
+            continue
+        if not title:
+            lines += [prose(text), ""]
+            continue
+        lines += [f"*{title}*", ""]
+        lines += [f"- `{name.strip()}`: {prose(' '.join(words.split()))}" for name, words in ITEM.findall(text)]
+        lines.append("")
+    return lines
+
+
+def signature(name: str, value: Any) -> str:
+    """Return how a function is called, without types."""
+    found = []
+    star = False
+    for one in inspect.signature(value).parameters.values():
+        if one.kind is one.KEYWORD_ONLY and not star:
+            found.append("*")
+            star = True
+        found.append(one.name if one.default is one.empty else f"{one.name}={one.default!r}")
+    return f"reprise.{name}({', '.join(found)})"
+
+
+def _methods(value: type) -> Iterator[tuple[str, Any]]:
+    """Yield the public methods and properties that a class has of its own."""
+    for name, member in vars(value).items():
+        inner = getattr(member, "fget", None) or getattr(member, "__func__", member)
+        if not name.startswith("_") and inspect.isfunction(inner):
+            yield (name if isinstance(member, property) else f"{name}()"), inner
+
+
+def _class(name: str, value: type) -> list[str]:
+    skip = ("Parameters",) if value is HardwareConfig else ()
+    lines = [f"## {name}", "", *described(inspect.getdoc(value) or "", skip)]
+    if skip:
+        lines += ["Its fields are those of [configuration.md](configuration.md).", ""]
+    methods = [(name, inspect.getdoc(one) or "") for name, one in _methods(value)]
+    if methods:
+        lines += ["*Methods and properties*", ""]
+        lines += [f"- `{name}`: {prose(' '.join(doc.partition(chr(10) * 2)[0].split()))}" for name, doc in methods]
+        lines.append("")
+    return lines
+
+
+def table() -> str:
+    """Make a section for each name."""
+    classes = [name for name in reprise.__all__ if name not in VERBS]
+    lines = []
+    for name in VERBS:
+        value = getattr(reprise, name)
+        lines += [f"## {name}", "", f"    {signature(name, value)}", "", *described(inspect.getdoc(value) or "")]
+    for name in classes:
+        lines += _class(name, getattr(reprise, name))
+    return "\n".join(lines)
