@@ -48,7 +48,7 @@ def costs(config: HardwareConfig) -> dict:
     file = open_network(NETWORK, config)
     try:
         report = estimate(file.network, config, choose_images(file, IMAGES, 0).images)
-        found["cycles"] = report["total"]["cycles"]
+        found["cycles"] = report["total"]["cycles"]["cycle_model"]
     except CompileError as error:
         found["refused"] = str(error).splitlines()[0]
     return found

@@ -48,7 +48,7 @@ def test_marks_are_found():
     assert blocks(text) == [("", "python", "a = 1\n"), ("it is slow", "sh", "make x\n"), ("", "", "reprise show x\n")]
 
 
-@pytest.mark.parametrize("page", filter(has_python, PAGES), ids=name_of)
+@pytest.mark.parametrize("page", [page for page in PAGES if has_python(page)], ids=name_of)
 def test_python_of_a_page_runs(page, tmp_path, monkeypatch):
     """The blocks of a page run one after the other in an empty folder, and know each other's names."""
     from reprise.support import cache

@@ -34,7 +34,7 @@ def _cycles(network: str, preset: str) -> list[str]:
 
 
 def _total(network: Network, config: HardwareConfig, images: np.ndarray) -> int:
-    return int(estimate(network, config, images)["total"]["cycles"])
+    return int(estimate(network, config, images)["total"]["cycles"]["cycle_model"])
 
 
 def cycles(*networks: str) -> str:
