@@ -2,7 +2,8 @@
 
 ``<!-- table: transcript show digits -->`` makes the command line ``reprise show digits`` and the lines that it writes
 to a pipe. Commands run in a folder of their own, and must print the same every time: no seconds, and no paths outside
-it.
+it. ``<!-- table: transcript tutorial STEP -->`` makes a step of docs/tutorial.md: its program, and then its commands,
+run in an empty folder, one after the other.
 """
 
 from __future__ import annotations
@@ -10,11 +11,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from reprise.cli import app
+
+from . import MEASURED
+
+PAGE = MEASURED.parent / "tutorial.md"
+STEPS = {
+    "check": ("check", "mine.yaml", "--samples", "4"),
+    "show": ("show", "mine.yaml"),
+    "estimate": ("estimate", "mine.yaml", "--config", "tiny"),
+    "interpreter": ("cosim", "mine.yaml", "--config", "tiny", "--images", "2", "--engine", "interpreter"),
+    "area": ("area", "--config", "tiny"),
+}
 
 
 def printed(*words: str) -> str:
@@ -39,8 +52,34 @@ def block(commands: Sequence[Sequence[str]]) -> str:
     return "\n".join(["```", *lines, "```"])
 
 
+def program() -> str:
+    """Return the page's program, which is its first block of Python."""
+    found = re.search(r"^```python\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{PAGE.name}: must have a block of Python")
+    return found[1]
+
+
+@functools.cache
+def _steps() -> dict[str, str]:
+    """Return what each step prints."""
+    import torch
+
+    out, threads = io.StringIO(), torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(Path(folder)):
+        with contextlib.redirect_stdout(out):
+            exec(compile(program(), PAGE.name, "exec"), {})
+        torch.set_num_threads(threads)
+        found = {"program": f"```\n$ python mine.py\n{out.getvalue().strip()}\n```"}
+        for name, words in STEPS.items():
+            found[name] = block([words])
+    return found
+
+
 @functools.cache
 def table(*words: str) -> str:
-    """Make the block of one command."""
+    """Make the block of one command, or of a step of the tutorial."""
+    if words[0] == "tutorial":
+        return _steps()[words[1]]
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(Path(folder)):
         return block([words])

@@ -1,4 +1,4 @@
-"""The reference of ``import reprise``, from the docstrings of the names in ``reprise.__all__``."""
+"""The references: of the command ``reprise`` from the application itself, of ``import reprise`` from its docstrings."""
 
 from __future__ import annotations
 
@@ -7,13 +7,53 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
 import reprise
+from reprise.cli.app import app
 from reprise.hw.arch.config import HardwareConfig
+
+from . import markdown
 
 VERBS = ("load", "quantize", "estimate_cycles", "write_verilog", "cosimulate")
 """The functions, in the order in which they are used; the classes follow."""
 SECTION = re.compile(r"^(\w+)\n-+\n", flags=re.MULTILINE)
 ITEM = re.compile(r"^(\w[\w, ]*?)(?: :|\n   ) ?(.*(?:\n    .*)*)", flags=re.MULTILINE)
+
+
+def leaves(group: TyperGroup, name: str = "reprise") -> Iterator[tuple[str, Any]]:
+    """Yield every command that does something, with its whole name, in the order of the help."""
+    for word, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from leaves(command, f"{name} {word}")
+        else:
+            yield f"{name} {word}", command
+
+
+def _option(param: Any, context: typer.Context) -> tuple[str, str]:
+    """Return how an option or argument is written, with what it takes, and what it means."""
+    names, meaning = param.get_help_record(context)
+    return f"`{names}`".replace("|", "\\|"), meaning.replace("|", "\\|")
+
+
+def _section(name: str, command: Any) -> list[str]:
+    """Return the lines that describe a command."""
+    context = typer.Context(command, info_name=name)
+    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    rows = [_option(param, context) for param in command.params]
+    lines = [f"## {name}", "", " ".join((command.help or "").split()), "", f"    {usage}", ""]
+    if rows:
+        lines += [markdown(("option", "meaning"), rows), ""]
+    return [*lines, (command.epilog or "").replace("Example: ", "Example: `") + "`", ""]
+
+
+def command_line() -> str:
+    """Make a section for each command."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    return "\n".join(line for name, command in leaves(group) for line in _section(name, command))
 
 
 def prose(text: str) -> str:
@@ -65,7 +105,7 @@ def _methods(value: type) -> Iterator[tuple[str, Any]]:
             yield (name if isinstance(member, property) else f"{name}()"), inner
 
 
-def _class(name: str, value: type) -> list[str]:
+def _described_class(name: str, value: type) -> list[str]:
     skip = ("Parameters",) if value is HardwareConfig else ()
     lines = [f"## {name}", "", *described(inspect.getdoc(value) or "", skip)]
     if skip:
@@ -78,7 +118,7 @@ def _class(name: str, value: type) -> list[str]:
     return lines
 
 
-def table() -> str:
+def python() -> str:
     """Make a section for each name."""
     classes = [name for name in reprise.__all__ if name not in VERBS]
     lines = []
@@ -86,5 +126,10 @@ def table() -> str:
         value = getattr(reprise, name)
         lines += [f"## {name}", "", f"    {signature(name, value)}", "", *described(inspect.getdoc(value) or "")]
     for name in classes:
-        lines += _class(name, getattr(reprise, name))
+        lines += _described_class(name, getattr(reprise, name))
     return "\n".join(lines)
+
+
+def table(kind: str) -> str:
+    """Make one of the two references."""
+    return {"command-line": command_line, "python": python}[kind]()
