@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from ..estimate.network import SystemTiming
+from ..estimate.report.speed import area_of, one_image_cycles, speed_of
 from ..export.find import Batch, choose_images, find_network
 from ..hw.arch.config import HardwareConfig
 from ..model.files.network_file import NetworkFile
@@ -36,7 +38,7 @@ class Options:
     waves : record waveforms of the whole run
     latency, gap : of the memory, in cycles
     stall : probability of a stalled cycle
-    clock_mhz : clock frequency for which frames per second are stated
+    clock_mhz : clock frequency at which times are stated, or None for that of a routed record, or else an assumed one
     engine : "rtl", or "interpreter" for the golden interpreter of programs
     data : folder of the data set's files, for a network that must be trained
     out : folder of the report
@@ -50,7 +52,7 @@ class Options:
     latency: int = 20
     stall: float = 0.0
     gap: int = 0
-    clock_mhz: float = 80.0
+    clock_mhz: float | None = None
     engine: str = "rtl"
     data: Path | None = None
     out: Path = Path("build/cosim")
@@ -58,7 +60,7 @@ class Options:
     def __post_init__(self) -> None:
         require_int("images", self.images, 1)
         require_int("seed", self.seed, 0)
-        require(self.clock_mhz > 0, "clock_mhz", "above 0", self.clock_mhz)
+        require(self.clock_mhz is None or self.clock_mhz > 0, "clock_mhz", "above 0", self.clock_mhz)
         require(self.engine in ("rtl", "interpreter"), "engine", "rtl or interpreter", self.engine)
         _ = self.traffic  # its rules are checked now, before minutes of work
 
@@ -70,7 +72,7 @@ class Options:
     def settings(self) -> dict:
         """Return the fields of the report that say what was run."""
         memory = {"latency_cycles": self.latency, "gap_cycles": self.gap, "stall_probability": self.stall}
-        named = {"configuration_name": self.config_name, "clock_mhz": self.clock_mhz}
+        named = {"configuration_name": self.config_name, "area": area_of(self.config)}
         return named | {"engine": self.engine, "seed": self.seed, "memory": memory}
 
 
@@ -118,8 +120,20 @@ def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) 
         )  # fmt: skip
     settings = {"network": file.network.name, **options.settings()}
     settings |= {"network_sha256": file.sha256, "network_accuracy": network_accuracy(file.accuracy)}
-    report = make_report(outcome, settings) | batch_report(outcome, batch, options.clock_mhz)
+    report = make_report(outcome, settings) | batch_report(outcome, batch)
+    report["speed"] = _speed(file, batch, options, outcome)
     return outcome, report
+
+
+def _speed(file: NetworkFile, batch: Batch, options: Options, outcome: Outcome) -> dict:
+    """Return how fast the batch was, and how fast its first image would be alone."""
+    timing = SystemTiming(latency=options.latency, gap=options.gap)
+    found = outcome.total["cycles"]
+    cycles = found["rtl"] or found["cycle_model"]
+    alone = found["cycle_model"]
+    if len(batch.images) > 1:
+        alone = one_image_cycles(file.network, options.config, batch.images, timing, keep_features=True)
+    return speed_of(options.config, len(batch.images), cycles, alone, options.clock_mhz)
 
 
 def _write(report: dict, out: Path, images: np.ndarray, levels: int, signed: bool) -> None:

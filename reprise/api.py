@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     AnyConfig = HardwareConfig | str | Path
     AnyImages = int | np.ndarray
 
-CLOCK_MHZ = 80.0
-"""The clock at which a report states frames per second."""
-
 
 def load(network: AnyNetwork, config: AnyConfig = "paper", *, data: str | Path | None = None) -> NetworkFile:
     """A network: its integers, sample images and what is known of it.
@@ -155,7 +152,7 @@ def estimate_cycles(
         (a RepriseError) The configuration cannot run the network: layer, limit, value, remedy.
     """
     from .estimate.network import SystemTiming, estimate
-    from .estimate.report.head import whole_estimate
+    from .estimate.report.speed import whole_estimate
 
     require_int("latency", latency, 0)
     require_int("gap", gap, 0)
@@ -163,7 +160,7 @@ def estimate_cycles(
     file = load(network, hardware)
     batch = _batch(file, images)
     found = estimate(file.network, hardware, batch.images, timing=SystemTiming(latency=latency, gap=gap))
-    report = whole_estimate(found, _name(config, hardware), CLOCK_MHZ)
+    report = whole_estimate(found, file.network, hardware, batch.images, name=_name(config, hardware))
     return Estimate(
         network=report["network"],
         images=len(batch.images),

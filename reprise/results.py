@@ -30,8 +30,10 @@ class Estimate:
     layers: tuple[dict[str, Any], ...]
     report: dict[str, Any]
 
-    def frames_per_second(self, clock_mhz: float = 80.0) -> float:
-        """Images per second at a clock in MHz."""
+    def frames_per_second(self, clock_mhz: float | None = None) -> float:
+        """Images per second at a clock in MHz, or else at the clock of the report."""
+        if clock_mhz is None:
+            return float(self.report["speed"]["frames_per_second"])
         require(clock_mhz > 0, "clock_mhz", "above 0", clock_mhz)
         return self.images * clock_mhz * 1e6 / self.cycles
 

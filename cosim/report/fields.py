@@ -111,8 +111,8 @@ class Network(Fields):
     predictions: list[int] | None = Field(default=None, description="by what the accelerator left in memory")
     model_predictions: list[int] | None = Field(default=None, description="by the model")
     accuracy_percent: float | None = Field(default=None, description="of the images whose label is known")
-    frames_per_second: float | None = Field(
-        default=None, description="images of the batch divided by its time at `clock_mhz`"
+    speed: base.Speed | None = Field(
+        default=None, description="latency and frames per second, and the clock that they assume"
     )
 
 
@@ -136,7 +136,6 @@ class Cosimulation(Capture, Network, base.Hardware, base.Head):
     mismatches: Count = Field(description="how many of them differ")
     first_mismatch: str | None = Field(description="where the first one is, in words; null if there is none")
     differences: list[Difference] = Field(description="the first differing element of each feature map")
-    clock_mhz: float = Field(description="the clock at which `frames_per_second` is stated", gt=0)
     layers: list[Layer] = Field(description="the layers, in the order of the program")
     rest: End = Field(description="what belongs to no layer")
     total: Figures = Field(description="the whole job: the sum of all layers and of the rest")

@@ -57,16 +57,15 @@ def make_report(outcome: Outcome, settings: dict) -> dict:
     }
 
 
-def batch_report(outcome: Outcome, batch: Batch, clock_mhz: float) -> dict:
-    """Return the content of ``report.json`` that only a network has: its images and how many it takes per second."""
-    predicted, cycles = outcome.predictions, outcome.total["cycles"]
+def batch_report(outcome: Outcome, batch: Batch) -> dict:
+    """Return the content of ``report.json`` that only a network has: its images and what became of them."""
+    predicted = outcome.predictions
     return {
         "image_numbers": [int(n) for n in batch.numbers],
         "labels": [int(n) if n >= 0 else None for n in batch.labels],
         "predictions": None if predicted is None else [int(n) for n in predicted],
         "model_predictions": [int(n) for n in outcome.expected.predictions],
         "accuracy_percent": accuracy(predicted, batch.labels),
-        "frames_per_second": len(batch.images) * clock_mhz * 1e6 / (cycles["rtl"] or cycles["cycle_model"]),
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from ...estimate.report.speed import area_line, speed_lines
+
 CAUSES = {
     "adding": "a residual bit was added",
     "row": "no row had come",
@@ -114,9 +116,9 @@ def summary(report: dict) -> list[str]:
         f"{cycles['bit_sparse']:,} ({cycles['bit_sparse'] / ours:.1f}x), published model "
         f"{cycles['published_model']:,} ({cycles['published_model'] / ours:.2f}x, without memory and neurons)",
     ]
-    if "frames_per_second" in report:
-        rate = report["frames_per_second"]
-        lines.append(f"{rate:,.0f} frames per second if clocked at {report['clock_mhz']:g} MHz")
+    if "speed" in report:
+        lines += speed_lines(report["speed"], report["images"])
+    lines.append(area_line(report["area"]))
     if report.get("accuracy_percent") is not None:
         right = sum(p == n for p, n in zip(report["predictions"], report["labels"], strict=True))
         known = f"accuracy {report['accuracy_percent']:.1f} % ({right} of {number(report['images'], 'image')})"

@@ -126,12 +126,65 @@ class Layer(Figures, LayerFields):
     """A layer of the program. It lasts from the end of the layer before it to the end of its own last RUN."""
 
 
+class Clock(Fields):
+    """The clock at which times are stated."""
+
+    mhz: float = Field(description="the clock in MHz", gt=0)
+    source: Literal["given", "routed", "assumed"] = Field(
+        description="given by the user; at which the accelerator of this configuration was routed; or assumed"
+    )
+    part: str | None = Field(default=None, description="the ECP5 part on which it was routed")
+    grade: int | None = Field(default=None, description="the speed grade of that part, 6 to 8 (the fastest)")
+    command: str | None = Field(default=None, description="the command that routed it")
+
+
+class CoreRoute(Fields):
+    """A routing of the core of this configuration: the accelerator without im2col, output and memory ports."""
+
+    part: str = Field(description="the ECP5 part")
+    grade: int = Field(description="its speed grade, 6 to 8 (the fastest)")
+    fmax_mhz: float = Field(description="the clock that nextpnr found")
+    command: str = Field(description="the command that routed it")
+
+
+class Speed(Fields):
+    """How fast a network runs, and at which clock."""
+
+    clock: Clock = Field(description="the clock at which times are stated")
+    core_routes: list[CoreRoute] = Field(description="at which clocks the core alone was routed, the fastest first")
+    image_cycles: Count = Field(description="cycles of a job of the first image alone, by the cycle model")
+    image_microseconds: float = Field(description="the latency of one image: from its start command to its interrupt")
+    batch_cycles: Count = Field(description="cycles of the job of all images")
+    batch_microseconds: float = Field(description="the latency of the batch")
+    interval_cycles: float = Field(description="cycles of the batch divided by its images")
+    frames_per_second: float = Field(description="images of the batch divided by its time")
+
+
+class Area(Fields):
+    """What the accelerator takes of an FPGA."""
+
+    family: Literal["ECP5"] = Field(description="the FPGA family")
+    source: Literal["synthesized", "estimated"] = Field(
+        description="a synthesis of this very configuration, or the estimate of `reprise area`"
+    )
+    command: str | None = Field(default=None, description="the command that synthesized it")
+    extrapolated_fields: list[str] | None = Field(
+        default=None, description="fields of the configuration beyond all that were synthesized; only if estimated"
+    )
+    luts: Count = Field(description="LUT4s, with those of carry chains and of distributed RAM")
+    flip_flops: Count = Field(description="flip-flops")
+    block_rams: Count = Field(description="block RAMs of 18 kbit")
+    multipliers: Count = Field(description="multipliers of 18 x 18 bits")
+    fits: dict[str, bool] = Field(description="whether each part of the family holds it, the smallest first")
+
+
 class Hardware(Fields):
     """The configuration of the accelerator."""
 
     configuration_name: str = Field(description="preset or file of the configuration, with changed fields behind it")
     configuration: dict[str, int] = Field(description="every field of the configuration")
     configuration_sha256: str = Field(description="digest of the configuration, as the register CONFIG_HASH begins")
+    area: Area = Field(description="what the accelerator takes of an FPGA")
 
 
 class Estimate(Hardware, Head):
@@ -141,8 +194,7 @@ class Estimate(Hardware, Head):
     network: str = Field(description="name of the network")
     images: Count = Field(description="images of the batch")
     memory: Memory = Field(description="how fast the memory is")
-    clock_mhz: float = Field(description="the clock at which `frames_per_second` is stated", gt=0)
-    frames_per_second: float = Field(description="images of the batch divided by its time at that clock")
+    speed: Speed = Field(description="latency and frames per second, and the clock that they assume")
     layers: list[Layer] = Field(description="the layers, in the order of the program")
     rest: End = Field(description="what belongs to no layer")
     total: Figures = Field(description="the whole job: the sum of all layers and of the rest")

@@ -66,10 +66,3 @@ def head(kind: str) -> dict[str, Any]:
     }
     known = commit()
     return found | ({"commit": known} if known else {})
-
-
-def whole_estimate(report: dict[str, Any], configuration_name: str, clock_mhz: float) -> dict[str, Any]:
-    """Return what :func:`reprise.estimate.network.estimate` gave with a head, a configuration's name and a clock."""
-    rate = report["images"] * clock_mhz * 1e6 / report["total"]["cycles"]["cycle_model"]
-    named = {"configuration_name": configuration_name, "clock_mhz": clock_mhz, "frames_per_second": rate}
-    return {**head("estimate"), **report, **named}

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...estimate.area.measured import ECP5_PARTS, RESOURCES
+
+__all__ = ["ECP5_PARTS", "RESOURCES", "TARGETS", "Target", "count", "units"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -60,15 +64,6 @@ TARGETS = {
         dsp={"DSP48E2": 1},
     ),
 }
-
-ECP5_PARTS = {
-    "25k": {"luts": 24288, "rams": 56, "dsps": 28},
-    "45k": {"luts": 43848, "rams": 108, "dsps": 72},
-    "85k": {"luts": 83640, "rams": 208, "dsps": 156},
-}
-"""What each part of the ECP5 family holds, by its data sheet; nextpnr's reports say the same."""
-
-RESOURCES = ("lut", "ff", "ram", "dsp")
 
 
 def units(weights: dict[str, float], kind: str) -> float:

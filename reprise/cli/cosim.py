@@ -39,7 +39,7 @@ def cosim(
     latency: Annotated[int, typer.Option(metavar="CYCLES", help="of memory, from address to answer")] = 20,
     stall: Annotated[float, typer.Option(metavar="P", help="of memory: probability of a stalled cycle")] = 0.0,
     gap: Annotated[int, typer.Option(metavar="CYCLES", help="of memory: idle cycles after every beat")] = 0,
-    clock_mhz: ClockMhz = 80.0,
+    clock_mhz: ClockMhz = None,
     engine: Engine = "rtl",
     waves: Annotated[bool, typer.Option("--waves", help="record waveforms (FST) of the whole run")] = False,
     data: Annotated[

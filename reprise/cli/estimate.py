@@ -24,7 +24,7 @@ def estimate(
     config: Config = "paper",
     changes: Set = None,
     images: Images = 1,
-    clock_mhz: ClockMhz = 80.0,
+    clock_mhz: ClockMhz = None,
     json_out: Json = None,
 ) -> None:
     """Cycles of a network in the RTL, layer by layer, without simulating it."""
@@ -32,7 +32,7 @@ def estimate(
 
     from ..estimate.network import estimate as estimate_network
     from ..estimate.report.fields import Estimate
-    from ..estimate.report.head import whole_estimate
+    from ..estimate.report.speed import area_line, speed_lines, whole_estimate
     from ..export.find import choose_images, open_network
 
     chosen = hardware(config, changes)
@@ -46,7 +46,7 @@ def estimate(
             batch.images,
             progress=lambda layer: status.update(f"estimating {layer}"),
         )
-    report = whole_estimate(report, chosen.name, clock_mhz)
+    report = whole_estimate(report, file.network, chosen.config, batch.images, name=chosen.name, clock_mhz=clock_mhz)
     batch_name = f"{report['network']}, {images} image{'' if images == 1 else 's'}, on {chosen.name}"
     table = Table("layer", *CYCLES.values(), *PARTS.values(), title=f"{batch_name}: estimated cycles")
     for column in table.columns[1:]:
@@ -55,6 +55,6 @@ def estimate(
         cells = [one["cycles"].get(key) for key in CYCLES] + [one.get("alone_cycles", {}).get(key) for key in PARTS]
         table.add_row(one["name"], *("-" if cell is None else f"{cell:,}" for cell in cells))
     console.print(table)
-    rate = report["frames_per_second"]
-    console.print(f"{rate:,.1f} frames per second if clocked at {clock_mhz:g} MHz", highlight=False)
+    for line in (*speed_lines(report["speed"], images), area_line(report["area"])):
+        console.print(line, highlight=False)
     write_json(json_out, report, console, Estimate)

@@ -40,7 +40,12 @@ Data = Annotated[
     Path | None, typer.Option("--data", metavar="FOLDER", callback=INPUT_FOLDER, help="folder of the data set's files")
 ]
 Images = Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="images of the batch")]
-ClockMhz = Annotated[float, typer.Option(metavar="MHZ", callback=POSITIVE, help="clock at which times are stated")]
+ClockMhz = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MHZ", callback=POSITIVE, help="clock at which times are stated", show_default="a routed one, or 80"
+    ),
+]
 
 
 def assignments(texts: list[str] | None) -> dict[str, Any]:

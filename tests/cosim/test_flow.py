@@ -15,6 +15,7 @@ from reprise.cosim.command import Options, run_capture, run_network
 from reprise.cosim.jobs import host
 from reprise.cosim.jobs import run as job
 from reprise.cosim.report.tables import table_lines
+from reprise.estimate.report.speed import area_line, speed_lines
 from reprise.export.find import choose_images
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE
@@ -62,7 +63,7 @@ def test_report_of_the_interpreter(network_file, tmp_path):
 
 def test_the_table_of_the_readme(tmp_path):
     """Its figures are those of the shipped network; the RTL's cycles are those of the cycle model, which is exact."""
-    assert run_network("digits", options(tmp_path, config="paper", images=8, clock_mhz=80.0), quiet()) == 0
+    assert run_network("digits", options(tmp_path, config="paper", images=8, clock_mhz=None), quiet()) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     text = (Path(__file__).parents[2] / "README.md").read_text()
     shown = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if line[:1] == "│"]
@@ -78,7 +79,8 @@ def test_the_table_of_the_readme(tmp_path):
             *("-" if c is None else f"{c:,}" for c in cycles),
         ]
         assert row == [*figures, f"0 of {one['elements']:,}" if "elements" in one else "-"]
-    assert f"{report['frames_per_second']:,.0f} frames per second if clocked at 80 MHz" in text
+    for line in (*speed_lines(report["speed"], 8), area_line(report["area"])):
+        assert line in " ".join(text.split())
     assert f"the network's: {report['network_accuracy']['integer_percent']:.2f} % on 360 images of digits" in text
 
 
@@ -98,7 +100,7 @@ def test_report_of_the_rtl(network_file, tmp_path):
     assert sum(one["events"]["residual_bit"] for one in layers) == report["total"]["counts"]["residual_bits"]
     for one in (*layers, report["total"]):  # every cycle has one cause
         assert sum(one["cause_cycles"].values()) == one["cycles"]["rtl"] and min(one["cause_cycles"].values()) >= 0
-    assert report["frames_per_second"] == pytest.approx(3 * 50e6 / report["total"]["cycles"]["rtl"])
+    assert report["speed"]["frames_per_second"] == pytest.approx(3 * 50e6 / report["total"]["cycles"]["rtl"])
     assert report["image_numbers"] != [0, 1, 2], "a seed chooses images"
     assert "RTL cycles by layer and cause" in (tmp_path / "report.html").read_text()
 
@@ -143,7 +145,7 @@ def test_mismatch_in_rtl_gives_a_waveform(network_file, tmp_path, monkeypatch):
         (["--config", "huge"], "config must be a preset"),
         (["unknown"], "network preset must be one of"),
         (["FILE", "--images", "6"], "images must be 1..5, not 6"),
-        (["--capture", "missing.npz"], "missing.npz: must be a file"),
+        (["--capture", "missing.npz"], "--capture must be a file that is there, not 'missing.npz'"),
     ],
 )
 def test_mistakes_give_exit_code_2(arguments, message, network_file, tmp_path):

@@ -85,6 +85,7 @@ def test_estimates_are_those_of_the_room(digits):
     assert [line.split()[0] for line in lines] == ["layer", "conv1", "conv2", "fc1", "readout", "total"]
     assert f"{found.cycles:,}" in lines[-1]
     same = rp.estimate_cycles(digits, config, images=digits.images[:2])
+    assert found.frames_per_second() == found.report["speed"]["frames_per_second"]
     assert same.report | {"date": ""} == found.report | {"date": ""} and same.report["configuration_name"] == "tiny"
     assert rp.estimate_cycles(digits, config, images=2, latency=60).cycles > found.cycles
 

@@ -1,10 +1,14 @@
 """Tables of area and clock on FPGAs, from ``docs/measured/resources.json``.
 
-``reprise fpga synth`` and ``reprise fpga route`` add what they measure to that file.
+``reprise fpga synth --record`` and ``reprise fpga route --record`` add what they measure to that file. What reports
+need of it comes with the package, in ``estimate/area/measured.json``.
 """
 
 from __future__ import annotations
 
+import json
+
+from reprise.estimate.area.measured import from_records
 from reprise.estimate.area.model import fits
 from reprise.flow.fpga import results
 from reprise.flow.fpga.parts import ECP5_PARTS, RESOURCES, TARGETS
@@ -104,3 +108,12 @@ def table(kind: str, *words: str) -> str:
     """Make one of the tables above."""
     known = {f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, core)}
     return known[kind](*words)
+
+
+def shipped() -> str:
+    """Return the content of ``estimate/area/measured.json``."""
+    lines = ",\n".join(json.dumps(one) for one in from_records(_records()))
+    return f'{{"format": 1, "records": [\n{lines}\n]}}\n'
+
+
+FILES = {"estimate/area/measured.json": shipped}

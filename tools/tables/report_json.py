@@ -14,7 +14,7 @@ from reprise.estimate.report import fields as base
 
 from . import markdown
 
-PLAIN = {int: "integer", float: "number", str: "text", type(None): "null"}
+PLAIN = {bool: "true or false", int: "integer", float: "number", str: "text", type(None): "null"}
 
 
 def kind(annotation: object, absent: bool) -> str:

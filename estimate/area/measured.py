@@ -1,0 +1,71 @@
+"""What was synthesized and routed for an ECP5, as the package knows it, and what the parts of the family hold.
+
+``measured.json`` is made of ``docs/measured/resources.json`` by ``make docs``. It holds no more than a report needs.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+from ...hw.arch.config import HardwareConfig
+
+MEASURED = Path(__file__).resolve().parent / "measured.json"
+
+ECP5_PARTS = {
+    "25k": {"luts": 24288, "rams": 56, "dsps": 28},
+    "45k": {"luts": 43848, "rams": 108, "dsps": 72},
+    "85k": {"luts": 83640, "rams": 208, "dsps": 156},
+}
+"""What each part of the ECP5 family holds, by its data sheet; nextpnr's reports say the same."""
+
+RESOURCES = ("lut", "ff", "ram", "dsp")
+
+
+def from_records(records: list[dict]) -> list[dict]:
+    """Return what ``measured.json`` holds, from the records of ``docs/measured/resources.json``.
+
+    A routed record names its configuration only; its fields are those of the synthesis of the same name and block.
+    """
+    known = {(r["config"], r["block"]): r["configuration"] for r in records if r["kind"] == "synthesis"}
+    found = []
+    for r in records:
+        configuration = known.get((r["config"], r["block"]))
+        if r["target"] != "ecp5" or r["block"] not in ("core", "accelerator") or configuration is None:
+            continue
+        one = {"configuration_sha256": HardwareConfig.from_dict(configuration).digest()}
+        one |= {key: r[key] for key in ("kind", "block", "command")}
+        if r["kind"] == "route":
+            one |= {key: r[key] for key in ("part", "grade")} | {"fmax_mhz": r["fmax"]}
+        else:
+            one |= {key: r[key] for key in RESOURCES}
+        found.append(one)
+    return found
+
+
+@functools.cache
+def load(path: Path = MEASURED) -> tuple[dict, ...]:
+    """Return what was measured: records with ``kind``, ``block`` and figures."""
+    return tuple(json.loads(path.read_text())["records"])
+
+
+def _of(config: HardwareConfig, kind: str, block: str) -> list[dict]:
+    wanted = {"configuration_sha256": config.digest(), "kind": kind, "block": block}
+    return [record for record in load() if wanted.items() <= record.items()]
+
+
+def synthesized(config: HardwareConfig, block: str = "accelerator") -> dict | None:
+    """Return the record of a synthesis of this very configuration, with ``lut``, ``ff``, ``ram``, ``dsp``, or None."""
+    return next(iter(_of(config, "synthesis", block)), None)
+
+
+def routed(config: HardwareConfig, block: str = "accelerator") -> list[dict]:
+    """Return the fastest routing of this very configuration for each part and speed grade, the fastest first.
+
+    Each has ``part``, ``grade``, ``fmax_mhz`` and ``command``.
+    """
+    fastest: dict[tuple, dict] = {}
+    for record in sorted(_of(config, "route", block), key=lambda one: -one["fmax_mhz"]):
+        fastest.setdefault((record["part"], record["grade"]), record)
+    return list(fastest.values())

@@ -1,0 +1,148 @@
+"""How fast a network runs and what the accelerator takes of an FPGA: figures that say what they assume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...compiler import compile_network
+from ...compiler.golden.interpreter import Interpreter
+from ...hw.arch.config import HardwareConfig
+from ...model.network.network import Network
+from ..area import measured, model
+from ..network import Estimator, SystemTiming
+from .head import head
+
+ASSUMED_MHZ = 80.0
+"""The clock where nobody gave one and no routed design says one."""
+
+UNITS = {
+    "luts": ("lut", "luts", "LUT4s"),
+    "flip_flops": ("ff", "luts", "flip-flops"),
+    "block_rams": ("ram", "rams", "block RAMs"),
+    "multipliers": ("dsp", "dsps", "multipliers"),
+}
+"""How a report calls a resource, how records call it, how a part calls what it has of it, and how people call it."""
+
+
+def one_image_cycles(
+    network: Network, config: HardwareConfig, images: np.ndarray, timing: SystemTiming, *, keep_features: bool = False
+) -> int:
+    """Return the cycles of a job of the first image alone, by the exact cycle model."""
+    compiled = compile_network(network, config, 1, keep_features=keep_features)
+    estimator = Estimator(compiled, timing)
+    Interpreter(compiled, compiled.initial_memory(images[:1]), estimator.observe).run()
+    return int(estimator.schedule()[-1])
+
+
+def clock_of(config: HardwareConfig, given_mhz: float | None = None) -> dict:
+    """Return the clock of a report: the given one, or else that of a routed accelerator, or else an assumed one."""
+    if given_mhz is not None:
+        return {"mhz": float(given_mhz), "source": "given"}
+    for route in measured.routed(config):
+        found = {key: route[key] for key in ("part", "grade", "command")}
+        return {"mhz": float(route["fmax_mhz"]), "source": "routed", **found}
+    return {"mhz": ASSUMED_MHZ, "source": "assumed"}
+
+
+def speed_of(config: HardwareConfig, images: int, cycles: int, image_cycles: int, mhz: float | None = None) -> dict:
+    """Return the fields of :class:`reprise.estimate.report.fields.Speed`.
+
+    Parameters
+    ----------
+    config : HardwareConfig
+    images : of the batch
+    cycles, image_cycles : of the whole batch, and of one image alone
+    mhz : the clock, if somebody gave one
+    """
+    clock = clock_of(config, mhz)
+    cores = [
+        {key: one[key] for key in ("part", "grade", "fmax_mhz", "command")} for one in measured.routed(config, "core")
+    ]
+    return {
+        "clock": clock,
+        "core_routes": [one | {"fmax_mhz": float(one["fmax_mhz"])} for one in cores],
+        "image_cycles": image_cycles,
+        "image_microseconds": image_cycles / clock["mhz"],
+        "batch_cycles": cycles,
+        "batch_microseconds": cycles / clock["mhz"],
+        "interval_cycles": cycles / images,
+        "frames_per_second": images * clock["mhz"] * 1e6 / cycles,
+    }
+
+
+def area_of(config: HardwareConfig) -> dict:
+    """Return the fields of :class:`reprise.estimate.report.fields.Area`: as synthesized, or else as estimated."""
+    record = measured.synthesized(config)
+    if record:
+        resources, said = record, {"source": "synthesized", "command": record["command"]}
+    else:
+        estimate = model.predict(config, model.load())
+        resources, said = estimate.resources, {"source": "estimated", "extrapolated_fields": sorted(estimate.outside)}
+    found = {name: int(resources[key]) for name, (key, *_) in UNITS.items()}
+    fits = {f"LFE5U-{part}": model.fits(resources, has) for part, has in measured.ECP5_PARTS.items()}
+    return {"family": "ECP5", **said, **found, "fits": fits}
+
+
+def whole_estimate(
+    report: dict[str, Any],
+    network: Network,
+    config: HardwareConfig,
+    images: np.ndarray,
+    *,
+    name: str,
+    clock_mhz: float | None = None,
+) -> dict[str, Any]:
+    """Return what :func:`reprise.estimate.network.estimate` gave for these images, with all that a report adds to it.
+
+    ``name`` is that of the configuration, and ``clock_mhz`` a clock that somebody gave.
+    """
+    cycles = report["total"]["cycles"]["cycle_model"]
+    timing = SystemTiming(latency=report["memory"]["latency_cycles"], gap=report["memory"]["gap_cycles"])
+    alone = cycles if len(images) == 1 else one_image_cycles(network, config, images, timing)
+    speed = speed_of(config, len(images), cycles, alone, clock_mhz)
+    return {**head("estimate"), "configuration_name": name, **report, "area": area_of(config), "speed": speed}
+
+
+def clock_line(speed: dict) -> str:
+    """Say at which clock times are stated, and where it comes from."""
+    clock, cores = speed["clock"], speed["core_routes"]
+    at = f"{clock['mhz']:g} MHz"
+    if clock["source"] == "routed":
+        return f"{at}, at which the accelerator was routed on LFE5U-{clock['part']}, speed grade {clock['grade']}"
+    said = f"{at}, which was given" if clock["source"] == "given" else f"{at}, which is assumed"
+    if not cores:
+        return f"{said}: this configuration was not routed"
+    routes = " and ".join(f"{one['fmax_mhz']:g} MHz (LFE5U-{one['part']}, speed grade {one['grade']})" for one in cores)
+    return f"{said}: the whole accelerator was not routed, its core was at {routes}"
+
+
+def speed_lines(speed: dict, images: int) -> list[str]:
+    """Say how fast it is, in two lines."""
+    many = (
+        f"a batch of {images} {speed['batch_microseconds']:,.1f} us ({speed['interval_cycles']:,.0f} cycles an image)"
+    )
+    lines = [
+        f"{speed['frames_per_second']:,.0f} frames per second; one image alone takes {speed['image_cycles']:,} cycles, "
+        f"{speed['image_microseconds']:,.1f} us{f', {many}' if images > 1 else ''}",
+        f"at a clock of {clock_line(speed)}",
+    ]
+    return lines
+
+
+def too_small(area: dict) -> str | None:
+    """Say of what the largest part has too little, or nothing if it holds the accelerator."""
+    part, has = list(measured.ECP5_PARTS.items())[-1]
+    short = [f"{has[key]:,} {told}" for name, (_, key, told) in UNITS.items() if area[name] > has[key]]
+    return f"LFE5U-{part} has only {' and '.join(short)}" if short else None
+
+
+def area_line(area: dict) -> str:
+    """Say what the accelerator takes of an FPGA, where that is known from, and which part holds it."""
+    part = next((name for name, fits in area["fits"].items() if fits), None)
+    verdict = f"fits {part}" if part else f"does not fit: {too_small(area)}"
+    shown = ", ".join(f"{area[name]:,} {told}" for name, (*_, told) in UNITS.items())
+    beyond = area.get("extrapolated_fields")
+    more = f", extrapolated in {', '.join(beyond)}" if beyond else ""
+    return f"{area['family']}: {shown} ({area['source']}{more}); {verdict}"
