@@ -8,7 +8,7 @@ print(network)
 tiny = rp.HardwareConfig.load("tiny")
 estimate = rp.estimate_cycles(network, tiny, images=4)
 print(estimate)  # a table by layer
-print(f"{estimate.frames_per_second(clock_mhz=90):,.0f} frames per second at 90 MHz")
+print(f"{estimate.frames_per_second(clock_mhz=80):,.0f} frames per second at 80 MHz")
 
 wide = tiny.replace(lanes=16)  # validated again: a wrong field or value is refused by its name
 for name, config in (("tiny", tiny), ("with 16 lanes", wide)):

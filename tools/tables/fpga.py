@@ -112,7 +112,7 @@ def table(kind: str, *words: str) -> str:
 
 def shipped() -> str:
     """Return the content of ``estimate/area/measured.json``."""
-    lines = ",\n".join(json.dumps(one) for one in from_records(_records()))
+    lines = ",\n".join(json.dumps(one) for one in from_records(records()))
     return f'{{"format": 1, "records": [\n{lines}\n]}}\n'
 
 
