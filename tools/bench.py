@@ -54,9 +54,14 @@ def best(call: Callable[[], object], repeats: int = 5) -> float:
     return min(times)
 
 
-def machine() -> dict[str, str | int]:
-    """Return what the figures depend on."""
-    return {"cores": os.cpu_count() or 1, "machine": platform.machine(), "python": platform.python_version()}
+def machine() -> dict[str, str | int | float]:
+    """Return what the figures depend on. The load is the mean number of processes that wanted a core just now."""
+    return {
+        "cores": os.cpu_count() or 1,
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 1),
+    }
 
 
 def _text(value: object) -> str:
@@ -106,7 +111,7 @@ def benchmarks(
         for name, function in chosen.items():
             console.print(f"{name}: {_title(function)}", markup=False)
         return
-    results = {}
+    about, results = machine(), {}  # the load is that before the first benchmark
     for number, (name, function) in enumerate(chosen.items(), 1):
         console.print(f"[{number}/{len(chosen)}] {name}: {_title(function)}", markup=False)
         try:
@@ -117,7 +122,7 @@ def benchmarks(
     out = out or OUT
     kept = json.loads(out.read_text())["results"] if out.exists() else {}
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"machine": machine(), "results": kept | results}, indent=2) + "\n")
+    out.write_text(json.dumps({"machine": about, "results": kept | results}, indent=2) + "\n")
     console.print(f"figures: {out}")
 
 

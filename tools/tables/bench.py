@@ -1,6 +1,6 @@
 """Tables of benchmarks, from ``docs/measured/bench.json``.
 
-``python -m tools.bench --out docs/measured/bench.json`` writes that file.
+``python -m tools.bench --out docs/measured/bench.json`` writes that file. Seconds are of one machine.
 """
 
 from __future__ import annotations
@@ -20,8 +20,17 @@ def value(key: str, figure: float) -> str:
     return f"{figure:,.4g}"
 
 
+def machine() -> str:
+    """Say on what machine it was measured."""
+    about = record("bench")["machine"]
+    load = f", when on average {about['load']:g} other processes wanted a core" if "load" in about else ""
+    return f"Measured on one machine of {about['cores']} cores{load}."
+
+
 def table(topic: str) -> str:
-    """Make the table of the benchmarks of ``tools/bench_TOPIC.py``."""
+    """Make the table of the benchmarks of ``tools/bench_TOPIC.py``, or say on what machine they ran."""
+    if topic == "machine":
+        return machine()
     rows = []
     about = {name: inspect.getdoc(function) or "" for name, function in bench.discover().items()}
     for name, figures in record("bench")["results"].items():
