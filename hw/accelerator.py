@@ -8,6 +8,7 @@ from amaranth.lib.wiring import Member, Out
 
 from .arch.config import HardwareConfig
 from .axi.ports import lite_members, prefixed, read_members, write_members
+from .axi.window import Windows
 from .csr.counters import Counters
 from .csr.register_map import COUNTERS, FIELDS
 from .csr.registers import Registers
@@ -63,7 +64,9 @@ class Accelerator(wiring.Component):
         m.submodules.registers = registers = Registers()
         m.submodules.counters = counters = Counters(c)
         m.submodules.sequencer = sequencer = Sequencer(c)
+        m.submodules.windows = windows = Windows(c)
         datapath = Datapath(c)
+        ending = Signal()
         data_reset = Signal()  # a register, because it goes to thousands of flip-flops
         m.submodules.datapath = ResetInserter(data_reset)(datapath)
         m.d.sync += data_reset.eq(sequencer.reset)
@@ -71,17 +74,30 @@ class Accelerator(wiring.Component):
         self._join(m, "m_axi", datapath, read_members(c.bus_bits) | write_members(c.bus_bits))
         m.d.comb += [
             datapath.begin.eq(sequencer.begin),
-            datapath.program.eq(Cat(registers.program_lo_value, registers.program_hi_value)),
+            windows.start.eq(sequencer.started),
+            windows.i_program.eq(Cat(registers.program_lo_value, registers.program_hi_value)),
+            *(
+                getattr(windows, f"i_{which}")[what].eq(
+                    Cat(*(getattr(registers, f"{which}_{what}_{half}_value") for half in ("lo", "hi")))
+                )
+                for which in ("read", "write")
+                for what in ("base", "size")
+            ),
+            sequencer.bad_start.eq(windows.bad),
+            datapath.program.eq(windows.program),
+            datapath.read_window.eq(windows.read),
+            datapath.write_window.eq(windows.write),
             datapath.enable.eq(sequencer.enable),
             datapath.halt.eq(sequencer.halt),
             *(
                 getattr(sequencer, name).eq(getattr(datapath, name))
                 for name in (
                     *("finished", "command_error", "command_code", "taken", "progress"),
-                    *("read_error", "write_error", "bad_target", "bus_quiet"),
+                    *("read_error", "write_error", "read_outside", "write_outside", "bad_target", "bus_quiet"),
                 )
             ),
-            sequencer.start.eq(registers.control_start),
+            # From the end of a job to the flag ``done`` the host still sees it in progress.
+            sequencer.start.eq(registers.control_start & ~ending),
             sequencer.stop.eq(registers.control_stop),
             sequencer.watchdog.eq(registers.watchdog_value),
             self.profile.eq(datapath.events),
@@ -89,7 +105,7 @@ class Accelerator(wiring.Component):
             counters.clear.eq(sequencer.started),
             counters.run.eq(sequencer.busy),
         ]
-        self._registers(m, registers, sequencer, counters)
+        self._registers(m, registers, sequencer, counters, ending)
         return m
 
     def _join(self, m: Module, prefix: str, inner: wiring.Component, members: dict[str, Member]) -> None:
@@ -97,7 +113,9 @@ class Accelerator(wiring.Component):
             port, signal = getattr(self, f"{prefix}_{name}"), getattr(inner, name)
             m.d.comb += port.eq(signal) if member.flow == Out else signal.eq(port)
 
-    def _registers(self, m: Module, registers: Registers, sequencer: Sequencer, counters: Counters) -> None:
+    def _registers(
+        self, m: Module, registers: Registers, sequencer: Sequencer, counters: Counters, ending: Signal
+    ) -> None:
         """Connect the registers that the host only reads, the status flags and the interrupt."""
         c = self.config
         done, refused, finished = Signal(), Signal(), Signal()
@@ -109,7 +127,8 @@ class Accelerator(wiring.Component):
         m.d.comb += [
             registers.config_hash_value.eq(int(c.digest()[:8], 16)),
             registers.bus_word_bytes.eq(c.bus_bits // 8),
-            registers.status_busy.eq(sequencer.busy),
+            ending.eq(sequencer.done | finished | late),
+            registers.status_busy.eq(sequencer.busy | ending),
             registers.status_done.eq(done),
             registers.status_refused.eq(refused),
             registers.status_bus_hung.eq(sequencer.bus_hung),
@@ -123,7 +142,7 @@ class Accelerator(wiring.Component):
         ]
         with m.If(late):
             m.d.sync += done.eq(1)
-        with m.If(sequencer.refused):
+        with m.If(registers.control_start & registers.status_busy):
             m.d.sync += refused.eq(1)
         with m.If(sequencer.started):
             m.d.sync += [done.eq(0), refused.eq(0)]

@@ -10,6 +10,7 @@ from .arch.config import HardwareConfig
 from .arch.program import ADDRESS_BITS, COMMAND_BYTES
 from .axi.ports import read_members, write_members
 from .axi.read import BurstReader, ReadArbiter
+from .axi.window import window
 from .axi.write import WriteMaster
 from .core import Core
 from .im2col.im2col import Im2col
@@ -43,8 +44,9 @@ class Datapath(wiring.Component):
     begin, program : In, strobe to fetch the first command; its byte address
     enable : In(1), commands may be issued
     halt : In(1), no new bursts may begin
+    read_window, write_window : In, where bursts may read and write
     finished, command_error, command_code, taken : Out, from the job scheduler
-    read_error, write_error, bad_target : Out(1), strobes of the bus masters and the loader
+    read_error, write_error, read_outside, write_outside, bad_target : Out(1), from the bus masters and the loader
     bus_quiet : Out(1), nothing is under way on the bus
     progress : Out(1), something moved in the cycle before
     events : Out, the events of this cycle, which the counters count
@@ -54,13 +56,18 @@ class Datapath(wiring.Component):
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
-        outs = ("finished", "command_error", "taken", "read_error", "write_error", "bad_target", "bus_quiet")
+        outs = (
+            *("finished", "command_error", "taken", "read_error", "write_error", "bad_target", "bus_quiet"),
+            *("read_outside", "write_outside"),
+        )
         super().__init__(
             {
                 "begin": In(1),
                 "program": In(ADDRESS_BITS),
                 "enable": In(1),
                 "halt": In(1),
+                "read_window": In(window(c)),
+                "write_window": In(window(c)),
                 **{name: Out(1) for name in (*outs, "progress")},
                 "command_code": Out(4),
                 "events": Out(events_layout(c)),
@@ -157,6 +164,10 @@ class Datapath(wiring.Component):
                 m.d.comb += port.eq(signal) if member.flow == Out else signal.eq(port)
             m.d.comb += block.halt.eq(self.halt)
         m.d.comb += [
+            reads.window.eq(self.read_window),
+            writes.window.eq(self.write_window),
+            self.read_outside.eq(reads.outside),
+            self.write_outside.eq(writes.outside),
             self.read_error.eq(reads.error),
             self.write_error.eq(writes.error),
             self.bus_quiet.eq(reads.idle & writes.quiet),

@@ -6,6 +6,7 @@ that others wrote, with random backpressure on all ten channels.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.arch.memory_image import MemoryImage
+from ...hw.csr.start import start_registers
 from ...hw.emission import TOP, verilog_of
 from ...support.errors import SimulationError
 from . import verilator
@@ -52,7 +54,7 @@ def run_axi(
             "AXI_MEMORY": folder / "memory.bin",
             "AXI_RESULT": folder / "result.bin",
             "AXI_CYCLES": folder / "cycles",
-            "AXI_PROGRAM": compiled.program,
+            "AXI_START": json.dumps(start_registers(compiled.program, compiled.windows)),
             "AXI_TIMEOUT": timeout,
             "AXI_PAUSE": pause,
             "AXI_SEED": seed,

@@ -1,6 +1,7 @@
 """The cocotb side of :mod:`reprise.cosim.bench.axi`: masters and memory of cocotbext-axi, with random backpressure on
 every channel."""
 
+import json
 import os
 import random
 from collections.abc import Iterator
@@ -53,9 +54,9 @@ class Bench:
         """Read a register by its name."""
         return await self.host.read_dword(OFFSETS[register])
 
-    async def job(self, program: int, timeout: int) -> int:
+    async def job(self, registers: dict[str, int], timeout: int) -> int:
         """Start a job, wait for its interrupt, take that back, and return STATUS."""
-        for register, value in (("IRQ_ENABLE", 1), ("PROGRAM_LO", program & 0xFFFFFFFF), ("PROGRAM_HI", program >> 32)):
+        for register, value in {"IRQ_ENABLE": 1, **registers}.items():
             await self.write(register, value)
         await self.write("CONTROL", 1)
         if not int(self.dut.irq.value):
@@ -78,7 +79,7 @@ async def play(dut: Any) -> None:
     memory = Path(env["AXI_MEMORY"]).read_bytes()
     for _ in range(2):
         bench.ram.write(0, memory)
-        status = await bench.job(int(env["AXI_PROGRAM"]), int(env["AXI_TIMEOUT"]))
+        status = await bench.job(json.loads(env["AXI_START"]), int(env["AXI_TIMEOUT"]))
         assert status & 0xFF0F == 2, f"STATUS 0x{status:08x}"
     Path(env["AXI_CYCLES"]).write_text(str(await bench.read("CYCLES_LO")))
     await ClockCycles(dut.clk, 100)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...hw.arch.memory_image import MemoryImage
+from ...hw.arch.memory_image import MemoryImage, Windows
 from ...hw.arch.program import Error
 from ...hw.csr.register_map import COUNTERS, FIELDS, OFFSETS
+from ...hw.csr.start import start_registers
 from ...support.errors import SimulationError
 from ..bench.system import Mark, SystemBench, Traffic
 from .figures import run_ends
@@ -86,16 +87,15 @@ def read(register: str) -> list:
     return ["read", OFFSETS[register]]
 
 
-def start_steps(program: int, *, watchdog: int | None = None) -> list[list]:
-    """Return the steps that give the program's address, enable the interrupt and start.
+def start_steps(program: int, windows: Windows, *, watchdog: int | None = None) -> list[list]:
+    """Return the steps that give the program's address and the windows, enable the interrupt and start.
 
     The step before the last one gives the cycle.
     """
     steps = [
         write("IRQ_STATUS", 1),
         write("IRQ_ENABLE", 1),
-        write("PROGRAM_LO", program & 0xFFFFFFFF),
-        write("PROGRAM_HI", program >> 32),
+        *(write(register, value) for register, value in start_registers(program, windows).items()),
     ]
     if watchdog is not None:
         steps.append(write("WATCHDOG", watchdog))
@@ -140,7 +140,7 @@ def run_job(
         raise ValueError(f"compiled.base must be 0, not {compiled.base}: the bench's memory begins there")
     memory = compiled.initial_memory(images, fill)
     names = ["CYCLES_LO", *COUNTERS]
-    steps = [*start_steps(compiled.program), *end_steps(timeout), *(read(name) for name in names)]
+    steps = [*start_steps(compiled.program, compiled.windows), *end_steps(timeout), *(read(name) for name in names)]
     steps.append(["dump", "memory", 0, compiled.size])
     runs = sum(opcode == "RUN" for opcode, _ in compiled.commands())
     result = bench.run(steps, memory, traffic=traffic, waves=waves, window=window, stage=stage, runs=runs)

@@ -13,6 +13,7 @@ import jinja2
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.csr import register_map
+from ...hw.csr.start import start_registers
 from ...support.checks import require
 from ...support.errors import RepriseError
 from ...support.presets import BOARDS, PACKAGE
@@ -153,6 +154,7 @@ def _values(
         "images": image.images,
         "regions": vectors.regions(),
         "offsets": register_map.OFFSETS,
+        "start": start_registers(image.program, image.windows),
         "connections": testbench_connections(sidecar),
         "pins": pins,
         "input_bits": input_bits,

@@ -35,6 +35,31 @@ class Region:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AddressWindow:
+    """The ``size`` bytes from byte address ``base`` on; both are whole bus words."""
+
+    base: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """Byte address of the first byte behind the window."""
+        return self.base + self.size
+
+    def holds(self, address: int, count: int) -> bool:
+        """Return whether the ``count`` bytes from ``address`` on lie in the window."""
+        return self.base <= address and address + count <= self.end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """The two windows that a host sets: what leaves them ends a job with an error before the access is issued."""
+
+    read: AddressWindow
+    write: AddressWindow
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerEntry:
     """One layer of the program: which commands compute it, and how it is cut into pieces.
 
@@ -101,6 +126,15 @@ class MemoryImage:
     def inputs(self) -> list[FeatureMap]:
         """Return the maps of the input, of which there is one for each encoding."""
         return [f for f in self.features.values() if f.name == "input"]
+
+    @property
+    def windows(self) -> Windows:
+        """The tightest windows in which the program runs: it reads all of the image, and writes what layers compute."""
+        written = [f for f in self.features.values() if f.name != "input"]
+        base, word = min(f.address for f in written), self.config.bus_bits // 8
+        size = -(-(max(f.address + f.bytes for f in written) - base) // word) * word
+        whole = AddressWindow(base=self.base, size=-(-self.size // word) * word)
+        return Windows(read=whole, write=AddressWindow(base=base, size=size))
 
     @property
     def input_address(self) -> int:
@@ -198,6 +232,7 @@ class MemoryImage:
             "size": self.size,
             "constant_bytes": len(self.data),
             "program": self.program,
+            "windows": asdict(self.windows),
             "input": {"address": self.input_address, "features": [f.name for f in self.inputs()]},
             "config": self.config.to_dict(),
             "features": {key: f.to_dict() for key, f in self.features.items()},

@@ -200,6 +200,9 @@ class Error(IntEnum):
     WRITE = 4, "AXI write answered with an error"
     WATCHDOG = 5, "watchdog: no progress"
     STOPPED = 6, "stopped by the host"
+    READ_WINDOW = 7, "a read would have left the host's read window"
+    WRITE_WINDOW = 8, "a write would have left the host's write window"
+    START = 9, "the program's address or a window is not whole bus words, or a window ends beyond the address space"
 
 
 def pack(opcode: str, **values: int) -> bytes:

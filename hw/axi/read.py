@@ -11,6 +11,7 @@ from ..arch.program import ADDRESS_BITS
 from ..interface.memory import BURST_BEATS, LENGTH_BITS, read_request
 from ..lib.fifo import StreamFifo
 from .ports import constant_address_signals, read_members
+from .window import inside, window
 
 OUTSTANDING = 16
 """The most bursts that may be under way at a time."""
@@ -101,12 +102,16 @@ class BurstReader(wiring.Component):
 class ReadArbiter(wiring.Component):
     """Gives the read channels to the first of its readers that wants a burst; data comes back in that order.
 
+    A burst that leaves the host's window is never issued.
+
     Members
     -------
     i_burst : In streams of bursts, one for each reader; the reader with the lowest index has priority
     hold : In, one bit for each reader, which says that none of its bursts may begin
     o : Out streams of bus words, one for each reader's ``i_data``
     halt : In(1), no burst may begin; one whose address is on the bus stays there
+    window : In, where bursts may read (:func:`reprise.hw.axi.window.window`)
+    outside : Out(1), a reader wanted a burst outside of the window, which was dropped; no burst begins any more
     idle : Out(1), nothing is under way
     error : Out(1), set for one cycle per beat that was answered with an error
     beat : Out(1), set for one cycle per beat
@@ -121,6 +126,8 @@ class ReadArbiter(wiring.Component):
                 "o": Out(stream.Signature(config.bus_bits, always_ready=True)).array(readers),
                 "hold": In(readers),
                 "halt": In(1),
+                "window": In(window(config)),
+                "outside": Out(1),
                 "idle": Out(1),
                 "error": Out(1),
                 "beat": Out(1),
@@ -132,9 +139,13 @@ class ReadArbiter(wiring.Component):
         m = Module()
         m.submodules.owners = owners = StreamFifo(shape=range(self.readers), depth=OUTSTANDING)
         free = Signal()
+        chosen = Signal(BURST)  # the burst of the first reader that wants one
+        allowed = Signal()
+        shift = clog2(self.config.bus_bits // 8)
         m.d.comb += [
+            allowed.eq(inside(self.window, chosen.address[shift:], chosen.beats - 1)),
             *constant_address_signals(self, "ar", self.config.bus_bits),
-            free.eq(~self.halt & owners.i.ready & (~self.arvalid | self.arready)),
+            free.eq(~self.halt & ~self.outside & owners.i.ready & (~self.arvalid | self.arready)),
             self.rready.eq(owners.o.valid),
             self.beat.eq(self.rvalid & self.rready),
             self.error.eq(self.beat & self.rresp[1]),
@@ -148,16 +159,16 @@ class ReadArbiter(wiring.Component):
             request = self.i_burst[n]
             wanted = request.valid & ~self.hold[n]
             m.d.comb += request.ready.eq(free & ~earlier & ~self.hold[n])
+            with m.If(wanted & ~earlier):
+                m.d.comb += [chosen.eq(request.payload), owners.i.payload.eq(n)]
             earlier = earlier | wanted
-            with m.If(request.valid & request.ready):
-                m.d.sync += [
-                    self.arvalid.eq(1),
-                    self.araddr.eq(request.payload.address),
-                    self.arlen.eq(request.payload.beats - 1),
-                ]
-                m.d.comb += [owners.i.valid.eq(1), owners.i.payload.eq(n)]
             m.d.comb += [
                 self.o[n].payload.eq(self.rdata),
                 self.o[n].valid.eq(self.beat & (owners.o.payload == n)),
             ]
+        begin = free & earlier
+        m.d.comb += owners.i.valid.eq(begin & allowed)
+        with m.If(begin):
+            m.d.sync += [self.arvalid.eq(allowed), self.outside.eq(~allowed)]
+            m.d.sync += [self.araddr.eq(chosen.address), self.arlen.eq(chosen.beats - 1)]
         return m

@@ -11,6 +11,7 @@ from ..arch.program import ADDRESS_BITS
 from ..interface.memory import BURST_BEATS, write_word
 from ..lib.fifo import StreamFifo
 from .ports import constant_address_signals, write_members
+from .window import inside, window
 
 QUEUE_WORDS = 64
 """The number of bus words that are buffered, enough for four full bursts."""
@@ -31,7 +32,7 @@ class WriteMaster(wiring.Component):
     A word joins the open burst if its address follows that of the word before and is not a multiple of BURST_BEATS
     words, so no burst spans a 4 KiB boundary. A burst closes when the next word does not fit, with a run's last word,
     or when no word has come for more than ``CLOSE_AFTER`` cycles. Only closed bursts go out, so all their data is
-    there, and the bus never waits for it.
+    there, and the bus never waits for it. A burst that leaves the host's window never goes out.
 
     Members
     -------
@@ -40,6 +41,10 @@ class WriteMaster(wiring.Component):
     halt : In(1)
         No word is taken and no burst begins; the address and data of bursts that have begun are still sent. The words
         of all other bursts stay inside and are lost with the reset that follows.
+    window : In
+        Where bursts may write (:func:`reprise.hw.axi.window.window`).
+    outside : Out(1)
+        A burst would have left the window. It was dropped, and no burst begins any more.
     idle : Out(1)
         No word is stored, and every burst has been answered.
     quiet : Out(1)
@@ -58,6 +63,8 @@ class WriteMaster(wiring.Component):
             {
                 "i": In(stream.Signature(write_word(config))),
                 "halt": In(1),
+                "window": In(window(config)),
+                "outside": Out(1),
                 "idle": Out(1),
                 "quiet": Out(1),
                 "error": Out(1),
@@ -120,16 +127,23 @@ class WriteMaster(wiring.Component):
         c = self.config
         shift = clog2(c.bus_bits // 8)
         waiting = Signal(range(OUTSTANDING + 1))  # the bursts that have begun and have not been answered
-        begin, answered = Signal(), Signal()
+        take, allowed, begin, answered = Signal(), Signal(), Signal(), Signal()
         left = Signal(8)  # the beats of the burst after this one
         sending = Signal()
         free = Signal()
         m.d.comb += [
             *constant_address_signals(self, "aw", c.bus_bits),
-            begin.eq(
-                bursts.valid & lengths.i.ready & (waiting != OUTSTANDING) & ~self.halt & (~self.awvalid | self.awready)
+            allowed.eq(inside(self.window, bursts.payload.word, bursts.payload.length)),
+            take.eq(
+                bursts.valid
+                & lengths.i.ready
+                & (waiting != OUTSTANDING)
+                & ~self.halt
+                & ~self.outside
+                & (~self.awvalid | self.awready)
             ),
-            bursts.ready.eq(begin),
+            begin.eq(take & allowed),
+            bursts.ready.eq(take),
             lengths.i.valid.eq(begin),
             lengths.i.payload.eq(bursts.payload.length),
             self.bready.eq(1),
@@ -149,9 +163,9 @@ class WriteMaster(wiring.Component):
         m.d.sync += waiting.eq(waiting + begin - answered)
         with m.If(self.awready):
             m.d.sync += self.awvalid.eq(0)
-        with m.If(begin):
-            m.d.sync += [self.awvalid.eq(1), self.awaddr.eq(bursts.payload.word << shift)]
-            m.d.sync += self.awlen.eq(bursts.payload.length)
+        with m.If(take):
+            m.d.sync += [self.awvalid.eq(allowed), self.outside.eq(~allowed)]
+            m.d.sync += [self.awaddr.eq(bursts.payload.word << shift), self.awlen.eq(bursts.payload.length)]
         with m.If(self.beat):
             m.d.sync += left.eq(left - 1)
         with m.If(free):

@@ -44,6 +44,14 @@ OFFSETS = {
     "STALL_REUSE": 0x0A8,
     "WAIT_PREFIX": 0x0AC,
     "WAIT_OUTPUT": 0x0B0,
+    "READ_BASE_LO": 0x0C0,
+    "READ_BASE_HI": 0x0C4,
+    "READ_SIZE_LO": 0x0C8,
+    "READ_SIZE_HI": 0x0CC,
+    "WRITE_BASE_LO": 0x0D0,
+    "WRITE_BASE_HI": 0x0D4,
+    "WRITE_SIZE_LO": 0x0D8,
+    "WRITE_SIZE_HI": 0x0DC,
 }
 """Byte offset of every register."""
 
@@ -53,7 +61,7 @@ FIELDS = {
     },
     "VERSION": {
         "minor": (0, 16, "r", 0),
-        "major": (16, 16, "r", 1),
+        "major": (16, 16, "r", 2),
     },
     "CONFIG_HASH": {
         "value": (0, 32, "r", 0),
@@ -175,6 +183,30 @@ FIELDS = {
     },
     "WAIT_OUTPUT": {
         "value": (0, 32, "r", 0),
+    },
+    "READ_BASE_LO": {
+        "value": (0, 32, "rw", 0),
+    },
+    "READ_BASE_HI": {
+        "value": (0, 8, "rw", 0),
+    },
+    "READ_SIZE_LO": {
+        "value": (0, 32, "rw", 0),
+    },
+    "READ_SIZE_HI": {
+        "value": (0, 9, "rw", 0),
+    },
+    "WRITE_BASE_LO": {
+        "value": (0, 32, "rw", 0),
+    },
+    "WRITE_BASE_HI": {
+        "value": (0, 8, "rw", 0),
+    },
+    "WRITE_SIZE_LO": {
+        "value": (0, 32, "rw", 0),
+    },
+    "WRITE_SIZE_HI": {
+        "value": (0, 9, "rw", 0),
     },
 }
 """Fields of every register: lowest bit, bits, access as in docs/registers.md, value after reset."""

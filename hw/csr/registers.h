@@ -24,7 +24,7 @@ extern "C" {
 #define REPRISE__VERSION__MAJOR_bm 0xffff0000
 #define REPRISE__VERSION__MAJOR_bp 16
 #define REPRISE__VERSION__MAJOR_bw 16
-#define REPRISE__VERSION__MAJOR_reset 0x1
+#define REPRISE__VERSION__MAJOR_reset 0x2
 
 // reg - reprise::CONFIG_HASH
 #define REPRISE__CONFIG_HASH__VALUE_bm 0xffffffff
@@ -245,6 +245,54 @@ extern "C" {
 #define REPRISE__COUNTER_COUNTER_EVENT_D1A51172_NAME_851F842F__VALUE_bp 0
 #define REPRISE__COUNTER_COUNTER_EVENT_D1A51172_NAME_851F842F__VALUE_bw 32
 
+// reg - reprise::READ_BASE_LO
+#define REPRISE__READ_BASE_LO__VALUE_bm 0xffffffff
+#define REPRISE__READ_BASE_LO__VALUE_bp 0
+#define REPRISE__READ_BASE_LO__VALUE_bw 32
+#define REPRISE__READ_BASE_LO__VALUE_reset 0x0
+
+// reg - reprise::READ_BASE_HI
+#define REPRISE__READ_BASE_HI__VALUE_bm 0xff
+#define REPRISE__READ_BASE_HI__VALUE_bp 0
+#define REPRISE__READ_BASE_HI__VALUE_bw 8
+#define REPRISE__READ_BASE_HI__VALUE_reset 0x0
+
+// reg - reprise::READ_SIZE_LO
+#define REPRISE__READ_SIZE_LO__VALUE_bm 0xffffffff
+#define REPRISE__READ_SIZE_LO__VALUE_bp 0
+#define REPRISE__READ_SIZE_LO__VALUE_bw 32
+#define REPRISE__READ_SIZE_LO__VALUE_reset 0x0
+
+// reg - reprise::READ_SIZE_HI
+#define REPRISE__READ_SIZE_HI__VALUE_bm 0x1ff
+#define REPRISE__READ_SIZE_HI__VALUE_bp 0
+#define REPRISE__READ_SIZE_HI__VALUE_bw 9
+#define REPRISE__READ_SIZE_HI__VALUE_reset 0x0
+
+// reg - reprise::WRITE_BASE_LO
+#define REPRISE__WRITE_BASE_LO__VALUE_bm 0xffffffff
+#define REPRISE__WRITE_BASE_LO__VALUE_bp 0
+#define REPRISE__WRITE_BASE_LO__VALUE_bw 32
+#define REPRISE__WRITE_BASE_LO__VALUE_reset 0x0
+
+// reg - reprise::WRITE_BASE_HI
+#define REPRISE__WRITE_BASE_HI__VALUE_bm 0xff
+#define REPRISE__WRITE_BASE_HI__VALUE_bp 0
+#define REPRISE__WRITE_BASE_HI__VALUE_bw 8
+#define REPRISE__WRITE_BASE_HI__VALUE_reset 0x0
+
+// reg - reprise::WRITE_SIZE_LO
+#define REPRISE__WRITE_SIZE_LO__VALUE_bm 0xffffffff
+#define REPRISE__WRITE_SIZE_LO__VALUE_bp 0
+#define REPRISE__WRITE_SIZE_LO__VALUE_bw 32
+#define REPRISE__WRITE_SIZE_LO__VALUE_reset 0x0
+
+// reg - reprise::WRITE_SIZE_HI
+#define REPRISE__WRITE_SIZE_HI__VALUE_bm 0x1ff
+#define REPRISE__WRITE_SIZE_HI__VALUE_bp 0
+#define REPRISE__WRITE_SIZE_HI__VALUE_bw 9
+#define REPRISE__WRITE_SIZE_HI__VALUE_reset 0x0
+
 // addrmap - reprise
 typedef struct __attribute__ ((__packed__)) {
     uint32_t ID;
@@ -288,10 +336,19 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t STALL_REUSE;
     uint32_t WAIT_PREFIX;
     uint32_t WAIT_OUTPUT;
+    uint8_t RESERVED_b4_bf[0xc];
+    uint32_t READ_BASE_LO;
+    uint32_t READ_BASE_HI;
+    uint32_t READ_SIZE_LO;
+    uint32_t READ_SIZE_HI;
+    uint32_t WRITE_BASE_LO;
+    uint32_t WRITE_BASE_HI;
+    uint32_t WRITE_SIZE_LO;
+    uint32_t WRITE_SIZE_HI;
 } reprise_t;
 
 
-static_assert(sizeof(reprise_t) == 0xb4, "Packing error");
+static_assert(sizeof(reprise_t) == 0xe0, "Packing error");
 
 #ifdef __cplusplus
 }

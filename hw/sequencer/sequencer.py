@@ -29,7 +29,8 @@ class Sequencer(wiring.Component):
                         drain (the bus is let run dry) -> reset -> idle
 
     Before every job and after every error the data path is reset for RESET_CYCLES cycles, so that no job sees what
-    another left behind.
+    another left behind. No burst begins while no job is in progress, and a start waits until the bus has run dry, so
+    that no reset cuts a burst. A start together with a stop begins a job that ends with the error of the stop.
 
     Latency: the first command is fetched (``begin``) ``BEGIN`` cycles after ``start``, and ``done`` follows ``END``
     cycles after ``finished``.
@@ -41,19 +42,21 @@ class Sequencer(wiring.Component):
 
     Members
     -------
-    start, stop : In(1), strobes of the host; a start during a job is ``refused``
+    start, stop : In(1), strobes of the host; a start during a job does nothing
+    bad_start : In(1), what the host's registers held at the start is no program address or no window; it is looked at
+        from the sixth cycle after ``start`` on
     watchdog : In(32), number of cycles without progress after which a job is ended; 0 means never
     progress : In(1), something moved in the data path
     finished, command_error, command_code : In, from the job scheduler
     taken : In(1), a command was issued
-    read_error, write_error, bad_target : In(1), strobes of the data path
+    read_error, write_error, read_outside, write_outside, bad_target : In(1), strobes of the data path
     bus_quiet : In(1), nothing is under way on the bus
     begin : Out(1), strobe: the program's first command is to be fetched
     enable : Out(1), commands may be issued
     halt : Out(1), no new bursts may begin
     reset : Out(1), reset of the data path
-    busy, done, code, index, refused, bus_hung : Out, for the host's registers: a job is under way; strobe at its end;
-        its error code; number of commands issued; strobe of a refused start; the bus did not answer after an error
+    busy, done, code, index, bus_hung : Out, for the host's registers: a job is under way; strobe at its end; its error
+        code; number of commands issued; the bus did not answer after an error
     started : Out(1), strobe: a job begins
     """
 
@@ -64,8 +67,11 @@ class Sequencer(wiring.Component):
 
     def __init__(self, config: HardwareConfig, *, drain_cycles: int = DRAIN_CYCLES) -> None:
         self.config, self.drain_cycles = config, drain_cycles
-        strobes = ("start", "stop", "progress", "finished", "command_error", "taken", "read_error", "write_error")
-        outs = ("begin", "enable", "halt", "reset", "busy", "done", "refused", "bus_hung", "started")
+        strobes = (
+            *("start", "stop", "progress", "finished", "command_error", "taken", "read_error", "write_error"),
+            *("read_outside", "write_outside", "bad_start"),
+        )
+        outs = ("begin", "enable", "halt", "reset", "busy", "done", "bus_hung", "started")
         super().__init__(
             {
                 **{name: In(1) for name in (*strobes, "bad_target", "bus_quiet")},
@@ -84,15 +90,15 @@ class Sequencer(wiring.Component):
         idle_cycles = Signal(32)
         expired = Signal()
         stopping = Signal()  # a stop that comes before the first command is not lost
-        with m.If(~self.busy):
+        with m.If(self.busy | self.start):
+            m.d.sync += stopping.eq(self.stop | (stopping & self.busy))
+        with m.Else():
             m.d.sync += stopping.eq(0)
-        with m.Elif(self.stop):
-            m.d.sync += stopping.eq(1)
         m.d.sync += expired.eq((self.watchdog != 0) & (idle_cycles >= self.watchdog))
-        m.d.comb += self.refused.eq(self.start & self.busy)
         m.d.sync += self.done.eq(0)
         with m.FSM():
             with m.State("IDLE"):
+                m.d.comb += self.halt.eq(1)
                 with m.If(self.start):
                     m.d.comb += self.started.eq(1)
                     m.d.sync += [
@@ -101,9 +107,11 @@ class Sequencer(wiring.Component):
                         self.code.eq(0),
                         self.index.eq(0),
                         self.bus_hung.eq(0),
-                        left.eq(RESET_CYCLES),
+                        left.eq(Mux(self.bus_quiet, RESET_CYCLES, self.drain_cycles)),
                     ]
-                    m.next = "RESET"
+                    m.next = "DRAIN"
+                    with m.If(self.bus_quiet):
+                        m.next = "RESET"
             with m.State("RESET"):
                 # The top has a register for the reset, so it takes effect a cycle late: no burst may begin until then.
                 m.d.comb += [self.reset.eq(1), self.halt.eq(1)]
@@ -117,7 +125,7 @@ class Sequencer(wiring.Component):
             with m.State("SETTLE"):  # the top's register still holds the reset
                 m.next = "BEGIN"
             with m.State("BEGIN"):
-                m.d.comb += self.begin.eq(1)
+                m.d.comb += self.begin.eq(~self.bad_start)
                 m.next = "RUN"
             with m.State("RUN"):
                 m.d.comb += self.enable.eq(1)
@@ -141,6 +149,9 @@ class Sequencer(wiring.Component):
         causes = [
             (self.read_error, Error.READ.value),
             (self.write_error, Error.WRITE.value),
+            (self.bad_start, Error.START.value),
+            (self.read_outside, Error.READ_WINDOW.value),
+            (self.write_outside, Error.WRITE_WINDOW.value),
             (self.bad_target, Error.FIELD.value),
             (self.command_error, self.command_code),
             (self.stop | stopping, Error.STOPPED.value),

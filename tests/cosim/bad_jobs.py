@@ -8,6 +8,8 @@ import numpy as np
 
 from reprise.cosim.bench.system import SystemBench, SystemResult, Traffic
 from reprise.cosim.jobs.host import Status, end_steps, start_steps
+from reprise.hw.arch.memory_image import Windows
+from reprise.hw.csr.start import OPEN
 from tests.support.cosim_jobs import TIMEOUT, Job
 
 
@@ -21,6 +23,7 @@ class Bad:
     before: tuple = ()
     during: tuple = ()
     watchdog: int = 50_000
+    windows: Windows = OPEN
 
 
 def play(bench: SystemBench, job: Job, bads: list[Bad], memory: np.ndarray, traffic: Traffic | None = None):
@@ -30,10 +33,14 @@ def play(bench: SystemBench, job: Job, bads: list[Bad], memory: np.ndarray, traf
     calm = [["set", name, value] for name, value in (traffic or Traffic()).signals().items() if name != "seed"]
     size = job.compiled.size
     for n, bad in enumerate(bads):
-        steps += [*map(list, bad.before), *start_steps(bad.program, watchdog=bad.watchdog), *map(list, bad.during)]
+        steps += [
+            *map(list, bad.before),
+            *start_steps(bad.program, bad.windows, watchdog=bad.watchdog),
+            *map(list, bad.during),
+        ]
         ended = len(steps) + 1
         steps += [*end_steps(TIMEOUT), *calm, ["load"]]
-        steps += start_steps(job.compiled.program, watchdog=50_000)
+        steps += start_steps(job.compiled.program, job.compiled.windows, watchdog=50_000)
         good = len(steps) + 1
         steps += [*end_steps(TIMEOUT), ["dump", f"memory{n}", 0, size]]
         places.append((ended, good))

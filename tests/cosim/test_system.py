@@ -15,6 +15,7 @@ from reprise.cosim.jobs.host import JobFailed, Status, end_steps, read, run_job,
 from reprise.cosim.jobs.random_networks import random_images, random_network
 from reprise.hw.arch.program import Error
 from reprise.hw.csr.register_map import FIELDS
+from reprise.hw.csr.start import OPEN
 from reprise.model.inference.runner import run
 from tests.cosim.bad_jobs import Bad, play
 from tests.support.benches import system_bench
@@ -31,7 +32,7 @@ from tests.support.cosim_jobs import (
     spoiled,
 )
 
-COMMAND, FIELD, READ, WRITE, WATCHDOG, STOPPED = [error for error in Error if error]
+COMMAND, FIELD, READ, WRITE, WATCHDOG, STOPPED, READ_WINDOW, WRITE_WINDOW, START = [error for error in Error if error]
 TRAFFIC = [
     Traffic(latency=0),
     Traffic(latency=35, gap=1),
@@ -192,16 +193,16 @@ def test_watchdog(bench, job):
         silence = (("wait", int(n)), ("set", "latency", 30_000))
         bads.append(Bad(error=WATCHDOG, program=job.compiled.program, during=silence, watchdog=2000))
     play(bench, job, bads, memory)
-    result = bench.run([*start_steps(end, watchdog=1000), *end_steps(TIMEOUT)], memory)
+    result = bench.run([*start_steps(end, OPEN, watchdog=1000), *end_steps(TIMEOUT)], memory)
     assert Status.of(result.results[-3]).error == 0
 
 
 def test_start_while_busy(bench, job):
     """Refused, noted, and the job in progress is right; the note is gone with the next start."""
     size = job.compiled.size
-    steps = [*start_steps(job.compiled.program), ["wait", 200], write("CONTROL", 1), ["wait", 50], read("STATUS")]
+    steps = [*start_steps(job.compiled.program, OPEN), ["wait", 200], write("CONTROL", 1), ["wait", 50], read("STATUS")]
     busy = len(steps) - 1
-    steps += [*end_steps(TIMEOUT), ["dump", "first", 0, size], ["load"], *start_steps(job.compiled.program)]
+    steps += [*end_steps(TIMEOUT), ["dump", "first", 0, size], ["load"], *start_steps(job.compiled.program, OPEN)]
     steps += [["wait", 20], read("STATUS")]
     again = len(steps) - 1
     steps += [*end_steps(TIMEOUT), ["dump", "second", 0, size]]
@@ -218,7 +219,7 @@ def test_stop_while_idle_and_polling(bench, job):
     """A stop without a job changes nothing; without the interrupt a host can poll."""
     size = job.compiled.size
     done = 1 << FIELDS["STATUS"]["done"][0]
-    steps = [write("CONTROL", 2), read("STATUS"), *start_steps(job.compiled.program)]
+    steps = [write("CONTROL", 2), read("STATUS"), *start_steps(job.compiled.program, OPEN)]
     steps.insert(-2, write("IRQ_ENABLE", 0))
     steps += [["poll", *read("STATUS")[1:], done | 1, done, TIMEOUT], ["no_irq"], ["dump", "memory", 0, size]]
     steps += [write("IRQ_ENABLE", 1), ["wait", 2], ["irq", 10], write("IRQ_STATUS", 1), ["no_irq"]]

@@ -28,6 +28,11 @@ class Device(ctypes.Structure):
     _fields_ = (("read", READ), ("write", WRITE), ("context", ctypes.c_void_p))
 
 
+def c_windows(read, write):
+    """struct reprise_windows"""
+    return (ctypes.c_uint64 * 4)(read["base"], read["size"], write["base"], write["size"])
+
+
 class Mmio:
     """The registers for blocking code in a bridge; ``flip`` changes what reads of one offset give."""
 
@@ -70,10 +75,11 @@ def c_job(mmio):
     """Probe, poll, interrupt, refuse, fail, stop, recover: every function of the C driver."""
     library = ctypes.CDLL(JOB["library"])
     library.reprise_cycles.restype = ctypes.c_uint64
-    library.reprise_start.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int)
+    library.reprise_start.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_int)
     library.reprise_command.restype = ctypes.c_uint32
     device = Device(READ(lambda _, at: mmio.read(at)), WRITE(lambda _, at, value: mmio.write(at, value)), None)
     dev, program, digest = ctypes.byref(device), JOB["program"], JOB["hash"]
+    windows = c_windows(**JOB["windows"])
     assert library.reprise_probe(dev, 0) == 0
     assert library.reprise_probe(dev, ctypes.c_uint32(digest)) == 0
     assert library.reprise_probe(dev, ctypes.c_uint32(digest ^ 1)) == OTHER_CONFIG
@@ -82,8 +88,8 @@ def c_job(mmio):
     mmio.flip = {}
     assert library.reprise_result(dev) == IDLE and library.reprise_interrupt(dev) == IDLE
     library.reprise_watchdog(dev, 100_000)
-    assert library.reprise_start(dev, program, 0) == 0
-    assert library.reprise_start(dev, program, 0) == BUSY and library.reprise_result(dev) == BUSY
+    assert library.reprise_start(dev, program, windows, 0) == 0
+    assert library.reprise_start(dev, program, windows, 0) == BUSY and library.reprise_result(dev) == BUSY
     assert library.reprise_wait(dev, 1) == TIMEOUT
     assert library.reprise_wait(dev, 1_000_000) == 0
     assert library.reprise_command(dev) == JOB["commands"] - 1
@@ -94,18 +100,25 @@ def c_job(mmio):
     assert 0 < named["RUN_BUSY"] < library.reprise_cycles(dev) < 100_000
     mmio.dump("c-poll")
     mmio.load()
-    assert library.reprise_start(dev, program, 1) == 0
+    assert library.reprise_start(dev, program, windows, 1) == 0
     mmio.irq(1_000_000)
     assert library.reprise_interrupt(dev) == 0 and library.reprise_interrupt(dev) == IDLE
     mmio.dump("c-interrupt")
     mmio.load()
-    assert library.reprise_start(dev, JOB["not_a_program"], 0) == 0
+    assert library.reprise_start(dev, JOB["not_a_program"], windows, 0) == 0
     assert library.reprise_wait(dev, 1_000_000) == 1 and library.reprise_command(dev) == 0
-    assert library.reprise_start(dev, program, 0) == 0
+    assert library.reprise_start(dev, program, windows, 0) == 0
     library.reprise_stop(dev)
     assert library.reprise_wait(dev, 1_000_000) == 6
+    for given, code in (
+        (c_windows({"base": 0, "size": 0}, JOB["windows"]["write"]), 7),
+        (c_windows(JOB["windows"]["read"], {"base": 0, "size": 64}), 8),
+        (c_windows(JOB["windows"]["read"], {"base": 4, "size": 64}), 9),
+    ):
+        assert library.reprise_start(dev, program, given, 0) == 0
+        assert library.reprise_wait(dev, 1_000_000) == code
     mmio.load()
-    assert library.reprise_start(dev, program, 0) == 0 and library.reprise_wait(dev, 1_000_000) == 0
+    assert library.reprise_start(dev, program, windows, 0) == 0 and library.reprise_wait(dev, 1_000_000) == 0
     mmio.dump("c-after-errors")
 
 
@@ -137,8 +150,16 @@ def python_job(mmio):
     device.wait()
     assert device.read("IRQ_STATUS", "done") == 0
     mmio.dump("python-interrupt")
-    for program, stop, code in ((JOB["not_a_program"], False, 1), (None, True, 6)):
-        device.start(program)
+    closed, elsewhere = {"base": 0, "size": 0}, {"base": 8, "size": 1 << 40}
+    tight = JOB["windows"]
+    for program, windows, stop, code in (
+        (JOB["not_a_program"], None, False, 1),
+        (None, None, True, 6),
+        (None, tight | {"read": closed}, False, 7),
+        (None, tight | {"write": closed}, False, 8),
+        (None, tight | {"write": elsewhere}, False, 9),
+    ):
+        device.start(program, windows=windows)
         if stop:
             device.stop()
         try:

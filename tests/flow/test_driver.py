@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import subprocess
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_error_codes_of_the_drivers(drivers):
     table = re.search(r"^ERRORS = (\{.*?^\})", source, re.MULTILINE | re.DOTALL)
     assert ast.literal_eval(table[1]) == {error.value: error.text for error in Error if error}
     header = (drivers / "c" / "reprise.h").read_text()
-    found = dict(re.findall(r"REPRISE_ERROR_([A-Z]+) = (\d+),", header))
+    found = dict(re.findall(r"REPRISE_ERROR_([A-Z_]+) = (\d+),", header))
     assert {name: int(code) for name, code in found.items()} == {e.name: e.value for e in Error if e}
 
 
@@ -89,6 +90,7 @@ def played(drivers, tmp_path_factory):
         "registers": str(drivers / "python" / "registers.json"),
         "map": str(folder / "memory.json"),
         "program": vectors.image.program,
+        "windows": asdict(vectors.image.windows),
         "not_a_program": vectors.image.input_address,
         "hash": int(TINY.digest()[:8], 16),
         "commands": len(commands),

@@ -51,7 +51,7 @@ def test_identification(bench, job):
     steps = [read(name) for name in ("ID", "VERSION", "CONFIG_HASH", "BUS", "STATUS", "WATCHDOG")]
     steps += [["read", 0x030], ["write", 0xFFC, 1], ["no_irq"]]
     _, values = play(bench, job, steps)
-    assert values[:6] == [0x53525052, 1 << 16, int(TINY.digest()[:8], 16), TINY.bus_bits // 8, 0, 1 << 20]
+    assert values[:6] == [0x53525052, 2 << 16, int(TINY.digest()[:8], 16), TINY.bus_bits // 8, 0, 1 << 20]
     assert values[6:8] == [-1, -1]  # refused
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from reprise.hw.arch.memory_image import Windows
 from reprise.hw.csr.register_map import COUNTERS, FIELDS, OFFSETS
+from reprise.hw.csr.start import OPEN, start_registers
 
 
 def read(register: str) -> list:
@@ -13,9 +15,10 @@ def write(register: str, value: int) -> list:
     return ["write", OFFSETS[register], value]
 
 
-def start(program: int, *, watchdog: int | None = None) -> list[list]:
-    """Enable the interrupt, set the program, start."""
-    steps = [write("IRQ_ENABLE", 1), write("PROGRAM_LO", program & 0xFFFFFFFF), write("PROGRAM_HI", program >> 32)]
+def start(program: int, *, windows: Windows = OPEN, watchdog: int | None = None) -> list[list]:
+    """Enable the interrupt, set the program and the windows, start."""
+    steps = [write("IRQ_ENABLE", 1)]
+    steps += [write(register, value) for register, value in start_registers(program, windows).items()]
     if watchdog is not None:
         steps.append(write("WATCHDOG", watchdog))
     return [*steps, write("CONTROL", 1)]

@@ -16,6 +16,7 @@ from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.memory_image import MemoryImage
 from reprise.hw.arch.program import COMMAND_BYTES, pack
 from reprise.hw.csr.register_map import OFFSETS
+from reprise.hw.csr.start import start_registers
 from reprise.hw.datapath import Datapath
 from reprise.hw.detector.pruner import Pruner
 from reprise.hw.frontend import FrontEnd
@@ -180,8 +181,8 @@ def simulate(image: MemoryImage, memory: np.ndarray, first: int, last: int) -> t
     async def host(ctx: SimulatorContext) -> None:
         await _write(ctx, top, "IRQ_ENABLE", 1)
         program = image.program + first * COMMAND_BYTES
-        await _write(ctx, top, "PROGRAM_LO", program & 0xFFFFFFFF)
-        await _write(ctx, top, "PROGRAM_HI", program >> 32)
+        for register, value in start_registers(program, image.windows).items():
+            await _write(ctx, top, register, value)
         await _write(ctx, top, "CONTROL", 1)
         await ctx.tick().until(top.irq)
 

@@ -22,14 +22,24 @@ int reprise_probe(const struct reprise *dev, uint32_t hash)
     return REPRISE_OK;
 }
 
-int reprise_start(const struct reprise *dev, uint64_t program, int interrupt)
+/* Write a value of up to 64 bits into the two registers at `offset`, the lower half first. */
+static void put_wide(const struct reprise *dev, uint32_t offset, uint64_t value)
+{
+    put(dev, offset, (uint32_t)value);
+    put(dev, offset + 4, (uint32_t)(value >> 32));
+}
+
+int reprise_start(const struct reprise *dev, uint64_t program, const struct reprise_windows *windows, int interrupt)
 {
     if (REPRISE_GET(STATUS_BUSY, get(dev, REPRISE_STATUS)))
         return REPRISE_BUSY;
     put(dev, REPRISE_IRQ_STATUS, REPRISE_IRQ_STATUS_DONE_MASK); /* the end of a job before may not be acknowledged */
     put(dev, REPRISE_IRQ_ENABLE, interrupt ? REPRISE_IRQ_ENABLE_DONE_MASK : 0);
-    put(dev, REPRISE_PROGRAM_LO, (uint32_t)program);
-    put(dev, REPRISE_PROGRAM_HI, (uint32_t)(program >> 32));
+    put_wide(dev, REPRISE_PROGRAM_LO, program);
+    put_wide(dev, REPRISE_READ_BASE_LO, windows->read_base);
+    put_wide(dev, REPRISE_READ_SIZE_LO, windows->read_size);
+    put_wide(dev, REPRISE_WRITE_BASE_LO, windows->write_base);
+    put_wide(dev, REPRISE_WRITE_SIZE_LO, windows->write_size);
     put(dev, REPRISE_CONTROL, REPRISE_CONTROL_START_MASK);
     return REPRISE_OK;
 }

@@ -4,7 +4,8 @@
  *   struct reprise dev = { reprise_mmio_read, reprise_mmio_write, (void *)0xA0000000 };
  *   if (reprise_probe(&dev, hash) != REPRISE_OK) ...
  *   (copy memory.bin to `base` and the packed input to `input.address`, see memory.json; flush caches)
- *   reprise_start(&dev, program, 0);
+ *   struct reprise_windows windows = { read base, read size, write base, write size };
+ *   reprise_start(&dev, program, &windows, 0);
  *   int result = reprise_wait(&dev, 100000000);
  *   (invalidate caches, read the output feature map)
  *
@@ -38,6 +39,9 @@ enum {
     REPRISE_ERROR_WRITE = 4,    /* an AXI write was answered with an error */
     REPRISE_ERROR_WATCHDOG = 5, /* there was no progress */
     REPRISE_ERROR_STOPPED = 6,  /* reprise_stop ended the job */
+    REPRISE_ERROR_READ_WINDOW = 7,  /* a read would have left the read window */
+    REPRISE_ERROR_WRITE_WINDOW = 8, /* a write would have left the write window */
+    REPRISE_ERROR_START = 9,    /* the program's address or a window is not whole bus words, or a window ends above 2**40 */
     REPRISE_NO_DEVICE = -1,     /* the identification register holds something else */
     REPRISE_OTHER_VERSION = -2, /* the major version of registers and commands is not that of this driver */
     REPRISE_OTHER_CONFIG = -3,  /* the program is compiled for another configuration */
@@ -50,9 +54,16 @@ enum {
  * the configuration's SHA-256 (configuration_hash in MANIFEST.json); 0 accepts any configuration. */
 int reprise_probe(const struct reprise *dev, uint32_t hash);
 
-/* Start the program at the byte address `program`, which is below 2**40 and that of a bus word. While a job is in
- * progress, the result is REPRISE_BUSY. */
-int reprise_start(const struct reprise *dev, uint64_t program, int interrupt);
+/* Where the accelerator may read and write, as byte addresses and sizes of whole bus words (`windows` in memory.json).
+ * An access outside of its window is not issued; it ends the job with an error. */
+struct reprise_windows {
+    uint64_t read_base, read_size;
+    uint64_t write_base, write_size;
+};
+
+/* Start the program at the byte address `program`, which is below 2**40 and that of a bus word, with these windows. While
+ * a job is in progress, the result is REPRISE_BUSY. */
+int reprise_start(const struct reprise *dev, uint64_t program, const struct reprise_windows *windows, int interrupt);
 
 /* Return how the last job stands: REPRISE_BUSY, REPRISE_IDLE, or its result, which is 0 or an error code. */
 int reprise_result(const struct reprise *dev);

@@ -25,6 +25,9 @@ ERRORS = {
     4: "AXI write answered with an error",
     5: "watchdog: no progress",
     6: "stopped by the host",
+    7: "a read would have left the host's read window",
+    8: "a write would have left the host's write window",
+    9: "the program's address or a window is not whole bus words, or a window ends beyond the address space",
 }
 
 
@@ -81,8 +84,21 @@ class Reprise:
         if seen != self.hash:
             raise DeviceError(f"CONFIG_HASH must be 0x{self.hash:08x}, not 0x{seen:08x}: another configuration")
 
-    def start(self, program: int | None = None, *, interrupt: bool = False) -> None:
-        """Start the program at a byte address, which is the compiled network's unless another one is given.
+    def start(
+        self,
+        program: int | None = None,
+        *,
+        windows: dict[str, dict[str, int]] | None = None,
+        interrupt: bool = False,
+    ) -> None:
+        """Start the program at a byte address.
+
+        Parameters
+        ----------
+        program : by default that of the compiled network
+        windows : where the accelerator may read and write, by default those of the compiled network:
+            ``{"read": {"base": 0, "size": 4096}, "write": ...}`` in bytes
+        interrupt : whether the end of the job raises the interrupt
 
         Raises
         ------
@@ -93,12 +109,20 @@ class Reprise:
             if self.map is None:
                 raise ValueError("program must be a byte address, not None: no map_path names the network's")
             program = int(self.map["program"])
+        if windows is None:
+            if self.map is None:
+                raise ValueError("windows must be given, not None: no map_path names the network's")
+            windows = self.map["windows"]
         if self.read("STATUS", "busy"):
             raise DeviceError("start: a job is in progress")
         self.write("IRQ_STATUS", done=1)
         self.write("IRQ_ENABLE", done=int(interrupt))
-        self.write("PROGRAM_LO", value=program & 0xFFFFFFFF)
-        self.write("PROGRAM_HI", value=program >> 32)
+        values = {"PROGRAM": program}
+        for name in ("read", "write"):
+            values.update({f"{name}_{what}".upper(): windows[name][what] for what in ("base", "size")})
+        for register, value in values.items():
+            self.write(f"{register}_LO", value=value & 0xFFFFFFFF)
+            self.write(f"{register}_HI", value=value >> 32)
         self.write("CONTROL", start=1)
 
     def wait(self, timeout: float = 10.0, poll: float = 0.0) -> None:

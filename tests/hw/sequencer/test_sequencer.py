@@ -45,6 +45,9 @@ async def ends(ctx, dut, code, *, drain):
 CAUSES = {
     "read_error": Error.READ,
     "write_error": Error.WRITE,
+    "read_outside": Error.READ_WINDOW,
+    "write_outside": Error.WRITE_WINDOW,
+    "bad_start": Error.START,
     "bad_target": Error.FIELD,
     "stop": Error.STOPPED,
     "command_error": Error.COMMAND,
@@ -104,16 +107,18 @@ def test_watchdog(limit):
 
 
 def test_start_while_busy_and_dead_bus():
-    """A second start is refused and changes nothing; a bus that never answers is given up after the bound."""
+    """A second start changes nothing; a bus that never answers is given up after the bound."""
     dut = Sequencer(TINY, drain_cycles=30)
 
     async def bench(ctx):
+        ctx.set(dut.bus_quiet, 1)
         await begin(ctx, dut)
+        ctx.set(dut.bus_quiet, 0)
         ctx.set(dut.start, 1)
-        assert ctx.get(dut.refused) and not ctx.get(dut.started)
+        assert not ctx.get(dut.started)
         await ctx.tick()
         ctx.set(dut.start, 0)
-        assert ctx.get(dut.enable) and not ctx.get(dut.refused)
+        assert ctx.get(dut.enable)
         ctx.set(dut.stop, 1)
         await ctx.tick()
         ctx.set(dut.stop, 0)
@@ -127,5 +132,55 @@ def test_start_while_busy_and_dead_bus():
         ctx.set(dut.bus_quiet, 1)
         await begin(ctx, dut)
         assert not ctx.get(dut.bus_hung)
+
+    simulate(dut, bench, limit=50_000)
+
+
+def test_no_burst_without_a_job_and_no_reset_that_cuts_one():
+    """Halt while idle; a start waits for the bus, then goes its usual way."""
+    dut = Sequencer(TINY)
+
+    async def bench(ctx):
+        assert ctx.get(dut.halt) and not ctx.get(dut.busy)
+        ctx.set(dut.start, 1)
+        assert ctx.get(dut.started)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        for _ in range(9):
+            assert ctx.get(dut.halt) and ctx.get(dut.busy) and not ctx.get(dut.reset)
+            await ctx.tick()
+        ctx.set(dut.bus_quiet, 1)
+        await ctx.tick()
+        for _ in range(RESET_CYCLES):
+            assert ctx.get(dut.reset)
+            await ctx.tick()
+        await ctx.tick()
+        assert ctx.get(dut.begin)
+        await ctx.tick()
+        assert ctx.get(dut.enable) and not ctx.get(dut.bus_hung)
+
+    simulate(dut, bench, limit=50_000)
+
+
+def test_start_with_stop_and_a_bad_start():
+    """Both bits in one write: the job ends as stopped. Wrong registers: it ends before it fetches anything."""
+    dut = Sequencer(TINY)
+
+    async def bench(ctx):
+        ctx.set(dut.bus_quiet, 1)
+        for strobes, code in ((("start", "stop"), Error.STOPPED), (("start", "bad_start"), Error.START)):
+            for name in strobes:
+                ctx.set(getattr(dut, name), 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            ctx.set(dut.stop, 0)
+            for _ in range(4 * RESET_CYCLES):
+                assert code != Error.START or not ctx.get(dut.begin)
+                if ctx.get(dut.done):
+                    break
+                await ctx.tick()
+            assert ctx.get(dut.done) and ctx.get(dut.code) == code and ctx.get(dut.index) == 0
+            ctx.set(dut.bad_start, 0)
+            await ctx.tick()
 
     simulate(dut, bench, limit=50_000)
