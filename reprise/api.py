@@ -1,4 +1,4 @@
-"""The Python API: a handful of verbs, the same work as the commands of ``reprise``.
+"""The Python API: a handful of verbs that do the same work as the commands of ``reprise``.
 
 Networks are given as what :func:`load` and :func:`quantize` return, or as anything that :func:`load` takes;
 configurations as a :class:`~reprise.hw.arch.config.HardwareConfig`, or as anything that ``HardwareConfig.load`` takes.
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 
 def load(network: AnyNetwork, config: AnyConfig = "paper", *, data: str | Path | None = None) -> NetworkFile:
-    """A network: its integers, sample images and what is known of it.
+    """Return a network: its integers, its sample images, and what is known of it.
 
     Parameters
     ----------
     network : the path of a network file (``NAME.yaml``), or a preset of ``configs/networks`` such as ``"digits"``; a
         preset that does not come with Reprise and was not trained before is trained now.
-    config : for which hardware encodings are chosen, if the network must be trained.
-    data : folder of the data set's files, if the network must be trained and its data set is not embedded.
+    config : the hardware for which encodings are chosen, if the network must be trained.
+    data : the folder of the data set's files, if the network must be trained and its data set is not embedded.
 
     Raises
     ------
     RepriseError
-        No such preset, or a file that breaks a rule of the format (docs/network-format.md).
+        When there is no such preset, or the file breaks a rule of its format (docs/network-format.md).
     FileNotFoundError
-        The file, its tensors or the data are not there.
+        When the file, its tensors or the data are not there.
     """
     from .export.find import find_network
     from .model.files.network_file import NetworkFile
@@ -70,29 +70,30 @@ def quantize(
     timesteps: int = 1,
     labels: np.ndarray | None = None,
 ) -> NetworkFile:
-    """A PyTorch module as an integer network, by post-training quantization.
+    """Quantize a trained PyTorch module, and return the network of integers.
 
-    Batch norms are folded, weights get int8 with one scale per output channel, each layer the encoding that is cheaper
-    on ``config``. The integers are compared with PyTorch's before they are returned. ``changes`` of the result lists
-    every numerical difference from the module.
+    Batch norms are folded, weights become int8 with one scale for each output channel, and each layer gets the encoding
+    that is cheaper on ``config``. The integers are compared with PyTorch's before they are returned. The result's
+    ``changes`` list every numerical difference from the module.
 
     Parameters
     ----------
-    module : layers of ``torch.nn`` with the neurons of :mod:`reprise.export.nn.neurons`, or of SpikingJelly.
-    images : uint8[n, C, H, W], levels 0..``levels``: they choose encodings and become the samples of the network.
-    config : its tiles and banks decide on encodings, and its registers must hold every sum.
-    name : of the network.
-    levels : largest value of a pixel, 1..255.
-    scale : the module was trained on ``pixel * scale``.
-    timesteps : T; the neurons' own, where they have one.
-    labels : int[n], for the accuracy of co-simulations.
+    module : a module of ``torch.nn`` layers with the neurons of :mod:`reprise.export.nn.neurons` or of SpikingJelly.
+    images : uint8[n, C, H, W] of levels 0..``levels``. Encodings are chosen by them, and they become the network's
+        samples.
+    config : the hardware. Its tiles and banks decide on encodings, and its registers must hold every sum.
+    name : the name of the network.
+    levels : the largest value of a pixel, 1..255.
+    scale : the factor by which pixels were multiplied when the module was trained.
+    timesteps : the number of timesteps T. Neurons that have one of their own keep it.
+    labels : int[n], the classes of the images, from which co-simulations compute an accuracy.
 
     Raises
     ------
     UnsupportedError
-        (a RepriseError) A layer that the accelerator cannot run: its name and what to do.
+        When the accelerator cannot run a layer. It is a RepriseError, and names the layer and what to do.
     WidthError
-        (a RepriseError) A sum that could overflow a register of ``config``.
+        When a sum could overflow a register of ``config``. It is a RepriseError.
     """
     import numpy as np
 
@@ -137,19 +138,20 @@ def estimate_cycles(
     latency: int = 20,
     gap: int = 0,
 ) -> Estimate:
-    """The cycles that a network takes on the accelerator, layer by layer: those of the RTL, without simulating it.
+    """Return the cycles that a network takes in the RTL, layer by layer, without simulating it.
 
     Parameters
     ----------
-    network : what :func:`load` takes or returns.
-    config : HardwareConfig, or a preset or file of one.
-    images : how many of the network's samples (random ones if it has none), or levels: integers [n, C, H, W].
-    latency, gap : of memory: cycles from an address to its first beat, and idle cycles after every beat.
+    network : a network, or what :func:`load` takes.
+    config : the hardware: a HardwareConfig, or the preset or file of one.
+    images : how many of the network's samples are taken (random ones if it has none), or integers [n, C, H, W].
+    latency, gap : the memory's cycles from an address to its first beat, and its idle cycles after every beat.
 
     Raises
     ------
     CompileError
-        (a RepriseError) The configuration cannot run the network: layer, limit, value, remedy.
+        When the configuration cannot run the network. It is a RepriseError, and names the layer, the limit, the value
+        and the remedy.
     """
     from .estimate.network import SystemTiming, estimate
     from .estimate.report.speed import whole_estimate
@@ -173,15 +175,15 @@ def estimate_cycles(
 def write_verilog(
     config: AnyConfig, folder: str | Path, *, top: Literal["accelerator", "core"] = "accelerator"
 ) -> tuple[Path, Path]:
-    """Write the Verilog of an accelerator and the JSON file that explains its ports; the two paths.
+    """Write the Verilog of an accelerator and the JSON file that explains its ports, and return the two paths.
 
     The same configuration gives the same bytes. A configuration of the paper's size takes up to a minute, once.
 
     Parameters
     ----------
-    config : HardwareConfig, or a preset or file of one.
-    folder : is made if it is not there.
-    top : everything (``reprise.v``), or the core alone (``core.v``).
+    config : the hardware: a HardwareConfig, or the preset or file of one.
+    folder : where the files go. It is made if it is not there.
+    top : what is written: the whole accelerator (``reprise.v``), or its core alone (``core.v``).
     """
     require(top in ("accelerator", "core"), "top", "accelerator or core", top)
     hardware, folder = _hardware(config), Path(folder)
@@ -210,21 +212,23 @@ def cosimulate(
 
     Parameters
     ----------
-    network : what :func:`load` takes or returns.
-    config : HardwareConfig, or a preset or file of one.
-    images : how many of the network's samples (random ones if it has none), or levels: integers [n, C, H, W].
-    seed : chooses the samples (0: the first ones) and the random stalls.
-    latency, gap : of memory: cycles from an address to its first beat, and idle cycles after every beat.
-    stall : probability of a stalled cycle on every channel of memory, 0..0.9.
-    engine : the RTL, or the golden interpreter of the accelerator's programs, which needs no Verilator.
-    progress : show the stages on the terminal.
+    network : a network, or what :func:`load` takes.
+    config : the hardware: a HardwareConfig, or the preset or file of one.
+    images : how many of the network's samples are taken (random ones if it has none), or integers [n, C, H, W].
+    seed : which samples are taken (with 0 the first ones), and how the memory stalls.
+    latency, gap : the memory's cycles from an address to its first beat, and its idle cycles after every beat.
+    stall : the probability of a stalled cycle on every channel of the memory, 0..0.9.
+    engine : what is compared with the model: the RTL, or the golden interpreter of the accelerator's programs, which
+        needs no Verilator.
+    progress : whether the stages are shown on the terminal.
 
     Raises
     ------
     CompileError
-        (a RepriseError) The configuration cannot run the network: layer, limit, value, remedy.
+        When the configuration cannot run the network. It is a RepriseError, and names the layer, the limit, the value
+        and the remedy.
     SimulationError
-        (a RuntimeError) The simulation could not be built, or ended early.
+        When the simulation could not be built, or ended early. It is a RuntimeError.
     """
     from rich.console import Console
 
@@ -276,7 +280,7 @@ def _name(config: AnyConfig, hardware: HardwareConfig) -> str:
 
 
 def _batch(file: NetworkFile, images: AnyImages, seed: int = 0) -> Batch:
-    """The images of a call: some of the file's samples, or the given levels, checked."""
+    """Return the images of a call, checked: some of the file's samples, or the given levels."""
     import numpy as np
 
     from .export.find import Batch, choose_images

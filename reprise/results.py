@@ -1,4 +1,4 @@
-"""What the Python API returns: figures with a short text, and the whole report behind them."""
+"""What the Python API returns: figures that print as a short text, and the whole report behind them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ PARTS = ("weights", "im2col", "neurons")
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Estimate:
-    """What :func:`reprise.estimate_cycles` returns; printed, it is a table by layer.
+    """What :func:`reprise.estimate_cycles` returns. When it is printed, it is a table by layer.
 
     Members
     -------
-    network : name of the network.
-    images : of the batch.
-    cycles : from the start command to the interrupt, for the whole batch; those of the RTL.
-    layers : one dictionary a layer, whose fields docs/report-json.md describes.
+    network : the name of the network.
+    images : the number of images of the batch.
+    cycles : the cycles of the RTL for the whole batch, from the start command to the interrupt.
+    layers : a dictionary for each layer, whose fields docs/report-json.md describes.
     report : everything, as ``reprise estimate --json`` writes it.
     """
 
@@ -31,7 +31,7 @@ class Estimate:
     report: dict[str, Any]
 
     def frames_per_second(self, clock_mhz: float | None = None) -> float:
-        """Images per second at a clock in MHz, or else at the clock of the report."""
+        """Return the images per second at a clock in MHz, or else at the clock of the report."""
         if clock_mhz is None:
             return float(self.report["speed"]["frames_per_second"])
         require(clock_mhz > 0, "clock_mhz", "above 0", clock_mhz)
@@ -56,13 +56,13 @@ class Cosimulation:
 
     Members
     -------
-    network : name of the network.
-    images : of the batch.
-    elements, mismatches : elements of feature maps compared with the model, and how many of them differ.
-    first_mismatch : where the first one is, in words; None if there is none.
-    cycles : of the RTL from the start command to the interrupt; None in the interpreter.
-    predictions : the class of each image as the accelerator's memory says it.
-    accuracy : percent of the images whose label is known; None if no label is.
+    network : the name of the network.
+    images : the number of images of the batch.
+    elements, mismatches : how many elements of feature maps were compared with the model, and how many of them differ.
+    first_mismatch : where the first mismatch is, in words; it is None if there is none.
+    cycles : the cycles of the RTL from the start command to the interrupt; it is None in the interpreter.
+    predictions : the class of each image, as the accelerator left it in memory.
+    accuracy : how many of the images whose label is known are right, in percent; it is None if no label is known.
     report : everything, as ``reprise cosim`` writes it to ``report.json``.
     """
 
@@ -78,7 +78,7 @@ class Cosimulation:
 
     @property
     def equal(self) -> bool:
-        """Whether every element of every feature map equals the model."""
+        """Tell whether every element of every feature map equals the model."""
         return self.mismatches == 0
 
     def __repr__(self) -> str:
