@@ -16,24 +16,16 @@ from ..compiler import compile_network
 from ..compiler.golden.interpreter import Interpreter
 from ..compiler.golden.trace import RunTrace
 from ..hw.arch.config import HardwareConfig
-from ..hw.arch.memory_image import LayerEntry, MemoryImage
+from ..hw.arch.memory_image import MemoryImage
 from ..model.inference.runner import run
 from ..model.network.network import Network
 from ..model.prosparsity.bound import bound
-from ..model.prosparsity.density import Density
 from ..model.prosparsity.tiles import TileBlock, analyze_packed
-from .baselines.dense import bit_sparse_cycles, dense_cycles
 from .baselines.prosperity import published_model_of_network
 from .cycles import Machine
 from .cycles.run_data import no_rows, run_data
-
-COUNTED = {
-    "nonzero_rows": "nonzero",
-    "exact_matches": "exact",
-    "set_bits": "set_bits",
-    "residual_bits": "residual_bits",
-}
-"""How reports call the counts of tiles (:class:`reprise.model.prosparsity.tiles.Counts`)."""
+from .layers import add_limits, of_layer, of_total, traffic
+from .limits import Explorer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +51,23 @@ class Estimator:
     ----------
     image : MemoryImage
     timing : SystemTiming
+    limits : find out what limits each layer, for which every layer is run again some twenty times
+    progress : called with the name of each layer that is run again
     """
 
-    def __init__(self, image: MemoryImage, timing: SystemTiming) -> None:
+    def __init__(
+        self,
+        image: MemoryImage,
+        timing: SystemTiming,
+        limits: bool = False,
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
         self.image, self.config, self.timing = image, image.config, timing
         self.runs: list[dict] = []
         self._last: tuple[np.ndarray, TileBlock] | None = None  # packed rows of the RUN before, and their analysis
         word = image.program * 8 // self.config.bus_bits
         self.machine = Machine(image.commands(), self.config, word=word, latency=timing.latency, gap=timing.gap)
+        self.explorer = Explorer(self.machine, image, progress) if limits else None
         self.machine.advance(no_rows())
 
     def _analyze(self, trace: RunTrace) -> TileBlock:
@@ -94,7 +95,10 @@ class Estimator:
         if f["readout"]:
             neurons = neurons + rows // f["planes"] * f["groups"] * c.neuron_lanes
         data = run_data(block, trace.packed, c, f, trace.segments, trace.first_slot)
-        self.machine.advance(data)
+        if self.explorer:
+            self.explorer.advance(trace.command, data)
+        else:
+            self.machine.advance(data)
         start, end = self.machine.starts[trace.command], self.machine.ends[trace.command]
         self.runs.append(
             {
@@ -106,6 +110,8 @@ class Estimator:
                 "im2col": int(extract.sum()),
                 "neurons": int(neurons.sum()),
                 "tiles": m_tiles * k_tiles,
+                "m_tiles": m_tiles,
+                "rows": int(rows.sum()),
                 "counts": block.counts,
             }
         )
@@ -116,56 +122,6 @@ class Estimator:
         return [*ends[:-1], self.machine.cycles]
 
 
-def _layer(entry: LayerEntry, ends: list[int], runs: list[dict], depth: int, published: int) -> dict:
-    """One layer's figures; its cycles are those from the end of the layer before to the end of its last RUN.
-
-    ``depth`` is its K, and ``published`` are its cycles in the published model.
-    """
-    mine = [r for r in runs if entry.first <= r["command"] < entry.last]
-    before = max(ends[: entry.first], default=0)
-    totals = [r["counts"].total() for r in mine]
-    return {
-        "name": entry.name,
-        "feature": entry.feature,
-        "k_tiles": entry.k_tiles,
-        "blocks": entry.blocks,
-        "cycles": {
-            "cycle_model": max(ends[entry.first : entry.last]) - before,
-            "bound": sum(r["bound"] for r in mine),
-            "published_model": published,
-            "bit_sparse": sum(bit_sparse_cycles(r["counts"]) for r in mine),
-            "dense": sum(dense_cycles(r["counts"], depth) for r in mine),
-        },
-        "alone_cycles": {key: sum(r[key] for r in mine) for key in ("weights", "im2col", "neurons")},
-        **sum((Density.of(r["counts"], depth) for r in mine), Density()).figures(),
-        "runs": len(mine),
-        "tiles": sum(r["tiles"] for r in mine),
-        "counts": {name: sum(getattr(one, field) for one in totals) for name, field in COUNTED.items()},
-    }
-
-
-def _total(layers: list[dict], cycles: int, interpreter: Interpreter) -> tuple[dict, dict]:
-    """The figures of the whole job, and what the layers leave of them: the end of the job."""
-    parts = ("cycles", "alone_cycles", "counts")
-    total: dict = {part: {key: sum(one[part][key] for one in layers) for key in layers[0][part]} for part in parts}
-    left = cycles - total["cycles"]["cycle_model"]
-    total["cycles"]["cycle_model"] = cycles
-    total |= {key: sum(one[key] for one in layers) for key in ("runs", "tiles")}
-    bits = {key: total["counts"][key] for key in ("set_bits", "residual_bits")}
-    total |= Density(elements=total["cycles"]["dense"], **bits).figures()
-    total |= {"bytes_read": interpreter.bytes_read, "bytes_written": interpreter.bytes_written}
-    moved = {key: total[key] - sum(one[key] for one in layers) for key in ("bytes_read", "bytes_written")}
-    return total, {"name": "end of the job", "cycles": {"cycle_model": left}, **moved}
-
-
-def _traffic(interpreter: Interpreter, commands: range) -> dict[str, int]:
-    """Bytes that some commands move, the commands themselves among those read."""
-    return {
-        "bytes_read": sum(interpreter.read_by[index] for index in commands),
-        "bytes_written": sum(interpreter.written_by[index] for index in commands),
-    }
-
-
 def estimate(
     network: Network,
     config: HardwareConfig,
@@ -173,6 +129,7 @@ def estimate(
     *,
     timing: SystemTiming | None = None,
     progress: Callable[[str], None] | None = None,
+    limits: bool = False,
 ) -> dict:
     """Compute the cycles of a network on images, layer by layer, without simulating RTL.
 
@@ -183,6 +140,7 @@ def estimate(
     images : levels (images, C, H, W), or (images, T, C, H, W)
     timing : the memory's; that of the co-simulation if it is not given
     progress : called with the layer's name before the tiles of each RUN are timed
+    limits : find out what limits each layer, too (:mod:`reprise.estimate.limits`)
 
     Returns
     -------
@@ -197,7 +155,7 @@ def estimate(
         The configuration cannot run the network.
     """
     compiled = compile_network(network, config, len(images))
-    return estimate_image(compiled, network, images, timing=timing, progress=progress)[0]
+    return estimate_image(compiled, network, images, timing=timing, progress=progress, limits=limits)[0]
 
 
 def estimate_image(
@@ -209,13 +167,15 @@ def estimate_image(
     progress: Callable[[str], None] | None = None,
     fill: int = 0,
     features: dict[str, np.ndarray] | None = None,
+    limits: bool = False,
 ) -> tuple[dict, np.ndarray]:
     """Compute the cycles of a network that is compiled already, and the memory that the interpreter leaves.
 
     Memory that nobody has written holds ``fill``. ``features`` are those of the model's run on these images, for the
     published model; without them, the model is run. Everything else is as for :func:`estimate`.
     """
-    estimator = Estimator(compiled, timing or SystemTiming())
+    told = (lambda layer: progress(f"what limits {layer}")) if progress else None
+    estimator = Estimator(compiled, timing or SystemTiming(), limits, told)
 
     def observe(trace: RunTrace) -> None:
         if progress:
@@ -225,17 +185,19 @@ def estimate_image(
     interpreter = Interpreter(compiled, compiled.initial_memory(images, fill), observe)
     memory = interpreter.run()
     ends = estimator.schedule()
-    depths = {layer.name: sum(s.depth for s in layer.sources) for layer in network.layers}
+    by_name = {layer.name: layer for layer in network.layers}
     if features is None:
         features = run(network, images, record=("features",)).features
     sizes = {name: getattr(compiled.config, name) for name in ("tile_m", "tile_k", "lanes")}
     published = published_model_of_network(network, features, **sizes)
     layers = [
-        _layer(entry, ends, estimator.runs, depths[entry.name], published[entry.name])
-        | _traffic(interpreter, range(entry.first, entry.last))
+        of_layer(entry, ends, estimator.runs, by_name[entry.name], compiled.config, published[entry.name])
+        | traffic(interpreter, range(entry.first, entry.last))
         for entry in compiled.layers
     ]
-    total, rest = _total(layers, ends[-1], interpreter)
+    total, rest = of_total(layers, ends[-1], interpreter)
+    if estimator.explorer:
+        add_limits(estimator.explorer, compiled, ends, layers, total)
     report = {
         "network": network.name,
         "images": len(images),

@@ -14,6 +14,11 @@ from .state import RING, WEIGHTS, Record, jit
 @jit
 def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) -> None:
     """Bring weight rows into their slots; a slot that is released in this cycle is free in the next one."""
+    if c.no_weights:
+        bus.left[WEIGHTS] = front.asked = front.taken = front.o_valid = 0
+        if bus.ready[WEIGHTS]:
+            read.pop(bus, WEIGHTS)
+        return
     o_ready = front.o_valid and not front.filled[front.o_weight_slot]
     if front.asked and bus.left[WEIGHTS] == 0:
         beats = c.tile_k * run.weight_beats

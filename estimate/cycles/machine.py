@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from copy import copy
+
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
@@ -11,7 +14,7 @@ from . import axi, im2col, neurons, output, processor, psum, sorter, state
 from . import axi as read
 from . import sequencer as commands
 from .neurons import SUM
-from .parameters import parameters
+from .parameters import STEPS, WORDS, parameters
 from .run_data import RunData, program_of
 from .state import Record, jit
 
@@ -53,6 +56,26 @@ def _results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool,
 
 
 @jit
+def _leave(
+    c: Record,
+    p: Record,
+    dr: Record,
+    nr: Record,
+    out: Record,
+    data: RunData,
+    run: Record,
+    write_takes: bool,
+) -> None:
+    """Do what lies between the partial sums and the write master, from its end to its beginning."""
+    leaves = _results(c, nr, out, run, data.interleaved, write_takes)
+    neurons.advance(nr, run, leaves)
+    ready = neurons.select(nr, run)
+    if dr.o_valid and ready:
+        neurons.take(nr, dr.o_last_position, dr.o_last)
+    psum.step(c, p, dr, data, run.groups, ready)
+
+
+@jit
 def _core(
     c: Record,
     ft: Record,
@@ -70,13 +93,13 @@ def _core(
     A block comes before those that feed it, so that it sees what they offered when the cycle began.
     """
     write_takes = axi.write_step(c, out, t)
-    leaves = _results(c, nr, out, run, data.interleaved, write_takes)
-    neurons.advance(nr, run, leaves)
-    ready = neurons.select(nr, run)
-    if dr.o_valid and ready:
-        neurons.take(nr, dr.o_last_position, dr.o_last)
     p.hold = psum.wants(c, dr, data)
-    psum.step(c, p, dr, data, run.groups, ready)
+    _leave(c, p, dr, nr, out, data, run, write_takes)
+    psum.update(c, p, data)
+    for _ in range(c.no_neurons * (STEPS - 1)):
+        if not (dr.running or nr.full or nr.inside or nr.ro_valid or out.read_valid or out.pool_valid or out.e_valid):
+            break
+        _leave(c, p, dr, nr, out, data, run, False)
     takes = sorter.detect(c, so, data, t)
     processor.contexts(c, p, so, ft, data, run, t)
     claimed, tile = processor.issue(c, p, so, data, t)
@@ -85,10 +108,28 @@ def _core(
     so.d_room = so.level[0] <= room and so.level[1] <= room and so.level[2] <= room
     taken = sorter.pick(c, so, takes)
     accept = sorter.visit(c, so, data, taken)
+    if c.no_detector:
+        so.t_valid = so.t_valid and not accept
+        sorter.search_at_once(c, so, data, t)
     sorter.load(c, ft, so, data, accept, t)
     for n in range(1 + c.banks):
         sorter.fifo(so, n, data.push[n, t % state.RING])
         data.push[n, t % state.RING] = 0
+
+
+@jit
+def _rows_at_once(c: Record, ft: Record, so: Record, data: RunData, front: Record, run: Record, t: int) -> None:
+    """Build and load in one cycle all rows for which there is room, as an idealized im2col does."""
+    still = 0
+    while still < 4:  # as many steps can pass before one of its registers is seen to move another
+        before = ft.t_row + ft.t_left + ft.in_ + ft.out + ft.segment + ft.g_left + ft.g_k + ft.g_count
+        full = ft.full[ft.t_read]
+        im2col.table(ft, front, False)
+        im2col.build(c, ft, run, data.segments, full, t)
+        im2col.scan(c, ft, run, data.segments, False)
+        sorter.load(c, ft, so, data, False, t)
+        after = ft.t_row + ft.t_left + ft.in_ + ft.out + ft.segment + ft.g_left + ft.g_k + ft.g_count
+        still = still + 1 if after == before else 0
 
 
 @jit
@@ -103,7 +144,7 @@ def _begin(c: Record, so: Record, p: Record, dr: Record, nr: Record, out: Record
     output.begin(out)
 
 
-@kernel(error_model="numpy")
+@kernel(error_model="numpy", nogil=True)
 def _simulate(
     c: Record,
     program: np.ndarray,
@@ -111,12 +152,14 @@ def _simulate(
     data: RunData,
     ends: np.ndarray,
     starts: np.ndarray,
+    work: np.ndarray,
+    stops: bool,
     t: int,
     limit: int,
 ) -> int:
     """Run the accelerator from cycle ``t`` until the next RUN is taken or END is reached, and return that cycle.
 
-    If neither happens before ``limit``, that is returned.
+    With ``stops``, the end of a RUN is waited for as well. If nothing happens before ``limit``, that is returned.
     """
     bus, s, load, ft, so, p, dr, nr, out = records
     began = s.run_start >= 0
@@ -126,7 +169,8 @@ def _simulate(
         front_busy = ft.left > 0 or im2col.weights_busy(ft)
         busy = s.run_busy
         takes = commands.dispatch(c, s, load, program, front_busy, out.done, axi.idle(out), t)
-        if busy and not s.run_busy:
+        ended = busy and not s.run_busy
+        if ended:
             ends[s.taken_run] = t + 1
         if s.run_start == t:
             _begin(c, so, p, dr, nr, out, run)
@@ -137,12 +181,19 @@ def _simulate(
             im2col.build(c, ft, run, data.segments, full, t)
             im2col.scan(c, ft, run, data.segments, s.run_start == t)
             _core(c, ft, so, p, dr, nr, out, data, run, t)
+            if c.no_im2col:
+                _rows_at_once(c, ft, so, data, program[s.front], run, t)
+            if p.active >= 0 or p.slot[0] or p.slot[1]:
+                work[1, s.run] = t
+                if work[0, s.run] == 0:
+                    work[0, s.run] = t
         im2col.weights(c, ft, bus, program[s.front], s.front_start == t)
         commands.loads(c, s, load, bus, program, busy, t)
         commands.fetch(c, s, bus, program, takes, t)
-        read.read_step(c, bus, hold, t)
+        for _ in range(1 + c.no_memory * (WORDS - 1)):
+            read.read_step(c, bus, hold, t)
         t += 1
-        if s.run_start == t or s.finished:
+        if s.run_start == t or s.finished or (stops and ended):
             break
     return t
 
@@ -161,13 +212,16 @@ class Machine:
     Members
     -------
     starts, ends : int64[commands], the cycles in which a RUN starts and ends, counted from the host's start
+    work : int64[2, commands], the first and the last cycle of a RUN in which a partial sum is computed or updated
     """
 
     def __init__(self, program: list, config: HardwareConfig, *, word: int, latency: int, gap: int) -> None:
+        self._memory = config, latency, gap
         self._config = parameters(config, latency, gap)
         self._program = program_of(program, config)
         self.starts = np.zeros(len(program), np.int64)
         self.ends = np.zeros(len(program), np.int64)
+        self.work = np.zeros((2, len(program)), np.int64)
         self._states = tuple(np.zeros(1, dtype) for dtype in RECORDS)
         _, sequencer, _, front, sort, processor, _, neurons, output = (one[0] for one in self._states)
         sequencer["wanted"], sequencer["address"], sequencer["command"] = 1, word, -1
@@ -182,11 +236,25 @@ class Machine:
         output["done"] = 1
         self._cycle = int(self._config[0]["begin"])
 
-    def advance(self, data: RunData) -> int:
+    def fork(self, ideal: Collection[str] = ()) -> Machine:
+        """Return a machine that goes on from here by itself, with some blocks idealized.
+
+        Parameters
+        ----------
+        ideal : names of :data:`reprise.estimate.cycles.parameters.IDEAL`
+        """
+        twin = copy(self)
+        twin._config = parameters(*self._memory, ideal)
+        twin._states = tuple(one.copy() for one in self._states)
+        twin.starts, twin.ends, twin.work = self.starts.copy(), self.ends.copy(), self.work.copy()
+        return twin
+
+    def advance(self, data: RunData, *, stops: bool = False) -> int:
         """Go on until the next RUN is taken or END is reached, and return the cycle.
 
         ``data`` holds the rows of the RUN that was taken last; before the first one it is
-        :func:`reprise.estimate.cycles.run_data.no_rows`.
+        :func:`reprise.estimate.cycles.run_data.no_rows`. With ``stops``, the end of this RUN is waited for as well, and
+        the call after it goes on with the same ``data``.
 
         Raises
         ------
@@ -200,7 +268,8 @@ class Machine:
         work += (self._program["beats"] * self._program["chunks"]).sum() + len(self._program) * (c["latency"] + 100)
         limit = self._cycle + STANDSTILL * int(work) * (1 + int(c["gap"]))
         records = tuple(one[0] for one in self._states)
-        self._cycle = int(_simulate(c, self._program, records, data, self.ends, self.starts, self._cycle, limit))
+        marks = self.ends, self.starts, self.work
+        self._cycle = int(_simulate(c, self._program, records, data, *marks, stops, self._cycle, limit))
         if self._cycle >= limit:
             raise RuntimeError(f"the cycle model stands still: nothing taken up to cycle {limit}")
         return self._cycle

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from ...hw.accelerator import Accelerator
@@ -28,7 +30,7 @@ from ...hw.sequencer.sequencer import Sequencer
 from ...hw.sorter.layouts import ring_words, word_beats
 from ...hw.sorter.tile_loader import UNDER_WAY
 from ..bench import HOST, MEMORY_AHEAD, MEMORY_DEPTH
-from .state import CONFIG
+from .state import CONFIG, RING
 
 BEGIN = HOST + Registers.LATENCY + Sequencer.BEGIN + CommandFetch.LATENCY
 """Cycles from the beginning of the register access by which the host starts, to the request of the first command."""
@@ -37,8 +39,47 @@ FINISH = Sequencer.END + Accelerator.DONE + Registers.LATENCY
 """Cycles from END, when nothing is under way any more, to the interrupt."""
 
 
-def parameters(c: HardwareConfig, latency: int, gap: int) -> np.ndarray:
-    """Return the record CONFIG[1] for a configuration, and for a memory of this latency and gap (both in cycles)."""
+IDEAL: dict[str, dict[str, int]] = {
+    "im2col": {"rows_ready": 0},
+    "detector": {"detect": 0, "margin": 0, "queue_depth": 1 << 40, "begins": RING - 2, "ends": RING - 2},
+    "pe_array": {},
+    "psum": {},
+    "neurons": {},
+    "weights": {},
+    "loads": {},
+    "memory": {"latency": 0, "gap": 0},
+}
+"""The blocks that the model can idealize, so that they cost no time, with the sizes and latencies that go with it.
+
+Without any of them the model is exact. With one, it tells how long the accelerator would take if this block were
+infinitely fast and all others were as they are; ``no_NAME`` of the record says so to the block's functions.
+
+- ``im2col``: all rows of an m tile are built and loaded as soon as the tile loader has room for them.
+- ``detector``: all rows of a tile are visited and searched in the cycle after the tile is complete.
+- ``pe_array``: all residual bits of a row are added in one cycle.
+- ``psum``: a partial sum can be updated and drained in any cycle, whatever else happens to it.
+- ``neurons``: rows leave the partial sums, and levels the neurons and the output, :data:`STEPS` times as fast.
+- ``weights``: the weights are always there and move nothing on the bus.
+- ``loads``: commands and what they load are there at once and move nothing on the bus.
+- ``memory``: the memory answers at once, and gives :data:`WORDS` words in each cycle.
+"""
+
+STEPS = 64
+"""How many steps the idealized neurons take in a cycle."""
+
+WORDS = 4
+"""How many words the idealized memory gives in a cycle, which is more than its three readers take."""
+
+
+def parameters(c: HardwareConfig, latency: int, gap: int, ideal: Collection[str] = ()) -> np.ndarray:
+    """Return the record CONFIG[1] for a configuration.
+
+    Parameters
+    ----------
+    c : HardwareConfig
+    latency, gap : of the memory, in cycles
+    ideal : blocks of :data:`IDEAL` that take no time
+    """
     group_bits = c.neuron_lanes * PARAM_BYTES * 8
     flight = Detector.LATENCY + Pruner.LATENCY
     values = {
@@ -73,6 +114,8 @@ def parameters(c: HardwareConfig, latency: int, gap: int) -> np.ndarray:
         "begin": BEGIN,
         "finish": FINISH,
     }
+    for block in ideal:
+        values |= IDEAL[block] | {f"no_{block}": 1}
     found = np.zeros(1, CONFIG)
     for name, value in values.items():
         found[0][name] = value

@@ -63,7 +63,7 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
             hazard = _same(p.slot[b], p.slot_buffer[b], p.slot_row[b], h, r)
             hazard |= _same(p.before[b], p.before_buffer[b], p.before_row[b], h, r)
             hazard |= active and active_row == r and active_buffer == h
-            ok = not hazard
+            ok = not hazard or c.no_psum
             if ok and stage >= 0:
                 conflict |= r == row and h == buffer
                 order |= h != buffer
@@ -74,6 +74,8 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
             eligible1, busy1 = ok, ok and not same
         conflict |= _same(p.slot[b], p.slot_buffer[b], p.slot_row[b], buffer, row)
     conflict |= active and active_row == row and active_buffer == buffer
+    if c.no_psum:
+        conflict = order = False
 
     # The staged row is loaded when nothing is in its way and the row before it issues its last bit.
     loading = False
@@ -103,7 +105,8 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
         p.before[b], p.before_buffer[b], p.before_row[b] = p.slot[b], p.slot_buffer[b], p.slot_row[b]
         n = p.reuse[b]
         needs = busy0 if b == 0 else busy1
-        took = (eligible0 if b == 0 else eligible1) and claim != b and not (steal_idle == b and needs) and p.hold != b
+        took = (eligible0 if b == 0 else eligible1) and not (steal_idle == b and needs)
+        took = took and (c.no_psum or (claim != b and p.hold != b))
         p.slot[b] = took or claim == b
         if p.held[b] and p.tile[p.held_tile[b] & 1] != p.held_tile[b]:
             p.held[b] = 0  # the tile has retired, and another one writes its results into the same places
@@ -116,7 +119,8 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
         elif took:
             i = data.tile_of[n] & 1
             p.slot_buffer[b], p.slot_row[b] = p.tile_buffer[i], data.rows[n]
-            p.reused[2 * i + b] += 1
+        if took:
+            p.reused[2 * (data.tile_of[n] & 1) + b] += 1
         _next_reuse(c, p, sort, data, b, took)
     if claim >= 0:
         finish_tile, finish_row = p.active_tile, active_row
@@ -125,6 +129,8 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
     # Rows move on from the stream to the stage, and from there to the adders.
     if loading:
         p.active, p.active_bits, p.active_tile = stage, data.bits[stage], tile
+        if c.no_pe_array:
+            p.active_bits = 1
     elif active:
         p.active_bits -= 1
         if last:
@@ -175,7 +181,7 @@ def contexts(c: Record, p: Record, sort: Record, front: Record, data: RunData, r
         if p.valid[other] and p.oldest != i and not p.closed[other]:
             older, release = weight_slot(c, run, data.base, p.tile[other])
             stale = release and older == slot
-        p.next_weights[i] = p.weights_ok[i] or (front.filled[slot] and not stale)
+        p.next_weights[i] = p.weights_ok[i] or (front.filled[slot] and not stale) or c.no_weights
         p.next_computes[i] = p.ended[i] and p.issued[i] == data.compute_count[tile] and p.weights_ok[i]
         done = p.ended[i] != 0
         for b in range(c.banks):

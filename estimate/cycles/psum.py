@@ -9,7 +9,7 @@ from .state import Record, jit
 @jit
 def wants(c: Record, drain: Record, data: RunData) -> int:
     """Return the bank whose next update slot must stay empty, or -1."""
-    if drain.starved < c.starved:
+    if drain.starved < c.starved or c.no_psum:
         return -1
     return data.bank_of_row[_row(drain, data, drain.at)]
 
@@ -27,7 +27,7 @@ def _granted(c: Record, p: Record, drain: Record, data: RunData, row: int) -> bo
     With two banks, each buffer of partial sums has a memory of its own, whose port is always free. Otherwise an update
     that must read goes first, unless the drain's row is clean and needs no read.
     """
-    if c.banks == 2:
+    if c.banks == 2 or c.no_psum:
         return True
     update = p.slot[0] and data.dirty[p.slot_buffer[0], p.slot_row[0]]
     return not (update and data.dirty[drain.buffer, row])
@@ -75,7 +75,7 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
             drain.second, drain.third = granted, second
             drain.second_at, drain.third_at = third_at, third_at
     if not drain.running:
-        if p.full[buffer]:
+        if p.full[buffer] and not drain.drained[buffer]:
             drain.running = drain.asking = 1
             drain.m = p.full_m[buffer]
         drain.again = drain.at = 0
@@ -87,7 +87,11 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
         drain.starved += groups
     else:
         drain.starved = 0
-    # Rows become dirty last, because the drain has to see which ones were when the cycle began.
+
+
+@jit
+def update(c: Record, p: Record, data: RunData) -> None:
+    """Note which rows are dirty, after the drain, which has to see which ones were when the cycle began."""
     for b in range(c.banks):
         if p.slot[b]:
             data.dirty[p.slot_buffer[b], p.slot_row[b]] = 1

@@ -266,3 +266,12 @@ def no_rows() -> RunData:
     }
     flat |= {"last_position": two, "push": np.zeros((3, RING), np.int64), "dirty": two, "interleaved": False}
     return RunData(**(flat | {"m_tiles": 0, "k_tiles": 1, "base": 0}))
+
+
+def fresh(data: RunData) -> RunData:
+    """Return the data of a run as it was before any machine worked on it, to be used by a machine of its own."""
+    return data._replace(
+        end_time=np.full_like(data.end_time, np.int64(1) << 60),
+        push=np.zeros_like(data.push),
+        dirty=np.zeros_like(data.dirty),
+    )

@@ -60,6 +60,14 @@ def dispatch(
 @jit
 def fetch(c: Record, s: Record, bus: Record, program: np.ndarray, takes: bool, t: int) -> None:
     """Bring the next command into its register; when it has been checked, ask for the one behind it."""
+    if c.no_loads:
+        if takes or not s.valid:
+            s.valid = 1
+            s.command += 1
+        bus.left[FETCH] = s.wanted = s.checking0 = s.checking1 = 0
+        if bus.ready[FETCH]:
+            read.pop(bus, FETCH)
+        return
     end = False
     if bus.ready[FETCH] and not s.valid and not s.checking0 and not s.checking1:
         read.pop(bus, FETCH)
@@ -133,6 +141,12 @@ def _unpack(c: Record, load: Record, words: int, takes_params: bool) -> bool:
 @jit
 def loads(c: Record, s: Record, load: Record, bus: Record, program: np.ndarray, run_busy: bool, t: int) -> None:
     """Ask for data chunk by chunk and unpack it job by job; neuron parameters wait until no run needs the old ones."""
+    if c.no_loads:
+        bus.left[LOADS] = load.ask_left = load.stored = load.ready = load.left = 0
+        load.feature_valid = load.segment_valid = load.param_full = load.param_valid = 0
+        if bus.ready[LOADS]:
+            read.pop(bus, LOADS)
+        return
     if load.ask_left and bus.left[LOADS] == 0:
         read.ask(bus, LOADS, load.ask_word, load.ask_beats)
         load.ask_left -= 1

@@ -97,7 +97,7 @@ def visit(c: Record, sort: Record, data: RunData, takes: bool) -> bool:
     sort.k_valid = offered and not takes
     sort.k_rows, sort.k_last, sort.k_first = rows, last, first
     # The row memory reads the words that are visited.
-    sort.freed = sort.frees
+    sort.freed += sort.frees
     sort.frees = 0
     v_last = sort.v_left == 1  # of its class
     if ready:
@@ -159,9 +159,10 @@ def load(c: Record, front: Record, sort: Record, data: RunData, accept: bool, t:
             sort.loaded += 1
     used = sort.used
     sort.used += full
-    if sort.freed:  # the row memory has read the tile's last word for the last time
+    while sort.freed:  # the row memory has read the tile's last word for the last time
         sort.used -= -(-data.beats[sort.released] // c.word_beats)
         sort.released += 1
+        sort.freed -= 1
     if ready:
         sort.b_valid = 0
         if sort.room and front.in_ != front.out and front.time[front.out % RING] <= t:
@@ -175,3 +176,17 @@ def load(c: Record, front: Record, sort: Record, data: RunData, accept: bool, t:
                 if sort.tile % data.k_tiles == 0:
                     front.left -= 1
     sort.room = used < c.ring_words
+
+
+@jit
+def search_at_once(c: Record, sort: Record, data: RunData, t: int) -> None:
+    """Visit, pick and search in one cycle all rows that are there, as an idealized detector does."""
+    for _ in range(16 * c.tile_m):
+        inside = sort.c_valid or sort.o_class_valid or sort.kc_valid or sort.v_valid or sort.r_valid or sort.k_valid
+        if not (inside or sort.w_valid[0] or sort.w_valid[1] or sort.g_valid or sort.t_valid):
+            break
+        takes = detect(c, sort, data, t)
+        if sort.g_valid and not takes:
+            break
+        if visit(c, sort, data, pick(c, sort, takes)) and sort.t_valid:
+            sort.t_valid = 0

@@ -40,7 +40,8 @@ CONFIG = record(
     " rows_ready rows_queue scan_queue"
     " word_beats ring_words"
     " begins ends detect margin queue_depth starved"
-    " write_words write_bursts write_latency write_age begin finish",
+    " write_words write_bursts write_latency write_age begin finish"
+    " no_im2col no_detector no_pe_array no_psum no_neurons no_weights no_loads no_memory",  # see parameters.IDEAL
     reader_depth=3,
 )
 """Sizes and latencies, as :mod:`reprise.estimate.cycles.parameters` finds them."""

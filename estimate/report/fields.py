@@ -8,21 +8,16 @@ fields of a co-simulation are in :mod:`reprise.cosim.report.fields`. A name says
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from .limit_fields import Count as Count
+from .limit_fields import Fields as Fields
+from .limit_fields import Fraction, Limits, TileUse
 
 FORMAT = 2
 """The version of the format. It counts up whenever a field is renamed, removed, or changes its meaning."""
-
-Count = Annotated[int, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Fields(BaseModel):
-    """A part of a report: an unknown field, or a value of another type, is an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Head(Fields):
@@ -104,6 +99,7 @@ class Figures(Bytes, Densities):
     runs: Count = Field(description="RUN commands")
     tiles: Count = Field(description="tiles of all RUNs")
     counts: Counts = Field(description="what these tiles hold")
+    limits: Limits | None = Field(default=None, description="what limits it; absent if nobody asked")
 
 
 class End(Bytes):
@@ -120,6 +116,7 @@ class LayerFields(Fields):
     feature: str = Field(description="the feature map that it writes")
     k_tiles: Count = Field(description="pieces into which K is cut")
     blocks: Count = Field(description="blocks of output channels, each of which needs RUNs of its own")
+    tile_use: TileUse = Field(description="how much of its tiles it fills")
 
 
 class Layer(Figures, LayerFields):

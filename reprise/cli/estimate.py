@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from ..support.command_line import commands, example
 from .options import ClockMhz, Config, Images, Json, Network, Set, hardware, terminal, write_json
 
@@ -25,6 +29,7 @@ def estimate(
     changes: Set = None,
     images: Images = 1,
     clock_mhz: ClockMhz = None,
+    limits: Annotated[bool, typer.Option("--limits/--no-limits", help="say what limits each layer")] = True,
     json_out: Json = None,
 ) -> None:
     """Cycles of a network in the RTL, layer by layer, without simulating it."""
@@ -33,6 +38,7 @@ def estimate(
     from ..estimate.network import estimate as estimate_network
     from ..estimate.report.fields import Estimate
     from ..estimate.report.speed import area_line, speed_lines, whole_estimate
+    from ..estimate.tables import LIMITS_NOTE, limits_lines, text
     from ..export.find import choose_images, open_network
 
     chosen = hardware(config, changes)
@@ -45,6 +51,7 @@ def estimate(
             chosen.config,
             batch.images,
             progress=lambda layer: status.update(f"estimating {layer}"),
+            limits=limits,
         )
     report = whole_estimate(report, file.network, chosen.config, batch.images, name=chosen.name, clock_mhz=clock_mhz)
     batch_name = f"{report['network']}, {images} image{'' if images == 1 else 's'}, on {chosen.name}"
@@ -55,6 +62,9 @@ def estimate(
         cells = [one["cycles"].get(key) for key in CYCLES] + [one.get("alone_cycles", {}).get(key) for key in PARTS]
         table.add_row(one["name"], *("-" if cell is None else f"{cell:,}" for cell in cells))
     console.print(table)
+    if limits:
+        console.print(text(limits_lines(report["layers"], report["total"]), "what limits each layer"))
+        console.print(LIMITS_NOTE, highlight=False)
     for line in (*speed_lines(report["speed"], images), area_line(report["area"])):
         console.print(line, highlight=False)
     write_json(json_out, report, console, Estimate)

@@ -1,4 +1,5 @@
-"""Tables for whoever chooses a preset: cycles of the networks that come with Reprise, the FPGA part, and the clock.
+"""Tables for whoever chooses a preset: cycles of the networks that come with Reprise, what limits them, the FPGA part,
+and the clock.
 
 Cycles are computed by the exact cycle model. Area and clock are those of the records in
 ``docs/measured/resources.json``, which ``reprise fpga synth`` and ``reprise fpga route`` write.
@@ -6,11 +7,14 @@ Cycles are computed by the exact cycle model. Area and clock are those of the re
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from reprise.compiler import CompileError
 from reprise.estimate.area.model import fits, load, predict
 from reprise.estimate.network import estimate
+from reprise.estimate.tables import limits_lines
 from reprise.export.find import choose_images, open_network
 from reprise.flow.fpga.parts import ECP5_PARTS
 from reprise.hw.arch.config import HardwareConfig
@@ -70,6 +74,17 @@ def hardware() -> str:
     return markdown(head, rows)
 
 
-def table(kind: str, *networks: str) -> str:
+def limits(network: str, preset: str, images: str) -> str:
+    """Make the table of what limits the layers of a network on a preset, as ``reprise estimate`` shows it."""
+    config = HardwareConfig.load(preset)
+    file = open_network(network, config)
+    batch = choose_images(file, int(images), 0)
+    report = estimate(file.network, config, batch.images, limits=True)
+    lines = limits_lines(report["layers"], report["total"])
+    return markdown(lines.head, lines.rows)
+
+
+def table(kind: str, *words: str) -> str:
     """Make one of the tables above."""
-    return {"cycles": cycles, "hardware": hardware}[kind](*networks)
+    makers: dict[str, Callable[..., str]] = {"cycles": cycles, "hardware": hardware, "limits": limits}
+    return makers[kind](*words)

@@ -11,6 +11,7 @@ import typing
 
 from reprise.cosim.report import fields as cosim
 from reprise.estimate.report import fields as base
+from reprise.estimate.report import limit_fields
 
 from . import markdown
 
@@ -38,7 +39,7 @@ def kind(annotation: object, absent: bool) -> str:
 
 def described(name: str) -> type[base.Fields]:
     """Return the class of a name."""
-    found: type[base.Fields] = getattr(cosim, name, None) or getattr(base, name)
+    found: type[base.Fields] = getattr(cosim, name, None) or getattr(base, name, None) or getattr(limit_fields, name)
     return found
 
 

@@ -1,0 +1,95 @@
+"""The figures of one layer and of the whole job, from the RUNs that were timed."""
+
+from __future__ import annotations
+
+from ..compiler.golden.interpreter import Interpreter
+from ..hw.arch.config import HardwareConfig
+from ..hw.arch.memory_image import LayerEntry, MemoryImage
+from ..model.network.layer import Layer
+from ..model.prosparsity.density import Density
+from . import limits
+from .baselines.dense import bit_sparse_cycles, dense_cycles
+from .limits import Explorer
+
+COUNTED = {
+    "nonzero_rows": "nonzero",
+    "exact_matches": "exact",
+    "set_bits": "set_bits",
+    "residual_bits": "residual_bits",
+}
+"""How reports call the counts of tiles (:class:`reprise.model.prosparsity.tiles.Counts`)."""
+
+
+def of_layer(
+    entry: LayerEntry, ends: list[int], runs: list[dict], layer: Layer, config: HardwareConfig, published: int
+) -> dict:
+    """Return one layer's figures; its cycles are those from the end of the layer before to the end of its last RUN.
+
+    ``published`` are its cycles in the published model.
+    """
+    depth = sum(source.depth for source in layer.sources)
+    mine = [r for r in runs if entry.first <= r["command"] < entry.last]
+    before = max(ends[: entry.first], default=0)
+    totals = [r["counts"].total() for r in mine]
+    return {
+        "name": entry.name,
+        "feature": entry.feature,
+        "k_tiles": entry.k_tiles,
+        "blocks": entry.blocks,
+        "cycles": {
+            "cycle_model": max(ends[entry.first : entry.last]) - before,
+            "bound": sum(r["bound"] for r in mine),
+            "published_model": published,
+            "bit_sparse": sum(bit_sparse_cycles(r["counts"]) for r in mine),
+            "dense": sum(dense_cycles(r["counts"], depth) for r in mine),
+        },
+        "alone_cycles": {key: sum(r[key] for r in mine) for key in ("weights", "im2col", "neurons")},
+        **sum((Density.of(r["counts"], depth) for r in mine), Density()).figures(),
+        "runs": len(mine),
+        "tiles": sum(r["tiles"] for r in mine),
+        "tile_use": _use(mine, depth, layer.channels / entry.blocks, config),
+        "counts": {name: sum(getattr(one, field) for one in totals) for name, field in COUNTED.items()},
+    }
+
+
+def _use(runs: list[dict], depth: int, channels: float, c: HardwareConfig) -> dict[str, dict[str, float]]:
+    """Return how much of the lanes, of a tile's rows and of a row's bits a layer uses, on average over its tiles."""
+    m_tiles, tiles = sum(r["m_tiles"] for r in runs), sum(r["tiles"] for r in runs)
+    used = {
+        "lanes": (channels, c.lanes),
+        "rows": (sum(r["rows"] for r in runs) / m_tiles, c.tile_m),
+        "bits": (depth * m_tiles / tiles, c.tile_k),
+    }
+    return {name: {"mean": round(float(mean), 2), "size": size} for name, (mean, size) in used.items()}
+
+
+def of_total(layers: list[dict], cycles: int, interpreter: Interpreter) -> tuple[dict, dict]:
+    """Return the figures of the whole job, and what the layers leave of them: the end of the job."""
+    parts = ("cycles", "alone_cycles", "counts")
+    total: dict = {part: {key: sum(one[part][key] for one in layers) for key in layers[0][part]} for part in parts}
+    left = cycles - total["cycles"]["cycle_model"]
+    total["cycles"]["cycle_model"] = cycles
+    total |= {key: sum(one[key] for one in layers) for key in ("runs", "tiles")}
+    bits = {key: total["counts"][key] for key in ("set_bits", "residual_bits")}
+    total |= Density(elements=total["cycles"]["dense"], **bits).figures()
+    total |= {"bytes_read": interpreter.bytes_read, "bytes_written": interpreter.bytes_written}
+    moved = {key: total[key] - sum(one[key] for one in layers) for key in ("bytes_read", "bytes_written")}
+    return total, {"name": "end of the job", "cycles": {"cycle_model": left}, **moved}
+
+
+def traffic(interpreter: Interpreter, commands: range) -> dict[str, int]:
+    """Return the bytes that some commands move, the commands themselves among those read."""
+    return {
+        "bytes_read": sum(interpreter.read_by[index] for index in commands),
+        "bytes_written": sum(interpreter.written_by[index] for index in commands),
+    }
+
+
+def add_limits(explorer: Explorer, image: MemoryImage, ends: list[int], layers: list[dict], total: dict) -> None:
+    """Put ``limits`` into every layer and into the total."""
+    for entry, one, found in zip(image.layers, layers, explorer.limits, strict=True):
+        commands = [n for n in explorer.runs if entry.first <= n < entry.last]
+        before = max(ends[: entry.first], default=0)
+        one["limits"] = limits.of_layer(found, one["cycles"]["cycle_model"])
+        one["limits"]["start_and_end_cycles"] = limits.start_and_end(explorer.machine, commands, before)
+    total["limits"] = limits.of_network([one["limits"] for one in layers], total["cycles"]["cycle_model"])

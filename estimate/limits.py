@@ -1,0 +1,175 @@
+"""What limits each layer: the exact cycle model, run again with one block after another idealized.
+
+A block limits a layer by as many cycles as the layer would save if this block took no time and everything else were as
+it is (:data:`reprise.estimate.cycles.parameters.IDEAL` says what that means for each block). Every layer begins in the
+state in which the accelerator was when the layer before it had ended, so that no layer pays for what another one saves.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..hw.arch.memory_image import MemoryImage
+from .cycles import Machine
+from .cycles.parameters import IDEAL
+from .cycles.run_data import RunData, fresh, no_rows
+
+NAMES = {
+    "im2col": "im2col",
+    "detector": "detector",
+    "pe_array": "PE array",
+    "psum": "partial sums",
+    "neurons": "neurons",
+    "weights": "weights",
+    "loads": "loads",
+    "memory": "memory",
+}
+"""How tables and pages call the blocks of ``limits``."""
+
+MEANINGS = {
+    "im2col": "builds the rows of a tile from the feature buffer and loads them into the sorter",
+    "detector": "visits the rows of a tile by their number of bits and finds the prefix of each",
+    "pe_array": "adds the residual bits, one weight row in each cycle",
+    "psum": "updates the partial sums, and reads those of finished rows",
+    "neurons": "takes the finished rows, computes levels, pools them and packs lines",
+    "weights": "loads weight rows, K tile by K tile",
+    "loads": "fetches commands, and loads input lines, segments and parameters of neurons",
+    "memory": "latency and bandwidth of the memory and its bus",
+}
+"""What each block does, for readers of a table."""
+
+STEPS = 3
+"""How many blocks are idealized one after the other."""
+
+
+def _pool() -> ThreadPoolExecutor:
+    """Return threads for all cores: the compiled model runs outside Python's lock."""
+    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+
+
+class Explorer:
+    """Follows an exact machine through the program and runs every layer again with blocks idealized.
+
+    Parameters
+    ----------
+    machine : the exact one, before its first step
+    image : of the program
+    progress : called with the layer's name before it is run again
+
+    Members
+    -------
+    machine : the exact one
+    runs : numbers of the RUN commands
+    limits : for every layer so far, what :meth:`_explore` found
+    """
+
+    def __init__(self, machine: Machine, image: MemoryImage, progress: Callable[[str], None] | None = None) -> None:
+        self.runs = [n for n, (opcode, _) in enumerate(image.commands()) if opcode == "RUN"]
+        self._layer_of = {max(n for n in self.runs if one.first <= n < one.last): one.name for one in image.layers}
+        self.machine, self._progress = machine, progress
+        self._start, self._before = machine.fork(), no_rows()
+        self._data: list[RunData] = []
+        self.limits: list[dict[str, Any]] = []
+
+    def advance(self, command: int, data: RunData) -> None:
+        """Take the exact machine from the beginning of a RUN to that of the next one."""
+        self._data.append(fresh(data))
+        if command in self._layer_of:
+            if self._progress:
+                self._progress(self._layer_of[command])
+            self.machine.advance(data, stops=True)
+            self.limits.append(self._explore(command))
+            self._start, self._before, self._data = self.machine.fork(), fresh(data), []
+        self.machine.advance(data)
+
+    def _end(self, command: int, ideal: Sequence[str]) -> int:
+        """Return when the layer ends if some blocks are idealized."""
+        machine = self._start.fork(ideal)
+        machine.advance(fresh(self._before))
+        for data in self._data[:-1]:
+            machine.advance(fresh(data))
+        machine.advance(fresh(self._data[-1]), stops=True)
+        return int(machine.ends[command])
+
+    def _explore(self, command: int) -> dict[str, Any]:
+        """Return what limits the layer that ends with a command.
+
+        ``saved_cycles`` holds the cycles that each block alone would save. Rarely a faster block makes others get into
+        each other's way, so that the layer takes a few cycles more; that counts as saving nothing. ``steps`` idealizes
+        the block that saves most, then beside it the one that saves most of what is left, and so on.
+        """
+        end = int(self.machine.ends[command])
+        saved: dict[str, int] = {}
+        steps: list[dict[str, Any]] = []
+        left = end
+        with _pool() as pool:
+            for _ in range(STEPS):
+                done = [one["block"] for one in steps]
+                names = [name for name in IDEAL if name not in done]
+                each = pool.map(partial(self._end, command), ([*done, name] for name in names))
+                ends = dict(zip(names, each, strict=True))
+                if not saved:
+                    saved = {name: max(0, end - ends[name]) for name in names}
+                best = min(names, key=lambda name: ends[name])
+                if ends[best] >= left:
+                    break
+                steps.append({"block": best, "saved_cycles": left - ends[best]})
+                left = ends[best]
+        return {"saved_cycles": saved, "steps": steps}
+
+
+def of_layer(found: dict[str, Any], cycles: int) -> dict[str, Any]:
+    """Return the ``limits`` of a layer or of the whole network (:class:`reprise.estimate.report.fields.Limits`).
+
+    The block is the one that saves most alone, or None if no block alone saves a cycle.
+    """
+    saved = found["saved_cycles"]
+    block = max(saved, key=lambda name: saved[name])
+    rest = cycles - sum(one["saved_cycles"] for one in found["steps"])
+    return {"block": block if saved[block] else None, **found, "rest_cycles": rest}
+
+
+def of_network(layers: Sequence[dict[str, Any]], cycles: int) -> dict[str, Any]:
+    """Return the ``limits`` of a network: the sums of those of its layers, the largest step first."""
+    saved = {name: sum(one["saved_cycles"][name] for one in layers) for name in IDEAL}
+    summed = {name: 0 for name in IDEAL}
+    for one in layers:
+        for step in one["steps"]:
+            summed[step["block"]] += step["saved_cycles"]
+    ordered = sorted((name for name in IDEAL if summed[name]), key=lambda name: -summed[name])
+    steps = [{"block": name, "saved_cycles": summed[name]} for name in ordered]
+    ramps = [one["start_and_end_cycles"] for one in layers]
+    ramp = {key: sum(one[key] for one in ramps) for key in ramps[0]}
+    return of_layer({"saved_cycles": saved, "steps": steps}, cycles) | {"start_and_end_cycles": ramp}
+
+
+def start_and_end(machine: Machine, commands: Sequence[int], before: int) -> dict[str, int]:
+    """Return the cycles of RUNs in which the processor has not begun yet, or has finished already.
+
+    Parameters
+    ----------
+    machine : after these RUNs
+    commands : of the RUNs of a layer
+    before : when the layer before it ended
+
+    Returns
+    -------
+    ``wait`` (nothing runs: commands and loads of the next RUN are awaited), ``fill`` (from the RUN's start to its first
+    update of a partial sum) and ``empty`` (from the last one to the RUN's end).
+    """
+    starts, ends = machine.starts[commands], machine.ends[commands]
+    first, last = machine.work[0][commands], machine.work[1][commands]
+    first = np.where(first == 0, ends, first)  # a RUN without a single bit has no update
+    last = np.where(last == 0, ends, last)
+    previous = np.concatenate(([before], ends[:-1]))
+    return {
+        "wait": int((starts - previous).sum()),
+        "fill": int((first - starts).sum()),
+        "empty": int((ends - last).sum()),
+    }

@@ -1,0 +1,116 @@
+"""Tables of what limits the layers of a network, for the terminal and for the report's page."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from .limits import MEANINGS, NAMES
+
+
+class Lines(NamedTuple):
+    """A table before it is drawn.
+
+    Members
+    -------
+    head : of the columns; the first is a name, the others are figures
+    rows : cells as text, one for each column
+    wide : columns of prose, which are aligned on the left and may be folded
+    """
+
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    wide: tuple[str, ...] = ()
+
+
+def text(lines: Lines, title: str | None = None) -> Table:
+    """Return the table for the terminal; its last row stands below a line if it is the total."""
+    table = Table(title=title)
+    for n, name in enumerate(lines.head):
+        if name in lines.wide:
+            table.add_column(name, overflow="fold")
+        else:
+            table.add_column(name, justify="left" if n == 0 else "right", no_wrap=n > 0)
+    for row in lines.rows:
+        if row[0] == "total":
+            table.add_section()
+        table.add_row(*row)
+    return table
+
+
+def html(lines: Lines) -> str:
+    """Return the table for a page, in a box that scrolls by itself where the page is narrower."""
+
+    def cell(kind: str, name: str, content: str) -> str:
+        style = ' style="text-align:left;white-space:normal"' if name in lines.wide else ""
+        return f"<{kind}{style}>{escape(content)}</{kind}>"
+
+    made = ["<tr>" + "".join(cell("th", name, name) for name in lines.head) + "</tr>"]
+    made += [
+        "<tr>" + "".join(cell("td", name, one) for name, one in zip(lines.head, row, strict=True)) + "</tr>"
+        for row in lines.rows
+    ]
+    return '<div class="wide"><table>' + "".join(made) + "</table></div>"
+
+
+def percent(part: float, whole: float) -> str:
+    """Return a share as whole percents; a share that is not nothing is never shown as 0."""
+    share = 100 * part / whole if whole else 0.0
+    return "<1%" if 0 < share < 0.5 else f"{share:.0f}%"
+
+
+def _share(used: dict[str, float]) -> str:
+    return f"{used['mean']:.0f}/{used['size']}"
+
+
+def limits_lines(layers: list[dict[str, Any]], total: dict[str, Any]) -> Lines:
+    """Return a row for every layer: what limits it, how much of it is start and end, and how much of a tile it uses.
+
+    Parameters
+    ----------
+    layers, total : as :func:`reprise.estimate.network.estimate` returns them, with ``limits``
+    """
+    head = ("layer", "cycles", "limited by (cycles saved)", "start, end", "lanes", "rows", "bits")
+    rows = []
+    for one in [*layers, {"name": "total", **total}]:
+        limits, cycles = one["limits"], one["cycles"]["cycle_model"]
+        steps = [f"{NAMES[step['block']]} {percent(step['saved_cycles'], cycles)}" for step in limits["steps"]]
+        ramp = percent(sum(limits["start_and_end_cycles"].values()), cycles)
+        used = [_share(one["tile_use"][key]) if "tile_use" in one else "" for key in ("lanes", "rows", "bits")]
+        rows.append((one["name"], f"{cycles:,}", ", ".join(steps[:3]) or "nothing alone", ramp, *used))
+    return Lines(head, rows, wide=head[2:3])
+
+
+LIMITS_NOTE = (
+    "A block limits a layer by the cycles that the layer would save if this block took no time and all else were as it "
+    "is; each further block is idealized beside those before it. Start and end: cycles in which a RUN's processor has "
+    "not begun yet or has finished already. Lanes, rows and bits: how much of a tile the layer fills, on average."
+)
+
+
+def saved_lines(layers: list[dict[str, Any]], total: dict[str, Any]) -> Lines:
+    """Return a row for every layer with the cycles that each block alone would save."""
+    head = ("layer", "cycles", *NAMES.values())
+    rows = [
+        (
+            one["name"],
+            f"{one['cycles']['cycle_model']:,}",
+            *(f"{one['limits']['saved_cycles'][key]:,}" for key in NAMES),
+        )
+        for one in [*layers, {"name": "total", **total}]
+    ]
+    return Lines(head, rows)
+
+
+def limits_html(layers: list[dict[str, Any]], total: dict[str, Any]) -> str:
+    """Return the section of a page that says what limits each layer; empty if that was not computed."""
+    if "limits" not in total:
+        return ""
+    words = "".join(f"<dt>{NAMES[key]}</dt><dd>{escape(what)}</dd>" for key, what in MEANINGS.items())
+    return (
+        f"<h2>What limits each layer</h2>{html(limits_lines(layers, total))}<p>{escape(LIMITS_NOTE)}</p>"
+        f"<details><summary>Cycles that each block alone would save</summary>{html(saved_lines(layers, total))}"
+        f"<dl>{words}</dl></details>"
+    )

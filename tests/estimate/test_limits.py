@@ -1,0 +1,168 @@
+"""What limits a layer: networks in which one block must be the limit, and figures that are counted by hand."""
+
+import numpy as np
+import pytest
+
+from reprise.compiler import compile_network
+from reprise.compiler.golden.interpreter import Interpreter
+from reprise.cosim.jobs.random_networks import random_images, random_network
+from reprise.estimate.cycles import Machine
+from reprise.estimate.cycles.parameters import IDEAL
+from reprise.estimate.cycles.run_data import no_rows, run_data
+from reprise.estimate.limits import Explorer
+from reprise.estimate.network import SystemTiming, estimate
+from reprise.estimate.tables import limits_html, limits_lines, percent, text
+from reprise.export.find import open_network
+from reprise.hw.arch.config import HardwareConfig
+from reprise.model.network.layer import Layer, Source
+from reprise.model.network.network import Network
+from reprise.model.network.neuron import Neuron
+from reprise.model.prosparsity.tiles import analyze_packed
+
+TINY = HardwareConfig.load("tiny")
+
+
+def one_layer(shape, outputs, *, kernel=1, timesteps=1, seed=1) -> Network:
+    r = np.random.default_rng(seed)
+    weight = r.integers(-9, 10, (outputs, shape[0], kernel, kernel)).astype(np.int8)
+    source = Source(feature="input", weight=weight, padding=kernel // 2)
+    layer = Layer(name="only", sources=(source,), neuron=Neuron.uniform(outputs, threshold=9))
+    return Network(name="one", input_shape=shape, input_levels=1, timesteps=timesteps, layers=(layer,))
+
+
+def limits_of(network, images, config=TINY, **timing):
+    report = estimate(network, config, images, timing=SystemTiming(**timing), limits=True)
+    return report["layers"][0], report
+
+
+def test_many_weights_for_a_single_position_limit_by_weights():
+    network = one_layer((256, 1, 1), 128)
+    one, _ = limits_of(network, (np.arange(256) % 8 == 0).astype(int).reshape(1, 256, 1, 1))
+    assert one["limits"]["block"] == one["limits"]["steps"][0]["block"] == "weights"
+    # 16 blocks of 8 channels, each with 256 weight rows of a bus word.
+    assert one["alone_cycles"]["weights"] == 16 * 256
+    assert (
+        0.4 * one["cycles"]["cycle_model"] < one["limits"]["saved_cycles"]["weights"] < one["alone_cycles"]["weights"]
+    )
+
+
+def test_rows_that_share_no_prefix_limit_by_the_pe_array():
+    """Rows of 8 bits of 16: hardly one contains another, so that 8 bits are added for each row that is loaded."""
+    r = np.random.default_rng(5)
+    levels = np.array([r.permutation(np.arange(16) < 8) for _ in range(16 * 16)], int).T.reshape(1, 16, 16, 16)
+    one, _ = limits_of(one_layer((16, 16, 16), 4), levels, HardwareConfig.load("tiny").replace(tile_m=8, tile_k=16))
+    assert one["limits"]["block"] == "pe_array"
+    assert one["limits"]["saved_cycles"]["pe_array"] > 0.5 * one["cycles"]["cycle_model"]
+
+
+def test_few_bits_and_many_groups_limit_by_the_neurons():
+    network = one_layer((1, 16, 16), 8)
+    config = TINY.replace(neuron_lanes=1)
+    one, _ = limits_of(network, np.zeros((1, 1, 16, 16), int), config)
+    assert one["limits"]["block"] == "neurons"
+
+
+def test_a_far_memory_is_a_limit():
+    network, images = one_layer((4, 8, 8), 4, kernel=3), np.ones((1, 4, 8, 8), int)
+    near, far = (limits_of(network, images, latency=latency)[0] for latency in (0, 600))
+    assert far["limits"]["saved_cycles"]["memory"] > 600 > near["limits"]["saved_cycles"]["memory"]
+    # Without latency and pauses, only the width of the bus is left to save: the far memory loses all of the rest.
+    assert (
+        abs((far["cycles"]["cycle_model"] - far["limits"]["saved_cycles"]["memory"]) - near["cycles"]["cycle_model"])
+        <= near["limits"]["saved_cycles"]["memory"]
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 4, 8, 11])
+def test_limits_of_random_networks(seed):
+    """Looking for limits changes no figure; everything adds up; no block costs more than the layer."""
+    network = random_network(seed, TINY)
+    images = random_images(seed, network, 2)
+    plain, explored = estimate(network, TINY, images), estimate(network, TINY, images, limits=True)
+    for before, one in zip([*plain["layers"], plain["total"]], [*explored["layers"], explored["total"]], strict=True):
+        limits = one["limits"]
+        assert {key: one[key] for key in before} == before
+        assert (
+            limits["rest_cycles"] + sum(step["saved_cycles"] for step in limits["steps"])
+            == one["cycles"]["cycle_model"]
+        )
+        assert all(0 <= saved < one["cycles"]["cycle_model"] for saved in limits["saved_cycles"].values())
+        assert (
+            limits["steps"][0]["saved_cycles"] >= limits["saved_cycles"][limits["block"]] > 0
+            or one is explored["total"]
+        )
+        assert 0 < sum(limits["start_and_end_cycles"].values()) <= one["cycles"]["cycle_model"]
+        assert min(limits["start_and_end_cycles"].values()) >= 0
+    sums = {key: sum(one["limits"]["saved_cycles"][key] for one in explored["layers"]) for key in IDEAL}
+    assert sums == explored["total"]["limits"]["saved_cycles"]
+
+
+@pytest.mark.parametrize("seed", [3, 9])
+@pytest.mark.parametrize("config", [TINY, TINY.replace(queries=2, banks=2, weight_tiles=3)], ids=["tiny", "twice"])
+def test_an_idealized_block_does_not_cost_time(seed, config, monkeypatch):
+    """But for rows that get into each other's way a little more often, which costs below a hundredth."""
+    ends = []
+    right = Explorer._end
+
+    def noted(self, command, ideal):
+        found = right(self, command, ideal)
+        start = max(0, int(self._start.ends.max()))
+        ends.append((found, int(self.machine.ends[command]), start))
+        return found
+
+    monkeypatch.setattr(Explorer, "_end", noted)
+    network = random_network(seed, config)
+    estimate(network, config, random_images(seed, network, 1), limits=True)
+    assert len(ends) > 8
+    for ideal, exact, start in ends:
+        assert start < ideal <= exact + 0.01 * (exact - start)
+
+
+def test_a_fork_goes_on_as_its_origin():
+    """A machine that is forked without idealized blocks ends when the origin ends, and does not disturb it."""
+    network = random_network(2, TINY)
+    images = random_images(2, network, 1)
+    compiled = compile_network(network, TINY, 1)
+    word = compiled.program * 8 // TINY.bus_bits
+    machine = Machine(compiled.commands(), TINY, word=word, latency=20, gap=0)
+    explorer = Explorer(machine, compiled)
+    seen = []
+    explorer._explore = lambda command: seen.append((explorer._end(command, ()), int(machine.ends[command])))
+    machine.advance(no_rows())
+
+    def observe(trace):
+        block = analyze_packed(trace.packed, trace.starts)
+        data = run_data(block, trace.packed, TINY, trace.fields, trace.segments, trace.first_slot)
+        explorer.advance(trace.command, data)
+
+    Interpreter(compiled, compiled.initial_memory(images), observe).run()
+    assert len(seen) == len(network.layers) and all(twin == origin for twin, origin in seen)
+    assert machine.cycles == estimate(network, TINY, images)["total"]["cycles"]["cycle_model"]
+
+
+def test_how_much_of_a_tile_a_layer_uses_by_hand():
+    """5 channels, 3 x 3 = 9 positions of 18 bits: tiny has 8 lanes and tiles of 16 rows by 8 bits, so 3 K tiles."""
+    assert (TINY.lanes, TINY.tile_m, TINY.tile_k) == (8, 16, 8)
+    one, report = limits_of(one_layer((2, 3, 3), 5, kernel=3), np.ones((1, 2, 3, 3), int))
+    assert one["tile_use"] == {
+        "lanes": {"mean": 5.0, "size": 8},
+        "rows": {"mean": 9.0, "size": 16},
+        "bits": {"mean": 6.0, "size": 8},
+    }
+    row = limits_lines(report["layers"], report["total"]).rows[0]
+    assert row[0] == "only" and row[-3:] == ("5/8", "9/16", "6/8")
+    # 11 channels take two blocks, on average of 5.5.
+    one, _ = limits_of(one_layer((2, 3, 3), 11, kernel=3), np.ones((1, 2, 3, 3), int))
+    assert one["tile_use"]["lanes"]["mean"] == 5.5
+
+
+def test_the_digits_on_paper_take_what_the_changelog_says():
+    file = open_network("digits", HardwareConfig.load("paper"))
+    report = estimate(file.network, HardwareConfig.load("paper"), file.images[:8], limits=True)
+    assert report["total"]["cycles"]["cycle_model"] == 11_199
+    assert [one["limits"]["block"] for one in report["layers"]] == ["loads", "pe_array", "loads", "neurons"]
+    # The shares of a row of the table and the rest are the whole layer.
+    assert percent(1, 1000) == "<1%" and percent(0, 5) == "0%" and percent(1, 3) == "33%"
+    page = limits_html(report["layers"], report["total"])
+    assert page.count("<tr>") == 2 * 6 and "PE array 32%" in page and "16/128" in page
+    assert text(limits_lines(report["layers"], report["total"])).row_count == 5
