@@ -1,1 +1,1 @@
-"""Area before synthesis, on an ECP5: block RAM and multipliers counted, LUTs and flip-flops estimated."""
+"""What a design takes of an ECP5, without synthesis: memories and multipliers are counted, and logic is estimated."""

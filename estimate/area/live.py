@@ -1,4 +1,6 @@
-"""Which bits of a design matter: those that reach an output. Synthesis removes all others, so they are not counted.
+"""Finds the bits of a design that matter, which are those that reach an output.
+
+Synthesis removes all others, so they must not be counted.
 
 The search goes back from the outputs: an assignment makes the bits of its right side matter that its left side needs,
 and the conditions that it stands under. A wire, a choice and a bitwise gate need the same bits of what they are made
@@ -16,10 +18,15 @@ from .ir import MemoryInstance, Node, Value, ast
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Assignment:
-    """``target[low:high] = value[start:]`` under ``tests``; ``owner``: of the fragment it stands in.
+    """An assignment ``target[low:high] = value[start:]``, which holds where all ``tests`` do.
 
-    spread : the bits' places are chosen while the design runs, so any bit of ``value`` may go to any of the target.
-    memory : number of the memory of which ``value`` is the word read; -1: it is an expression.
+    Parameters
+    ----------
+    owner : the owner of the fragment in which it stands
+    clocked : whether the target is a register
+    spread : whether the places of the bits are chosen while the design runs, so that any bit of ``value`` may go to any
+        bit of the target
+    memory : the number of the memory whose word ``value`` is; -1 says that ``value`` is an expression
     """
 
     low: int
@@ -33,11 +40,11 @@ class Assignment:
     memory: int = -1
 
     def among(self, bits: int) -> int:
-        """Those of the target's ``bits`` that are assigned."""
+        """Return those of the target's ``bits`` that are assigned."""
         return bits & (1 << self.high) - (1 << self.low)
 
     def needs(self, bits: int) -> int:
-        """The bits of ``value`` that ``bits`` of the target need."""
+        """Return the bits of ``value`` that ``bits`` of the target need."""
         here = self.among(bits)
         if self.spread:
             return mask(self.value) if here else 0
@@ -47,7 +54,7 @@ class Assignment:
 
 @dataclass(kw_only=True, eq=False)
 class MemoryBits:
-    """A memory, and its fragment's owner; ``bits``, of a word, are read by something that matters."""
+    """A memory with the owner of its fragment, and the ``bits`` of a word that something reads which matters."""
 
     instance: Node
     owner: str
@@ -55,19 +62,19 @@ class MemoryBits:
 
 
 def mask(value: Value) -> int:
-    """All bits of a value."""
+    """Return a mask of all bits of a value."""
     return (1 << len(value)) - 1
 
 
 class Live:
-    """The bits that matter of everything under ``fragments``, each given with its owner, for the ``outputs``.
+    """The bits that matter for ``outputs``, of all that is in ``fragments``, each of which is given with its owner.
 
     Attributes
     ----------
-    signals : bits of every signal that matters, by the signal's identity
-    values : owner, expression and its bits, for every expression that matters
-    assignments : all, by the identity of the signal that is assigned
-    memories : all
+    signals : the bits that matter of every signal, by the signal's identity
+    values : owner, expression and bits that matter, for every expression of which any do
+    assignments : all assignments, by the identity of the signal that is assigned
+    memories : all memories
     """
 
     def __init__(self, fragments: Iterable[tuple[str, Node]], outputs: Iterable[Value]):
@@ -99,12 +106,12 @@ class Live:
                 self._assign(one.lhs, given)
 
     def _assign(self, target: Value, given: Assignment) -> None:
-        """Note an assignment to ``target`` for every signal in it."""
+        """Note an assignment for every signal that ``target`` consists of."""
         if isinstance(target, ast.Signal):
             self.assignments[id(target)].append(given)
         elif isinstance(target, ast.Slice):
             self._assign(target.value, replace(given, low=target.start + given.low, high=target.start + given.high))
-        elif isinstance(target, ast.Operator):  # a change of sign
+        elif isinstance(target, ast.Operator):  # a change of signedness
             self._assign(target.operands[0], given)
         elif isinstance(target, ast.Concat):
             first = 0
@@ -125,7 +132,7 @@ class Live:
             raise TypeError(f"{target!r} can't be assigned")
 
     def _follow(self) -> None:
-        """Until nothing more matters."""
+        """Go back from what matters to what it needs, until nothing new is found."""
         while self._waiting:
             signal, bits = self._waiting.pop()
             for one in self.assignments.get(id(signal), ()):
@@ -139,7 +146,7 @@ class Live:
                     self._need(test, mask(test), one.owner)
 
     def _store(self, memory: MemoryBits, bits: int) -> None:
-        """Bits of the words of a memory matter, and so do what is written there and the addresses."""
+        """Note that bits of a memory's words matter, and with them what is written, the addresses and the enables."""
         new = bits & ~memory.bits
         if not new:
             return
@@ -152,7 +159,7 @@ class Live:
 
     def _need(self, value: Value, bits: int, owner: str) -> None:
         width = len(value)
-        if bits >> width:  # beyond the value stands its sign
+        if bits >> width:  # the bits beyond a value are its sign
             bits = bits & mask(value) | (1 << width - 1 if width and value.shape().signed else 0)
         if not bits or isinstance(value, ast.Const):
             return

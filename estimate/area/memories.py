@@ -1,10 +1,10 @@
-"""Which primitives of an FPGA a memory becomes: the choice that Yosys' ``memory_libmap`` makes, without Yosys.
+"""Says which primitives of an FPGA a memory becomes, by the choice that Yosys' ``memory_libmap`` makes, without Yosys.
 
-Every kind of primitive that may hold the memory is priced: primitives, read multiplexers and write decoders between
-them, and logic for what they can't do by themselves. The cheapest wins, flip-flops included. Prices and shapes are
-those of the libraries that ``synth_ecp5`` and ``synth_xilinx`` hand to ``memory_libmap`` (their ``brams*.txt`` and
-``lutrams*.txt``). Only what this project's memories have is priced: one write port, any number of read ports, and all
-ports of the same width and clock.
+Every kind of primitive that may hold the memory has a price. It is that of the primitives, of read multiplexers and
+write decoders between them, and of logic for what they cannot do by themselves. The cheapest kind is chosen, and
+flip-flops are one kind. Prices and shapes are those of the libraries that ``synth_ecp5`` and ``synth_xilinx`` hand to
+``memory_libmap`` (their ``brams*.txt`` and ``lutrams*.txt``). Only what this project's memories have is known here: one
+write port, any number of read ports, and all ports of the same width and clock.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from functools import cache
 class Memory:
     """A memory of the design, with one write port.
 
-    width, depth : bits of a word, words.
-    reads : read ports; ``clocked``: how many of them give the word a cycle later.
-    enables : equal parts of a word that are written separately.
-    style : "block" or "distributed" where the design asks for it, else "".
-    unchecked : no word is used that was read while it was written, so nothing must keep the old one.
-    idle : mask of the bits of a word that nothing uses. They take part in the choice of the primitives; those that
-    hold no other bits are removed.
+    Parameters
+    ----------
+    width, depth : the bits of a word, and the number of words
+    reads, clocked : the number of read ports, and how many of them give the word a cycle later
+    enables : the number of equal parts of a word that are written separately
+    style : "block" or "distributed" where the design asks for one of them, and else ""
+    unchecked : whether no word is used that was read while it was written, so that no logic must keep the old word
+    idle : the mask of the bits of a word that nothing uses. They count when the primitives are chosen, and primitives
+        that would hold no other bits are removed afterwards.
     """
 
     width: int
@@ -37,7 +39,7 @@ class Memory:
 
     @property
     def used(self) -> int:
-        """Bits of a word that something uses."""
+        """Return the number of bits of a word that something uses."""
         return self.width - self.idle.bit_count()
 
 
@@ -45,12 +47,15 @@ class Memory:
 class Primitive:
     """A memory of the FPGA in one of its modes.
 
-    shapes : (words, bits), narrowest first, in the order of ``memory_libmap``.
-    cost : of one, in its unit (about a LUT); ``shared`` of it counts only for the part of a word that is used.
-    byte : bits with a write enable of their own; 0: a word has one.
-    reads : read ports besides the write port.
-    old : a word read while it is written is the old one.
-    units : how many units of block RAM it takes.
+    Parameters
+    ----------
+    shapes : pairs of words and bits, the narrowest first, in the order of ``memory_libmap``
+    cost, shared : the price of one, of which about 1 is a LUT, and the part of the price that counts only as far as a
+        word is used
+    byte : the bits that have a write enable of their own; 0 says that a whole word has one
+    reads : the number of read ports besides the write port
+    old : whether a word that is read while it is written is the old one
+    units : how many units of block RAM it takes; 0 for distributed RAM
     """
 
     shapes: tuple[tuple[int, int], ...]
@@ -63,7 +68,7 @@ class Primitive:
 
     @property
     def style(self) -> str:
-        """What ``Memory.style`` asks for it by."""
+        """Return the word by which ``Memory.style`` asks for it."""
         return "block" if self.units else "distributed"
 
 
@@ -71,7 +76,11 @@ class Primitive:
 class Placed:
     """How a memory is built.
 
-    primitive : None: of flip-flops. ``count``: primitives; ``rows``: one behind the other, for more words.
+    Parameters
+    ----------
+    primitive : the kind of primitive, or None if it is made of flip-flops
+    count : the number of primitives
+    rows : how many primitives lie behind each other, for more words than one has
     """
 
     primitive: Primitive | None
@@ -80,12 +89,12 @@ class Placed:
 
     @property
     def block_ram(self) -> float:
-        """Units of block RAM."""
+        """Return the units of block RAM that it takes."""
         return self.count * self.primitive.units if self.primitive else 0
 
 
 def _shapes(bits: int, *widths: int) -> tuple[tuple[int, int], ...]:
-    """Shapes of a primitive of ``2**bits`` words of one bit: half the words for each next width."""
+    """Return the shapes of a primitive with ``2**bits`` words of one bit, and half as many for each larger width."""
     every = (1, 2, 4, 9, 18, 36, 72)
     return tuple((1 << (bits - every.index(width)), width) for width in widths)
 
@@ -95,7 +104,7 @@ ECP5 = (
     Primitive(shapes=_shapes(14, 1, 2, 4, 9, 18), cost=128, byte=9, old=False, units=1),
     Primitive(shapes=_shapes(14, 9, 18, 36), cost=128, byte=9, old=False, units=1),
 )
-"""Distributed RAM of 16 x 4 bits; DP16KD with two ports, and as a pseudo dual port."""
+"""The primitives are distributed RAM of 16 x 4 bits, DP16KD with two ports, and DP16KD as a pseudo dual port."""
 
 XILINX_BLOCK = (
     Primitive(shapes=_shapes(14, 1, 2, 4, 9, 18), cost=129, byte=9, units=0.5),
@@ -103,7 +112,7 @@ XILINX_BLOCK = (
     Primitive(shapes=_shapes(14, 1, 2, 4, 9, 18, 36), cost=129, byte=9, units=0.5),
     Primitive(shapes=_shapes(15, 1, 2, 4, 9, 18, 36, 72), cost=257, byte=9, units=1),
 )
-"""RAMB18 and RAMB36 with two ports, then as simple dual ports."""
+"""The primitives are RAMB18 and RAMB36 with two ports, and then both as simple dual ports."""
 
 
 def _distributed(cost: float, shared: float, reads: int, *shapes: tuple[int, int]) -> tuple[Primitive, ...]:
@@ -125,15 +134,15 @@ XCUP = (
 )
 
 LIBRARIES: dict[str, tuple[Primitive, ...]] = {"ecp5": ECP5, "xc7": XC7, "xcup": XCUP}
-"""Target -> the primitives of its memories."""
+"""The primitives of each target's memories."""
 
 MUX = DECODER = 0.5
 FIX = 2
-"""Prices: a multiplexer of a bit, a write enable, and a point for logic around a memory."""
+"""The prices of a multiplexer of one bit, of a write enable, and of a point of logic around a memory."""
 
 
 def _repairs(memory: Memory, primitive: Primitive) -> int:
-    """Points for logic around the memory: one a read port; keeping the old word takes three a port."""
+    """Return the points of logic around the memory: one for each read port, and three a port to keep the old word."""
     emulated = primitive.units and not primitive.old and not memory.unchecked
     return memory.reads + (3 * (1 + memory.reads) if emulated else 0)
 
@@ -142,7 +151,7 @@ def _price(memory: Memory, primitive: Primitive, shape: tuple[int, int]) -> tupl
     words, bits = shape
     byte = min(primitive.byte or bits, bits)
     each = memory.width // memory.enables
-    stored = -(-each // byte) * byte  # of each part with a write enable
+    stored = -(-each // byte) * byte  # the bits that each part with a write enable takes
     word = memory.enables * stored
     rows = -(-memory.depth // words)
     copies = -(-memory.reads // primitive.reads)
@@ -157,12 +166,12 @@ def _price(memory: Memory, primitive: Primitive, shape: tuple[int, int]) -> tupl
 
 @cache
 def place(memory: Memory, target: str = "ecp5") -> Placed:
-    """How ``memory`` is built on a target.
+    """Return how ``memory`` is built on a target.
 
     Raises
     ------
     ValueError
-        Nothing of the target holds it: a read port without a clock in a memory that must be block RAM.
+        When nothing of the target holds it, because a memory that must be block RAM has a read port without a clock.
     """
     best: dict[str, tuple[float, Placed]] = {}
     for primitive in LIBRARIES[target]:
@@ -187,5 +196,8 @@ def place(memory: Memory, target: str = "ecp5") -> Placed:
 
 
 def block_ram(memories: dict[Memory, int], target: str = "ecp5") -> float:
-    """Block RAM of memories, given with how often each occurs: in EBR of 18 kbit, or in RAMB36 (a RAMB18 is half)."""
+    """Return the block RAM of memories, which are given with how often each occurs.
+
+    The unit is an EBR of 18 kbit on ECP5, and a RAMB36 on Xilinx families, where a RAMB18 is half a unit.
+    """
     return sum(count * place(memory, target).block_ram for memory, count in memories.items())

@@ -1,9 +1,9 @@
-"""Resources on an ECP5, from what a design is built of (:mod:`reprise.estimate.area.structure`).
+"""Estimates the resources of a design on an ECP5 from what it is built of (:mod:`reprise.estimate.area.structure`).
 
-Block RAM, distributed RAM and multipliers are counted: which primitives a memory becomes is known
-(:mod:`reprise.estimate.area.memories`). LUTs and flip-flops are linear in a few counts. Their coefficients are the
-non-negative least squares fit, relative to each design's size, over the synthesized designs of
-``docs/measured/resources.json``; each record there holds the structure of the design as it was synthesized.
+Block RAM, distributed RAM and multipliers are counted, since it is known which primitives a memory becomes
+(:mod:`reprise.estimate.area.memories`). LUTs and flip-flops are taken as linear in a few counts. Their coefficients are
+fitted to the synthesized designs of ``docs/measured/resources.json``, by least squares relative to each design's size
+and without negative ones. Each record there holds the structure of the design as it was synthesized.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from .structure import Part, Structure
 COEFFICIENTS = Path(__file__).resolve().parent / "area.json"
 RESOURCES = ("lut", "ff", "ram", "dsp")
 BLOCKS = ("core", "accelerator")
-"""What is estimated."""
+"""The blocks of which the resources can be estimated."""
 
 DISTRIBUTED_LUTS = 6
-"""LUT4s of a 16 x 4 distributed RAM: four as memory, two for its write port."""
+"""The LUT4s of a distributed RAM of 16 x 4 bits: four are the memory, and two its write port."""
 
 Feature = Callable[[Structure], float]
 
 
 def _sum(of: Callable[[Part], float], parts: Sequence[str] = ("core", "around")) -> Feature:
-    """A feature that adds up over parts."""
+    """Return the feature that is the sum of ``of`` over parts."""
     return lambda design: sum(of(design[name]) for name in parts if name in design)
 
 
 def _distributed(part: Part) -> float:
-    """LUTs of distributed RAM."""
+    """Return the LUTs of distributed RAM."""
     placed = ((n, place(memory)) for memory, n in part.memories.items())
     return sum(DISTRIBUTED_LUTS * n * p.count for n, p in placed if p.primitive and not p.primitive.units)
 
 
 def _registers(part: Part) -> float:
-    """Bits of registers: the description's, those behind distributed RAM, and memories that are made of them."""
+    """Return the bits of registers: those described, those behind distributed RAM, and memories made of them."""
     total: float = part.counts["registers"]
     for memory, n in part.memories.items():
         placed = place(memory)
@@ -56,13 +56,13 @@ def _registers(part: Part) -> float:
 
 
 def _kept(part: Part) -> float:
-    """Bits that block RAM reads while they may be written: logic and registers around it keep the old ones."""
+    """Return the bits that block RAM may read while they are written: logic must keep the old ones."""
     checked = ((memory, n) for memory, n in part.memories.items() if not memory.unchecked and place(memory).block_ram)
     return sum(n * memory.used * memory.reads for memory, n in checked)
 
 
 def _choices(part: Part) -> float:
-    """Bits of multiplexers, with those between the primitives of a memory."""
+    """Return the bits of multiplexers, with those between the primitives of a memory."""
     inside = sum(n * (place(m).rows - 1) * m.used * m.reads for m, n in part.memories.items())
     return part.counts["choices"] + inside
 
@@ -80,7 +80,7 @@ FEATURES: dict[str, dict[str, Feature]] = {
         "words kept beside block RAM": _sum(_kept),
     },
 }
-"""Resource -> what it is linear in."""
+"""What each fitted resource is linear in."""
 
 COUNTED: dict[str, Feature] = {
     "lut": _sum(_distributed),
@@ -88,34 +88,37 @@ COUNTED: dict[str, Feature] = {
     "ram": _sum(lambda part: block_ram(part.memories)),
     "dsp": _sum(lambda part: part.counts["multipliers"]),
 }
-"""Resource -> the part of it that needs no fit."""
+"""The part of each resource that is counted and needs no fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Estimated resources of a block.
+    """The estimated resources of a block.
 
-    resources : units by resource (``RESOURCES``): LUT4 with carry cells and distributed RAM, flip-flops, EBR of
-    18 kbit, multipliers of 18 x 18 bits. ``outside``: fields of the configuration beyond what was synthesized, each
-    with its value and the smallest and largest that were; none: nothing is extrapolated.
+    Members
+    -------
+    resources : the units of each of ``RESOURCES``: LUT4s with carry cells and distributed RAM, flip-flops, EBR of
+        18 kbit, and multipliers of 18 x 18 bits
+    outside : the fields of the configuration that lie beyond what was synthesized, each with its value and the smallest
+        and the largest that were; without any, nothing is extrapolated
     """
 
     resources: dict[str, int]
     outside: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
     def fits(self, part: dict[str, int]) -> bool:
-        """Whether an FPGA holds it; ``part``: its ``luts`` (each with a flip-flop), ``rams`` and ``dsps``."""
+        """Tell whether an FPGA holds it, which has ``luts`` (each with a flip-flop), ``rams`` and ``dsps``."""
         return fits(self.resources, part)
 
 
 def fits(resources: dict[str, int], part: dict[str, int]) -> bool:
-    """Whether an FPGA (``luts``, each with a flip-flop, ``rams``, ``dsps``) holds resources."""
+    """Tell whether an FPGA holds resources; it has ``luts`` (each with a flip-flop), ``rams`` and ``dsps``."""
     kinds = {"lut": "luts", "ff": "luts", "ram": "rams", "dsp": "dsps"}
     return all(resources[kind] <= part[unit] for kind, unit in kinds.items())
 
 
 def fit(points: list[tuple[Structure, float]], resource: str) -> dict[str, float]:
-    """Non-negative coefficients with the least relative error over the points (structure, measured)."""
+    """Return the non-negative coefficients of least relative error over pairs of a structure and what was measured."""
     from scipy.optimize import nnls
 
     features = FEATURES[resource]
@@ -127,7 +130,7 @@ def fit(points: list[tuple[Structure, float]], resource: str) -> dict[str, float
 
 
 def resources_of(design: Structure, coefficients: dict[str, dict[str, float]]) -> dict[str, int]:
-    """Resources of a structure."""
+    """Return the resources of a structure."""
     found = {}
     for resource in RESOURCES:
         features = FEATURES.get(resource, {})
@@ -137,10 +140,10 @@ def resources_of(design: Structure, coefficients: dict[str, dict[str, float]]) -
 
 
 def outside(config: HardwareConfig, measured: dict[str, list[int]]) -> dict[str, tuple[int, int, int]]:
-    """Fields of ``config`` beyond the box that the synthesized configurations span: field -> value, least, most.
+    """Return the fields of ``config`` that lie beyond what was synthesized, with value, smallest and largest by name.
 
-    The hull is a box: every field by itself between the smallest and the largest value synthesized. A corner of the
-    box need not have been synthesized.
+    Each field is looked at by itself: it should lie between the smallest and the largest value that was synthesized. So
+    a corner of this box need not have been synthesized.
     """
     return {
         name: (value, measured[name][0], measured[name][1])
@@ -150,12 +153,16 @@ def outside(config: HardwareConfig, measured: dict[str, list[int]]) -> dict[str,
 
 
 def predict(config: HardwareConfig, known: dict, block: str = "accelerator") -> Estimate:
-    """Estimated resources of a block; ``known``: what :func:`calibrate` found, see :func:`load`.
+    """Return the estimated resources of a block.
+
+    Parameters
+    ----------
+    known : what :func:`calibrate` found and :func:`load` reads
 
     Raises
     ------
     RepriseError
-        An unknown block.
+        When there is no such block.
     """
     if block not in BLOCKS:
         raise RepriseError(field="block", rule=f"one of {', '.join(BLOCKS)}", value=block)
@@ -164,7 +171,7 @@ def predict(config: HardwareConfig, known: dict, block: str = "accelerator") -> 
 
 
 def usable(records: list[dict]) -> list[dict]:
-    """The records that the fit is made from: cores and accelerators, synthesized for ECP5."""
+    """Return the records that the fit is made from, which are cores and accelerators that were synthesized for ECP5."""
     return [r for r in records if r["kind"] == "synthesis" and r["target"] == "ecp5" and r["block"] in BLOCKS]
 
 
@@ -177,21 +184,22 @@ def _coefficients(records: list[dict]) -> dict[str, dict[str, float]]:
 
 
 def _box(records: list[dict]) -> dict[str, list[int]]:
-    """The smallest and the largest value of each field."""
+    """Return the smallest and the largest value of each field."""
     configurations = [HardwareConfig.from_dict(r["configuration"]).to_dict() for r in records]
     return {name: [f(c[name] for c in configurations) for f in (min, max)] for name in configurations[0]}
 
 
 def _twins(a: dict, b: dict) -> bool:
-    """Whether two records' configurations differ in memory only, so that one would give away the other's logic."""
+    """Tell whether two records differ in the size of memories only, so that one would give away the other's logic."""
     one, other = a["configuration"], b["configuration"]
     return {name for name in one if one[name] != other[name]} <= {"feature_words", "segments", "weight_tiles"}
 
 
 def calibrate(records: list[dict]) -> dict:
-    """Coefficients, the box of synthesized configurations, and the error of predicting each design without it.
+    """Return the coefficients, the smallest and largest fields synthesized, and how far off predictions are.
 
-    A design is left out with every record whose configuration is the same or differs in the size of memories only.
+    The error of a design is that of predicting it from all others, without those whose configuration is the same or
+    differs in the size of memories only.
     """
     records = usable(records)
     errors: dict[str, dict[str, list[float]]] = {block: {r: [] for r in RESOURCES} for block in BLOCKS}
@@ -224,5 +232,5 @@ def calibrate(records: list[dict]) -> dict:
 
 
 def load(path: Path = COEFFICIENTS) -> dict:
-    """The committed coefficients."""
+    """Return the coefficients that come with the package."""
     return json.loads(path.read_text())

@@ -1,10 +1,10 @@
-"""What a design is built of, counted in Amaranth's description of it: no synthesis, seconds even for ``paper``.
+"""Counts what a design is built of in Amaranth's description of it, without synthesis: it takes seconds for ``paper``.
 
-The description is elaborated, and what reaches an output is counted (:mod:`reprise.estimate.area.live`): bits of
+The description is elaborated, and what reaches an output is counted (:mod:`reprise.estimate.area.live`): the bits of
 registers, adders, gates, multiplexers and registers with an enable, and every memory with its ports. A common
-subexpression counts once (it is one Python object). What synthesis shares or simplifies later is not known here, which
-is why the figures are fitted to synthesized designs (:mod:`reprise.estimate.area.model`) instead of being taken as
-they are.
+subexpression counts once, because it is one Python object. What synthesis shares or simplifies later is not known here,
+which is why the figures are fitted to synthesized designs (:mod:`reprise.estimate.area.model`) instead of being taken
+as they are.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from .live import Live
 from .memories import Memory
 
 CORE_PATH = ("datapath", "core")
-"""Where the core lies in the accelerator."""
+"""The path of the core in the accelerator."""
 
 COUNTS = ("registers", "adders", "gates", "choices", "enabled", "multipliers")
-"""What is counted of a part, in bits; multipliers: of two variables, in units of 18 x 18 bits."""
+"""What is counted of a part. Multipliers are those of two variables, in units of 18 x 18 bits; all else is in bits."""
 
 MULTIPLIER_BITS = 18
 
@@ -40,18 +40,18 @@ STORE = Store("structure")
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of a design: bits by kind (``COUNTS``), and how often each memory occurs."""
+    """A part of a design: how much of each kind of ``COUNTS`` it has, and how often each memory occurs in it."""
 
     counts: dict[str, int] = field(default_factory=Counter)
     memories: dict[Memory, int] = field(default_factory=Counter)
 
 
 Structure = dict[str, Part]
-"""Parts by name: "core", and in an accelerator "around" for everything else."""
+"""The parts by name, which are "core", and in an accelerator also "around" for everything else."""
 
 
 def _count(live: Live, parts: Structure) -> None:
-    """Registers and logic of what matters."""
+    """Add the registers and the logic that matter to the counts of their parts."""
     for signal, assignments in live.assignments.items():
         bits = live.signals.get(signal, 0)
         driven = 0
@@ -87,7 +87,7 @@ def _operator(value: Value, bits: int, counts: dict[str, int]) -> None:
 
 
 def _memory(instance: Node, bits: int) -> Memory:
-    """A memory of the ``bits`` of a word that are read."""
+    """Return a memory of which only ``bits`` of a word are read."""
     (write,) = instance._write_ports
     reads = instance._read_ports
     width = Shape.cast(instance._data.shape).width
@@ -110,7 +110,10 @@ def _fragments(fragment: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tup
 
 
 def read(component: wiring.Component, core: tuple[str, ...] = ()) -> Structure:
-    """Count a component. ``core``: the path of its core; (): it is part of the core, or the core itself."""
+    """Count what a component is built of.
+
+    ``core`` is the path of its core; with () the component is the core itself, or a part of it.
+    """
     parts: Structure = {"core": Part(counts=Counter(), memories=Counter())}
     if core:
         parts["around"] = Part(counts=Counter(), memories=Counter())
@@ -126,7 +129,7 @@ def read(component: wiring.Component, core: tuple[str, ...] = ()) -> Structure:
 
 
 def of(config: HardwareConfig, block: str = "accelerator") -> Structure:
-    """The structure of a block, "core" or "accelerator", of a configuration; elaborated once for its content."""
+    """Return the structure of a block of a configuration, "core" or "accelerator", which is kept in the cache."""
     here = Path(__file__).parent
     key = digest(config.to_dict(), block, sources(PACKAGE / "hw", here), version("amaranth"))
 
@@ -147,7 +150,7 @@ def _elaborated(config: HardwareConfig, block: str) -> Structure:
 
 
 def to_dict(structure: Structure) -> dict:
-    """For JSON: counts by kind; a memory is a list of how often it occurs and the fields of :class:`Memory`."""
+    """Return a structure for JSON, in which a memory is a list of how often it occurs and its fields."""
     return {
         name: {
             "counts": {kind: part.counts[kind] for kind in COUNTS},
@@ -158,7 +161,7 @@ def to_dict(structure: Structure) -> dict:
 
 
 def from_dict(data: dict) -> Structure:
-    """What :func:`to_dict` wrote."""
+    """Return the structure that :func:`to_dict` made a dictionary of."""
     names = [f.name for f in fields(Memory)]
     return {
         name: Part(

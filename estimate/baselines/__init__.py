@@ -1,1 +1,1 @@
-"""Cycle formulas of other accelerators, as their papers publish them, for the same rows."""
+"""The cycles of other accelerators for the same rows, by the formulas that their papers publish."""

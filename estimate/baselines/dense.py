@@ -1,4 +1,4 @@
-"""Cycles of a machine that adds one bit per cycle and skips nothing, or skips zero bits only."""
+"""The cycles of machines that add one bit per cycle: one skips nothing, and the other skips bits that are zero."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from ...model.prosparsity.tiles import Counts
 
 
 def dense_cycles(counts: Counts[np.ndarray], depth: int, groups: int = 1) -> int:
-    """Every bit of a row takes a cycle, zero or not: rows x K x groups.
+    """Return rows x K x groups: every bit of a row takes a cycle, whether it is set or not.
 
     Parameters
     ----------
@@ -22,5 +22,5 @@ def dense_cycles(counts: Counts[np.ndarray], depth: int, groups: int = 1) -> int
 
 
 def bit_sparse_cycles(counts: Counts[np.ndarray], groups: int = 1) -> int:
-    """Every set bit takes a cycle: set bits x groups."""
+    """Return set bits x groups: every set bit takes a cycle."""
     return int(counts.set_bits.sum()) * groups
