@@ -19,7 +19,9 @@ and ``label``.
 import io
 import json
 import re
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,6 +112,12 @@ def fit(r: recipe.Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
     return train.train(r, data, checkpoint=CHECKPOINTS / f"{r.title}-{r.key()}.pt", progress=progress)
 
 
+def command_line(words: Sequence[str]) -> str:
+    """Return the command line that makes a record, without the path of anybody's data."""
+    shown = [("FOLDER" if before == "--data" else word) for before, word in zip(["", *words], words, strict=False)]
+    return " ".join([NAME, *shown])
+
+
 def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str, write: bool) -> dict:
     """Train, evaluate and deploy a network, record what was measured (with ``write`` in docs, too), and return it."""
     model = fit(r, data)
@@ -142,6 +150,7 @@ def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str, write: bool) -
     TABLES.mkdir(parents=True, exist_ok=True)
     (TABLES / f"{title}.json").write_text(json.dumps(row, indent=1))
     shown = {"levels": r.levels, "timesteps": r.timesteps, **{key: row[key] for key in SHOWN if key in row}}
+    shown["command"] = command_line(sys.argv[1:])
     if write:
         rows = json.loads(MEASURED.read_text()) | {title: shown}
         lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(rows[name])}" for name in sorted(rows))

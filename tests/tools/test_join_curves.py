@@ -119,3 +119,11 @@ def test_scaled_thresholds_lower_activity_and_leave_joins_alone():
         assert torch.equal(layer.threshold, steps[layer.name] * (1 if layer.fixed or layer.readout else 2))
     assert not scaled.training
     assert join_curves.count("sparse", scaled, data)["spikes"] < before
+
+
+def test_a_record_says_what_gives_it_again():
+    """It is a command line with every option, without the path of anybody's data."""
+    from tools import train_tables
+
+    words = ["joins", "--data", "/home/somebody/cifar", "--epochs", "8", "--write"]
+    assert train_tables.command_line(words) == ("python -m tools.train_tables joins --data FOLDER --epochs 8 --write")

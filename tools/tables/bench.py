@@ -16,8 +16,8 @@ def value(key: str, figure: float) -> str:
     """Write a figure with the unit in which its key ends."""
     for end, unit in (("_seconds", " s"), ("_mib", " MiB"), ("ratio", " times"), ("per_second", " a second")):
         if f"_{key}".endswith(end):
-            return f"{figure:.2g}{unit}" if figure < 1 else f"{figure:,.0f}{unit}"
-    return f"{figure:,.4g}"
+            return f"{figure:.2g}{unit}" if figure < 10 else f"{figure:,.0f}{unit}"
+    return f"{figure:,}" if isinstance(figure, int) else f"{figure:,.4g}"
 
 
 def machine() -> str:

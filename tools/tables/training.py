@@ -32,6 +32,12 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{value:.2f} %"
 
 
+def commands(*names: str) -> str:
+    """Say which commands train the networks of a table and measure their figures."""
+    found = dict.fromkeys(record("training")[name]["command"] for name in names)
+    return f"Measured by {', and by '.join(f'`{command}`' for command in found)}."
+
+
 def _row(name: str) -> dict:
     """Return what is known of a network: from its file if it comes with Reprise, and else what was measured."""
     from reprise.model.files.manifest import read_manifest
@@ -93,7 +99,7 @@ def curves() -> str:
 
 def table(kind: str, *names: str) -> str:
     """Make one of the tables above."""
-    return {"networks": networks, "activity": activity, "curves": curves}[kind](*names)
+    return {"networks": networks, "activity": activity, "curves": curves, "commands": commands}[kind](*names)
 
 
 def _draw(path: Path) -> None:
