@@ -16,9 +16,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from reprise.cli import app
 
-from . import MEASURED
+from . import MEASURED, record
 
 PAGE = MEASURED.parent / "tutorial.md"
 STEPS = {
@@ -52,6 +54,23 @@ def block(commands: Sequence[Sequence[str]]) -> str:
     return "\n".join(["```", *lines, "```"])
 
 
+def cosimulation() -> str:
+    """Return the block of a co-simulation in the RTL, which takes minutes and so comes from a record.
+
+    The record ``docs/measured/cosim.json`` is the file ``report.json`` of the command that it names.
+    """
+    from reprise.cosim.report.tables import cycle_table, summary
+
+    report, out = record("cosim"), io.StringIO()
+    console = Console(file=out, width=118)
+    console.print(cycle_table(report))
+    for line in summary(report)[1:]:
+        console.print(line, highlight=False)
+    console.print(f"all {report['elements']:,} elements equal the model", highlight=False)
+    lines = [line.rstrip() for line in out.getvalue().rstrip().splitlines()]
+    return "\n".join(["```", *lines, "```"])
+
+
 def program() -> str:
     """Return the page's program, which is its first block of Python."""
     found = re.search(r"^```python\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
@@ -78,7 +97,9 @@ def _steps() -> dict[str, str]:
 
 @functools.cache
 def table(*words: str) -> str:
-    """Make the block of one command, or of a step of the tutorial."""
+    """Make the block of one command, of a step of the tutorial, or of the recorded co-simulation."""
+    if words == ("cosimulation",):
+        return cosimulation()
     if words[0] == "tutorial":
         return _steps()[words[1]]
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(Path(folder)):
