@@ -108,6 +108,8 @@ def python_text(found: list[dict]) -> str:
 
 def markdown_text(found: list[dict]) -> str:
     """Return the text of ``docs/registers.md``."""
+    first = next(r["offset"] for r in found if r["name"] == "CYCLES_LO")
+    last = max(r["offset"] for r in found if r["event"])
     lines = [
         "# Registers",
         "",
@@ -116,8 +118,8 @@ def markdown_text(found: list[dict]) -> str:
         "",
         "The column *access* says what a host may do: *r* is read only, *rw* is read and written, *w1* acts when 1 is",
         "written to it, and *w1c* is cleared by writing 1. Any other address is answered with SLVERR.",
-        "The registers from offset 0x040 on are counters. They show the last snapshot, which is of the same cycle for",
-        "all of them, and every job starts them at 0.",
+        f"The registers from offset 0x{first:03X} to 0x{last:03X} are counters. They show the last snapshot, which",
+        "is of the same cycle for all of them, and every job starts them at 0.",
         "",
         "| offset | register | bits | field | access | reset | meaning |",
         "|---|---|---|---|---|---|---|",
