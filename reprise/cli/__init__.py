@@ -1,1 +1,1 @@
-"""The `reprise` command: one application, one voice for errors."""
+"""The command ``reprise``: one application, which tells every mistake in the same way."""

@@ -1,4 +1,4 @@
-"""The command ``reprise``: all commands, and the one place where a mistake becomes a message and an exit code."""
+"""The command ``reprise`` with all of its commands, and the one place where a mistake becomes a message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _version(wanted: bool) -> None:
 @app.callback(epilog=example("reprise cosim digits --config tiny"), context_settings={"max_content_width": 100})
 def _reprise(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="say which it is")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version")
     ] = False,
     traceback: Annotated[
         bool, typer.Option(command_line.TRACEBACK, help="show the traceback of an internal error, for a report")

@@ -1,4 +1,4 @@
-"""``reprise area``: what a configuration takes of an FPGA, without synthesis."""
+"""``reprise area`` estimates what a configuration takes of an FPGA, without synthesis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LABELS = {"lut": ("LUT4", "luts"), "ff": ("FF", "luts"), "ram": ("EBR", "rams"),
 
 
 def number(value: float) -> str:
-    """A figure as tables show it."""
+    """Return a figure as tables show it."""
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
 
@@ -26,11 +26,14 @@ def area(
     config: Config = "paper",
     changes: Set = None,
     block: Annotated[
-        Literal["core", "accelerator"], typer.Option(help="of which resources are wanted")
+        Literal["core", "accelerator"], typer.Option(help="the block whose resources are wanted")
     ] = "accelerator",
     fit: Annotated[bool, typer.Option("--fit", help="fit the model to docs/measured/resources.json first")] = False,
 ) -> None:
-    """ECP5 resources of a configuration, in seconds: memories counted, logic fitted to synthesized designs."""
+    """Estimate the ECP5 resources of a configuration in seconds.
+
+    Memories are counted, and logic is fitted to synthesized designs.
+    """
     from rich.table import Table
 
     from ..estimate.area import model

@@ -1,4 +1,4 @@
-"""``reprise density``: how much product sparsity recorded spikes have."""
+"""``reprise density`` tells how much product sparsity recorded spikes have."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _right(table: Table) -> Table:
 
 
 def density_tables(report: dict[str, Any]) -> list[Table]:
-    """The densities and the cycles of a report, as tables."""
+    """Return the densities and the cycles of a report as tables."""
     from rich.table import Table
 
     size = report["configuration"]
@@ -69,7 +69,7 @@ def density_tables(report: dict[str, Any]) -> list[Table]:
 
 
 def sweep_table(points: list[dict[str, Any]]) -> Table:
-    """Product density and the bound of our processor, tile_m down and tile_k across."""
+    """Return a table of product density and bound, with tile_m down and tile_k across."""
     from rich.table import Table
 
     tile_ks = sorted({p["tile_k"] for p in points})
@@ -86,7 +86,7 @@ def density(
     capture: Annotated[
         Path | None,
         typer.Argument(
-            metavar="CAPTURE", callback=INPUT_FILE, help=".npz of recorded layer inputs; default: the sample"
+            metavar="CAPTURE", callback=INPUT_FILE, help="recorded layer inputs (.npz); without it, the sample is taken"
         ),
     ] = None,
     spec: Annotated[
@@ -96,15 +96,16 @@ def density(
     config: Config = "paper",
     changes: Set = None,
     k_order: Annotated[
-        Literal["ckk", "kkc"], typer.Option(help="bits of a row: published (ckk) or hardware order")
+        Literal["ckk", "kkc"],
+        typer.Option(help="order of the bits of a row: the published one (ckk) or the hardware's"),
     ] = "ckk",
-    sweep: Annotated[bool, typer.Option("--sweep", help="also every tile size")] = False,
+    sweep: Annotated[bool, typer.Option("--sweep", help="try all tile sizes, too")] = False,
     json_out: Json = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", callback=OUTPUT_FILE, help="draw them: a .png or .svg")
+        Path | None, typer.Option(metavar="FILE", callback=OUTPUT_FILE, help="draw the figures into a .png or .svg")
     ] = None,
 ) -> None:
-    """Densities and cycles of spikes recorded from a network."""
+    """Compute densities and cycles of spikes that were recorded from a network."""
     from ..estimate.density import density_report, density_sweep
     from ..estimate.plots import check_plot_path, draw_density
     from ..estimate.report.fields import Density

@@ -1,4 +1,4 @@
-"""``reprise estimate``: the cycles of a network, without RTL."""
+"""``reprise estimate`` tells the cycles of a network without RTL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def estimate(
     limits: Annotated[bool, typer.Option("--limits/--no-limits", help="say what limits each layer")] = True,
     json_out: Json = None,
 ) -> None:
-    """Cycles of a network in the RTL, layer by layer, without simulating it."""
+    """Tell the cycles that a network takes in the RTL, layer by layer, without simulating it."""
     from rich.table import Table
 
     from ..estimate.network import estimate as estimate_network

@@ -1,4 +1,4 @@
-"""``reprise fpga``: hand-off folder, synthesis, routing and the check against the baseline."""
+"""``reprise fpga`` takes the accelerator to an FPGA: hand-off, synthesis, routing, and a check against the baseline."""
 
 from __future__ import annotations
 
@@ -39,19 +39,29 @@ def handoff(
         typer.Option(
             metavar="NAME",
             callback=one_of(lambda: ("ecp5", "xilinx", "all")),
-            help="ecp5, xilinx or all: whose constraints and scripts",
+            help="whose constraints and scripts to write: ecp5, xilinx or all",
         ),
     ] = "all",
-    network: Annotated[str, typer.Option(metavar="NETWORK", help="sample, or a network file or preset")] = "sample",
-    images: Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="images of the testbench's batch")] = 2,
+    network: Annotated[
+        str, typer.Option(metavar="NETWORK", help="what the testbench runs: sample, or a network file or preset")
+    ] = "sample",
+    images: Annotated[
+        int, typer.Option(metavar="N", callback=at_least(1), help="how many images the testbench runs")
+    ] = 2,
     board: Annotated[
-        str | None, typer.Option(metavar="NAME", callback=one_of(_boards), help="for ECP5 constraints")
+        str | None,
+        typer.Option(
+            metavar="NAME", callback=one_of(_boards), help="board whose part and clock the ECP5 constraints get"
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="default: build/handoff/CONFIG")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", callback=OUTPUT_FOLDER, help="where to write it (default: build/handoff/CONFIG)"
+        ),
     ] = None,
 ) -> None:
-    """Write the hand-off folder: RTL, constraints, FuseSoC core, drivers, self-checking testbench."""
+    """Write the hand-off folder: RTL, constraints, FuseSoC core, drivers, and a testbench that checks itself."""
     from ..flow.handoff.handoff import TARGETS, write_handoff
 
     chosen, console = hardware(config, changes), terminal()
@@ -69,14 +79,14 @@ def synth(
     config: Config = "small",
     changes: Set = None,
     target: Annotated[
-        str, typer.Option(metavar="NAME", callback=one_of(lambda: FAMILIES), help="ecp5, xc7 or xcup")
+        str, typer.Option(metavar="NAME", callback=one_of(lambda: FAMILIES), help="family: ecp5, xc7 or xcup")
     ] = "ecp5",
     block: Annotated[
         str,
         typer.Option(
             metavar="NAME",
             callback=one_of(lambda: (*BLOCKS, "all")),
-            help="core, accelerator, a block of them, or all",
+            help="what to synthesize: core, accelerator, a block of them, or all",
         ),
     ] = "core",
     record: Record = False,
@@ -111,18 +121,22 @@ def route(
     changes: Set = None,
     block: Annotated[
         str,
-        typer.Option(metavar="NAME", callback=one_of(lambda: BLOCKS), help="core, accelerator or a block of them"),
+        typer.Option(
+            metavar="NAME", callback=one_of(lambda: BLOCKS), help="what to route: core, accelerator or a block of them"
+        ),
     ] = "core",
-    part: Annotated[str, typer.Option(metavar="NAME", callback=one_of(lambda: PARTS), help="25k, 45k or 85k")] = "85k",
+    part: Annotated[
+        str, typer.Option(metavar="NAME", callback=one_of(lambda: PARTS), help="size of the LFE5U: 25k, 45k or 85k")
+    ] = "85k",
     grade: Annotated[
         int,
         typer.Option(metavar="N", callback=within("6, 7 or 8", (6, 7, 8).__contains__), help="speed grade 6, 7 or 8"),
     ] = 6,
-    seed: Annotated[int, typer.Option(metavar="N", callback=at_least(0), help="of the placer")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", callback=at_least(0), help="seed of the placer")] = 1,
     limit: Annotated[
-        float, typer.Option(metavar="MINUTES", callback=POSITIVE, help="after which nextpnr is stopped")
+        float, typer.Option(metavar="MINUTES", callback=POSITIVE, help="time after which nextpnr is stopped")
     ] = 120,
-    ripup: Annotated[bool, typer.Option("--ripup", help="the router tries nets again that are too slow")] = False,
+    ripup: Annotated[bool, typer.Option("--ripup", help="let the router try nets again that are too slow")] = False,
     record: Record = False,
 ) -> None:
     """Synthesize, place and route for ECP5, and show clock, resources and critical path."""
@@ -155,9 +169,9 @@ def route(
 @app.command(epilog=example("reprise fpga check --no-fmax"))
 def check(
     update: Annotated[bool, typer.Option("--update", help="make what is measured the baseline, and record it")] = False,
-    fmax: Annotated[bool, typer.Option(help="place and route too (minutes)")] = True,
+    fmax: Annotated[bool, typer.Option(help="place and route, too, which takes minutes")] = True,
 ) -> None:
-    """Resources and clock of the `small` core against docs/measured/fpga_baseline.json; exit code 1 if worse."""
+    """Compare resources and clock of the `small` core with docs/measured/fpga_baseline.json. Exit code 1 if worse."""
     from rich.table import Table
 
     from ..flow.fpga import baseline, results

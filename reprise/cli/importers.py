@@ -1,4 +1,4 @@
-"""``reprise import``: networks of other tools to network files, by post-training quantization."""
+"""``reprise import`` makes network files of other tools' networks, by post-training quantization."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ app = commands(
     example("reprise import nir graph.nir --timesteps 4"),
 )
 
-Dataset = Annotated[Literal["digits", "mnist", "cifar10"], typer.Option(help="calibration images")]
+Dataset = Annotated[
+    Literal["digits", "mnist", "cifar10"], typer.Option(help="data set whose images choose the encodings")
+]
 Steps = Annotated[int, typer.Option(metavar="T", callback=at_least(1), help="timesteps of the imported network")]
 Scale = Annotated[
     float, typer.Option(metavar="FACTOR", callback=POSITIVE, help="the network was trained on pixel * FACTOR")
 ]
-Calibration = Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="images that choose encodings")]
+Calibration = Annotated[
+    int, typer.Option(metavar="N", callback=at_least(1), help="how many images choose the encodings")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
-    """How an imported graph becomes integers: for which hardware, from which images."""
+    """How an imported graph becomes integers: for which hardware, and by which images."""
 
     config: HardwareConfig
     dataset: str
@@ -73,7 +77,7 @@ def finish(graph: Graph, name: str, path: Path, how: Quantization) -> None:
 
 @app.command(epilog=example("reprise import nir graph.nir --timesteps 4 --dt 1e-4 -o graph.yaml"))
 def nir(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="NIR graph (HDF5)", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a NIR graph (HDF5)", show_default=False)],
     output: Output = None,
     config: Config = "paper",
     changes: Set = None,
@@ -82,12 +86,15 @@ def nir(
     timesteps: Steps = 4,
     input_scale: Scale = 1.0,
     dt: Annotated[
-        float, typer.Option(metavar="SECONDS", callback=POSITIVE, help="a timestep, for time constants")
+        float,
+        typer.Option(metavar="SECONDS", callback=POSITIVE, help="length of a timestep; time constants are in seconds"),
     ] = 1e-4,
-    reset: Annotated[Literal["hard", "soft"], typer.Option(help="hard as NIR defines it, or soft")] = "hard",
+    reset: Annotated[
+        Literal["hard", "soft"], typer.Option(help="reset of the neurons: hard as NIR defines it, or soft")
+    ] = "hard",
     calibration: Calibration = 64,
 ) -> None:
-    """A graph of the Neuromorphic Intermediate Representation to a network file."""
+    """Make a network file of a graph of the Neuromorphic Intermediate Representation."""
     needs("nir")
     from ..export.importers import nir as importer
     from ..support.errors import RepriseError
@@ -109,11 +116,14 @@ def nir(
 @app.command(epilog=example("reprise import spikingjelly mynets:make --weights weights.pt --timesteps 4"))
 def spikingjelly(
     factory: Annotated[
-        str, typer.Argument(metavar="MODULE:FUNCTION", help="makes the network; your code is run", show_default=False)
+        str,
+        typer.Argument(
+            metavar="MODULE:FUNCTION", help="function that makes the network; your code is run", show_default=False
+        ),
     ],
     weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", callback=INPUT_FILE, help="state dict: .safetensors, or a .pt of tensors only"),
+        typer.Option(metavar="FILE", callback=INPUT_FILE, help="the weights: .safetensors, or a .pt of tensors only"),
     ] = None,
     output: Output = None,
     config: Config = "paper",
@@ -124,7 +134,7 @@ def spikingjelly(
     input_scale: Scale = 1.0,
     calibration: Calibration = 64,
 ) -> None:
-    """A network of SpikingJelly neurons to a network file."""
+    """Make a network file of a network of SpikingJelly neurons."""
     needs("spikingjelly")
     from ..export.importers import spikingjelly as importer
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 Config = Annotated[str, typer.Option("--config", metavar="NAME|FILE", help="hardware: a preset or a YAML file")]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="change a field of it; may be repeated")
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="change a field of the hardware; may be repeated"),
 ]
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="network file (.yaml) or preset", show_default=False)]
 Json = Annotated[
@@ -49,7 +50,7 @@ ClockMhz = Annotated[
 
 
 def assignments(texts: list[str] | None) -> dict[str, Any]:
-    """The fields of ``--set FIELD=VALUE`` options; a value is read as JSON (20, 0.5, true, null), else as text."""
+    """Return the fields of ``--set FIELD=VALUE`` options; a value is read as JSON (20, 0.5, true) if it can be."""
     from ..support.errors import RepriseError
 
     found: dict[str, Any] = {}
@@ -70,9 +71,9 @@ class Chosen:
 
     Members
     -------
-    name : of the preset or file, with the changes behind it: ``paper-psum_bits20``.
-    config : HardwareConfig
-    changes : field -> value of ``--set``.
+    name : the name of the preset or file, with the changes behind it, such as ``paper-psum_bits20``.
+    config : the configuration.
+    changes : the values of ``--set`` by field.
     """
 
     name: str
@@ -86,7 +87,7 @@ def hardware(config: str, changes: list[str] | None = None) -> Chosen:
     Raises
     ------
     ConfigError
-        No such preset or file, no such field, or a value that breaks a rule: each is named.
+        When there is no such preset, file or field, or a value breaks a rule; the message names it.
     """
     from ..hw.arch.config import HardwareConfig
 
@@ -98,7 +99,7 @@ def hardware(config: str, changes: list[str] | None = None) -> Chosen:
 
 
 def terminal() -> Console:
-    """The console of tables and progress; a pipe, which has no width of its own, gets lines of 120 characters."""
+    """Return the console of tables and progress; a pipe, which has no width, gets lines of 120 characters."""
     from rich.console import Console
 
     console = Console()
@@ -117,7 +118,7 @@ def needs(package: str) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Tell which file could not be written."""
+    """Turn an error of the operating system into one that tells which file could not be written."""
     from ..support.errors import RepriseError
 
     try:

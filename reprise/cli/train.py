@@ -1,4 +1,4 @@
-"""``reprise train``, ``check``, ``show``: networks from PyTorch, and what network files hold."""
+"""``reprise train``, ``check`` and ``show`` make network files with PyTorch, check them, and say what they hold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ app = commands()
 def chosen(
     network: str, config: str, changes: list[str] | None, **recipe_fields: int | None
 ) -> tuple[Recipe, HardwareConfig]:
-    """The recipe and the hardware that a command line names; ``--set`` changes fields of either."""
+    """Return the recipe and the hardware that a command line names; ``--set`` changes fields of either."""
     from ..export.train.recipe import Recipe, make, preset
     from ..hw.arch.config import HardwareConfig
     from ..support.errors import RepriseError
@@ -38,7 +38,9 @@ def chosen(
 
 @app.command(epilog=example("reprise train lenet5 --data MNIST_FOLDER --set levels=8 -o mine.yaml"))
 def train(
-    network: Annotated[str, typer.Argument(metavar="NETWORK", help="preset or YAML recipe")] = "digits",
+    network: Annotated[
+        str, typer.Argument(metavar="NETWORK", help="a preset, or a recipe of your own (YAML)")
+    ] = "digits",
     config: Config = "paper",
     changes: Annotated[
         list[str] | None,
@@ -47,14 +49,19 @@ def train(
     data: Data = None,
     output: Output = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", callback=at_least(0), help="of initialization, order, augmentation")
+        int | None,
+        typer.Option(metavar="N", callback=at_least(0), help="seed of initialization, order and augmentation"),
     ] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="passes over the training set")] = None,
-    device: Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda (default: cuda if present)")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cpu or cuda (default: cuda if there is any)")
+    ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", callback=OUTPUT_FILE, help="go on from it and write it (default: build/checkpoints)"
+            metavar="FILE",
+            callback=OUTPUT_FILE,
+            help="state of training to go on from (default: build/checkpoints)",
         ),
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="ignore an existing checkpoint")] = False,
@@ -94,9 +101,9 @@ def train(
 @app.command(epilog=example("reprise check digits --samples 100"))
 def check(
     network: Network,
-    samples: Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="images to compare")] = 64,
+    samples: Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="how many images to compare")] = 64,
     seed: Annotated[
-        int, typer.Option(metavar="N", callback=at_least(0), help="of random images, when the file holds fewer")
+        int, typer.Option(metavar="N", callback=at_least(0), help="seed of random images, if the file holds too few")
     ] = 0,
 ) -> None:
     """Compare PyTorch's integers with the model, spike by spike. Exit code 1 if any differs."""
@@ -125,7 +132,7 @@ def check(
 
 @app.command(epilog=example("reprise show digits"))
 def show(network: Network) -> None:
-    """What a network file holds: layers, neurons, spikes, proven widths, accuracy."""
+    """Show what a network file holds: layers, neurons, spikes, proven widths, and accuracy."""
     from rich.table import Table
 
     from ..export.find import open_network

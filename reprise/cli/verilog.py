@@ -1,4 +1,4 @@
-"""``reprise verilog`` and ``presets``: Verilog from a configuration, and the configurations there are."""
+"""``reprise verilog`` writes the Verilog of a configuration, and ``presets`` lists what there is."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ app = commands()
 def verilog(
     config: Config = "paper",
     changes: Set = None,
-    top: Annotated[Literal["accelerator", "core"], typer.Option(help="everything, or the core")] = "accelerator",
+    top: Annotated[
+        Literal["accelerator", "core"], typer.Option(help="what to write: everything, or the core alone")
+    ] = "accelerator",
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="default: build/verilog/CONFIG")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", callback=OUTPUT_FOLDER, help="where to write it (default: build/verilog/CONFIG)"
+        ),
     ] = None,
-    lint: Annotated[bool, typer.Option(help="check it with Verilator afterwards")] = True,
+    lint: Annotated[bool, typer.Option(help="check the Verilog with Verilator afterwards")] = True,
 ) -> None:
     """Write the Verilog of an accelerator, and a JSON file that explains every port."""
     from ..api import write_verilog
@@ -46,7 +51,7 @@ def verilog(
 
 @app.command(epilog=example("reprise presets"))
 def presets() -> None:
-    """List the presets: every field of the hardware, the networks, the boards."""
+    """List the presets: the hardware with every field, the networks, and the boards."""
     from rich.table import Table
 
     from ..hw.arch.config import HardwareConfig
