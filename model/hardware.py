@@ -52,5 +52,5 @@ class Hardware(TileShape, Registers, Protocol):
 
 
 def sizes(hardware: Hardware) -> dict[str, int]:
-    """The fields of :class:`Hardware` by name, as a network file records them."""
+    """Return the fields of :class:`Hardware` by name, as a network file records them."""
     return {name: getattr(hardware, name) for name in FIELDS}

@@ -61,7 +61,7 @@ class NetworkFile:
         return f"NetworkFile({n.name}: {size}, {len(self.images)} samples)"
 
     def save(self, path: str | Path) -> Path:
-        """Write it as ``path`` (``.yaml`` is added) and ``path.safetensors``; the manifest's path."""
+        """Write it as ``path`` (``.yaml`` is added) and ``path.safetensors``, and return the manifest's path."""
         return save(
             self.network,
             path,

@@ -18,14 +18,14 @@ from .tiles import Counts
 
 
 def output_groups(outputs: int, lanes: int) -> int:
-    """How often the tiles of a layer are processed: once per ``lanes`` output channels, the last group ragged."""
+    """Return how often the tiles of a layer are processed: once for each ``lanes`` output channels or fewer."""
     require_int("outputs", outputs, 1)
     require_int("lanes", lanes, 1)
     return -(-outputs // lanes)
 
 
 def tile_bound(counts: Counts[np.ndarray], *, banks: int) -> np.ndarray:
-    """The bound of every tile by itself, in cycles.
+    """Return the bound of every tile by itself, in cycles.
 
     Parameters
     ----------
@@ -43,5 +43,5 @@ def tile_bound(counts: Counts[np.ndarray], *, banks: int) -> np.ndarray:
 
 
 def bound(counts: Counts[np.ndarray], groups: int = 1, *, banks: int) -> int:
-    """The bound of a layer in cycles: the sum of :func:`tile_bound` over its tiles, times ``groups``."""
+    """Return the bound of a layer in cycles: the sum of :func:`tile_bound` over its tiles, times ``groups``."""
     return int(tile_bound(counts, banks=banks).sum()) * groups

@@ -10,7 +10,7 @@ from .tiles import Counts
 
 
 def matrix_rows(counts: Counts[np.ndarray]) -> int:
-    """Rows of the matrix that was cut into tiles.
+    """Return the number of rows of the matrix that was cut into tiles.
 
     A tile counts the rows that it holds, so a row stands once in each of the tiles along K: the tiles of one column
     hold every row once.
@@ -44,7 +44,7 @@ class Density:
 
     @classmethod
     def of(cls, counts: Counts[np.ndarray], depth: int, groups: int = 1) -> Density:
-        """The density of a matrix from the counts of its tiles.
+        """Return the density of a matrix from the counts of its tiles.
 
         Parameters
         ----------
@@ -70,19 +70,19 @@ class Density:
 
     @property
     def bit_density(self) -> float:
-        """Set bits per bit, 0..1; 0 without any bit."""
+        """Return the share of bits that are set, which is 0 if there are none."""
         return self.set_bits / self.elements if self.elements else 0.0
 
     @property
     def product_density(self) -> float:
-        """Residual bits per bit, 0..1; 0 without any bit."""
+        """Return the share of bits that are residual, which is 0 if there are none."""
         return self.residual_bits / self.elements if self.elements else 0.0
 
     @property
     def reduction(self) -> float | None:
-        """How many times fewer bits are added than are set; None where no bit is left to add."""
+        """Return how many times fewer bits are added than are set, or None if no bit is left to add."""
         return self.set_bits / self.residual_bits if self.residual_bits else None
 
     def figures(self) -> dict[str, float]:
-        """``bit_density`` and ``product_density``, as reports and network files hold them."""
+        """Return ``bit_density`` and ``product_density``, as reports and network files hold them."""
         return {"bit_density": self.bit_density, "product_density": self.product_density}
