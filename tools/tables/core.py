@@ -25,8 +25,18 @@ def figures(report: dict) -> list[list[str]]:
     return rows
 
 
-def table(config: str) -> str:
-    """Make that table for a page, in which RTL cycles are bold, and events are shown as the names of counters."""
+def bound(config: str) -> str:
+    """Say what the bound of the capture is on a configuration."""
+    return f"On the preset `{config}` the bound of this capture is {record('core')[config]['unit']['bound']:,} cycles."
+
+
+def table(config: str, what: str = "") -> str:
+    """Make that table for a page, in which RTL cycles are bold, and events are shown as the names of counters.
+
+    With ``what`` "bound", make the sentence of :func:`bound` instead.
+    """
+    if what:
+        return {"bound": bound}[what](config)
     report = record("core")[config]
     head, *rows = figures(report)
     shown = []

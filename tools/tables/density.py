@@ -33,11 +33,27 @@ def report(name: str) -> dict:
     return density_report(capture, config) | {"sweep": density_sweep(capture, config)}
 
 
+def best(*names: str) -> str:
+    """Say which ``tile_k`` is best for captures, in tiles of the paper's 256 rows."""
+    said = []
+    for name in names:
+        rows = [row for row in report(name)["sweep"] if row["tile_m"] == 256]
+        density = min(rows, key=lambda row: row["product_density"])
+        cycles = min(rows, key=lambda row: row["cycles"]["bound"])
+        said.append(
+            f"`{name}` has the lowest product density at {density['tile_k']} bits and the lowest bound at"
+            f" {cycles['tile_k']} bits ({cycles['cycles']['bound']:,} cycles)"
+        )
+    return f"In tiles of 256 rows, {', and '.join(said)}."
+
+
 def table(name: str, *columns: str) -> str:
-    """Make a table with a line for each layer and for the total.
+    """Make a table with a line for each layer and for the total, or with "best" the sentence of :func:`best`.
 
     ``columns`` names the cycles that are shown; without any, all are.
     """
+    if name == "best":
+        return best(*columns)
     found, shown = report(name), columns or tuple(COLUMNS)
     head = ("layer", "bit density", "product density", "reduction", *(COLUMNS[c] for c in shown))
     rows = [

@@ -95,11 +95,14 @@ def core(*configs: str) -> str:
         return " / ".join(number(of[k]) for k in ("lut", "ff", "ram"))
 
     def inside(record: dict, *names: str) -> float:
-        return sum(f["ram"] for path, f in record["blocks"].items() if path.startswith(names) and path.count(".") == 1)
+        found = [f["ram"] for path, f in record["blocks"].items() if path.startswith(names) and path.count(".") == 1]
+        if not sum(found):
+            raise ValueError(f"{record['config']}: no instance that begins with {' or '.join(names)} has block RAM")
+        return sum(found)
 
     rows = [[name, *(figures(r["blocks"][name]) for r in known)] for name in ("frontend", "processor", "neurons")]
     rows.append(["whole core", *(figures(r) for r in known)])
-    for title, place in (("tile results", "processor.accumulators"), ("partial sums", "processor.bank")):
+    for title, place in (("tile results", "processor.pe_array"), ("partial sums", "processor.bank")):
         rows.append([f"block RAM of {title}", *(number(inside(r, place)) for r in known)])
     return markdown(("LUT / FF / block RAM", *(f"`{c}`" for c in configs)), rows)
 

@@ -27,6 +27,9 @@ CURVES = (
 )
 """The lines of the comparison at equal accuracy: title, join, recipe and seeds of each."""
 
+AS_TRAINED = ("thresholds", 1)
+"""The knob and its value of networks that are as they were trained."""
+
 
 def percent(value: float | None) -> str:
     return "" if value is None else f"{value:.2f} %"
@@ -78,6 +81,20 @@ def activity(*names: str) -> str:
     return markdown(head, rows)
 
 
+def trained(*joins: str) -> str:
+    """Say what networks of joins reach as they were trained in the long run, by seed."""
+    said = []
+    for join in joins:
+        rows = [
+            row for row in record("joins").values() if (row["join"], row["knob"], row["value"]) == (join, *AS_TRAINED)
+        ]
+        rows = sorted((r for r in rows if LONG.items() <= r["recipe"].items()), key=lambda r: r["recipe"]["seed"])
+        accuracy = ", ".join(f"{row['accuracy']:.2f}" for row in rows)
+        spikes = ", ".join(f"{row['spikes']:,.0f}" for row in rows)
+        said.append(f"`{join}` reaches {accuracy} % with {spikes} spikes")
+    return f"As trained, in the order of the seeds, {'; '.join(said)}."
+
+
 def _fewer(rows: Sequence[dict], join: str, like: dict, seeds: Sequence[int]) -> list[str]:
     from tools import join_curves
 
@@ -99,7 +116,9 @@ def curves() -> str:
 
 def table(kind: str, *names: str) -> str:
     """Make one of the tables above."""
-    return {"networks": networks, "activity": activity, "curves": curves, "commands": commands}[kind](*names)
+    return {"networks": networks, "activity": activity, "curves": curves, "commands": commands, "trained": trained}[
+        kind
+    ](*names)
 
 
 def _draw(path: Path) -> None:
