@@ -20,7 +20,7 @@ TARGET ?= ecp5
 FPGA_CONFIG = $(if $(filter command line environment,$(origin CONFIG)),$(CONFIG),small)
 IMAGES ?= 8
 SEED ?= 0
-COSIM_OPTIONS = --config $(CONFIG) --images $(IMAGES) --seed $(SEED) $(if $(WAVES),--waves)
+COSIM_OPTIONS = --config $(CONFIG) $(if $(CAPTURE),,--images $(IMAGES)) --seed $(SEED) $(if $(WAVES),--waves)
 
 .PHONY: help setup verilog cosim fpga fpga-check check test lint format bench docs replay soak mutate clean
 

@@ -195,7 +195,8 @@ def run_random(jobs: list[Case], processes: int, console: Console) -> list[Verdi
 def run_real(data: Path | None, engine: str, out: Path, console: Console) -> dict[str, str]:
     """Run the real networks, and return for each of them "equal", "mismatch", or why it was left out."""
     from ..export.find import available
-    from .command import Options, run_network
+    from .command import run_network
+    from .options import Options
 
     verdicts = {}
     for network, config, images in REAL:

@@ -11,22 +11,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .hw.arch.config import ConfigError, HardwareConfig
+from .arguments import batch_of, hardware_of, name_of, told
 from .results import Cosimulation, Estimate
 from .support.checks import require, require_int
 from .support.errors import missing_package
-from .support.presets import HARDWARE
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from .export.find import Batch
+    from .arguments import AnyConfig, AnyImages, AnyNetwork
     from .model.files.network_file import NetworkFile
-
-    AnyNetwork = NetworkFile | str | Path
-    AnyConfig = HardwareConfig | str | Path
-    AnyImages = int | np.ndarray
 
 
 def load(network: AnyNetwork, config: AnyConfig = "paper", *, data: str | Path | None = None) -> NetworkFile:
@@ -54,7 +49,7 @@ def load(network: AnyNetwork, config: AnyConfig = "paper", *, data: str | Path |
     kind = "a preset, the path of a network file, or what load or quantize returned"
     require(isinstance(network, str | Path), "network", kind, network)
     try:
-        return find_network(str(network), _hardware(config), data=None if data is None else Path(data))[0]
+        return find_network(str(network), hardware_of(config), data=None if data is None else Path(data))[0]
     except ImportError as error:
         raise missing_package(error) or error from None
 
@@ -100,8 +95,8 @@ def quantize(
     from .model.files.network_file import NetworkFile
 
     images = np.asarray(images)
-    require(images.ndim == 4 and images.dtype == np.uint8, "images", "uint8[n, C, H, W]", _told(images))
-    require(len(images) > 0, "images", "at least one image", _told(images))
+    require(images.ndim == 4 and images.dtype == np.uint8, "images", "uint8[n, C, H, W]", told(images))
+    require(len(images) > 0, "images", "at least one image", told(images))
     require_int("levels", levels, 1, 255)
     require(int(images.max()) <= levels, "images", f"in 0..levels={levels}", int(images.max()))
     known = np.full(len(images), -1) if labels is None else np.asarray(labels)
@@ -113,7 +108,7 @@ def quantize(
     result = ptq.quantize(
         ptq.graph_of(module, timesteps=timesteps),
         images,
-        _hardware(config),
+        hardware_of(config),
         name=name,
         timesteps=timesteps,
         input_levels=levels,
@@ -158,11 +153,11 @@ def estimate_cycles(
 
     require_int("latency", latency, 0)
     require_int("gap", gap, 0)
-    hardware = _hardware(config)
+    hardware = hardware_of(config)
     file = load(network, hardware)
-    batch = _batch(file, images)
+    batch = batch_of(file, images)
     found = estimate(file.network, hardware, batch.images, timing=SystemTiming(latency=latency, gap=gap))
-    report = whole_estimate(found, file.network, hardware, batch.images, name=_name(config, hardware))
+    report = whole_estimate(found, file.network, hardware, batch.images, name=name_of(config, hardware))
     return Estimate(
         network=report["network"],
         images=len(batch.images),
@@ -186,7 +181,7 @@ def write_verilog(
     top : what is written: the whole accelerator (``reprise.v``), or its core alone (``core.v``).
     """
     require(top in ("accelerator", "core"), "top", "accelerator or core", top)
-    hardware, folder = _hardware(config), Path(folder)
+    hardware, folder = hardware_of(config), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)  # better now than after a minute
     from .hw.emission import CORE, TOP, verilog_of
 
@@ -232,15 +227,16 @@ def cosimulate(
     """
     from rich.console import Console
 
-    from .cosim.command import Options, simulate
+    from .cosim.command import simulate
+    from .cosim.options import Options
     from .support.progress import Stages
 
-    hardware = _hardware(config)
+    hardware = hardware_of(config)
     file = load(network, hardware)
-    batch = _batch(file, images, seed)
+    batch = batch_of(file, images, seed)
     options = Options(
         config=hardware,
-        config_name=_name(config, hardware),
+        config_name=name_of(config, hardware),
         images=len(batch.images),
         seed=seed,
         latency=latency,
@@ -261,40 +257,3 @@ def cosimulate(
         accuracy=report["accuracy_percent"],
         report=report,
     )
-
-
-def _hardware(config: AnyConfig) -> HardwareConfig:
-    if isinstance(config, HardwareConfig):
-        return config
-    if not isinstance(config, str | Path):
-        raise ConfigError(field="config", rule="a HardwareConfig, a preset or a YAML file", value=config)
-    return HardwareConfig.load(config)
-
-
-def _name(config: AnyConfig, hardware: HardwareConfig) -> str:
-    """The name of a configuration in a report: its preset or file, or else the beginning of its digest."""
-    if not isinstance(config, HardwareConfig):
-        return Path(config).stem
-    presets = sorted(path.stem for path in HARDWARE.glob("*.yaml"))
-    return next((name for name in presets if HardwareConfig.load(name) == hardware), hardware.digest()[:8])
-
-
-def _batch(file: NetworkFile, images: AnyImages, seed: int = 0) -> Batch:
-    """Return the images of a call, checked: some of the file's samples, or the given levels."""
-    import numpy as np
-
-    from .export.find import Batch, choose_images
-    from .model.inference.runner import input_levels
-
-    if isinstance(images, int | np.integer):
-        require_int("images", images, 1)
-        return choose_images(file, int(images), seed)
-    given = np.asarray(images)
-    frame = file.network.input_shape
-    require(given.ndim > len(frame) and len(given) > 0, "images", f"of shape (n, {frame})", given.shape)
-    input_levels(file.network, given)  # shape and values, by name
-    return Batch(images=given, labels=np.full(len(given), -1), numbers=np.arange(len(given)))
-
-
-def _told(array: np.ndarray) -> str:
-    return f"{array.dtype}{list(array.shape)}"

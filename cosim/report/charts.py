@@ -1,25 +1,18 @@
-"""Draws the charts of the report as inline SVG, and its pictures as PNG.
+"""The charts of the report, as numbers that the page's template draws with plain HTML.
 
-Every function returns a piece of HTML that needs nothing else. A colour means the same thing in every chart. The
-palette is that of Okabe and Ito, whose colours people with any colour vision can tell apart.
+Names wrap, bars take the width that there is, and everything follows the page's colours, light, dark or printed. A
+colour means the same thing in every chart and every report. The palette is that of Okabe and Ito, whose colours people
+with any colour vision can tell apart.
 """
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ...estimate.plots import BIT, PRODUCT
-from ...support.figures import INK, inline_svg, new_figure, style
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-WIDTH = 8.6  # inches
 CAUSES = {
     "adding": "#009E73",
     "row": "#56B4E9",
@@ -32,135 +25,124 @@ CAUSES = {
 }
 """The colour of every cause (:data:`reprise.cosim.report.tables.CAUSES`), in the order in which a bar shows them."""
 MODELS = {
-    "RTL": ("o", "#009E73"),
-    "cycle model": ("x", INK),
-    "bound": ("|", INK),
-    "published model": ("D", "#E69F00"),
-    "bit-sparse": ("^", "#CC79A7"),
-    "dense": ("s", "#0072B2"),
+    "accelerator": "#009E73",
+    "cycle model": "#D55E00",
+    "bound": "#56B4E9",
+    "published model": "#E69F00",
+    "bit-sparse": "#CC79A7",
+    "dense": "#0072B2",
 }
-"""The marker and the colour of each figure of cycles."""
-DENSITIES = {"bits": BIT, "products": PRODUCT}
+"""The colour of each figure of cycles; the cycle model is drawn only where it differs from the RTL."""
+DENSITIES = {"bit density": BIT, "product density": PRODUCT}
 DARK = {"#0072B2", "#009E73", "#D55E00", PRODUCT}
 """The fills on which text is white."""
 
 
-def causes_chart(rows: Mapping[str, Mapping[str, int]]) -> str:
-    """Draw a bar for every row, cut into the shares of its causes, with the row's cycles behind it.
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A piece of a bar, or a mark on an axis.
+
+    Members
+    -------
+    name : of what it shows
+    value : how much of it there is
+    percent : of the width of the axis: the length of a piece, or the place of a mark
+    colour : of the fill
+    """
+
+    name: str
+    value: float
+    percent: float
+    colour: str
+
+    @property
+    def light(self) -> bool:
+        """Whether text on the piece is white."""
+        return self.colour in DARK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of a chart: its name, its pieces from left to right, and the total behind them."""
+
+    name: str
+    pieces: list[Piece]
+    total: float
+
+
+def causes_rows(layers: Mapping[str, Mapping[str, int]]) -> list[Row]:
+    """Return a bar for every row, cut into the shares of its causes; a bar with any cycles is as long as the axis.
 
     Parameters
     ----------
-    rows : the cycles of every cause of every layer
+    layers : the cycles of every cause of every layer
 
     Raises
     ------
     ValueError
         There is no colour for a cause.
     """
-    unknown = {cause for row in rows.values() for cause in row} - set(CAUSES)
+    unknown = {cause for causes in layers.values() for cause in causes} - set(CAUSES)
     if unknown:
         raise ValueError(f"causes must be some of {tuple(CAUSES)}, not {sorted(unknown)}")
-    with style():
-        figure = new_figure(WIDTH, 1.0 + 0.3 * len(rows))
-        axes = figure.add_subplot()
-        names = list(rows)
-        totals = np.array([sum(row.values()) or 1 for row in rows.values()])
-        left = np.zeros(len(rows))
-        for cause, colour in CAUSES.items():
-            share = 100 * np.array([row.get(cause, 0) for row in rows.values()]) / totals
-            if not share.any():
-                continue
-            bars = axes.barh(names, share, left=left, height=0.72, color=colour, label=cause, clip_on=False)
-            text = "white" if colour in DARK else "black"
-            axes.bar_label(bars, [f"{s:.0f}" if s >= 4 else "" for s in share], label_type="center", color=text)
-            left += share
-        for place, total in enumerate(totals):
-            axes.annotate(f"{total:,}", (100, place), (4, 0), textcoords="offset points", va="center")
-        axes.set(xlim=(0, 100), xlabel="percent of the layer's cycles; behind the bars: cycles")
-        _from_top(axes, names)
-        return inline_svg(figure)
+    rows = []
+    for name, causes in layers.items():
+        total = sum(causes.values())
+        pieces = [
+            Piece(name=cause, value=causes[cause], percent=100 * causes[cause] / total, colour=colour)
+            for cause, colour in CAUSES.items()
+            if causes.get(cause)
+        ]
+        rows.append(Row(name=name, pieces=pieces, total=total))
+    return rows
 
 
-def cycles_chart(rows: Mapping[str, Mapping[str, int]]) -> str:
-    """Draw a line for every row, with a marker for each figure, on a logarithmic axis.
+def around(smallest: float, largest: float) -> tuple[int, int]:
+    """Return round numbers, 1, 2 or 5 times a power of ten, between which figures of at least 1 lie."""
+    numbers = [factor * 10**n for n in range(16) for factor in (1, 2, 5)]
+    low = max(number for number in numbers if number <= max(smallest, 1))
+    return low, min(number for number in numbers if number >= max(largest, 2 * low))
+
+
+def cycles_rows(layers: Mapping[str, Mapping[str, int | None]]) -> tuple[list[Row], list[Piece]]:
+    """Return a line for every row, with a mark for each figure, and the ticks of their logarithmic axis.
 
     On that axis, a large layer does not push the others into a corner.
 
     Parameters
     ----------
-    rows : the cycles of every layer, at least 1, by the names of :data:`MODELS`
+    layers : the cycles of every layer by the names of :data:`MODELS`; what is None or 0 has no mark
     """
-    with style():
-        figure = new_figure(WIDTH, 1.1 + 0.3 * len(rows))
-        axes = figure.add_subplot()
-        for name, (marker, colour) in MODELS.items():
-            points = [(row[name], place) for place, row in enumerate(rows.values()) if row.get(name)]
-            if points:
-                hollow: dict[str, Any] = {} if marker in "x|" else {"markerfacecolor": "none"}
-                cycles, places = zip(*points, strict=True)
-                axes.plot(
-                    cycles, places, marker, color=colour, label=name, markersize=7, markeredgewidth=1.6,
-                    clip_on=False, **hollow,
-                )  # fmt: skip
-        axes.set_yticks(range(len(rows)), list(rows))
-        axes.set(xscale="log", xlabel="cycles (logarithmic)")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.grid(axis="x", which="major", color=INK, alpha=0.18)
-        axes.grid(axis="y", color=INK, alpha=0.1)
-        _from_top(axes, list(rows))
-        return inline_svg(figure)
+    values = [value for figures in layers.values() for value in figures.values() if value]
+    low, high = around(min(values, default=1), max(values, default=1))
+
+    def place(value: float) -> float:
+        return 100 * math.log(value / low) / math.log(high / low)
+
+    rows = []
+    for name, figures in layers.items():
+        found = [(key, value) for key in MODELS if (value := figures.get(key))]
+        marks = [Piece(name=key, value=value, percent=place(value), colour=MODELS[key]) for key, value in found]
+        rows.append(Row(name=name, pieces=marks, total=figures.get("accelerator") or 0))
+    inside = [10**n for n in range(16) if low < 10**n < high and 8 < place(10**n) < 92]
+    return rows, [Piece(name="", value=value, percent=place(value), colour="") for value in (low, *inside, high)]
 
 
-def densities_chart(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """Draw a thin bar for both densities of every row, with the figure behind it.
+def densities_rows(layers: Mapping[str, Mapping[str, float]]) -> tuple[list[Row], list[Piece]]:
+    """Return two bars for every row, and the ticks of their axis, which ends at a round number.
 
     Parameters
     ----------
-    rows : "bits" and "products" of every layer, in percent of all bits
+    layers : both of :data:`DENSITIES` of every layer, in percent of all bits
     """
-    with style():
-        figure = new_figure(WIDTH, 1.1 + 0.42 * len(rows))
-        axes = figure.add_subplot()
-        for offset, (name, colour) in zip((-0.2, 0.2), DENSITIES.items(), strict=True):
-            values = [row[name] for row in rows.values()]
-            places = np.arange(len(rows)) + offset
-            bars = axes.barh(places, values, height=0.36, color=colour, label=name, clip_on=False)
-            axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=3)
-        axes.set_yticks(range(len(rows)), list(rows))
-        axes.set(xlabel="percent of all bits of the rows")
-        axes.margins(x=0.08)
-        _from_top(axes, list(rows))
-        return inline_svg(figure)
-
-
-def _from_top(axes: Axes, names: Iterable[str]) -> None:
-    """Order the rows from the top down, without tick marks, and put the legend above them."""
-    axes.set_ylim(len(list(names)) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.figure.legend(loc="outside upper left", ncols=8, frameon=False, handlelength=1.2, columnspacing=1.4)
-
-
-def png(pixels: np.ndarray) -> str:
-    """Return a data URI of gray pixels uint8[H, W] or RGB pixels uint8[H, W, 3]."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels, np.uint8)).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def picture(image: np.ndarray, levels: int, signed: bool = False) -> str:
-    """Return a data URI of an input (C, H, W), or (T, C, H, W), whose frames are averaged.
-
-    Three channels are red, green and blue. Of any other number the first channel is shown, dark where levels are high.
-    """
-    image = np.asarray(image, float)
-    if image.ndim == 4:
-        image = image.mean(axis=0)
-    if signed:
-        image = image + 128
-    scaled = np.clip(image * (255 / levels), 0, 255).astype(np.uint8)
-    if len(scaled) == 3:
-        return png(scaled.transpose(1, 2, 0))
-    return png(255 - scaled[0])
+    largest = max((value for figures in layers.values() for value in figures.values()), default=0)
+    end = next((end for end in (1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 60, 80) if largest <= end), 100)
+    rows = []
+    for name, figures in layers.items():
+        pieces = [
+            Piece(name=key, value=figures[key], percent=100 * figures[key] / end, colour=colour)
+            for key, colour in DENSITIES.items()
+        ]
+        rows.append(Row(name=name, pieces=pieces, total=figures["product density"]))
+    ticks = [Piece(name="", value=end * n / 4, percent=25 * n, colour="") for n in range(5)]
+    return rows, ticks

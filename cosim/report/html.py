@@ -1,128 +1,201 @@
-"""Writes ``report.html``, a page for a browser that refers to no other file."""
+"""Writes ``report.html``, a page for a browser that refers to no other file. ``page.html.j2`` is its template."""
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from .charts import causes_chart, cycles_chart, densities_chart, picture
-from .tables import CAUSES, table_lines
+from ...estimate.report.speed import area_line, clock_line, too_small
+from . import charts
+from .pictures import Inputs
+from .tables import CAUSES, figure_lines, number, table_lines, verdict, what_ran
 
-STYLE = """
-:root{color-scheme:light dark;--ink:#222;--page:#fff;--line:#ddd;--good:#18794e;--bad:#c1121f}
-@media (prefers-color-scheme:dark){:root{--ink:#ddd;--page:#181a1b;--line:#444;--good:#4cc38a;--bad:#ff8a80}}
-@media print{:root{--ink:#000;--page:#fff;--line:#bbb}}
-body{font-family:system-ui,sans-serif;margin:2em auto;padding:0 1em;max-width:60em;color:var(--ink);
-background:var(--page);line-height:1.45}
-h1{font-size:1.5em;overflow-wrap:anywhere}h2{font-size:1.15em;margin-top:2em}
-.wide{overflow-x:auto}.wide svg{display:block;width:100%;min-width:36em;height:auto}.wide text{font-family:inherit}
-table{border-collapse:collapse;font-size:.85em;font-variant-numeric:tabular-nums}
-td,th{padding:.25em .7em;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-td:first-child,th:first-child{text-align:left}
-dl{font-size:.85em}dt{font-weight:600;float:left;clear:left;margin-right:.5em}dd{margin:0 0 .2em}
-.good{color:var(--good)}.bad{color:var(--bad);font-weight:bold}
-.images{display:flex;flex-wrap:wrap;gap:1em}.images figure{margin:0;text-align:center;font-size:.85em}
-.images img{width:96px;height:96px;image-rendering:pixelated;border:1px solid var(--line)}
-"""
-CYCLES = {
-    "rtl": "RTL",
-    "cycle_model": "cycle model",
-    "bound": "bound",
-    "published_model": "published model",
-    "bit_sparse": "bit-sparse",
-    "dense": "dense",
-}
-"""How the page calls the fields of ``cycles``; the charts know these names."""
 TERMS = {
-    "RTL": "measured in the simulated hardware, from the start command to the interrupt",
-    "cycle model": "our model of the whole accelerator, which equals the RTL",
-    "bound": "the least our processor can take for these tiles if nothing else takes time",
+    "accelerator": "cycles from the start command to the interrupt, counted in the simulated hardware (RTL)",
+    "cycle model": "our model of the whole accelerator, where it differs: only random stalls are beyond it",
+    "bound": "the fewest that this architecture can take for these tiles, if nothing else takes time",
     "published model": "the compute model of the published Prosperity simulator, without memory and neurons",
-    "bit-sparse": "one set bit per cycle",
-    "dense": "one bit per cycle, set or not",
-    "bits": "set bits of all bits of the rows that a layer reads",
-    "products": "bits that product sparsity leaves to add, of all bits",
+    "bit-sparse": "a machine that adds one set bit per cycle",
+    "dense": "a machine that adds one bit per cycle, set or not",
+}
+"""What the chart of cycles shows."""
+DENSITIES = {
+    "bit density": "set bits, divided by all bits",
+    "product density": "bits that product sparsity leaves to add, divided by all bits",
+}
+WORDS = {
+    "row": "the bits of one output position, timestep and plane along K: the inputs of an output",
+    "tile": "up to tile_m rows by tile_k bits, which are searched for rows that contain each other",
+    "exact match": "a row that equals another row of its tile: its sum is known, and nothing is added",
+    "residual bit": "a bit of a row that the best row it contains has not: only these are added",
+    "product sparsity": "reusing the finished sum of a row for every row that contains it",
+    "plane": "one bit of the levels that a layer reads, as a binary map; N levels take several planes",
+    "N, T, K": "the largest level that neurons fire, the timesteps, and the inputs of an output",
+    "run": "a command that computes some lines of a block of output channels",
+    "elements": "all values of all feature maps, each of which was compared with the model by ==",
+    "latency": "from the start command to the interrupt; a batch computes a layer for all images before the next layer",
+    "bytes": "what the commands of a layer move between the accelerator and its memory",
 }
 
 
-def _wide(content: str) -> str:
-    """Let content scroll by itself where the page is narrower."""
-    return f'<div class="wide">{content}</div>'
+def _count(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
 
 
-def _list(meanings: dict[str, str]) -> str:
-    """List words with their meanings."""
-    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{meaning}</dd>" for name, meaning in meanings.items()) + "</dl>"
+def _share(fraction: float) -> str:
+    """Return a fraction in percent; what is more than nothing is not shown as 0."""
+    percent = 100 * fraction
+    return f"{percent:.0f}" if percent >= 1 or not percent else f"{percent:.1f}"
 
 
-def _figures(report: dict) -> list[str]:
-    layers = report["layers"]
-    parts = []
-    if report["total"]["cycles"]["rtl"]:
-        parts.append("<h2>RTL cycles by layer and cause</h2>")
-        parts.append(_wide(causes_chart({one["name"]: one["cause_cycles"] for one in layers})))
-        parts.append(f"<p>Every cycle has one cause, by what the accumulators did in it.</p>{_list(CAUSES)}")
-    cycles = {one["name"]: {name: one["cycles"][key] for key, name in CYCLES.items()} for one in layers}
-    parts += ["<h2>Cycles by layer</h2>", _wide(cycles_chart(cycles))]
-    densities = {
-        one["name"]: {"bits": 100 * one["bit_density"], "products": 100 * one["product_density"]} for one in layers
-    }
-    parts += ["<h2>Density by layer</h2>", _wide(densities_chart(densities))]
-    return parts
+def _cards(report: dict) -> list[tuple[str, str, str]]:
+    """Return what the first screen shows: heading, figure, and a line below it."""
+    total, speed, area = report["total"]["cycles"], report.get("speed"), report["area"]
+    ours = total["rtl"] or total["cycle_model"]
+    equal = report["elements"] - report["mismatches"]
+    of_all = f"of {report['elements']:,} elements of all feature maps equal the model"
+    cards = [("Exact", "yes" if not report["mismatches"] else "NO", f"{equal:,} {of_all}")]
+    if report.get("accuracy_percent") is not None:
+        right = sum(p == n for p, n in zip(report["predictions"], report["labels"], strict=True))
+        found, known = report.get("network_accuracy"), sum(label is not None for label in report["labels"])
+        whole = f"; {found['integer_percent']:.2f} % of {found['images']} by the network file" if found else ""
+        cards.append(("Accuracy", f"{right} of {known}", f"{number(known, 'image')}{whole}"))
+    counted = "counted in the RTL" if total["rtl"] else "by the exact cycle model"
+    what = number(report["images"], "image") if speed else "all layers of the capture"
+    cards.append(("Cycles", f"{ours:,}", f"{what}, {counted}; {total['dense'] / ours:.1f}x fewer than dense"))
+    if speed:
+        one = f"{speed['image_cycles']:,} cycles"
+        if report["images"] > 1:
+            one += f"; the batch of {report['images']}: {speed['batch_microseconds']:,.1f} us"
+        cards.append(("Latency of one image", f"{speed['image_microseconds']:,.1f} us", one))
+        cards.append(
+            (
+                "Frames per second",
+                f"{speed['frames_per_second']:,.0f}",
+                f"at {speed['clock']['mhz']:g} MHz, {speed['clock']['source']}",
+            )
+        )
+    part = next((name for name, fits in area["fits"].items() if fits), None)
+    resources = f"{area['luts']:,} LUT4s, {area['block_rams']:,} block RAMs, {area['source']}"
+    fits = f"fits {part}" if part else f"fits no {area['family']}"
+    cards.append(("FPGA", fits, resources if part else f"{resources}; {too_small(area)}"))
+    return cards
 
 
-def _table(report: dict) -> str:
-    head = ("layer", *CYCLES.values(), "bits", "products", "mismatches")
-    lines = ["<tr>" + "".join(f"<th>{h}</th>" for h in head) + "</tr>"]
-    for name, one in table_lines(report):
-        cells = [one["cycles"].get(key) for key in CYCLES]
-        shown = ["-" if v is None else f"{v:,}" for v in cells]
-        shown += [f"{100 * one[key]:.2f} %" if key in one else "-" for key in ("bit_density", "product_density")]
-        wrong = one.get("mismatches")
-        mark = "<td>-</td>" if wrong is None else f'<td class="{"bad" if wrong else "good"}">{wrong:,}</td>'
-        lines.append(f"<tr><td>{escape(name)}</td>" + "".join(f"<td>{s}</td>" for s in shown) + mark + "</tr>")
-    return _wide("<table>" + "".join(lines) + "</table>") + _list(TERMS)
-
-
-def _images(report: dict, images: np.ndarray, levels: int, signed: bool) -> str:
-    parts = []
+def _pictures(report: dict, inputs: Inputs | None) -> list[tuple[str, str, bool]]:
+    """Return each image with what was predicted, and whether that is right or nobody knows better."""
+    if inputs is None:
+        return []
     predicted = report["predictions"] or ["?"] * report["images"]
-    for image, got, label in zip(images, predicted, report["labels"], strict=True):
+    found = []
+    for uri, got, label in zip(inputs.pictures(), predicted, report["labels"], strict=True):
         right = label is None or label == got
-        wanted = "" if right else f" (is {label})"
-        kind = "good" if right else "bad"
-        caption = f'<figcaption class="{kind}">{got}{wanted}</figcaption>'
-        parts.append(f'<figure><img src="{picture(image, levels, signed)}" alt="image">{caption}</figure>')
-    return '<div class="images">' + "".join(parts) + "</div>"
+        found.append((uri, str(got) if right else f"{got} (is {label})", right))
+    return found
 
 
-def write_html(report: dict, path: Path, *, images: np.ndarray, levels: int, signed: bool, notes: list[str]) -> None:
-    """Write the page.
+def _shapes(report: dict) -> tuple[tuple[str, ...], list[list[str]]]:
+    head = ("layer", "kind", "reads", "weights", "K", "channels", "output", "neuron", "N", "T", "encoding", "planes")
+    rows = []
+    for layer in report["layers"]:
+        shape = layer["shape"]
+        pool = f", max pool {shape['pool']}" if shape["pool"] > 1 else ""
+        weights = " + ".join("x".join(map(str, one)) for one in shape["weights"])
+        cells = [layer["name"], shape["kind"] + pool, " + ".join(shape["reads"]), weights, shape["k"]]
+        cells += [
+            shape["channels"],
+            "x".join(map(str, shape["output"])),
+            shape["neuron"],
+            shape["levels"],
+            shape["timesteps"],
+        ]
+        rows.append([str(cell) for cell in (*cells, shape["encoding"], shape["planes"])])
+    return head, rows
 
-    Parameters
-    ----------
-    report : of :func:`reprise.cosim.report.report.make_report`
-    path : of the page
-    images : levels (images, C, H, W) or (images, T, C, H, W)
-    levels : largest level of the input
-    signed : whether the input is int8
-    notes : lines of text below the title
-    """
-    wrong = report["mismatches"]
-    verdict = f'<p class="bad">{wrong:,} mismatches: {escape(str(report["first_mismatch"]))}</p>'
-    if not wrong:
-        verdict = f'<p class="good">All {report["elements"]:,} elements of every feature map equal the model.</p>'
-    title = f"{report['network']} on {report['configuration_name']}"
-    body = [f"<h1>{escape(title)}</h1>", verdict, *(f"<p>{escape(note)}</p>" for note in notes)]
-    body += ["<h2>Images and predictions</h2>", _images(report, images, levels, signed)]
-    body += ["<h2>Cycles and densities</h2>", _table(report), *_figures(report)]
-    tools = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
-    body.append(
-        f"<h2>Made with</h2><p>{escape(tools)}; seed {report['seed']}; memory {escape(str(report['memory']))}</p>"
+
+def _cycles(report: dict) -> tuple[list[charts.Row], list[charts.Piece]]:
+    """Return the chart of cycles; the cycle model has a mark only where the RTL was run and differs from it."""
+    layers = {}
+    for name, one in table_lines(report):
+        figures = one["cycles"]
+        if "dense" not in figures:
+            continue
+        ours = figures["rtl"] or figures["cycle_model"]
+        shown = {"accelerator": ours, "bound": figures["bound"], "published model": figures["published_model"]}
+        shown |= {"bit-sparse": figures["bit_sparse"], "dense": figures["dense"]}
+        layers[name] = shown | ({"cycle model": figures["cycle_model"]} if figures["cycle_model"] != ours else {})
+    return charts.cycles_rows(layers)
+
+
+def _made(report: dict) -> str:
+    """Return how the report was made, in one line."""
+    memory = report["memory"]
+    parts = [
+        f"commit {report['commit']}" if "commit" in report else "an installed package",
+        f"seed {report['seed']}",
+        f"memory of {memory['latency_cycles']} cycles latency, {memory['gap_cycles']} idle cycles after a beat, "
+        f"{100 * memory['stall_probability']:g} % stalls",
+        ", ".join(f"{name} {version}" for name, version in report["versions"].items()),
+    ]
+    return "; ".join(parts) + "."
+
+
+def page(report: dict, inputs: Inputs | None = None) -> str:
+    """Return the page of a report (:class:`reprise.cosim.report.fields.Cosimulation`) and of the images, if any."""
+    lines = table_lines(report)
+    causes = {name: one["cause_cycles"] for name, one in lines if sum(one.get("cause_cycles", {}).values())}
+    legend = [(name, charts.CAUSES[name], meaning) for name, meaning in CAUSES.items()]
+    cycles, ticks = _cycles(report)
+    shown = {mark.name for row in cycles for mark in row.pieces}
+    densities = {
+        name: {"bit density": 100 * one["bit_density"], "product density": 100 * one["product_density"]}
+        for name, one in lines
+        if "bit_density" in one
+    }
+    total = report["total"]["cycles"]
+    shape_head, shape_rows = _shapes(report)
+    figure_head, figure_rows = figure_lines(report)
+    ran = f"capture {report['capture']}" if "capture" in report else report["network"]
+    content: dict[str, Any] = {
+        "report": report,
+        "title": f"{ran} on the accelerator {report['configuration_name']}",
+        "subtitle": f"Co-simulation of {what_ran(report)}, {'in RTL' if total['rtl'] else 'in the interpreter'}",
+        "verdict": verdict(report).capitalize() + ".",
+        "cards": _cards(report),
+        "ours": total["rtl"] or total["cycle_model"],
+        "causes": charts.causes_rows(causes),
+        "cause_legend": [entry for entry in legend if any(entry[0] in one for one in causes.values())],
+        "cycles": (cycles, ticks),
+        "cycle_legend": [(name, charts.MODELS[name], text) for name, text in TERMS.items() if name in shown],
+        "densities": charts.densities_rows(densities),
+        "density_legend": [(name, charts.DENSITIES[name], meaning) for name, meaning in DENSITIES.items()],
+        "figure_head": figure_head,
+        "figure_rows": figure_rows,
+        "pictures": _pictures(report, inputs),
+        "shape_head": shape_head,
+        "shape_rows": shape_rows,
+        "area": area_line(report["area"]),
+        "clock": clock_line(report["speed"]) if "speed" in report else "",
+        "fields": [
+            (field, value, report["configuration_preset"].get(field))
+            for field, value in report["configuration"].items()
+        ],
+        "words": list(WORDS.items()),
+        "made": _made(report),
+    }
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).resolve().parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    page = '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-    page += '<meta name="viewport" content="width=device-width,initial-scale=1">'
-    page += f"<title>{escape(title)}</title>"
-    path.write_text(f"{page}<style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n")
+    environment.filters |= {"count": _count, "share": _share}
+    return environment.get_template("page.html.j2").render(content).lstrip() + "\n"
+
+
+def write_html(report: dict, path: Path, inputs: Inputs | None = None) -> None:
+    """Write the page of a report and, if there are any, of the images."""
+    path.write_text(page(report, inputs), encoding="utf-8")

@@ -19,6 +19,16 @@ CAUSES = {
 """What the adders did in a cycle, of which every cycle has one cause."""
 CAUSES_NOTE = "Every cycle has one cause. " + "; ".join(f"{name}: {what}" for name, what in CAUSES.items()) + "."
 
+CYCLES = {
+    "rtl": "RTL",
+    "cycle_model": "cycle model",
+    "bound": "bound",
+    "published_model": "published model",
+    "bit_sparse": "bit-sparse",
+    "dense": "dense",
+}
+"""How tables call the fields of ``cycles``."""
+
 
 def _count(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
@@ -55,6 +65,28 @@ def table_lines(report: dict) -> list[tuple[str, dict]]:
         (report["rest"]["name"], report["rest"]),
         ("total", total),
     ]
+
+
+def verdict(report: dict) -> str:
+    """Say whether all elements equal the model."""
+    wrong, elements = report["mismatches"], report["elements"]
+    if wrong:
+        return f"{wrong:,} of {elements:,} elements differ from the model"
+    return f"all {elements:,} elements equal the model"
+
+
+def figure_lines(report: dict) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Return the head and the rows of a table of all figures, as text; the last row is the total."""
+    simulated = report["total"]["cycles"]["rtl"] is not None
+    keys = (*(("rtl",) if simulated else ()), "cycle_model", "bound", "published_model", "bit_sparse", "dense")
+    head = ("layer", *(CYCLES[key] for key in keys), "bit density", "product density", "read", "written", "mismatches")
+    rows = []
+    for name, one in table_lines(report):
+        row = [name, *(_count(one["cycles"].get(key)) for key in keys)]
+        row += [_percent(one[key]) if key in one else "-" for key in ("bit_density", "product_density")]
+        row += [_bytes(one.get(key)) for key in ("bytes_read", "bytes_written")]
+        rows.append([*row, f"{one['mismatches']:,} of {one['elements']:,}" if "elements" in one else "-"])
+    return head, rows
 
 
 def cycle_table(report: dict) -> Table:

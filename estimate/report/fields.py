@@ -109,6 +109,23 @@ class End(Bytes):
     cycles: EndCycles = Field(description="cycles from the last layer's end to the interrupt")
 
 
+class Shape(Fields):
+    """What a layer computes."""
+
+    kind: Literal["convolution", "linear"] = Field(description="a linear layer has one output position")
+    reads: list[str] = Field(description="the feature maps that it reads; two in a join")
+    weights: list[list[Count]] = Field(description="shape of the weights of each: outputs, inputs, height, width")
+    k: Count = Field(description="K, the inputs of an output: the bits of a row")
+    channels: Count = Field(description="output channels")
+    output: list[Count] = Field(description="shape of the feature map that it writes: channels, height, width")
+    pool: Count = Field(description="side of the max pool behind it; 1 if there is none")
+    neuron: Literal["if", "lif", "readout"] = Field(description="kind of its neurons; a readout does not fire")
+    levels: Count = Field(description="N, the largest level that it fires; 0 in a readout")
+    timesteps: Count = Field(description="T, the timesteps of the network")
+    encoding: Literal["bitplane", "thermometer"] = Field(description="how levels that it reads become planes")
+    planes: Count = Field(description="planes, hence rows, of an output position in a timestep")
+
+
 class LayerFields(Fields):
     """What a layer has besides figures."""
 
@@ -117,6 +134,7 @@ class LayerFields(Fields):
     k_tiles: Count = Field(description="pieces into which K is cut")
     blocks: Count = Field(description="blocks of output channels, each of which needs RUNs of its own")
     tile_use: TileUse = Field(description="how much of its tiles it fills")
+    shape: Shape = Field(description="what it computes")
 
 
 class Layer(Figures, LayerFields):
@@ -180,6 +198,9 @@ class Hardware(Fields):
 
     configuration_name: str = Field(description="preset or file of the configuration, with changed fields behind it")
     configuration: dict[str, int] = Field(description="every field of the configuration")
+    configuration_preset: dict[str, int] = Field(
+        description="for the fields that `--set` changed, the values that the preset or file has"
+    )
     configuration_sha256: str = Field(description="digest of the configuration, as the register CONFIG_HASH begins")
     area: Area = Field(description="what the accelerator takes of an FPGA")
 

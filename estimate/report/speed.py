@@ -13,6 +13,7 @@ from ...model.network.network import Network
 from ..area import measured, model
 from ..network import Estimator, SystemTiming
 from .head import head
+from .shapes import with_shapes
 
 ASSUMED_MHZ = 80.0
 """The clock where nobody gave one and no routed design says one."""
@@ -92,17 +93,27 @@ def whole_estimate(
     images: np.ndarray,
     *,
     name: str,
+    preset: dict[str, int] | None = None,
     clock_mhz: float | None = None,
 ) -> dict[str, Any]:
     """Return what :func:`reprise.estimate.network.estimate` gave for these images, with all that a report adds to it.
 
-    ``name`` is that of the configuration, and ``clock_mhz`` a clock that somebody gave.
+    ``name`` is that of the configuration, ``preset`` holds the values that its preset or file has for the fields that
+    were changed, and ``clock_mhz`` is a clock that somebody gave.
     """
     cycles = report["total"]["cycles"]["cycle_model"]
     timing = SystemTiming(latency=report["memory"]["latency_cycles"], gap=report["memory"]["gap_cycles"])
     alone = cycles if len(images) == 1 else one_image_cycles(network, config, images, timing)
     speed = speed_of(config, len(images), cycles, alone, clock_mhz)
-    return {**head("estimate"), "configuration_name": name, **report, "area": area_of(config), "speed": speed}
+    return {
+        **head("estimate"),
+        "configuration_name": name,
+        "configuration_preset": preset or {},
+        **report,
+        "layers": with_shapes(report["layers"], network),
+        "area": area_of(config),
+        "speed": speed,
+    }
 
 
 def clock_line(speed: dict) -> str:

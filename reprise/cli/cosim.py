@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from ..support.command_line import INPUT_FILE, INPUT_FOLDER, OUTPUT_FOLDER, at_least, commands, example
+from ..support.errors import RepriseError
 from .options import ClockMhz, Config, Images, Set, hardware, terminal
 
 app = commands()
@@ -21,8 +22,27 @@ def _threads_that_wait() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
+ONLY_OF_NETWORKS = {
+    "network": ("NETWORK", "a capture is run instead of a network"),
+    "images": ("--images", "a capture holds one sample"),
+    "data": ("--data", "a capture's weights are random, so nothing is trained"),
+    "clock_mhz": ("--clock-mhz", "a capture holds some layers of a network, so it has no frames per second"),
+}
+"""Arguments that a capture would ignore, as the user writes them, and why."""
+
+
+def _only_of_networks(context: typer.Context) -> None:
+    """Refuse arguments that a capture would ignore."""
+    for name, (told, why) in ONLY_OF_NETWORKS.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            given = context.params[name]
+            raise RepriseError(field=told, rule="left out beside --capture", value=given, remedy=why)
+
+
 @app.command(epilog=example("reprise cosim digits --config small --images 4"))
 def cosim(
+    context: typer.Context,
     network: Annotated[
         str | None, typer.Argument(metavar="NETWORK", help="network file (.yaml) or preset", show_default="digits")
     ] = None,
@@ -51,14 +71,19 @@ def cosim(
 ) -> None:
     """Run a network in RTL and compare every feature map with the model. Exit code 1 if any differs."""
     _threads_that_wait()
-    from ..cosim.command import Options, run_capture, run_network
-    from ..support.checks import require
+    if capture is not None:
+        _only_of_networks(context)
+    elif network is not None and Path(network).suffix == ".npz":
+        remedy = f"recorded spikes are replayed by reprise cosim --capture {network}"
+        raise RepriseError(field="NETWORK", rule="a network file (.yaml) or a preset", value=network, remedy=remedy)
+    from ..cosim.command import run_network
+    from ..cosim.options import Options
 
-    require(capture is None or network is None, "NETWORK", "left out beside --capture", network)
     chosen = hardware(config, changes)
     options = Options(
         config=chosen.config,
         config_name=chosen.name,
+        preset=chosen.preset,
         images=images,
         seed=seed,
         waves=waves,
@@ -71,6 +96,8 @@ def cosim(
         out=out,
     )
     if capture is not None:
+        from ..cosim.capture import run_capture
+
         code = run_capture(capture, options, terminal())
     else:
         code = run_network(network or "digits", options, terminal())

@@ -53,7 +53,9 @@ def estimate(
             progress=lambda layer: status.update(f"estimating {layer}"),
             limits=limits,
         )
-    report = whole_estimate(report, file.network, chosen.config, batch.images, name=chosen.name, clock_mhz=clock_mhz)
+    report = whole_estimate(
+        report, file.network, chosen.config, batch.images, name=chosen.name, preset=chosen.preset, clock_mhz=clock_mhz
+    )
     batch_name = f"{report['network']}, {images} image{'' if images == 1 else 's'}, on {chosen.name}"
     table = Table("layer", *CYCLES.values(), *PARTS.values(), title=f"{batch_name}: estimated cycles")
     for column in table.columns[1:]:

@@ -74,11 +74,13 @@ class Chosen:
     name : the name of the preset or file, with the changes behind it, such as ``paper-psum_bits20``.
     config : the configuration.
     changes : the values of ``--set`` by field.
+    preset : the values that the preset or file has for the fields of ``changes``.
     """
 
     name: str
     config: HardwareConfig
     changes: dict[str, int]
+    preset: dict[str, int]
 
 
 def hardware(config: str, changes: list[str] | None = None) -> Chosen:
@@ -92,10 +94,11 @@ def hardware(config: str, changes: list[str] | None = None) -> Chosen:
     from ..hw.arch.config import HardwareConfig
 
     loaded, found = HardwareConfig.load(config), assignments(changes)
+    preset = {field: value for field, value in loaded.to_dict().items() if field in found}
     if found:
         loaded = HardwareConfig.from_dict({**loaded.to_dict(), **found}, origin="--set")
     name = "-".join([Path(config).stem, *(f"{field}{value}" for field, value in found.items())])
-    return Chosen(name=name, config=loaded, changes=found)
+    return Chosen(name=name, config=loaded, changes=found, preset=preset)
 
 
 def terminal() -> Console:

@@ -11,9 +11,11 @@ import pytest
 from rich.console import Console
 
 from reprise.cosim import command, soak
-from reprise.cosim.command import Options, run_capture, run_network
+from reprise.cosim.capture import run_capture
+from reprise.cosim.command import run_network
 from reprise.cosim.jobs import host
 from reprise.cosim.jobs import run as job
+from reprise.cosim.options import Options
 from reprise.cosim.report.tables import table_lines
 from reprise.estimate.report.speed import area_line, speed_lines
 from reprise.export.find import choose_images
@@ -102,7 +104,7 @@ def test_report_of_the_rtl(network_file, tmp_path):
         assert sum(one["cause_cycles"].values()) == one["cycles"]["rtl"] and min(one["cause_cycles"].values()) >= 0
     assert report["speed"]["frames_per_second"] == pytest.approx(3 * 50e6 / report["total"]["cycles"]["rtl"])
     assert report["image_numbers"] != [0, 1, 2], "a seed chooses images"
-    assert "RTL cycles by layer and cause" in (tmp_path / "report.html").read_text()
+    assert "Where the cycles go" in (tmp_path / "report.html").read_text()
 
 
 def test_mismatch_gives_exit_code_1(network_file, tmp_path, monkeypatch):
@@ -168,10 +170,55 @@ def test_images_by_seed(network_file):
 
 
 def test_capture_in_the_interpreter(tmp_path):
-    assert run_capture(SAMPLE, options(tmp_path, config="small"), quiet()) == 0
+    (tmp_path / "report.html").write_text("of yesterday")
+    console = quiet()
+    assert run_capture(SAMPLE, options(tmp_path, config="small"), console) == 0
+    said = console.file.getvalue()
+    assert f"{tmp_path / 'report.json'}, {tmp_path / 'report.html'}" in said.replace("\n", "")
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["mismatches"] == 0 and report["elements"] > 0
     assert report["total"]["cycles"]["dense"] == sum(one["cycles"]["dense"] for one in report["layers"])
+    whole = f"all {report['elements']:,} elements equal the model"
+    assert said.rstrip().endswith(whole) and whole.capitalize() in (tmp_path / "report.html").read_text()
+    assert not {"speed", "labels", "image_numbers", "network"} & set(report) and report["capture"] == SAMPLE.stem
+    assert "frames per second" not in said.lower()
+    for key in ("cycle_model", "dense", "bound"):
+        parts = [one["cycles"][key] for one in (*report["layers"], report["rest"]) if key in one["cycles"]]
+        assert sum(parts) == report["total"]["cycles"][key]
+
+
+def test_a_mismatch_in_a_capture_gives_exit_code_1(tmp_path, monkeypatch):
+    right = job.model_layers
+
+    def spoilt(compiled, *args, **kwargs):
+        estimate, memory = right(compiled, *args, **kwargs)
+        if "fc1" in compiled.features:
+            memory[compiled.features["fc1"].address] ^= 4
+        return estimate, memory
+
+    monkeypatch.setattr(job, "model_layers", spoilt)
+    console = quiet()
+    assert run_capture(SAMPLE, options(tmp_path, config="small"), console) == 1
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["mismatches"] >= 1 and report["first_mismatch"].startswith("fc1: image 0")
+    assert [one["mismatches"] > 0 for one in report["layers"]] == [one["name"] == "fc1" for one in report["layers"]]
+    assert f"first difference {report['first_mismatch']}" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["digits"], "NETWORK must be left out beside --capture, not 'digits'"),
+        (["--images", "8"], "--images must be left out beside --capture, not 8: a capture holds one sample"),
+        (["--clock-mhz", "50"], "--clock-mhz must be left out beside --capture, not 50.0: a capture holds some layers"),
+        (["--data", "."], "--data must be left out beside --capture"),
+    ],
+)
+def test_what_a_capture_ignores_is_refused(arguments, message, tmp_path):
+    done = reprise("cosim", "--capture", SAMPLE, *arguments, "--engine", "interpreter", "--out", tmp_path)
+    assert done.code == 2 and message in done.err and not list(tmp_path.iterdir())
+    done = reprise("cosim", SAMPLE, "--engine", "interpreter", "--out", tmp_path)
+    assert done.code == 2 and f"replayed by reprise cosim --capture {SAMPLE}" in done.err
 
 
 def test_soak_in_the_interpreter(tmp_path):

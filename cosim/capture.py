@@ -1,0 +1,80 @@
+"""Runs the layers of a capture one by one, with random weights, and joins their reports into one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..estimate.report.shapes import with_shapes
+from ..model.prosparsity.density import Density
+from ..support.progress import Stages
+from .command import make_bench, prepare_folder, show, write
+from .jobs.run import Outcome, execute
+from .options import Options
+from .report.report import make_report
+
+
+def run_capture(path: Path, options: Options, console: Console) -> int:
+    """Run the layers of a capture and report on them.
+
+    A layer is a job of its own, with random weights. A capture holds some layers of a network on one sample, so its
+    report has no latency and no frames per second.
+
+    Returns the exit code, which is 0 if everything equals the model, and else 1.
+    """
+    from ..model.inference.runner import run
+    from .jobs.replay import replays
+
+    prepare_folder(options.out)
+    with Stages(console) as stages:
+        with stages.stage("capture", f"capture {path.stem}"):
+            jobs = list(replays(path, options.config, seed=options.seed + 1))
+        outcomes, waves = [], [options.out / f"{job.name}.fst" for job in jobs]
+        with make_bench(options, max(job.compiled.size for job in jobs), stages) as bench:
+            for job, wave in zip(jobs, waves, strict=True):
+                with stages.stage("model", f"model, {job.name}"):
+                    expected = run(job.network, job.images, record=("features", "potentials"))
+                outcome = execute(
+                    job.compiled, job.network, job.images, expected, stages,
+                    bench=bench, traffic=options.traffic, waves=wave if options.waves else None,
+                )  # fmt: skip
+                outcomes.append(replace(outcome, layers=with_shapes(outcome.layers, job.network)))
+        report = capture_report(outcomes, options, path)
+        write(report, [(o, job.images) for o, job in zip(outcomes, jobs, strict=True)], options, stages)
+    return show(report, options, stages, waves)
+
+
+def capture_report(outcomes: list[Outcome], options: Options, path: Path) -> dict:
+    """Join the reports of the layers into one, in which every figure is a sum."""
+    settings = {"capture": path.stem, "capture_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    parts = [make_report(outcome, settings | options.settings()) for outcome in outcomes]
+    joined = dict(parts[0])
+    joined["layers"] = [layer for part in parts for layer in part["layers"]]
+    for key in ("mismatches", "elements"):
+        joined[key] = sum(part[key] for part in parts)
+    joined["first_mismatch"] = next((p["first_mismatch"] for p in parts if p["mismatches"]), None)
+    joined["differences"] = [d for part in parts for d in part["differences"]]
+    for key in ("rest", "total"):
+        joined[key] = _add(*(part[key] for part in parts))
+    cycles, counts = joined["total"]["cycles"], joined["total"]["counts"]
+    bits = {key: counts[key] for key in ("set_bits", "residual_bits")}
+    joined["total"] |= Density(elements=cycles["dense"], **bits).figures()
+    for one in (joined["rest"], joined["total"]):
+        if one["cycles"]["rtl"]:
+            error = one["cycles"]["cycle_model"] - one["cycles"]["rtl"]
+            one["model_error_fraction"] = error / one["cycles"]["rtl"]
+    joined["memory_image_bytes"] = max(part["memory_image_bytes"] for part in parts)
+    return joined
+
+
+def _add(*parts: Any) -> Any:
+    """Add dictionaries of the same form value by value; None and names stay what they are."""
+    first = parts[0]
+    if isinstance(first, dict):
+        keys = dict.fromkeys(key for part in parts for key in part)
+        return {key: _add(*(part[key] for part in parts if key in part)) for key in keys}
+    return first if first is None or isinstance(first, str) else sum(parts)

@@ -1,0 +1,59 @@
+"""What the functions of the Python API take: networks, configurations and images in any of their forms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .hw.arch.config import ConfigError, HardwareConfig
+from .support.checks import require, require_int
+from .support.presets import HARDWARE
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .export.find import Batch
+    from .model.files.network_file import NetworkFile
+
+    AnyNetwork = NetworkFile | str | Path
+    AnyConfig = HardwareConfig | str | Path
+    AnyImages = int | np.ndarray
+
+
+def hardware_of(config: AnyConfig) -> HardwareConfig:
+    """Return the configuration that an argument names or is."""
+    if isinstance(config, HardwareConfig):
+        return config
+    if not isinstance(config, str | Path):
+        raise ConfigError(field="config", rule="a HardwareConfig, a preset or a YAML file", value=config)
+    return HardwareConfig.load(config)
+
+
+def name_of(config: AnyConfig, hardware: HardwareConfig) -> str:
+    """Return the name of a configuration in a report: its preset or file, or else the beginning of its digest."""
+    if not isinstance(config, HardwareConfig):
+        return Path(config).stem
+    presets = sorted(path.stem for path in HARDWARE.glob("*.yaml"))
+    return next((name for name in presets if HardwareConfig.load(name) == hardware), hardware.digest()[:8])
+
+
+def batch_of(file: NetworkFile, images: AnyImages, seed: int = 0) -> Batch:
+    """Return the images of a call, checked: some of the file's samples, or the given levels."""
+    import numpy as np
+
+    from .export.find import Batch, choose_images
+    from .model.inference.runner import input_levels
+
+    if isinstance(images, int | np.integer):
+        require_int("images", images, 1)
+        return choose_images(file, int(images), seed)
+    given = np.asarray(images)
+    frame = file.network.input_shape
+    require(given.ndim > len(frame) and len(given) > 0, "images", f"of shape (n, {frame})", given.shape)
+    input_levels(file.network, given)  # shape and values, by name
+    return Batch(images=given, labels=np.full(len(given), -1), numbers=np.arange(len(given)))
+
+
+def told(array: np.ndarray) -> str:
+    """Return type and shape of an array, for a message."""
+    return f"{array.dtype}{list(array.shape)}"
