@@ -95,3 +95,23 @@ def test_stale_pages_are_told_and_written(tmp_path, monkeypatch):
     assert run() == (1, "differs: page.md\n") and page.read_text() == PAGE
     assert run("--write") == (0, "written: page.md\n") and page.read_text() == doc_tables.updated(PAGE)
     assert run() == (0, "")
+
+
+def first_cells(page: str, head: str) -> set[str]:
+    """The names in the first column of the table whose head begins with ``head``."""
+    lines = iter((ROOT / "docs" / page).read_text().splitlines())
+    for line in lines:
+        if line.startswith(f"| {head} |"):
+            break
+    next(lines)
+    rows = [line for line in lines if line.startswith("|") or not line]
+    cells = [row.split("|")[1] for row in rows[: rows.index("")]]
+    return {name.strip(" `") for cell in cells for name in cell.split(",")}
+
+
+def test_reading_the_report_explains_every_block_and_every_cause():
+    from reprise.cosim.report.tables import CAUSES
+    from reprise.estimate.limits import NAMES
+
+    assert first_cells("reading-the-report.md", "block") == set(NAMES.values())
+    assert first_cells("reading-the-report.md", "cause") == set(CAUSES)

@@ -79,6 +79,16 @@ def program() -> str:
     return found[1]
 
 
+def _compared() -> str:
+    """Return the last line of the tutorial's co-simulation; the interpreter compares as many elements as the RTL."""
+    import reprise
+
+    done = reprise.cosimulate("digits", "tiny", images=1, engine="interpreter")
+    if not done.equal:
+        raise RuntimeError(f"the interpreter differs from the model: {done.first_mismatch}")
+    return f"```\nall {done.elements:,} elements equal the model\n```"
+
+
 @functools.cache
 def _steps() -> dict[str, str]:
     """Return what each step prints."""
@@ -89,7 +99,7 @@ def _steps() -> dict[str, str]:
         with contextlib.redirect_stdout(out):
             exec(compile(program(), PAGE.name, "exec"), {})
         torch.set_num_threads(threads)
-        found = {"program": f"```\n$ python mine.py\n{out.getvalue().strip()}\n```"}
+        found = {"compared": _compared(), "program": f"```\n$ python mine.py\n{out.getvalue().strip()}\n```"}
         for name, words in STEPS.items():
             found[name] = block([words])
     return found
