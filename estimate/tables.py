@@ -114,3 +114,78 @@ def limits_html(layers: list[dict[str, Any]], total: dict[str, Any]) -> str:
         f"<details><summary>Cycles that each block alone would save</summary>{html(saved_lines(layers, total))}"
         f"<dl>{words}</dl></details>"
     )
+
+
+def change_text(change: dict[str, int]) -> str:
+    """Return how a table calls a change of the configuration."""
+    return ", ".join(f"{name} {value}" for name, value in change.items())
+
+
+def _signed(value: float | None) -> str:
+    """Return a change in percent."""
+    if value is None:
+        return ""
+    if abs(value) < 0.05:
+        return "0%"
+    return f"{value:+.1f}%" if abs(value) < 9.95 else f"{value:+.0f}%"
+
+
+def _worth(one: dict[str, Any]) -> bool:
+    """Return whether a change does anything good: it saves cycles, or resources without costing cycles."""
+    cycles, less = one["cycles_percent"], [one.get(key, 0) for key in ("luts_percent", "block_rams_percent")]
+    return cycles <= -0.05 or (cycles < 0.05 and min(less) <= -0.05 and max(less) < 0.05)
+
+
+def helps_lines(total: dict[str, Any]) -> Lines:
+    """Return a row for every change that saves cycles, or resources at no cost; the best first."""
+    head = ("change", "cycles", "by", "LUTs", "flip-flops", "block RAMs")
+    keys = ("cycles_percent", "luts_percent", "flip_flops_percent", "block_rams_percent")
+    rows = [
+        (change_text(one["change"]), f"{one['cycles']:,}", *(_signed(one.get(key)) for key in keys))
+        for one in total["helps"]
+        if "refused" not in one and _worth(one)
+    ]
+    return Lines(head, rows)
+
+
+def helps_notes(total: dict[str, Any]) -> list[str]:
+    """Return what is to be said of the other changes: they do nothing, cost cycles, or are not possible."""
+    done = [one for one in total["helps"] if "refused" not in one and not _worth(one)]
+    same = ", ".join(change_text(one["change"]) for one in done if one["cycles_percent"] < 0.05)
+    worse = ", ".join(
+        f"{change_text(one['change'])} ({_signed(one['cycles_percent'])})"
+        for one in done
+        if one["cycles_percent"] >= 0.05
+    )
+    refused = [f"{change_text(one['change'])}: {one['refused']}" for one in total["helps"] if "refused" in one]
+    notes = [f"No effect on cycles: {same}."] if same else []
+    notes += [f"More cycles: {worse}."] if worse else []
+    return notes + ["Not possible:", *refused] if refused else notes
+
+
+def layer_helps_lines(layers: list[dict[str, Any]], most: int = 3) -> Lines:
+    """Return a row for every layer with the changes that save most of its cycles."""
+    head = ("layer", "cycles", "saves most of its cycles")
+    rows: list[tuple[str, ...]] = []
+    for one in layers:
+        good = [
+            f"{change_text(each['change'])} {_signed(each['cycles_percent'])}"
+            for each in one["helps"]
+            if each["cycles_percent"] <= -0.5
+        ]
+        rows.append((one["name"], f"{one['cycles']['cycle_model']:,}", "; ".join(good[:most]) or "none of the changes"))
+    return Lines(head, rows, wide=head[2:])
+
+
+HELPS_NOTE = (
+    "Each size of the configuration is doubled and halved in turn. Cycles are those of the exact cycle model; the "
+    "other columns say by how much the estimated area changes."
+)
+
+
+def helps_html(layers: list[dict[str, Any]], total: dict[str, Any]) -> str:
+    """Return the section of a page that says which change of the configuration helps; empty if nobody asked."""
+    if "helps" not in total:
+        return ""
+    notes = "".join(f"<p>{escape(note)}</p>" for note in (HELPS_NOTE, *helps_notes(total)))
+    return f"<h2>What would help</h2>{html(helps_lines(total))}{notes}{html(layer_helps_lines(layers))}"

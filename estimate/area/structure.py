@@ -128,15 +128,22 @@ def read(component: wiring.Component, core: tuple[str, ...] = ()) -> Structure:
     return parts
 
 
+def _key(config: HardwareConfig, block: str) -> str:
+    return digest(config.to_dict(), block, sources(PACKAGE / "hw", Path(__file__).parent), version("amaranth"))
+
+
+def known(config: HardwareConfig, block: str = "accelerator") -> bool:
+    """Return whether the structure of a block is in the cache; finding it out anew takes seconds."""
+    return STORE.find(_key(config, block)) is not None
+
+
 def of(config: HardwareConfig, block: str = "accelerator") -> Structure:
     """Return the structure of a block of a configuration, "core" or "accelerator", which is kept in the cache."""
-    here = Path(__file__).parent
-    key = digest(config.to_dict(), block, sources(PACKAGE / "hw", here), version("amaranth"))
 
     def make(folder: Path) -> None:
         (folder / "structure.json").write_text(json.dumps(to_dict(_elaborated(config, block))))
 
-    return from_dict(json.loads((STORE.get(key, make).folder / "structure.json").read_text()))
+    return from_dict(json.loads((STORE.get(_key(config, block), make).folder / "structure.json").read_text()))
 
 
 def _elaborated(config: HardwareConfig, block: str) -> Structure:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from .help_fields import Help
 from .limit_fields import Count as Count
 from .limit_fields import Fields as Fields
 from .limit_fields import Fraction, Limits, TileUse
@@ -100,6 +101,9 @@ class Figures(Bytes, Densities):
     tiles: Count = Field(description="tiles of all RUNs")
     counts: Counts = Field(description="what these tiles hold")
     limits: Limits | None = Field(default=None, description="what limits it; absent if nobody asked")
+    helps: list[Help] | None = Field(
+        default=None, description="what changes of the configuration would do, the best first; absent if nobody asked"
+    )
 
 
 class End(Bytes):

@@ -13,8 +13,9 @@ import numpy as np
 
 from reprise.compiler import CompileError
 from reprise.estimate.area.model import fits, load, predict
+from reprise.estimate.helps import add_helps
 from reprise.estimate.network import estimate
-from reprise.estimate.tables import limits_lines
+from reprise.estimate.tables import helps_lines, limits_lines
 from reprise.export.find import choose_images, open_network
 from reprise.flow.fpga.parts import ECP5_PARTS
 from reprise.hw.arch.config import HardwareConfig
@@ -84,7 +85,18 @@ def limits(network: str, preset: str, images: str) -> str:
     return markdown(lines.head, lines.rows)
 
 
+def helps(network: str, preset: str, images: str) -> str:
+    """Make the table of the changes of a preset that would help a network, without what they cost of an FPGA."""
+    config = HardwareConfig.load(preset)
+    file = open_network(network, config)
+    batch = choose_images(file, int(images), 0)
+    report = estimate(file.network, config, batch.images)
+    add_helps(report, file.network, config, batch.images, areas=False)
+    lines = helps_lines(report["total"])
+    return markdown(lines.head[:3], [row[:3] for row in lines.rows])
+
+
 def table(kind: str, *words: str) -> str:
     """Make one of the tables above."""
-    makers: dict[str, Callable[..., str]] = {"cycles": cycles, "hardware": hardware, "limits": limits}
+    makers: dict[str, Callable[..., str]] = {"cycles": cycles, "hardware": hardware, "limits": limits, "helps": helps}
     return makers[kind](*words)
