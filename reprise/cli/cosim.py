@@ -1,4 +1,4 @@
-"""``reprise cosim`` and ``soak``: networks and recorded spikes through the generated RTL."""
+"""``reprise cosim`` and ``soak`` run networks and recorded spikes in the generated RTL."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from .options import ClockMhz, Config, Images, Set, hardware, terminal
 
 app = commands()
 
-Engine = Annotated[Literal["rtl", "interpreter"], typer.Option(help="or the golden interpreter of programs")]
+Engine = Annotated[
+    Literal["rtl", "interpreter"], typer.Option(help="what to compare: the RTL, or the golden interpreter")
+]
 
 
 def _threads_that_wait() -> None:
-    """Threads that wait for work must not burn the cores that the simulation needs."""
+    """Make threads that wait for work sleep, so that they leave the cores to the simulation."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
@@ -54,19 +56,20 @@ def cosim(
     ] = None,
     images: Images = 8,
     seed: Annotated[
-        int, typer.Option(metavar="N", callback=at_least(0), help="of images (0: the first), stalls, random weights")
+        int, typer.Option(metavar="N", callback=at_least(0), help="seed of images (0: the first ones), stalls, weights")
     ] = 0,
-    latency: Annotated[int, typer.Option(metavar="CYCLES", help="of memory, from address to answer")] = 20,
-    stall: Annotated[float, typer.Option(metavar="P", help="of memory: probability of a stalled cycle")] = 0.0,
-    gap: Annotated[int, typer.Option(metavar="CYCLES", help="of memory: idle cycles after every beat")] = 0,
+    latency: Annotated[int, typer.Option(metavar="CYCLES", help="memory: cycles from an address to its answer")] = 20,
+    stall: Annotated[float, typer.Option(metavar="P", help="memory: probability of a stalled cycle")] = 0.0,
+    gap: Annotated[int, typer.Option(metavar="CYCLES", help="memory: idle cycles after every beat")] = 0,
     clock_mhz: ClockMhz = None,
     engine: Engine = "rtl",
     waves: Annotated[bool, typer.Option("--waves", help="record waveforms (FST) of the whole run")] = False,
     data: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", callback=INPUT_FOLDER, help="data set, if it must be trained")
+        Path | None,
+        typer.Option(metavar="FOLDER", callback=INPUT_FOLDER, help="data set's folder, if it must be trained"),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="of report.json, report.html")
+        Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="where report.json and report.html go")
     ] = Path("build/cosim"),
 ) -> None:
     """Run a network in RTL and compare every feature map with the model. Exit code 1 if any differs."""
@@ -106,24 +109,30 @@ def cosim(
 
 @app.command(epilog=example("reprise soak --networks 1000 --seed 7 --no-real"))
 def soak(
-    networks: Annotated[int, typer.Option(metavar="N", callback=at_least(0), help="random networks")] = 200,
+    networks: Annotated[int, typer.Option(metavar="N", callback=at_least(0), help="how many random networks")] = 200,
     seed: Annotated[
-        int, typer.Option(metavar="N", callback=at_least(0), help="of the first one; the next ones count on")
+        int, typer.Option(metavar="N", callback=at_least(0), help="seed of the first network; the next ones count on")
     ] = 1,
     configs: Annotated[
-        int, typer.Option(metavar="N", callback=at_least(1), help="random configurations; each is built once")
+        int, typer.Option(metavar="N", callback=at_least(1), help="how many configurations; each is built once")
     ] = 8,
-    processes: Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="simulations side by side")] = 2,
-    real: Annotated[bool, typer.Option(help="the real networks, too")] = True,
+    processes: Annotated[
+        int, typer.Option(metavar="N", callback=at_least(1), help="how many simulations at a time")
+    ] = 2,
+    real: Annotated[bool, typer.Option(help="run the real networks, too")] = True,
     data: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", callback=INPUT_FOLDER, help="with mnist/ and cifar10/, to train")
+        Path | None,
+        typer.Option(metavar="FOLDER", callback=INPUT_FOLDER, help="folder with mnist/ and cifar10/, for training"),
     ] = None,
     engine: Engine = "rtl",
-    out: Annotated[Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="of soak.json")] = Path(
+    out: Annotated[Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="where soak.json goes")] = Path(
         "build/cosim/soak"
     ),
 ) -> None:
-    """Random networks, configurations and stalls, then real networks. All must equal the model."""
+    """Run random networks on random configurations with random stalls, then real networks.
+
+    All must equal the model.
+    """
     _threads_that_wait()
     from ..cosim.soak import run_soak
 
