@@ -22,7 +22,7 @@ IMAGES ?= 8
 SEED ?= 0
 COSIM_OPTIONS = --config $(CONFIG) $(if $(CAPTURE),,--images $(IMAGES)) --seed $(SEED) $(if $(WAVES),--waves)
 
-.PHONY: help setup verilog cosim fpga fpga-check check test lint format bench docs replay soak mutate clean
+.PHONY: help setup verilog cosim fpga fpga-check check test lint format bench docs screenshot replay soak mutate clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -69,6 +69,10 @@ replay: $(BASE)  ## recorded spikes through the core's RTL at the paper's size  
 docs: $(ALL)  ## tables and pictures of the pages, from sources and docs/measured
 	$(PY) -m tools.doc_tables --write
 	$(PY) -m reprise.hw.csr.generate --write
+	$(PY) -m tools.screenshot --write
+
+screenshot: $(ALL)  ## docs/img/report.png by a browser (Chromium or Chrome), where there is one
+	$(PY) -m tools.screenshot --write --again
 
 soak: $(BASE)  ## long random and real-network co-simulation
 	$(REPRISE) soak
