@@ -1,4 +1,4 @@
-"""How much product sparsity a network has: densities and cycles of a capture, and the sweep over tile sizes."""
+"""Tells how much product sparsity a network has: densities and cycles of a capture, and the sweep over tile sizes."""
 
 import numpy as np
 
@@ -17,12 +17,12 @@ SWEEP_K = (4, 8, 16, 32, 64)
 
 
 def _figures(density: Density) -> dict:
-    """Densities as the report has them."""
+    """Return densities as the report has them."""
     return {**density.figures(), "reduction": density.reduction}
 
 
 def layer_report(captured: CapturedLayer, shape: TileShape, k_order: KOrder = "ckk") -> tuple[dict, Density]:
-    """Densities, counts and cycles of one layer, and its density as it is summed over layers.
+    """Return densities, counts and cycles of one layer, and its density as it is summed over layers.
 
     Cycles and the density count the layer once per group of ``lanes`` output channels; counts count it once.
     """
@@ -58,7 +58,7 @@ def layer_report(captured: CapturedLayer, shape: TileShape, k_order: KOrder = "c
 
 
 def density_report(capture: Capture, shape: TileShape, k_order: KOrder = "ckk") -> dict:
-    """Figures of a capture.
+    """Return the figures of a capture.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def density_sweep(
     tile_ms: tuple[int, ...] = SWEEP_M,
     tile_ks: tuple[int, ...] = SWEEP_K,
 ) -> list[dict]:
-    """Total densities and cycles for every tile size: one dict per (tile_m, tile_k).
+    """Return total densities and cycles for every tile size, a dictionary for each pair of ``tile_m`` and ``tile_k``.
 
     ``lanes`` and ``banks`` are those of ``shape``; its tile size plays no part.
     """

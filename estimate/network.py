@@ -1,4 +1,4 @@
-"""Cycles of a compiled network without RTL: the cycle model on exactly the tiles that the program makes.
+"""Tells the cycles of a network without RTL, by the cycle model on exactly the tiles that the program makes.
 
 The golden interpreter executes the program, and the rows of each RUN go through :mod:`reprise.estimate.cycles`, which
 is exact. Beside these cycles stands how long single parts would take if nothing else took time: the processor
@@ -71,7 +71,7 @@ class Estimator:
         self.machine.advance(no_rows())
 
     def _analyze(self, trace: RunTrace) -> TileBlock:
-        """The analysed tiles of a RUN. Consecutive RUNs often take the same rows (for the next output channels)."""
+        """Return the analysed tiles of a RUN; the next RUN often takes the same rows, for other output channels."""
         if self._last is not None:
             packed, block = self._last
             if np.array_equal(block.starts, trace.starts) and np.array_equal(packed, trace.packed):

@@ -1,4 +1,4 @@
-"""Plots of density reports: PNG or SVG, by the file's suffix."""
+"""Draws density reports as PNG or SVG, by the suffix of the file."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Memory(base.Memory):
 class EndCycles(base.EndCycles):
     """Cycles of what belongs to no layer."""
 
-    rtl: Count | None = Field(description="counted in the simulated hardware; null in the interpreter")
+    rtl: Count | None = Field(description="cycles that the simulated hardware took; null in the interpreter")
 
 
 class Cycles(base.Cycles, EndCycles):
@@ -36,16 +36,17 @@ class Counters(Fields):
 
     cause_cycles: dict[str, Count] | None = Field(
         default=None,
-        description="every cycle once, by what the PE array did or waited for; they add up to `cycles.rtl`",
+        description="what the PE array did or waited for in each cycle of `cycles.rtl`, which they add up to",
     )
     stall_cycles: dict[str, Count] | None = Field(
-        default=None, description="cycles of the counters of waits, of which those called `wait_...` may overlap"
+        default=None, description="what the counters of waits say; those called `wait_...` may overlap"
     )
     events: dict[str, Count] | None = Field(
         default=None, description="every counter of the profile port and of the memory, by the event's name"
     )
     model_error_fraction: float | None = Field(
-        default=None, description="what the cycle model is off, divided by `cycles.rtl`; 0 without stalls"
+        default=None,
+        description="how far the cycle model is off, divided by `cycles.rtl`; it is 0 unless the memory stalls",
     )
 
 
@@ -64,19 +65,19 @@ class End(Counters, base.End):
 class Layer(Figures, base.LayerFields):
     """A layer of the program, or of a capture."""
 
-    elements: Count = Field(description="elements of its feature map that were compared with the model")
+    elements: Count = Field(description="number of elements of its feature map that were compared with the model")
     mismatches: Count = Field(description="how many of them differ")
 
 
 class Difference(Fields):
     """The first element of a feature map that differs, in the order of image, timestep, channel, y and x."""
 
-    feature: str = Field(description="the feature map")
+    feature: str = Field(description="name of the feature map")
     image: Count = Field(description="number of the image in the batch")
     timestep: Count = Field(description="number of the timestep")
     channel: Count = Field(description="number of the channel")
-    y: Count = Field(description="row of the map")
-    x: Count = Field(description="column of the map")
+    y: Count = Field(description="row in the map")
+    x: Count = Field(description="column in the map")
     got: int = Field(description="what the accelerator's memory holds")
     expected: int = Field(description="what the model says")
 
@@ -84,20 +85,22 @@ class Difference(Fields):
 class NetworkAccuracy(Fields):
     """The accuracy of the network, as its file says it."""
 
-    dataset: str = Field(description="on which data set")
-    images: Count = Field(description="on how many images")
-    integer_percent: float = Field(description="of the integer network")
-    float_percent: float | None = Field(description="of the network before rounding; null if nobody measured it")
+    dataset: str = Field(description="data set on which it was measured")
+    images: Count = Field(description="number of test images")
+    integer_percent: float = Field(description="accuracy of the integer network")
+    float_percent: float | None = Field(
+        description="accuracy of the network before rounding; null if nobody measured it"
+    )
 
 
 class Waveform(Fields):
     """A waveform of the RUN that wrote the first wrong element."""
 
-    file: str = Field(description="the FST file")
-    first_cycle: Count = Field(description="where it begins")
-    last_cycle: Count = Field(description="where it ends")
+    file: str = Field(description="name of the FST file")
+    first_cycle: Count = Field(description="cycle in which it begins")
+    last_cycle: Count = Field(description="cycle in which it ends")
     command_index: Count = Field(description="index of the RUN in the program")
-    viewer_command: str = Field(description="how to open it")
+    viewer_command: str = Field(description="command line that opens it")
 
 
 class Network(Fields):
@@ -105,12 +108,18 @@ class Network(Fields):
 
     network: str | None = Field(default=None, description="name of the network")
     network_sha256: str | None = Field(default=None, description="digest of the network file's tensors")
-    network_accuracy: NetworkAccuracy | None = Field(default=None, description="what the network file says")
+    network_accuracy: NetworkAccuracy | None = Field(
+        default=None, description="accuracy of the network, as its file says it"
+    )
     image_numbers: list[Count] | None = Field(default=None, description="which samples of the network were taken")
-    labels: list[int | None] | None = Field(default=None, description="of the images; null where nobody knows it")
-    predictions: list[int] | None = Field(default=None, description="by what the accelerator left in memory")
-    model_predictions: list[int] | None = Field(default=None, description="by the model")
-    accuracy_percent: float | None = Field(default=None, description="of the images whose label is known")
+    labels: list[int | None] | None = Field(default=None, description="label of each image; null where nobody knows it")
+    predictions: list[int] | None = Field(
+        default=None, description="class of each image, by what the accelerator left in memory"
+    )
+    model_predictions: list[int] | None = Field(default=None, description="class of each image, by the model")
+    accuracy_percent: float | None = Field(
+        default=None, description="share of right predictions among the images whose label is known"
+    )
     speed: base.Speed | None = Field(
         default=None, description="latency and frames per second, and the clock that they assume"
     )
@@ -128,11 +137,11 @@ class Cosimulation(Capture, Network, base.Hardware, base.Head):
 
     kind: Literal["cosimulation"] = Field(description="which report this is")
     engine: Literal["rtl", "interpreter"] = Field(description="what was compared with the model")
-    seed: Count = Field(description="of the choice of images, of random stalls, and of a capture's random weights")
+    seed: Count = Field(description="seed of the choice of images, of random stalls, and of a capture's random weights")
     memory: Memory = Field(description="how the simulated memory behaves")
     memory_image_bytes: Count = Field(description="bytes of memory that the job needs")
-    images: Count = Field(description="images of the batch; 1 in a capture")
-    elements: Count = Field(description="elements of all feature maps that were compared with the model")
+    images: Count = Field(description="number of images of the batch; 1 in a capture")
+    elements: Count = Field(description="number of elements of all feature maps that were compared with the model")
     mismatches: Count = Field(description="how many of them differ")
     first_mismatch: str | None = Field(description="where the first one is, in words; null if there is none")
     differences: list[Difference] = Field(description="the first differing element of each feature map")
@@ -140,7 +149,7 @@ class Cosimulation(Capture, Network, base.Hardware, base.Head):
     rest: End = Field(description="what belongs to no layer")
     total: Figures = Field(description="the whole job: the sum of all layers and of the rest")
     stage_seconds: dict[str, float] | None = Field(default=None, description="how long each stage of the run took")
-    waveform: Waveform | None = Field(default=None, description="of the first mismatch")
+    waveform: Waveform | None = Field(default=None, description="waveform of the RUN that wrote the first mismatch")
 
 
 def schema() -> dict[str, Any]:

@@ -26,8 +26,8 @@ class Head(Fields):
 
     format: Literal[2] = Field(description="version of the format")
     kind: str = Field(description="which report this is")
-    date: str = Field(description="when it was made, UTC, ISO 8601", pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
-    command: str | None = Field(description="the command line; null if a Python program made the report")
+    date: str = Field(description="when it was made, in UTC by ISO 8601", pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+    command: str | None = Field(description="command line that made it; null if a Python program made the report")
     commit: str | None = Field(
         default=None,
         description="commit of the checkout that made it, with `+` behind it if tracked files were changed; absent if "
@@ -46,36 +46,36 @@ class Memory(Fields):
 class EndCycles(Fields):
     """Cycles of what belongs to no layer."""
 
-    cycle_model: Count = Field(description="by the exact cycle model of the whole accelerator")
+    cycle_model: Count = Field(description="cycles by the exact cycle model of the whole accelerator")
 
 
 class Cycles(EndCycles):
     """Cycles of the accelerator, and of other machines for the same work."""
 
-    bound: Count = Field(description="the fewest that this architecture can take for these tiles")
+    bound: Count = Field(description="fewest cycles that this architecture can take for these tiles")
     published_model: Count = Field(
         description="the published simulator's model of the computation, in its own order of rows and bits (`ckk`); it "
         "knows no memory and no neurons"
     )
-    bit_sparse: Count = Field(description="one set bit per cycle")
-    dense: Count = Field(description="one bit per cycle, set or not")
+    bit_sparse: Count = Field(description="cycles of a machine that adds one set bit per cycle")
+    dense: Count = Field(description="cycles of a machine that adds one bit per cycle, set or not")
 
 
 class AloneCycles(Fields):
     """How long single parts of the accelerator would take if nothing else took time."""
 
-    weights: Count = Field(description="loading weights")
-    im2col: Count = Field(description="building rows")
-    neurons: Count = Field(description="updating neurons, and writing out the potentials of a readout")
+    weights: Count = Field(description="cycles of loading weights")
+    im2col: Count = Field(description="cycles of building rows")
+    neurons: Count = Field(description="cycles of the neurons, and of writing out potentials")
 
 
 class Counts(Fields):
     """What the tiles hold."""
 
-    nonzero_rows: Count = Field(description="rows with a set bit")
-    exact_matches: Count = Field(description="rows that equal their prefix, so that nothing is added for them")
-    set_bits: Count = Field(description="bits that are one")
-    residual_bits: Count = Field(description="bits that product sparsity leaves to add")
+    nonzero_rows: Count = Field(description="number of rows with a set bit")
+    exact_matches: Count = Field(description="number of rows that equal their prefix: nothing is added")
+    set_bits: Count = Field(description="number of bits that are one")
+    residual_bits: Count = Field(description="number of bits that product sparsity leaves to add")
 
 
 class Densities(Fields):
@@ -97,8 +97,8 @@ class Figures(Bytes, Densities):
 
     cycles: Cycles = Field(description="cycles of the accelerator and of its models")
     alone_cycles: AloneCycles = Field(description="how long single parts would take alone")
-    runs: Count = Field(description="RUN commands")
-    tiles: Count = Field(description="tiles of all RUNs")
+    runs: Count = Field(description="number of RUN commands")
+    tiles: Count = Field(description="number of tiles of all RUNs")
     counts: Counts = Field(description="what these tiles hold")
     limits: Limits | None = Field(default=None, description="what limits it; absent if nobody asked")
     helps: list[Help] | None = Field(
@@ -109,7 +109,7 @@ class Figures(Bytes, Densities):
 class End(Bytes):
     """What is left of the total when all layers are taken away: the end of the job."""
 
-    name: str = Field(description="how tables call this row")
+    name: str = Field(description="what tables call this row")
     cycles: EndCycles = Field(description="cycles from the last layer's end to the interrupt")
 
 
@@ -120,7 +120,7 @@ class Shape(Fields):
     reads: list[str] = Field(description="the feature maps that it reads; two in a join")
     weights: list[list[Count]] = Field(description="shape of the weights of each: outputs, inputs, height, width")
     k: Count = Field(description="K, the inputs of an output: the bits of a row")
-    channels: Count = Field(description="output channels")
+    channels: Count = Field(description="number of output channels")
     output: list[Count] = Field(description="shape of the feature map that it writes: channels, height, width")
     pool: Count = Field(description="side of the max pool behind it; 1 if there is none")
     neuron: Literal["if", "lif", "readout"] = Field(description="kind of its neurons; a readout does not fire")
@@ -135,8 +135,8 @@ class LayerFields(Fields):
 
     name: str = Field(description="name of the layer")
     feature: str = Field(description="the feature map that it writes")
-    k_tiles: Count = Field(description="pieces into which K is cut")
-    blocks: Count = Field(description="blocks of output channels, each of which needs RUNs of its own")
+    k_tiles: Count = Field(description="number of pieces into which K is cut")
+    blocks: Count = Field(description="number of blocks of output channels, each of which needs RUNs of its own")
     tile_use: TileUse = Field(description="how much of its tiles it fills")
     shape: Shape = Field(description="what it computes")
 
@@ -214,7 +214,7 @@ class Estimate(Hardware, Head):
 
     kind: Literal["estimate"] = Field(description="which report this is")
     network: str = Field(description="name of the network")
-    images: Count = Field(description="images of the batch")
+    images: Count = Field(description="number of images of the batch")
     memory: Memory = Field(description="how fast the memory is")
     speed: Speed = Field(description="latency and frames per second, and the clock that they assume")
     layers: list[Layer] = Field(description="the layers, in the order of the program")
@@ -225,7 +225,7 @@ class Estimate(Hardware, Head):
 class DensityCycles(Fields):
     """Cycles that a capture's rows take."""
 
-    bound: Count = Field(description="the fewest that this architecture can take for these tiles")
+    bound: Count = Field(description="fewest cycles that this architecture can take for these tiles")
     published_model: Count = Field(
         description="the published simulator's model of the computation, in the order of `k_order`; its own is `ckk`"
     )
@@ -237,8 +237,8 @@ class LayerDensityCycles(DensityCycles):
     published_model_tilewise: Count = Field(
         description="the same, taking the larger of computation and preprocessing in each tile by itself"
     )
-    bit_sparse: Count = Field(description="one set bit per cycle")
-    dense: Count = Field(description="one bit per cycle, set or not")
+    bit_sparse: Count = Field(description="cycles of a machine that adds one set bit per cycle")
+    dense: Count = Field(description="cycles of a machine that adds one bit per cycle, set or not")
 
 
 class DensityFigures(Densities):
@@ -251,12 +251,12 @@ class DensityFigures(Densities):
 class DensityCounts(Counts):
     """Sizes of a layer, and what its tiles hold, counted once."""
 
-    rows: Count = Field(description="rows of the unpadded matrix")
+    rows: Count = Field(description="number of rows of the matrix, without padding")
     depth: Count = Field(description="K, the bits of a row")
-    outputs: Count = Field(description="output channels")
-    output_groups: Count = Field(description="groups of `lanes` output channels, each of which takes all rows")
-    tiles: Count = Field(description="tiles")
-    multi_bit_rows: Count = Field(description="rows with two or more set bits")
+    outputs: Count = Field(description="number of output channels")
+    output_groups: Count = Field(description="number of groups of `lanes` channels, each of which takes all rows")
+    tiles: Count = Field(description="number of tiles")
+    multi_bit_rows: Count = Field(description="number of rows with two or more set bits")
 
 
 class DensityLayer(DensityFigures):

@@ -11,7 +11,10 @@ class Help(Fields):
     """What a change of the configuration does to a layer or to the whole network, and what it costs."""
 
     change: dict[str, Count] = Field(description="the fields of the configuration that change, with their new values")
-    refused: str | None = Field(default=None, description="why this configuration is not possible; then alone")
+    refused: str | None = Field(
+        default=None,
+        description="why this configuration is not possible; all other fields but `change` are absent then",
+    )
     cycles: Count | None = Field(default=None, description="cycles with this change, by the exact cycle model")
     cycles_percent: float | None = Field(default=None, description="by how many percent the cycles change")
     luts_percent: float | None = Field(

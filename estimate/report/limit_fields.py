@@ -59,8 +59,8 @@ class Limits(Fields):
 class Filled(Fields):
     """How much of something a layer fills."""
 
-    mean: float = Field(description="on average")
-    size: Count = Field(description="of how many")
+    mean: float = Field(description="how much is filled, on average")
+    size: Count = Field(description="how much there is")
 
 
 class TileUse(Fields):
