@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ..estimate.limits import of_network
 from ..estimate.report.shapes import with_shapes
 from ..model.prosparsity.density import Density
 from ..support.progress import Stages
@@ -59,9 +60,10 @@ def capture_report(outcomes: list[Outcome], options: Options, path: Path) -> dic
     joined["first_mismatch"] = next((p["first_mismatch"] for p in parts if p["mismatches"]), None)
     joined["differences"] = [d for part in parts for d in part["differences"]]
     for key in ("rest", "total"):
-        joined[key] = _add(*(part[key] for part in parts))
+        joined[key] = _add(*({k: v for k, v in part[key].items() if k != "limits"} for part in parts))
     cycles, counts = joined["total"]["cycles"], joined["total"]["counts"]
     bits = {key: counts[key] for key in ("set_bits", "residual_bits")}
+    joined["total"]["limits"] = of_network([layer["limits"] for layer in joined["layers"]], cycles["cycle_model"])
     joined["total"] |= Density(elements=cycles["dense"], **bits).figures()
     for one in (joined["rest"], joined["total"]):
         if one["cycles"]["rtl"]:

@@ -126,7 +126,9 @@ def model_layers(
     from ...estimate.network import SystemTiming, estimate_image
 
     timing = SystemTiming(latency=latency, gap=gap)
-    return estimate_image(compiled, network, images, timing=timing, fill=fill, features=features, progress=progress)
+    return estimate_image(
+        compiled, network, images, timing=timing, fill=fill, features=features, progress=progress, limits=True
+    )
 
 
 def reported(estimate: dict, rtl: dict | None) -> dict:

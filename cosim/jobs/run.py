@@ -86,7 +86,7 @@ def execute(
     SimulationError
         The job failed, never ended, or moved other bytes than its commands say.
     """
-    with stages.stage("cycle_model", "cycle model", total=len(compiled.layers)) as stage:
+    with stages.stage("cycle_model", "cycle model", total=2 * len(compiled.layers)) as stage:
         seen: list[str] = []
 
         def progress(layer: str) -> None:

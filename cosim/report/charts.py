@@ -24,6 +24,18 @@ CAUSES = {
     "outside": "#A6A6A6",
 }
 """The colour of every cause (:data:`reprise.cosim.report.tables.CAUSES`), in the order in which a bar shows them."""
+BLOCKS = {
+    "im2col": "#56B4E9",
+    "detector": "#CC79A7",
+    "PE array": "#009E73",
+    "partial sums": "#E69F00",
+    "neurons": "#D55E00",
+    "weights": "#0072B2",
+    "loads": "#F0E442",
+    "memory": "#882255",
+    "rest": "#A6A6A6",
+}
+"""The colour of every block (:data:`reprise.estimate.limits.NAMES`), and of what no block takes."""
 MODELS = {
     "accelerator": "#009E73",
     "cycle model": "#D55E00",
@@ -34,7 +46,7 @@ MODELS = {
 }
 """The colour of each figure of cycles; the cycle model is drawn only where it differs from the RTL."""
 DENSITIES = {"bit density": BIT, "product density": PRODUCT}
-DARK = {"#0072B2", "#009E73", "#D55E00", PRODUCT}
+DARK = {"#0072B2", "#009E73", "#D55E00", "#882255", PRODUCT}
 """The fills on which text is white."""
 
 
@@ -92,6 +104,25 @@ def causes_rows(layers: Mapping[str, Mapping[str, int]]) -> list[Row]:
             Piece(name=cause, value=causes[cause], percent=100 * causes[cause] / total, colour=colour)
             for cause, colour in CAUSES.items()
             if causes.get(cause)
+        ]
+        rows.append(Row(name=name, pieces=pieces, total=total))
+    return rows
+
+
+def limits_rows(layers: Mapping[str, tuple[Mapping[str, int], int]]) -> list[Row]:
+    """Return a bar for every row, cut into what its blocks save one after the other, in that order, and the rest.
+
+    Parameters
+    ----------
+    layers : the cycles that the blocks save, by the names of :data:`BLOCKS`, and the cycles of the layer
+    """
+    rows = []
+    for name, (steps, total) in layers.items():
+        values = {**steps, "rest": total - sum(steps.values())}
+        pieces = [
+            Piece(name=block, value=value, percent=100 * value / total, colour=BLOCKS[block])
+            for block, value in values.items()
+            if value
         ]
         rows.append(Row(name=name, pieces=pieces, total=total))
     return rows

@@ -7,7 +7,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ...estimate.limits import MEANINGS, NAMES
 from ...estimate.report.speed import area_line, clock_line, too_small
+from ...estimate.tables import LIMITS_NOTE, limits_lines, saved_lines
 from . import charts
 from .pictures import Inputs
 from .tables import CAUSES, figure_lines, number, table_lines, verdict, what_ran
@@ -25,6 +27,7 @@ DENSITIES = {
     "bit density": "set bits, divided by all bits",
     "product density": "bits that product sparsity leaves to add, divided by all bits",
 }
+REST = "what is left then: at least a cycle for each row, the latencies of the pipeline, and other blocks"
 WORDS = {
     "row": "the bits of one output position, timestep and plane along K: the inputs of an output",
     "tile": "up to tile_m rows by tile_k bits, which are searched for rows that contain each other",
@@ -129,6 +132,27 @@ def _cycles(report: dict) -> tuple[list[charts.Row], list[charts.Piece]]:
     return charts.cycles_rows(layers)
 
 
+def _limits(report: dict) -> dict[str, Any]:
+    """Return what the page shows of the blocks that limit each layer; the end of the job has no such block."""
+    lines = [(name, one) for name, one in table_lines(report) if "limits" in one]
+    steps = {
+        name: (
+            {NAMES[step["block"]]: step["saved_cycles"] for step in one["limits"]["steps"]},
+            one["cycles"]["cycle_model"],
+        )
+        for name, one in lines
+    }
+    shown = {block for blocks, _ in steps.values() for block in blocks} | {"rest"}
+    meanings = {NAMES[key]: meaning for key, meaning in MEANINGS.items()} | {"rest": REST}
+    layers = report["layers"]
+    return {
+        "limits": charts.limits_rows(steps),
+        "limit_legend": [(name, charts.BLOCKS[name], text) for name, text in meanings.items() if name in shown],
+        "limits_note": LIMITS_NOTE,
+        "limit_tables": [limits_lines(layers, report["total"]), saved_lines(layers, report["total"])] if lines else [],
+    }
+
+
 def _made(report: dict) -> str:
     """Return how the report was made, in one line."""
     memory = report["memory"]
@@ -182,6 +206,7 @@ def page(report: dict, inputs: Inputs | None = None) -> str:
             (field, value, report["configuration_preset"].get(field))
             for field, value in report["configuration"].items()
         ],
+        **_limits(report),
         "words": list(WORDS.items()),
         "made": _made(report),
     }

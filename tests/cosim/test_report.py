@@ -13,6 +13,8 @@ from PIL import Image
 from reprise.cosim.command import prepare_folder, run_network
 from reprise.cosim.options import Options
 from reprise.cosim.report import charts, html, pictures, tables
+from reprise.estimate.cycles.parameters import IDEAL
+from reprise.estimate.limits import MEANINGS, NAMES
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.shipped import shipped
 
@@ -129,7 +131,7 @@ def test_a_mismatch_is_said_first(report):
 def test_bars_of_causes_are_as_long_as_their_shares(report):
     """Widths are read back from the page: every row fills the axis, cut at the shares, in the causes' colours."""
     text = html.page(report)
-    chart = text[text.index("Where the cycles go") : text.index("Beside other machines")]
+    chart = text[text.index("Where the cycles go") : text.index("What limits each layer")]
     tracks = re.findall(r'<div class="track">(.*?)</div>', chart)
     lines = tables.table_lines(report)
     assert len(tracks) == len(lines)
@@ -142,6 +144,24 @@ def test_bars_of_causes_are_as_long_as_their_shares(report):
             assert colour == charts.CAUSES[name]
     shown = re.findall(r'<div class="figure">([\d,]+)', chart)
     assert shown == [f"{one['cycles']['rtl']:,}" for _, one in lines]
+
+
+def test_bars_of_limits_are_what_blocks_save_one_after_the_other(report):
+    text = html.page(report)
+    chart = text[text.index("What limits each layer") : text.index("Beside other machines")]
+    tracks = re.findall(r'<div class="track">(.*?)</div>', chart)
+    lines = [one for _, one in tables.table_lines(report) if "limits" in one]
+    assert len(tracks) == len(lines) == len(report["layers"]) + 1
+    for track, one in zip(tracks, lines, strict=True):
+        pieces = re.findall(r'style="width:([\d.]+)%;background:#\w+" title="([\w ]+): ([\d,]+) cycles', track)
+        steps = [(NAMES[step["block"]], step["saved_cycles"]) for step in one["limits"]["steps"]]
+        shown = [(name, int(cycles.replace(",", ""))) for _, name, cycles in pieces]
+        assert shown == [*steps, ("rest", one["limits"]["rest_cycles"])]
+        assert sum(float(width) for width, *_ in pieces) == pytest.approx(100, abs=1e-3)
+    without = json.loads(json.dumps(report))
+    for one in (*without["layers"], without["total"]):
+        del one["limits"]
+    assert "What limits each layer" not in html.page(without)
 
 
 def test_marks_of_cycles_lie_where_they_belong():
@@ -176,9 +196,10 @@ def test_an_unknown_cause_has_no_colour():
 def test_one_vocabulary():
     """Charts, tables and explanations know the same causes and figures, and no colour stands for two causes."""
     assert list(charts.CAUSES) == list(tables.CAUSES)
+    assert list(charts.BLOCKS) == [*NAMES.values(), "rest"] and list(MEANINGS) == list(NAMES) == list(IDEAL)
     assert list(charts.MODELS) == list(html.TERMS) and list(charts.DENSITIES) == list(html.DENSITIES)
     assert {*charts.MODELS} - {"accelerator"} == {*tables.CYCLES.values()} - {"RTL"}
-    for colours in (charts.CAUSES, charts.MODELS, charts.DENSITIES):
+    for colours in (charts.CAUSES, charts.BLOCKS, charts.MODELS, charts.DENSITIES):
         assert len(set(colours.values())) == len(colours)
 
 
