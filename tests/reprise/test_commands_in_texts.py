@@ -8,6 +8,7 @@ import pytest
 from typer.main import get_command
 
 from reprise.cli import app
+from tests.tools.snippets import blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "flow").rglob("*.md.j2")])
@@ -109,3 +110,16 @@ def test_programs_of_pages_exist():
         for module in re.findall(r"python -m ((?:tools|tests|reprise)[\w.]*)", path.read_text()):
             file = ROOT.joinpath(*module.split("."))
             assert file.with_suffix(".py").is_file() or (file / "__main__.py").is_file(), f"{path.name}: {module}"
+
+
+SHELL = ("sh", "bash", "console")
+COMMAND = re.compile(r"(?:\.venv/bin/)?(?:reprise|make|python|pip|git|cd|fusesoc|sh|source) ")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_shell_block_says_why_it_is_not_run(path):
+    """What a test runs begins with ``$`` and shows its output (tools/tables/transcript.py)."""
+    for why, language, code in blocks(path.read_text()):
+        commands = [line for line in code.splitlines() if COMMAND.match(line.strip())]
+        assert not commands or language in SHELL, f"write ```sh before {commands[0]}"
+        assert language not in SHELL or why, f"write <!-- not run: WHY --> before {code.splitlines()[0]}"

@@ -1,19 +1,18 @@
-"""Code in pages: every block of Python runs as it stands there, and every block of a shell says why it does not."""
+"""Code in pages: every block of Python runs as it stands there."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
-import re
 from pathlib import Path
 
 import pytest
 
+from tests.tools.snippets import blocks
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md")), *(ROOT / "examples").glob("*.md")]
-FENCE = re.compile(r"(?:^<!-- not run: ([^\n]+) -->\n\n)?^```(\w*)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
-SHELL = ("sh", "bash", "console")
 ELSEWHERE = {
     "README.md": "tests/reprise/test_api.py",
     "docs/add-a-block.md": "tests/reprise/test_pages.py",
@@ -21,12 +20,6 @@ ELSEWHERE = {
     "docs/training.md": "tests/export/test_docs.py",
 }
 """Pages whose Python another test runs, and looks at what it did."""
-COMMAND = re.compile(r"(?:\.venv/bin/)?(?:reprise|make|python|pip|git|cd|fusesoc|sh|source) ")
-
-
-def blocks(text: str) -> list[tuple[str, str, str]]:
-    """All blocks of code: why it is not run, or nothing; its language; what it holds."""
-    return [(found[1] or "", found[2], found[3]) for found in FENCE.finditer(text)]
 
 
 def name_of(path: Path) -> str:
@@ -61,12 +54,3 @@ def test_python_of_a_page_runs(page, tmp_path, monkeypatch):
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(code, name_of(page), "exec"), names)
     assert os.getcwd() == str(tmp_path)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_a_shell_block_says_why_it_is_not_run(page):
-    """What a test runs begins with ``$`` and shows its output (tools/tables/transcript.py)."""
-    for why, language, code in blocks(page.read_text()):
-        commands = [line for line in code.splitlines() if COMMAND.match(line.strip())]
-        assert not commands or language in SHELL, f"{name_of(page)}: ```sh before {commands[0]}"
-        assert language not in SHELL or why, f"{name_of(page)}: <!-- not run: WHY --> before {code.splitlines()[0]}"
