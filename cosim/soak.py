@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from ..hw.arch.config import HardwareConfig
+from ..support.progress import counting
+from ..support.terminal import Figures
 
 ATTEMPTS = 8  # how many networks are tried where the compiler refuses one for its configuration
 PRESETS = ("tiny", "small")  # which are taken beside random configurations
@@ -146,28 +146,15 @@ def play(case: Case) -> Verdict:
     return verdict("equal")
 
 
-def _bars(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:<32}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
-
-
 def build_all(configs: list[tuple[str, HardwareConfig]], console: Console) -> None:
     """Build the model of every configuration before the jobs start, so that no two of them wait for one build."""
     from .bench.system import SystemBench
 
-    with _bars(console) as progress:
-        task = progress.add_task("Verilator models", total=len(configs), note="")
+    with counting(console, "Verilator models", len(configs)) as count:
         for name, config in configs:
-            progress.update(task, note=name)
+            count.advance(0, name)
             SystemBench(config)
-            progress.advance(task)
+            count.advance(1, name)
 
 
 def _played(jobs: list[Case], processes: int) -> Iterator[Verdict]:
@@ -183,12 +170,11 @@ def _played(jobs: list[Case], processes: int) -> Iterator[Verdict]:
 def run_random(jobs: list[Case], processes: int, console: Console) -> list[Verdict]:
     """Run all random jobs, ``processes`` at a time, and return their verdicts in the order of their seeds."""
     found: list[Verdict] = []
-    with _bars(console) as progress:
-        task = progress.add_task("random networks", total=len(jobs), note="")
+    with counting(console, "random networks", len(jobs)) as count:
         for verdict in _played(jobs, processes):
             found.append(verdict)
             bad = sum(v.status in ("mismatch", "failed") for v in found)
-            progress.update(task, advance=1, note=f"{bad} bad" if bad else "")
+            count.advance(1, f"{bad} bad" if bad else "")
     return sorted(found, key=lambda v: v.seed)
 
 
@@ -245,7 +231,7 @@ def run_soak(
         build_all(soak_configs(configs), console)
     verdicts = run_random(jobs, processes, console) if jobs else []
     reals = run_real(data, engine, out, console) if real else {}
-    table = Table("configuration", "equal", "refused", "mismatch", "failed", "cycles", title="random networks")
+    table = Figures("configuration", "equal", "refused", "mismatch", "failed", "cycles", title="random networks")
     for name in dict.fromkeys(job.config_name for job in jobs):
         mine = [v for v in verdicts if v.config_name == name]
         counts = [sum(v.status == s for v in mine) for s in ("equal", "refused", "mismatch", "failed")]

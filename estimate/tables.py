@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
+from ..support.terminal import Figures, prose
 from .limits import MEANINGS, NAMES
 
 
@@ -27,12 +28,7 @@ class Lines(NamedTuple):
 
 def text(lines: Lines, title: str | None = None) -> Table:
     """Return the table for the terminal; its last row stands below a line if it is the total."""
-    table = Table(title=title)
-    for n, name in enumerate(lines.head):
-        if name in lines.wide:
-            table.add_column(name, overflow="fold")
-        else:
-            table.add_column(name, justify="left" if n == 0 else "right", no_wrap=n > 0)
+    table = Figures(*(prose(name) if name in lines.wide else name for name in lines.head), title=title)
     for row in lines.rows:
         if row[0] == "total":
             table.add_section()

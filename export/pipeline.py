@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..model.files import network_file
 from ..model.hardware import Hardware, sizes
 from ..support.errors import RepriseError
+from ..support.progress import counting
 from .qat import check, deploy
 from .qat.network import QatNetwork
 from .train import datasets, train
@@ -45,19 +45,6 @@ class Product:
     seconds: float
 
 
-def bars(console: Console) -> Progress:
-    """Make the progress bars of training, which show the loss."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
-
-
 def fit(
     recipe: Recipe,
     data: Dataset,
@@ -66,13 +53,12 @@ def fit(
     device: str | None = None,
     console: Console | None = None,
 ) -> QatNetwork | FloatNetwork:
-    """Train as :func:`reprise.export.train.train.train` does, and show a progress bar over all epochs."""
+    """Train as :func:`reprise.export.train.train.train` does, and show the progress over all epochs."""
     console = console or Console(stderr=True)
-    with bars(console) as progress:
-        task = progress.add_task(f"train {recipe.title}", total=recipe.epochs, loss="-")
+    with counting(console, f"train {recipe.title}", recipe.epochs) as count:
 
         def show(epoch: int, step: int, steps: int, loss: float) -> None:
-            progress.update(task, completed=epoch + (step == steps), loss=f"{loss:.4f}")
+            count.advance(epoch + (step == steps) - count.done, f"loss {loss:.4f}")
 
         return train.train(recipe, data, checkpoint=checkpoint, device=device, progress=show)
 

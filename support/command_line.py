@@ -240,6 +240,10 @@ def main(app: typer.Typer, name: str, *, interrupted: str = "interrupted") -> No
     An internal error is told in one line, which says where its traceback is.
     """
     words = [word for word in sys.argv[1:] if word != TRACEBACK]
+    for stream in (sys.stdout, sys.stderr):  # what an output cannot show becomes a question mark, and ends no run
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
     try:
         code = run(app, name, words, interrupted=interrupted)
     except Exception as error:

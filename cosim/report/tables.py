@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from ...estimate.report.speed import area_line, speed_lines
+from ...support.terminal import Figures, counted, prose
 
 CAUSES = {
     "adding": "a residual bit was added",
@@ -49,12 +50,7 @@ def what_ran(report: dict) -> str:
     """Return the name of the network with its number of images, or that of the capture."""
     if "capture" in report:
         return f"capture {report['capture']}"
-    return f"{report['network']}, {number(report['images'], 'image')}"
-
-
-def number(count: int, thing: str) -> str:
-    """Return a number of things: 1 image, 2 images."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+    return f"{report['network']}, {counted(report['images'], 'image')}"
 
 
 def table_lines(report: dict) -> list[tuple[str, dict]]:
@@ -93,7 +89,7 @@ def cycle_table(report: dict) -> Table:
     """Make the table of the cycles of every layer, and of whether every element was right."""
     title = f"{what_ran(report)} on {report['configuration_name']}, {report['engine']}"
     columns = ("layer", "RTL", "cycle model", "error", "published model", "bit-sparse", "dense", "mismatches")
-    table = Table(*columns, title=title)
+    table = Figures(*columns, title=title)
     for name, one in table_lines(report):
         if name == "total":
             table.add_section()
@@ -105,25 +101,20 @@ def cycle_table(report: dict) -> Table:
             *(_count(cycles.get(key)) for key in ("published_model", "bit_sparse", "dense")),
             "-" if wrong is None else f"[{'red' if wrong else 'green'}]{wrong:,} of {one['elements']:,}[/]",
         )
-    return _right(table, 1)
+    return table
 
 
 def density_table(report: dict) -> Table:
     """Make the table of densities, of the bytes moved, and of the causes of cycles."""
-    columns = ("layer", "bit density", "product density", "read", "written", "causes of the RTL cycles, percent")
-    table = Table(*columns, caption=CAUSES_NOTE if report["total"]["cycles"]["rtl"] else None)
+    columns = ("layer", "bit density", "product density", "read", "written")
+    causes = prose("causes of the RTL cycles, percent")
+    table = Figures(*columns, causes, caption=CAUSES_NOTE if report["total"]["cycles"]["rtl"] else None)
     for name, one in table_lines(report):
         if name == "total":
             table.add_section()
         densities = (_percent(one[key]) if key in one else "-" for key in ("bit_density", "product_density"))
         moved = (_bytes(one.get(key)) for key in ("bytes_read", "bytes_written"))
         table.add_row(name, *densities, *moved, _causes(one))
-    return _right(table, 1, 5)
-
-
-def _right(table: Table, first: int, last: int | None = None) -> Table:
-    for column in table.columns[first:last]:
-        column.justify = "right"
     return table
 
 
@@ -153,11 +144,11 @@ def summary(report: dict) -> list[str]:
     lines.append(area_line(report["area"]))
     if report.get("accuracy_percent") is not None:
         right = sum(p == n for p, n in zip(report["predictions"], report["labels"], strict=True))
-        known = f"accuracy {report['accuracy_percent']:.1f} % ({right} of {number(report['images'], 'image')})"
+        known = f"accuracy {report['accuracy_percent']:.1f} % ({right} of {counted(report['images'], 'image')})"
         of_file = report.get("network_accuracy")
         if of_file:
             known += (
-                f"; the network's: {of_file['integer_percent']:.2f} % on {of_file['images']} images of "
+                f"; the network's: {of_file['integer_percent']:.2f} % on {counted(of_file['images'], 'image')} of "
                 f"{of_file['dataset']}"
             )
         lines.append(known)

@@ -144,7 +144,7 @@ class State:
                 where=str(path),
                 field="the file",
                 rule="a checkpoint",
-                value=type(error).__name__,
+                value=f"{type(error).__name__}: {' '.join(str(error).split())[:60]}",
                 remedy="delete it (--restart) or name another one",
             ) from None
         if data.get("version") != CHECKPOINT_VERSION:

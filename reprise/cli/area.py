@@ -34,10 +34,9 @@ def area(
 
     Memories are counted, and logic is fitted to synthesized designs.
     """
-    from rich.table import Table
-
     from ..estimate.area import model
     from ..flow.fpga.parts import ECP5_PARTS
+    from ..support.terminal import Figures
 
     console = terminal()
     if fit:
@@ -49,7 +48,7 @@ def area(
     known = model.load()
     found = model.predict(chosen.config, known, block)
     columns = ("resource", "estimate", "mean error", "worst", *(f"% of {part}" for part in ECP5_PARTS))
-    table = Table(*columns, title=f"{chosen.name} {block}, ECP5")
+    table = Figures(*columns, title=f"{chosen.name} {block}, ECP5")
     for resource, (label, key) in LABELS.items():
         error, value = known["error"][block][resource], found.resources[resource]
         shares = (f"{value / part[key]:.0%}" for part in ECP5_PARTS.values())

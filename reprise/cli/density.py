@@ -32,21 +32,17 @@ def _times(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}x"
 
 
-def _right(table: Table) -> Table:
-    for column in table.columns[1:]:
-        column.justify = "right"
-    return table
-
-
 def density_tables(report: dict[str, Any]) -> list[Table]:
     """Return the densities and the cycles of a report as tables."""
-    from rich.table import Table
+    from ..support.terminal import Figures
 
     size = report["configuration"]
     title = f"{report['capture']}: tiles of {size['tile_m']} x {size['tile_k']}, K in {report['k_order']} order"
-    densities = Table("layer", "rows x K", "bit density", "product density", "reduction", "exact matches", title=title)
+    densities = Figures(
+        "layer", "rows x K", "bit density", "product density", "reduction", "exact matches", title=title
+    )
     other = "" if report["k_order"] == "ckk" else "; the published model is for the order ckk, this is not it"
-    cycles = Table("layer", *CYCLES.values(), title=f"cycles, {size['lanes']} lanes{other}")
+    cycles = Figures("layer", *CYCLES.values(), title=f"cycles, {size['lanes']} lanes{other}")
     for one in report["layers"]:
         counts = one["counts"]
         densities.add_row(
@@ -65,20 +61,20 @@ def density_tables(report: dict[str, Any]) -> list[Table]:
     )
     cycles.add_section()
     cycles.add_row("total", *(f"{total['cycles'][key]:,}" for key in CYCLES))
-    return [_right(densities), _right(cycles)]
+    return [densities, cycles]
 
 
 def sweep_table(points: list[dict[str, Any]]) -> Table:
     """Return a table of product density and bound, with tile_m down and tile_k across."""
-    from rich.table import Table
+    from ..support.terminal import Figures
 
     tile_ks = sorted({p["tile_k"] for p in points})
-    table = Table("tile_m", *(f"{k} bits" for k in tile_ks), title="product density / bound in cycles, by tile size")
+    table = Figures("tile_m", *(f"{k} bits" for k in tile_ks), title="product density / bound in cycles, by tile size")
     for tile_m in sorted({p["tile_m"] for p in points}):
         row = {p["tile_k"]: p for p in points if p["tile_m"] == tile_m}
         cells = (f"{_percent(row[k]['product_density'])} / {row[k]['cycles']['bound']:,}" for k in tile_ks)
         table.add_row(str(tile_m), *cells)
-    return _right(table)
+    return table
 
 
 @app.command(epilog=example("reprise density spikes.npz --sweep --plot figures.svg"))

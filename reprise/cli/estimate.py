@@ -39,8 +39,6 @@ def estimate(
     json_out: Json = None,
 ) -> None:
     """Tell the cycles that a network takes in the RTL, layer by layer, without simulating it."""
-    from rich.table import Table
-
     from ..estimate.network import estimate as estimate_network
     from ..estimate.report.fields import Estimate
     from ..estimate.report.speed import area_line, speed_lines, whole_estimate
@@ -54,17 +52,19 @@ def estimate(
         text,
     )
     from ..export.find import choose_images, open_network
+    from ..support.progress import doing
+    from ..support.terminal import Figures, counted
 
     chosen = hardware(config, changes)
     file = open_network(network, chosen.config)
     batch = choose_images(file, images, 0)
     console = terminal()
-    with console.status("estimating") as status:
+    with doing(console, "estimate") as progress:
         report = estimate_network(
             file.network,
             chosen.config,
             batch.images,
-            progress=lambda layer: status.update(f"estimating {layer}"),
+            progress=progress.note,
             limits=limits,
         )
     if helps:
@@ -72,10 +72,8 @@ def estimate(
     report = whole_estimate(
         report, file.network, chosen.config, batch.images, name=chosen.name, preset=chosen.preset, clock_mhz=clock_mhz
     )
-    batch_name = f"{report['network']}, {images} image{'' if images == 1 else 's'}, on {chosen.name}"
-    table = Table("layer", *CYCLES.values(), *PARTS.values(), title=f"{batch_name}: estimated cycles")
-    for column in table.columns[1:]:
-        column.justify, column.overflow = "right", "fold"
+    batch_name = f"{report['network']}, {counted(images, 'image')}, on {chosen.name}"
+    table = Figures("layer", *CYCLES.values(), *PARTS.values(), title=f"{batch_name}: estimated cycles")
     for one in [*report["layers"], report["rest"], {"name": "total", **report["total"]}]:
         cells = [one["cycles"].get(key) for key in CYCLES] + [one.get("alone_cycles", {}).get(key) for key in PARTS]
         table.add_row(one["name"], *("-" if cell is None else f"{cell:,}" for cell in cells))

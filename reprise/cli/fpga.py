@@ -63,12 +63,13 @@ def handoff(
 ) -> None:
     """Write the hand-off folder: RTL, constraints, FuseSoC core, drivers, and a testbench that checks itself."""
     from ..flow.handoff.handoff import TARGETS, write_handoff
+    from ..support.progress import doing
 
     chosen, console = hardware(config, changes), terminal()
     out = out or Path("build/handoff") / chosen.name
     targets = TARGETS if target == "all" else (target,)
     start = time.perf_counter()
-    with console.status(f"{out}: Verilog takes 10 to 60 seconds"):
+    with doing(console, f"hand-off {out}", "Verilog takes 10 to 60 seconds"):
         write_handoff(chosen.name, chosen.config, out, targets=targets, network=network, images=images, board=board)
     files = [p for p in out.rglob("*") if p.is_file()]
     console.print(f"{out}: {len(files)} files, {time.perf_counter() - start:.1f} s; begin with {out / 'README.md'}")
@@ -95,20 +96,20 @@ def synth(
 
     Blocks: core, accelerator, frontend, processor, neurons, im2col, output.
     """
-    from rich.table import Table
-
     from ..flow.fpga import results
     from ..flow.fpga.synth import synthesize
+    from ..support.progress import doing
+    from ..support.terminal import Figures
 
     chosen, console = hardware(config, changes), terminal()
     for one in BLOCKS if block == "all" else [block]:
-        with console.status(f"Yosys: {chosen.name} {one} for {target}, 1 to 10 minutes"):
+        with doing(console, f"Yosys, {chosen.name} {one} for {target}", "1 to 10 minutes"):
             found = synthesize(chosen.config, name=chosen.name, block=one, target=target)
         shown = results.options(config, chosen.changes)
         if record:
             results.save(results.synthesis_record(chosen.name, chosen.config, found, shown))
         title = f"{chosen.name} {one}, {target}, {found.tool}, {found.seconds:.0f} s"
-        table = Table("instance", "LUT", "FF", "RAM", "DSP", title=title)
+        table = Figures("instance", "LUT", "FF", "RAM", "DSP", title=title)
         rows = {"(all)": found.resources, **{p: f for p, f in found.blocks.items() if p.count(".") < 2}}
         for path, figures in rows.items():
             table.add_row(path, *(number(figures[r]) for r in ("lut", "ff", "ram", "dsp")))
@@ -144,15 +145,16 @@ def route(
     from ..flow.fpga.floorplan import place_macros
     from ..flow.fpga.route import place_and_route
     from ..flow.fpga.synth import synthesize, with_harness
+    from ..support.progress import doing
 
     chosen, console = hardware(config, changes), terminal()
     name, parameters = chosen.name, chosen.config
-    with console.status(f"Yosys: {name} {block}"):
+    with doing(console, f"Yosys, {name} {block}", "1 to 10 minutes"):
         design = synthesize(parameters, name=name, block=block)
         netlist = with_harness(parameters, design)
         if part == "85k":
             netlist = place_macros(netlist, parameters)
-    with console.status(f"nextpnr: {name} {block}, LFE5U-{part}, grade {grade}: 2 to 40 minutes"):
+    with doing(console, f"nextpnr, {name} {block}, LFE5U-{part}, grade {grade}", "2 to 40 minutes"):
         found = place_and_route(netlist, part=part, grade=grade, seed=seed, limit=60 * limit, ripup=ripup)
     shown = results.options(config, chosen.changes)
     measured = results.route_record(name, parameters, block, found, shown)
@@ -171,31 +173,31 @@ def check(
     update: Annotated[bool, typer.Option("--update", help="make what is measured the baseline, and record it")] = False,
     fmax: Annotated[bool, typer.Option(help="place and route, too, which takes minutes")] = True,
 ) -> None:
-    """Compare resources and clock of the `small` core with docs/measured/fpga_baseline.json. Exit code 1 if worse."""
-    from rich.table import Table
-
+    """Compare resources and clock of the small core with docs/measured/fpga_baseline.json. Exit code 1 if worse."""
     from ..flow.fpga import baseline, results
     from ..flow.fpga.floorplan import place_macros
     from ..flow.fpga.route import place_and_route
     from ..flow.fpga.synth import synthesize, with_harness
     from ..support.errors import RepriseError
+    from ..support.progress import doing
+    from ..support.terminal import Figures
 
     parameters, console = hardware("small").config, terminal()
     if not update and not baseline.BASELINE.is_file():
         raise RepriseError(f"{baseline.BASELINE} is missing: reprise fpga check --update writes it")
-    with console.status("Yosys: small core"):
+    with doing(console, "Yosys, small core", "1 to 10 minutes"):
         design = synthesize(parameters, name="small")
     measured: dict[str, Any] = {"config": "small", "block": "core", "part": "85k", "grade": 6, "seed": baseline.SEED}
     measured |= {**design.resources, "tools": [design.tool]}
     if fmax:
-        with console.status("nextpnr: small core, LFE5U-85k, grade 6"):
+        with doing(console, "nextpnr, small core, LFE5U-85k, grade 6", "2 to 40 minutes"):
             netlist = place_macros(with_harness(parameters, design), parameters)
             routed = place_and_route(netlist, seed=baseline.SEED)
         measured["fmax"] = routed.fmax
         measured["tools"].append(routed.tool)
     rows = baseline.compare(baseline.load(), measured) if baseline.BASELINE.is_file() else []
     title = f"small core, LFE5U-85k, grade 6, seed {baseline.SEED}"
-    table = Table("figure", "baseline", "measured", "change", title=title)
+    table = Figures("figure", "baseline", "measured", "change", title=title)
     for row in rows:
         mark = " [red]worse[/]" if row["worse"] else ""
         table.add_row(row["figure"], str(row["baseline"]), str(row["measured"]), f"{row['change']:+.1%}{mark}")

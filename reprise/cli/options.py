@@ -103,10 +103,9 @@ def hardware(config: str, changes: list[str] | None = None) -> Chosen:
 
 def terminal() -> Console:
     """Return the console of tables and progress; a pipe, which has no width, gets lines of 120 characters."""
-    from rich.console import Console
+    from ..support import terminal as shown
 
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+    return shown.terminal()
 
 
 def needs(package: str) -> None:

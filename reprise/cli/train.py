@@ -71,8 +71,6 @@ def train(
     Encodings are chosen for the hardware, and sums must fit it. Fields of a recipe: levels, timesteps, neuron, leak,
     reset, surrogate, width, blocks, batch, lr, train_images, quantize, threads; more in docs/training.md.
     """
-    from rich.table import Table
-
     recipe, hardware = chosen(network, config, changes, epochs=epochs, seed=seed)
     from ..export import cache, pipeline
     from ..export.train.train import find_device
@@ -88,14 +86,14 @@ def train(
         product = pipeline.produce(
             recipe, output or Path(recipe.title), hardware, data=data, checkpoint=checkpoint, device=device
         )
-    table = Table("", "", show_header=False)
-    table.add_row("integer accuracy" if recipe.quantize else "accuracy (floating point)", f"{product.accuracy:.2f} %")
+    found = {"integer accuracy" if recipe.quantize else "accuracy (floating point)": f"{product.accuracy:.2f} %"}
     if recipe.quantize:
-        table.add_row("without rounding", f"{product.float_accuracy:.2f} %")
-    table.add_row("spikes per inference", f"{sum(product.spikes.values()):.1f}")
-    table.add_row("training time", f"{product.seconds:.1f} s")
-    table.add_row("network file", str(product.path) if product.path else "none: floating point runs are not exported")
-    terminal().print(table)
+        found["without rounding"] = f"{product.float_accuracy:.2f} %"
+    found["spikes per inference"] = f"{sum(product.spikes.values()):.1f}"
+    found["training time"] = f"{product.seconds:.1f} s"
+    found["network file"] = str(product.path) if product.path else "none: floating point runs are not exported"
+    for name, value in found.items():
+        terminal().print(f"{name}: {value}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command(epilog=example("reprise check digits --samples 100"))
@@ -108,10 +106,10 @@ def check(
 ) -> None:
     """Compare PyTorch's integers with the model, spike by spike. Exit code 1 if any differs."""
     import numpy as np
-    from rich.table import Table
 
     from ..export.find import open_network
     from ..export.qat import check as checking
+    from ..support.terminal import Figures, counted
 
     loaded = open_network(network, hardware("paper").config)
     images = loaded.images[:samples]
@@ -120,7 +118,8 @@ def check(
         images = np.concatenate([images, more])
     report = checking.compare(loaded.network, images)
     console = terminal()
-    table = Table("layer", "elements compared", title=f"{loaded.network.name}: {report.images} images, seed {seed}")
+    title = f"{loaded.network.name}: {counted(report.images, 'image')}, seed {seed}"
+    table = Figures("layer", "elements compared", title=title)
     for name, count in report.compared.items():
         table.add_row(name, f"{count:,}")
     console.print(table)
@@ -133,15 +132,14 @@ def check(
 @app.command(epilog=example("reprise show digits"))
 def show(network: Network) -> None:
     """Show what a network file holds: layers, neurons, spikes, proven widths, and accuracy."""
-    from rich.table import Table
-
     from ..export.find import open_network
+    from ..support.terminal import Figures, counted, words
 
     loaded = open_network(network, hardware("paper").config)
     console, n = terminal(), loaded.network
     title = f"{n.name}: input {n.input_shape} of 0..{n.input_levels}, T={n.timesteps}, {n.input_mode}"
-    columns = ("layer", "reads", "weights", "neuron", "encoding", "output", "spikes", "bits", "membrane bits")
-    table = Table(*columns, title=title)
+    named = (words(name) for name in ("reads", "weights", "neuron", "encoding", "output"))
+    table = Figures("layer", *named, "spikes per image", "bit density", "membrane bits", title=title)
     for layer in n.layers:
         s, w = loaded.statistics.get(layer.name, {}), loaded.widths.get(layer.name, {})
         neuron = layer.neuron
@@ -160,7 +158,9 @@ def show(network: Network) -> None:
     if loaded.accuracy:
         a = loaded.accuracy
         console.print(
-            f"accuracy {a['integer']:.2f} % on {a['images']} images of {a['dataset']}; {len(loaded.images)} samples"
+            f"accuracy {a['integer']:.2f} % on {counted(a['images'], 'image')} of {a['dataset']};"
+            f" {counted(len(loaded.images), 'sample')} in the file",
+            highlight=False,
         )
     for change in loaded.changes:
         console.print(f"changed: {change}")

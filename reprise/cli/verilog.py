@@ -32,11 +32,12 @@ def verilog(
     """Write the Verilog of an accelerator, and a JSON file that explains every port."""
     from ..api import write_verilog
     from ..support.presets import PACKAGE
+    from ..support.progress import doing
 
     chosen, console = hardware(config, changes), terminal()
     out = out or Path("build/verilog") / chosen.name
     start = time.perf_counter()
-    with console.status(f"Verilog of {chosen.name}: 10 to 60 seconds"):
+    with doing(console, f"Verilog of {chosen.name}", "10 to 60 seconds"):
         source, sidecar = write_verilog(chosen.config, out, top=top)
     size = source.stat().st_size / 1e6
     console.print(f"{source} ({size:.2f} MB), {sidecar}: {time.perf_counter() - start:.1f} s", highlight=False)
@@ -44,7 +45,7 @@ def verilog(
         from ..cosim.bench.verilator import lint as run_lint
 
         start = time.perf_counter()
-        with console.status("Verilator lint"):
+        with doing(console, "Verilator lint"):
             run_lint([source], source.stem, waivers=PACKAGE / "hw" / "waivers.vlt")
         console.print(f"lint clean apart from hw/waivers.vlt: {time.perf_counter() - start:.1f} s", highlight=False)
 
@@ -52,15 +53,14 @@ def verilog(
 @app.command(epilog=example("reprise presets"))
 def presets() -> None:
     """List the presets: the hardware with every field, the networks, and the boards."""
-    from rich.table import Table
-
     from ..hw.arch.config import HardwareConfig
     from ..support.presets import BOARDS, HARDWARE, NETWORKS
+    from ..support.terminal import Figures
 
     console = terminal()
     names = sorted(path.stem for path in HARDWARE.glob("*.yaml"))
     configs = [HardwareConfig.load(name) for name in names]
-    table = Table("field", *names, title="--config")
+    table = Figures("field", *names, title="--config")
     for field in configs[0].to_dict():
         table.add_row(field, *(str(getattr(config, field)) for config in configs))
     console.print(table)

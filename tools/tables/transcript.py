@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from unittest import mock
 
 from rich.console import Console
 
@@ -40,11 +42,12 @@ def printed(*words: str) -> str:
     RuntimeError
         The command ended with an exit code other than 0.
     """
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+    out, progress = io.StringIO(), io.StringIO()
+    wide = mock.patch.dict(os.environ, COLUMNS="120")  # as in a pipe, whoever runs this
+    with wide, contextlib.redirect_stdout(out), contextlib.redirect_stderr(progress):
         code = app.run(list(words))
     if code:
-        raise RuntimeError(f"reprise {' '.join(words)} ended with exit code {code}: {out.getvalue()}")
+        raise RuntimeError(f"reprise {' '.join(words)} ended with exit code {code}: {progress.getvalue()}")
     return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())
 
 

@@ -18,7 +18,7 @@ from reprise.support import errors
 from reprise.support.errors import RepriseError, SimulationError
 from tests.reprise.command import reprise
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DIGITS = shipped("digits")
 HEAVY = {"torch", "amaranth", "numba", "cocotb", "matplotlib", "sklearn"}
 
@@ -50,6 +50,7 @@ def test_help_fits_a_screen_and_ends_with_an_example(path, monkeypatch):
     assert len(lines) <= 24, done.out
     assert max(map(len, lines)) <= 100, done.out
     assert lines[-1].strip().startswith("Example: reprise " + " ".join(path)), lines[-1]
+    assert "`" not in done.out, "marks of a docstring"
 
 
 def test_every_example_is_understood(tmp_path, monkeypatch):

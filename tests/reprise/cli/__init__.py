@@ -1,0 +1,1 @@
+"""Tests of what the commands of `reprise` do: help, mistakes, output."""
