@@ -10,9 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ...estimate.limits import MEANINGS, NAMES
 from ...estimate.report.speed import area_line, clock_line, too_small
 from ...estimate.tables import LIMITS_NOTE, limits_lines, saved_lines
+from ...support.terminal import counted
 from . import charts
 from .pictures import Inputs
-from .tables import CAUSES, figure_lines, number, table_lines, verdict, what_ran
+from .tables import CAUSES, figure_lines, table_lines, verdict, what_ran
 
 TERMS = {
     "accelerator": "cycles from the start command to the interrupt, counted in the simulated hardware (RTL)",
@@ -64,10 +65,10 @@ def _cards(report: dict) -> list[tuple[str, str, str]]:
         right = sum(p == n for p, n in zip(report["predictions"], report["labels"], strict=True))
         found, known = report.get("network_accuracy"), sum(label is not None for label in report["labels"])
         whole = f"; {found['integer_percent']:.2f} % of {found['images']} by the network file" if found else ""
-        cards.append(("Accuracy", f"{right} of {known}", f"{number(known, 'image')}{whole}"))
-    counted = "counted in the RTL" if total["rtl"] else "by the exact cycle model"
-    what = number(report["images"], "image") if speed else "all layers of the capture"
-    cards.append(("Cycles", f"{ours:,}", f"{what}, {counted}; {total['dense'] / ours:.1f}x fewer than dense"))
+        cards.append(("Accuracy", f"{right} of {known}", f"{counted(known, 'image')}{whole}"))
+    by = "counted in the RTL" if total["rtl"] else "by the exact cycle model"
+    what = counted(report["images"], "image") if speed else "all layers of the capture"
+    cards.append(("Cycles", f"{ours:,}", f"{what}, {by}; {total['dense'] / ours:.1f}x fewer than dense"))
     if speed:
         one = f"{speed['image_cycles']:,} cycles"
         if report["images"] > 1:
