@@ -1,6 +1,6 @@
 """``python -m cosim`` was a command, and now says its new name."""
 
-from reprise.support.renamed import say
+from reprise.support.command_line import say
 
 if __name__ == "__main__":
     names = {

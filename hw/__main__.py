@@ -1,6 +1,6 @@
 """``python -m hw`` was a command once; now it only tells the command that replaces it."""
 
-from reprise.support.renamed import say
+from reprise.support.command_line import say
 
 if __name__ == "__main__":
     names = {

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -251,3 +251,21 @@ def main(app: typer.Typer, name: str, *, interrupted: str = "interrupted") -> No
             typer.echo(line, err=True)
         code = INTERNAL
     sys.exit(code)
+
+
+def say(room: str, names: Mapping[str, str]) -> NoReturn:
+    """Say on stderr what the old form ``python -m ROOM COMMAND`` is called now, and end with exit code 2.
+
+    For one release the old forms say their new name and do nothing else. Their ``__main__.py`` files stand outside the
+    package and import this by its full name.
+
+    Parameters
+    ----------
+    room : the folder that was run
+    names : the new command for every old one; under "" stands what is said for anything else
+    """
+    given = sys.argv[1] if len(sys.argv) > 1 else ""
+    known = given if given in names else ""
+    old = f"python -m {room} {known}".rstrip()
+    print(f"error: `{old}` is now `{names[known]}`", file=sys.stderr)
+    sys.exit(MISTAKE)
