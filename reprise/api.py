@@ -132,6 +132,7 @@ def estimate_cycles(
     images: AnyImages = 1,
     latency: int = 20,
     gap: int = 0,
+    clock_mhz: float | None = None,
 ) -> Estimate:
     """Return the cycles that a network takes in the RTL, layer by layer, without simulating it.
 
@@ -141,6 +142,7 @@ def estimate_cycles(
     config : the hardware: a HardwareConfig, or the preset or file of one.
     images : how many of the network's samples are taken (random ones if it has none), or integers [n, C, H, W].
     latency, gap : the memory's cycles from an address to its first beat, and its idle cycles after every beat.
+    clock_mhz : the clock at which times are stated; without one, that at which this accelerator was routed, or 80 MHz.
 
     Raises
     ------
@@ -153,11 +155,13 @@ def estimate_cycles(
 
     require_int("latency", latency, 0)
     require_int("gap", gap, 0)
+    require(clock_mhz is None or clock_mhz > 0, "clock_mhz", "above 0", clock_mhz)
     hardware = hardware_of(config)
     file = load(network, hardware)
     batch = batch_of(file, images)
     found = estimate(file.network, hardware, batch.images, timing=SystemTiming(latency=latency, gap=gap))
-    report = whole_estimate(found, file.network, hardware, batch.images, name=name_of(config, hardware))
+    name = name_of(config, hardware)
+    report = whole_estimate(found, file.network, hardware, batch.images, name=name, clock_mhz=clock_mhz)
     return Estimate(
         network=report["network"],
         images=len(batch.images),
@@ -197,6 +201,7 @@ def cosimulate(
     latency: int = 20,
     stall: float = 0.0,
     gap: int = 0,
+    clock_mhz: float | None = None,
     engine: Literal["rtl", "interpreter"] = "rtl",
     progress: bool = False,
 ) -> Cosimulation:
@@ -212,6 +217,7 @@ def cosimulate(
     images : how many of the network's samples are taken (random ones if it has none), or integers [n, C, H, W].
     seed : which samples are taken (with 0 the first ones), and how the memory stalls.
     latency, gap : the memory's cycles from an address to its first beat, and its idle cycles after every beat.
+    clock_mhz : the clock at which times are stated; without one, that at which this accelerator was routed, or 80 MHz.
     stall : the probability of a stalled cycle on every channel of the memory, 0..0.9.
     engine : what is compared with the model: the RTL, or the golden interpreter of the accelerator's programs, which
         needs no Verilator.
@@ -242,6 +248,7 @@ def cosimulate(
         latency=latency,
         stall=stall,
         gap=gap,
+        clock_mhz=clock_mhz,
         engine=engine,
     )
     with Stages(Console(stderr=True), quiet=not progress) as stages:
@@ -255,5 +262,6 @@ def cosimulate(
         cycles=report["total"]["cycles"]["rtl"],
         predictions=tuple(report["predictions"] or ()),
         accuracy=report["accuracy_percent"],
+        layers=tuple(report["layers"]),
         report=report,
     )

@@ -14,7 +14,7 @@ from .neuron import Neuron
 Encoding = Literal["bitplane", "thermometer"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Source:
     """One input of a layer and the weights it is multiplied by.
 
@@ -53,6 +53,9 @@ class Source:
             require(kernel == (1, 1), "source.weight", "of kernel 1x1 when flatten is set", self.weight.shape)
             require(self.stride == 1, "source.stride", "1 when flatten is set", self.stride)
 
+    def __repr__(self) -> str:
+        return f"Source({self.feature}, weights {'x'.join(map(str, self.weight.shape))})"
+
     @property
     def depth(self) -> int:
         """K, the number of products per output, which is C * KH * KW."""
@@ -87,7 +90,7 @@ class MaxPool:
         require(self.stride == self.kernel, "pool.stride", f"the kernel ({self.kernel})", self.stride)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Layer:
     """Sources, a neuron and an optional pool.
 
@@ -126,6 +129,11 @@ class Layer:
             )
         if self.neuron.kind == "readout":
             require(self.pool is None, f"{here}: pool", "None", self.pool, "a readout has no levels to pool")
+
+    def __repr__(self) -> str:
+        pool = f", max pool {self.pool.kernel}" if self.pool else ""
+        reads = " + ".join(repr(source) for source in self.sources)
+        return f"Layer({self.name}: {reads}, {self.neuron!r}, {self.encoding}{pool})"
 
     @property
     def channels(self) -> int:

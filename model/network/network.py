@@ -50,7 +50,7 @@ class Geometry:
     feature: tuple[int, int, int]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Network:
     """A whole network with the shape and the meaning of its input.
 
@@ -95,6 +95,12 @@ class Network:
         require(self.input_mode in modes, "network.input_mode", f"one of {modes}", self.input_mode)
         require(len(self.layers) > 0, "network.layers", "at least one layer", self.layers)
         _ = self.geometry  # walks the layers and raises where they do not fit together
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.input_shape))
+        low = -128 if self.input_signed else 0
+        levels = f"{low}..{self.input_levels + low}"
+        return f"Network({self.name}: {len(self.layers)} layers, input {shape} of {levels}, T={self.timesteps})"
 
     @cached_property
     def geometry(self) -> dict[str, Geometry]:

@@ -14,7 +14,7 @@ NeuronKind = Literal["if", "lif", "readout"]
 Reset = Literal["soft", "hard", "none"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Neuron:
     """The integer parameters of a multi-level neuron, one set per channel.
 
@@ -79,6 +79,10 @@ class Neuron:
         require(0 <= low and high <= LEAK_ONE, "neuron.leak", "in 0..256", (low, high))
         if self.kind != "lif":
             require(low == LEAK_ONE, "neuron.leak", f"256 for kind {self.kind!r}", low, "only LIF leaks")
+
+    def __repr__(self) -> str:
+        fires = "" if self.kind == "readout" else f", N={self.levels}, reset {self.reset}"
+        return f"Neuron({self.kind}{fires}, {self.channels} channels)"
 
     @property
     def channels(self) -> int:

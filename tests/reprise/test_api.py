@@ -83,9 +83,13 @@ def test_estimates_are_those_of_the_room(digits):
         and [{k: v for k, v in one.items() if k != "shape"} for one in found.layers] == report["layers"]
     )
     assert found.frames_per_second(40) == pytest.approx(2 * 40e6 / found.cycles)
-    assert repr(found) == f"Estimate(digits-n4-t1: {found.cycles:,} cycles for 2 image(s))"
+    assert repr(found) == f"Estimate(digits-n4-t1: {found.cycles:,} cycles for 2 images)"
     lines = str(found).splitlines()
-    assert [line.split()[0] for line in lines] == ["layer", "conv1", "conv2", "fc1", "readout", "total"]
+    assert [line.split()[0] for line in lines] == ["layer", "conv1", "conv2", "fc1", "readout", "end", "total"]
+    columns = list(zip(*(line.split()[-5:] for line in lines[1:]), strict=True))
+    for column in columns[:2]:
+        *parts, total = (int(cell.replace(",", "")) for cell in column if cell != "-")
+        assert sum(parts) == total, "the rows of a table add up to its total"
     assert f"{found.cycles:,}" in lines[-1]
     same = rp.estimate_cycles(digits, config, images=digits.images[:2])
     assert found.frames_per_second() == found.report["speed"]["frames_per_second"]
@@ -100,7 +104,7 @@ def test_cosimulation_in_the_interpreter(digits):
     assert found.predictions == tuple(features.predictions)
     assert found.accuracy == 100 * (features.predictions == digits.labels[:3]).mean()
     assert repr(found) == f"Cosimulation(digits-n4-t1: {found.elements:,} of {found.elements:,} elements equal the " + (
-        "model, 3 image(s))"
+        "model, 3 images)"
     )
 
 
