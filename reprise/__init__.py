@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api import cosimulate, estimate_cycles, load, quantize, write_verilog
     from .hw.arch.config import HardwareConfig
-    from .results import Cosimulation, Estimate
+    from .results import Cosimulation, Estimate, Result
     from .support.errors import RepriseError
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Estimate",
     "HardwareConfig",
     "RepriseError",
+    "Result",
     "cosimulate",
     "estimate_cycles",
     "load",
@@ -39,6 +40,7 @@ _ELSEWHERE = {
     "Estimate": ".results",
     "HardwareConfig": ".hw.arch.config",
     "RepriseError": ".support.errors",
+    "Result": ".results",
 }
 """Where a name comes from, if not from :mod:`reprise.api`."""
 
