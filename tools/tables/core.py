@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.frontend import FrontEnd
+
 from . import markdown, record
 
 
@@ -30,13 +33,22 @@ def bound(config: str) -> str:
     return f"On the preset `{config}` the bound of this capture is {record('core')[config]['unit']['bound']:,} cycles."
 
 
+def fill(config: str) -> str:
+    """Say how long it takes until the first row is processed."""
+    c = HardwareConfig.load(config)
+    return (
+        f"On the preset `{config}`, the first tile comes in {c.tile_beats} beats, and its first row reaches the"
+        f" processor {FrontEnd.latency(c)} cycles after the last of them."
+    )
+
+
 def table(config: str, what: str = "") -> str:
     """Make that table for a page, in which RTL cycles are bold, and events are shown as the names of counters.
 
-    With ``what`` "bound", make the sentence of :func:`bound` instead.
+    With ``what``, make a sentence instead: that of :func:`bound` or :func:`fill`.
     """
     if what:
-        return {"bound": bound}[what](config)
+        return {"bound": bound, "fill": fill}[what](config)
     report = record("core")[config]
     head, *rows = figures(report)
     shown = []
