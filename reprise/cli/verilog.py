@@ -31,13 +31,15 @@ def verilog(
 ) -> None:
     """Write the Verilog of an accelerator, and a JSON file that explains every port."""
     from ..api import write_verilog
+    from ..hw.emission import CORE, TOP, find
     from ..support.presets import PACKAGE
     from ..support.progress import doing
 
     chosen, console = hardware(config, changes), terminal()
     out = out or Path("build/verilog") / chosen.name
     start = time.perf_counter()
-    with doing(console, f"Verilog of {chosen.name}", "10 to 60 seconds"):
+    known = find(chosen.config, TOP if top == "accelerator" else CORE)
+    with doing(console, f"Verilog of {chosen.name}", "" if known else "10 to 60 seconds"):
         source, sidecar = write_verilog(chosen.config, out, top=top)
     size = source.stat().st_size / 1e6
     console.print(f"{source} ({size:.2f} MB), {sidecar}: {time.perf_counter() - start:.1f} s", highlight=False)
