@@ -30,7 +30,7 @@ MAIN = "bench_main.cpp"
 LIBRARY, LIBRARY_TRACE = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vpi"), ("verilated_fst_c",)
 """Files of Verilator's run-time library that the benches' models need; the second ones for waveforms."""
 
-MODELS, RUNTIME, LINTED = Store("models"), Store("runtime"), Store("linted")
+MODELS, RUNTIME = Store("models"), Store("runtime")
 VERILATOR_ROOT = Path(verilator.__file__).resolve().parent
 
 # Amaranth's Verilog leaves widths and unused bits to the tool. ``make lint`` lists its own waivers, with reasons.
@@ -61,21 +61,6 @@ def run_tool(command: Sequence[str], *, cwd: Path | None = None, what: str) -> s
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
         raise SimulationError(f"{what} failed (exit {done.returncode}):\n{tail}")
     return done.stdout + done.stderr
-
-
-def lint(sources: Sequence[Path], top: str, *, waivers: Path | None = None) -> str:
-    """Run ``verilator --lint-only -Wall``; a warning that the .vlt file ``waivers`` does not list raises an error.
-
-    The output is returned. What was clean once is not looked at again, since the cache keeps it by the files' content.
-    """
-    files = [*([waivers] if waivers else []), *sources]
-    content = [[path.name, path.read_text()] for path in files]
-
-    def make(folder: Path) -> None:
-        command = ["verilator", "--lint-only", "-Wall", "--top-module", top, *map(str, files)]
-        (folder / "log").write_text(run_tool(command, what="Verilator lint"))
-
-    return (LINTED.get(digest(version("verilator"), top, content), make).folder / "log").read_text()
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def verilog(
     size = source.stat().st_size / 1e6
     console.print(f"{source} ({size:.2f} MB), {sidecar}: {time.perf_counter() - start:.1f} s", highlight=False)
     if lint:
-        from ..cosim.bench.verilator import lint as run_lint
+        from ..cosim.bench.lint import lint as run_lint
 
         start = time.perf_counter()
         with doing(console, "Verilator lint"):

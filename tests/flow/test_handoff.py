@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reprise.cosim.bench.verilator import MAKE_VARIABLES, VERILATOR_ROOT, lint
+from reprise.cosim.bench.lint import lint
+from reprise.cosim.bench.verilator import MAKE_VARIABLES, VERILATOR_ROOT
 from reprise.flow.handoff.handoff import FILES, ONLY_FOR, write_handoff
 from reprise.hw.arch.config import HardwareConfig
 

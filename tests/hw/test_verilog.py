@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reprise.cosim.bench import verilator
+from reprise.cosim.bench import lint
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.interface.streams import tile_word
 from reprise.hw.verilog import describe_shape
@@ -84,22 +84,22 @@ def test_sidecar_gives_field_offsets():
 
 
 def test_lint_is_clean_apart_from_the_listed_waivers(emitted):
-    verilator.lint([emitted / "reprise.v"], "reprise", waivers=ROOT / "hw" / "waivers.vlt")
+    lint.lint([emitted / "reprise.v"], "reprise", waivers=ROOT / "hw" / "waivers.vlt")
 
 
 def test_what_was_clean_is_not_linted_again_and_what_was_not_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(verilator, "LINTED", Store("linted", tmp_path / "cache"))
-    source, calls, real = tmp_path / "top.v", [], verilator.run_tool
-    monkeypatch.setattr(verilator, "run_tool", lambda *a, **k: calls.append(a) or real(*a, **k))
+    monkeypatch.setattr(lint, "LINTED", Store("linted", tmp_path / "cache"))
+    source, calls, real = tmp_path / "top.v", [], lint.run_tool
+    monkeypatch.setattr(lint, "run_tool", lambda *a, **k: calls.append(a) or real(*a, **k))
     good = "module top(input wire a, output wire b); assign b = a; endmodule\n"
     source.write_text(good)
-    verilator.lint([source], "top")
-    verilator.lint([source], "top")
+    lint.lint([source], "top")
+    lint.lint([source], "top")
     assert len(calls) == 1
     source.write_text(good.replace("= a", "= 2'd1"))
     for runs in (2, 3):
         with pytest.raises(SimulationError, match="Verilator lint failed"):
-            verilator.lint([source], "top")
+            lint.lint([source], "top")
         assert len(calls) == runs
 
 
