@@ -143,7 +143,7 @@ class Stages:
     def closing(self) -> str:
         """Return one line that says where the time went, the longest stage first, and at last what ran meanwhile."""
         ordered = sorted(self.seconds, key=lambda name: (name in self._beside, -self.seconds[name]))
-        shown = [f"{name} {self.seconds[name]:.1f} s" + self._note(name) for name in ordered]
+        shown = [f"{name.replace('_', ' ')} {self.seconds[name]:.1f} s" + self._note(name) for name in ordered]
         row = [name for name in ordered if name not in self._beside]
         rest = f"start-up and rest {max(0, self.total - sum(self.seconds[name] for name in row)):.1f} s"
         line = f"{self.total:.1f} s: " + ", ".join([*shown[: len(row)], rest])

@@ -16,7 +16,7 @@ from .pictures import Inputs
 from .tables import CAUSES, figure_lines, table_lines, verdict, what_ran
 
 TERMS = {
-    "accelerator": "cycles from the start command to the interrupt, counted in the simulated hardware (RTL)",
+    "accelerator": "cycles from the start command to the interrupt",
     "cycle model": "our model of the whole accelerator, where it differs: only random stalls are beyond it",
     "bound": "the fewest that this architecture can take for these tiles, if nothing else takes time",
     "published model": "the compute model of the published Prosperity simulator, without memory and neurons",
