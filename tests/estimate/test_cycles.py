@@ -29,8 +29,8 @@ def check(config, network, images, *, keep=True, **memory):
     estimate, _ = estimate_image(compiled, network, images, timing=SystemTiming(**memory))
     layers = rtl_layers(compiled, ran.marks, ran.start)
     rtl = [one["cycles"] for one in layers]
-    model = [one["cycles"] for one in estimate["layers"]]
-    assert (model, estimate["total"]["cycles"]) == (rtl, ran.cycles)
+    model = [one["cycles"]["cycle_model"] for one in estimate["layers"]]
+    assert (model, estimate["total"]["cycles"]["cycle_model"]) == (rtl, ran.cycles)
     everything_adds_up(estimate, *rtl_total(layers, ran.cycles, ran.last), layers)
     check_traffic(estimate["total"], ran.last, config.bus_bits // 8)
     maps = {entry.name: compiled.features[entry.feature].bytes for entry in compiled.layers}
@@ -40,14 +40,16 @@ def check(config, network, images, *, keep=True, **memory):
 def everything_adds_up(estimate, total, rest, layers):
     """What layers leave of a total is named, counts nothing twice, and is small: the end of the job."""
     for key in ("cycles", "bytes_read", "bytes_written"):
-        parts = [one[key] for one in estimate["layers"]]
-        assert sum(parts) + estimate["rest"][key] == estimate["total"][key] and min(parts) >= 0
+        lines = (*estimate["layers"], estimate["rest"], estimate["total"])
+        *parts, whole = (one["cycles"]["cycle_model"] if key == "cycles" else one[key] for one in lines)
+        assert sum(parts) == whole and min(parts) >= 0
     assert estimate["rest"]["bytes_written"] == 0 and estimate["rest"]["bytes_read"] == COMMAND_BYTES
-    assert 0 < rest["cycles"] == estimate["rest"]["cycles"] == total["cycles"] - sum(one["cycles"] for one in layers)
-    for kind in ("events", "stalls", "causes"):
+    left = total["cycles"] - sum(one["cycles"] for one in layers)
+    assert 0 < rest["cycles"] == estimate["rest"]["cycles"]["cycle_model"] == left
+    for kind in ("events", "stall_cycles", "cause_cycles"):
         for name, whole in total[kind].items():
             assert sum(one[kind].get(name, 0) for one in (*layers, rest)) == whole, (kind, name)
-    assert sum(total["causes"].values()) == total["cycles"] and min(rest["causes"].values()) >= 0
+    assert sum(total["cause_cycles"].values()) == total["cycles"] and min(rest["cause_cycles"].values()) >= 0
     assert total["events"]["residual_bit"] == estimate["total"]["counts"]["residual_bits"]
 
 
