@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "img" / "report.png"
 RECORD = ROOT / "docs" / "measured" / "cosim.json"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-SIZE = (1280, 1060)
+SIZE = (1280, 1080)
 """Width and height of the window, in pixels: the first screen, and where the cycles go."""
 
 MADE = ("date", "command", "commit", "versions", "stage_seconds")
