@@ -36,6 +36,14 @@ def test_every_maker_and_every_record_is_used():
         assert path.stem in makers or path.stem.removeprefix("density_") in makers, path.name
 
 
+def test_every_record_has_its_command():
+    """CONTRIBUTING.md says for each how it is measured; tests/reprise/test_commands_in_texts.py parses the commands."""
+    rows = re.findall(r"^\| (`[^|]*\.json`) \| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE)
+    named = {name for records, _ in rows for name in re.findall(r"`(\w+\.json)`", records)}
+    assert named == {path.name for path in (ROOT / "docs" / "measured").glob("*.json")}
+    assert all(re.search(r"`(python|make|reprise) ", command) for _, command in rows)
+
+
 FIGURE = re.compile(r"[+-]?\**[\d,]*\d(?:\.\d+)?\**(?: ?(?:%|x|s|MHz|MiB|times))?(?: \(.*\))?")
 """A cell that is a measured figure."""
 
