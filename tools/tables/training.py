@@ -106,6 +106,18 @@ def _fewer(rows: Sequence[dict], join: str, like: dict, seeds: Sequence[int]) ->
     return [f"{one['fewer']:.0f} % ({one['accuracy']:.2f} %)" for one in reversed(found)]
 
 
+def conclusion(goal: str) -> str:
+    """Say how many fewer spikes the first line of :func:`curves` has, and whether that reaches ``goal`` percent."""
+    _, join, like, seeds = CURVES[0]
+    fewer = [float(cell.partition(" ")[0]) for cell in _fewer(list(record("joins").values()), join, like, seeds)]
+    reached = "reach it" if min(fewer) >= float(goal) else "do not reach it over the whole range"
+    return (
+        f"**The goal is {goal} % fewer spikes than SEW at equal accuracy. Barriers that emit 0..2 and whose gradient"
+        f" ends where they clip {reached}: they have {min(fewer):.0f} to {max(fewer):.0f} % fewer spikes over the whole"
+        f" range, and {fewer[0]:.0f} % fewer at the best accuracy that both reach.**"
+    )
+
+
 def curves() -> str:
     """Make the table of the spikes of joins against those of SEW, where two curves reach the same accuracy."""
     measured = list(record("joins").values())
@@ -115,10 +127,9 @@ def curves() -> str:
 
 
 def table(kind: str, *names: str) -> str:
-    """Make one of the tables above."""
-    return {"networks": networks, "activity": activity, "curves": curves, "commands": commands, "trained": trained}[
-        kind
-    ](*names)
+    """Make one of the tables and sentences above."""
+    known = {one.__name__: one for one in (networks, activity, curves, commands, trained, conclusion)}
+    return known[kind](*names)
 
 
 def _draw(path: Path) -> None:
