@@ -200,3 +200,21 @@ def _areas(config: HardwareConfig, wanted: list[dict[str, int]], progress: Progr
 def _cycles(after: int, before: int) -> dict[str, Any]:
     """Return the fields of a help that tell cycles."""
     return {"cycles": after, "cycles_percent": _percent(after, before)}
+
+
+def fields_alone(work: Work, base: int, other: HardwareConfig) -> list[dict[str, Any]]:
+    """Return what each field in which ``other`` differs does alone to the configuration of ``work``, the worst first.
+
+    ``base`` are the cycles without any change.
+    """
+    now = work.config.to_dict()
+    found = []
+    for name, value in other.to_dict().items():
+        if value == now[name] or name not in SIZES:
+            continue
+        result = tried(work, {name: value})
+        found.append(
+            {"change": {name: value}}
+            | ({"refused": result} if isinstance(result, str) else _cycles(result.total, base))
+        )
+    return sorted(found, key=lambda one: -one.get("cycles_percent", -np.inf))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 from ..support.terminal import Figures, prose
+from .comparison import facts
 from .limits import MEANINGS, NAMES
 
 
@@ -185,3 +186,26 @@ def helps_html(layers: list[dict[str, Any]], total: dict[str, Any]) -> str:
         return ""
     notes = "".join(f"<p>{escape(note)}</p>" for note in (HELPS_NOTE, *helps_notes(total)))
     return f"<h2>What would help</h2>{html(helps_lines(total))}{notes}{html(layer_helps_lines(layers))}"
+
+
+def comparison_lines(found: dict[str, Any]) -> Lines:
+    """Return a row for every layer: its cycles in each column, by how much they differ, and which is the fastest."""
+    names = [column["name"] for column in found["columns"]]
+    head = ("layer", names[0], *(cell for name in names[1:] for cell in (name, "by")), "fastest")
+    rows = []
+    for one in found["rows"]:
+        cells = ["-" if one["cycles"][0] is None else f"{one['cycles'][0]:,}"]
+        for cycles, by in zip(one["cycles"][1:], one["cycles_percent"][1:], strict=True):
+            cells += ["-" if cycles is None else f"{cycles:,}", _signed(by)]
+        known = [(cycles, name) for cycles, name in zip(one["cycles"], names, strict=True) if cycles is not None]
+        least = min(known)[0]
+        fastest = [name for cycles, name in known if cycles == least]
+        rows.append((one["name"], *cells, "all equal" if len(fastest) == len(known) else ", ".join(fastest)))
+    return Lines(head, rows)
+
+
+def fact_lines(found: dict[str, Any]) -> Lines:
+    """Return the rows that describe the columns of a comparison: what differs, resources, clocks, times."""
+    return Lines(
+        ("", *(column["name"] for column in found["columns"])), [(name, *cells) for name, cells in facts(found)]
+    )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from ...estimate.report import fields as base
+from ...estimate.report.comparison_fields import Comparison
 from ...estimate.report.fields import Count, Fields
 
 SCHEMA = Path(__file__).resolve().parent / "report.schema.json"
@@ -154,7 +155,7 @@ class Cosimulation(Capture, Network, base.Hardware, base.Head):
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of all reports, which ``kind`` tells apart."""
-    union = Annotated[Cosimulation | base.Estimate | base.Density, Field(discriminator="kind")]
+    union = Annotated[Cosimulation | base.Estimate | base.Density | Comparison, Field(discriminator="kind")]
     found = TypeAdapter(union).json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

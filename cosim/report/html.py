@@ -167,6 +167,19 @@ def _made(report: dict) -> str:
     return "; ".join(parts) + "."
 
 
+def templates() -> Environment:
+    """Return the environment of the pages' templates: nothing is left undefined, and all text is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).resolve().parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": _count, "share": _share}
+    return environment
+
+
 def page(report: dict, inputs: Inputs | None = None) -> str:
     """Return the page of a report (:class:`reprise.cosim.report.fields.Cosimulation`) and of the images, if any."""
     lines = table_lines(report)
@@ -211,15 +224,7 @@ def page(report: dict, inputs: Inputs | None = None) -> str:
         "words": list(WORDS.items()),
         "made": _made(report),
     }
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).resolve().parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": _count, "share": _share}
-    return environment.get_template("page.html.j2").render(content).lstrip() + "\n"
+    return templates().get_template("page.html.j2").render(content).lstrip() + "\n"
 
 
 def write_html(report: dict, path: Path, inputs: Inputs | None = None) -> None:

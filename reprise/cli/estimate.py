@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..support.checks import require
 from ..support.command_line import commands, example
-from .options import ClockMhz, Config, Images, Json, Network, Set, hardware, terminal, write_json
+from .compare import Html, show
+from .options import ClockMhz, Configs, Images, Json, Network, Set, configurations, terminal, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..hw.arch.config import HardwareConfig
+    from .options import Chosen
 
 app = commands()
 
@@ -27,68 +31,104 @@ PARTS = {"weights": "weights alone", "im2col": "im2col alone", "neurons": "neuro
 """How the table calls the fields of ``cycles`` and of ``alone_cycles``."""
 
 
-@app.command(epilog=example("reprise estimate digits --config small --images 8"))
+@app.command(epilog=example("reprise estimate digits --config paper,paper2 --images 8"))
 def estimate(
     network: Network,
-    config: Config = "paper",
+    config: Configs = "paper",
     changes: Set = None,
     images: Images = 1,
     clock_mhz: ClockMhz = None,
     limits: Annotated[bool, typer.Option("--limits/--no-limits", help="say what limits each layer")] = True,
     helps: Annotated[bool, typer.Option("--helps", help="try which change of the configuration would help")] = False,
     json_out: Json = None,
+    html: Html = None,
 ) -> None:
-    """Tell the cycles that a network takes in the RTL, layer by layer, without simulating it."""
-    from ..estimate.network import estimate as estimate_network
-    from ..estimate.report.fields import Estimate
-    from ..estimate.report.speed import area_line, speed_lines, whole_estimate
-    from ..estimate.tables import (
-        HELPS_NOTE,
-        LIMITS_NOTE,
-        helps_lines,
-        helps_notes,
-        layer_helps_lines,
-        limits_lines,
-        text,
-    )
-    from ..export.find import choose_images, open_network
-    from ..support.progress import doing
-    from ..support.terminal import Figures, counted
+    """Tell the cycles that a network takes in the RTL, layer by layer, without simulating it.
 
-    chosen = hardware(config, changes)
-    file = open_network(network, chosen.config)
+    Several configurations are compared with the first.
+    """
+    from ..export.find import choose_images, open_network
+
+    chosen = configurations(config, changes)
+    file = open_network(network, chosen[0].config)
     batch = choose_images(file, images, 0)
     console = terminal()
-    with doing(console, "estimate") as progress:
-        report = estimate_network(
-            file.network,
-            chosen.config,
-            batch.images,
-            progress=progress.note,
-            limits=limits,
-        )
+    if len(chosen) > 1:
+        require(not helps, "--helps", "left out beside several configurations", helps)
+        _compare(file.network, chosen, batch.images, limits, clock_mhz, console, json_out, html)
+        return
+    require(html is None, "--html", "left out beside a single configuration", str(html))
+    report = _estimated(file.network, chosen[0], batch.images, limits, helps, clock_mhz, console)
+    _show(report, console)
+    from ..estimate.report.fields import Estimate
+
+    write_json(json_out, report, console, Estimate)
+
+
+def _estimated(
+    network: Any, chosen: Chosen, images: Any, limits: bool, helps: bool, clock_mhz: float | None, console: Console
+) -> dict[str, Any]:
+    """Return the report of one configuration."""
+    from ..estimate.network import estimate as estimate_network
+    from ..estimate.report.speed import whole_estimate
+    from ..support.progress import doing
+
+    with doing(console, f"estimate on {chosen.name}") as progress:
+        report = estimate_network(network, chosen.config, images, progress=progress.note, limits=limits)
     if helps:
-        _try_changes(report, file.network, chosen.config, batch.images, console)
-    report = whole_estimate(
-        report, file.network, chosen.config, batch.images, name=chosen.name, preset=chosen.preset, clock_mhz=clock_mhz
+        _try_changes(report, network, chosen.config, images, console)
+    return whole_estimate(
+        report, network, chosen.config, images, name=chosen.name, preset=chosen.preset, clock_mhz=clock_mhz
     )
-    batch_name = f"{report['network']}, {counted(images, 'image')}, on {chosen.name}"
+
+
+def _show(report: dict[str, Any], console: Console) -> None:
+    """Print the report of one configuration."""
+    from ..estimate import tables
+    from ..estimate.report.speed import area_line, speed_lines
+    from ..support.terminal import Figures, counted
+
+    layers, total = report["layers"], report["total"]
+    batch_name = f"{report['network']}, {counted(report['images'], 'image')}, on {report['configuration_name']}"
     table = Figures("layer", *CYCLES.values(), *PARTS.values(), title=f"{batch_name}: estimated cycles")
-    for one in [*report["layers"], report["rest"], {"name": "total", **report["total"]}]:
+    for one in [*layers, report["rest"], {"name": "total", **total}]:
         cells = [one["cycles"].get(key) for key in CYCLES] + [one.get("alone_cycles", {}).get(key) for key in PARTS]
         table.add_row(one["name"], *("-" if cell is None else f"{cell:,}" for cell in cells))
     console.print(table)
-    if limits:
-        console.print(text(limits_lines(report["layers"], report["total"]), "what limits each layer"))
-        console.print(LIMITS_NOTE, highlight=False)
-    if helps:
-        console.print(text(helps_lines(report["total"]), "what would help"))
-        for note in (HELPS_NOTE, *helps_notes(report["total"])):
+    if "limits" in total:
+        console.print(tables.text(tables.limits_lines(layers, total), "what limits each layer"))
+        console.print(tables.LIMITS_NOTE, highlight=False)
+    if "helps" in total:
+        console.print(tables.text(tables.helps_lines(total), "what would help"))
+        for note in (tables.HELPS_NOTE, *tables.helps_notes(total)):
             console.print(note, highlight=False, markup=False)
-        console.print(text(layer_helps_lines(report["layers"]), "by layer"))
-    for line in (*speed_lines(report["speed"], images), area_line(report["area"])):
+        console.print(tables.text(tables.layer_helps_lines(layers), "by layer"))
+    for line in (*speed_lines(report["speed"], report["images"]), area_line(report["area"])):
         console.print(line, highlight=False)
-    write_json(json_out, report, console, Estimate)
+
+
+def _compare(
+    network: Any,
+    chosen: list[Chosen],
+    images: Any,
+    limits: bool,
+    clock_mhz: float | None,
+    console: Console,
+    json_out: Path | None,
+    html: Path | None,
+) -> None:
+    """Estimate a network on several configurations and compare them with the first."""
+    from ..estimate.comparison import compare
+    from ..estimate.helps import Work, fields_alone
+    from ..estimate.network import SystemTiming
+    from ..support.progress import doing
+
+    reports = [_estimated(network, one, images, limits, False, clock_mhz, console) for one in chosen]
+    work = Work(network=network, config=chosen[0].config, images=images, timing=SystemTiming())
+    cycles = reports[0]["total"]["cycles"]["cycle_model"]
+    with doing(console, "fields that differ, one by one"):
+        alone = [fields_alone(work, cycles, one.config) for one in chosen]
+    show(compare(reports, [one.name for one in chosen], alone), console, json_out, html)
 
 
 def _try_changes(report: dict, network: Any, config: HardwareConfig, images: Any, console: Console) -> None:

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from ..hw.arch.config import HardwareConfig
 
 Config = Annotated[str, typer.Option("--config", metavar="NAME|FILE", help="hardware: a preset or a YAML file")]
+Configs = Annotated[
+    str,
+    typer.Option(
+        "--config",
+        metavar="NAME|FILE[,...]",
+        help="hardware: presets or YAML files; NAME:FIELD=VALUE changes a field of one of several",
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="change a field of the hardware; may be repeated"),
@@ -106,6 +114,26 @@ def terminal() -> Console:
     from ..support import terminal as shown
 
     return shown.terminal()
+
+
+def configurations(texts: str, changes: list[str] | None = None) -> list[Chosen]:
+    """Load the configurations of ``A,B:FIELD=VALUE:FIELD=VALUE,...``; ``changes`` are made in all of them.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`hardware` says, or when two of them are the same.
+    """
+    from ..hw.arch.config import ConfigError
+
+    found = []
+    for text in texts.split(","):
+        config, *own = text.split(":")
+        found.append(hardware(config, [*own, *(changes or [])]))
+    twice = next((one.name for n, one in enumerate(found) if one.config in [other.config for other in found[:n]]), None)
+    if twice is not None:
+        raise ConfigError(field="--config", rule="different configurations", value=texts, remedy=f"{twice} comes twice")
+    return found
 
 
 def needs(package: str) -> None:
