@@ -66,6 +66,8 @@ def assignments(texts: list[str] | None) -> dict[str, Any]:
         field, equals, value = text.partition("=")
         if not (field and equals):
             raise RepriseError(field="--set", rule="FIELD=VALUE", value=text)
+        if field in found:
+            raise RepriseError(field=f"--set {field}", rule="given once", value=text, remedy="it was given before")
         try:
             found[field] = json.loads(value)
         except ValueError:
@@ -99,9 +101,17 @@ def hardware(config: str, changes: list[str] | None = None) -> Chosen:
     ConfigError
         When there is no such preset, file or field, or a value breaks a rule; the message names it.
     """
-    from ..hw.arch.config import HardwareConfig
+    from ..hw.arch.config import ConfigError, HardwareConfig
 
-    loaded, found = HardwareConfig.load(config), assignments(changes)
+    try:
+        loaded, found = HardwareConfig.load(config), assignments(changes)
+    except ConfigError as error:
+        from ..export.cache import is_network_file
+
+        if is_network_file(config):
+            (problem, *_) = error.problems
+            raise ConfigError(f"{problem}; this is a network file, and --config takes hardware") from None
+        raise
     preset = {field: value for field, value in loaded.to_dict().items() if field in found}
     if found:
         loaded = HardwareConfig.from_dict({**loaded.to_dict(), **found}, origin="--set")
