@@ -71,7 +71,7 @@ def density_report(capture: Capture, shape: TileShape, k_order: KOrder = "ckk") 
     Returns
     -------
     dict
-        The fields of :class:`reprise.estimate.report.fields.Density` without the head: ``{"capture",
+        The fields of :class:`reprise.estimate.report.density_fields.Density` without the head: ``{"capture",
         "configuration", "k_order", "total", "layers": [...]}``. Totals weigh each layer by its groups of output
         channels.
     """

@@ -133,6 +133,7 @@ def estimate_cycles(
     latency: int = 20,
     gap: int = 0,
     clock_mhz: float | None = None,
+    area: bool = False,
 ) -> Estimate:
     """Return the cycles that a network takes in the RTL, layer by layer, without simulating it.
 
@@ -143,6 +144,7 @@ def estimate_cycles(
     images : how many of the network's samples are taken (random ones if it has none), or integers [n, C, H, W].
     latency, gap : the memory's cycles from an address to its first beat, and its idle cycles after every beat.
     clock_mhz : the clock at which times are stated; without one, that at which this accelerator was routed, or 80 MHz.
+    area : whether resources are estimated where none were synthesized, which takes a second or three.
 
     Raises
     ------
@@ -161,7 +163,7 @@ def estimate_cycles(
     batch = batch_of(file, images)
     found = estimate(file.network, hardware, batch.images, timing=SystemTiming(latency=latency, gap=gap))
     name = name_of(config, hardware)
-    report = whole_estimate(found, file.network, hardware, batch.images, name=name, clock_mhz=clock_mhz)
+    report = whole_estimate(found, file.network, hardware, batch.images, name=name, clock_mhz=clock_mhz, area=area)
     return Estimate(
         network=report["network"],
         images=len(batch.images),

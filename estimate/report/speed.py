@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -73,13 +74,21 @@ def speed_of(config: HardwareConfig, images: int, cycles: int, image_cycles: int
     }
 
 
+@functools.cache
+def _predicted(config: HardwareConfig) -> model.Estimate:
+    """Return the estimate of a configuration's area, which takes a second or three for each."""
+    return model.predict(config, model.load())
+
+
 def area_of(config: HardwareConfig) -> dict:
     """Return the fields of :class:`reprise.estimate.report.fields.Area`: as synthesized, or else as estimated."""
     record = measured.synthesized(config)
+    resources: dict[str, int]
+    said: dict[str, Any]
     if record:
         resources, said = record, {"source": "synthesized", "command": record["command"]}
     else:
-        estimate = model.predict(config, model.load())
+        estimate = _predicted(config)
         resources, said = estimate.resources, {"source": "estimated", "extrapolated_fields": sorted(estimate.outside)}
     found = {name: int(resources[key]) for name, (key, *_) in UNITS.items()}
     fits = {f"LFE5U-{part}": model.fits(resources, has) for part, has in measured.ECP5_PARTS.items()}
@@ -95,23 +104,26 @@ def whole_estimate(
     name: str,
     preset: dict[str, int] | None = None,
     clock_mhz: float | None = None,
+    area: bool = True,
 ) -> dict[str, Any]:
     """Return what :func:`reprise.estimate.network.estimate` gave for these images, with all that a report adds to it.
 
     ``name`` is that of the configuration, ``preset`` holds the values that its preset or file has for the fields that
-    were changed, and ``clock_mhz`` is a clock that somebody gave.
+    were changed, and ``clock_mhz`` is a clock that somebody gave. Without ``area``, resources are in the report only if
+    this configuration was synthesized, and not estimated, which takes a second or three.
     """
     cycles = report["total"]["cycles"]["cycle_model"]
     timing = SystemTiming(latency=report["memory"]["latency_cycles"], gap=report["memory"]["gap_cycles"])
     alone = cycles if len(images) == 1 else one_image_cycles(network, config, images, timing)
     speed = speed_of(config, len(images), cycles, alone, clock_mhz)
+    resources = {"area": area_of(config)} if area or measured.synthesized(config) else {}
     return {
         **head("estimate"),
         "configuration_name": name,
         "configuration_preset": preset or {},
         **report,
         "layers": with_shapes(report["layers"], network),
-        "area": area_of(config),
+        **resources,
         "speed": speed,
     }
 

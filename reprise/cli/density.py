@@ -104,7 +104,7 @@ def density(
     """Compute densities and cycles of spikes that were recorded from a network."""
     from ..estimate.density import density_report, density_sweep
     from ..estimate.plots import check_plot_path, draw_density
-    from ..estimate.report.fields import Density
+    from ..estimate.report.density_fields import Density
     from ..estimate.report.head import head
     from ..model.files.capture import SAMPLE, load_capture
 

@@ -135,6 +135,17 @@ def test_a_result_draws_what_it_knows(estimate, result, tmp_path):
         estimate.plot().save(tmp_path / "cycles.gif")
 
 
+def test_area_is_estimated_only_if_asked(digits):
+    """It takes longer than the cycles of a small network; a synthesis that is on record costs nothing."""
+    assert rp.estimate_cycles(digits, "tiny").report["area"]["source"] == "synthesized"
+    other = rp.HardwareConfig.load("tiny").replace(segments=256)
+    bare, whole = (rp.estimate_cycles(digits, other, area=area) for area in (False, True))
+    assert "area" not in bare.report and whole.report["area"]["source"] == "estimated"
+    assert "ECP5: " not in bare._repr_html_() and "ECP5: " in whole._repr_html_()
+    for found in (bare, whole):
+        checked(found.to_dict(), Estimate)
+
+
 def test_the_time_of_an_estimate_is_in_its_report(estimate):
     """Date and time in UTC: now, give or take this test."""
     made = time.strptime(estimate.report["date"], "%Y-%m-%dT%H:%M:%SZ")

@@ -10,7 +10,7 @@ import types
 import typing
 
 from reprise.cosim.report import fields as cosim
-from reprise.estimate.report import comparison_fields, help_fields, limit_fields
+from reprise.estimate.report import comparison_fields, density_fields, help_fields, limit_fields
 from reprise.estimate.report import fields as base
 
 from . import markdown
@@ -39,7 +39,7 @@ def kind(annotation: object, absent: bool) -> str:
 
 def described(name: str) -> type[base.Fields]:
     """Return the class of a name."""
-    modules = cosim, base, limit_fields, help_fields, comparison_fields
+    modules = cosim, base, density_fields, limit_fields, help_fields, comparison_fields
     found: type[base.Fields] = next(getattr(module, name) for module in modules if hasattr(module, name))
     return found
 
