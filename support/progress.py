@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -32,11 +33,27 @@ EVERY = 30.0
 """Seconds between the lines that tell how far a long job is, where no bar can be drawn."""
 
 
+class _Words:
+    """As many words of a text as fit into one line; none is cut."""
+
+    def __init__(self, text: str) -> None:
+        self.words = text.split()
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, max(1, len(" ".join(self.words))))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        shown = list(self.words)
+        while shown and len(" ".join(shown)) > options.max_width:
+            shown.pop()
+        yield Text(" ".join(shown))
+
+
 class _Note(ProgressColumn):
     """The note of a task, which gives way when the line is too narrow; nothing else in the line does."""
 
-    def render(self, task: Task) -> Text:
-        return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
+    def render(self, task: Task) -> RenderableType:
+        return _Words(task.fields["note"])
 
 
 def _fixed() -> Column:
@@ -86,7 +103,7 @@ class Stages:
         self._progress = Progress(
             SpinnerColumn("dots" if unicode else "line", finished_text=f"[green]{'✓' if unicode else '*'}[/]"),
             _description(),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=12),
             TimeElapsedColumn(table_column=_fixed()),
             _Note(),
             console=console,

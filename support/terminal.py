@@ -52,7 +52,7 @@ class Figures(Table):
     """
 
     def __init__(self, *headings: str | Column, title: str | None = None, caption: str | None = None) -> None:
-        super().__init__(*headings, title=title, caption=caption)
+        super().__init__(*headings, title=title, caption=caption, caption_justify="left")
         for number, (heading, column) in enumerate(zip(headings, self.columns, strict=True)):
             column.no_wrap = column.min_width is None
             if number and isinstance(heading, str):

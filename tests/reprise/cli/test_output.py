@@ -211,6 +211,7 @@ def test_on_a_terminal_of_80_columns_the_time_is_whole():
     assert all("waiting for the Verilator model" in line and re.search(r"\d:\d\d:\d\d ", line) for line in first)
     assert all("train resnet-sparse-b2-n4-t1" in line and re.search(r"/1000 \d:\d\d:\d\d ", line) for line in second)
     assert "1000/1000" in second[-1]
+    assert re.search(r"0:00:00 building \(30 to 100 s the$", first[-1]), "a note loses whole words"
 
 
 def test_what_fails_leaves_no_bar_above_its_error():
