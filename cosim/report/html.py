@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...estimate.limits import MEANINGS, NAMES
+from ...estimate.picture import boxes, input_text, picture
 from ...estimate.report.speed import area_line, clock_line, too_small
 from ...estimate.tables import LIMITS_NOTE, limits_lines, saved_lines
 from ...support.terminal import counted
@@ -119,6 +120,17 @@ def _shapes(report: dict) -> tuple[tuple[str, ...], list[list[str]]]:
     return head, rows
 
 
+def _picture(report: dict, inputs: Inputs | None) -> str:
+    """Return the picture of the network; the layers of a capture are not connected, so there is none."""
+    if "capture" in report:
+        return ""
+    shape = None if inputs is None else inputs.images.shape[-3:]
+    levels = "" if inputs is None else f"{input_text(inputs.levels, inputs.signed)}, "
+    told = f"{levels}T={report['layers'][0]['shape']['timesteps']}"
+    title = f"The layers of {report['network']} and their shapes"
+    return picture(boxes(report["layers"], shape, told), title, inline=True)
+
+
 def _cycles(report: dict) -> tuple[list[charts.Row], list[charts.Piece]]:
     """Return the chart of cycles; the cycle model has a mark only where the RTL was run and differs from it."""
     layers = {}
@@ -212,6 +224,7 @@ def page(report: dict, inputs: Inputs | None = None) -> str:
         "figure_head": figure_head,
         "figure_rows": figure_rows,
         "pictures": _pictures(report, inputs),
+        "picture": _picture(report, inputs),
         "shape_head": shape_head,
         "shape_rows": shape_rows,
         "area": area_line(report["area"]),

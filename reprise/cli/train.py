@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..support.command_line import OUTPUT_FILE, at_least, commands, example
-from .options import Config, Data, Network, Output, assignments, hardware, terminal
+from .options import Config, Data, Network, Output, assignments, hardware, terminal, writing
 
 if TYPE_CHECKING:
     from ..export.train.recipe import Recipe
@@ -130,7 +130,13 @@ def check(
 
 
 @app.command(epilog=example("reprise show digits"))
-def show(network: Network) -> None:
+def show(
+    network: Network,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.svg", callback=OUTPUT_FILE, help="draw the layers and their shapes, too"),
+    ] = None,
+) -> None:
     """Show what a network file holds: layers, neurons, spikes, proven widths, and accuracy."""
     from ..export.find import open_network
     from ..support.terminal import Figures, counted, words
@@ -164,3 +170,9 @@ def show(network: Network) -> None:
         )
     for change in loaded.changes:
         console.print(f"changed: {change}")
+    if picture is not None:
+        from ..estimate.picture import picture_of
+
+        with writing(picture):
+            picture.write_text(picture_of(n), encoding="utf-8")
+        console.print(f"picture: {picture}", highlight=False, markup=False)

@@ -83,6 +83,7 @@ def test_the_page_needs_nothing_else_and_is_whole(report):
     assert set(LAYERS) <= set(page.texts), "long names stay whole, and special characters are what they are"
     names = re.findall(r' id="([^"]*)"', text)
     assert len(set(names)) == len(names) and set(re.findall(r'href="#([^"]*)"', text)) <= set(names)
+    assert "The layers, from the input to the readout" in page.texts and "linear 64 to 10" in page.texts
     assert ("viewport" in text) and "prefers-color-scheme:dark" in text and "@media print" in text
 
 
