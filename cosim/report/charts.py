@@ -155,7 +155,9 @@ def cycles_rows(layers: Mapping[str, Mapping[str, int | None]]) -> tuple[list[Ro
         found = [(key, value) for key in MODELS if (value := figures.get(key))]
         marks = [Piece(name=key, value=value, percent=place(value), colour=MODELS[key]) for key, value in found]
         rows.append(Row(name=name, pieces=marks, total=figures.get("accelerator") or 0))
-    inside = [10**n for n in range(16) if low < 10**n < high and 8 < place(10**n) < 92]
+    inside = [10**n for n in range(16) if low < 10**n < high and 16 < place(10**n) < 75]  # labels must not meet
+    if len(inside) > 3:
+        inside = inside[::2]
     return rows, [Piece(name="", value=value, percent=place(value), colour="") for value in (low, *inside, high)]
 
 
