@@ -87,7 +87,7 @@ def figure_lines(report: dict) -> tuple[tuple[str, ...], list[list[str]]]:
 
 def cycle_table(report: dict) -> Table:
     """Make the table of the cycles of every layer, and of whether every element was right."""
-    title = f"{what_ran(report)} on {report['configuration_name']}, {report['engine']}"
+    title = f"{what_ran(report)} on {report['configuration_name']}, {report['engine']}: cycles"
     columns = ("layer", "RTL", "cycle model", "error", "published model", "bit-sparse", "dense", "mismatches")
     table = Figures(*columns, title=title)
     for name, one in table_lines(report):

@@ -143,9 +143,8 @@ def clock_line(speed: dict) -> str:
 
 def speed_lines(speed: dict, images: int) -> list[str]:
     """Say how fast it is, in two lines."""
-    many = (
-        f"a batch of {images} {speed['batch_microseconds']:,.1f} us ({speed['interval_cycles']:,.0f} cycles an image)"
-    )
+    each = f"{speed['interval_cycles']:,.0f} cycles an image"
+    many = f"a batch of {images} takes {speed['batch_microseconds']:,.1f} us ({each})"
     lines = [
         f"{speed['frames_per_second']:,.0f} frames per second; one image alone takes {speed['image_cycles']:,} cycles, "
         f"{speed['image_microseconds']:,.1f} us{f', {many}' if images > 1 else ''}",
