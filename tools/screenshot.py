@@ -40,7 +40,7 @@ SIZE = (1280, 1080)
 MADE = ("date", "command", "commit", "versions", "stage_seconds")
 """Fields of a report that say how it was made; they change without any figure."""
 
-COUNTED = ("cause_cycles", "stall_cycles", "events", "model_error_fraction")
+COUNTED = ("cause_cycles", "stall_cycles", "counters", "model_error_fraction")
 """Fields that only the RTL gives. Its cycles are those of the cycle model, which is exact."""
 
 app = commands()

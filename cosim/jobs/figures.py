@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from ...hw.arch.memory_image import MemoryImage
+from ...hw.csr.register_map import COUNTERS
 from ...model.network.network import Network
 from ..bench.system import Mark
 
-COUNTERS = ("cause_cycles", "stall_cycles", "events")
-"""What the RTL counts for every layer, as reports call it."""
+COUNTED_BY_RTL = ("cause_cycles", "stall_cycles", "events")
+"""What the RTL counts for every layer."""
+REGISTERS = {event: register.lower() for register, event in COUNTERS.items()}
+"""How reports call an event that a performance counter counts: by the name of its register."""
 COUNTED = ("stall_", "wait_")
 """How the names of events begin that are causes of waiting."""
 
@@ -69,7 +72,7 @@ def rtl_total(layers: list[dict], cycles: int, last: Mark) -> tuple[dict, dict]:
     layered = {name: sum(one["events"].get(name, 0) for one in layers) for name in last.counts}
     rest = _span(cycles - sum(one["cycles"] for one in layers), last.counts, layered)
     parts = [*layers, rest]
-    total = {key: _added(one[key] for one in parts) for key in COUNTERS}
+    total = {key: _added(one[key] for one in parts) for key in COUNTED_BY_RTL}
     return {"cycles": cycles, **total}, rest
 
 
@@ -142,6 +145,7 @@ def reported(estimate: dict, rtl: dict | None) -> dict:
     cycles = {"rtl": rtl["cycles"] if rtl else None, **estimate["cycles"]}
     figures = estimate | {"cycles": cycles}
     if rtl:
-        figures |= {key: rtl[key] for key in COUNTERS}
+        figures |= {key: rtl[key] for key in ("cause_cycles", "stall_cycles")}
+        figures["counters"] = {REGISTERS.get(name, name): count for name, count in rtl["events"].items()}
         figures["model_error_fraction"] = ratio(cycles["cycle_model"] - cycles["rtl"], cycles["rtl"])
     return figures

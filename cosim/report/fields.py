@@ -43,8 +43,10 @@ class Counters(Fields):
     stall_cycles: dict[str, Count] | None = Field(
         default=None, description="what the counters of waits say; those called `wait_...` may overlap"
     )
-    events: dict[str, Count] | None = Field(
-        default=None, description="every counter of the profile port and of the memory, by the event's name"
+    counters: dict[str, Count] | None = Field(
+        default=None,
+        description="every performance counter by its register's name (docs/registers.md), and `run_end` and "
+        "`output_word`, which no register counts",
     )
     model_error_fraction: float | None = Field(
         default=None,

@@ -20,6 +20,7 @@ from reprise.cosim.report.tables import table_lines
 from reprise.estimate.report.speed import area_line, speed_lines
 from reprise.export.find import choose_images
 from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.csr.register_map import COUNTERS
 from reprise.model.files.capture import SAMPLE
 from reprise.model.files.network_file import load, save
 from reprise.model.inference.runner import run
@@ -95,11 +96,12 @@ def test_report_of_the_rtl(network_file, tmp_path):
     for key in ("bytes_read", "bytes_written"):
         assert sum(one[key] for one in (*layers, report["rest"])) == report["total"][key]
     assert 0 < report["rest"]["cycles"]["rtl"] < 100
-    for event, key in (("read_beat", "bytes_read"), ("write_beat", "bytes_written")):
-        beats = sum(one["events"][event] for one in (*layers, report["rest"]))
-        assert beats == report["total"]["events"][event] and beats * TINY.bus_bits // 8 == report["total"][key]
-    assert all(one["bytes_written"] > 0 and one["events"]["residual_bit"] > 0 for one in layers)
-    assert sum(one["events"]["residual_bit"] for one in layers) == report["total"]["counts"]["residual_bits"]
+    assert set(report["total"]["counters"]) == {"run_end", "output_word", *(name.lower() for name in COUNTERS)}
+    for event, key in (("read_beats", "bytes_read"), ("write_beats", "bytes_written")):
+        beats = sum(one["counters"][event] for one in (*layers, report["rest"]))
+        assert beats == report["total"]["counters"][event] and beats * TINY.bus_bits // 8 == report["total"][key]
+    assert all(one["bytes_written"] > 0 and one["counters"]["residual_bits"] > 0 for one in layers)
+    assert sum(one["counters"]["residual_bits"] for one in layers) == report["total"]["counts"]["residual_bits"]
     for one in (*layers, report["total"]):  # every cycle has one cause
         assert sum(one["cause_cycles"].values()) == one["cycles"]["rtl"] and min(one["cause_cycles"].values()) >= 0
     assert report["speed"]["frames_per_second"] == pytest.approx(3 * 50e6 / report["total"]["cycles"]["rtl"])
