@@ -32,7 +32,7 @@ def test_one_wrong_element_is_named(seed):
         (wrong,) = [c for c in compare(one.compiled, spoilt, one.expected) if c.mismatches]
         d = wrong.first
         assert (wrong.mismatches, d.feature) == (1, entry.feature)
-        assert (d.image, d.t, d.channel, d.y, d.x) == place and d.got == values[place] != d.expected
+        assert (d.image, d.timestep, d.channel, d.y, d.x) == place and d.got == values[place] != d.expected
 
 
 def test_unwritten_maps_are_mismatches():
@@ -79,7 +79,8 @@ def test_the_writing_run_is_found(seed):
         for _ in range(5):
             shape = (f.images, f.timesteps, f.channels, f.height, f.width)
             image, t, channel, y, x = (int(r.integers(n)) for n in shape)
-            place = Difference(feature=entry.feature, image=image, t=t, channel=channel, y=y, x=x, got=0, expected=1)
+            where = {"image": image, "timestep": t, "channel": channel, "y": y, "x": x}
+            place = Difference(feature=entry.feature, **where, got=0, expected=1)
             bits = 32 * f.timesteps if f.kind == "potentials" else 1
             first = x * f.block_channels * bits + (t * f.block_channels * 32 if f.kind == "potentials" else 0)
             assert writing_run(compiled, place) == tracer.writer[element_address(compiled, place) + first // 8]

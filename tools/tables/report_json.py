@@ -34,7 +34,7 @@ def kind(annotation: object, absent: bool) -> str:
         return " or ".join(shown)
     if isinstance(annotation, type) and issubclass(annotation, base.Fields):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
-    return PLAIN[annotation]  # type: ignore[index]
+    return next(told for plain, told in PLAIN.items() if annotation is plain)
 
 
 def described(name: str) -> type[base.Fields]:
