@@ -38,16 +38,20 @@ class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+Size = Annotated[int, Field(ge=1, le=65536)]
+"""Channels or features. What stands in a file is bounded, since arrays of these sizes are made."""
+
+
 class ConvSpec(_Spec):
     """A convolution whose input was recorded."""
 
     name: Annotated[str, Field(min_length=1)]
     kind: Literal["conv"]
-    in_channels: Annotated[int, Field(ge=1)]
-    out_channels: Annotated[int, Field(ge=1)]
-    kernel: Annotated[int, Field(ge=1)]
-    stride: Annotated[int, Field(ge=1)] = 1
-    padding: Annotated[int, Field(ge=0)] = 0
+    in_channels: Size
+    out_channels: Size
+    kernel: Annotated[int, Field(ge=1, le=255)]
+    stride: Annotated[int, Field(ge=1, le=255)] = 1
+    padding: Annotated[int, Field(ge=0, le=254)] = 0
 
     @model_validator(mode="after")
     def _windows_meet_the_feature(self) -> Self:
@@ -61,8 +65,8 @@ class LinearSpec(_Spec):
 
     name: Annotated[str, Field(min_length=1)]
     kind: Literal["linear"]
-    in_features: Annotated[int, Field(ge=1)]
-    out_features: Annotated[int, Field(ge=1)]
+    in_features: Size
+    out_features: Size
 
 
 class CaptureSpec(_Spec):

@@ -3,11 +3,12 @@
 ``docs/network-format.md`` says what every field means.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ...support.errors import MissingFileError, RepriseError, explain
 from ...support.yaml_file import read_yaml
@@ -21,6 +22,10 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
 class NetworkFileError(RepriseError):
     """A network file that breaks a rule; the message names the file, the field, the rule and the value."""
+
+
+FIGURES = {"spikes", "bit_density", "product_density"}
+"""Statistics of a layer that are numbers."""
 
 
 class Part(BaseModel):
@@ -84,6 +89,17 @@ class Manifest(Part):
     widths: dict[str, dict[str, tuple[int, int, int]]] = {}
     hardware: dict[str, int] = {}
     changes: tuple[str, ...] = ()
+
+    @field_validator("statistics")
+    @classmethod
+    def _figures(cls, statistics: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Check the figures that are shown; there may be others, which only inform."""
+        for layer, entry in statistics.items():
+            for name in FIGURES & entry.keys():
+                value = entry[name]
+                if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                    raise ValueError(f"{layer}.{name} must be a finite number")
+        return statistics
 
 
 def tensor_shapes(manifest: Manifest) -> dict[str, tuple[type[np.integer], tuple[int, ...]]]:

@@ -95,7 +95,7 @@ def runner(
 ) -> None:
     """Put deliberate faults into a copy of the sources, one after the other; the named test must catch each.
 
-    Exit code 1 if one is not caught. One takes seconds, all take about an hour.
+    Exit code 1 if one is not caught. One takes seconds, and all take half an hour.
     """
     if list_only:
         for part in parts():

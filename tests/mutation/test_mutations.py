@@ -1,6 +1,6 @@
 """Each listed fault can still be put in: its text occurs once in the source, and the test that must catch it is there.
 
-Whether the test does catch it, ``python -m tests.mutation.runner`` (``make mutate``) tells, in hours.
+Whether the test does catch it, ``python -m tests.mutation.runner`` (``make mutate``) tells, in half an hour.
 """
 
 import ast
