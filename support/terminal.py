@@ -18,6 +18,9 @@ from rich.table import Column, Table
 PIPE_WIDTH = 120
 """Characters of a line where nobody says how wide it may be."""
 
+LEAST_WIDTH = 20
+"""What is shown on narrower terminals is as wide as this; of a width of 0, nothing at all would be seen."""
+
 HEADING = 9
 """Characters that a heading may have in one line, even if all that stands below it is shorter."""
 
@@ -28,7 +31,9 @@ MARGIN = 3
 def terminal() -> Console:
     """Return the console of tables and progress; a pipe gets lines of 120 characters, or of ``$COLUMNS``."""
     console = Console()
-    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=PIPE_WIDTH)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        return Console(width=PIPE_WIDTH)
+    return console if console.width >= LEAST_WIDTH else Console(width=LEAST_WIDTH)
 
 
 def counted(count: int, thing: str) -> str:

@@ -33,7 +33,7 @@ def tracked() -> dict[Path, tuple[int, int]]:
     """When files were written that a program may write, and their sizes."""
     folders = ("docs", "hw/csr", "model/files/data", "estimate/area", "configs")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
-    files = [path for path in [*files, *ROOT.glob("*.md")] if path.suffix != ".pyc"]
+    files = [path for path in [*files, *ROOT.glob("*.md")] if "__pycache__" not in path.parts]
     return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
 
 

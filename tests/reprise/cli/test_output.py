@@ -99,6 +99,13 @@ def test_estimate_and_density_break_no_number_at_80_columns(tmp_path, monkeypatc
     assert all(word in headings for word in ("density", "product", "reduction", "matches", "published", "bound"))
 
 
+@pytest.mark.parametrize("width", ["0", "1", "19", "none"])
+def test_a_width_that_is_none_shows_something(width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", width)
+    done = reprise("presets")
+    assert done.code == 0 and "boards:" in done.out and {"tile_m", "1024"} <= set(re.split("[│┃\\s]+", done.out))
+
+
 def test_show_cuts_no_heading_and_no_name_at_80_columns(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     done = reprise("show", DIGITS)
