@@ -8,7 +8,6 @@ from rich.console import Console
 
 from ..model.files import network_file
 from ..model.hardware import Hardware, sizes
-from ..support.errors import RepriseError
 from ..support.progress import counting
 from .qat import check, deploy
 from .qat.network import QatNetwork
@@ -22,8 +21,8 @@ SAMPLES = 64  # test images that are put into the file
 CHECKED = 20  # images on which the network and the model are compared before a file is written
 
 
-class Refused(RepriseError):
-    """A trained network does not agree with the model, and nothing is written."""
+class Refused(RuntimeError):
+    """A trained network does not agree with the model, and nothing is written; this is no mistake of a user."""
 
 
 @dataclass(frozen=True, kw_only=True)

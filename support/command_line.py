@@ -181,7 +181,7 @@ def internal(error: Exception, *, show: bool) -> list[str]:
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_text(f"{' '.join(sys.argv)}\n\n{text}", encoding="utf-8")
-            return [f"{line} in {kept}"]
+            return [f"{line} in {kept} (or shown with {TRACEBACK})"]
         except OSError:
             pass
     return [*text.splitlines(), line]

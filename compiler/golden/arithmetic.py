@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...support.errors import RepriseError
 from ...support.kernels import kernel
 
 
-class WidthExceeded(RepriseError):
-    """A sum left its register's width; the message names the command, the sum, its range and the width."""
+class WidthExceeded(ValueError):
+    """A sum left its register's width; the message names the command, the sum, its range and the width.
+
+    The compiler has proved that no sum can, so this is no mistake of a user.
+    """
 
 
 def check_width(command: int, what: str, low: int, high: int, bits: int) -> None:

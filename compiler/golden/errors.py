@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ...hw.arch.program import Error
-from ...support.errors import RepriseError
 
 
-class ProgramError(RepriseError):
+class ProgramError(ValueError):
     """A program breaks its contract; the message names the command's index, the rule and the value.
+
+    Programs come from the compiler, so this is no mistake of a user and no ``RepriseError``.
 
     ``code`` is the error code with which the sequencer refuses the command, and None where it would not.
     """

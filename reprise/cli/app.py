@@ -31,7 +31,8 @@ def _reprise(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version")
     ] = False,
     traceback: Annotated[
-        bool, typer.Option(command_line.TRACEBACK, help="show the traceback of an internal error, for a report")
+        bool,
+        typer.Option(command_line.TRACEBACK, hidden=True, help="show the traceback of an internal error, for a report"),
     ] = False,
 ) -> None:
     """Spiking-neural-network accelerators, bit-exact from PyTorch to Verilog."""

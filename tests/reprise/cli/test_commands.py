@@ -13,6 +13,9 @@ import pytest
 from typer.main import get_command
 
 from reprise.cli import app
+from reprise.compiler.golden.arithmetic import WidthExceeded
+from reprise.compiler.golden.errors import ProgramError
+from reprise.export.pipeline import Refused
 from reprise.model.files.shipped import shipped
 from reprise.support import errors
 from reprise.support.errors import RepriseError, SimulationError
@@ -34,7 +37,7 @@ COMMANDS = sorted(command_names(get_command(app.app)))
 
 
 def test_there_is_every_command():
-    top = "train check show import density estimate area cosim soak verilog presets fpga".split()
+    top = "train check show import density estimate compare area cosim soak verilog presets fpga".split()
     assert {path[0] for path in COMMANDS if path} == set(top)
     assert {path[1] for path in COMMANDS if len(path) == 2 and path[0] == "import"} == {"nir", "spikingjelly"}
     fpga = {"handoff", "synth", "route", "check"}
@@ -65,6 +68,7 @@ def test_every_example_is_understood(tmp_path, monkeypatch):
             if word.endswith("_FOLDER"):
                 Path(word).mkdir()
             elif "." in word:
+                Path(word).parent.mkdir(parents=True, exist_ok=True)
                 Path(word).touch()
         inner = get_command(app.app)
         while words and words[0] in getattr(inner, "commands", {}):
@@ -163,7 +167,8 @@ def test_extras_are_those_of_pyproject():
 
 def test_an_internal_error_is_no_mistake_of_the_user(monkeypatch):
     """Neither what NumPy or Python raise inside nor what a check of ours does; a plain ValueError is one, too."""
-    for error in (KeyError("x"), TypeError("x"), RuntimeError("x"), AssertionError("x"), ValueError("x"), OSError("x")):
+    kinds = (KeyError, TypeError, RuntimeError, AssertionError, ValueError, OSError)
+    for error in (kind("x") for kind in (*kinds, ProgramError, WidthExceeded, Refused)):
         with pytest.raises(type(error)):
             told(monkeypatch, error)
     monkeypatch.setattr("reprise.cli.verilog.terminal", lambda: np.zeros(3) + np.zeros(4))
@@ -200,7 +205,7 @@ def test_an_internal_error_is_told_in_one_line_and_its_traceback_is_kept(words, 
     *shown, last = done.stderr.splitlines()
     assert last.startswith("internal error: KeyError: 'lanes' (<string>, line 6): please report it with the traceback")
     if place == "folder" and "--traceback" not in words:
-        assert shown == [] and last.endswith(f" in {cache / 'traceback.txt'}")
+        assert shown == [] and last.endswith(f" in {cache / 'traceback.txt'} (or shown with --traceback)")
         shown = (cache / "traceback.txt").read_text().splitlines()
         assert shown.pop(0).endswith("presets")
     assert "Traceback (most recent call last):" in shown and "KeyError: 'lanes'" in shown
