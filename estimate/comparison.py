@@ -89,7 +89,7 @@ def _rows(reports: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 "name": name,
                 "cycles": cycles,
                 "cycles_percent": [percent(one, cycles[0]) for one in cycles],
-                "block": [(one or {}).get("limits", {}).get("block") for one in ones],
+                "blocks": [(one or {}).get("limits", {}).get("blocks", []) for one in ones],
             }
         )
     return rows

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from ..hw.arch.memory_image import MemoryImage
 from .cycles import Machine
 from .cycles.parameters import IDEAL
 from .cycles.run_data import RunData, fresh, no_rows
+
+Blocks = tuple[str, ...]
 
 NAMES = {
     "im2col": "im2col",
@@ -45,7 +48,10 @@ MEANINGS = {
 """What each block does, for readers of a table."""
 
 STEPS = 3
-"""How many blocks are idealized one after the other."""
+"""How many steps idealize blocks, one after the other."""
+
+BUSIEST = 3
+"""How many of the blocks with most work are also idealized together."""
 
 
 def _pool() -> ThreadPoolExecutor:
@@ -75,17 +81,22 @@ class Explorer:
         self.machine, self._progress = machine, progress
         self._start, self._before = machine.fork(), no_rows()
         self._data: list[RunData] = []
+        self._work: dict[str, int] = {}
         self.limits: list[dict[str, Any]] = []
 
-    def advance(self, command: int, data: RunData) -> None:
-        """Take the exact machine from the beginning of a RUN to that of the next one."""
+    def advance(self, command: int, data: RunData, work: dict[str, int]) -> None:
+        """Take the exact machine from the beginning of a RUN to that of the next one.
+
+        ``work`` says for how many cycles a block has work in the RUN, if it never waits.
+        """
         self._data.append(fresh(data))
+        self._work = {name: self._work.get(name, 0) + cycles for name, cycles in work.items()}
         if command in self._layer_of:
             if self._progress:
                 self._progress(self._layer_of[command])
             self.machine.advance(data, stops=True)
             self.limits.append(self._explore(command))
-            self._start, self._before, self._data = self.machine.fork(), fresh(data), []
+            self._start, self._before, self._data, self._work = self.machine.fork(), fresh(data), [], {}
         self.machine.advance(data)
 
     def _end(self, command: int, ideal: Sequence[str]) -> int:
@@ -97,56 +108,72 @@ class Explorer:
         machine.advance(fresh(self._data[-1]), stops=True)
         return int(machine.ends[command])
 
+    def _ends(self, command: int, done: Sequence[str], sets: Sequence[Blocks]) -> dict[Blocks, int]:
+        """Return when the layer ends if a set of blocks is idealized beside those that are already, for every set."""
+        with _pool() as pool:
+            ends = pool.map(partial(self._end, command), ([*done, *blocks] for blocks in sets))
+            return dict(zip(sets, ends, strict=True))
+
+    def _sets(self, done: Sequence[str]) -> list[Blocks]:
+        """Return what a step tries: each block alone, and every two or more of the busiest together.
+
+        Blocks that work at the same time and at the same pace save nothing alone.
+        """
+        alone = [name for name in IDEAL if name not in done]
+        busy = sorted((name for name in alone if name in self._work), key=lambda name: -self._work[name])[:BUSIEST]
+        ordered = [name for name in IDEAL if name in busy]
+        together = [blocks for size in range(2, len(busy) + 1) for blocks in combinations(ordered, size)]
+        return [*((name,) for name in alone), *together]
+
     def _explore(self, command: int) -> dict[str, Any]:
         """Return what limits the layer that ends with a command.
 
         ``saved_cycles`` holds the cycles that each block alone would save. Rarely a faster block makes others get into
         each other's way, so that the layer takes a few cycles more; that counts as saving nothing. ``steps`` idealizes
-        the block that saves most, then beside it the one that saves most of what is left, and so on.
+        what saves most cycles per block: a block, or two or three that limit the layer together. Beside that, the next
+        step idealizes what saves most of what is left, and so on.
         """
-        end = int(self.machine.ends[command])
+        left = end = int(self.machine.ends[command])
         saved: dict[str, int] = {}
         steps: list[dict[str, Any]] = []
-        left = end
-        with _pool() as pool:
-            for _ in range(STEPS):
-                done = [one["block"] for one in steps]
-                names = [name for name in IDEAL if name not in done]
-                each = pool.map(partial(self._end, command), ([*done, name] for name in names))
-                ends = dict(zip(names, each, strict=True))
-                if not saved:
-                    saved = {name: max(0, end - ends[name]) for name in names}
-                best = min(names, key=lambda name: ends[name])
-                if ends[best] >= left:
-                    break
-                steps.append({"block": best, "saved_cycles": left - ends[best]})
-                left = ends[best]
+        for _ in range(STEPS):
+            done = [name for one in steps for name in one["blocks"]]
+            ends = self._ends(command, done, self._sets(done))
+            if not saved:
+                saved = {name: max(0, end - ends[name,]) for name in IDEAL}
+            best = max(ends, key=lambda blocks: (left - ends[blocks]) / len(blocks))
+            if ends[best] >= left:
+                break
+            steps.append({"blocks": list(best), "saved_cycles": left - ends[best]})
+            left = ends[best]
         return {"saved_cycles": saved, "steps": steps}
 
 
 def of_layer(found: dict[str, Any], cycles: int) -> dict[str, Any]:
-    """Return the ``limits`` of a layer or of the whole network (:class:`reprise.estimate.report.fields.Limits`).
-
-    The block is the one that saves most alone, or None if no block alone saves a cycle.
-    """
-    saved = found["saved_cycles"]
-    block = max(saved, key=lambda name: saved[name])
-    rest = cycles - sum(one["saved_cycles"] for one in found["steps"])
-    return {"block": block if saved[block] else None, **found, "rest_cycles": rest}
+    """Return the ``limits`` of a layer or of the whole network (:class:`reprise.estimate.report.fields.Limits`)."""
+    steps = found["steps"]
+    rest = cycles - sum(one["saved_cycles"] for one in steps)
+    return {"blocks": steps[0]["blocks"] if steps else [], **found, "rest_cycles": rest}
 
 
 def of_network(layers: Sequence[dict[str, Any]], cycles: int) -> dict[str, Any]:
     """Return the ``limits`` of a network: the sums of those of its layers, the largest step first."""
     saved = {name: sum(one["saved_cycles"][name] for one in layers) for name in IDEAL}
-    summed = {name: 0 for name in IDEAL}
+    summed: dict[Blocks, int] = {}
     for one in layers:
         for step in one["steps"]:
-            summed[step["block"]] += step["saved_cycles"]
-    ordered = sorted((name for name in IDEAL if summed[name]), key=lambda name: -summed[name])
-    steps = [{"block": name, "saved_cycles": summed[name]} for name in ordered]
+            blocks = tuple(step["blocks"])
+            summed[blocks] = summed.get(blocks, 0) + step["saved_cycles"]
+    ordered = sorted(summed, key=lambda blocks: -summed[blocks])
+    steps = [{"blocks": list(blocks), "saved_cycles": summed[blocks]} for blocks in ordered]
     ramps = [one["start_and_end_cycles"] for one in layers]
     ramp = {key: sum(one[key] for one in ramps) for key in ramps[0]}
     return of_layer({"saved_cycles": saved, "steps": steps}, cycles) | {"start_and_end_cycles": ramp}
+
+
+def named(blocks: Sequence[str]) -> str:
+    """Return how tables call the blocks of a step."""
+    return " + ".join(NAMES[name] for name in blocks)
 
 
 def start_and_end(machine: Machine, commands: Sequence[int], before: int) -> dict[str, int]:

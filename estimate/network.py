@@ -96,7 +96,11 @@ class Estimator:
             neurons = neurons + rows // f["planes"] * f["groups"] * c.neuron_lanes
         data = run_data(block, trace.packed, c, f, trace.segments, trace.first_slot)
         if self.explorer:
-            self.explorer.advance(trace.command, data)
+            nonzero = int(block.counts.nonzero.sum())
+            work = {"im2col": int(extract.sum()), "detector": nonzero // c.queries, "psum": nonzero // c.banks}
+            work |= {"pe_array": int(block.counts.residual_bits.sum()), "neurons": int(neurons.sum())}
+            work |= {"weights": int(fetched.sum()) * beats}
+            self.explorer.advance(trace.command, data, work)
         else:
             self.machine.advance(data)
         start, end = self.machine.starts[trace.command], self.machine.ends[trace.command]

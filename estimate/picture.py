@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 from ..model.network.network import Network
-from .limits import NAMES
+from .limits import named
 from .report.shapes import with_shapes
 
 LINE, PAD, GAP = 17, 10, 34
@@ -96,8 +96,8 @@ def boxes(layers: Sequence[Mapping[str, Any]], input_shape: Sequence[int] | None
     for one, cycles in zip(layers, totals, strict=True):
         shape, lines = one["shape"], _lines(one["shape"])
         if cycles is not None and whole:
-            block = (one.get("limits") or {}).get("block")
-            limited = f", limited by {NAMES[block]}" if block else ""
+            blocks = (one.get("limits") or {}).get("blocks")
+            limited = f", limited by {named(blocks)}" if blocks else ""
             lines = (*lines, f"{cycles:,} cycles, {100 * cycles / whole:.0f} %{limited}")
         for name in (one["name"], one.get("feature", one["name"])):
             number.setdefault(name, len(found))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, NamedTuple
 
 from rich.table import Table
 
 from ..support.terminal import Figures, prose
 from .comparison import facts
-from .limits import MEANINGS, NAMES
+from .limits import NAMES, named
 
 
 class Lines(NamedTuple):
@@ -37,21 +36,6 @@ def text(lines: Lines, title: str | None = None) -> Table:
     return table
 
 
-def html(lines: Lines) -> str:
-    """Return the table for a page, in a box that scrolls by itself where the page is narrower."""
-
-    def cell(kind: str, name: str, content: str) -> str:
-        style = ' style="text-align:left;white-space:normal"' if name in lines.wide else ""
-        return f"<{kind}{style}>{escape(content)}</{kind}>"
-
-    made = ["<tr>" + "".join(cell("th", name, name) for name in lines.head) + "</tr>"]
-    made += [
-        "<tr>" + "".join(cell("td", name, one) for name, one in zip(lines.head, row, strict=True)) + "</tr>"
-        for row in lines.rows
-    ]
-    return '<div class="wide"><table>' + "".join(made) + "</table></div>"
-
-
 def percent(part: float, whole: float) -> str:
     """Return a share as whole percents; a share that is not nothing is never shown as 0."""
     share = 100 * part / whole if whole else 0.0
@@ -73,7 +57,7 @@ def limits_lines(layers: list[dict[str, Any]], total: dict[str, Any]) -> Lines:
     rows = []
     for one in [*layers, {"name": "total", **total}]:
         limits, cycles = one["limits"], one["cycles"]["cycle_model"]
-        steps = [f"{NAMES[step['block']]} {percent(step['saved_cycles'], cycles)}" for step in limits["steps"]]
+        steps = [f"{named(step['blocks'])} {percent(step['saved_cycles'], cycles)}" for step in limits["steps"]]
         ramp = percent(sum(limits["start_and_end_cycles"].values()), cycles)
         used = [_share(one["tile_use"][key]) if "tile_use" in one else "" for key in ("lanes", "rows", "bits")]
         rows.append((one["name"], f"{cycles:,}", ", ".join(steps[:3]) or "nothing alone", ramp, *used))
@@ -82,8 +66,9 @@ def limits_lines(layers: list[dict[str, Any]], total: dict[str, Any]) -> Lines:
 
 LIMITS_NOTE = (
     "A block limits a layer by the cycles that the layer would save if this block took no time and all else were as it "
-    "is; each further block is idealized beside those before it. Start and end: cycles in which a RUN's processor has "
-    "not begun yet or has finished already. Lanes, rows and bits: how much of a tile the layer fills, on average."
+    "is; each further block is idealized beside those before it. Blocks with a + between them work at the same pace, "
+    "so that they save much only together. Start and end: cycles in which a RUN's processor has not begun yet or has "
+    "finished already. Lanes, rows and bits: how much of a tile the layer fills, on average."
 )
 
 
@@ -99,18 +84,6 @@ def saved_lines(layers: list[dict[str, Any]], total: dict[str, Any]) -> Lines:
         for one in [*layers, {"name": "total", **total}]
     ]
     return Lines(head, rows)
-
-
-def limits_html(layers: list[dict[str, Any]], total: dict[str, Any]) -> str:
-    """Return the section of a page that says what limits each layer; empty if that was not computed."""
-    if "limits" not in total:
-        return ""
-    words = "".join(f"<dt>{NAMES[key]}</dt><dd>{escape(what)}</dd>" for key, what in MEANINGS.items())
-    return (
-        f"<h2>What limits each layer</h2>{html(limits_lines(layers, total))}<p>{escape(LIMITS_NOTE)}</p>"
-        f"<details><summary>Cycles that each block alone would save</summary>{html(saved_lines(layers, total))}"
-        f"<dl>{words}</dl></details>"
-    )
 
 
 def change_text(change: dict[str, int]) -> str:
@@ -178,14 +151,6 @@ HELPS_NOTE = (
     "Each size of the configuration is doubled and halved in turn. Cycles are those of the exact cycle model; the "
     "other columns say by how much the estimated area changes."
 )
-
-
-def helps_html(layers: list[dict[str, Any]], total: dict[str, Any]) -> str:
-    """Return the section of a page that says which change of the configuration helps; empty if nobody asked."""
-    if "helps" not in total:
-        return ""
-    notes = "".join(f"<p>{escape(note)}</p>" for note in (HELPS_NOTE, *helps_notes(total)))
-    return f"<h2>What would help</h2>{html(helps_lines(total))}{notes}{html(layer_helps_lines(layers))}"
 
 
 def comparison_lines(found: dict[str, Any]) -> Lines:

@@ -120,12 +120,20 @@ def limits_rows(layers: Mapping[str, tuple[Mapping[str, int], int]]) -> list[Row
     for name, (steps, total) in layers.items():
         values = {**steps, "rest": total - sum(steps.values())}
         pieces = [
-            Piece(name=block, value=value, percent=100 * value / total, colour=BLOCKS[block])
-            for block, value in values.items()
+            Piece(name=blocks, value=value, percent=100 * value / total, colour=_stripes(blocks.split(" + ")))
+            for blocks, value in values.items()
             if value
         ]
         rows.append(Row(name=name, pieces=pieces, total=total))
     return rows
+
+
+def _stripes(blocks: list[str]) -> str:
+    """Return the colour of a block, or stripes of the colours of several that limit a layer together."""
+    if len(blocks) == 1:
+        return BLOCKS[blocks[0]]
+    stops = (f"{BLOCKS[block]} {8 * n}px {8 * n + 8}px" for n, block in enumerate(blocks))
+    return f"repeating-linear-gradient(135deg,{','.join(stops)})"
 
 
 def around(smallest: float, largest: float) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ...estimate.limits import MEANINGS, NAMES
+from ...estimate.limits import MEANINGS, NAMES, named
 from ...estimate.picture import boxes, input_text, picture
 from ...estimate.report.speed import area_line, clock_line, too_small
 from ...estimate.tables import LIMITS_NOTE, limits_lines, saved_lines
@@ -150,12 +150,12 @@ def _limits(report: dict) -> dict[str, Any]:
     lines = [(name, one) for name, one in table_lines(report) if "limits" in one]
     steps = {
         name: (
-            {NAMES[step["block"]]: step["saved_cycles"] for step in one["limits"]["steps"]},
+            {named(step["blocks"]): step["saved_cycles"] for step in one["limits"]["steps"]},
             one["cycles"]["cycle_model"],
         )
         for name, one in lines
     }
-    shown = {block for blocks, _ in steps.values() for block in blocks} | {"rest"}
+    shown = {block for blocks, _ in steps.values() for name in blocks for block in name.split(" + ")} | {"rest"}
     meanings = {NAMES[key]: meaning for key, meaning in MEANINGS.items()} | {"rest": REST}
     layers = report["layers"]
     return {

@@ -104,6 +104,8 @@ def _core(
     processor.contexts(c, p, so, ft, data, run, t)
     claimed, tile = processor.issue(c, p, so, data, t)
     processor.scoreboard(c, p, so, ft, dr, data, run, claimed, tile, t)
+    if c.no_psum:
+        _reuse_at_once(c, p, so, data)
     room = c.queue_depth - c.margin
     so.d_room = so.level[0] <= room and so.level[1] <= room and so.level[2] <= room
     taken = sorter.pick(c, so, takes)
@@ -115,6 +117,17 @@ def _core(
     for n in range(1 + c.banks):
         sorter.fifo(so, n, data.push[n, t % state.RING])
         data.push[n, t % state.RING] = 0
+
+
+@jit
+def _reuse_at_once(c: Record, p: Record, so: Record, data: RunData) -> None:
+    """Do all reuse rows whose prefix is finished, as idealized partial sums allow."""
+    for b in range(c.banks):
+        still = 0
+        while still < 4:  # as many steps can pass before the FIFO shows another row
+            moved = processor.reuse_one(p, so, data, b)
+            sorter.fifo(so, state.REUSE + b, 0)
+            still = 0 if moved else still + 1
 
 
 @jit

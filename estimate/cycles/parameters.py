@@ -57,14 +57,14 @@ infinitely fast and all others were as they are; ``no_NAME`` of the record says 
 - ``im2col``: all rows of an m tile are built and loaded as soon as the tile loader has room for them.
 - ``detector``: all rows of a tile are visited and searched in the cycle after the tile is complete.
 - ``pe_array``: all residual bits of a row are added in one cycle.
-- ``psum``: a partial sum can be updated and drained in any cycle, whatever else happens to it.
+- ``psum``: any number of partial sums can be updated and drained in a cycle, whatever else happens to them.
 - ``neurons``: rows leave the partial sums, and levels the neurons and the output, :data:`STEPS` times as fast.
 - ``weights``: the weights are always there and move nothing on the bus.
 - ``loads``: commands and what they load are there at once and move nothing on the bus.
 - ``memory``: the memory answers at once, and gives :data:`WORDS` words in each cycle.
 """
 
-STEPS = 64
+STEPS = 16
 """How many steps the idealized neurons take in a cycle."""
 
 WORDS = 4

@@ -160,6 +160,26 @@ def _next_reuse(c: Record, p: Record, sort: Record, data: RunData, b: int, took:
 
 
 @jit
+def reuse_one(p: Record, sort: Record, data: RunData, b: int) -> bool:
+    """Do one more reuse row of a bank in this cycle, as idealized partial sums allow; return whether anything moved."""
+    n = p.reuse[b]
+    if n < 0:
+        if sort.valid[REUSE + b] and not sort.popped[REUSE + b]:
+            sort.popped[REUSE + b] = 1
+            n = p.reuse[b] = data.reuses[b, p.r_head[b]]
+            p.r_head[b] += 1
+            p.reuse_ok[b] = _finished(p, data, n)
+            return True
+        return False
+    if not _finished(p, data, n):
+        return False
+    p.reused[2 * (data.tile_of[n] & 1) + b] += 1
+    p.held[b], p.held_tile[b], p.held_row[b] = 1, data.tile_of[n], data.prefix[n]
+    p.reuse[b], p.reuse_ok[b] = -1, 0
+    return True
+
+
+@jit
 def weight_slot(c: Record, run: Record, base: int, tile: int) -> tuple[int, bool]:
     """Return the slot of a tile's weights, and whether nobody needs them after that tile."""
     step = tile % run.k_tiles if run.keep else tile

@@ -35,7 +35,7 @@ class ComparisonRow(Fields):
     name: str = Field(description="name of the layer")
     cycles: list[Count | None] = Field(description="its cycles")
     cycles_percent: list[float | None] = Field(description="by how many percent they differ from the first column's")
-    block: list[str | None] = Field(description="the block that limits it most; null if the report does not say so")
+    blocks: list[list[str]] = Field(description="the blocks that limit it most; empty if the report does not say so")
 
 
 class SlowerLayer(Fields):

@@ -30,9 +30,11 @@ class BlockCycles(Fields):
 
 
 class LimitStep(Fields):
-    """A block that is idealized beside those of the steps before it."""
+    """A block, or several together, that are idealized beside those of the steps before."""
 
-    block: str = Field(description="which block: a field of `saved_cycles`")
+    blocks: list[str] = Field(
+        description="which blocks, by the fields of `saved_cycles`; several work at the same pace and save little alone"
+    )
     saved_cycles: Count = Field(description="how many more cycles that saves")
 
 
@@ -47,11 +49,11 @@ class StartAndEnd(Fields):
 class Limits(Fields):
     """What limits a layer: the cycles that it would save if a block took no time and all else were as it is."""
 
-    block: str | None = Field(description="the block that saves most; null if no block alone saves a cycle")
-    saved_cycles: BlockCycles = Field(description="what each block alone would save")
-    steps: list[LimitStep] = Field(
-        description="the block that saves most, then the one that saves most of what is left, and so on"
+    blocks: list[str] = Field(
+        description="what limits it: the blocks of the first step; empty if nothing saves a cycle"
     )
+    saved_cycles: BlockCycles = Field(description="what each block alone would save")
+    steps: list[LimitStep] = Field(description="what saves most, then what saves most of what is left, and so on")
     rest_cycles: Count = Field(description="what is left after these steps")
     start_and_end_cycles: StartAndEnd = Field(description="cycles around the processor's work")
 

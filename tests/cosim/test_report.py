@@ -14,7 +14,7 @@ from reprise.cosim.command import prepare_folder, run_network
 from reprise.cosim.options import Options
 from reprise.cosim.report import charts, html, pictures, tables
 from reprise.estimate.cycles.parameters import IDEAL
-from reprise.estimate.limits import MEANINGS, NAMES
+from reprise.estimate.limits import MEANINGS, NAMES, named
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.shipped import shipped
 
@@ -154,8 +154,8 @@ def test_bars_of_limits_are_what_blocks_save_one_after_the_other(report):
     lines = [one for _, one in tables.table_lines(report) if "limits" in one]
     assert len(tracks) == len(lines) == len(report["layers"]) + 1
     for track, one in zip(tracks, lines, strict=True):
-        pieces = re.findall(r'style="width:([\d.]+)%;background:#\w+" title="([\w ]+): ([\d,]+) cycles', track)
-        steps = [(NAMES[step["block"]], step["saved_cycles"]) for step in one["limits"]["steps"]]
+        pieces = re.findall(r'style="width:([\d.]+)%;background:[^"]+" title="([\w +]+): ([\d,]+) cycles', track)
+        steps = [(named(step["blocks"]), step["saved_cycles"]) for step in one["limits"]["steps"]]
         shown = [(name, int(cycles.replace(",", ""))) for _, name, cycles in pieces]
         assert shown == [*steps, ("rest", one["limits"]["rest_cycles"])]
         assert sum(float(width) for width, *_ in pieces) == pytest.approx(100, abs=1e-3)

@@ -121,9 +121,15 @@ def test_cycles_are_shown_where_they_are_known():
     network = residual_network(1)
     layers = with_shapes([{"name": layer.name} for layer in network.layers], network)
     for one, cycles in zip(layers, (100, 300, 500, 100), strict=True):
-        one |= {"cycles": {"cycle_model": 7, "rtl": cycles}, "limits": {"block": "pe_array" if cycles == 500 else None}}
+        one |= {
+            "cycles": {"cycle_model": 7, "rtl": cycles},
+            "limits": {"blocks": ["pe_array", "psum"] if cycles == 500 else []},
+        }
     found = boxes(layers, None)
-    assert found[3].lines[-1] == "500 cycles, 50 %, limited by PE array" and found[1].lines[-1] == "100 cycles, 10 %"
+    assert (
+        found[3].lines[-1] == "500 cycles, 50 %, limited by PE array + partial sums"
+        and found[1].lines[-1] == "100 cycles, 10 %"
+    )
     svg = picture(found, "title")
     bars = [one for one in Xml.fromstring(svg).iter(f"{SVG}rect") if one.get("class") == "bar"]
     whole = float(next(Xml.fromstring(svg).iter(f"{SVG}rect")).get("width"))
