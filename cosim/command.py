@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from ..estimate.helps import add_helps
 from ..estimate.network import SystemTiming
 from ..estimate.report.shapes import with_shapes
 from ..estimate.report.speed import one_image_cycles, speed_of
@@ -80,6 +81,13 @@ def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) 
     report = make_report(outcome, settings) | batch_report(outcome, batch)
     report["layers"] = with_shapes(report["layers"], file.network)
     report["speed"] = _speed(file, batch, options, outcome)
+    if options.helps:
+        with stages.stage("helps", "changes that would help") as stage:
+            add_helps(
+                report, file.network, options.config, batch.images,
+                timing=SystemTiming(latency=options.latency, gap=options.gap), keep_features=True,
+                progress=lambda done, of, what: stage.advance(done, f"{what}: {done} of {of}", of),
+            )  # fmt: skip
     return outcome, report
 
 

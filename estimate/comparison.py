@@ -149,7 +149,7 @@ def compare(
         one = {
             "column": column["name"],
             "cycles_percent": percent(column["cycles"], columns[0]["cycles"]),
-            "luts_percent": percent(column["area"]["luts"], columns[0]["area"]["luts"]),
+            "luts_percent": percent(*(one.get("area", {}).get("luts") for one in (column, columns[0]))),
             "slower_layers": _why(reports[0], reports[n]),
         }
         differences.append(one | ({"fields_alone": alone[n]} if alone else {}))
@@ -166,7 +166,7 @@ def verdicts(found: dict[str, Any]) -> list[str]:
     """Say of every column beside the first whether it is faster, what it costs, and why it is slower if it is."""
     base, lines = found["columns"][0], []
     for column, one in zip(found["columns"][1:], found["differences"], strict=True):
-        by, larger = one["cycles_percent"], one["luts_percent"]
+        by, larger = one["cycles_percent"], one["luts_percent"] or 0.0
         what = "as many cycles as" if by == 0 else f"{abs(by):.1f} % {'more' if by > 0 else 'fewer'} cycles than"
         line = f"{column['name']} takes {what} {base['name']}"
         size = f"{abs(larger):.0f} % {'more' if larger > 0 else 'fewer'} LUTs"
@@ -208,9 +208,14 @@ def facts(found: dict[str, Any]) -> list[tuple[str, list[str]]]:
     """Return the rows that describe the columns: what differs, resources, clock, time."""
     columns = found["columns"]
     rows = [(name, [f"{value:,}" for value in values]) for name, values in found["differing_fields"].items()]
-    rows += [(told, [f"{c['area'][key]:,}" for c in columns]) for key, (*_, told) in UNITS.items()]
-    rows.append(("area is", [c["area"]["source"] for c in columns]))
-    rows.append(("fits", [next((p for p, fits in c["area"]["fits"].items() if fits), "no ECP5") for c in columns]))
+    areas = [c.get("area") for c in columns]
+    if any(areas):
+        rows += [(told, ["-" if a is None else f"{a[key]:,}" for a in areas]) for key, (*_, told) in UNITS.items()]
+        rows.append(("area is", ["-" if a is None else a["source"] for a in areas]))
+        parts = [[] if a is None else [part for part, fits in a["fits"].items() if fits] for a in areas]
+        rows.append(
+            ("fits", ["-" if a is None else next(iter(p), "no ECP5") for a, p in zip(areas, parts, strict=True)])
+        )
     for key in ("bytes_read", "bytes_written"):
         rows.append((key.replace("_", " "), [f"{c[key]:,}" for c in columns]))
     speeds = [c.get("speed") for c in columns]

@@ -65,15 +65,24 @@ class Timed:
     layers: dict[str, int]
 
 
-def timed(network: Network, config: HardwareConfig, images: np.ndarray, timing: SystemTiming) -> Timed:
+def timed(
+    network: Network,
+    config: HardwareConfig,
+    images: np.ndarray,
+    timing: SystemTiming,
+    *,
+    keep_features: bool = False,
+) -> Timed:
     """Return the cycles of a batch by the exact cycle model, and nothing else.
+
+    ``keep_features`` keeps the memory of every feature map, as a co-simulation does.
 
     Raises
     ------
     RepriseError
         The configuration cannot run the network.
     """
-    compiled = compile_network(network, config, len(images))
+    compiled = compile_network(network, config, len(images), keep_features=keep_features)
     estimator = Estimator(compiled, timing)
     Interpreter(compiled, compiled.initial_memory(images), estimator.observe).run()
     ends = estimator.schedule()
@@ -103,6 +112,7 @@ class Work:
     config: HardwareConfig
     images: np.ndarray
     timing: SystemTiming
+    keep_features: bool = False
 
 
 def area(config: HardwareConfig) -> dict[str, int]:
@@ -113,7 +123,8 @@ def area(config: HardwareConfig) -> dict[str, int]:
 def tried(work: Work, change: dict[str, int]) -> Timed | str:
     """Return the cycles after a change, or why it is not possible."""
     try:
-        return timed(work.network, work.config.replace(**change), work.images, work.timing)
+        config = work.config.replace(**change)
+        return timed(work.network, config, work.images, work.timing, keep_features=work.keep_features)
     except RepriseError as error:
         return str(error)
 
@@ -143,6 +154,7 @@ def add_helps(
     images: np.ndarray,
     *,
     timing: SystemTiming | None = None,
+    keep_features: bool = False,
     areas: bool = True,
     progress: Progress | None = None,
 ) -> None:
@@ -152,12 +164,14 @@ def add_helps(
     ----------
     report : of this network, configuration, batch and memory
     network, config, images, timing : as for :func:`reprise.estimate.network.estimate`
+    keep_features : keep the memory of every feature map, as a co-simulation does
     areas : estimate what each change costs, too, which takes seconds for a configuration that was never asked for
     progress : called after each step with how many are done, how many there are, and what the step was
     """
-    work = Work(network=network, config=config, images=images, timing=timing or SystemTiming())
+    timing = timing or SystemTiming()
+    work = Work(network=network, config=config, images=images, timing=timing, keep_features=keep_features)
     start = time.perf_counter()
-    base = timed(network, config, images, work.timing)
+    base = timed(network, config, images, timing, keep_features=keep_features)
     long = time.perf_counter() - start > LONG
     wanted = changes(config)
     found: list[Timed | str] = []

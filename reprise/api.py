@@ -134,6 +134,8 @@ def estimate_cycles(
     gap: int = 0,
     clock_mhz: float | None = None,
     area: bool = False,
+    limits: bool = False,
+    helps: bool = False,
 ) -> Estimate:
     """Return the cycles that a network takes in the RTL, layer by layer, without simulating it.
 
@@ -145,6 +147,9 @@ def estimate_cycles(
     latency, gap : the memory's cycles from an address to its first beat, and its idle cycles after every beat.
     clock_mhz : the clock at which times are stated; without one, that at which this accelerator was routed, or 80 MHz.
     area : whether resources are estimated where none were synthesized, which takes a second or three.
+    limits : whether layers also say what limits them (docs/limits-and-helps.md), which takes some thirty times as long.
+    helps : whether changes of the configuration are tried that would help, which takes some twenty times as long, and
+        with ``area`` seconds more.
 
     Raises
     ------
@@ -161,7 +166,12 @@ def estimate_cycles(
     hardware = hardware_of(config)
     file = load(network, hardware)
     batch = batch_of(file, images)
-    found = estimate(file.network, hardware, batch.images, timing=SystemTiming(latency=latency, gap=gap))
+    timing = SystemTiming(latency=latency, gap=gap)
+    found = estimate(file.network, hardware, batch.images, timing=timing, limits=limits)
+    if helps:
+        from .estimate.helps import add_helps
+
+        add_helps(found, file.network, hardware, batch.images, timing=timing, areas=area)
     name = name_of(config, hardware)
     report = whole_estimate(found, file.network, hardware, batch.images, name=name, clock_mhz=clock_mhz, area=area)
     return Estimate(

@@ -10,7 +10,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ...estimate.limits import MEANINGS, NAMES, named
 from ...estimate.picture import boxes, input_text, picture
 from ...estimate.report.speed import area_line, clock_line, too_small
-from ...estimate.tables import LIMITS_NOTE, limits_lines, saved_lines
+from ...estimate.tables import (
+    HELPS_NOTE,
+    LIMITS_NOTE,
+    helps_lines,
+    helps_notes,
+    layer_helps_lines,
+    limits_lines,
+    saved_lines,
+)
 from ...support.terminal import counted
 from . import charts
 from .pictures import Inputs
@@ -166,6 +174,17 @@ def _limits(report: dict) -> dict[str, Any]:
     }
 
 
+def _helps(report: dict) -> dict[str, Any]:
+    """Return what the page shows of the changes of the configuration that would help, if somebody asked."""
+    total = report["total"]
+    if "helps" not in total:
+        return {"helps": [], "helps_notes": []}
+    return {
+        "helps": [helps_lines(total), layer_helps_lines(report["layers"])],
+        "helps_notes": [HELPS_NOTE, *helps_notes(total)],
+    }
+
+
 def _made(report: dict) -> str:
     """Return how the report was made, in one line."""
     memory = report["memory"]
@@ -234,6 +253,7 @@ def page(report: dict, inputs: Inputs | None = None) -> str:
             for field, value in report["configuration"].items()
         ],
         **_limits(report),
+        **_helps(report),
         "words": list(WORDS.items()),
         "made": _made(report),
     }

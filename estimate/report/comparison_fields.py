@@ -21,7 +21,7 @@ class Column(Fields):
     configuration_name: str = Field(description="preset or file of the configuration, with changed fields behind it")
     configuration: dict[str, int] = Field(description="every field of the configuration")
     images: Count = Field(description="images of the batch")
-    area: Area = Field(description="what the accelerator takes of an FPGA")
+    area: Area | None = Field(default=None, description="what the accelerator takes of an FPGA")
     speed: Speed | None = Field(default=None, description="how fast it is, and at which clock; absent in captures")
     cycles: Count = Field(description="of the whole job")
     runs: Count = Field(description="RUN commands")

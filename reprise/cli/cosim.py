@@ -28,6 +28,7 @@ ONLY_OF_NETWORKS = {
     "network": ("NETWORK", "a capture is run instead of a network"),
     "images": ("--images", "a capture holds one sample"),
     "data": ("--data", "a capture's weights are random, so nothing is trained"),
+    "helps": ("--helps", "a capture holds some layers of a network"),
     "clock_mhz": ("--clock-mhz", "a capture holds some layers of a network, so it has no frames per second"),
 }
 """Arguments that a capture would ignore, as the user writes them, and why."""
@@ -63,6 +64,7 @@ def cosim(
     gap: Annotated[int, typer.Option(metavar="CYCLES", help="memory: idle cycles after every beat")] = 0,
     clock_mhz: ClockMhz = None,
     engine: Engine = "rtl",
+    helps: Annotated[bool, typer.Option("--helps", help="try which change of the configuration would help")] = False,
     waves: Annotated[bool, typer.Option("--waves", help="record waveforms (FST) of the whole run")] = False,
     data: Annotated[
         Path | None,
@@ -95,6 +97,7 @@ def cosim(
         gap=gap,
         clock_mhz=clock_mhz,
         engine=engine,
+        helps=helps,
         data=data,
         out=out,
     )

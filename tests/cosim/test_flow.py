@@ -214,6 +214,7 @@ def test_a_mismatch_in_a_capture_gives_exit_code_1(tmp_path, monkeypatch):
         (["--images", "8"], "--images must be left out beside --capture, not 8: a capture holds one sample"),
         (["--clock-mhz", "50"], "--clock-mhz must be left out beside --capture, not 50.0: a capture holds some layers"),
         (["--data", "."], "--data must be left out beside --capture"),
+        (["--helps"], "--helps must be left out beside --capture, not True: a capture holds some layers of a network"),
     ],
 )
 def test_what_a_capture_ignores_is_refused(arguments, message, tmp_path):

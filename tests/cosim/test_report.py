@@ -165,6 +165,22 @@ def test_bars_of_limits_are_what_blocks_save_one_after_the_other(report):
     assert "What limits each layer" not in html.page(without)
 
 
+def test_what_would_help_is_on_the_page_if_somebody_asked(report):
+    assert "What would help" not in html.page(report)
+    asked = json.loads(json.dumps(report))
+    wider = {"change": {"bus_bits": 128}, "cycles": 9, "cycles_percent": -12.5}
+    asked["total"]["helps"] = [
+        wider | {"luts_percent": 3.25},
+        {"change": {"banks": 4}, "refused": "banks must be 1..2"},
+    ]
+    for layer in asked["layers"]:
+        layer["helps"] = [wider]
+    page = Page(html.page(asked))
+    at = page.texts.index("What would help")
+    assert page.texts[at:].index("bus_bits 128") < page.texts[at:].index("-12%") < page.texts[at:].index("+3.2%")
+    assert page.texts.count("bus_bits 128 -12%") == len(asked["layers"]) and "banks 4: banks must be 1..2" in page.texts
+
+
 def test_marks_of_cycles_lie_where_they_belong():
     layers = {"a": {"accelerator": 1000, "dense": 10_000, "bound": None}, "b": {"accelerator": 100, "dense": 0}}
     rows, ticks = charts.cycles_rows(layers)

@@ -102,6 +102,17 @@ def test_the_same_twice_is_no_difference(reports):
     assert [column["name"] for column in both["columns"]] == ["base (1)", "base (2)"]
 
 
+def test_a_report_without_area_can_be_compared(reports):
+    """A Python program's estimate has none if nobody asked."""
+    bare = {key: value for key, value in reports[1].items() if key != "area"}
+    found = comparison.compare([reports[0], bare], ["a.json", "b.json"])
+    Comparison.model_validate(found)
+    facts = dict((row[0], row[1:]) for row in fact_lines(found).rows)
+    assert facts["LUT4s"] == ("500", "-") and facts["fits"] == ("LFE5U-85k", "-")
+    assert "it is SLOWER" in comparison.verdicts(found)[0] and "LUTs" not in comparison.verdicts(found)[0]
+    assert "LUT4s" not in [row[0] for row in fact_lines(comparison.compare([bare, bare], ["a", "b"])).rows]
+
+
 def test_other_work_and_other_layers_are_said(reports):
     other = json.loads(json.dumps(reports[0])) | {"network": "another", "images": 3, "configuration_name": "other"}
     other["layers"][0]["name"] = "first"

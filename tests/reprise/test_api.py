@@ -72,6 +72,17 @@ def test_a_saved_network_is_the_same_file(digits, tmp_path):
     )
 
 
+def test_limits_and_helps_are_there_if_asked(digits):
+    plain, asked = (rp.estimate_cycles(digits, "tiny", limits=wanted, helps=wanted) for wanted in (False, True))
+    assert plain.cycles == asked.cycles
+    for before, after in zip(plain.layers, asked.layers, strict=True):
+        assert not {"limits", "helps"} & set(before) and after["limits"]["blocks"] and after["helps"]
+    best = asked.report["total"]["helps"][0]
+    (field, value) = best["change"].popitem()
+    changed = rp.estimate_cycles(digits, rp.HardwareConfig.load("tiny").replace(**{field: value}))
+    assert best["cycles"] == changed.cycles < plain.cycles
+
+
 def test_estimates_are_those_of_the_room(digits):
     from reprise.estimate.network import estimate
 
