@@ -19,7 +19,7 @@ import numpy as np
 
 from ..compiler import compile_network
 from ..compiler.golden.interpreter import Interpreter
-from ..hw.arch.config import HardwareConfig
+from ..hw.arch.config import ConfigError, HardwareConfig
 from ..model.network.network import Network
 from ..support.errors import RepriseError
 from .area import model, structure
@@ -96,12 +96,21 @@ def timed(
 
 
 def changes(config: HardwareConfig) -> list[dict[str, int]]:
-    """Return the changes that are tried: double and half of every size, and some fields together."""
+    """Return the changes that are tried: double and half of every size, and some fields together, if they are legal."""
     found = [{name: value} for name in SIZES for value in (2 * getattr(config, name), getattr(config, name) // 2)]
     for turned in ({name: 2 for name in TOGETHER}, {name: 1 for name in TOGETHER}):
         if all(getattr(config, name) != value for name, value in turned.items()):
             found.append(turned)
-    return [change for change in found if min(change.values()) > 0]
+    return [change for change in found if _legal(config, change)]
+
+
+def _legal(config: HardwareConfig, change: dict[str, int]) -> bool:
+    """Return whether the hardware can be built with a change."""
+    try:
+        config.replace(**change)
+    except ConfigError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
