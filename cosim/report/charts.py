@@ -8,6 +8,7 @@ with any colour vision can tell apart.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -69,8 +70,8 @@ class Piece:
 
     @property
     def light(self) -> bool:
-        """Whether text on the piece is white."""
-        return self.colour in DARK
+        """Whether text on the piece is white: on stripes, if each of their colours asks for it."""
+        return DARK.issuperset(re.findall(r"#\w{6}", self.colour))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -205,6 +205,15 @@ def test_density_bars_end_at_a_round_number():
     assert charts.densities_rows({})[1][-1].value == 1
 
 
+@pytest.mark.parametrize(
+    ("colours", "light"),
+    [(["#0072B2"], True), (["#F0E442"], False), (["#0072B2", "#009E73"], True), (["#0072B2", "#F0E442"], False)],
+)
+def test_text_on_a_piece_can_be_read(colours, light):
+    piece = charts.Piece(name="x", value=1, percent=50, colour=f"stripes({','.join(colours)})")
+    assert piece.light is light
+
+
 def test_an_unknown_cause_has_no_colour():
     with pytest.raises(ValueError, match=r"causes must be some of .*, not \['sleeping'\]"):
         charts.causes_rows({"a": {"sleeping": 3}})
