@@ -62,6 +62,14 @@ def test_few_bits_and_many_groups_limit_by_the_neurons():
     assert one["limits"]["blocks"] == ["neurons"]
 
 
+def test_empty_rows_of_many_k_tiles_limit_by_im2col():
+    """No bit is set, so nothing is left to do but to build rows, two in each cycle at most, and to see that."""
+    network = one_layer((8, 16, 16), 4, kernel=3)
+    one, _ = limits_of(network, np.zeros((1, 8, 16, 16), int), TINY.replace(weight_tiles=16, load_rows=2))
+    assert one["alone_cycles"]["im2col"] >= 9 * 256 // 2
+    assert one["limits"]["blocks"] == ["im2col"] and one["limits"]["saved_cycles"]["im2col"] > 0.5 * 9 * 256 // 2
+
+
 def test_blocks_at_the_same_pace_limit_together():
     """Most rows are equal: exact matches, for which the detector and the partial sums take a cycle each."""
     network = one_layer((8, 16, 16), 4, kernel=3)
