@@ -195,7 +195,7 @@ def _reasons(one: dict[str, Any]) -> list[str]:
     for reason in one["slower_layers"][:3]:
         parts = [f"  {reason['layer']}: {reason['more_cycles']:,} cycles more"]
         if "block" in reason:
-            parts.append(f"its limit by {NAMES[reason['block']]} grew by {reason['more_saved_cycles']:,}")
+            parts.append(f"its limit by {NAMES[reason['block']]} grew by {reason['more_saved_cycles']:,} cycles")
         for key, word in (("runs", "RUNs"), ("bytes_read", "bytes read")):
             before, after = reason[key]
             if before != after:
