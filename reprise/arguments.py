@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .hw.arch.config import ConfigError, HardwareConfig
 from .support.checks import require, require_int
-from .support.presets import HARDWARE
+from .support.presets import HARDWARE, preset_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +33,9 @@ def name_of(config: AnyConfig, hardware: HardwareConfig) -> str:
     """Return the name of a configuration in a report: its preset or file, or else the beginning of its digest."""
     if not isinstance(config, HardwareConfig):
         return Path(config).stem
-    presets = sorted(path.stem for path in HARDWARE.glob("*.yaml"))
-    return next((name for name in presets if HardwareConfig.load(name) == hardware), hardware.digest()[:8])
+    return next(
+        (name for name in preset_names(HARDWARE) if HardwareConfig.load(name) == hardware), hardware.digest()[:8]
+    )
 
 
 def batch_of(file: NetworkFile, images: AnyImages, seed: int = 0) -> Batch:

@@ -11,3 +11,13 @@ CONFIGS = PACKAGE / "configs"
 HARDWARE = CONFIGS / "hardware"
 NETWORKS = CONFIGS / "networks"
 BOARDS = CONFIGS / "boards"
+
+
+def preset_names(folder: Path) -> list[str]:
+    """Return the names of the presets in one of the folders above, in alphabetical order."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def preset_file(folder: Path, name: str) -> Path | None:
+    """Return the file of a preset, or None if there is no such preset. A name is no path: ``../tiny`` is no preset."""
+    return folder / f"{name}.yaml" if name in preset_names(folder) else None

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ...hw.arch.config import HardwareConfig
 from ...support.errors import MissingFileError, RepriseError, explain
 from ...support.presets import NETWORKS as PRESETS
+from ...support.presets import preset_file, preset_names
 from ...support.yaml_file import read_yaml
 
 BARRIER_FIELDS = ("barrier", "barrier_levels", "barrier_surrogate")
@@ -32,7 +33,7 @@ class Recipe(BaseModel):
         The order of sums depends on it, and so do the last bits of the weights.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     network: str
     dataset: Literal["digits", "mnist", "cifar10"]
@@ -90,7 +91,7 @@ def make(where: str, values: dict) -> Recipe:
 
 def presets() -> list[str]:
     """Return the names of all presets."""
-    return sorted(p.stem for p in PRESETS.glob("*.yaml"))
+    return preset_names(PRESETS)
 
 
 def preset(name: str, **overrides: Any) -> Recipe:
@@ -98,17 +99,17 @@ def preset(name: str, **overrides: Any) -> Recipe:
 
     Each of the ``overrides`` that is not None replaces a field.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
-    if not path.is_file():
+    path = Path(name) if name.endswith((".yaml", ".yml")) else preset_file(PRESETS, name)
+    if path is None or not path.is_file():
         known = ", ".join(presets())
-        if path != PRESETS / f"{name}.yaml":
+        if path is not None:
             rule = f"a network file, a recipe or a preset ({known})"
             raise MissingFileError(field="the network", rule=rule, value=name, remedy="there is no such file")
         raise RepriseError(field="network preset", rule=f"one of {known} or a YAML file", value=name)
-    values = read_yaml(path)
+    values = read_yaml(path, rule="be a network file or a recipe (a YAML file with the field network)")
     if "network" not in values:
-        holds = f"one with the fields {', '.join(list(values)[:4])}" if values else "an empty one"
-        hardware = values and set(values) <= {one.name for one in dataclasses.fields(HardwareConfig)}
+        holds = f"one with the fields {', '.join(list(values)[:4])}"
+        hardware = set(values) <= {one.name for one in dataclasses.fields(HardwareConfig)}
         raise RepriseError(
             where=str(path),
             field="the file",

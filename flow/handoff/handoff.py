@@ -16,9 +16,9 @@ from ...hw.csr import register_map
 from ...hw.csr.start import start_registers
 from ...support.checks import require
 from ...support.errors import RepriseError
-from ...support.presets import BOARDS, PACKAGE
-from ...support.yaml_file import read_yaml
+from ...support.presets import PACKAGE
 from ..fpga.route import OPTIONS
+from .board import NO_BOARD, read_board
 from .vectors import Vectors, hex_text, make_vectors
 from .wrappers import ip_ports, pin_ports, testbench_connections
 
@@ -174,28 +174,17 @@ def board_values(board: str | None) -> dict:
     Raises
     ------
     RepriseError
-        ``configs/boards`` has no such board.
+        ``configs/boards`` has no such board, or its file breaks a rule.
     """
-    found: dict[str, Any] = {
-        "part": "85k",
-        "package": "CABGA381",
-        "grade": 6,
-        "clock": {"site": None, "mhz": 80, "io": "LVCMOS33"},
-    }
-    if board:
-        path = BOARDS / f"{board}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in BOARDS.glob("*.yaml")))
-            raise RepriseError(f"board must be one of configs/boards ({known}), not {board!r}")
-        found = read_yaml(path)
-    clock = found["clock"]
+    found = NO_BOARD if board is None else read_board(board)
+    clock = found.clock
     return {
         "board": board,
-        **{f"ecp5_{key}": found[key] for key in ("part", "package", "grade")},
-        "ecp5_mhz": clock["mhz"],
+        **{f"ecp5_{key}": getattr(found, key) for key in ("part", "package", "grade")},
+        "ecp5_mhz": clock.mhz,
         "nextpnr_options": ", ".join(f'"{option}"' for option in OPTIONS),
-        "clock_site": clock["site"],
-        "clock_io": clock["io"],
+        "clock_site": clock.site,
+        "clock_io": clock.io,
     }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...support.errors import RepriseError
 from ...support.presets import HARDWARE as PRESET_FOLDER
+from ...support.presets import preset_file, preset_names
 from ...support.yaml_file import read_yaml
 from .config_rules import LIMITS, RELATIONS
 
@@ -191,11 +192,10 @@ class HardwareConfig:
         ConfigError
             When there is no such preset or file, or when what it holds is no legal configuration.
         """
-        path = Path(name)
-        if path.suffix not in (".yaml", ".yml"):
-            path = PRESET_FOLDER / f"{name}.yaml"
-        if not path.is_file():
-            presets = ", ".join(sorted(p.stem for p in PRESET_FOLDER.glob("*.yaml")))
+        given = Path(name)
+        path = given if given.suffix in (".yaml", ".yml") else preset_file(PRESET_FOLDER, str(name))
+        if path is None or not path.is_file():
+            presets = ", ".join(preset_names(PRESET_FOLDER))
             raise ConfigError(
                 field="config", rule=f"a preset ({presets}) or a YAML file", value=str(name), remedy="no such file"
             )

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from ...support.errors import MissingFileError, explain
+from ...support.yaml_file import to_yaml
 from ..network.layer import Layer, MaxPool, Source
 from ..network.network import Network
 from ..network.neuron import Neuron
@@ -161,10 +161,7 @@ def save(
         raise explain(str(path), e, NetworkFileError) from e
     path.parent.mkdir(parents=True, exist_ok=True)
     tensor_path.write_bytes(blob)
-    text = yaml.safe_dump(
-        _plain(manifest.model_dump(by_alias=True)), sort_keys=False, width=120, default_flow_style=None
-    )
-    path.write_text(text)
+    path.write_text(to_yaml(_plain(manifest.model_dump(by_alias=True))))
     return path
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..support.command_line import OUTPUT_FOLDER, POSITIVE, at_least, commands, example, one_of, within
-from ..support.presets import BOARDS
+from ..support.presets import BOARDS, preset_names
 from .area import number
 from .options import Config, Set, hardware, terminal
 
@@ -27,7 +27,7 @@ Record = Annotated[bool, typer.Option("--record", help="add the figures to docs/
 
 
 def _boards() -> list[str]:
-    return sorted(path.stem for path in BOARDS.glob("*.yaml"))
+    return preset_names(BOARDS)
 
 
 @app.command(epilog=example("reprise fpga handoff --config small --target ecp5 --board ulx3s-85f"))

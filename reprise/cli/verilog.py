@@ -56,16 +56,16 @@ def verilog(
 def presets() -> None:
     """List the presets: the hardware with every field, the networks, and the boards."""
     from ..hw.arch.config import HardwareConfig
-    from ..support.presets import BOARDS, HARDWARE, NETWORKS
+    from ..support.presets import BOARDS, HARDWARE, NETWORKS, preset_names
     from ..support.terminal import Figures
 
     console = terminal()
-    names = sorted(path.stem for path in HARDWARE.glob("*.yaml"))
+    names = preset_names(HARDWARE)
     configs = [HardwareConfig.load(name) for name in names]
     table = Figures("field", *names, title="--config")
     for field in configs[0].to_dict():
         table.add_row(field, *(str(getattr(config, field)) for config in configs))
     console.print(table)
     for what, folder in (("networks", NETWORKS), ("boards", BOARDS)):
-        found = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        found = ", ".join(preset_names(folder))
         console.print(f"{what}: {found}", highlight=False)

@@ -88,3 +88,28 @@ def test_both_ends_of_a_limit(name):
         assert not limit.holds(value, config)
         with pytest.raises(ConfigError, match=f"{name} must be .*, not {value}: .*{re.escape(limit.why)}"):
             config.replace(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file must be a mapping of fields to integers, not 'an empty one'"),
+        ("tile_m: 64\ntile_m: 128", "field 'tile_m' must be given once, not 'again in line 2'"),
+        ("tile_m: 1.0", r"tile_m must be an integer, not 1\.0"),
+        ("tile_m: 1e3", r"tile_m must be an integer, not 1000\.0"),
+        ("tile_m: 0100", "must be a decimal number, true, false or a text, not '0100'"),
+        ("tile_m: yes", "must be a decimal number, true, false or a text, not 'yes'"),
+        ("tile_m: '64'", "tile_m must be an integer, not '64'"),
+    ],
+)
+def test_a_file_means_one_thing_or_is_refused(text, message, tmp_path):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=f"mine.yaml: .*{message}"):
+        HardwareConfig.load(tmp_path / "mine.yaml")
+
+
+def test_a_preset_is_named_and_not_found_by_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(PRESET_FOLDER)
+    for name in ("../hardware/tiny", "../tiny", str(PRESET_FOLDER / "tiny"), ""):
+        with pytest.raises(ConfigError, match="config must be a preset"):
+            HardwareConfig.load(name)
