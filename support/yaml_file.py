@@ -44,7 +44,7 @@ class _Refused(Exception):
     """Something that a file must not hold: the field, the rule, the value and the remedy."""
 
     def __init__(self, field: str, rule: str, value: object, remedy: str = "") -> None:
-        self.parts = {"field": field, "rule": rule, "value": value, "remedy": remedy}
+        self.parts: dict[str, Any] = {"field": field, "rule": rule, "value": value, "remedy": remedy}
 
 
 def _line(event: Any) -> str:

@@ -31,7 +31,7 @@ class Board(_Part):
 
     part: Literal["25k", "45k", "85k"]
     package: Word
-    grade: Literal[6, 7, 8]
+    grade: Annotated[int, Field(ge=6, le=8)]
     clock: Clock
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from ...support.errors import MissingFileError, RepriseError, explain
 from ...support.yaml_file import read_yaml
@@ -26,6 +26,16 @@ class NetworkFileError(RepriseError):
 
 FIGURES = {"spikes", "bit_density", "product_density"}
 """Statistics of a layer that are numbers."""
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, float | bool):
+        raise ValueError("Input should be a valid integer")
+    return value
+
+
+Whole = BeforeValidator(_whole)
+"""Refuses what Python takes for equal to an integer: 1.0 and true."""
 
 
 class Part(BaseModel):
@@ -63,7 +73,7 @@ class LayerEntry(Part):
     sources: Annotated[tuple[SourceEntry, ...], Field(min_length=1, max_length=2)]
     neuron: NeuronEntry
     encoding: Literal["bitplane", "thermometer"]
-    pool: Literal[2, 3, 4] | None = None
+    pool: Annotated[Literal[2, 3, 4] | None, Whole] = None
 
 
 class Accuracy(Part):
@@ -77,7 +87,7 @@ class Manifest(Part):
     """The contents of the manifest."""
 
     format: Literal["reprise-network"]
-    version: Literal[1]
+    version: Annotated[Literal[1], Whole]
     name: Name
     tensors: Tensors
     input: Input
@@ -125,7 +135,7 @@ def read_manifest(path: str | Path) -> Manifest:
     if not path.is_file():
         raise MissingFileError(f"network file {str(path)!r} does not exist (the manifest NAME.yaml is meant)")
     values = read_yaml(path, kind=NetworkFileError)
-    if values.get("format") == FORMAT and values.get("version") != VERSION:
+    if values.get("format") == FORMAT and isinstance(values.get("version"), int) and values["version"] != VERSION:
         raise NetworkFileError(
             f"{path}: version must be {VERSION}, not {values.get('version')!r}: "
             "written by another release, export it again"

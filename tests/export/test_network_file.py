@@ -121,6 +121,9 @@ def change(path, keys, value):
     [
         (["format"], "other", "format: Input should be 'reprise-network', not 'other'"),
         (["version"], 2, "version must be 1, not 2: written by another release"),
+        (["version"], 1.0, "version: .*valid integer, not 1.0"),
+        (["version"], True, "version: .*valid integer, not True"),
+        (["layers", 1, "pool"], 2.0, "layers.1.pool: .*valid integer, not 2.0"),
         (["name"], "a b", "name: .*pattern.*not 'a b'"),
         (["timesteps"], 0, "timesteps: .*greater than or equal to 1, not 0"),
         (["timesteps"], "4", "timesteps: .*integer, not '4'"),
