@@ -1,0 +1,1 @@
+"""Tests of the hand-off, its driver, synthesis figures and floor plans."""
