@@ -94,12 +94,13 @@ def _core(
     """
     write_takes = axi.write_step(c, out, t)
     p.hold = psum.wants(c, dr, data)
-    _leave(c, p, dr, nr, out, data, run, write_takes)
-    psum.update(c, p, data)
-    for _ in range(c.no_neurons * (STEPS - 1)):
-        if not (dr.running or nr.full or nr.inside or nr.ro_valid or out.read_valid or out.pool_valid or out.e_valid):
+    for step in range(1 + c.no_neurons * (STEPS - 1)):
+        waits = dr.running or nr.full or nr.inside or nr.ro_valid or out.read_valid or out.pool_valid or out.e_valid
+        if step > 0 and not waits:
             break
-        _leave(c, p, dr, nr, out, data, run, False)
+        _leave(c, p, dr, nr, out, data, run, write_takes and step == 0)
+        if step == 0:
+            psum.update(c, p, data)
     takes = sorter.detect(c, so, data, t)
     processor.contexts(c, p, so, ft, data, run, t)
     claimed, tile = processor.issue(c, p, so, data, t)
