@@ -182,6 +182,26 @@ def verdicts(found: dict[str, Any]) -> list[str]:
             lines.append(f"They are not the same work: {' and '.join(told)}.")
         if by > 0:
             lines += _reasons(one)
+        lines += _times(base, column, by)
+    return lines
+
+
+def _times(base: dict[str, Any], column: dict[str, Any], by: float) -> list[str]:
+    """Say what cycles of the batch do not tell: one image alone may go the other way, and clocks may differ."""
+    mine, other = column.get("speed"), base.get("speed")
+    if mine is None or other is None:
+        return []
+    lines = []
+    alone = percent(mine["image_cycles"], other["image_cycles"]) or 0.0
+    if alone * by < 0:
+        fewer = "fewer" if alone < 0 else "more"
+        counts = f"{mine['image_cycles']:,} instead of {other['image_cycles']:,}"
+        lines.append(f"  One image alone takes {abs(alone):.1f} % {fewer} cycles: {counts}.")
+    clocks = [speed["clock"] for speed in (mine, other)]
+    if clocks[0]["mhz"] != clocks[1]["mhz"]:
+        times = [f"{speed['batch_microseconds']:,.1f} us" for speed in (mine, other)]
+        told = " and ".join(f"{clock['mhz']:g} MHz ({clock['source']})" for clock in clocks)
+        lines.append(f"  At their clocks, {told}, it takes {times[0]} instead of {times[1]}.")
     return lines
 
 

@@ -93,6 +93,24 @@ def test_it_says_what_is_slower_and_why(compared, digits):
     assert fastest["total"] == "fast"
 
 
+def test_times_are_said_where_cycles_of_the_batch_do_not_tell_them(reports):
+    def with_speed(report, image_cycles, mhz):
+        clock = {"mhz": mhz, "source": "given"}
+        return report | {
+            "speed": {"clock": clock, "image_cycles": image_cycles, "image_microseconds": 1.0}
+            | {"batch_microseconds": 2000 / mhz, "frames_per_second": 3.0}
+        }
+
+    def said(*speeds):
+        found = [with_speed(report, *speed) for report, speed in zip(reports, speeds, strict=False)]
+        return comparison.verdicts(comparison.compare(found, ["a.json", "b.json"]))
+
+    assert "  One image alone takes 10.0 % fewer cycles: 900 instead of 1,000." in said((1000, 80.0), (900, 80.0))
+    assert not any("alone takes" in line or "clocks" in line for line in said((1000, 80.0), (1100, 80.0)))
+    told = said((1000, 80.0), (1100, 100.0))
+    assert told[-1] == "  At their clocks, 100 MHz (given) and 80 MHz (given), it takes 20.0 us instead of 25.0 us."
+
+
 def test_the_same_twice_is_no_difference(reports):
     found = comparison.compare([reports[0], reports[0]], ["a.json", "b.json"])
     assert [column["name"] for column in found["columns"]] == ["a.json", "b.json"] and not found["differing_fields"]
