@@ -42,6 +42,7 @@ def run_capture(path: Path, options: Options, console: Console) -> int:
                 outcome = execute(
                     job.compiled, job.network, job.images, expected, stages,
                     bench=bench, traffic=options.traffic, waves=wave if options.waves else None,
+                    limits=options.limits,
                 )  # fmt: skip
                 outcomes.append(replace(outcome, layers=with_shapes(outcome.layers, job.network)))
         report = capture_report(outcomes, options, path)
@@ -63,7 +64,8 @@ def capture_report(outcomes: list[Outcome], options: Options, path: Path) -> dic
         joined[key] = _add(*({k: v for k, v in part[key].items() if k != "limits"} for part in parts))
     cycles, counts = joined["total"]["cycles"], joined["total"]["counts"]
     bits = {key: counts[key] for key in ("set_bits", "residual_bits")}
-    joined["total"]["limits"] = of_network([layer["limits"] for layer in joined["layers"]], cycles["cycle_model"])
+    if options.limits:
+        joined["total"]["limits"] = of_network([layer["limits"] for layer in joined["layers"]], cycles["cycle_model"])
     joined["total"] |= Density(elements=cycles["dense"], **bits).figures()
     for one in (joined["rest"], joined["total"]):
         if one["cycles"]["rtl"]:

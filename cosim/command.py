@@ -75,6 +75,7 @@ def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) 
         outcome = execute(
             compiled, file.network, batch.images, expected, stages,
             bench=bench, traffic=options.traffic, waves=options.out / "run.fst" if options.waves else None,
+            limits=options.limits,
         )  # fmt: skip
     settings = {"network": file.network.name, **options.settings()}
     settings |= {"network_sha256": file.sha256, "network_accuracy": network_accuracy(file.accuracy)}

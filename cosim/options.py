@@ -27,6 +27,7 @@ class Options:
     stall : probability of a stalled cycle
     clock_mhz : clock frequency at which times are stated, or None for that of a routed record, or else an assumed one
     engine : "rtl", or "interpreter" for the golden interpreter of programs
+    limits : find out what limits each layer
     helps : try which change of the configuration would help
     data : folder of the data set's files, for a network that must be trained
     out : folder of the report
@@ -43,6 +44,7 @@ class Options:
     gap: int = 0
     clock_mhz: float | None = None
     engine: str = "rtl"
+    limits: bool = True
     helps: bool = False
     data: Path | None = None
     out: Path = Path("build/cosim")

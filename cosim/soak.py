@@ -193,7 +193,9 @@ def run_real(data: Path | None, engine: str, out: Path, console: Console) -> dic
             verdicts[label] = f"left out: {reason}"
             continue
         console.rule(label)
-        options = Options(config=hardware, config_name=config, images=images, engine=engine, data=data, out=folder)
+        options = Options(
+            config=hardware, config_name=config, images=images, engine=engine, data=data, out=folder, limits=False
+        )
         verdicts[label] = "equal" if run_network(network, options, console) == 0 else "mismatch"
     return verdicts
 

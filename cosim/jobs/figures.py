@@ -121,6 +121,7 @@ def model_layers(
     fill: int = 0,
     features: dict[str, np.ndarray] | None = None,
     progress: Callable[[str], None] | None = None,
+    limits: bool = True,
 ) -> tuple[dict, np.ndarray]:
     """Return the figures of the cycle model, as :func:`reprise.estimate.network.estimate` has them, and the memory.
 
@@ -130,7 +131,7 @@ def model_layers(
 
     timing = SystemTiming(latency=latency, gap=gap)
     return estimate_image(
-        compiled, network, images, timing=timing, fill=fill, features=features, progress=progress, limits=True
+        compiled, network, images, timing=timing, fill=fill, features=features, progress=progress, limits=limits
     )
 
 

@@ -67,6 +67,7 @@ def execute(
     bench: Preparation | None,
     traffic: Traffic,
     waves: Path | None = None,
+    limits: bool = True,
     timeout: int = 50_000_000,
 ) -> Outcome:
     """Run a compiled network and compare every feature map with the model.
@@ -79,6 +80,7 @@ def execute(
     bench : runs the job in RTL; without one, it is run in the interpreter
     traffic : how the memory behaves
     waves : FST file to write
+    limits : find out what limits each layer, which takes the cycle model some thirty times as long
     timeout : cycles within which the job must end
 
     Raises
@@ -96,7 +98,7 @@ def execute(
 
         estimate, golden = model_layers(
             compiled, network, images, latency=traffic.latency, gap=traffic.gap, fill=FILL, progress=progress,
-            features=expected.features,
+            features=expected.features, limits=limits,
         )  # fmt: skip
         stage.advance(note="")
     rtl, rtl_rest, rtl_whole, cycles, seconds, runs = None, None, None, None, 0.0, {}

@@ -64,6 +64,7 @@ def cosim(
     gap: Annotated[int, typer.Option(metavar="CYCLES", help="memory: idle cycles after every beat")] = 0,
     clock_mhz: ClockMhz = None,
     engine: Engine = "rtl",
+    limits: Annotated[bool, typer.Option("--limits/--no-limits", help="say what limits each layer")] = True,
     helps: Annotated[bool, typer.Option("--helps", help="try which change of the configuration would help")] = False,
     waves: Annotated[bool, typer.Option("--waves", help="record waveforms (FST) of the whole run")] = False,
     data: Annotated[
@@ -97,6 +98,7 @@ def cosim(
         gap=gap,
         clock_mhz=clock_mhz,
         engine=engine,
+        limits=limits,
         helps=helps,
         data=data,
         out=out,

@@ -64,6 +64,19 @@ def test_report_of_the_interpreter(network_file, tmp_path):
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page), "the page must need nothing else"
 
 
+def test_limits_are_left_out_if_nobody_wants_them(network_file, tmp_path):
+    for limits in (True, False):
+        assert run_network(str(network_file), options(tmp_path, limits=limits), quiet()) == 0
+        network = json.loads((tmp_path / "report.json").read_text())
+        assert run_capture(SAMPLE, options(tmp_path, config="small", limits=limits), quiet()) == 0
+        capture = json.loads((tmp_path / "report.json").read_text())
+        for report in (network, capture):
+            assert all(("limits" in one) == limits for one in (*report["layers"], report["total"]))
+        if limits:
+            saved = [one["limits"]["saved_cycles"]["neurons"] for one in (*capture["layers"], capture["total"])]
+            assert sum(saved[:-1]) == saved[-1] > 0
+
+
 def test_the_table_of_the_readme(tmp_path):
     """Its figures are those of the shipped network; the RTL's cycles are those of the cycle model, which is exact."""
     assert run_network("digits", options(tmp_path, config="paper", images=8, clock_mhz=None), quiet()) == 0
