@@ -1,5 +1,9 @@
 """Checks of single values. All speak with one voice: an error names the field, the rule, the value and the reason."""
 
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_type_hints
+
 import numpy as np
 
 from .errors import RepriseError
@@ -17,6 +21,41 @@ def require_int(name: str, value: object, low: int, high: int | None = None, why
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     ok = isinstance(value, int | np.integer) and low <= int(value) and (high is None or int(value) <= high)
     require(whole and ok, name, rule, value, why)
+
+
+Made = TypeVar("Made")
+LARGEST = 1 << 40
+"""The largest integer that :func:`from_fields` takes: byte addresses are below it."""
+
+
+def from_fields(cls: type[Made], values: object, where: str) -> Made:
+    """Make a dataclass of integers from 0 on, texts and switches from the values of its fields, which are checked.
+
+    Parameters
+    ----------
+    cls : the dataclass
+    values : what a file holds: a mapping with every field of ``cls``, and no other
+    where : what holds the values, for the message
+
+    Raises
+    ------
+    RepriseError
+        It is no mapping, a field is missing or unknown, or a value has another type or is out of range.
+    """
+    require(
+        isinstance(values, Mapping), where, "a mapping of fields", values if values is None else type(values).__name__
+    )
+    assert isinstance(values, Mapping)
+    names, types = [one.name for one in dataclasses.fields(cls)], get_type_hints(cls)  # type: ignore[arg-type]
+    require(set(values) == set(names), f"{where}: the fields", ", ".join(names), ", ".join(map(str, values))[:200])
+    for name in names:
+        if types[name] is int:
+            require_int(f"{where}: {name}", values[name], 0, LARGEST)
+        else:
+            what = {str: "a text", bool: "true or false"}[types[name]]
+            require(isinstance(values[name], types[name]), f"{where}: {name}", what, values[name])
+    made: Any = cls
+    return made(**values)
 
 
 def int_array(name: str, value: object, dtype: type, ndim: int) -> np.ndarray:

@@ -16,6 +16,7 @@ and its help, which does no work, ends with an example.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -159,15 +160,33 @@ def explanation(error: Exception) -> list[str] | None:
     """Return the lines that tell a user what he did wrong: one that begins with ``error:`` for each problem.
 
     None if the error is no user's mistake but an internal one. Of Python's own exceptions, only those of the operating
-    system are told, such as a full disk.
+    system are told, such as a full disk, and that no memory is left.
     """
     if isinstance(error, ImportError):
         error = missing_package(error) or error
     if isinstance(error, RepriseError):
         return [*(f"error: {problem}" for problem in error.problems), *error.detail.splitlines()]
     if isinstance(error, OSError) and error.strerror:
-        return [f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error.strerror}"]
+        return [_of_the_system(error)]
+    if isinstance(error, MemoryError):
+        said = f" ({' '.join(str(error).split())})" if str(error) else ""
+        return [f"error: the memory of this machine must be enough, and it is not{said}: take fewer images at a time"]
     return f"error: {error}".splitlines() if isinstance(error, SimulationError) else None
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def _of_the_system(error: OSError) -> str:
+    """Return what the operating system refused, the file it was, and the remedy if there is a usual one."""
+    names = [str(name) for name in (error.filename, error.filename2) if name]
+    said = f"error: {': '.join([*names[:1], str(error.strerror)])}"
+    if error.errno in FULL:
+        where = "" if names else f" (the files lie in {root()}, unless they were asked for elsewhere)"
+        return f"{said}{where}: free some space, or set REPRISE_CACHE to a folder on another disk"
+    if error.errno == errno.EROFS:
+        return f"{said}: choose another folder, or set REPRISE_CACHE to one"
+    return said
 
 
 def internal(error: Exception, *, show: bool) -> list[str]:

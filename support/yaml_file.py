@@ -1,4 +1,4 @@
-"""The one way in which YAML files that people write are read, and in which their faults are told.
+"""The one way in which YAML files that people write, and JSON files, are read, and in which their faults are told.
 
 These files may come from strangers, so that only plain YAML is read: mappings, lists and single values. Nothing in a
 file is a reference to another part of it, no key stands twice, and size and nesting are bounded, so that reading takes
@@ -8,6 +8,7 @@ time and memory in proportion to the file. A value is what YAML 1.2 says it is, 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from .errors import RepriseError
 
 LIMIT = 1 << 20
 """Bytes of the longest file that is read. What people write here has a few kilobytes."""
+
+JSON_LIMIT = 16 << 20
+"""Bytes of the longest JSON file that is read, which a program has written."""
 
 DEPTH = 20
 """How deeply lists and mappings may be nested. A network file nests four deep, and its recipe is free."""
@@ -170,6 +174,44 @@ def read_yaml(
     if not isinstance(values, dict):
         given = type(values).__name__
         raise kind(f"{path}: must {rule}, not {given}", where=where, rule=rule, value=given)
+    return values
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Refused(f"field {twice[:80]!r}", "given once", "twice", "two values contradict each other")
+    return found
+
+
+def read_json(path: Path, *, kind: type[RepriseError] = RepriseError) -> dict[str, Any]:
+    """Read the mapping that a JSON file holds, by the same rules as :func:`read_yaml`.
+
+    Raises
+    ------
+    RepriseError
+        The file cannot be read, is too long, is no JSON, names a field twice, or holds no mapping. It is of ``kind``.
+    """
+    where = str(path)
+    try:
+        size = path.stat().st_size
+        if size > JSON_LIMIT:
+            raise kind(where=where, field="the file", rule=f"at most {JSON_LIMIT} bytes", value=size)
+        values = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+    except OSError as error:
+        raise kind(f"{path}: cannot be read: {error.strerror}", where=where) from None
+    except _Refused as error:
+        raise kind(where=where, **error.parts) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise kind(f"{path}: must be JSON: {error}", where=where) from None
+    except RecursionError:
+        raise kind(f"{path}: must be JSON that is not nested so deeply", where=where) from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise kind(f"{path}: must be JSON of short numbers: {error}", where=where) from None
+    if not isinstance(values, dict):
+        raise kind(f"{path}: must be a mapping of fields, not {type(values).__name__}", where=where)
     return values
 
 

@@ -1,25 +1,19 @@
 """Reads image data sets as NumPy arrays of 8-bit levels, without torch.
 
 ``digits`` comes with scikit-learn. ``mnist`` (IDX files, compressed or not) and ``cifar10`` (the usual binary or python
-batches) are read from a folder that the user names. A python batch is a pickle, which could run any code, so it is read
-by an unpickler that knows NumPy arrays and nothing else.
+batches) are read from a folder that the user names, by :mod:`reprise.export.train.data_files`.
 """
 
-import gzip
-import io
-import pickle
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...support.errors import MissingFileError, RepriseError
+from .data_files import read_cifar_batch, read_idx
 
 DIGITS_TEST = 360
-MAX_FILE = 1 << 30  # bytes; no file here is larger, and a hostile gzip file can grow no further
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,30 +55,6 @@ class Dataset:
         """(C, H, W) of an image."""
         _, channels, height, width = self.train_images.shape
         return channels, height, width
-
-
-def read_idx(path: Path) -> np.ndarray:
-    """Read an IDX file of unsigned bytes, compressed or not, as an array.
-
-    Raises
-    ------
-    ValueError
-        It is no such file; the message names the file, the rule and the value.
-    """
-    path = Path(path)
-    data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        with gzip.open(io.BytesIO(data)) as f:
-            data = f.read(MAX_FILE)
-    if len(data) < 4 or data[:3] != b"\0\0\x08":
-        raise RepriseError(f"{path}: an IDX file of bytes begins with 00 00 08, not {data[:3].hex(' ')}")
-    header = 4 + 4 * data[3]
-    if not 1 <= data[3] <= 4 or len(data) < header:
-        raise RepriseError(f"{path}: number of dimensions must be 1..4 and the header complete, not {data[3]}")
-    shape = struct.unpack(f">{data[3]}I", data[4:header])
-    if int(np.prod(shape, dtype=object)) != len(data) - header:
-        raise RepriseError(f"{path}: header says {shape}, the file holds {len(data) - header} bytes of data")
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
 def find(folder: str | Path, names: Sequence[str]) -> Path:
@@ -137,53 +107,6 @@ def load_mnist(folder: str | Path) -> Dataset:
             )
         parts[f"{part}_images"], parts[f"{part}_labels"] = images[:, None], labels.astype(np.int64)
     return Dataset(name="mnist", levels=255, classes=10, **parts)
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Knows what a CIFAR batch holds, which are dictionaries, lists, bytes and NumPy arrays, and refuses all else."""
-
-    allowed = {
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("_codecs", "encode"),
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self.allowed:
-            raise pickle.UnpicklingError(f"a CIFAR batch holds NumPy arrays only, not {module}.{name}")
-        if name == "_reconstruct":
-            module = "numpy._core.multiarray"
-        return super().find_class(module, name)
-
-
-def read_cifar_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the images uint8[n, 3, 32, 32] and labels int64[n] of one binary (.bin) or python batch.
-
-    Raises
-    ------
-    ValueError
-        The file is no such batch; the message names the file, the rule and the value.
-    """
-    path = Path(path)
-    if path.suffix == ".bin":
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        if not len(data) or len(data) % 3073:
-            raise RepriseError(f"{path}: a CIFAR-10 binary batch is a multiple of 3073 bytes, not {len(data)}")
-        data = data.reshape(-1, 3073)
-        return data[:, 1:].reshape(-1, 3, 32, 32), data[:, 0].astype(np.int64)
-    with path.open("rb") as f:
-        try:
-            batch = _ArrayUnpickler(f, encoding="bytes").load()
-        except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError) as e:
-            raise RepriseError(f"{path}: must be a CIFAR-10 python batch ({e})") from e
-    images, labels = (batch.get(k) if isinstance(batch, dict) else None for k in (b"data", b"labels"))
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 2 or images.shape[1] != 3072:
-        raise RepriseError(
-            f"{path}: b'data' must be uint8[n, 3072], not {getattr(images, 'shape', type(images).__name__)}"
-        )
-    return images.reshape(-1, 3, 32, 32), np.asarray(labels, dtype=np.int64)
 
 
 def load_cifar10(folder: str | Path) -> Dataset:

@@ -14,6 +14,14 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from ...support.checks import from_fields, require, require_int
+
+KINDS, ENCODINGS = ("planes", "potentials"), ("bitplane", "thermometer")
+DERIVED = ("blocks", "line_bits", "line_bytes", "block_bytes", "image_bytes", "bytes")
+"""Sizes that follow from the fields of a map, and stand in files beside them."""
+
+POSITIVE = ("images", "timesteps", "channels", "height", "width", "block_channels", "bus_bytes")
+
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureMap:
@@ -97,13 +105,31 @@ class FeatureMap:
 
     def to_dict(self) -> dict:
         """Return the fields and the sizes that follow from them, ready for JSON."""
-        derived = ("blocks", "line_bits", "line_bytes", "block_bytes", "image_bytes", "bytes")
-        return asdict(self) | {name: getattr(self, name) for name in derived}
+        return asdict(self) | {name: getattr(self, name) for name in DERIVED}
 
     @classmethod
     def from_dict(cls, fields: dict) -> FeatureMap:
-        """Make a map from what :meth:`to_dict` returned."""
-        return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
+        """Make a map from what :meth:`to_dict` returned.
+
+        Raises
+        ------
+        RepriseError
+            A field is missing, unknown, of another type or out of range, or a size does not follow from the others.
+        """
+        where = "the feature map"
+        require(isinstance(fields, dict), where, "a mapping of fields", fields)
+        own = {name: value for name, value in fields.items() if name not in DERIVED}
+        made = from_fields(cls, own, where)
+        where = f"the feature map {made.name!r}"
+        for name in POSITIVE:
+            require_int(f"{where}: {name}", getattr(made, name), 1)
+        require(made.kind in KINDS, f"{where}: kind", f"one of {', '.join(KINDS)}", made.kind)
+        require(made.encoding in ENCODINGS, f"{where}: encoding", f"one of {', '.join(ENCODINGS)}", made.encoding)
+        require_int(f"{where}: levels", made.levels, 255 if made.signed else 0, 255)
+        for name in DERIVED:
+            value, given = getattr(made, name), fields.get(name)
+            require(type(given) is int and given == value, f"{where}: {name}", str(value), given, "it follows")
+        return made
 
     def _planes_of(self, codes: np.ndarray) -> np.ndarray:
         """Return the planes, 0 or 1, of shape [..., P], of levels that are given as uint8 [...]."""

@@ -253,21 +253,9 @@ class MemoryImage:
 
         Raises
         ------
-        ValueError
-            When the format is another, or the bytes and the map do not belong together.
+        RepriseError
+            When a file is missing or damaged, the format is another, or the bytes and the map do not belong together.
         """
-        folder = Path(folder)
-        fields = json.loads((folder / "memory.json").read_text())
-        data = (folder / "memory.bin").read_bytes()
-        if fields.get("format") != FORMAT:
-            raise ValueError(f"memory.json: format must be {FORMAT}, not {fields.get('format')!r}")
-        if len(data) != fields["constant_bytes"]:
-            raise ValueError(f"memory.bin must be {fields['constant_bytes']} bytes, not {len(data)}")
-        return cls(
-            config=HardwareConfig.from_dict(fields["config"], origin="memory.json"),
-            features={key: FeatureMap.from_dict(f) for key, f in fields["features"].items()},
-            layers=tuple(LayerEntry(**entry) for entry in fields["layers"]),
-            regions=tuple(Region(**region) for region in fields["regions"]),
-            data=data,
-            **{name: fields[name] for name in ("network", "images", "input_mode", "base", "size", "program")},
-        )
+        from .memory_file import read_image
+
+        return read_image(Path(folder))

@@ -12,6 +12,7 @@ A capture is an ``.npz`` with one array per layer and a YAML file beside it (sam
 An array is (T, C, H, W) for a convolution and (T, features) for a linear layer. Nothing is unpickled.
 """
 
+import math
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ from ...support.yaml_file import read_yaml
 from ..network.layer import Encoding, Layer, Source
 from ..network.neuron import Neuron
 from ..prosparsity.tiling import KOrder, LayerTiles, layer_tiles
+from .arrays import ArrayFileError, Npz
+
+MOST_SPIKES, MOST_WEIGHTS, MOST_BITS = 1 << 26, 1 << 27, 1 << 31
+"""The most recorded values, weights, and bits in the rows of a layer, since memory is taken in proportion to them. The
+largest layers of VGG-16 have 3 million values a timestep, 103 million weights, and 29 million bits a timestep."""
 
 SAMPLE = Path(__file__).parent / "data" / "digits_snn.npz"
 
@@ -40,6 +46,11 @@ class _Spec(BaseModel):
 
 Size = Annotated[int, Field(ge=1, le=65536)]
 """Channels or features. What stands in a file is bounded, since arrays of these sizes are made."""
+
+
+def _check_weights(count: int) -> None:
+    if count > MOST_WEIGHTS:
+        raise ValueError(f"the layer must have at most {MOST_WEIGHTS} weights, not {count}")
 
 
 class ConvSpec(_Spec):
@@ -57,6 +68,7 @@ class ConvSpec(_Spec):
     def _windows_meet_the_feature(self) -> Self:
         if self.padding >= self.kernel:
             raise ValueError(f"padding must be smaller than the kernel ({self.kernel}), not {self.padding}")
+        _check_weights(self.out_channels * self.in_channels * self.kernel**2)
         return self
 
 
@@ -67,6 +79,11 @@ class LinearSpec(_Spec):
     kind: Literal["linear"]
     in_features: Size
     out_features: Size
+
+    @model_validator(mode="after")
+    def _weights_are_bounded(self) -> Self:
+        _check_weights(self.out_features * self.in_features)
+        return self
 
 
 class CaptureSpec(_Spec):
@@ -140,34 +157,30 @@ def _spec_path(capture: Path, spec: Path | None) -> Path:
     )
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _open_arrays(path: Path) -> Npz:
     if not path.is_file():
         raise CaptureError(f"{path}: must be a file, and there is none")
     if not zipfile.is_zipfile(path):
         raise CaptureError(f"{path}: must be an .npz (a zip of NumPy arrays), and it is not a zip file")
-    arrays = {}
     try:
-        with np.load(path, allow_pickle=False) as content:
-            for name in content.files:
-                arrays[name] = content[name]
-                if not isinstance(arrays[name], np.ndarray):  # NumPy hands over what is no array as bytes
-                    raise ValueError(f"its member {name!r} is no NumPy array")
-    except Exception as error:  # what NumPy raises for a damaged file depends on where the damage is
-        why = "it holds Python objects, which are never unpickled" if "allow_pickle" in str(error) else str(error)
-        raise CaptureError(f"{path}: must be a readable .npz of plain arrays: {why}") from None
-    return arrays
+        return Npz(path)
+    except ArrayFileError as error:
+        raise CaptureError(f"{path}: must be a readable .npz of plain arrays: {error}") from None
 
 
-def _spikes(path: Path, spec: CaptureSpec, one: ConvSpec | LinearSpec, arrays: dict[str, np.ndarray]) -> np.ndarray:
+def _check_header(path: Path, spec: CaptureSpec, one: ConvSpec | LinearSpec, arrays: Npz) -> None:
+    """Check type and shape of a layer's array before it is unpacked."""
     where = f"{path}: array {one.name!r}"
-    if one.name not in arrays:
-        raise CaptureError(f"{where}: must be there for the layer of that name; the file holds {sorted(arrays)}")
-    array = arrays[one.name]
+    if one.name not in arrays.headers:
+        raise CaptureError(
+            f"{where}: must be there for the layer of that name; the file holds {sorted(arrays.headers)}"
+        )
+    array = arrays.headers[one.name]
     if one.kind == "conv":
         form, wanted = "(timesteps, in_channels, H, W)", (spec.timesteps, one.in_channels)
     else:
         form, wanted = "(timesteps, in_features)", (spec.timesteps, one.in_features)
-    if array.ndim != (4 if one.kind == "conv" else 2) or array.shape[:2] != wanted:
+    if len(array.shape) != (4 if one.kind == "conv" else 2) or array.shape[:2] != wanted:
         numbers = ", ".join(map(str, wanted)) + (", H, W" if one.kind == "conv" else "")
         raise CaptureError(f"{where}: shape must be {form} = ({numbers}), not {array.shape}")
     if one.kind == "conv" and min(array.shape[2:]) + 2 * one.padding < one.kernel:
@@ -175,8 +188,26 @@ def _spikes(path: Path, spec: CaptureSpec, one: ConvSpec | LinearSpec, arrays: d
             f"{where}: H and W with padding {one.padding} must be at least the kernel {one.kernel}, "
             f"not {array.shape[2:]}"
         )
-    kind = array.dtype.kind
-    if kind not in "buif" or (kind == "f" and array.size and not np.array_equal(array, np.floor(array))):
+    if math.prod(array.shape) > MOST_SPIKES:
+        raise CaptureError(f"{where}: must be at most {MOST_SPIKES} values, not {array.shape}: record fewer timesteps")
+    if one.kind == "conv":
+        height, width = ((size + 2 * one.padding - one.kernel) // one.stride + 1 for size in array.shape[2:])
+        bits = spec.timesteps * spec.levels * height * width * one.in_channels * one.kernel**2
+        if bits > MOST_BITS:
+            raise CaptureError(
+                f"{where}: its rows must have at most {MOST_BITS} bits, not {bits}: record fewer timesteps"
+            )
+    if array.dtype.kind not in "buif":
+        raise CaptureError(f"{where}: values must be spikes (integers), not {array.dtype} with fractions or text")
+
+
+def _spikes(path: Path, spec: CaptureSpec, one: ConvSpec | LinearSpec, arrays: Npz) -> np.ndarray:
+    where = f"{path}: array {one.name!r}"
+    try:
+        array = arrays.read(one.name)
+    except ArrayFileError as error:
+        raise CaptureError(f"{path}: must be a readable .npz of plain arrays: {error}") from None
+    if array.dtype.kind == "f" and array.size and not np.array_equal(array, np.floor(array)):
         raise CaptureError(f"{where}: values must be spikes (integers), not {array.dtype} with fractions or text")
     if array.size and (array.min() < 0 or array.max() > spec.levels):
         rule = "0 or 1 (binary spikes; for multi-level ones set levels)" if spec.levels == 1 else f"in 0..{spec.levels}"
@@ -211,12 +242,16 @@ def load_capture(path: str | Path, spec: str | Path | None = None) -> Capture:
     CaptureError
     """
     path = Path(path)
-    arrays = _read_arrays(path)
+    arrays = _open_arrays(path)
     spec_path = _spec_path(path, None if spec is None else Path(spec))
     content = _read_spec(spec_path)
     names = [one.name for one in content.layers]
     if len(set(names)) < len(names):
         raise CaptureError(f"{spec_path}: layers: names must be unique, not {names}")
+    if unknown := sorted(set(arrays.headers) - set(names)):
+        raise CaptureError(f"{path}: array {unknown[0]!r} must be of a layer in {spec_path.name}, which has {names}")
+    for one in content.layers:
+        _check_header(path, content, one, arrays)
     layers = [
         captured_layer(_spikes(path, content, one, arrays), one, content.levels, content.encoding)
         for one in content.layers

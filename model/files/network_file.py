@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from ...support.errors import MissingFileError, explain
@@ -22,6 +20,7 @@ from ...support.yaml_file import to_yaml
 from ..network.layer import Layer, MaxPool, Source
 from ..network.network import Network
 from ..network.neuron import Neuron
+from .arrays import ArrayFileError, check_size, read_tensors
 from .manifest import FORMAT, PARAMETERS, VERSION, Manifest, NetworkFileError, read_manifest, tensor_shapes
 
 __all__ = ["FORMAT", "VERSION", "NetworkFile", "NetworkFileError", "load", "read_manifest", "save"]
@@ -202,16 +201,17 @@ def load(path: str | Path) -> NetworkFile:
     tensor_path = path.with_name(manifest.tensors.file)
     if not tensor_path.is_file():
         raise MissingFileError(f"{path}: tensors.file {manifest.tensors.file!r} must lie beside the manifest")
+    try:
+        check_size(tensor_path)
+    except ArrayFileError as e:
+        raise NetworkFileError(f"{tensor_path}: {e}") from None
     blob = tensor_path.read_bytes()
     digest = hashlib.sha256(blob).hexdigest()
     if digest != manifest.tensors.sha256:
         raise NetworkFileError(
             f"{path}: tensors.sha256 must be the digest of {tensor_path.name}, {digest}, not {manifest.tensors.sha256}"
         )
-    try:
-        tensors = load_tensors(blob)
-    except SafetensorError as e:
-        raise NetworkFileError(f"{tensor_path}: must be a safetensors file ({e})") from e
+    tensors = dict(read_tensors(tensor_path, blob, NetworkFileError))
     images, labels = _samples(tensor_path, manifest, tensors)
     _check_tensors(tensor_path, tensor_shapes(manifest), tensors)
     try:

@@ -5,6 +5,7 @@ Everything is an integer. A network is a tuple of layers in execution order. A l
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 InputMode = Literal["repeat", "once", "given"]
+
+MOST_ELEMENTS = 1 << 26
+"""The most elements of a feature over all timesteps of one image. The largest features of VGG-16 have 3.2 million."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,7 @@ class Network:
         modes = ("repeat", "once", "given")
         require(self.input_mode in modes, "network.input_mode", f"one of {modes}", self.input_mode)
         require(len(self.layers) > 0, "network.layers", "at least one layer", self.layers)
+        self._check_size("network.input_shape", self.input_shape)
         _ = self.geometry  # walks the layers and raises where they do not fit together
 
     def __repr__(self) -> str:
@@ -120,12 +125,18 @@ class Network:
             k = layer.pool.kernel if layer.pool else 1
             pooled = (height // k, width // k)
             require(min(pooled) >= 1, f"layer {layer.name!r}: output size after pooling", "at least 1x1", pooled)
+            self._check_size(f"layer {layer.name!r}: output shape", (layer.channels, height, width))
             found[layer.name] = Geometry(
                 conv=(height, width),
                 computed=(pooled[0] * k, pooled[1] * k),
                 feature=(layer.channels, *pooled),
             )
         return found
+
+    def _check_size(self, name: str, shape: tuple[int, ...]) -> None:
+        size = math.prod(map(int, shape)) * self.timesteps
+        rule, why = f"of at most {MOST_ELEMENTS} elements over all timesteps", "memory is taken in proportion"
+        require(size <= MOST_ELEMENTS, name, rule, shape, why)
 
     def _source_size(self, layer: Layer, source: Source, found: dict[str, Geometry]) -> tuple[int, int]:
         here = f"layer {layer.name!r}: source {source.feature!r}"

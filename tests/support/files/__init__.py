@@ -1,1 +1,1 @@
-"""Tests of the hand-off, its driver, synthesis figures and floor plans."""
+"""Tests of how files of users are read."""

@@ -1,0 +1,85 @@
+"""Reads a memory image from ``memory.json`` and ``memory.bin``, and checks that both belong together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ...support.checks import LARGEST, from_fields, require, require_int
+from ...support.errors import MissingFileError, RepriseError
+from ...support.yaml_file import read_json
+from .config import HardwareConfig
+from .feature_map import FeatureMap
+from .memory_image import FORMAT, LayerEntry, MemoryImage, Region
+
+MODES = ("repeat", "once", "given")
+MOST_BYTES = 1 << 32
+"""Bytes of the largest memory that is read: whoever runs the image takes so many."""
+
+
+def _list(fields: dict[str, Any], name: str) -> list:
+    require(isinstance(fields[name], list), name, "a list", type(fields[name]).__name__)
+    return fields[name]
+
+
+def _image(fields: dict[str, Any], data: bytes) -> MemoryImage:
+    given = fields.get("format")
+    require(type(given) is int and given == FORMAT, "format", str(FORMAT), fields.get("format"))
+    for name in ("network", "input_mode"):
+        require(isinstance(fields.get(name), str), name, "a text", fields.get(name))
+    require(fields["input_mode"] in MODES, "input_mode", f"one of {', '.join(MODES)}", fields["input_mode"])
+    bounds = {"images": (1, LARGEST), "base": (0, LARGEST), "size": (1, MOST_BYTES), "program": (0, LARGEST)}
+    for name, (low, high) in bounds.items():
+        require_int(name, fields.get(name), low, high)
+    for name in ("features", "layers", "regions"):
+        require(name in fields, name, "there", "missing")
+    require(isinstance(fields["features"], dict), "features", "a mapping", type(fields["features"]).__name__)
+    image = MemoryImage(
+        config=HardwareConfig.from_dict(fields.get("config")),
+        features={key: FeatureMap.from_dict(one) for key, one in fields["features"].items()},
+        layers=tuple(from_fields(LayerEntry, one, f"layers.{n}") for n, one in enumerate(_list(fields, "layers"))),
+        regions=tuple(from_fields(Region, one, f"regions.{n}") for n, one in enumerate(_list(fields, "regions"))),
+        data=data,
+        **{name: fields[name] for name in ("network", "images", "input_mode", "base", "size", "program")},
+    )
+    end = image.base + image.size
+    require(len(data) <= image.size, "size", f"at least the {len(data)} bytes of memory.bin", image.size)
+    require(image.base <= image.program < image.base + len(data), "program", "within memory.bin", image.program)
+    places: list[FeatureMap | Region] = [*image.features.values(), *image.regions]
+    for place in places:
+        within = image.base <= place.address and place.address + place.bytes <= end
+        require(within, f"{place.name}: address", f"within the memory {image.base}..{end - 1}", place.address)
+    for one in image.features.values():
+        require(one.images == image.images, "images", f"the {one.images} of feature {one.name!r}", image.images)
+    require(bool(image.inputs()), "features", "with one of the name input", ", ".join(image.features))
+    require(len(image.features) > len(image.inputs()), "features", "with one that a layer writes", "the input alone")
+    rest = {name: value for name, value in fields.items() if name != "features"}
+    for name, value in image.to_dict().items():  # what else a file says follows from what was read
+        if name != "features":  # texts are compared, because 1, 1.0 and true are equal in Python
+            same = name in rest and json.dumps(rest.pop(name)) == json.dumps(value)
+            require(same, name, f"{value!r}"[:200], fields.get(name))
+    require(not rest, "the fields", "those that the compiler writes", ", ".join(rest))
+    return image
+
+
+def read_image(folder: Path) -> MemoryImage:
+    """Read what ``MemoryImage.save`` wrote into a folder.
+
+    Raises
+    ------
+    RepriseError
+        A file is missing or damaged, the format is another, or the bytes and the map do not belong together.
+    """
+    path = folder / "memory.json"
+    for one in (path, folder / "memory.bin"):
+        if not one.is_file():
+            raise MissingFileError(f"{one} must be there, beside the other file of a memory image")
+    fields = read_json(path)
+    size, given = (folder / "memory.bin").stat().st_size, fields.get("constant_bytes")
+    if isinstance(given, bool) or size != given:
+        raise RepriseError(where=str(folder / "memory.bin"), field="the file", rule=f"{given!r} bytes", value=size)
+    try:
+        return _image(fields, (folder / "memory.bin").read_bytes())
+    except RepriseError as error:
+        raise error.within(str(path)) from None
