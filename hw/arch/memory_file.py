@@ -54,6 +54,11 @@ def _image(fields: dict[str, Any], data: bytes) -> MemoryImage:
         require(one.images == image.images, "images", f"the {one.images} of feature {one.name!r}", image.images)
     require(bool(image.inputs()), "features", "with one of the name input", ", ".join(image.features))
     require(len(image.features) > len(image.inputs()), "features", "with one that a layer writes", "the input alone")
+    for layer in image.layers:
+        known = layer.feature in image.features
+        require(known, f"layer {layer.name!r}: feature", f"one of {', '.join(image.features)}", layer.feature)
+    for name in ("layers", "regions"):
+        require(bool(getattr(image, name)), name, "at least one", "none")
     rest = {name: value for name, value in fields.items() if name != "features"}
     for name, value in image.to_dict().items():  # what else a file says follows from what was read
         if name != "features":  # texts are compared, because 1, 1.0 and true are equal in Python

@@ -13,7 +13,7 @@ from tests.compiler.networks import TINY, conv_network
 
 @pytest.fixture
 def folder(tmp_path):
-    compile_network(conv_network(0, (2, 6, 6), 9, layers=2), TINY, 2).save(tmp_path)
+    compile_network(conv_network(0, (2, 6, 6), 9), TINY, 2).save(tmp_path)
     return tmp_path
 
 
@@ -32,6 +32,8 @@ def test_every_field_is_there_and_is_checked(folder):
     tried = 0
     for place in places(good):
         for value in ("gone", None, -1, 1.0, True, "x", [], {}, 1 << 70):
+            if value == "gone" and isinstance(place[-1], int):  # a list without one of its entries is a list
+                continue
             changed = copy.deepcopy(good)
             inner = changed
             for step in place[:-1]:
