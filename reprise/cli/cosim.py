@@ -47,7 +47,8 @@ def _only_of_networks(context: typer.Context) -> None:
 def cosim(
     context: typer.Context,
     network: Annotated[
-        str | None, typer.Argument(metavar="NETWORK", help="network file (.yaml) or preset", show_default="digits")
+        str | None,
+        typer.Argument(metavar="NETWORK", help="network file (.yaml) or preset", show_default="digits", hidden=True),
     ] = None,
     config: Config = "paper",
     changes: Set = None,
@@ -75,7 +76,8 @@ def cosim(
         Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="where report.json and report.html go")
     ] = Path("build/cosim"),
 ) -> None:
-    """Run a network in RTL and compare every feature map with the model. Exit code 1 if any differs."""
+    """Run NETWORK, a network file or a preset, or digits if none is given, in RTL, and compare every feature map
+    with the model. Exit code 1 if any differs."""
     _threads_that_wait()
     if capture is not None:
         _only_of_networks(context)

@@ -32,9 +32,15 @@ def leaves(group: TyperGroup, name: str = "reprise") -> Iterator[tuple[str, Any]
             yield f"{name} {word}", command
 
 
-def _option(param: Any, context: typer.Context) -> tuple[str, str]:
-    """Return how an option or argument is written, with what it takes, and what it means."""
-    names, meaning = param.get_help_record(context)
+def _option(param: Any, context: typer.Context) -> tuple[str, str] | None:
+    """Return how an option or argument is written, what it takes, and what it means, if the help has a line for it.
+
+    The text of a command may say that itself.
+    """
+    record = param.get_help_record(context)
+    if record is None:
+        return None
+    names, meaning = record
     return f"`{names}`".replace("|", "\\|"), meaning.replace("|", "\\|")
 
 
@@ -42,7 +48,7 @@ def _section(name: str, command: Any) -> list[str]:
     """Return the lines that describe a command."""
     context = typer.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
-    rows = [_option(param, context) for param in command.params]
+    rows = [row for param in command.params if (row := _option(param, context)) is not None]
     lines = [f"## {name}", "", " ".join((command.help or "").split()), "", f"    {usage}", ""]
     if rows:
         lines += [markdown(("option", "meaning"), rows), ""]
