@@ -22,7 +22,7 @@ IMAGES ?= 8
 SEED ?= 0
 COSIM_OPTIONS = --config $(CONFIG) $(if $(CAPTURE),,--images $(IMAGES)) --seed $(SEED) $(if $(WAVES),--waves)
 
-.PHONY: help setup verilog cosim fpga fpga-check check test lint format bench docs screenshot replay soak mutate clean
+.PHONY: help setup verilog cosim fpga fpga-check check test lint format bench docs screenshot replay fuzz soak mutate clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -73,6 +73,10 @@ docs: $(ALL)  ## tables and pictures of the pages, from sources and docs/measure
 
 screenshot: $(ALL)  ## docs/img/report.png by a browser (Chromium or Chrome), where there is one
 	$(PY) -m tools.screenshot --write --again
+
+fuzz: $(BASE)  ## mutated programs: 100,000 on tiny and 10,000 on small, RTL and interpreter must end alike; goes on where it stopped
+	OMP_NUM_THREADS=1 $(REPRISE) fuzz --config tiny --cases 100000
+	OMP_NUM_THREADS=1 $(REPRISE) fuzz --config small --cases 10000
 
 soak: $(BASE)  ## long random and real-network co-simulation
 	$(REPRISE) soak

@@ -80,8 +80,8 @@ def of_total(layers: list[dict], cycles: int, interpreter: Interpreter) -> tuple
 def traffic(interpreter: Interpreter, commands: range) -> dict[str, int]:
     """Return the bytes that some commands move, the commands themselves among those read."""
     return {
-        "bytes_read": sum(interpreter.read_by[index] for index in commands),
-        "bytes_written": sum(interpreter.written_by[index] for index in commands),
+        "bytes_read": sum(interpreter.memory.read_by[index] for index in commands),
+        "bytes_written": sum(interpreter.memory.written_by[index] for index in commands),
     }
 
 

@@ -14,6 +14,7 @@ from .csr.register_map import COUNTERS, FIELDS
 from .csr.registers import Registers
 from .datapath import Datapath
 from .interface.events import events_layout
+from .sequencer.epoch import JobEpochs
 from .sequencer.sequencer import Sequencer
 
 
@@ -65,6 +66,7 @@ class Accelerator(wiring.Component):
         m.submodules.counters = counters = Counters(c)
         m.submodules.sequencer = sequencer = Sequencer(c)
         m.submodules.windows = windows = Windows(c)
+        m.submodules.epochs = epochs = JobEpochs(c)
         datapath = Datapath(c)
         ending = Signal()
         data_reset = Signal()  # a register, because it goes to thousands of flip-flops
@@ -84,6 +86,11 @@ class Accelerator(wiring.Component):
                 for what in ("base", "size")
             ),
             sequencer.bad_start.eq(windows.bad),
+            epochs.done.eq(sequencer.done),
+            datapath.epoch.eq(epochs.epoch),
+            datapath.clear.eq(epochs.clear),
+            datapath.clear_pair.eq(epochs.pair),
+            sequencer.bus_quiet.eq(datapath.bus_quiet & ~epochs.clear),
             datapath.program.eq(windows.program),
             datapath.read_window.eq(windows.read),
             datapath.write_window.eq(windows.write),
@@ -93,7 +100,7 @@ class Accelerator(wiring.Component):
                 getattr(sequencer, name).eq(getattr(datapath, name))
                 for name in (
                     *("finished", "command_error", "command_code", "taken", "progress"),
-                    *("read_error", "write_error", "read_outside", "write_outside", "bad_target", "bus_quiet"),
+                    *("read_error", "write_error", "read_outside", "write_outside", "bad_data", "unloaded"),
                 )
             ),
             # From the end of a job to the flag ``done`` the host still sees it in progress.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,12 +16,13 @@ from .core import Core
 from .im2col.im2col import Im2col
 from .interface.events import events_layout
 from .interface.memory import BURST_BEATS
-from .interface.streams import layer_config
+from .interface.streams import epoch_bits, layer_config
 from .loader.loader import Loader
 from .loader.weights import WeightLoader
 from .output.layouts import writer_config
 from .output.writer import OutputWriter
 from .sequencer.fetch import CommandFetch
+from .sequencer.products import ProductChecker
 from .sequencer.scheduler import JobScheduler
 
 WEIGHT_WORDS = 128
@@ -29,6 +30,11 @@ WEIGHT_WORDS = 128
 
 LOAD_WORDS = 64
 """Bus words that are buffered before the loader."""
+
+
+LOAD_CHECK = 4
+"""Cycles, with some to spare, after which a load that has ended is known to have brought nothing bad. Before that no
+load of the next run can have brought anything, because its command is still to be fetched."""
 
 
 def fetch_words(c: HardwareConfig) -> int:
@@ -44,9 +50,11 @@ class Datapath(wiring.Component):
     begin, program : In, strobe to fetch the first command; its byte address
     enable : In(1), commands may be issued
     halt : In(1), no new bursts may begin
+    epoch, clear, clear_pair : In, the number of the job, and the words of the feature buffer to clear between jobs
     read_window, write_window : In, where bursts may read and write
     finished, command_error, command_code, taken : Out, from the job scheduler
-    read_error, write_error, read_outside, write_outside, bad_target : Out(1), from the bus masters and the loader
+    read_error, write_error, read_outside, write_outside : Out(1), from the bus masters
+    bad_data, unloaded : Out(1), from the loader and from im2col
     bus_quiet : Out(1), nothing is under way on the bus
     progress : Out(1), something moved in the cycle before
     events : Out, the events of this cycle, which the counters count
@@ -57,8 +65,8 @@ class Datapath(wiring.Component):
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         outs = (
-            *("finished", "command_error", "taken", "read_error", "write_error", "bad_target", "bus_quiet"),
-            *("read_outside", "write_outside"),
+            *("finished", "command_error", "taken", "read_error", "write_error", "bad_data", "bus_quiet"),
+            *("read_outside", "write_outside", "unloaded"),
         )
         super().__init__(
             {
@@ -66,6 +74,9 @@ class Datapath(wiring.Component):
                 "program": In(ADDRESS_BITS),
                 "enable": In(1),
                 "halt": In(1),
+                "epoch": In(epoch_bits(c)),
+                "clear": In(1),
+                "clear_pair": In(range(c.feature_words // 2)),
                 "read_window": In(window(c)),
                 "write_window": In(window(c)),
                 **{name: Out(1) for name in (*outs, "progress")},
@@ -109,6 +120,7 @@ class Datapath(wiring.Component):
             *(block.run.eq(scheduler.front) for block in (im2col, weights)),
             im2col.prepare.eq(scheduler.front_start),
             im2col.start.eq(scheduler.run_start),
+            *(getattr(im2col, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_pair")),
             weights.start.eq(scheduler.front_start),
             # Weights of the next run give way to the loads that it waits for, since memory answers in order.
             reads.hold[1].eq(scheduler.prepared & loads_asked),
@@ -120,18 +132,14 @@ class Datapath(wiring.Component):
             core.i_params.valid.eq(loader.o_params.valid & ~scheduler.run_busy),
             loader.o_params.ready.eq(core.i_params.ready & ~scheduler.run_busy),
             # The output writer counts its offsets from the run's output address, which is added here.
-            writes.i.valid.eq(output.o.valid),
-            output.o.ready.eq(writes.i.ready),
+            writes.i.valid.eq(output.o.valid & scheduler.may_write),
+            output.o.ready.eq(writes.i.ready & scheduler.may_write),
             writes.i.payload.address.eq(output.o.payload.address + run.output),
             writes.i.payload.data.eq(output.o.payload.data),
             writes.i.payload.strobe.eq(output.o.payload.strobe),
             writes.i.payload.last.eq(output.o.payload.last),
-            self.finished.eq(scheduler.finished),
-            self.command_error.eq(scheduler.error),
-            self.command_code.eq(scheduler.code),
-            self.taken.eq(scheduler.take),
-            self.bad_target.eq(loader.bad_target),
         ]
+        self._order_errors(m, fetch, scheduler, loader, im2col, reads)
         self._count(m, scheduler, loader, im2col, weights, core, output, reads, writes)
         return m
 
@@ -166,11 +174,55 @@ class Datapath(wiring.Component):
         m.d.comb += [
             reads.window.eq(self.read_window),
             writes.window.eq(self.write_window),
-            self.read_outside.eq(reads.outside),
             self.write_outside.eq(writes.outside),
             self.read_error.eq(reads.error),
             self.write_error.eq(writes.error),
             self.bus_quiet.eq(reads.idle & writes.quiet),
+        ]
+
+    def _order_errors(
+        self,
+        m: Module,
+        fetch: CommandFetch,
+        scheduler: JobScheduler,
+        loader: Loader,
+        im2col: Im2col,
+        reads: ReadArbiter,
+    ) -> None:
+        """Connect what ends a job. What the front, the loads and the fetch find wrong waits for the commands before.
+
+        They run ahead of the run in progress. So of several errors of a program the first one ends the job.
+        """
+        m.submodules.products = products = ProductChecker(self.config)
+        m.d.comb += [
+            products.start.eq(scheduler.front_start),
+            products.run.eq(scheduler.front),
+            scheduler.products_done.eq(products.done),
+            scheduler.bad_product.eq(products.bad),
+            self.finished.eq(scheduler.finished),
+            self.command_error.eq(scheduler.error),
+            self.command_code.eq(scheduler.code),
+            self.taken.eq(scheduler.take),
+        ]
+        unloaded = Signal()
+        bad_data = Signal(2)  # of a load before the run in progress, and of one after it
+        young = Signal(LOAD_CHECK)  # the run in progress has just started, so that the loads before it are looked at
+        m.d.sync += young.eq(Cat(scheduler.run_start, young))
+        with m.If(loader.bad_data):
+            m.d.sync += bad_data.eq(
+                bad_data | Mux(scheduler.run_busy & ~young.any() & ~scheduler.run_start, 0b10, 0b01)
+            )
+        with m.If(im2col.unloaded):
+            m.d.sync += unloaded.eq(1)
+        of_fetch, of_weights, of_loads = reads.outside
+        done = ~scheduler.run_busy
+        m.d.comb += [
+            self.bad_data.eq(bad_data[0] | (bad_data[1] & done)),
+            # A run that breaks a rule about products is refused for that, whatever it has not found meanwhile.
+            self.unloaded.eq(unloaded & scheduler.may_write),
+            self.read_outside.eq(
+                (of_fetch & ~fetch.valid & ~loader.busy & done) | (of_weights & ~scheduler.prepared) | (of_loads & done)
+            ),
         ]
 
     def _count(

@@ -14,6 +14,12 @@ class WidthExceeded(ValueError):
     """
 
 
+def wrap(values: np.ndarray, bits: int) -> np.ndarray:
+    """Return integers as they stand in a signed register of ``bits`` bits, which keeps their lowest bits."""
+    half = np.int64(1) << (bits - 1)
+    return ((values.astype(np.int64) + half) & (2 * half - 1)) - half
+
+
 def check_width(command: int, what: str, low: int, high: int, bits: int) -> None:
     """Raise WidthExceeded unless ``low..high`` fits ``bits`` in two's complement."""
     if low < -(1 << (bits - 1)) or high >= 1 << (bits - 1):
@@ -70,8 +76,8 @@ def gather(
 @kernel()
 def _sum_rows(
     packed: np.ndarray, weights: np.ndarray, psums: np.ndarray, total: np.ndarray, result: np.ndarray
-) -> tuple[int, int, int, int]:
-    low = high = tile_low = tile_high = 0
+) -> tuple[int, int]:
+    low = high = 0
     for r in range(packed.shape[0]):
         total[:] = 0
         for k in range(packed.shape[1]):
@@ -83,14 +89,13 @@ def _sum_rows(
                 if (word >> np.uint64(j)) & np.uint64(1):
                     result += weights[k, j]
             total += result
-            tile_low, tile_high = min(tile_low, result.min()), max(tile_high, result.max())
             low, high = min(low, total.min()), max(high, total.max())
         psums[r] = total
-    return low, high, tile_low, tile_high
+    return low, high
 
 
-def sum_rows(packed: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, int, int, int, int]:
-    """Compute the partial sums of binary rows.
+def sum_rows(packed: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """Compute the partial sums of binary rows. (The result of one K tile fits its register, whatever the weights.)
 
     Parameters
     ----------
@@ -99,15 +104,13 @@ def sum_rows(packed: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, int, 
 
     Returns
     -------
-    (psums, low, high, tile_low, tile_high) : int32[M, lanes], the least and the largest partial sum after any K tile,
-        and the least and the largest result of a tile
+    (psums, low, high) : int32[M, lanes], the least and the largest partial sum after any K tile
     """
     lanes = weights.shape[2]
     psums = np.empty((len(packed), lanes), np.int32)
     wide = weights.astype(np.int32)
     found = _sum_rows(packed, wide, psums, np.zeros(lanes, np.int32), np.zeros(lanes, np.int32))
-    low, high, tile_low, tile_high = (int(v) for v in found)
-    return psums, low, high, tile_low, tile_high
+    return psums, int(found[0]), int(found[1])
 
 
 def combine_planes(psums: np.ndarray, f: dict[str, int]) -> np.ndarray:
@@ -125,9 +128,11 @@ def combine_planes(psums: np.ndarray, f: dict[str, int]) -> np.ndarray:
 
 
 def fire(
-    command: int, psums: np.ndarray, table: np.ndarray, f: dict[str, int], membrane_bits: int
+    command: int, psums: np.ndarray, table: np.ndarray, f: dict[str, int], membrane_bits: int, *, strict: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute the levels, uint8, and membrane potentials, int64, of all timesteps: [positions, T, channels].
+
+    A potential before firing that leaves ``membrane_bits`` raises WidthExceeded if ``strict``, and wraps otherwise.
 
     The level is found as hardware finds it, by a greedy search with the threshold times 2**k for descending k.
     """
@@ -138,7 +143,9 @@ def fire(
     v = np.broadcast_to(v0, sums[:, 0].shape)
     for t in range(f["timesteps"]):
         u = ((v * leak) >> 8) + sums[:, t] + bias
-        check_width(command, "membrane potential", int(u.min()), int(u.max()), membrane_bits)
+        if strict:
+            check_width(command, "membrane potential", int(u.min()), int(u.max()), membrane_bits)
+        u = wrap(u, membrane_bits)
         z, rest = np.zeros_like(u), u.copy()
         for k in reversed(range(0 if f["readout"] else f["levels"].bit_length())):
             step = threshold << k

@@ -1,8 +1,9 @@
-"""The error of a program that breaks its contract."""
+"""The errors of a program that breaks its contract."""
 
 from __future__ import annotations
 
 from ...hw.arch.program import Error
+from ...hw.arch.rules import ORDER_RULES
 
 
 class ProgramError(ValueError):
@@ -10,14 +11,31 @@ class ProgramError(ValueError):
 
     Programs come from the compiler, so this is no mistake of a user and no ``RepriseError``.
 
-    ``code`` is the error code with which the sequencer refuses the command, and None where it would not.
+    ``code`` is the error code with which the accelerator ends the job.
     """
 
     code: Error | None = None
 
     @classmethod
     def refused(cls, command: int, code: Error, why: str) -> ProgramError:
-        """Return the error of a command that the sequencer refuses with this code."""
+        """Return the error of a command that the accelerator refuses with this code."""
         error = cls(f"command {command}: {why}")
         error.code = code
+        return error
+
+
+class OrderBroken(ProgramError):
+    """A program breaks a rule of order (:data:`reprise.hw.arch.rules.ORDER_RULES`), which the accelerator leaves alone.
+
+    What it computes then depends on time; it ends and writes inside its window all the same. ``rule`` is the rule's
+    name.
+    """
+
+    rule: str
+
+    @classmethod
+    def named(cls, command: int, rule: str, value: object) -> OrderBroken:
+        """Return the error of a command that breaks the rule of this name."""
+        error = cls(f"command {command}: {ORDER_RULES[rule]}, not {value}")
+        error.rule = rule
         return error

@@ -118,13 +118,15 @@ def idle(o: Record) -> bool:
 
 
 @jit
-def write_step(c: Record, o: Record, t: int) -> bool:
+def write_step(c: Record, o: Record, may_write: bool, t: int) -> bool:
     """Take the write channels one cycle on and return whether they take the packer's word.
+
+    They take none of a run before all its rules are worked out (``may_write``).
 
     It comes before the packer's own function, because it takes the word that stood there.
     """
     room = _room(c, o, t)
-    taken = o.o_valid and takes(c, o, room)
+    taken = may_write and o.o_valid and takes(c, o, room)
     beat = o.sending and o.words_ready and o.w_in != o.w_out and o.a_in - o.a_out < c.memory_depth and o.w_gap == 0
     free = not o.sending or (beat and o.left == 0)
     answered = o.bvalid
@@ -169,7 +171,7 @@ def write_step(c: Record, o: Record, t: int) -> bool:
         o.words -= 1
     # Words join the open burst or begin a new one.
     fits = _fits(c, o)
-    close = o.count and (o.finished or o.age == c.write_age or (o.o_valid and not fits))
+    close = o.count and (o.finished or o.age == c.write_age or (may_write and o.o_valid and not fits))
     closed = close and room
     if o.age < c.write_age:
         o.age += 1

@@ -86,13 +86,14 @@ def _core(
     out: Record,
     data: RunData,
     run: Record,
+    may_write: bool,
     t: int,
 ) -> None:
     """Do what lies between im2col's queue of rows and the write channels, from its end to its beginning.
 
     A block comes before those that feed it, so that it sees what they offered when the cycle began.
     """
-    write_takes = axi.write_step(c, out, t)
+    write_takes = axi.write_step(c, out, may_write, t)
     p.hold = psum.wants(c, dr, data)
     for step in range(1 + c.no_neurons * (STEPS - 1)):
         waits = dr.running or nr.full or nr.inside or nr.ro_valid or out.read_valid or out.pool_valid or out.e_valid
@@ -194,7 +195,7 @@ def _simulate(
         if began or s.run_start == t:
             im2col.build(c, ft, run, data.segments, full, t)
             im2col.scan(c, ft, run, data.segments, s.run_start == t)
-            _core(c, ft, so, p, dr, nr, out, data, run, t)
+            _core(c, ft, so, p, dr, nr, out, data, run, t >= s.may_write, t)
             if c.no_im2col:
                 _rows_at_once(c, ft, so, data, program[s.front], run, t)
             if p.active >= 0 or p.slot[0] or p.slot[1]:

@@ -26,6 +26,7 @@ from ...hw.loader.loader import JOBS
 from ...hw.loader.unpack import words_per_cycle
 from ...hw.psum.drain import STARVED
 from ...hw.sequencer.fetch import CommandFetch
+from ...hw.sequencer.products import ProductChecker
 from ...hw.sequencer.sequencer import Sequencer
 from ...hw.sorter.layouts import ring_words, word_beats
 from ...hw.sorter.tile_loader import UNDER_WAY
@@ -97,6 +98,7 @@ def parameters(c: HardwareConfig, latency: int, gap: int, ideal: Collection[str]
         "param_words": max(1, group_bits // c.bus_bits),
         "param_parts": max(1, c.bus_bits // group_bits),
         "load_jobs": JOBS,
+        "product_cycles": ProductChecker.cycles(c),
         "rows_ready": Im2col.LATENCY,
         "rows_queue": QUEUE_WORDS,
         "scan_queue": TILES_AHEAD,

@@ -39,10 +39,12 @@ def dispatch(
     takes, command = False, s.command
     opcode = program[command].opcode
     if opcode == RUN:
-        if not prepared and not used:
+        if not prepared and not used and t >= s.checked:
             s.prepared, s.front_start, s.front = 1, t + 1, command
+            s.checked = t + 1 + c.product_cycles
         if prepared and idle and not busy:
             takes = True
+            s.may_write = s.checked + 1
             s.run_start, s.run_busy, s.prepared, s.front_used = t + 1, 1, 0, 1
             s.run = command
             s.taken_run = command

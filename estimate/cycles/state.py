@@ -37,7 +37,7 @@ CONFIG = record(
     " burst outstanding"  # longest burst, most bursts under way
     " accepted memory_depth"  # most bursts that the memory accepts ahead, and that it keeps
     " command_words feature_parts segment_parts param_words param_parts load_jobs"
-    " rows_ready rows_queue scan_queue"
+    " product_cycles rows_ready rows_queue scan_queue"
     " word_beats ring_words"
     " begins ends detect margin queue_depth starved"
     " write_words write_bursts write_latency write_age begin finish"
@@ -63,7 +63,8 @@ BUS = record(
 
 SEQUENCER = record(
     "wanted address beat valid checking0 checking1 ahead command"  # command fetch
-    " prepared front front_start front_used run run_start run_busy taken_run finished"  # job scheduler
+    " checked may_write prepared front front_start front_used"  # job scheduler
+    " run run_start run_busy taken_run finished"
     " load"  # the load taken in this cycle, or -1
 )
 

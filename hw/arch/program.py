@@ -183,6 +183,15 @@ SEGMENT = [
 ]
 
 
+PARAMETERS = [
+    Field("bias", 0, 0, 32, "constant that is added to the sum of every timestep", signed=True),
+    Field("threshold", 1, 0, 32, "step of the levels, which is more than 0", signed=True),
+    Field("v0", 2, 0, 32, "membrane potential before the first timestep", signed=True),
+    Field("leak", 3, 0, 32, "factor of the potential from one timestep to the next, in units of 1/256", signed=True),
+]
+"""The fields of the parameters of a channel, PARAM_BYTES bytes."""
+
+
 class Error(IntEnum):
     """How a job ended, as the code in the register STATUS; ``text`` says it in documents, drivers and messages."""
 
@@ -203,6 +212,8 @@ class Error(IntEnum):
     READ_WINDOW = 7, "a read would have left the host's read window"
     WRITE_WINDOW = 8, "a write would have left the host's write window"
     START = 9, "the program's address or a window is not whole bus words, or a window ends beyond the address space"
+    DATA = 10, "a loaded segment or a channel's parameters break a rule"
+    UNLOADED = 11, "a RUN needs feature words, segments or parameters that no load of its job has brought"
 
 
 def pack(opcode: str, **values: int) -> bytes:

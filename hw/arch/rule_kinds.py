@@ -3,7 +3,7 @@
 A rule of one command has ``fields``, which are those that it limits, and a method ``holds``, which takes the values of
 all fields and returns whether the rule is kept. It also has the parts of the sentence "``subject`` must be ``limit``,
 not ``value``", where ``limit`` takes the way in which a bound is written. The comparator of each kind is in
-:mod:`reprise.hw.sequencer.checker`, and the rules themselves are in :mod:`reprise.hw.arch.rules`.
+:mod:`reprise.hw.interface.checker`, and the rules themselves are in :mod:`reprise.hw.arch.rules`.
 """
 
 from __future__ import annotations
@@ -76,6 +76,46 @@ class Range(OneField):
 
     def limit(self, spell: Spell = str) -> str:
         return f"{self.low}..{spell(self.high)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneOf(OneField):
+    """The rule that ``field`` has one of some ``values``."""
+
+    values: tuple[Bound, ...]
+
+    def holds(self, f: Fields) -> bool:
+        return f[self.field] in [bound.value for bound in self.values]
+
+    def limit(self, spell: Spell = str) -> str:
+        return " or ".join(spell(bound) for bound in self.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutInto(OneField):
+    """The rule that ``field`` is the number of pieces of ``size`` into which ``whole`` is cut, rounded up."""
+
+    whole: str
+    size: Bound
+
+    def holds(self, f: Fields) -> bool:
+        return f[self.field] == -(-f[self.whole] // self.size.value)
+
+    def limit(self, spell: Spell = str) -> str:
+        return f"{self.whole} / {spell(self.size)}, rounded up"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneWhen(OneField):
+    """The rule that ``field`` is 1 where ``flag`` is set."""
+
+    flag: str
+
+    def holds(self, f: Fields) -> bool:
+        return not f[self.flag] or f[self.field] == 1
+
+    def limit(self, spell: Spell = str) -> str:
+        return f"1 with {self.flag}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +201,7 @@ class NonZeroUnless(OneField):
         return f"at least 1 without {self.flag}"
 
 
-Rule = Range | Aligned | AddressFits | SumAtMost | AtMostWhen | OnlyWith | NonZeroUnless
+Rule = Range | OneOf | CutInto | OneWhen | Aligned | AddressFits | SumAtMost | AtMostWhen | OnlyWith | NonZeroUnless
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The rules of a legal command, as data that the RTL, the interpreter, the compiler and docs/memory-map.md all read.
 
-:func:`rules` lists what a command must obey by itself. :mod:`reprise.hw.sequencer.checker` builds a comparator of each
+:func:`rules` lists what a command must obey by itself. :mod:`reprise.hw.interface.checker` builds a comparator of each
 rule, and :func:`violations` evaluates the same list in software. A :class:`Follows` rule concerns a command and the one
 of its kind before it. In hardware the job scheduler checks it and keeps in registers what it needs for that;
 :func:`order_violations` is its form in software.
@@ -11,15 +11,32 @@ from __future__ import annotations
 from functools import cache
 
 from .config import HardwareConfig
-from .program import COMMANDS, HEADER, LOOPS, MAGIC, MAX_POOL, OPCODES, row_beats, unpack, unpack_fields
+from .products import product_violations
+from .program import (
+    COMMANDS,
+    HEADER,
+    LOOPS,
+    MAGIC,
+    MAX_POOL,
+    OPCODES,
+    PARAMETERS,
+    SEGMENT,
+    Field,
+    row_beats,
+    unpack,
+    unpack_fields,
+)
 from .rule_kinds import (
     AddressFits,
     Aligned,
     AtMostWhen,
     Bound,
+    CutInto,
     Fields,
     Follows,
     NonZeroUnless,
+    OneOf,
+    OneWhen,
     OnlyWith,
     Range,
     Rule,
@@ -27,10 +44,10 @@ from .rule_kinds import (
 )
 
 
-def named_bits(opcode: str) -> int:
-    """Return the mask of the bits that may be set in a command, which are those that a field names."""
+def named_bits(fields: list[Field]) -> int:
+    """Return the mask of the bits that may be set, which are those that a field names."""
     mask = 0
-    for f in HEADER + COMMANDS[opcode]:
+    for f in fields:
         mask |= ((1 << f.bits) - 1) << (32 * f.word + f.offset)
     return mask
 
@@ -52,7 +69,7 @@ def decode(command: bytes) -> tuple[str, dict[str, int]]:
     if magic != MAGIC:
         raise ValueError(f"magic must be {MAGIC:#06x}, not {magic:#06x}")
     opcode, fields = unpack(command)
-    reserved = int.from_bytes(command, "little") & ~named_bits(opcode)
+    reserved = int.from_bytes(command, "little") & ~named_bits(HEADER + COMMANDS[opcode])
     if reserved:
         raise ValueError(f"reserved bits of {opcode} must be 0, not 1 at bit {reserved.bit_length() - 1}")
     return opcode, fields
@@ -66,14 +83,18 @@ def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
         return Bound(getattr(c, name) - less, f"{name} - {less}" if less else name)
 
     groups = Bound(c.groups, "lanes / neuron_lanes")
+    words = Bound(max(1, c.bus_bits // c.feature_bits), "bus_bits / feature_bits")
     if opcode == "LOAD_FEATURES":
         return (
             *_ranges(("chunks", 1, 65535), ("target", 0, most("feature_words", 1)), ("bytes", 1, 2**32 - 1)),
             *_aligned(c, "source", "bytes", "stride"),
+            *(Aligned(field=name, step=words) for name in ("target", "target_stride")),
         )
     if opcode == "LOAD_SEGMENTS":
+        half = Bound(c.segments // 2, "segments / 2")
         return (
-            *_ranges(("count", 1, most("segments")), ("target", 0, most("segments", 1))),
+            *_ranges(("count", 1, most("segments"))),
+            OneOf(field="target", values=(Bound(0, "0"), half)),
             *_aligned(c, "source"),
             SumAtMost(fields=("target", "count"), most=most("segments")),
         )
@@ -107,6 +128,25 @@ def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
         OnlyWith(fields=("weights_ready", "weights_hold"), flag="weights_keep"),
         NonZeroUnless(field="levels", flag="readout"),
         NonZeroUnless(field="out_planes", flag="readout"),
+        CutInto(field="groups", whole="channels", size=Bound(c.neuron_lanes, "neuron_lanes")),
+        OneWhen(field="pool", flag="readout"),
+    )
+
+
+@cache
+def data_rules(c: HardwareConfig, kind: str) -> tuple[Rule, ...]:
+    """Return the rules of what a load brings: a "segment", or the "parameters" of a channel."""
+    if kind == "segment":
+        tile_k = Bound(c.tile_k, "tile_k")
+        return (*_ranges(("length", 1, tile_k)), SumAtMost(fields=("shift", "length"), most=tile_k))
+    top = 1 << (c.membrane_bits - 1)
+    return tuple(
+        _ranges(
+            ("bias", -top, Bound(top - 1, "2**(membrane_bits - 1) - 1")),
+            ("threshold", 1, Bound(top - 1, "2**(membrane_bits - 1) - 1")),
+            ("v0", -top, Bound(top - 1, "2**(membrane_bits - 1) - 1")),
+            ("leak", 0, 256),
+        )
     )
 
 
@@ -134,6 +174,15 @@ FOLLOWS = {"RUN": Follows(flag="weights_ready", before="weights_hold", same="k_t
 the weight buffer if the RUN before left them there and had as many K tiles; else its slots would not fit."""
 
 
+ORDER_RULES = {
+    "read": "what is read from memory must be written before a BARRIER, if by a RUN",
+    "features": "what LOAD_FEATURES writes on chip must not be in use by the RUN before",
+    "segments": "what LOAD_SEGMENTS writes on chip must not be in use by the RUN before",
+}
+"""The rules of order, by name. They are the compiler's duty, and the interpreter checks them. In hardware, a job that
+breaks one computes something that depends on time, but it ends and stays in its windows."""
+
+
 def violations(c: HardwareConfig, opcode: str, fields: Fields) -> list[str]:
     """Return a sentence with field, rule and value for each broken rule of a command; a legal command has none."""
     return [
@@ -141,6 +190,18 @@ def violations(c: HardwareConfig, opcode: str, fields: Fields) -> list[str]:
         for rule in rules(c, opcode)
         if not rule.holds(fields)
     ]
+
+
+def data_violations(c: HardwareConfig, kind: str, raw: bytes) -> list[str]:
+    """Return a sentence for each broken rule of a loaded "segment", or of the "parameters" of a channel."""
+    fields = SEGMENT if kind == "segment" else PARAMETERS
+    values = unpack_fields(fields, raw)
+    reserved = int.from_bytes(raw, "little") & ~named_bits(fields)
+    found = [f"reserved bits must be 0, not 1 at bit {reserved.bit_length() - 1}"] if reserved else []
+    for rule in data_rules(c, kind):
+        if not rule.holds(values):
+            found.append(f"{rule.subject} must be {rule.limit()}, not {rule.value(values)}")
+    return found
 
 
 def order_violations(opcode: str, fields: Fields, before: Fields | None) -> list[str]:
@@ -164,7 +225,7 @@ class ProgramRules:
 
     def violations(self, opcode: str, fields: Fields) -> list[str]:
         """Return a sentence for each broken rule of the job's next command."""
-        broken = violations(self._config, opcode, fields)
+        broken = violations(self._config, opcode, fields) or product_violations(self._config, opcode, fields)
         broken += order_violations(opcode, fields, self._before.get(opcode))
         self._before[opcode] = fields
         return broken

@@ -111,7 +111,8 @@ class ReadArbiter(wiring.Component):
     o : Out streams of bus words, one for each reader's ``i_data``
     halt : In(1), no burst may begin; one whose address is on the bus stays there
     window : In, where bursts may read (:func:`reprise.hw.axi.window.window`)
-    outside : Out(1), a reader wanted a burst outside of the window, which was dropped; no burst begins any more
+    outside : Out, one bit for each reader: it wanted a burst outside of the window, which was dropped; none of its
+        bursts begins any more
     idle : Out(1), nothing is under way
     error : Out(1), set for one cycle per beat that was answered with an error
     beat : Out(1), set for one cycle per beat
@@ -127,7 +128,7 @@ class ReadArbiter(wiring.Component):
                 "hold": In(readers),
                 "halt": In(1),
                 "window": In(window(config)),
-                "outside": Out(1),
+                "outside": Out(readers),
                 "idle": Out(1),
                 "error": Out(1),
                 "beat": Out(1),
@@ -145,7 +146,7 @@ class ReadArbiter(wiring.Component):
         m.d.comb += [
             allowed.eq(inside(self.window, chosen.address[shift:], chosen.beats - 1)),
             *constant_address_signals(self, "ar", self.config.bus_bits),
-            free.eq(~self.halt & ~self.outside & owners.i.ready & (~self.arvalid | self.arready)),
+            free.eq(~self.halt & owners.i.ready & (~self.arvalid | self.arready)),
             self.rready.eq(owners.o.valid),
             self.beat.eq(self.rvalid & self.rready),
             self.error.eq(self.beat & self.rresp[1]),
@@ -157,8 +158,9 @@ class ReadArbiter(wiring.Component):
         earlier = Const(0)
         for n in range(self.readers):
             request = self.i_burst[n]
-            wanted = request.valid & ~self.hold[n]
-            m.d.comb += request.ready.eq(free & ~earlier & ~self.hold[n])
+            held = self.hold[n] | self.outside[n]
+            wanted = request.valid & ~held
+            m.d.comb += request.ready.eq(free & ~earlier & ~held)
             with m.If(wanted & ~earlier):
                 m.d.comb += [chosen.eq(request.payload), owners.i.payload.eq(n)]
             earlier = earlier | wanted
@@ -169,6 +171,8 @@ class ReadArbiter(wiring.Component):
         begin = free & earlier
         m.d.comb += owners.i.valid.eq(begin & allowed)
         with m.If(begin):
-            m.d.sync += [self.arvalid.eq(allowed), self.outside.eq(~allowed)]
+            m.d.sync += self.arvalid.eq(allowed)
+            with m.If(~allowed):
+                m.d.sync += self.outside.eq(self.outside | (1 << owners.i.payload))
             m.d.sync += [self.araddr.eq(chosen.address), self.arlen.eq(chosen.beats - 1)]
         return m

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Array, Module, Mux, Signal, Value, signed
+from amaranth import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.hdl import ShapeLike
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -48,8 +48,11 @@ class Extractor(wiring.Component):
     run : In, fields of the RUN
     control, segment, positions : In, what belongs to one segment of one word, in each cycle
     address : Out x load_rows, words of the feature buffer to be read
-    window : In x load_rows, ``2 * feature_bits`` bits each: what the feature buffer answers, one cycle later
+    window, stale : In x load_rows, ``2 * feature_bits`` bits each: what the feature buffer answers, one cycle later;
+        which of the window's two words this job has not loaded
     o_valid, o : Out, finished words
+    unloaded : Out(1), strobe, a cycle after the word: a bit was taken from an on-chip word that this job has not
+        loaded, or from beyond the end of the feature buffer
     """
 
     LATENCY = 6
@@ -64,6 +67,8 @@ class Extractor(wiring.Component):
                 "positions": In(data.ArrayLayout(data.ArrayLayout(POSITION, c.load_rows), SOURCES)),
                 "address": Out(range(c.feature_words)).array(c.load_rows),
                 "window": In(2 * c.feature_bits).array(c.load_rows),
+                "stale": In(2).array(c.load_rows),
+                "unloaded": Out(1),
                 "o_valid": Out(1),
                 "o": Out(tile_word(c)),
             }
@@ -84,11 +89,13 @@ class Extractor(wiring.Component):
             lines.eq(Array(self.run[f"lines{s}"] for s in range(SOURCES))[self.segment.source]),
             line_bits.eq(Array(self.run[f"line_bits{s}"] for s in range(SOURCES))[self.segment.source]),
         ]
+        missing = Signal(c.load_rows)
+        m.d.sync += self.unloaded.eq(missing.any())
         for r in range(c.load_rows):
             outside = Signal(name=f"outside{r}")  # the row is beyond the m tile's last row
             row = controls[1].word * c.load_rows + r
             m.d.comb += outside.eq((row >= controls[1].tile.rows) | ~controls[1].valid)
-            bits = self._row(m, r, outside, lines, line_bits, masks)
+            bits = self._row(m, r, outside, lines, line_bits, masks, missing[r])
             merged = self.o.rows[r]
             m.d.sync += merged.eq(bits | Mux(controls[4].first, 0, merged))
         m.d.sync += [
@@ -98,8 +105,10 @@ class Extractor(wiring.Component):
         ]
         return m
 
-    def _row(self, m: Module, r: int, outside: Value, lines: Value, line_bits: Value, masks: list[Signal]) -> Signal:
-        """Build the pipeline of one row and return its bits after stage 4."""
+    def _row(
+        self, m: Module, r: int, outside: Value, lines: Value, line_bits: Value, masks: list[Signal], missing: Value
+    ) -> Signal:
+        """Build the pipeline of one row and return its bits after stage 4; set ``missing`` a cycle later."""
         c = self.config
         k, word_bits = c.tile_k, clog2(c.feature_bits)
         ones = (1 << k) - 1
@@ -117,8 +126,10 @@ class Extractor(wiring.Component):
             line.eq(position.address + self.segment.address),
         ]
         bit2, room, inside = register(signed(19), "bit2_"), register(signed(20), "room"), register(1, "inside")
+        word = Signal(signed(20), name=f"word{r}")
+        m.d.comb += word.eq(line + (bit >> word_bits))
         m.d.sync += [
-            self.address[r].eq(line + (bit >> word_bits)),
+            self.address[r].eq(word),
             bit2.eq(bit),
             room.eq(line_bits - bit),
             inside.eq((y >= 0) & (y < lines) & ~outside),
@@ -131,6 +142,24 @@ class Extractor(wiring.Component):
             high.eq(Mux(room <= 0, 0, Mux(room >= k, ones, (1 << room[: clog2(k)]) - 1))),
         ]
         m.d.sync += [shift.eq(bit2[:word_bits]), mask.eq(Mux(inside, low & high & masks[1], 0))]
+        self._check_row(m, r, word, shift, mask, missing)
         bits = register(k, "bits")
         m.d.sync += bits.eq((self.window[r] >> shift)[:k] & mask)
         return bits
+
+    def _check_row(self, m: Module, r: int, word: Value, shift: Value, mask: Value, missing: Value) -> None:
+        """Find out whether a bit that the mask lets through comes from a word that may not be read."""
+        c = self.config
+        inside = clog2(c.feature_words)
+        beyond = [Signal(2, name=f"beyond{r}_{stage}") for stage in range(2)]  # either word of the window
+        follows = Signal(len(word) - inside, name=f"follows{r}")  # the upper bits of the window's second word
+        m.d.comb += follows.eq(word[inside:] + word[:inside].all())
+        m.d.sync += [beyond[0].eq(Cat(word[inside:].any(), follows.any())), beyond[1].eq(beyond[0])]
+        first = Signal(c.tile_k, name=f"first{r}")  # the bits of the row that lie in the first word
+        used, bad = Signal(2, name=f"used{r}"), Signal(2, name=f"bad{r}")
+        m.d.comb += first.eq(Const((1 << c.feature_bits) - 1, c.feature_bits) >> shift)
+        m.d.sync += [
+            used.eq(Cat((mask & first).any(), (mask & ~first).any())),
+            bad.eq(self.stale[r] | beyond[1]),
+            missing.eq((used & bad).any()),
+        ]

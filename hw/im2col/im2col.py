@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..interface.commands import run_layout
-from ..interface.streams import feature_write, segment_write, tile_word
+from ..interface.streams import epoch_bits, feature_write, segment_write, tile_word
 from ..lib.fifo import StreamFifo
 from .extract import Extractor
 from .feature_buffer import FeatureBuffer
@@ -95,6 +95,8 @@ class Im2col(wiring.Component):
     i_segments : In stream of segment_write (always ready)
     o : Out stream of tile words
     busy : Out(1), from ``prepare`` until the run's last word is taken
+    epoch, clear, clear_pair : In, of the job, and what the feature buffer is to clear between jobs
+    unloaded : Out(1), strobe: the run needs a segment or an on-chip word that its job has not loaded
     """
 
     LATENCY = Extractor.LATENCY + QUEUE_LATENCY
@@ -110,6 +112,10 @@ class Im2col(wiring.Component):
                 "i_segments": In(stream.Signature(segment_write(c), always_ready=True)),
                 "o": Out(stream.Signature(tile_word(c))),
                 "busy": Out(1),
+                "epoch": In(epoch_bits(c)),
+                "clear": In(1),
+                "clear_pair": In(range(c.feature_words // 2)),
+                "unloaded": Out(1),
             }
         )
 
@@ -132,6 +138,9 @@ class Im2col(wiring.Component):
         m.d.comb += [table.start.eq(self.prepare), weight_slots.start.eq(self.prepare), segments.start.eq(self.start)]
         for r in range(c.load_rows):
             m.d.comb += [features.address[r].eq(extractor.address[r]), extractor.window[r].eq(features.window[r])]
+            m.d.comb += extractor.stale[r].eq(features.stale[r])
+        m.d.comb += [getattr(features, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_pair")]
+        m.d.comb += self.unloaded.eq(extractor.unloaded | segments.unloaded)
         left = Signal(16)
         taken = Signal()
         m.d.comb += [

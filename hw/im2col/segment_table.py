@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
@@ -38,6 +38,7 @@ class SegmentTable(wiring.Component):
     o : Out stream of the K tiles of every m tile, in order
     index : In, the segment to be read
     entry : Out, one cycle later: that segment
+    unloaded : Out(1), strobe: a K tile needs a segment that this job has not loaded, or one beyond the table's end
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -50,6 +51,7 @@ class SegmentTable(wiring.Component):
                 "o": Out(stream.Signature(k_tile(c))),
                 "index": In(range(c.segments)),
                 "entry": Out(segment_entry(c)),
+                "unloaded": Out(1),
             }
         )
 
@@ -106,6 +108,9 @@ class SegmentTable(wiring.Component):
             read_last.addr.eq(index),
             read_last.en.eq(~valid | tiles.i.ready),
         ]
+        m.d.sync += self.unloaded.eq(
+            take & (~self._loaded(m, flagged) | ((flagged == c.segments - 1) & ~(end & (k_left == 1))))
+        )
         with m.If((~valid | tiles.i.ready) & (m_left != 0)):
             m.d.sync += [index.eq(index + 1), flagged.eq(index), valid.eq(1)]
         with m.If(take):
@@ -118,3 +123,14 @@ class SegmentTable(wiring.Component):
         with m.If(self.start):
             m.d.sync += [m_left.eq(self.run.m_tiles), k_left.eq(self.run.k_tiles), valid.eq(0), count.eq(1)]
             m.d.sync += [index.eq(self.run.segment_first), first.eq(self.run.segment_first)]
+
+    def _loaded(self, m: Module, index: Value) -> Value:
+        """Return whether this job has loaded a segment: loads fill either half of the table in order."""
+        half = self.config.segments // 2
+        written = self.i_write.payload.index
+        ends = [Signal(range(half + 1), name=f"end{h}") for h in range(2)]
+        for h, end in enumerate(ends):
+            place = written[: clog2(half)]
+            with m.If(self.i_write.valid & (written[clog2(half)] == h) & (place >= end)):
+                m.d.sync += end.eq(place + 1)
+        return index[: clog2(half)] < Mux(index[clog2(half)], ends[1], ends[0])

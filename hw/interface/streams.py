@@ -19,6 +19,14 @@ def feature_write(c: HardwareConfig) -> data.StructLayout:
     )
 
 
+def epoch_bits(c: HardwareConfig) -> int:
+    """Return the width of a job's epoch, which each word of the feature buffer keeps beside its bits.
+
+    Block RAM has a bit for parity with every 8 bits of data, so that these bits cost nothing.
+    """
+    return c.feature_bits // 8
+
+
 TAG_BITS = 3
 """The width of a tile's tag, in bits. The tag is the tile's sequence number modulo 8; at most 6 tiles are in flight."""
 

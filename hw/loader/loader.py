@@ -37,7 +37,7 @@ class Loader(wiring.Component):
     o_request, i : Out stream of requests, In stream of the bus words that they bring
     o_features, o_segments, o_params : Out streams to the feature buffer, the segment table and the neuron array
     busy : Out(1), a load is under way
-    bad_target : Out(1), strobe: a feature word lies beyond the end of the buffer and was dropped
+    bad_data : Out(1), strobe: a segment or a channel's parameters break a rule
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -51,7 +51,7 @@ class Loader(wiring.Component):
                 "o_segments": Out(stream.Signature(segment_write(c), always_ready=True)),
                 "o_params": Out(stream.Signature(neuron_params(c))),
                 "busy": Out(1),
-                "bad_target": Out(1),
+                "bad_data": Out(1),
             }
         )
 
@@ -64,7 +64,7 @@ class Loader(wiring.Component):
         wiring.connect(m, wiring.flipped(self.o_features), features.o)
         wiring.connect(m, wiring.flipped(self.o_segments), segments.o)
         wiring.connect(m, wiring.flipped(self.o_params), params.o)
-        m.d.comb += self.bad_target.eq(features.bad_target)
+        m.d.comb += self.bad_data.eq(segments.bad | params.bad)
 
         # The requests of a job go out while the data of the jobs before it is still coming.
         m.submodules.jobs = jobs = StreamFifo(shape=LOAD_JOB, depth=JOBS)

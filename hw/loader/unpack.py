@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.hdl import ValueLike
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arch.config import HardwareConfig, clog2
-from ..arch.program import PARAM_BYTES
+from ..arch.config import HardwareConfig
+from ..arch.program import PARAM_BYTES, PARAMETERS, SEGMENT, SEGMENT_BYTES
+from ..arch.rules import data_rules, named_bits
+from ..interface.checker import broken, fields_view
 from ..interface.streams import feature_write, neuron_params, segment_write
 
 
@@ -60,13 +62,12 @@ class FeatureUnpacker(wiring.Component):
     target_stride : In, words from the first word of a chunk to that of the next
     i, o : In stream of bus words, Out stream of feature_write
     busy : Out(1), a bus word is held
-    bad_target : Out(1), strobe: a word lies beyond the end of the buffer and is dropped
     """
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         members = _members(c, stream.Signature(feature_write(c), always_ready=True))
-        super().__init__(members | {"chunk_end": In(1), "target_stride": In(16), "bad_target": Out(1)})
+        super().__init__(members | {"chunk_end": In(1), "target_stride": In(16)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -76,7 +77,6 @@ class FeatureUnpacker(wiring.Component):
         chunk = Signal(16)  # on-chip word at which the chunk begins
         following = Signal(16)  # on-chip word to which the next bus word goes
         address = Signal(16)  # on-chip word of the part that is handed out now
-        outside = Signal()
         taken = self.i.valid & self.i.ready
         m.d.sync += address.eq(address + step)
         with m.If(taken):
@@ -88,9 +88,7 @@ class FeatureUnpacker(wiring.Component):
         words = self.o.payload.words
         bits = c.feature_bits
         m.d.comb += [
-            outside.eq((address >> clog2(c.feature_words)) != 0),
-            self.o.valid.eq(splitter.valid & ~outside),
-            self.bad_target.eq(splitter.valid & outside),
+            self.o.valid.eq(splitter.valid),
             self.o.payload.pair.eq(address[1:]),
             self.o.payload.mask.eq(0b11 if step == 2 else Mux(address[0], 0b10, 0b01)),
             words[0].eq(splitter.part[:bits]),
@@ -103,12 +101,13 @@ class FeatureUnpacker(wiring.Component):
 class SegmentUnpacker(wiring.Component):
     """Turns bus words into segments, one per cycle and ``items`` in all; the first has the index ``target``.
 
-    What the last bus word holds beyond ``items`` segments is dropped.
+    What the last bus word holds beyond ``items`` segments is dropped. ``bad`` is set a cycle after a segment that
+    breaks a rule (:func:`reprise.hw.arch.rules.data_rules`) or has a bit set that no field names.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
-        super().__init__(_members(c, stream.Signature(segment_write(c), always_ready=True)))
+        super().__init__(_members(c, stream.Signature(segment_write(c), always_ready=True)) | {"bad": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -121,6 +120,10 @@ class SegmentUnpacker(wiring.Component):
             self.o.payload.segment.eq(splitter.part),
             self.busy.eq(splitter.valid),
         ]
+        unnamed = ((1 << 8 * SEGMENT_BYTES) - 1) & ~named_bits(SEGMENT)
+        view = fields_view(splitter.part, SEGMENT, SEGMENT_BYTES)
+        wrong = [bit for rule in data_rules(self.config, "segment") for bit in broken(rule, view)]
+        m.d.sync += self.bad.eq(self.o.valid & (Cat(wrong).any() | (splitter.part & unnamed).any()))
         with m.If(self.o.valid):
             m.d.sync += [index.eq(index + 1), left.eq(left - 1)]
         with m.If(self.start):
@@ -132,12 +135,13 @@ class ParamUnpacker(wiring.Component):
     """Turns bus words into groups of parameters, each for ``neuron_lanes`` channels, and ``items`` groups in all.
 
     Depending on the configuration a group takes several bus words, or a bus word holds one group or more. What the last
-    bus word holds beyond ``items`` groups is dropped.
+    bus word holds beyond ``items`` groups is dropped. ``bad`` is set a cycle after a group with a channel whose
+    parameters break a rule (:func:`reprise.hw.arch.rules.data_rules`).
     """
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
-        super().__init__(_members(c, stream.Signature(neuron_params(c))))
+        super().__init__(_members(c, stream.Signature(neuron_params(c))) | {"bad": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -171,10 +175,12 @@ class ParamUnpacker(wiring.Component):
             leave.eq(valid & (self.o.ready | ~wanted)),
             self.o.payload.group.eq(index),
         ]
-        channels = data.View(data.ArrayLayout(data.ArrayLayout(signed(32), 4), c.neuron_lanes), raw)
+        wrong: list[Value] = []
         for n in range(c.neuron_lanes):
-            for i, name in enumerate(("bias", "threshold", "v0", "leak")):
-                m.d.comb += self.o.payload[name][n].eq(channels[n][i])
+            channel = fields_view(raw.word_select(n, 8 * PARAM_BYTES), PARAMETERS, PARAM_BYTES)
+            m.d.comb += [self.o.payload[f.name][n].eq(channel[f.name]) for f in PARAMETERS]
+            wrong += [bit for rule in data_rules(c, "parameters") for bit in broken(rule, channel)]
+        m.d.sync += self.bad.eq(self.o.valid & Cat(wrong).any())
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += [index.eq(index + 1), left.eq(left - 1)]
         with m.If(self.start):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from ..arch.program import ADDRESS_BITS, COMMAND_BYTES, OPCODES
+from ..arch.products import Compared, ProductRule, product_rules
+from ..arch.program import ADDRESS_BITS, COMMAND_BYTES, COMMANDS, HEADER, OPCODES
 from ..arch.rules import header_word, named_bits
+from ..interface.checker import comparators, raw_view
 from ..interface.memory import read_request
-from .checker import comparators, raw_view
 
 
 class CommandFetch(wiring.Component):
@@ -106,7 +107,7 @@ class CommandFetch(wiring.Component):
             with m.If(current == code):
                 with m.Switch(beat):
                     for n in range(COMMAND_BYTES * 8 // bits):
-                        part = named_bits(name) >> (n * bits) & ((1 << bits) - 1)
+                        part = named_bits(HEADER + COMMANDS[name]) >> (n * bits) & ((1 << bits) - 1)
                         if part:
                             with m.Case(n):
                                 m.d.comb += allowed.eq(part)
@@ -117,7 +118,11 @@ class CommandFetch(wiring.Component):
             m.d.sync += self.bad_header.eq(1)
 
     def _check_fields(self, m: Module) -> None:
-        """Check the fields in two cycles: first every rule, then whether any rule of this opcode is broken."""
+        """Check the fields in two cycles: first every rule, then whether any rule of this opcode is broken.
+
+        A load whose rules speak of products has its products worked out in the first cycle and compared in the second.
+        Those of a RUN take longer and are for :class:`reprise.hw.sequencer.products.ProductChecker`.
+        """
         found = Const(0)
         for name, code in OPCODES.items():
             view = raw_view(self.command, name)
@@ -125,8 +130,30 @@ class CommandFetch(wiring.Component):
             if rules:
                 broken = Signal(len(rules), name=f"broken_{name.lower()}")
                 m.d.sync += broken.eq(Cat(rules))
-                found = found | ((self.command[:8] == code) & broken.any())
+                wrong = broken.any()
+                if name != "RUN":
+                    for rule in product_rules(self.config, name):
+                        wrong = wrong | ~compared(m, rule, view)
+                found = found | ((self.command[:8] == code) & wrong)
         m.d.sync += self.bad_field.eq(found)
+
+
+def compared(m: Module, rule: ProductRule, view: data.View) -> Value:
+    """Return whether a rule is kept, as an expression that is right a cycle after the fields; see ``products``."""
+    assert isinstance(rule, Compared)
+    sides = []
+    for terms in (rule.left, rule.right):
+        held: list[Signal] = []
+        for term in terms:
+            product: Value = Const(1)
+            for factor in term:
+                assert factor.readout is None
+                product = product * ((view[factor.field] if factor.field else factor.number) - factor.less)
+            held.append(Signal(product.shape(), name=f"product{len(held)}"))
+            m.d.sync += held[-1].eq(product)
+        sides.append(sum(held[1:], held[0]))
+    kept = sides[0] == sides[1] if rule.equal else sides[0] <= sides[1]
+    return kept | (view[rule.once] == 1) if rule.once else kept
 
 
 def beats_of(c: HardwareConfig, size: Value) -> Value:

@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import COMMAND_BYTES, OPCODES, PARAM_BYTES, SEGMENT_BYTES, Error
 from ..arch.rules import FOLLOWS
+from ..interface.checker import raw_view
 from ..interface.commands import LOAD_JOB, Kind, run_layout
-from .checker import raw_view
 from .fetch import beats_of
 
 
@@ -20,12 +20,15 @@ class JobScheduler(wiring.Component):
     - A LOAD is issued when the loader takes it. (The data path holds the parameters of LOAD_PARAMS back until the run
       before has ended.)
     - A RUN is issued in two steps. Its front, which is the row table and the weights, is prepared as soon as the front
-      of the run before is free. The run starts when all loads are complete and the run before has ended.
+      of the run before is free. The run starts when all loads are complete and the run before has ended. The rules
+      about products are worked out beside that: nothing that the run computes may be written before.
+    - A command that breaks a rule is refused when all before it are done, so that their errors come first.
     - BARRIER and END are issued when no load and no run is under way and all writes have been answered.
 
     Members
     -------
     command, valid, bad_header, bad_field, take : what the command fetch offers, and ``take`` back to it
+    products_done, bad_product : In(1), the rules about products of the RUN in ``front`` are worked out; one is broken
     enable : In(1), commands may be issued
     o_load : Out stream of LOAD_JOB
     front, front_start : Out, for the front: fields of the RUN that is prepared or in progress; strobe to prepare it
@@ -34,9 +37,10 @@ class JobScheduler(wiring.Component):
     run, run_start : Out, fields of the RUN in progress; strobe at its start, in whose cycle the fields are there
     run_done : In(1), the run's last word has been handed out; it falls in the cycle after ``run_start``
     run_busy : Out(1), a run is in progress
+    may_write : Out(1), all rules of the run in progress are worked out, so that what it computes may be written
     loads_idle, writes_idle : In(1), no load is under way; all writes have been answered
     finished : Out(1), strobe: the END command is reached
-    error, code : Out, a command is refused; the error code that says why
+    error, code : Out, a command was refused in the cycle before; the error code that says why
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -47,6 +51,8 @@ class JobScheduler(wiring.Component):
                 "valid": In(1),
                 "bad_header": In(1),
                 "bad_field": In(1),
+                "products_done": In(1),
+                "bad_product": In(1),
                 "take": Out(1),
                 "enable": In(1),
                 "o_load": Out(stream.Signature(LOAD_JOB)),
@@ -58,6 +64,7 @@ class JobScheduler(wiring.Component):
                 "run_start": Out(1),
                 "run_done": In(1),
                 "run_busy": Out(1),
+                "may_write": Out(1),
                 "loads_idle": In(1),
                 "writes_idle": In(1),
                 "finished": Out(1),
@@ -84,15 +91,30 @@ class JobScheduler(wiring.Component):
         rule = FOLLOWS["RUN"]
         unready = (run[rule.flag] != held) | (held & (run[rule.same] != held_tiles))
         bad_field = self.bad_field | ((opcode == OPCODES["RUN"]) & unready & ~self.prepared)
-        with m.If(job & (self.bad_header | bad_field)):
-            m.d.comb += [self.error.eq(1), self.code.eq(Mux(self.bad_header, Error.COMMAND.value, Error.FIELD.value))]
-        with m.Elif(job):
+        bad, refused, checked, bad_product, unloaded = (Signal() for _ in range(5))
+        m.d.comb += [
+            bad.eq(job & (self.bad_header | bad_field)),
+            refused.eq(bad & self.loads_idle & ~self.run_busy & ~self.prepared),
+            checked.eq(self.enable & self.products_done & ~self.prepared),
+            bad_product.eq(checked & self.bad_product),
+            unloaded.eq(checked & self._lacks_params(m)),
+        ]
+        m.d.sync += [
+            self.error.eq(bad_product | unloaded | refused),
+            self.code.eq(Mux(self.bad_header, Error.COMMAND.value, Error.FIELD.value)),
+        ]
+        with m.If(bad_product):
+            m.d.sync += self.code.eq(Error.FIELD.value)
+        with m.Elif(unloaded):
+            m.d.sync += self.code.eq(Error.UNLOADED.value)
+        self._let_write(m)
+        with m.If(job & ~bad):
             with m.Switch(opcode):
                 for name in ("LOAD_FEATURES", "LOAD_SEGMENTS", "LOAD_PARAMS"):
                     with m.Case(OPCODES[name]):
                         self._load(m, name)
                 with m.Case(OPCODES["RUN"]):
-                    with m.If(~self.prepared & ~front_used):
+                    with m.If(~self.prepared & ~front_used & self.products_done):
                         m.d.sync += [self.prepared.eq(1), self.front_start.eq(1)]
                         m.d.sync += [self.front[f].eq(run[f]) for f in self.front.shape().members]
                         m.d.sync += [held.eq(run[rule.before]), held_tiles.eq(run[rule.same])]
@@ -106,6 +128,23 @@ class JobScheduler(wiring.Component):
                         is_end = opcode == OPCODES["END"]
                         m.d.comb += [self.take.eq(~is_end), self.finished.eq(is_end)]
         return m
+
+    def _let_write(self, m: Module) -> None:
+        """Say when the run in progress may write. The rules of the next one are not begun before that."""
+        with m.If(self.take & (self.command[:8] == OPCODES["RUN"])):
+            m.d.sync += self.may_write.eq(self.products_done)
+        with m.Elif(self.products_done):
+            m.d.sync += self.may_write.eq(1)
+
+    def _lacks_params(self, m: Module) -> Signal:
+        """Return whether the RUN that was taken last has more groups than the job had loaded parameters for."""
+        loaded, lacks = Signal(range(self.config.groups + 1)), Signal()
+        load, run = raw_view(self.command, "LOAD_PARAMS"), raw_view(self.command, "RUN")
+        with m.If(self.take & (self.command[:8] == OPCODES["LOAD_PARAMS"]) & (load.groups > loaded)):
+            m.d.sync += loaded.eq(load.groups)
+        with m.If(self.take & (self.command[:8] == OPCODES["RUN"])):
+            m.d.sync += lacks.eq(run.groups > loaded)
+        return lacks
 
     def _load(self, m: Module, name: str) -> None:
         """Hand a LOAD command to the loader as a job."""

@@ -49,7 +49,7 @@ class Sequencer(wiring.Component):
     progress : In(1), something moved in the data path
     finished, command_error, command_code : In, from the job scheduler
     taken : In(1), a command was issued
-    read_error, write_error, read_outside, write_outside, bad_target : In(1), strobes of the data path
+    read_error, write_error, read_outside, write_outside, bad_data, unloaded : In(1), strobes of the data path
     bus_quiet : In(1), nothing is under way on the bus
     begin : Out(1), strobe: the program's first command is to be fetched
     enable : Out(1), commands may be issued
@@ -74,7 +74,7 @@ class Sequencer(wiring.Component):
         outs = ("begin", "enable", "halt", "reset", "busy", "done", "bus_hung", "started")
         super().__init__(
             {
-                **{name: In(1) for name in (*strobes, "bad_target", "bus_quiet")},
+                **{name: In(1) for name in (*strobes, "bad_data", "unloaded", "bus_quiet")},
                 "command_code": In(4),
                 "watchdog": In(32),
                 **{name: Out(1) for name in outs},
@@ -152,8 +152,9 @@ class Sequencer(wiring.Component):
             (self.bad_start, Error.START.value),
             (self.read_outside, Error.READ_WINDOW.value),
             (self.write_outside, Error.WRITE_WINDOW.value),
-            (self.bad_target, Error.FIELD.value),
+            (self.bad_data, Error.DATA.value),
             (self.command_error, self.command_code),
+            (self.unloaded, Error.UNLOADED.value),
             (self.stop | stopping, Error.STOPPED.value),
             (expired, Error.WATCHDOG.value),
         ]

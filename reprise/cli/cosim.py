@@ -155,3 +155,29 @@ def soak(
         console=terminal(),
     )
     raise typer.Exit(code)
+
+
+@app.command(epilog=example("reprise fuzz --config tiny --cases 2000"))
+def fuzz(
+    config: Config = "tiny",
+    changes: Set = None,
+    cases: Annotated[
+        int, typer.Option(metavar="N", callback=at_least(1), help="mutated programs, with those of earlier calls")
+    ] = 1000,
+    processes: Annotated[
+        int | None,
+        typer.Option(metavar="N", callback=at_least(1), help="simulations side by side", show_default="one a core"),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="of the file of shards, which is continued")
+    ] = Path("build/cosim/fuzz"),
+) -> None:
+    """Mutated programs in RTL and in the golden interpreter. Both must end alike, and nothing outside is written."""
+    _threads_that_wait()
+    from ..cosim.fuzz.run import cores, run_fuzz
+
+    chosen = hardware(config, changes)
+    code = run_fuzz(
+        chosen.name, chosen.config, cases=cases, processes=processes or cores(), out=out, console=terminal()
+    )
+    raise typer.Exit(code)

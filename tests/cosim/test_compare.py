@@ -5,6 +5,7 @@ import pytest
 
 from reprise.compiler import compile_network
 from reprise.compiler.golden.interpreter import Interpreter, interpret
+from reprise.compiler.golden.memory import Memory
 from reprise.cosim.bench.system import Mark
 from reprise.cosim.jobs.compare import compare, predictions
 from reprise.cosim.jobs.failure import element_address, region, writing_run
@@ -48,16 +49,16 @@ def test_predictions_are_those_of_the_memory():
     assert np.array_equal(predictions(one.compiled, memory), one.expected.predictions)
 
 
-class Tracer(Interpreter):
+class Tracer(Memory):
     """Notes which command wrote each byte."""
 
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.writer = np.full(len(self.memory), -1)
+    def __init__(self, compiled, data):
+        super().__init__(compiled, data, compiled.windows)
+        self.writer = np.full(len(data), -1)
 
-    def _write(self, address, data):
-        super()._write(address, data)
-        self.writer[address : address + len(data)] = self._at
+    def write(self, command, address, data):
+        super().write(command, address, data)
+        self.writer[address : address + len(data)] = command
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -71,8 +72,9 @@ def test_the_writing_run_is_found(seed):
         compiled = compile_network(network, config, 2, keep_features=True)
     except ValueError:
         pytest.skip("the compiler refuses it")
-    tracer = Tracer(compiled, compiled.initial_memory(images))
-    tracer.run()
+    interpreter = Interpreter(compiled, compiled.initial_memory(images))
+    interpreter.memory = tracer = Tracer(compiled, interpreter.memory.data)
+    interpreter.run()
     r = np.random.default_rng(seed)
     for entry in compiled.layers:
         f = compiled.features[entry.feature]

@@ -32,7 +32,6 @@ from tests.support.cosim_jobs import (
     spoiled,
 )
 
-COMMAND, FIELD, READ, WRITE, WATCHDOG, STOPPED, READ_WINDOW, WRITE_WINDOW, START = [error for error in Error if error]
 TRAFFIC = [
     Traffic(latency=0),
     Traffic(latency=35, gap=1),
@@ -94,7 +93,7 @@ def test_malformed_headers(bench, job):
         (end, 1, 0, "reserved word of END"),
     ]
     memory, addresses = place_programs(job, [flipped(job, i, word, bit) for i, word, bit, _ in spots])
-    bads = [Bad(error=COMMAND, program=at, command=i) for at, (i, *_) in zip(addresses, spots, strict=True)]
+    bads = [Bad(error=Error.COMMAND, program=at, command=i) for at, (i, *_) in zip(addresses, spots, strict=True)]
     play(bench, job, bads, memory)
 
 
@@ -128,10 +127,10 @@ def test_fields_out_of_range(bench, job):
     bads = []
     for at in addresses:  # the interpreter refuses the same command with the same code
         with pytest.raises(ProgramError) as refused:
-            Interpreter(replace(job.compiled, program=at), memory.copy()).run()
-        assert refused.value.code == FIELD, refused.value
+            Interpreter(replace(job.compiled, program=at), memory.copy(), windows=OPEN).run()
+        assert refused.value.code == Error.FIELD, refused.value
         command = int(re.match(r"command (\d+):", str(refused.value))[1])
-        bads.append(Bad(error=FIELD, program=at, command=command))
+        bads.append(Bad(error=Error.FIELD, program=at, command=command))
     play(bench, job, bads, memory)
 
 
@@ -143,15 +142,15 @@ def test_axi_errors(bench, job):
     bads = []
     for key in reads:
         before = (("set", "fault_first", regions[key].address), ("set", "fault_last", regions[key].end - 1))
-        bads.append(Bad(error=READ, program=compiled.program, before=before))
+        bads.append(Bad(error=Error.READ, program=compiled.program, before=before))
     for name in ("conv1", "out"):
         r = regions["feature", name]
         # the last bus word alone: the error comes with the last answer
         before = (("set", "fault_first", r.end - 8), ("set", "fault_last", r.end - 1))
-        bads.append(Bad(error=WRITE, program=compiled.program, before=before))
+        bads.append(Bad(error=Error.WRITE, program=compiled.program, before=before))
     where = compiled.program + 256 * job.first("RUN")
     before = (("set", "fault_first", where), ("set", "fault_last", where))
-    bads.append(Bad(error=READ, program=compiled.program, before=before))
+    bads.append(Bad(error=Error.READ, program=compiled.program, before=before))
     play(bench, job, bads, job.memory())
 
 
@@ -167,8 +166,8 @@ def test_addresses_beyond_the_memory(bench, job):
         spoiled(job, go, output=beyond),
     ]
     memory, addresses = place_programs(job, programs)
-    bads = [Bad(error=READ, program=at) for at in addresses[:4]]
-    bads += [Bad(error=WRITE, program=addresses[4]), Bad(error=READ, program=beyond)]
+    bads = [Bad(error=Error.READ, program=at) for at in addresses[:4]]
+    bads += [Bad(error=Error.WRITE, program=addresses[4]), Bad(error=Error.READ, program=beyond)]
     play(bench, job, bads, memory)
 
 
@@ -176,7 +175,7 @@ def test_stop_at_many_moments(bench, job):
     whole = run_job(bench, job.compiled, job.images, fill=FILL, timeout=TIMEOUT).cycles
     moments = sorted({1, 5, 20, *np.random.default_rng(7).integers(30, int(whole * 0.9), 9).tolist()})
     bads = [
-        Bad(error=STOPPED, program=job.compiled.program, during=(("wait", n), tuple(write("CONTROL", 2))))
+        Bad(error=Error.STOPPED, program=job.compiled.program, during=(("wait", n), tuple(write("CONTROL", 2))))
         for n in moments
     ]
     play(bench, job, bads, job.memory(), Traffic(latency=30))
@@ -186,12 +185,12 @@ def test_watchdog(bench, job):
     """A memory that does not answer for ages; a program of nothing but an END is no such thing."""
     silent = (("set", "latency", 30_000),)
     memory, (end,) = place_programs(job, [encoded([("END", {})])])
-    bads = [Bad(error=WATCHDOG, program=job.compiled.program, before=silent, watchdog=n) for n in (1000, 5000)]
+    bads = [Bad(error=Error.WATCHDOG, program=job.compiled.program, before=silent, watchdog=n) for n in (1000, 5000)]
     # ... or that falls silent in the middle: whatever the job waits for then, also the answers to its writes.
     whole = run_job(bench, job.compiled, job.images, fill=FILL, timeout=TIMEOUT).cycles
     for n in np.linspace(0.1, 0.9, 7) * whole:
         silence = (("wait", int(n)), ("set", "latency", 30_000))
-        bads.append(Bad(error=WATCHDOG, program=job.compiled.program, during=silence, watchdog=2000))
+        bads.append(Bad(error=Error.WATCHDOG, program=job.compiled.program, during=silence, watchdog=2000))
     play(bench, job, bads, memory)
     result = bench.run([*start_steps(end, OPEN, watchdog=1000), *end_steps(TIMEOUT)], memory)
     assert Status.of(result.results[-3]).error == 0

@@ -64,8 +64,8 @@ def test_no_byte_outside_is_written(bench, job, traffic):
         {"output": allowed.base - bench.word},
         {"output": allowed.end - bench.word},
         {"image_stride": 1 << 20},
-        {"image_stride": (1 << 32) - bench.word},
-        {"line_bytes": 0xFFF8},
+        {"image_stride": 1 << 31},
+        {"image_stride": 1 << 31, "output": fields["output"] + (1 << 20)},
         {"output": fields["output"] + (1 << 39)},
     ]
     memory, addresses = place_programs(job, [spoiled(job, go, **change) for change in changes])

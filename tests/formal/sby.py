@@ -63,8 +63,13 @@ def tools() -> list[str]:
     return [str(TOOLS / "yowasp-sby"), *(word for name, path in programs.items() for word in (f"--{name}", path))]
 
 
-def prove(harness, folder: Path, *, depth: int | None, expect: str = "pass", timeout: int = 300):
+def prove(
+    harness, folder: Path, *, depth: int | None, induction: bool = False, expect: str = "pass", timeout: int = 300
+):
     """No assertion fails within ``depth`` cycles after reset (bounded model checking), or, with None, ever (PDR).
+
+    With ``induction`` none fails ever either: an assertion that held for ``depth`` cycles holds in the next one (z3,
+    on words instead of bits, for what compares wide numbers).
 
     ABC proves on the netlist of and-gates; z3 replays what it refutes and writes the waveform (``top/engine_0``).
     Skips where the tools are not installed; fails with the log's end when an assertion does.
@@ -73,8 +78,9 @@ def prove(harness, folder: Path, *, depth: int | None, expect: str = "pass", tim
     (folder / "top.il").write_text(rtlil.convert(harness, ports=[harness.domain.clk], name="top", emit_src=False))
     script = "read_rtlil top.il; prep -top top -nordff; flatten; memory_map; opt_clean"
     lines = ["[options]", f"expect {expect}", "aigsmt z3"]
-    lines += ["mode prove"] if depth is None else ["mode bmc", f"depth {depth}"]
-    lines += ["", "[engines]", "abc pdr" if depth is None else "abc bmc3", ""]
+    lines += ["mode prove"] if depth is None or induction else ["mode bmc"]
+    lines += [] if depth is None else [f"depth {depth}"]
+    lines += ["", "[engines]", "smtbmc z3" if induction else "abc pdr" if depth is None else "abc bmc3", ""]
     lines += ["[script]", *script.split("; "), "", "[files]", "top.il", ""]
     (folder / "top.sby").write_text("\n".join(lines))
     environment = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}

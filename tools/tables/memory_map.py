@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from reprise.hw.arch.config import HardwareConfig
-from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, HEADER, OPCODES, SEGMENT, SEGMENT_BYTES, Error, Field
-from reprise.hw.arch.rules import FOLLOWS, rules
+from reprise.hw.arch.products import product_rules
+from reprise.hw.arch.program import (
+    COMMAND_BYTES,
+    COMMANDS,
+    HEADER,
+    OPCODES,
+    PARAM_BYTES,
+    PARAMETERS,
+    SEGMENT,
+    SEGMENT_BYTES,
+    Error,
+    Field,
+)
+from reprise.hw.arch.rule_kinds import Rule
+from reprise.hw.arch.rules import FOLLOWS, ORDER_RULES, data_rules, rules
 
 
 def _place(f: Field) -> str:
@@ -26,16 +39,27 @@ def _fields(fields: list[Field], limits: dict[str, list[str]] | None = None) -> 
 
 def limits(opcode: str) -> dict[str, list[str]]:
     """Return what the rules say of each field, with names of limits instead of one configuration's numbers."""
+    found = _limits(rules(HardwareConfig(), opcode))  # the names are the same in every configuration
+    if opcode in FOLLOWS:
+        found.setdefault(FOLLOWS[opcode].flag, []).append(FOLLOWS[opcode].limit(opcode))
+    return found
+
+
+def _limits(kept: tuple[Rule, ...]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for rule in rules(HardwareConfig(), opcode):  # the names are the same in every configuration
+    for rule in kept:
         text = rule.limit(lambda bound: bound.name)
         if rule.subject not in rule.fields:
             text = f"{rule.subject}: {text}"
         for name in rule.fields:
             found.setdefault(name, []).append(text)
-    if opcode in FOLLOWS:
-        found.setdefault(FOLLOWS[opcode].flag, []).append(FOLLOWS[opcode].limit(opcode))
     return found
+
+
+def _products(opcode: str) -> list[str]:
+    """Return the rules about products, as formulas."""
+    lines = [words for rule in product_rules(HardwareConfig(), opcode) for words in rule.words()]
+    return ["Together the fields must keep:", "", *(f"- `{words}`" for words in lines), ""] if lines else []
 
 
 def table() -> str:
@@ -44,7 +68,12 @@ def table() -> str:
     for name, fields in COMMANDS.items():
         lines += [f"### {name} (opcode {OPCODES[name]})", ""]
         lines += [*_fields(fields, limits(name)), ""] if fields else ["No fields.", ""]
-    lines += [f"### Segment ({SEGMENT_BYTES} bytes)", "", *_fields(SEGMENT), ""]
+        lines += _products(name)
+    c = HardwareConfig()
+    lines += [f"### Segment ({SEGMENT_BYTES} bytes)", "", *_fields(SEGMENT, _limits(data_rules(c, "segment"))), ""]
+    lines += [f"### Parameters of a channel ({PARAM_BYTES} bytes)", ""]
+    lines += [*_fields(PARAMETERS, _limits(data_rules(c, "parameters"))), ""]
+    lines += ["### Rules of order", "", *(f"- `{name}`: {text}" for name, text in ORDER_RULES.items()), ""]
     lines += ["### Error codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {error.value} | {error.text} |" for error in Error]
     return "\n".join(lines)

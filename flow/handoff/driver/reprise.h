@@ -42,6 +42,8 @@ enum {
     REPRISE_ERROR_READ_WINDOW = 7,  /* a read would have left the read window */
     REPRISE_ERROR_WRITE_WINDOW = 8, /* a write would have left the write window */
     REPRISE_ERROR_START = 9,    /* the program's address or a window is not whole bus words, or a window ends above 2**40 */
+    REPRISE_ERROR_DATA = 10,        /* a loaded segment or a channel's parameters break a rule */
+    REPRISE_ERROR_UNLOADED = 11,    /* a RUN needs what no load of its job has brought */
     REPRISE_NO_DEVICE = -1,     /* the identification register holds something else */
     REPRISE_OTHER_VERSION = -2, /* the major version of registers and commands is not that of this driver */
     REPRISE_OTHER_CONFIG = -3,  /* the program is compiled for another configuration */

@@ -28,6 +28,8 @@ ERRORS = {
     7: "a read would have left the host's read window",
     8: "a write would have left the host's write window",
     9: "the program's address or a window is not whole bus words, or a window ends beyond the address space",
+    10: "a loaded segment or a channel's parameters break a rule",
+    11: "a RUN needs feature words, segments or parameters that no load of its job has brought",
 }
 
 

@@ -44,7 +44,7 @@ class Readers(wiring.Component):
             arbiter.halt.eq(self.halt),
             arbiter.hold.eq(self.hold),
             arbiter.window.eq(self.window),
-            self.outside.eq(arbiter.outside),
+            self.outside.eq(arbiter.outside.any()),
             self.idle.eq(arbiter.idle),
             self.error.eq(arbiter.error),
         ]

@@ -12,40 +12,11 @@ from reprise.hw.arch.program import SEGMENT, SEGMENT_BYTES, pack_fields
 from reprise.hw.interface.commands import Kind
 from reprise.hw.loader.loader import Loader
 from reprise.hw.loader.weights import WeightLoader
+from tests.hw.loader.bench import Feed
 from tests.support.simulation import design, simulate
 from tests.support.streams import unpack
 
 TINY = HardwareConfig.load("tiny").replace(weight_tiles=3)
-
-
-class Feed:
-    """Answers requests with memory's words, in order, with random idle cycles (a bus without its protocol)."""
-
-    def __init__(self, dut, memory: bytes, size: int, *, idle=0.0, seed=0):
-        self.dut, self.memory, self.size, self.idle = dut, memory, size, idle
-        self.rng = random.Random(seed)
-        self.words, self.requests = [], []
-
-    async def run(self, ctx):
-        dut = self.dut
-        offer = False
-        while True:
-            ctx.set(dut.o_request.ready, 1)
-            offer = offer or (bool(self.words) and self.rng.random() >= self.idle)
-            ctx.set(dut.i.valid, offer)
-            if offer:
-                ctx.set(dut.i.payload, self.words[0])
-            _, _, asked, request, ready = await ctx.tick().sample(
-                dut.o_request.valid, dut.o_request.payload, dut.i.ready
-            )
-            if offer and ready:
-                self.words.pop(0)
-                offer = False
-            if asked:
-                self.requests.append((request.address, request.beats))
-                for i in range(request.beats):
-                    at = request.address + i * self.size
-                    self.words.append(int.from_bytes(self.memory[at : at + self.size], "little"))
 
 
 RUNS = [  # k_tiles, m_tiles, flags: one after the other on the same block
@@ -133,18 +104,14 @@ def test_feature_loads(bus_bits, tile_k, idle):
         dict(source=64 * 3, beats=5, chunks=3, stride=4096, target=2 * words, target_stride=8 * words),
         dict(source=0, beats=1, chunks=1, stride=0, target=words, target_stride=0),
         dict(source=128, beats=2, chunks=4, stride=128, target=0, target_stride=2 * words),
-        dict(source=512, beats=4, chunks=1, stride=0, target=config.feature_words - 2 * words, target_stride=0),
+        dict(source=512, beats=4, chunks=1, stride=0, target=config.feature_words - 4 * words, target_stride=0),
     ]
     feed = Feed(dut, memory, bus_bits // 8, idle=idle)
-    seen = {"bad": 0}
     written = {}
 
     async def watch(ctx):
         while True:
-            _, _, valid, write, bad = await ctx.tick().sample(
-                dut.o_features.valid, dut.o_features.payload, dut.bad_target
-            )
-            seen["bad"] += bad
+            _, _, valid, write = await ctx.tick().sample(dut.o_features.valid, dut.o_features.payload)
             for bank in range(2):
                 if valid and write.mask >> bank & 1:
                     written[2 * write.pair + bank] = write.words[bank]
@@ -162,9 +129,7 @@ def test_feature_loads(bus_bits, tile_k, idle):
                 cycles += 1
             await ctx.tick()
             expected = features_expected(memory, config, job)
-            inside = {a: w for a, w in expected.items() if a < config.feature_words}
-            assert written == inside
-            assert bool(seen["bad"]) == (inside != expected)
+            assert written == expected
             pace = max(1, words // 2)
             if not idle:
                 # The chunks' words at two feature words a cycle, after the first request's way.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.arch.products import product_violations
 from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS
 from reprise.hw.arch.rule_kinds import Aligned, Range
 from reprise.hw.arch.rules import rules, violations
@@ -28,11 +29,24 @@ def random_fields(rng, config, opcode):
             values[f.name] = max(size, rng.randint(low, high) // size * size)
         else:
             values[f.name] = rng.choice([low, high, rng.randint(low, high)])
+    if opcode == "LOAD_FEATURES":
+        words, word = max(1, config.bus_bits // config.feature_bits), config.feature_bits // 8
+        target = rng.randrange(0, config.feature_words, words)
+        chunks = rng.randint(1, (config.feature_words - target) // words)
+        step = rng.randint(1, (config.feature_words - target) // words // chunks) * words
+        values |= {"target": target, "target_stride": step, "chunks": chunks}
+        values["bytes"] = rng.randint(1, step // words) * words * word
     if opcode == "LOAD_SEGMENTS":
+        values["target"] = rng.choice([0, config.segments // 2])
         values["count"] = rng.randint(1, config.segments - values["target"])
     if opcode == "RUN":
+        values["groups"] = -(-values["channels"] // config.neuron_lanes)
+        values["pool"] = 1 if values["readout"] else values["pool"]
         values |= {"weights_keep": 0, "weights_ready": 0, "weights_hold": 0}
         values["levels"] = max(1, values["levels"])
         values["out_planes"] = max(1, values["out_planes"])
-    assert not violations(config, opcode, values), "a rule that random_fields doesn't know"
+    broken = violations(config, opcode, values) + (
+        product_violations(config, opcode, values) if opcode != "RUN" else []
+    )
+    assert not broken, "a rule that random_fields doesn't know"
     return values

@@ -114,7 +114,7 @@ def test_field_ranges():
             if isinstance(rule, Range) and rule.high.value < 2 ** bits[rule.field] - 1:
                 bad(opcode, **{rule.field: rule.high.value + 1})
             if isinstance(rule, Aligned):
-                bad(opcode, **{rule.field: 4})
+                bad(opcode, **{rule.field: rule.step.value // 2})
             if isinstance(rule, AddressFits):
                 bad(opcode, **{rule.field: 1 << 40})
     bad("LOAD_SEGMENTS", count=TINY.segments, target=1)
@@ -123,6 +123,13 @@ def test_field_ranges():
     bad("RUN", weights_ready=1)
     bad("RUN", readout=0, levels=0)
     bad("RUN", readout=0, out_planes=0)
+    bad("RUN", readout=1, pool=2)
+    bad("RUN", channels=TINY.neuron_lanes + 1, groups=1)
+    bad("LOAD_SEGMENTS", target=1, count=1)
+    words = TINY.feature_words
+    bad("LOAD_FEATURES", target=words - 2, target_stride=0, bytes=16)
+    bad("LOAD_FEATURES", target=0, target_stride=words // 2, chunks=3, bytes=8)
+    bad("LOAD_FEATURES", target=0, target_stride=0xFFFE, chunks=0xFFFF, bytes=(1 << 32) - 8)
     commands.append((pack("RUN", **random_fields(rng, TINY, "RUN")), 0, 0, "good again"))
     check_commands(TINY, commands)
 
@@ -131,5 +138,8 @@ def test_pools():
     """Of the sixteen values of its field, a max pool may have 1 to 4: what the output side can count."""
     rng = random.Random(4)
     pools = [(pool, not 1 <= pool <= 4) for pool in range(16)]
-    runs = [(pack("RUN", **random_fields(rng, TINY, "RUN") | {"pool": p}), 0, bad, f"pool {p}") for p, bad in pools]
+    runs = [
+        (pack("RUN", **random_fields(rng, TINY, "RUN") | {"pool": p, "readout": 0}), 0, bad, f"pool {p}")
+        for p, bad in pools
+    ]
     check_commands(TINY, runs)

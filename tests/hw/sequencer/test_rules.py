@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, OPCODES, pack
 from reprise.hw.arch.rules import FOLLOWS, decode, order_violations, rules, violations
-from reprise.hw.sequencer.checker import broken, comparators, raw_view
+from reprise.hw.interface.checker import broken, comparators, raw_view
 from tests.hw.sequencer.bench import TINY, field_limits, random_fields
 from tests.support.simulation import simulate
 
@@ -114,7 +114,13 @@ def test_messages_name_field_rule_and_value():
     assert message("RUN", weights_hold=1) == "RUN.weights_ready and weights_hold must be 0 without weights_keep, not 1"
     assert message("RUN", readout=0, levels=0) == "RUN.levels must be at least 1 without readout, not 0"
     text = "LOAD_SEGMENTS.target + count must be at most 128 (segments), not 130"
-    assert message("LOAD_SEGMENTS", target=100, count=30) == text
+    assert message("LOAD_SEGMENTS", target=64, count=66) == text
+    text = "LOAD_SEGMENTS.target must be 0 or 64 (segments / 2), not 65"
+    assert message("LOAD_SEGMENTS", target=65, count=1) == text
+    lanes = TINY.neuron_lanes
+    text = f"RUN.groups must be channels / {lanes} (neuron_lanes), rounded up, not 1"
+    assert message("RUN", channels=lanes + 1, groups=1) == text
+    assert message("RUN", readout=1, pool=2) == "RUN.pool must be 1 with readout, not 2"
     held = {"weights_ready": 0, "weights_hold": 1, "k_tiles": 2}
     assert order_violations("RUN", held, None) == []
     assert order_violations("RUN", {**held, "k_tiles": 1}, held) == [

@@ -20,6 +20,15 @@ class Play:
     def __init__(self, dut):
         self.dut = dut
 
+    async def begin(self, ctx):
+        """Nothing is under way, and parameters for all groups have been loaded."""
+        for name in ("enable", "loads_idle", "writes_idle", "run_done", "products_done"):
+            ctx.set(getattr(self.dut, name), 1)
+        ctx.set(self.dut.o_load.ready, 1)
+        await self.offer(ctx, "LOAD_PARAMS", source=64, groups=TINY.groups)
+        assert await self.taken_after(ctx, 1)
+        ctx.set(self.dut.o_load.ready, 0)
+
     async def offer(self, ctx, opcode, **fields):
         command = pack(opcode, **fields)
         ctx.set(self.dut.command, int.from_bytes(command, "little"))
@@ -42,8 +51,7 @@ def test_dispatch_order():
 
     async def bench(ctx):
         play = Play(dut)
-        for name in ("enable", "loads_idle", "writes_idle", "run_done"):
-            ctx.set(getattr(dut, name), 1)
+        await play.begin(ctx)
         run = random_fields(rng, TINY, "RUN")
         load = random_fields(rng, TINY, "LOAD_FEATURES")
 
@@ -132,14 +140,14 @@ def test_held_weights(first, second, refused):
 
     async def bench(ctx):
         play = Play(dut)
-        for name in ("enable", "loads_idle", "writes_idle", "run_done"):
-            ctx.set(getattr(dut, name), 1)
+        await play.begin(ctx)
         await play.offer(ctx, "RUN", **(run | first))
         assert await play.taken_after(ctx, 2)
         await ctx.tick().repeat(3)
         await play.offer(ctx, "RUN", **(run | second))
-        _, _, error, code, start = await ctx.tick().sample(dut.error, dut.code, dut.front_start)
-        assert error == refused and not start
+        await ctx.tick()
+        error, code = ctx.get(dut.error), ctx.get(dut.code)
+        assert error == refused and ctx.get(dut.front_start) != refused
         assert not refused or code == Error.FIELD
         assert await play.taken_after(ctx, 2) == (not refused)
 
@@ -155,13 +163,13 @@ def test_held_weights_as_the_rule_says():
 
     async def bench(ctx):
         play, before = Play(dut), None
-        for name in ("enable", "loads_idle", "writes_idle", "run_done"):
-            ctx.set(getattr(dut, name), 1)
+        await play.begin(ctx)
         for _ in range(120):
             flags = {name: rng.randrange(2) for name in ("weights_ready", "weights_hold")}
             run = random_fields(rng, TINY, "RUN") | flags | {"weights_keep": 1, "k_tiles": rng.randint(1, 2)}
             await play.offer(ctx, "RUN", **run)
-            _, _, error, code = await ctx.tick().sample(dut.error, dut.code)
+            await ctx.tick()
+            error, code = ctx.get(dut.error), ctx.get(dut.code)
             assert error == bool(order_violations("RUN", run, before)), (before, run)
             outcomes.append(bool(error))
             if error:
@@ -173,3 +181,53 @@ def test_held_weights_as_the_rule_says():
 
     simulate(dut, bench, limit=50_000)
     assert 20 < sum(outcomes) < 100
+
+
+def test_rules_about_products_are_awaited():
+    """A run may start before they are worked out, but not write, and no front is prepared; a broken one is refused."""
+    dut = JobScheduler(TINY)
+    run = random_fields(random.Random(6), TINY, "RUN")
+
+    async def bench(ctx):
+        play = Play(dut)
+        await play.begin(ctx)
+        await play.offer(ctx, "RUN", **run)
+        await ctx.tick()
+        assert ctx.get(dut.front_start)
+        ctx.set(dut.products_done, 0)
+        assert await play.taken_after(ctx, 2)
+        assert ctx.get(dut.run_busy) and not ctx.get(dut.may_write)
+        await play.offer(ctx, "RUN", **run)
+        await ctx.tick().repeat(5)
+        assert not ctx.get(dut.may_write) and not ctx.get(dut.front_start) and not ctx.get(dut.error)
+        ctx.set(dut.products_done, 1)
+        await ctx.tick()
+        assert ctx.get(dut.may_write) and not ctx.get(dut.error)
+        assert await play.taken_after(ctx, 5), "the next run"
+        ctx.set(dut.bad_product, 1)
+        await ctx.tick()
+        assert ctx.get(dut.error) and ctx.get(dut.code) == Error.FIELD
+
+    simulate(dut, bench, limit=1000)
+
+
+@pytest.mark.parametrize("loaded", [0, 1, 2])
+def test_runs_need_parameters(loaded):
+    """A RUN of two groups is refused unless the job has loaded the parameters of two."""
+    dut = JobScheduler(TINY)
+    run = random_fields(random.Random(6), TINY, "RUN") | {"channels": 2 * TINY.neuron_lanes, "groups": 2}
+
+    async def bench(ctx):
+        play = Play(dut)
+        for name in ("enable", "loads_idle", "writes_idle", "run_done", "products_done"):
+            ctx.set(getattr(dut, name), 1)
+        ctx.set(dut.o_load.ready, 1)
+        for groups in range(loaded, 0, -1):  # the largest number counts
+            await play.offer(ctx, "LOAD_PARAMS", source=64, groups=groups)
+            assert await play.taken_after(ctx, 1)
+        await play.offer(ctx, "RUN", **run)
+        await ctx.tick().repeat(3)
+        assert ctx.get(dut.error) == (loaded < 2)
+        assert loaded == 2 or ctx.get(dut.code) == Error.UNLOADED
+
+    simulate(dut, bench, limit=1000)

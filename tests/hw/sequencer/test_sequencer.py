@@ -48,7 +48,8 @@ CAUSES = {
     "read_outside": Error.READ_WINDOW,
     "write_outside": Error.WRITE_WINDOW,
     "bad_start": Error.START,
-    "bad_target": Error.FIELD,
+    "bad_data": Error.DATA,
+    "unloaded": Error.UNLOADED,
     "stop": Error.STOPPED,
     "command_error": Error.COMMAND,
 }

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from amaranth import Shape, Value, signed, unsigned
+from amaranth import Cat, Shape, Value, signed, unsigned
 from amaranth.hdl import ValueLike
 from amaranth.lib import data
 
-from ..arch.config import HardwareConfig, clog2
+from ..arch.config import HardwareConfig
 from ..arch.program import COMMAND_BYTES, COMMANDS, HEADER, Field
-from ..arch.rule_kinds import AddressFits, Aligned, AtMostWhen, NonZeroUnless, OnlyWith, Range, Rule, SumAtMost
+from ..arch.rule_kinds import (
+    AddressFits,
+    Aligned,
+    AtMostWhen,
+    CutInto,
+    NonZeroUnless,
+    OneOf,
+    OneWhen,
+    OnlyWith,
+    Range,
+    Rule,
+    SumAtMost,
+)
 from ..arch.rules import rules
 
 
 def raw_view(command: ValueLike, opcode: str) -> data.View:
     """Return a view of a command's raw bits that names all of its fields, the header's included."""
-    fields: dict[int | str, data.Field] = {
-        f.name: data.Field(_shape(f), 32 * f.word + f.offset) for f in HEADER + COMMANDS[opcode]
-    }
-    return data.View(data.FlexibleLayout(COMMAND_BYTES * 8, fields), command)
+    return fields_view(command, HEADER + COMMANDS[opcode], COMMAND_BYTES)
+
+
+def fields_view(raw: ValueLike, fields: list[Field], size: int) -> data.View:
+    """Return a view of ``size`` raw bytes that names some fields."""
+    places: dict[int | str, data.Field] = {f.name: data.Field(_shape(f), 32 * f.word + f.offset) for f in fields}
+    return data.View(data.FlexibleLayout(size * 8, places), raw)
 
 
 def _shape(field: Field) -> Shape:
@@ -45,8 +60,16 @@ def broken(rule: Rule, view: data.View) -> list[Value]:
             bits, sign = len(value), value.shape().signed
             below = [value < rule.low] if rule.low > (-(1 << (bits - 1)) if sign else 0) else []
             return below + ([value > rule.high.value] if rule.high.value < (1 << (bits - sign)) - 1 else [])
+        case OneOf():
+            value = view[rule.field]
+            return [~Cat(value == bound.value for bound in rule.values).any()]
+        case CutInto():
+            pieces, whole = view[rule.field] * rule.size.value, view[rule.whole]
+            return [(pieces < whole) | (pieces >= whole + rule.size.value)]
+        case OneWhen():
+            return [view[rule.flag] & (view[rule.field] != 1)]
         case Aligned():
-            return [view[rule.field][: clog2(rule.step.value)].any()]
+            return [view[rule.field][: rule.step.value.bit_length() - 1].any()] if rule.step.value > 1 else []
         case AddressFits():
             return [view[rule.field][rule.bits :].any()]
         case SumAtMost():

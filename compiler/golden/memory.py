@@ -1,0 +1,82 @@
+"""The memory as the golden interpreter sees it: the host's windows, and what was written since the last BARRIER."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from ...hw.arch.memory_image import MemoryImage, Windows
+from ...hw.arch.program import ADDRESS_BITS, Error
+from .errors import OrderBroken, ProgramError
+
+
+class Memory:
+    """Reads and writes bytes on behalf of commands, and refuses what the accelerator would refuse.
+
+    Parameters
+    ----------
+    image : gives base and bus width
+    data : uint8[size], the bytes ``base .. base+size-1``, which are changed in place
+    windows : where the host lets the accelerator read and write
+
+    Members
+    -------
+    read_by, written_by : bytes that each command, by its index, moved
+    """
+
+    def __init__(self, image: MemoryImage, data: np.ndarray, windows: Windows) -> None:
+        self.data, self.windows = data, windows
+        self.read_by: Counter[int] = Counter()
+        self.written_by: Counter[int] = Counter()
+        self._base, self._bus = image.base, image.config.bus_bits // 8
+        self._written: list[tuple[int, int]] = []
+
+    def barrier(self) -> None:
+        """Forget what runs have written: from now on it may be read."""
+        self._written.clear()
+
+    def read(self, command: int, address: int, count: int) -> np.ndarray:
+        """Return bytes, as whole bus words are read.
+
+        Raises
+        ------
+        ProgramError
+            They leave the read window or the memory.
+        OrderBroken
+            A RUN since the last BARRIER has written some of them.
+        """
+        address %= 1 << ADDRESS_BITS
+        whole = -(-count // self._bus) * self._bus
+        if not self.windows.read.holds(address, whole):
+            raise self._refused(command, Error.READ_WINDOW, "a read must stay in the read window", address, count)
+        at = address - self._base
+        if not (0 <= at and at + count <= len(self.data)):
+            raise self._refused(command, Error.READ, "a read must stay in the memory", address, count)
+        if any(low < address + count and address < high for low, high in self._written):
+            raise OrderBroken.named(command, "read", f"{address:#x}")
+        self.read_by[command] += whole
+        return self.data[at : at + count]
+
+    def write(self, command: int, address: int, data: np.ndarray) -> None:
+        """Write bytes, which are whole bus words.
+
+        Raises
+        ------
+        ProgramError
+            They leave the write window or the memory.
+        """
+        address %= 1 << ADDRESS_BITS
+        count = len(data)
+        if not self.windows.write.holds(address, count):
+            raise self._refused(command, Error.WRITE_WINDOW, "a write must stay in the write window", address, count)
+        at = address - self._base
+        if not (0 <= at and at + count <= len(self.data)):
+            raise self._refused(command, Error.WRITE, "a write must stay in the memory", address, count)
+        self.data[at : at + count] = data
+        self.written_by[command] += count
+        self._written.append((address, address + count))
+
+    @staticmethod
+    def _refused(command: int, code: Error, rule: str, address: int, count: int) -> ProgramError:
+        return ProgramError.refused(command, code, f"{rule}, not {count} bytes at {address:#x}")

@@ -1,0 +1,139 @@
+"""Runs a fuzz: shards of mutated programs on all cores, kept in a file so that it goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ...hw.arch.config import HardwareConfig
+from ...support.progress import Stages
+
+WAYS = ("refused", "equal", "order", "wrong")
+"""How a mutated program can end; see :class:`reprise.cosim.fuzz.play.Case`."""
+
+
+def shard_file(out: Path, name: str, config: HardwareConfig) -> Path:
+    """Return the file of a configuration's shards, a line of JSON for each; another configuration has another file."""
+    return out / f"fuzz-{name}-{config.digest()[:8]}.jsonl"
+
+
+def read_shards(path: Path) -> dict[int, list[dict]]:
+    """Return the cases of every shard that has been played, by its seed. A line that was cut off is left out."""
+    found = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            shard = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        found[int(shard["seed"])] = shard["cases"]
+    return found
+
+
+def play_shard(fields: dict, seed: int) -> tuple[int, list[dict]]:
+    """Play the mutated programs of a seed, in a process of its own."""
+    from .play import play
+
+    config = HardwareConfig.from_dict(fields)
+    try:
+        return seed, play(config, seed)
+    except Exception as error:  # the simulation did not end or died: that is a finding of this shard
+        text = f"{type(error).__name__}: {error}"
+        return seed, [{"what": f"shard {seed}", "way": "wrong", "detail": text[-1500:]}]
+
+
+def _played(config: HardwareConfig, seeds: Iterator[int], processes: int) -> Iterator[tuple[int, list[dict]]]:
+    """Yield shards as they come, with a few of them handed out ahead."""
+    fields = config.to_dict()
+    if processes == 1:
+        for seed in seeds:
+            yield play_shard(fields, seed)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(play_shard, fields, seed) for seed in (next(seeds) for _ in range(2 * processes))}
+        while waiting:
+            done = next(as_completed(waiting))
+            waiting.remove(done)
+            waiting.add(pool.submit(play_shard, fields, next(seeds)))
+            yield done.result()
+
+
+def tally(shards: dict[int, list[dict]]) -> Counter[tuple[str, str]]:
+    """Return how many programs ended in each way, with the error code or the rule."""
+    cases = (case for cases in shards.values() for case in cases)
+    return Counter((case["way"], "" if case["way"] in ("wrong", "equal") else case["detail"]) for case in cases)
+
+
+def table(counts: Counter[tuple[str, str]], title: str) -> Table:
+    """Make the table of the ways to end."""
+    made = Table("way", "code or rule", "programs", title=title)
+    for way in WAYS:
+        for (name, detail), count in sorted(counts.items(), key=lambda item: -item[1]):
+            if name == way:
+                made.add_row(way, detail, f"{count:,}")
+    made.add_section()
+    made.add_row("total", "", f"{sum(counts.values()):,}")
+    return made
+
+
+def run_fuzz(name: str, config: HardwareConfig, *, cases: int, processes: int, out: Path, console: Console) -> int:
+    """Play mutated programs until ``cases`` of them have ended, those of earlier calls included.
+
+    Parameters
+    ----------
+    name : of the configuration
+    cases : number of programs
+    processes : simulations that run side by side
+    out : folder of the file of shards
+
+    Returns
+    -------
+    int : 0 if every program ended in one of the three right ways, and else 1
+    """
+    from ..bench.system import SystemBench
+    from .play import BENCH_BYTES
+
+    start = time.perf_counter()
+    path = shard_file(out, name, config)
+    out.mkdir(parents=True, exist_ok=True)
+    shards = read_shards(path)
+    before = sum(map(len, shards.values()))
+    if before:
+        console.print(f"{path} holds {before:,} programs already", highlight=False)
+    ended = before
+    seeds = (seed for seed in range(1, 1 << 31) if seed not in shards)
+    with Stages(console) as stages:
+        with stages.stage("build", "Verilator model"):
+            SystemBench(config, memory_bytes=BENCH_BYTES)
+        with stages.stage("fuzz", "mutated programs", total=cases) as stage, path.open("a") as file:
+            for seed, found in _played(config, seeds, processes) if ended < cases else ():
+                shards[seed] = found
+                file.write(json.dumps({"seed": seed, "cases": found}) + "\n")
+                file.flush()
+                ended += len(found)
+                stage.advance(min(ended, cases), f"{ended:,} of {cases:,}")
+                if ended >= cases:
+                    break
+    counts = tally(shards)
+    console.print(table(counts, f"mutated programs on {name}, seeds 1 to {max(shards)}"))
+    for seed, found in sorted(shards.items()):
+        for case in found:
+            if case["way"] == "wrong":
+                console.print(f"[red]wrong[/] seed {seed}: {case['what']}: {case['detail']}", highlight=False)
+    wrong = sum(count for (way, _), count in counts.items() if way == "wrong")
+    seconds = time.perf_counter() - start
+    console.print(f"{path}: {wrong} wrong; {ended - before:,} programs in {seconds:.0f} s", highlight=False)
+    return 1 if wrong else 0
+
+
+def cores() -> int:
+    """Return how many simulations run side by side by default, which is one for each core."""
+    return os.cpu_count() or 1

@@ -1,0 +1,162 @@
+"""Rules about products of a command's fields, such as whether the rows and the loops of a RUN belong together.
+
+They are data like the other rules (:mod:`reprise.hw.arch.rules`). The software evaluates them here. In hardware
+:mod:`reprise.hw.sequencer.products` works them out with one multiplier, while the RUN waits for its loads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from .config import HardwareConfig
+from .program import LOOPS
+from .rule_kinds import Fields
+
+SUM_BITS = 34
+"""Bits in which the hardware adds and multiplies. What is more than these hold is more than any right side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor:
+    """A factor of a product: a field, or a number, minus ``less``.
+
+    With ``readout`` given it counts only in a RUN whose flag ``readout`` has this value; in others the factor is 1.
+    """
+
+    field: str = ""
+    number: int = 1
+    less: int = 0
+    readout: int | None = None
+
+    def value(self, f: Fields) -> int:
+        """Return the factor's value."""
+        if self.readout is not None and f["readout"] != self.readout:
+            return 1
+        return (f[self.field] if self.field else self.number) - self.less
+
+    def __str__(self) -> str:
+        text = self.field or str(self.number)
+        return f"({text} - {self.less})" if self.less else text
+
+
+Term = tuple[Factor, ...]
+Sum = tuple[Term, ...]
+"""Products that are added up."""
+
+
+def total(terms: Sum, f: Fields) -> int:
+    """Return the value of a sum of products."""
+    found = 0
+    for term in terms:
+        product = 1
+        for factor in term:
+            product *= factor.value(f)
+        found += product
+    return found
+
+
+def _words(terms: Sum, readout: int) -> str:
+    """Return a sum as it counts for a layer that fires, or for a readout."""
+    kept = [[str(one) for one in term if one.readout in (None, readout)] for term in terms]
+    return " + ".join(" * ".join(term) for term in kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """The rule that one sum of products equals another, or is at most the other.
+
+    ``once`` names a field of which the value 1 sets the rule aside.
+    """
+
+    left: Sum
+    right: Sum
+    equal: bool
+    once: str = ""
+
+    def holds(self, f: Fields) -> bool:
+        if self.once and f[self.once] == 1:
+            return True
+        left, right = total(self.left, f), total(self.right, f)
+        return left == right if self.equal else left <= right
+
+    def sentence(self, f: Fields) -> str:
+        """Return what the rule says, with the values of both sides."""
+        readout = f.get("readout", 0)
+        rule = f"{_words(self.left, readout)} must be {'' if self.equal else 'at most '}{_words(self.right, readout)}"
+        return f"{rule} = {total(self.right, f)}, not {total(self.left, f)}"
+
+    def words(self) -> list[str]:
+        """Return what the rule says of a layer that fires and, if that is something else, of a readout."""
+        end = f", if {self.once} > 1" if self.once else ""
+        sign = "=" if self.equal else "<="
+        texts = [f"{_words(self.left, n)} {sign} {_words(self.right, n)}{end}" for n in (0, 1)]
+        return texts[:1] if texts[0] == texts[1] else [texts[0], f"{texts[1]} (readout)"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultipleOf:
+    """The rule that a field is a multiple of a product."""
+
+    field: str
+    of: Term
+
+    def holds(self, f: Fields) -> bool:
+        return f[self.field] % total((self.of,), f) == 0
+
+    def sentence(self, f: Fields) -> str:
+        """Return what the rule says, with the value of the field."""
+        return (
+            f"{self.field} must be a multiple of {_words((self.of,), 0)} = {total((self.of,), f)}, not {f[self.field]}"
+        )
+
+    def words(self) -> list[str]:
+        """Return what the rule says."""
+        return [f"{self.field} is a multiple of {_words((self.of,), 0)}"]
+
+
+ProductRule = Compared | MultipleOf
+
+
+def _term(*factors: str | int | Factor) -> Term:
+    made = []
+    for one in factors:
+        if isinstance(one, Factor):
+            made.append(one)
+        else:
+            made.append(Factor(field=one) if isinstance(one, str) else Factor(number=one))
+    return tuple(made)
+
+
+@cache
+def product_rules(c: HardwareConfig, opcode: str) -> tuple[ProductRule, ...]:
+    """Return the rules about products that a command must obey, in the order in which broken ones are reported."""
+    if opcode == "LOAD_FEATURES":
+        word = c.feature_bits // 8
+        last = _term(Factor(field="chunks", less=1), "target_stride", word)
+        end = (_term("target", word), last, _term("bytes"))
+        return (
+            Compared(left=end, right=(_term(c.feature_words * word),), equal=False),
+            Compared(left=(_term("bytes"),), right=(_term("target_stride", word),), equal=False, once="chunks"),
+        )
+    if opcode != "RUN":
+        return ()
+    fires = {"readout": 0}
+    rows = (_term(Factor(field="m_tiles", less=1), "rows"), _term("rows_last"))
+    positions = _term("images", "out_lines", "out_width", "pool", "pool", "timesteps", "planes")
+    line = _term("out_width", "channels", Factor(field="timesteps", readout=1), Factor(number=32, readout=1))
+    image = _term("out_lines", "line_bytes", Factor(field="timesteps", **fires), Factor(field="out_planes", **fires))
+    before = _term("image_stride", Factor(field="images", less=1))
+    return (
+        MultipleOf(field="rows", of=_term("timesteps", "planes")),
+        Compared(left=(positions,), right=rows, equal=True),
+        Compared(left=(_term(*(f"loop{n}_count" for n in range(LOOPS))),), right=rows, equal=True),
+        Compared(left=(line,), right=(_term("line_bytes", 8),), equal=False),
+        Compared(left=(image,), right=(_term("image_stride"),), equal=False, once="images"),
+        Compared(left=(before, image), right=(_term(1 << 32),), equal=False),
+    )
+
+
+def product_violations(c: HardwareConfig, opcode: str, fields: Fields) -> list[str]:
+    """Return a sentence for each broken rule about products."""
+    return [f"{opcode}.{r.sentence(fields)}" for r in product_rules(c, opcode) if not r.holds(fields)]

@@ -1,0 +1,48 @@
+"""Tells the jobs apart in whose course a word of the feature buffer was written."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..interface.streams import epoch_bits
+
+
+class JobEpochs(wiring.Component):
+    """Gives each job a number, its epoch, and clears the feature buffer before a number comes again.
+
+    A word of the feature buffer keeps the epoch in which it was written, so that a word which an earlier job left there
+    is told from one that this job has loaded. Epoch 0 stands for no job. After the last epoch all words are set back
+    to it, a pair of words per cycle; a job that begins meanwhile waits for that.
+
+    Members
+    -------
+    done : In(1), strobe: a job has ended
+    epoch : Out, that of the job in progress, or of the next one
+    clear, pair : Out, this pair of words is to be set back; no load is under way
+    """
+
+    def __init__(self, config: HardwareConfig) -> None:
+        self.config = c = config
+        super().__init__(
+            {
+                "done": In(1),
+                "epoch": Out(epoch_bits(c), init=1),
+                "clear": Out(1),
+                "pair": Out(range(c.feature_words // 2)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        last = Signal()
+        m.d.comb += last.eq(self.epoch == (1 << len(self.epoch)) - 1)
+        with m.If(self.done):
+            m.d.sync += [self.epoch.eq(Mux(last, 1, self.epoch + 1)), self.clear.eq(last), self.pair.eq(0)]
+        with m.Elif(self.clear):
+            m.d.sync += self.pair.eq(self.pair + 1)
+            with m.If(self.pair == self.config.feature_words // 2 - 1):
+                m.d.sync += self.clear.eq(0)
+        return m

@@ -1,0 +1,149 @@
+"""Works out the rules about products of a RUN's fields, with one multiplier, an operation per cycle."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from ..arch.products import SUM_BITS, Factor, MultipleOf, ProductRule, Sum, product_rules
+from ..interface.commands import run_layout
+
+FIRST, TIMES, ADD, HOLD, CHECK, DIVIDE = "first", "times", "add", "hold", "check", "divide"
+
+
+def operations(c: HardwareConfig) -> list[tuple[str, Factor | ProductRule | None]]:
+    """Return what is done for the rules of a RUN, an operation for each cycle.
+
+    ``first`` and ``times`` load the product, or multiply it by a factor. ``add`` adds the product to the sum. ``hold``
+    puts the sum aside as the left side, and ``check`` compares it with the sum as the right side. ``divide`` is a step
+    of a long division, which follows the product that it divides by.
+    """
+    found: list[tuple[str, Factor | ProductRule | None]] = []
+
+    def add(terms: Sum) -> None:
+        for term in terms:
+            found.extend((FIRST if n == 0 else TIMES, factor) for n, factor in enumerate(term))
+            found.append((ADD, None))
+
+    for rule in product_rules(c, "RUN"):
+        if isinstance(rule, MultipleOf):
+            found.extend((FIRST if n == 0 else TIMES, factor) for n, factor in enumerate(rule.of))
+            found.extend([(DIVIDE, None)] * c.count_bits)
+            found.append((DIVIDE, rule))
+        else:
+            add(rule.left)
+            found.append((HOLD, None))
+            add(rule.right)
+            found.append((CHECK, rule))
+    return found
+
+
+class ProductChecker(wiring.Component):
+    """Evaluates :func:`reprise.hw.arch.products.product_rules` for a RUN, while the front is being prepared for it.
+
+    All numbers have SUM_BITS bits. What has more is marked as ``over``: a left side that is over is more than any right
+    side, and no right side can be over.
+
+    Latency: ``cycles(config)`` cycles from ``start`` to ``done``, whatever the command.
+
+    Members
+    -------
+    start : In(1), strobe: ``run`` holds the fields of another RUN, which stay until the next strobe
+    run : In, the fields
+    done : Out(1), all rules are worked out; it falls in the cycle after ``start``
+    bad : Out(1), a rule is broken; right when ``done``
+    """
+
+    def __init__(self, config: HardwareConfig) -> None:
+        self.config = config
+        super().__init__(
+            {"start": In(1), "run": In(run_layout()), "done": Out(1, init=1), "bad": Out(1)},
+        )
+
+    @staticmethod
+    def cycles(config: HardwareConfig) -> int:
+        """Return the cycles from ``start`` to ``done``."""
+        return len(operations(config)) + 2
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        steps = operations(self.config)
+        run = self.run
+        step = Signal(range(len(steps) + 1))
+        working, begun = Signal(), Signal()
+        factor = Signal(SUM_BITS)  # that of the operation of this cycle; it was chosen in the cycle before
+        m.d.sync += begun.eq(self.start)
+        with m.If(begun | working):
+            self._factor(m, factor, step, steps, run)
+        with m.If(begun):
+            m.d.sync += [working.eq(1), step.eq(1)]
+        with m.Elif(working):
+            m.d.sync += step.eq(step + 1)
+            self._operate(m, factor, step, steps, run)
+            with m.If(step == len(steps)):
+                m.d.sync += [working.eq(0), self.done.eq(1)]
+        with m.If(self.start):
+            m.d.sync += [self.done.eq(0), self.bad.eq(0), step.eq(0), working.eq(0)]
+        return m
+
+    def _factor(self, m: Module, factor: Signal, step: Signal, steps: list, run: data.View) -> None:
+        """Choose the factor of the operation number ``step``, which is done in the next cycle."""
+        places: dict[Factor, list[int]] = {}
+        for n, (_, what) in enumerate(steps):
+            if isinstance(what, Factor):
+                places.setdefault(what, []).append(n)
+        with m.Switch(step):
+            for what, numbers in places.items():
+                value: Value | int = (run[what.field] if what.field else what.number) - what.less
+                if what.readout is not None:
+                    value = Mux(run.readout == what.readout, value, 1)
+                with m.Case(*numbers):
+                    m.d.sync += factor.eq(value)
+
+    def _operate(self, m: Module, factor: Signal, step: Signal, steps: list, run: data.View) -> None:
+        """Do the operation of this cycle, whose number is ``step - 1``."""
+        product, sums, left = Signal(SUM_BITS), Signal(SUM_BITS), Signal(SUM_BITS)
+        over_product, over_sum, over_left = Signal(), Signal(), Signal()
+        rest, rows = Signal(self.config.count_bits + 1), Signal(self.config.count_bits)
+        whole, added, next_rest = Signal(SUM_BITS + 16), Signal(SUM_BITS + 1), Signal(self.config.count_bits + 2)
+        less = Signal()
+        m.d.comb += [
+            whole.eq(product * factor[:16]),
+            added.eq(sums + product),
+            next_rest.eq(Cat(rows[-1], rest)),
+            less.eq(next_rest < product),
+        ]
+        numbers: dict[str, list[int]] = {}
+        for n, (name, what) in enumerate(steps):
+            key = f"end of {name}" if name == DIVIDE and what else name
+            numbers.setdefault(key, []).append(n + 1)
+        first_division = [n for n in numbers[TIMES] + numbers[FIRST] if n + 1 in numbers[DIVIDE]]
+        with m.Switch(step):
+            with m.Case(*numbers[FIRST]):
+                m.d.sync += [product.eq(factor), over_product.eq(0)]
+            with m.Case(*numbers[TIMES]):
+                m.d.sync += [product.eq(whole), over_product.eq(over_product | whole[SUM_BITS:].any())]
+            with m.Case(*numbers[ADD]):
+                m.d.sync += [sums.eq(added), over_sum.eq(over_sum | over_product | added[SUM_BITS])]
+            with m.Case(*numbers[HOLD]):
+                m.d.sync += [left.eq(sums), over_left.eq(over_sum), sums.eq(0), over_sum.eq(0)]
+            with m.Case(*numbers[CHECK]):
+                m.d.sync += [sums.eq(0), over_sum.eq(0)]
+            with m.Case(*numbers[DIVIDE]):
+                m.d.sync += [rest.eq(Mux(less, next_rest, next_rest - product)), rows.eq(rows << 1)]
+            with m.Case(*numbers[f"end of {DIVIDE}"]):
+                m.d.sync += self.bad.eq(self.bad | (rest != 0))
+        with m.If(Cat(step == n for n in first_division).any()):
+            m.d.sync += [rest.eq(0), rows.eq(run.rows)]
+        differs, above = Signal(), Signal()
+        m.d.comb += [differs.eq(left != sums), above.eq(left > sums)]
+        with m.If(step == 1):  # a command that came before this one was worked out may have left something
+            m.d.sync += [sums.eq(0), over_sum.eq(0)]
+        for n, (name, rule) in enumerate(steps):
+            if name == CHECK:
+                wrong = differs if rule.equal else above
+                skipped = (run[rule.once] == 1) if rule.once else 0
+                with m.If(step == n + 1):
+                    m.d.sync += self.bad.eq(self.bad | ((over_left | wrong) & ~skipped))

@@ -1,0 +1,1 @@
+"""Tests of the fuzz: mutated programs in RTL and in the golden interpreter."""

@@ -1,0 +1,148 @@
+"""Mutated programs: the ways to end, some of each on the RTL, and a file that goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from reprise.compiler.golden.interpreter import Interpreter
+from reprise.cosim.bench.system import Traffic
+from reprise.cosim.fuzz import play as fuzz
+from reprise.cosim.fuzz import run
+from reprise.cosim.jobs.host import Status, end_steps, read, run_job, start_steps
+from reprise.hw.arch.memory_image import AddressWindow, Windows
+from reprise.hw.arch.program import Error
+from tests.support.benches import system_bench
+from tests.support.cosim_jobs import FILL, TIMEOUT, TINY, Job, encoded, place_programs, small_network, spoiled
+
+
+@pytest.mark.parametrize("seed", [101, 102])
+def test_a_shard_ends_in_the_three_right_ways(seed):
+    counts = Counter(case["way"] for case in fuzz.play(TINY, seed))
+    assert counts["wrong"] == 0 and counts["refused"] > 5 and counts["equal"] > 2, counts
+
+
+def test_a_verdict_sees_what_is_wrong():
+    """Another code, another byte, and a byte outside are told apart from what is right."""
+    before = np.zeros(64, np.uint8)
+    window = AddressWindow(base=32, size=16)
+    good = Status(busy=0, done=1, refused=0, bus_hung=0, error=0, command=3)
+    mutant = fuzz.Mutant(commands=[], flips=[], data={}, what=["x"])
+
+    def way(at, value, golden, status=good):
+        after = before.copy()
+        after[at] = value
+        return fuzz.verdict(mutant, status, after, before, golden, window).way
+
+    equal = fuzz.Golden(memory=before)
+    assert way(0, 0, equal) == "equal"
+    assert way(40, 1, equal) == "wrong"
+    assert way(0, 0, equal, replace(good, error=2)) == "wrong"
+    assert way(0, 0, fuzz.Golden(memory=before, code=2), replace(good, error=2)) == "refused"
+    assert way(0, 0, fuzz.Golden(memory=before, code=2), replace(good, error=11)) == "wrong"
+    assert way(40, 1, fuzz.Golden(memory=before, rule="read")) == "order"
+    for golden in (equal, fuzz.Golden(memory=before, code=2), fuzz.Golden(memory=before, rule="read")):
+        assert way(0, 1, golden) == way(48, 1, golden) == "wrong"
+
+
+def test_a_fuzz_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    """Shards that the file holds are not played again; a line that was cut off is."""
+    played = []
+
+    def shard(fields, seed):
+        played.append(seed)
+        return seed, [{"what": "x", "way": "equal", "detail": ""}] * 10
+
+    monkeypatch.setattr(run, "play_shard", shard)
+    monkeypatch.setattr("reprise.cosim.bench.system.SystemBench", lambda *a, **k: None)
+
+    def go(cases):
+        return run.run_fuzz("tiny", TINY, cases=cases, processes=1, out=tmp_path, console=Console(quiet=True))
+
+    assert go(25) == 0 and played == [1, 2, 3]
+    assert go(25) == 0 and played == [1, 2, 3], "enough have been played"
+    path = run.shard_file(tmp_path, "tiny", TINY)
+    path.write_text(path.read_text()[:-5])
+    assert go(45) == 0 and played == [1, 2, 3, 3, 4, 5]
+    with path.open("a") as file:
+        file.write("\n" + json.dumps({"seed": 9, "cases": [{"what": "x", "way": "wrong", "detail": "y"}]}) + "\n")
+    assert go(45) == 1
+
+
+@pytest.fixture(scope="module")
+def job():
+    return Job.make(small_network(), np.random.default_rng(1).integers(0, 8, (2, 1, 6, 6)))
+
+
+def ends_of(job, programs):
+    """How RTL and interpreter end programs; each is followed by the right one, which must be right."""
+    bench = system_bench()
+    memory, addresses = place_programs(job, programs)
+    windows = Windows(read=AddressWindow(base=0, size=len(memory)), write=job.compiled.windows.write)
+    steps = []
+    for n, address in enumerate(addresses):
+        steps += [["load"], *start_steps(address, windows), *end_steps(TIMEOUT)]
+        steps += [["load"], *start_steps(job.compiled.program, windows), *end_steps(TIMEOUT)]
+        steps.append(["dump", f"good{n}", 0, job.compiled.size])
+    result = bench.run(steps, memory, traffic=Traffic(latency=5))
+    codes = [Status.of(v) for step, v in zip(steps, result.results, strict=True) if step == read("STATUS")]
+    for n, address in enumerate(addresses):
+        assert not codes[2 * n + 1].error
+        job.check(result.dumps[f"good{n}"])
+        wanted = fuzz.golden(job.compiled, memory, address, windows)
+        yield codes[2 * n].error, wanted.code
+
+
+def test_what_no_load_has_brought_is_refused(job):
+    """Parameters, segments and feature words that are missing, or that only the job before has loaded."""
+    commands = job.commands
+    programs = []
+    for opcode in ("LOAD_PARAMS", "LOAD_SEGMENTS", "LOAD_FEATURES"):
+        at = job.first(opcode)
+        programs.append([*commands[:at], *commands[at + 1 :]])
+    fields = commands[job.first("LOAD_FEATURES")][1]
+    word = TINY.bus_bits // 8
+    half = max(word, fields["bytes"] // 2 // word * word)
+    packed = [encoded(program) for program in programs]
+    packed.append(spoiled(job, job.first("LOAD_FEATURES"), bytes=half))
+    packed.append(spoiled(job, job.first("LOAD_SEGMENTS"), count=1))
+    packed.append(spoiled(job, job.first("RUN"), segment_first=TINY.segments - 1))
+    for rtl, golden in ends_of(job, packed):
+        assert rtl == golden == Error.UNLOADED
+
+
+def test_words_of_many_jobs_ago_are_not_taken_for_loaded(job):
+    """More jobs than there are epochs: a program without its load is refused after every one of them."""
+    at = job.first("LOAD_FEATURES")
+    missing = encoded([*job.commands[:at], *job.commands[at + 1 :]])
+    for rtl, golden in ends_of(job, [missing] * 20):
+        assert rtl == golden == Error.UNLOADED
+
+
+def test_surplus_rows_are_refused(job):
+    """A RUN with a row too many or too few is refused before it writes, and the next jobs are right."""
+    at = job.first("RUN")
+    fields = job.commands[at][1]
+    rows = fields["timesteps"] * fields["planes"]
+    changes = [
+        {"rows_last": min(TINY.tile_m, fields["rows_last"] + rows)},
+        {"rows_last": fields["rows_last"] - 1} if fields["rows_last"] > 1 else {"m_tiles": fields["m_tiles"] + 1},
+        {"m_tiles": fields["m_tiles"] + 1},
+        {"images": fields["images"] + 1},
+        {"loop1_count": fields["loop1_count"] + 1},
+        {"line_bytes": 8, "out_width": 65},
+    ]
+    changes = [change for change in changes if any(fields[name] != value for name, value in change.items())]
+    for rtl, golden in ends_of(job, [spoiled(job, at, **change) for change in changes]):
+        assert rtl == golden == Error.FIELD
+
+
+def test_windows_of_the_image_are_enough_for_its_program(job):
+    ran = run_job(system_bench(), job.compiled, job.images, fill=FILL, timeout=TIMEOUT)
+    after = Interpreter(job.compiled, job.memory()).run()
+    assert np.array_equal(ran.memory, after)

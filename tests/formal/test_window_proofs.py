@@ -1,0 +1,167 @@
+"""Proofs: no address leaves its window, and nothing begins without a job, on the modules that the accelerator has."""
+
+from __future__ import annotations
+
+import pytest
+from amaranth import Module, Signal
+from amaranth.hdl import Assert, Assume
+
+from reprise.hw.arch.config import HardwareConfig, clog2
+from reprise.hw.axi import write
+from reprise.hw.axi.read import ReadArbiter
+from reprise.hw.axi.write import WriteMaster
+from reprise.hw.interface.memory import BURST_BEATS
+from reprise.hw.sequencer.sequencer import RESET_CYCLES, Sequencer
+from tests.formal.sby import Harness, arbitrary, prove
+
+CONFIG = HardwareConfig.load("tiny")
+SHIFT = clog2(CONFIG.bus_bits // 8)
+READERS = 3
+
+
+def free_inputs(m: Module, dut, names, **constant):
+    """Arbitrary values at the inputs of these names, of those in ``constant`` one for all time."""
+    for name in names:
+        port = getattr(dut, name)
+        m.d.comb += port.eq(arbitrary(m, port.shape(), name=f"any_{name}"))
+    for name in constant:
+        port = getattr(dut, name)
+        m.d.comb += port.eq(arbitrary(m, port.shape(), name=f"any_{name}", constant=True))
+
+
+def leaves(window, address, length):
+    """Whether a burst of ``length + 1`` words from a byte address leaves a window, by the definition."""
+    first = address >> SHIFT
+    return ~window.open | (first < window.first) | (first + length > window.last)
+
+
+def keeps(m: Module, name: str, valid, ready, *payload):
+    """Assert the rule of AXI that valid and payload stay until ready."""
+    stalled = Signal(name=f"{name}_stalled")
+    m.d.sync += stalled.eq(valid & ~ready)
+    for n, value in enumerate(payload):
+        before = Signal(value.shape(), name=f"{name}_before{n}")
+        m.d.sync += before.eq(value)
+        with m.If(stalled):
+            m.d.comb += Assert(value == before)
+    with m.If(stalled):
+        m.d.comb += Assert(valid)
+
+
+class Writes(Harness):
+    """The write master with any words, stalls, answers and halts; one window for all time.
+
+    That no burst spans a multiple of BURST_BEATS words is checked up to a bound; all else for ever, of such bursts.
+    """
+
+    def __init__(self, bounded=False):
+        super().__init__()
+        self.bounded = bounded
+
+    def build(self, m):
+        m.submodules.dut = dut = WriteMaster(CONFIG)
+        free_inputs(m, dut, ("halt", "awready", "wready", "bvalid", "bresp"), window=1)
+        m.d.comb += [
+            dut.i.valid.eq(arbitrary(m, 1, name="valid")),
+            dut.i.payload.eq(arbitrary(m, dut.i.payload.shape().size, name="payload")),
+        ]
+        began, halted = Signal(), Signal()
+        m.d.sync += [began.eq(dut.awvalid & ~dut.awready), halted.eq(dut.halt)]
+        group = (dut.awaddr >> SHIFT)[: clog2(BURST_BEATS)] + dut.awlen < BURST_BEATS
+        with m.If(dut.awvalid):
+            m.d.comb += Assert(group) if self.bounded else Assert(~group | ~leaves(dut.window, dut.awaddr, dut.awlen))
+        with m.If(halted & ~began):
+            m.d.comb += Assert(~dut.awvalid)
+        keeps(m, "aw", dut.awvalid, dut.awready, dut.awaddr, dut.awlen)
+
+
+class Reads(Harness):
+    """The read arbiter with any bursts that a burst reader makes, any stalls, holds, halts and answers."""
+
+    def build(self, m):
+        m.submodules.dut = dut = ReadArbiter(CONFIG, READERS)
+        free_inputs(m, dut, ("halt", "hold", "arready", "rvalid", "rlast", "rresp"), window=1)
+        for n, burst in enumerate(dut.i_burst):
+            payload, place = burst.payload, clog2(BURST_BEATS)
+            m.d.comb += [
+                burst.valid.eq(arbitrary(m, 1, name=f"valid{n}")),
+                payload.eq(arbitrary(m, payload.shape().size, name=f"payload{n}")),
+                Assume((payload.beats != 0) & ((payload.address >> SHIFT)[:place] + payload.beats <= BURST_BEATS)),
+                Assume(payload.address[:SHIFT] == 0),
+            ]
+        began, halted = Signal(), Signal()
+        m.d.sync += [began.eq(dut.arvalid & ~dut.arready), halted.eq(dut.halt)]
+        with m.If(dut.arvalid):
+            m.d.comb += [
+                Assert(~leaves(dut.window, dut.araddr, dut.arlen)),
+                Assert((dut.araddr >> SHIFT)[: clog2(BURST_BEATS)] + dut.arlen < BURST_BEATS),
+            ]
+        with m.If(halted & ~began):
+            m.d.comb += Assert(~dut.arvalid)
+        keeps(m, "ar", dut.arvalid, dut.arready, dut.araddr, dut.arlen)
+
+
+class Jobs(Harness):
+    """The sequencer with any host, any data path and any bus."""
+
+    def build(self, m):
+        m.submodules.dut = dut = Sequencer(CONFIG, drain_cycles=RESET_CYCLES + 4)
+        outs = ("begin", "enable", "halt", "reset", "busy", "done", "bus_hung", "started", "code", "index")
+        free_inputs(m, dut, (name for name in dut.signature.members if name not in outs))
+        was_busy, was_done, was_reset, quiet, started, stopped = (Signal(name=f"was{n}") for n in range(6))
+        waited = Signal(range(RESET_CYCLES + 8))
+        m.d.sync += [was_busy.eq(dut.busy), was_done.eq(dut.done), was_reset.eq(dut.reset), quiet.eq(dut.bus_quiet)]
+        m.d.sync += [started.eq(dut.started), stopped.eq(dut.started & dut.stop)]
+        halting = dut.halt & ~dut.reset
+        m.d.sync += waited.eq(waited + 1)
+        with m.If(~halting):
+            m.d.sync += waited.eq(0)
+        m.d.comb += [
+            Assert(dut.busy | dut.halt),  # nothing begins without a job
+            Assert(~dut.enable | (dut.busy & ~dut.reset & ~dut.halt)),
+            Assert(~dut.begin | dut.busy),
+            Assert(~(dut.started & dut.busy)),
+            Assert(~dut.done | (was_busy & ~dut.busy)),  # a job ends once
+            Assert(~(dut.done & was_done)),
+            Assert(was_busy | ~dut.busy | started),  # and only a start begins one
+        ]
+        with m.If(dut.reset & ~was_reset):  # no reset cuts a burst, except where the bus never answers
+            m.d.comb += Assert(quiet | dut.bus_hung)
+        runs = Signal()  # a job that was started together with a stop issues nothing
+        m.d.sync += runs.eq((runs & dut.busy) | stopped)
+        issued = Signal(2)
+        with m.If(started):
+            m.d.sync += issued.eq(0)
+        with m.Elif(dut.enable & ~issued.all()):
+            m.d.sync += issued.eq(issued + 1)
+        m.d.comb += Assert(~(runs & (issued > 1)))
+
+
+@pytest.mark.parametrize("harness", [Writes, Reads], ids=lambda h: h.__name__.lower())
+def test_windows_hold_forever(harness, tmp_path):
+    """Without a bound, from reset on: no address leaves its window, none begins after a halt, each waits for ready."""
+    prove(harness(), tmp_path, depth=2, induction=True)
+
+
+def test_bursts_end_at_their_group(tmp_path, monkeypatch):
+    """For 24 cycles of any words: no burst spans a multiple of BURST_BEATS words (with short queues)."""
+    monkeypatch.setattr(write, "OUTSTANDING", 2)
+    monkeypatch.setattr(write, "QUEUE_WORDS", 4)
+    prove(Writes(bounded=True), tmp_path, depth=24)
+
+
+def test_jobs_forever(tmp_path):
+    """Without a bound: nothing begins without a job, no reset cuts a burst, a job ends once."""
+    prove(Jobs(), tmp_path, depth=None)
+
+
+def test_the_proofs_can_fail(tmp_path):
+    """False claims are refuted: writes do leave the half of their window, and reads do begin."""
+
+    class Half(Writes):
+        def build(self, m):
+            super().build(m)
+            dut = m.submodules.dut
+            m.d.comb += Assert(~dut.awvalid)
+
+    prove(Half(), tmp_path, depth=30, expect="fail")

@@ -1,0 +1,118 @@
+"""Rules about products: the sequential checker in RTL against the software's evaluation of the same data."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from reprise.compiler import compile_network
+from reprise.cosim.jobs.random_networks import random_network
+from reprise.hw.arch.products import product_rules, product_violations
+from reprise.hw.arch.program import COMMANDS
+from reprise.hw.arch.rules import violations
+from reprise.hw.sequencer.products import ProductChecker
+from tests.hw.sequencer.bench import TINY, field_limits, random_fields
+from tests.support.simulation import simulate
+
+SIZES = ("m_tiles", "rows", "rows_last", "images", "out_lines", "out_width", "pool", "timesteps", "planes", "channels")
+OTHERS = ("line_bytes", "image_stride", "out_planes", "readout", *(f"loop{n}_count" for n in range(6)))
+
+
+def legal_runs(count):
+    """RUN commands of compiled networks."""
+    found, seed = [], 0
+    while len(found) < count:
+        network = random_network(seed, TINY)
+        found += [f for op, f in compile_network(network, TINY, 1 + seed % 3).commands() if op == "RUN"]
+        seed += 1
+    return found[:count]
+
+
+def changed(rng, fields):
+    """One or two fields by one, to an end of their range, or to anything; most often one that counts."""
+    limits = {f.name: field_limits(f) for f in COMMANDS["RUN"]}
+    found = dict(fields)
+    for name in rng.choices((*SIZES, *OTHERS), k=rng.choice([1, 1, 2])):
+        low, high = limits[name]
+        value = rng.choice([found[name] + 1, found[name] - 1, 2 * found[name], high, rng.randint(low, high)])
+        found[name] = min(max(value, low), high)
+    return found
+
+
+def cases(rng):
+    runs = legal_runs(12)
+    yield from runs
+    for _ in range(250):
+        yield changed(rng, rng.choice(runs))
+    for _ in range(30):
+        yield random_fields(rng, TINY, "RUN")
+    base = runs[0] | {"pool": 1, "planes": 1, "timesteps": 1, "readout": 0, "out_planes": 1, "rows": 8, "rows_last": 8}
+    most = {"images": 65535, "out_lines": 65535, "out_width": 65535}
+    ones = {f"loop{n}_count": 1 for n in range(6)}
+    yield base | most | {"m_tiles": 65535}  # more than the numbers hold
+    yield base | ones | {"images": 1, "out_lines": 1, "out_width": 8 * 65535, "m_tiles": 65535} | {"out_width": 65528}
+    yield base | ones | {"loop0_count": 65528, "images": 1, "out_lines": 1, "out_width": 65528, "m_tiles": 8191}
+    yield base | {"images": 2, "image_stride": (1 << 32) - 8, "line_bytes": 16, "out_lines": 1}
+    yield base | {"images": 1, "image_stride": 0, "line_bytes": 65528, "out_lines": 65535, "out_planes": 8}
+
+
+def test_rtl_and_software_agree():
+    """Every rule is seen broken and kept; the time is the same for every command."""
+    seed = 5
+    print("seed", seed)
+    rng = random.Random(seed)
+    dut = ProductChecker(TINY)
+    seen = [set() for _ in product_rules(TINY, "RUN")]
+
+    async def bench(ctx):
+        for fields in cases(rng):
+            for n, rule in enumerate(product_rules(TINY, "RUN")):
+                seen[n].add(rule.holds(fields) if fields["timesteps"] * fields["planes"] else None)
+            if violations(TINY, "RUN", fields):
+                continue  # the comparators refuse it
+            if rng.random() < 0.3:  # one that is given up before it is worked out
+                ctx.set(dut.run, random_fields(rng, TINY, "RUN"))
+                ctx.set(dut.start, 1)
+                await ctx.tick()
+                ctx.set(dut.start, 0)
+                await ctx.tick().repeat(rng.randrange(1, ProductChecker.cycles(TINY)))
+            ctx.set(dut.run, fields)
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            for _ in range(ProductChecker.cycles(TINY) - 1):
+                assert not ctx.get(dut.done)
+                await ctx.tick()
+            assert ctx.get(dut.done)
+            broken = product_violations(TINY, "RUN", fields)
+            assert ctx.get(dut.bad) == bool(broken), (broken, fields)
+            await ctx.tick().repeat(1 + rng.randrange(3))
+            assert ctx.get(dut.done)
+
+    simulate(dut, bench)
+    assert all({True, False} <= values for values in seen), seen
+
+
+def test_sentences():
+    fields = legal_runs(1)[0]
+    rows = product_violations(TINY, "RUN", fields | {"images": 7})[0]
+    assert rows.startswith("RUN.images * out_lines * out_width * pool * pool * timesteps * planes must be ")
+    (text,) = product_violations(
+        TINY, "LOAD_FEATURES", {"target": 8, "chunks": 3, "target_stride": TINY.feature_words // 2, "bytes": 32}
+    )
+    assert "target * 4 + (chunks - 1) * target_stride * 4 + bytes must be at most" in text
+
+
+@pytest.mark.parametrize("readout", [0, 1])
+def test_lines_that_overlap_are_refused(readout):
+    """A line, and an image, may fill its distance to the next, but no bit more."""
+    run = next(f for f in legal_runs(40) if f["readout"] == readout)
+    bits = run["out_width"] * run["channels"] * (32 * run["timesteps"] if readout else 1)
+    lines = run["out_lines"] * (1 if readout else run["timesteps"] * run["out_planes"])
+    exact = -(-bits // 64) * 8
+    fits = run | {"line_bytes": exact, "image_stride": lines * exact}
+    assert not product_violations(TINY, "RUN", fits)
+    assert product_violations(TINY, "RUN", fits | {"line_bytes": exact - 8})
+    several = product_violations(TINY, "RUN", fits | {"images": 2, "image_stride": lines * exact - 8})
+    assert any("must be at most image_stride" in text for text in several)
