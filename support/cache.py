@@ -20,6 +20,7 @@ import fcntl
 import functools
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -33,8 +34,13 @@ from .errors import RepriseError
 SEAL = ".made"
 """Name of the file in an entry that lists the entry's other files with their digests."""
 
+FAILED = ".failed"
+"""Name of the file that marks the remains of an attempt that failed; those of one that was killed have no mark."""
+
 ABANDONED = 3600.0
 """Seconds after which the remains of another key's failed attempt are removed; until then a log in them can be read."""
+
+LOG = logging.getLogger("reprise.cache")
 
 _START = time.time()
 
@@ -102,6 +108,7 @@ class Store:
         self.kind = kind
         self._base = base
         self._checked: set[str] = set()
+        self._damaged: dict[str, Path] = {}
 
     @property
     def folder(self) -> Path:
@@ -118,12 +125,16 @@ class Store:
             return folder
         try:
             sealed = json.loads((folder / SEAL).read_text())
-            whole = all(_digest_of(folder / name) == expected for name, expected in sealed.items())
+            damaged = [name for name, expected in sealed.items() if not _is(folder / name, expected)]
         except (OSError, ValueError, AttributeError):
+            damaged = [SEAL] if (folder / SEAL).exists() else []
+            if not damaged:
+                return None
+        if damaged:
+            self._damaged[key] = folder / damaged[0]
             return None
-        if whole:
-            self._checked.add(key)
-        return folder if whole else None
+        self._checked.add(key)
+        return folder
 
     def get(self, key: str, make: Callable[[Path], object], *, anew: bool = False) -> Entry:
         """Return the entry of a key, and make it first if there is none.
@@ -147,8 +158,17 @@ class Store:
             if not anew and (found := self.find(key)):
                 return Entry(found, made=False)
             self._sweep(key)
+            if damaged := self._damaged.pop(key, None):
+                LOG.warning("%s is damaged: it is made anew", damaged)
             part = self._neighbour(key)
-            make(part)
+            try:
+                make(part)
+            except Exception as error:
+                with contextlib.suppress(OSError):
+                    (part / FAILED).touch()
+                if isinstance(error, OSError) and error.filename is None and error.errno:
+                    raise OSError(error.errno, error.strerror, str(part)) from error
+                raise
             files = sorted(p for p in part.rglob("*") if p.is_file())
             seal = {p.relative_to(part).as_posix(): _digest_of(p) for p in files}
             (part / SEAL).write_text(json.dumps(seal, indent=1) + "\n")
@@ -189,19 +209,27 @@ class Store:
     def _sweep(self, key: str) -> None:
         """Remove the folders that killed or failed attempts left behind.
 
-        Those of ``key``, whose lock the caller holds, go at once, and those of other keys when they are old. A compiler
-        that a killed process had started may still write into such a folder. The folder has a name of its own, so
-        nothing else is harmed, and what cannot be removed now goes at the next try.
+        Those of ``key``, whose lock the caller holds, go at once. So do those of other keys whose maker was killed;
+        where it failed, a log may be wanted, and they go when they are old. A compiler that a killed process had
+        started may still write into such a folder. The folder has a name of its own, so nothing else is harmed, and
+        what cannot be removed now goes at the next try.
         """
         for part in self.folder.glob("*.part"):
             owner = part.name.rsplit(".", 2)[0]
             with contextlib.suppress(OSError):
                 if owner == key:
                     shutil.rmtree(part, ignore_errors=True)
-                elif time.time() - part.stat().st_mtime > ABANDONED:
+                elif not (part / FAILED).exists() or time.time() - part.stat().st_mtime > ABANDONED:
                     with (self.folder / ".locks" / owner).open("a") as lock:
                         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                         shutil.rmtree(part, ignore_errors=True)
+
+
+def _is(path: Path, expected: object) -> bool:
+    try:
+        return _digest_of(path) == expected
+    except OSError:
+        return False
 
 
 def _digest_of(path: Path) -> str:

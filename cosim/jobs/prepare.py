@@ -19,6 +19,7 @@ from typing import TextIO
 from ...hw.arch.config import HardwareConfig
 from ...support.progress import Stages
 from ..bench import system, verilator
+from ..bench.toolchain import require_tools
 
 STEPS = {
     "verilog": ("Verilog", "generating (10 to 60 s the first time)", "generated"),
@@ -50,6 +51,7 @@ class Preparation:
         self._config, self._trace, self._memory, self._stages = config, trace, memory_bytes(size), stages
         self._helper: subprocess.Popen[str] | None = None
         if not system.known(config, trace=trace, memory_bytes=self._memory):
+            require_tools()
             text = "Nothing is built for this hardware yet: `paper` takes about a minute, once; seconds afterwards."
             stages.console.print(text, highlight=False)
             self._helper = self._start()

@@ -158,13 +158,16 @@ def needs(package: str) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an error of the operating system into one that tells which file could not be written."""
+    """Turn an error of the operating system into one that tells which file could not be written, and the remedy."""
+    from ..support.command_line import FULL
     from ..support.errors import RepriseError
 
     try:
         yield
     except OSError as error:
-        raise RepriseError(f"{path}: cannot be written: {error.strerror}", field=str(path)) from None
+        remedy = "free some space, or name a file on another disk" if error.errno in FULL else ""
+        said = f"{path}: cannot be written: {error.strerror}{f': {remedy}' if remedy else ''}"
+        raise RepriseError(said, field=str(path), remedy=remedy) from None
 
 
 def write_json(path: Path | None, report: dict[str, Any], console: Console, kind: type[Fields]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reprise.support import cache
-from reprise.support.cache import SEAL, Store, digest, sources
+from reprise.support.cache import FAILED, SEAL, Store, digest, sources
 from reprise.support.errors import RepriseError
 
 MAKER = """
@@ -72,6 +72,19 @@ def test_killed_in_the_middle(tmp_path):
     assert sorted(p.name for p in things.iterdir()) == [".locks", "one"]
 
 
+def test_the_next_build_of_anything_removes_what_a_killed_one_left(tmp_path):
+    things = tmp_path / "cache" / "things"
+    killed = start(tmp_path, 100_000)
+    wait_for(lambda: list(things.glob("one.*.part/half")))
+    store = Store("things", tmp_path)
+    store.get("other", write("x"))
+    assert list(things.glob("one.*.part/half")), "its maker is at work"
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    store.get("another", write("x"))
+    assert sorted(p.name for p in things.iterdir()) == [".locks", "another", "other"]
+
+
 def test_a_failed_maker_leaves_its_log_until_the_next(tmp_path):
     store = Store("things", tmp_path)
 
@@ -92,28 +105,32 @@ def test_other_keys_leftovers_go_when_they_are_old(tmp_path):
     old, new = store.folder / "other.a.part", store.folder / "other.b.part"
     old.mkdir(parents=True)
     new.mkdir()
+    for part in (old, new):
+        (part / FAILED).touch()
     os.utime(old, (0, time.time() - cache.ABANDONED - 60))
     store.get("one", write("x"))
     assert not old.exists() and new.exists()
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "named"),
     [
-        lambda folder: (folder / "file").write_text("conten"),
-        lambda folder: (folder / "file").write_text("contenT"),
-        lambda folder: (folder / "file").unlink(),
-        lambda folder: (folder / SEAL).unlink(),
-        lambda folder: (folder / SEAL).write_text(""),
-        lambda folder: (folder / SEAL).write_text("[]"),
+        (lambda folder: (folder / "file").write_text("conten"), "file"),
+        (lambda folder: (folder / "file").write_text("contenT"), "file"),
+        (lambda folder: (folder / "file").unlink(), "file"),
+        (lambda folder: (folder / SEAL).unlink(), None),
+        (lambda folder: (folder / SEAL).write_text(""), SEAL),
+        (lambda folder: (folder / SEAL).write_text("[]"), SEAL),
     ],
     ids=["truncated", "changed", "missing", "no seal", "empty seal", "wrong seal"],
 )
-def test_damaged_entries_are_made_anew(tmp_path, damage):
+def test_damaged_entries_are_named_and_made_anew(tmp_path, damage, named, caplog):
     entry = Store("things", tmp_path).get("one", write("content"))
     damage(entry.folder)
     assert Store("things", tmp_path).find("one") is None
     again = Store("things", tmp_path).get("one", write("content"))
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ([] if named is None else [f"{entry.folder / named} is damaged: it is made anew"])
     assert again.made and (again.folder / "file").read_text() == "content"
     assert not Store("things", tmp_path).get("one", write("other")).made
 
