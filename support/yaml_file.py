@@ -30,7 +30,7 @@ DEPTH = 20
 VALUES = 50_000
 """The most values in a file; a layer of a network file has about 40."""
 
-DIGITS = 30
+DIGITS = 40
 """The longest integer that is read. The limits of the fields are far below; the message shall be short."""
 
 _WORDS = {word: value for base, value in (("null", None), ("true", True), ("false", False))

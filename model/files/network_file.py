@@ -246,6 +246,8 @@ def _samples(path: Path, manifest: Manifest, tensors: dict[str, np.ndarray]) -> 
         raise NetworkFileError(
             f"{path}: samples.labels must be int64[{len(images)}], one per image, not {getattr(labels, 'shape', None)}"
         )
+    if labels.size and int(labels.min()) < -1:
+        raise NetworkFileError(f"{path}: samples.labels must be from 0 on, or -1 for none, not {int(labels.min())}")
     if images.size and not manifest.input.signed and int(images.max()) > manifest.input.levels:
         raise NetworkFileError(f"{path}: samples.images must be in 0..{manifest.input.levels}, not {int(images.max())}")
     return images, labels

@@ -176,6 +176,12 @@ def retensor(path, change_tensors):
         (lambda t: t.update({"b.leak": np.full(4, 257, np.int32)}), "neuron.leak must be in 0..256"),
         (lambda t: t.update({"a.weight0": np.zeros((4, 2, 3, 3), np.float32)}), "a.weight0 must be int8"),
         (lambda t: t.pop("samples.labels"), r"samples.labels must be int64\[0\]"),
+        (
+            lambda t: t.update(
+                {"samples.images": np.zeros((1, 2, 8, 8), np.uint8), "samples.labels": np.array([-5], np.int64)}
+            ),
+            "samples.labels must be from 0 on, or -1 for none, not -5",
+        ),
         (lambda t: t.update({"samples.images": np.zeros((0, 1, 8, 8), np.uint8)}), "samples.images must be uint8"),
     ],
 )
