@@ -8,7 +8,7 @@ RTL = "tests/cosim/test_windows.py"
 PRODUCTS = "tests/hw/sequencer/test_products.py"
 SCHEDULE = "tests/hw/sequencer/test_scheduler.py"
 EPOCH = "tests/hw/sequencer/test_epoch.py"
-LOAD = "tests/hw/loader/test_weights.py"
+LOAD = "tests/hw/loader/test_data_rules.py"
 UNLOADED = "tests/hw/im2col/test_unloaded.py"
 FUZZ = "tests/cosim/fuzz/test_fuzz.py"
 
@@ -112,7 +112,7 @@ MUTATIONS = [
         "bad.eq(self.stale[r])",
         UNLOADED,
     ),
-    fault("segments of other jobs are used", "im2col/segment_table", "~self._loaded(m, flagged) | ", "", UNLOADED),
+    fault("segments of other jobs are used", "im2col/segment_table", "~self._loaded(m, flagged) | ", "", FUZZ),
     fault(
         "segments beyond the table's end are used",
         "im2col/segment_table",

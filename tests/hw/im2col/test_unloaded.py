@@ -114,3 +114,12 @@ def test_a_table_that_ends_before_its_run_is_told():
     entry = job.segments[0] | {"last": 0, "length": 1, "shift": 0}
     job.segments = [entry] * TINY.segments
     assert run(job)[1]
+
+
+def test_a_word_that_counts_only_as_the_second_of_a_window():
+    """The last bits of a line lie in a word of their own, and no piece begins in it."""
+    geometry = Geometry(height=1, width=6, channels=6, kernel=(1, 1))
+    job = Job(TINY, [geometry], rng=np.random.default_rng(1), base=1)
+    assert sorted(job.words)[-1] == 2, "the line's second word is in another pair"
+    assert not run(job)[1]
+    assert run(job, stale={1})[1]
