@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..support.errors import RepriseError
+from ..support.yaml_file import read_json
 from .limits import NAMES
 from .report.fields import FORMAT
 from .report.head import head
@@ -31,9 +31,9 @@ def read_report(path: str) -> dict[str, Any]:
     file = Path(path)
     rule = "a report.json of reprise cosim, or a file of reprise estimate --json"
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json(file)
         kind, version = found["kind"], found["format"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (RepriseError, KeyError):
         raise RepriseError(field="REPORT", rule=rule, value=path) from None
     if kind not in KINDS or version != FORMAT:
         told = f"{path} (kind {kind!r}, format {version!r})"

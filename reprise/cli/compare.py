@@ -40,8 +40,24 @@ def compare(
         raise RepriseError(field="REPORT", rule="two reports or more", value=reports[0])
     from ..estimate import comparison
 
-    found = comparison.compare([comparison.read_report(path) for path in reports], reports)
+    found = comparison.compare([read(path) for path in reports], reports)
     show(found, terminal(), json_out, html)
+
+
+def read(path: str) -> dict[str, Any]:
+    """Return a report that has the fields of its kind; a person may have changed it, or a disk."""
+    from pydantic import ValidationError
+
+    from ..cosim.report.fields import Cosimulation
+    from ..estimate import comparison
+    from ..estimate.report.fields import Estimate, checked
+    from ..support.errors import explain
+
+    report = comparison.read_report(path)
+    try:
+        return checked(report, Estimate if report["kind"] == "estimate" else Cosimulation)
+    except ValidationError as error:
+        raise explain(path, error) from None
 
 
 def show(found: dict[str, Any], console: Console, json_out: Path | None, html: Path | None) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import yaml
 
+from reprise.cli import compare
 from reprise.compiler import compile_network
 from reprise.export.train.datasets import read_cifar_batch, read_idx
 from reprise.export.train.recipe import preset
@@ -31,6 +32,7 @@ from reprise.model.files.network_file import load
 from reprise.model.files.shipped import shipped
 from reprise.support.errors import RepriseError
 from reprise.support.presets import HARDWARE, NETWORKS
+from tests.reprise.command import reprise
 
 COPIES, SEED = 400, 5
 SECONDS, BYTES = 1.0, 200 << 20
@@ -145,6 +147,17 @@ def image(name: str):
     return of
 
 
+def report(folder: Path):
+    done = reprise("estimate", "digits", "--config", "tiny", "--images", "1", "--json", folder / "a.json")
+    assert done.code == 0
+
+    def read(data: bytes) -> None:
+        (folder / "a.json").write_bytes(data)
+        compare.read(str(folder / "a.json"))
+
+    return (folder / "a.json").read_bytes(), read
+
+
 IDX = b"\0\0\x08\x03" + struct.pack(">3I", 5, 6, 7) + bytes(range(210))
 BATCH = {b"data": np.zeros((2, 3072), np.uint8), b"labels": [1, 2], b"filenames": [b"a", b"b"]}
 
@@ -162,6 +175,7 @@ FILES = {
     "map of a memory image": image("memory.json"),
     "bytes of a memory image": image("memory.bin"),
     "hardware": written("a.yaml", (HARDWARE / "paper.yaml").read_bytes(), HardwareConfig.load),
+    "report": report,
     "recipe": written("a.yaml", (NETWORKS / "digits.yaml").read_bytes(), lambda path: preset(str(path))),
 }
 
