@@ -19,6 +19,7 @@ FILES = {
     "full/thesis.tex": b"years of work",
     "empty.yaml": b"",
     "number.yaml": b"1: 2",
+    "twice.yaml": b"tile_m: 64\ntile_m: 128\n",
     "cut.npz": SAMPLE.read_bytes()[:2000] + SAMPLE.read_bytes()[-1000:],
     "reprise_test_nets.py": b"def raises():\n    raise KeyError('mine')\n\n\ndef nothing():\n    pass\n",
 }
@@ -31,6 +32,17 @@ MISTAKES = [
     (("cosim", "--images", "many"), "--images.*'many'"),
     (("cosim", "--images", "0"), "--images must be an integer of at least 1, not 0"),
     (("cosim", "--config", "huge"), r"config must be a preset \(.*tiny.*\) or a YAML file, not 'huge'"),
+    (("cosim", "--config", "../hardware/tiny"), "config must be a preset .*, not '../hardware/tiny'"),
+    (("train", "../networks/digits"), "network preset must be one of .*, not '../networks/digits'"),
+    (
+        ("estimate", DIGITS, "--config", "empty.yaml"),
+        "empty.yaml: the file must be a mapping of fields to integers, not",
+    ),
+    (
+        ("estimate", DIGITS, "--config", "twice.yaml"),
+        "twice.yaml: field 'tile_m' must be given once, not 'again in line 2'",
+    ),
+    (("train", "--set", "epochs=3.0"), "epochs: .*valid integer, not 3.0"),
     (("cosim", "--config", "tiny", "unknown"), "network preset must be one of .*digits.*, not 'unknown'"),
     (("cosim", "--stall", "2"), r"stall must be 0\.\.0\.9, not 2\.0"),
     (("cosim", "--clock-mhz", "0"), "--clock-mhz must be above 0, not 0"),
