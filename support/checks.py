@@ -46,7 +46,8 @@ def from_fields(cls: type[Made], values: object, where: str) -> Made:
         isinstance(values, Mapping), where, "a mapping of fields", values if values is None else type(values).__name__
     )
     assert isinstance(values, Mapping)
-    names, types = [one.name for one in dataclasses.fields(cls)], get_type_hints(cls)  # type: ignore[arg-type]
+    made: Any = cls
+    names, types = [one.name for one in dataclasses.fields(made)], get_type_hints(cls)
     require(set(values) == set(names), f"{where}: the fields", ", ".join(names), ", ".join(map(str, values))[:200])
     for name in names:
         if types[name] is int:
@@ -54,7 +55,6 @@ def from_fields(cls: type[Made], values: object, where: str) -> Made:
         else:
             what = {str: "a text", bool: "true or false"}[types[name]]
             require(isinstance(values[name], types[name]), f"{where}: {name}", what, values[name])
-    made: Any = cls
     return made(**values)
 
 
