@@ -23,18 +23,13 @@ from .output.layouts import writer_config
 from .output.writer import OutputWriter
 from .sequencer.fetch import CommandFetch
 from .sequencer.products import ProductChecker
-from .sequencer.scheduler import JobScheduler
+from .sequencer.scheduler import LOAD_CHECK, JobScheduler
 
 WEIGHT_WORDS = 128
 """Bus words that are buffered before the weight buffer. They cover a memory latency of about as many cycles."""
 
 LOAD_WORDS = 64
 """Bus words that are buffered before the loader."""
-
-
-LOAD_CHECK = 4
-"""Cycles, with some to spare, after which a load that has ended is known to have brought nothing bad. Before that no
-load of the next run can have brought anything, because its command is still to be fetched."""
 
 
 def fetch_words(c: HardwareConfig) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,10 @@ from ..arch.rules import FOLLOWS
 from ..interface.checker import raw_view
 from ..interface.commands import LOAD_JOB, Kind, run_layout
 from .fetch import beats_of
+
+LOAD_CHECK = 4
+"""Cycles, with some to spare, after which a load that has ended is known to have brought nothing bad. Before that no
+load of the next run can have brought anything, because its command is still to be fetched."""
 
 
 class JobScheduler(wiring.Component):
@@ -23,7 +27,8 @@ class JobScheduler(wiring.Component):
       of the run before is free. The run starts when all loads are complete and the run before has ended. The rules
       about products are worked out beside that: nothing that the run computes may be written before.
     - A command that breaks a rule is refused when all before it are done, so that their errors come first.
-    - BARRIER and END are issued when no load and no run is under way and all writes have been answered.
+    - BARRIER and END are issued when no load and no run is under way and all writes have been answered. END waits some
+      cycles more after a load, until it is known that the load has brought nothing bad.
 
     Members
     -------
@@ -91,10 +96,13 @@ class JobScheduler(wiring.Component):
         rule = FOLLOWS["RUN"]
         unready = (run[rule.flag] != held) | (held & (run[rule.same] != held_tiles))
         bad_field = self.bad_field | ((opcode == OPCODES["RUN"]) & unready & ~self.prepared)
+        idle_for, settled = Signal(LOAD_CHECK), Signal()  # all loads have ended, and what they brought is known
+        m.d.comb += settled.eq(self.loads_idle & idle_for.all())
+        m.d.sync += idle_for.eq(Mux(self.loads_idle, Cat(1, idle_for), 0))
         bad, refused, checked, bad_product, unloaded = (Signal() for _ in range(5))
         m.d.comb += [
             bad.eq(job & (self.bad_header | bad_field)),
-            refused.eq(bad & self.loads_idle & ~self.run_busy & ~self.prepared),
+            refused.eq(bad & settled & ~self.run_busy & ~self.prepared),
             checked.eq(self.enable & self.products_done & ~self.prepared),
             bad_product.eq(checked & self.bad_product),
             unloaded.eq(checked & self._lacks_params(m)),
@@ -126,7 +134,7 @@ class JobScheduler(wiring.Component):
                 with m.Default():
                     with m.If(self.loads_idle & ~self.run_busy & self.writes_idle):
                         is_end = opcode == OPCODES["END"]
-                        m.d.comb += [self.take.eq(~is_end), self.finished.eq(is_end)]
+                        m.d.comb += [self.take.eq(~is_end), self.finished.eq(is_end & settled)]
         return m
 
     def _let_write(self, m: Module) -> None:

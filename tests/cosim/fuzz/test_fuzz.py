@@ -146,3 +146,12 @@ def test_windows_of_the_image_are_enough_for_its_program(job):
     ran = run_job(system_bench(), job.compiled, job.images, fill=FILL, timeout=TIMEOUT)
     after = Interpreter(job.compiled, job.memory()).run()
     assert np.array_equal(ran.memory, after)
+
+
+def test_bad_data_of_a_last_load_is_seen(job):
+    """END right behind a LOAD_PARAMS whose parameters break a rule: the job ends with that, and not well."""
+    at, commands = job.first("LOAD_PARAMS"), job.commands
+    opcode, fields = commands[at]
+    weights = fields | {"source": job.compiled.input_address}  # levels and filling are no parameters
+    for rtl, golden in ends_of(job, [encoded([(opcode, weights), ("END", {})])]):
+        assert rtl == golden == Error.DATA

@@ -8,7 +8,7 @@ import pytest
 
 from reprise.hw.arch.program import Error, pack
 from reprise.hw.arch.rules import order_violations
-from reprise.hw.sequencer.scheduler import JobScheduler
+from reprise.hw.sequencer.scheduler import LOAD_CHECK, JobScheduler
 from tests.hw.sequencer.bench import TINY, random_fields
 from tests.support.simulation import simulate
 from tests.support.streams import unpack
@@ -28,6 +28,7 @@ class Play:
         await self.offer(ctx, "LOAD_PARAMS", source=64, groups=TINY.groups)
         assert await self.taken_after(ctx, 1)
         ctx.set(self.dut.o_load.ready, 0)
+        await ctx.tick().repeat(LOAD_CHECK)
 
     async def offer(self, ctx, opcode, **fields):
         command = pack(opcode, **fields)
@@ -118,6 +119,7 @@ def test_dispatch_order():
                 assert not await play.taken_after(ctx, 5), f"{opcode} while not {name}"
             ctx.set(getattr(dut, name), 1)
         await play.offer(ctx, "END")
+        assert not await play.taken_after(ctx, LOAD_CHECK), "what the load brought is still looked at"
         assert await play.taken_after(ctx, 1)
 
     simulate(dut, bench, limit=50_000)
