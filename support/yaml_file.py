@@ -220,7 +220,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(f"(?:{_FLOAT.pattern})$"), list("-+.0123456789"))
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"(?:{_DIFFERS.pattern})$"), list("-+0123456789"))
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(f"(?:{_DIFFERS.pattern})$"), list("-+0123456789yYnNoO")
+)
 
 
 def to_yaml(values: dict[str, Any]) -> str:
