@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,7 +26,8 @@ class JobScheduler(wiring.Component):
     - A RUN is issued in two steps. Its front, which is the row table and the weights, is prepared as soon as the front
       of the run before is free. The run starts when all loads are complete and the run before has ended. The rules
       about products are worked out beside that: nothing that the run computes may be written before.
-    - A command that breaks a rule is refused when all before it are done, so that their errors come first.
+    - A command that breaks a rule is refused when all before it are done and all writes have been answered, so that
+      their errors come first.
     - BARRIER and END are issued when no load and no run is under way and all writes have been answered. END waits some
       cycles more after a load, until it is known that the load has brought nothing bad.
 
@@ -99,13 +100,14 @@ class JobScheduler(wiring.Component):
         idle_for, settled = Signal(LOAD_CHECK), Signal()  # all loads have ended, and what they brought is known
         m.d.comb += settled.eq(self.loads_idle & idle_for.all())
         m.d.sync += idle_for.eq(Mux(self.loads_idle, Cat(1, idle_for), 0))
-        bad, refused, checked, bad_product, unloaded = (Signal() for _ in range(5))
+        bad, refused, known, bad_product, unloaded = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             bad.eq(job & (self.bad_header | bad_field)),
-            refused.eq(bad & settled & ~self.run_busy & ~self.prepared),
-            checked.eq(self.enable & self.products_done & ~self.prepared),
-            bad_product.eq(checked & self.bad_product),
-            unloaded.eq(checked & self._lacks_params(m)),
+            refused.eq(bad & settled & ~self.run_busy & ~self.prepared & self.writes_idle),
+            # In the cycle of ``front_start`` the products are still those of the RUN before.
+            known.eq(self.products_done & ~self.front_start),
+            bad_product.eq(self.enable & known & ~self.prepared & self.bad_product),
+            unloaded.eq(self.enable & known & ~self.prepared & self._lacks_params(m)),
         ]
         m.d.sync += [
             self.error.eq(bad_product | unloaded | refused),
@@ -115,14 +117,14 @@ class JobScheduler(wiring.Component):
             m.d.sync += self.code.eq(Error.FIELD.value)
         with m.Elif(unloaded):
             m.d.sync += self.code.eq(Error.UNLOADED.value)
-        self._let_write(m)
+        self._let_write(m, known)
         with m.If(job & ~bad):
             with m.Switch(opcode):
                 for name in ("LOAD_FEATURES", "LOAD_SEGMENTS", "LOAD_PARAMS"):
                     with m.Case(OPCODES[name]):
                         self._load(m, name)
                 with m.Case(OPCODES["RUN"]):
-                    with m.If(~self.prepared & ~front_used & self.products_done):
+                    with m.If(~self.prepared & ~front_used & known):
                         m.d.sync += [self.prepared.eq(1), self.front_start.eq(1)]
                         m.d.sync += [self.front[f].eq(run[f]) for f in self.front.shape().members]
                         m.d.sync += [held.eq(run[rule.before]), held_tiles.eq(run[rule.same])]
@@ -137,11 +139,11 @@ class JobScheduler(wiring.Component):
                         m.d.comb += [self.take.eq(~is_end), self.finished.eq(is_end & settled)]
         return m
 
-    def _let_write(self, m: Module) -> None:
+    def _let_write(self, m: Module, known: Value) -> None:
         """Say when the run in progress may write. The rules of the next one are not begun before that."""
         with m.If(self.take & (self.command[:8] == OPCODES["RUN"])):
-            m.d.sync += self.may_write.eq(self.products_done)
-        with m.Elif(self.products_done):
+            m.d.sync += self.may_write.eq(known)
+        with m.Elif(known):
             m.d.sync += self.may_write.eq(1)
 
     def _lacks_params(self, m: Module) -> Signal:

@@ -44,12 +44,13 @@ class Sequencer(wiring.Component):
     -------
     start, stop : In(1), strobes of the host; a start during a job does nothing
     bad_start : In(1), what the host's registers held at the start is no program address or no window; it is looked at
-        from the sixth cycle after ``start`` on
+        when the first command would be fetched, ``BEGIN`` cycles after ``start``
     watchdog : In(32), number of cycles without progress after which a job is ended; 0 means never
     progress : In(1), something moved in the data path
     finished, command_error, command_code : In, from the job scheduler
     taken : In(1), a command was issued
-    read_error, write_error, read_outside, write_outside, bad_data, unloaded : In(1), strobes of the data path
+    read_error, write_error : In(1), strobes of the bus masters
+    read_outside, write_outside, bad_data, unloaded : In(1), what the data path found; they stay until its reset
     bus_quiet : In(1), nothing is under way on the bus
     begin : Out(1), strobe: the program's first command is to be fetched
     enable : Out(1), commands may be issued

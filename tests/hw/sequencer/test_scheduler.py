@@ -196,8 +196,8 @@ def test_rules_about_products_are_awaited():
         await play.offer(ctx, "RUN", **run)
         await ctx.tick()
         assert ctx.get(dut.front_start)
+        assert await play.taken_after(ctx, 1), "in this cycle the products are still those of the run before"
         ctx.set(dut.products_done, 0)
-        assert await play.taken_after(ctx, 2)
         assert ctx.get(dut.run_busy) and not ctx.get(dut.may_write)
         await play.offer(ctx, "RUN", **run)
         await ctx.tick().repeat(5)
@@ -231,5 +231,25 @@ def test_runs_need_parameters(loaded):
         await ctx.tick().repeat(3)
         assert ctx.get(dut.error) == (loaded < 2)
         assert loaded == 2 or ctx.get(dut.code) == Error.UNLOADED
+
+    simulate(dut, bench, limit=1000)
+
+
+def test_a_refusal_waits_for_the_writes_before():
+    """A write of the run before may still leave its window; that is the first error then."""
+    dut = JobScheduler(TINY)
+
+    async def bench(ctx):
+        play = Play(dut)
+        await play.begin(ctx)
+        ctx.set(dut.writes_idle, 0)
+        ctx.set(dut.bad_header, 1)
+        await play.offer(ctx, "BARRIER")
+        for _ in range(10):
+            await ctx.tick()
+            assert not ctx.get(dut.error)
+        ctx.set(dut.writes_idle, 1)
+        await ctx.tick()
+        assert ctx.get(dut.error) and ctx.get(dut.code) == Error.COMMAND
 
     simulate(dut, bench, limit=1000)
