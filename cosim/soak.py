@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from rich.console import Console
 from ..hw.arch.config import HardwareConfig
 from ..support.progress import counting
 from ..support.terminal import Figures
+from .jobs.processes import side_by_side
 
 ATTEMPTS = 8  # how many networks are tried where the compiler refuses one for its configuration
 PRESETS = ("tiny", "small")  # which are taken beside random configurations
@@ -157,21 +156,11 @@ def build_all(configs: list[tuple[str, HardwareConfig]], console: Console) -> No
             count.advance(1, name)
 
 
-def _played(jobs: list[Case], processes: int) -> Iterator[Verdict]:
-    """Yield the verdicts as they come; processes are spawned, because Numba's threads do not survive a fork."""
-    if processes == 1:
-        yield from map(play, jobs)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(play, job) for job in jobs]):
-            yield done.result()
-
-
 def run_random(jobs: list[Case], processes: int, console: Console) -> list[Verdict]:
     """Run all random jobs, ``processes`` at a time, and return their verdicts in the order of their seeds."""
     found: list[Verdict] = []
     with counting(console, "random networks", len(jobs)) as count:
-        for verdict in _played(jobs, processes):
+        for verdict in side_by_side(play, jobs, processes):
             found.append(verdict)
             bad = sum(v.status in ("mismatch", "failed") for v in found)
             count.advance(1, f"{bad} bad" if bad else "")

@@ -36,6 +36,16 @@ def terminal() -> Console:
     return console if console.width >= LEAST_WIDTH else Console(width=LEAST_WIDTH)
 
 
+def figure(value: float | None) -> str:
+    """Return a figure with commas between thousands, and a dash where there is none."""
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction in percent, with two places."""
+    return f"{100 * fraction:.2f} %"
+
+
 def counted(count: int, thing: str) -> str:
     """Return a number of things: 1 image, 2 images, 3 mismatches, 1,000 bytes."""
     plural = f"{thing}es" if thing.endswith(("s", "x", "ch", "sh")) else f"{thing}s"

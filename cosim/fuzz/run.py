@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +13,7 @@ from rich.table import Table
 
 from ...hw.arch.config import HardwareConfig
 from ...support.progress import Stages
+from ..jobs.processes import side_by_side
 
 WAYS = ("refused", "equal", "order", "wrong")
 """How a mutated program can end; see :class:`reprise.cosim.fuzz.play.Case`."""
@@ -48,22 +46,6 @@ def play_shard(fields: dict, seed: int) -> tuple[int, list[dict]]:
     except Exception as error:  # the simulation did not end or died: that is a finding of this shard
         text = f"{type(error).__name__}: {error}"
         return seed, [{"what": f"shard {seed}", "way": "wrong", "detail": text[-1500:]}]
-
-
-def _played(config: HardwareConfig, seeds: Iterator[int], processes: int) -> Iterator[tuple[int, list[dict]]]:
-    """Yield shards as they come, with a few of them handed out ahead."""
-    fields = config.to_dict()
-    if processes == 1:
-        for seed in seeds:
-            yield play_shard(fields, seed)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(play_shard, fields, seed) for seed in (next(seeds) for _ in range(2 * processes))}
-        while waiting:
-            done = next(as_completed(waiting))
-            waiting.remove(done)
-            waiting.add(pool.submit(play_shard, fields, next(seeds)))
-            yield done.result()
 
 
 def tally(shards: dict[int, list[dict]]) -> Counter[tuple[str, str]]:
@@ -110,11 +92,12 @@ def run_fuzz(name: str, config: HardwareConfig, *, cases: int, processes: int, o
         console.print(f"{path} holds {before:,} programs already", highlight=False)
     ended = before
     seeds = (seed for seed in range(1, 1 << 31) if seed not in shards)
+    work = partial(play_shard, config.to_dict())
     with Stages(console) as stages:
         with stages.stage("build", "Verilator model"):
             SystemBench(config, memory_bytes=BENCH_BYTES)
         with stages.stage("fuzz", "mutated programs", total=cases) as stage, path.open("a") as file:
-            for seed, found in _played(config, seeds, processes) if ended < cases else ():
+            for seed, found in side_by_side(work, seeds, processes) if ended < cases else ():
                 shards[seed] = found
                 file.write(json.dumps({"seed": seed, "cases": found}) + "\n")
                 file.flush()
@@ -132,8 +115,3 @@ def run_fuzz(name: str, config: HardwareConfig, *, cases: int, processes: int, o
     seconds = time.perf_counter() - start
     console.print(f"{path}: {wrong} wrong; {ended - before:,} programs in {seconds:.0f} s", highlight=False)
     return 1 if wrong else 0
-
-
-def cores() -> int:
-    """Return how many simulations run side by side by default, which is one for each core."""
-    return os.cpu_count() or 1

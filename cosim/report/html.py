@@ -19,7 +19,7 @@ from ...estimate.tables import (
     limits_lines,
     saved_lines,
 )
-from ...support.terminal import counted
+from ...support.terminal import counted, figure
 from . import charts
 from .pictures import Inputs
 from .tables import CAUSES, figure_lines, table_lines, verdict, what_ran
@@ -51,10 +51,6 @@ WORDS = {
     "latency": "from the start command to the interrupt; a batch computes a layer for all images before the next layer",
     "bytes": "what the commands of a layer move between the accelerator and its memory",
 }
-
-
-def _count(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}"
 
 
 def _share(fraction: float) -> str:
@@ -207,7 +203,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": _count, "share": _share}
+    environment.filters |= {"count": figure, "share": _share}
     return environment
 
 

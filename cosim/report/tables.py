@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from ...estimate.report.speed import area_line, speed_lines
-from ...support.terminal import Figures, counted, prose
+from ...support.terminal import Figures, counted, figure, percent, prose
 
 CAUSES = {
     "adding": "a residual bit was added",
@@ -29,14 +29,6 @@ CYCLES = {
     "dense": "dense",
 }
 """How tables call the fields of ``cycles``."""
-
-
-def _count(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f} %"
 
 
 def _causes(figures: dict, most: int = 5) -> str:
@@ -78,8 +70,8 @@ def figure_lines(report: dict) -> tuple[tuple[str, ...], list[list[str]]]:
     head = ("layer", *(CYCLES[key] for key in keys), "bit density", "product density", "read", "written", "mismatches")
     rows = []
     for name, one in table_lines(report):
-        row = [name, *(_count(one["cycles"].get(key)) for key in keys)]
-        row += [_percent(one[key]) if key in one else "-" for key in ("bit_density", "product_density")]
+        row = [name, *(figure(one["cycles"].get(key)) for key in keys)]
+        row += [percent(one[key]) if key in one else "-" for key in ("bit_density", "product_density")]
         row += [_bytes(one.get(key)) for key in ("bytes_read", "bytes_written")]
         rows.append([*row, f"{one['mismatches']:,} of {one['elements']:,}" if "elements" in one else "-"])
     return head, rows
@@ -96,9 +88,9 @@ def cycle_table(report: dict) -> Table:
         cycles, wrong, error = one["cycles"], one.get("mismatches"), one.get("model_error_fraction")
         table.add_row(
             name,
-            *(_count(cycles[key]) for key in ("rtl", "cycle_model")),
+            *(figure(cycles[key]) for key in ("rtl", "cycle_model")),
             "" if error is None else f"{100 * error:+.1f} %",
-            *(_count(cycles.get(key)) for key in ("published_model", "bit_sparse", "dense")),
+            *(figure(cycles.get(key)) for key in ("published_model", "bit_sparse", "dense")),
             "-" if wrong is None else f"[{'red' if wrong else 'green'}]{wrong:,} of {one['elements']:,}[/]",
         )
     return table
@@ -112,7 +104,7 @@ def density_table(report: dict) -> Table:
     for name, one in table_lines(report):
         if name == "total":
             table.add_section()
-        densities = (_percent(one[key]) if key in one else "-" for key in ("bit_density", "product_density"))
+        densities = (percent(one[key]) if key in one else "-" for key in ("bit_density", "product_density"))
         moved = (_bytes(one.get(key)) for key in ("bytes_read", "bytes_written"))
         table.add_row(name, *densities, *moved, _causes(one))
     return table

@@ -175,10 +175,10 @@ def fuzz(
 ) -> None:
     """Mutated programs in RTL and in the golden interpreter. Both must end alike, and nothing outside is written."""
     _threads_that_wait()
-    from ..cosim.fuzz.run import cores, run_fuzz
+    from ..cosim.fuzz.run import run_fuzz
 
     chosen = hardware(config, changes)
     code = run_fuzz(
-        chosen.name, chosen.config, cases=cases, processes=processes or cores(), out=out, console=terminal()
+        chosen.name, chosen.config, cases=cases, processes=processes or os.cpu_count() or 1, out=out, console=terminal()
     )
     raise typer.Exit(code)

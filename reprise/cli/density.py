@@ -24,17 +24,13 @@ CYCLES = {
 }
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f} %"
-
-
 def _times(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}x"
 
 
 def density_tables(report: dict[str, Any]) -> list[Table]:
     """Return the densities and the cycles of a report as tables."""
-    from ..support.terminal import Figures
+    from ..support.terminal import Figures, percent
 
     size = report["configuration"]
     title = f"{report['capture']}: tiles of {size['tile_m']} x {size['tile_k']}, K in {report['k_order']} order"
@@ -48,8 +44,8 @@ def density_tables(report: dict[str, Any]) -> list[Table]:
         densities.add_row(
             one["name"],
             f"{counts['rows']} x {counts['depth']}",
-            _percent(one["bit_density"]),
-            _percent(one["product_density"]),
+            percent(one["bit_density"]),
+            percent(one["product_density"]),
             _times(one["reduction"]),
             f"{counts['exact_matches']:,}",
         )
@@ -57,7 +53,7 @@ def density_tables(report: dict[str, Any]) -> list[Table]:
     total = report["total"]
     densities.add_section()
     densities.add_row(
-        "total", "", _percent(total["bit_density"]), _percent(total["product_density"]), _times(total["reduction"]), ""
+        "total", "", percent(total["bit_density"]), percent(total["product_density"]), _times(total["reduction"]), ""
     )
     cycles.add_section()
     cycles.add_row("total", *(f"{total['cycles'][key]:,}" for key in CYCLES))
@@ -66,13 +62,13 @@ def density_tables(report: dict[str, Any]) -> list[Table]:
 
 def sweep_table(points: list[dict[str, Any]]) -> Table:
     """Return a table of product density and bound, with tile_m down and tile_k across."""
-    from ..support.terminal import Figures
+    from ..support.terminal import Figures, percent
 
     tile_ks = sorted({p["tile_k"] for p in points})
     table = Figures("tile_m", *(f"{k} bits" for k in tile_ks), title="product density / bound in cycles, by tile size")
     for tile_m in sorted({p["tile_m"] for p in points}):
         row = {p["tile_k"]: p for p in points if p["tile_m"] == tile_m}
-        cells = (f"{_percent(row[k]['product_density'])} / {row[k]['cycles']['bound']:,}" for k in tile_ks)
+        cells = (f"{percent(row[k]['product_density'])} / {row[k]['cycles']['bound']:,}" for k in tile_ks)
         table.add_row(str(tile_m), *cells)
     return table
 

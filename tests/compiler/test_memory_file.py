@@ -1,6 +1,5 @@
 """A memory image on disk: what is changed in its map is refused by name."""
 
-import copy
 import json
 
 import pytest
@@ -9,6 +8,7 @@ from reprise.compiler import compile_network
 from reprise.hw.arch.memory_image import MemoryImage
 from reprise.support.errors import MissingFileError, RepriseError
 from tests.compiler.networks import TINY, conv_network
+from tests.support.files.nested import GONE, changed_at
 
 
 @pytest.fixture
@@ -31,17 +31,10 @@ def test_every_field_is_there_and_is_checked(folder):
 
     tried = 0
     for place in places(good):
-        for value in ("gone", None, -1, 1.0, True, "x", [], {}, 1 << 70):
-            if value == "gone" and isinstance(place[-1], int):  # a list without one of its entries is a list
+        for value in (GONE, None, -1, 1.0, True, "x", [], {}, 1 << 70):
+            if value == GONE and isinstance(place[-1], int):  # a list without one of its entries is a list
                 continue
-            changed = copy.deepcopy(good)
-            inner = changed
-            for step in place[:-1]:
-                inner = inner[step]
-            if value == "gone":
-                del inner[place[-1]]
-            else:
-                inner[place[-1]] = value
+            changed = changed_at(good, place, value)
             path.write_text(json.dumps(changed))
             if changed == good and json.dumps(changed) == json.dumps(good):
                 continue

@@ -14,6 +14,7 @@ import yaml
 from reprise.model.files.capture import SAMPLE
 from reprise.model.files.shipped import shipped
 from tests.reprise.command import reprise
+from tests.support.files.nested import GONE, changed_at
 
 DIGITS = Path(shipped("digits"))
 MANIFEST = yaml.safe_load(DIGITS.read_text())
@@ -59,16 +60,8 @@ def test_the_places_are_those_of_the_whole_manifest(tmp_path):
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda path: ".".join(map(str, path)))
 def test_a_field_that_is_gone_or_strange(place, tmp_path):
-    for value in ("gone", *STRANGE):
-        changed = copy.deepcopy(MANIFEST)
-        inner = changed
-        for step in place[:-1]:
-            inner = inner[step]
-        if value == "gone":
-            del inner[place[-1]]
-        else:
-            inner[place[-1]] = value
-        shown(tmp_path, changed)
+    for value in (GONE, *STRANGE):
+        shown(tmp_path, changed_at(MANIFEST, place, value))
 
 
 def test_a_text_in_which_bytes_are_changed(tmp_path):
