@@ -1,10 +1,14 @@
-"""The picture of the report is of the figures that the shipped network has now; no browser is needed to know."""
+"""The picture of the report is of the figures that the shipped network has now; no browser is needed to know.
+
+Where there is a browser, the picture is taken again, and must show what the one in the repository shows.
+"""
 
 import io
 import json
 from copy import deepcopy
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
@@ -56,6 +60,27 @@ def test_every_figure_counts_and_no_time():
         place[last] += 1
         assert screenshot.digest(other) != screenshot.digest(RECORD), path
     assert screenshot.digest(RECORD | {"date": "", "commit": "x", "command": None}) == screenshot.digest(RECORD)
+
+
+def _areas(picture: Path) -> dict[tuple[int, int, int], float]:
+    """Return the share of the picture that each strong colour covers; letters and greys are left out."""
+    with Image.open(picture) as image:
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    strong = pixels[np.ptp(pixels, axis=1) > 70] // 32
+    colours, counts = np.unique(strong, axis=0, return_counts=True)
+    return {tuple(c): n / len(pixels) for c, n in zip(colours.tolist(), counts, strict=True) if n > 400}
+
+
+@pytest.mark.skipif(screenshot.browser() is None, reason=f"none of {', '.join(screenshot.BROWSERS)} is on the path")
+def test_a_browser_draws_what_the_picture_shows(tmp_path):
+    """The charts have the same colours and sizes; fonts may differ from machine to machine."""
+    again = tmp_path / "again.png"
+    screenshot.draw(RECORD, str(screenshot.browser()), again)
+    shown, drawn = _areas(screenshot.PICTURE), _areas(again)
+    assert len(shown) >= 4, shown
+    assert shown.keys() == drawn.keys()
+    for colour, share in shown.items():
+        assert drawn[colour] == pytest.approx(share, rel=0.2), colour
 
 
 @pytest.fixture
