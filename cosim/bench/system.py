@@ -154,7 +154,7 @@ class SystemBench:
     def run(
         self,
         steps: Sequence[list],
-        memory: np.ndarray,
+        memory: np.ndarray | dict[str, np.ndarray],
         *,
         traffic: Traffic | None = None,
         waves: Path | None = None,
@@ -165,6 +165,8 @@ class SystemBench:
     ) -> SystemResult:
         """Load ``memory``, uint8 from byte address 0 on, and play the steps.
 
+        The step ``["load"]`` loads it again. If there are several memories, by name, the first is loaded, and
+        ``["load", name]`` loads another.
         The step ``["dump", name, first_byte, bytes]`` reads memory back into ``dumps[name]``. ``waves`` is the FST file
         of a bench that was built with ``trace``, and ``window`` the cycles (first, last) that it covers.
 
@@ -175,12 +177,15 @@ class SystemBench:
         """
         with tempfile.TemporaryDirectory(prefix="cosim-") as name:
             folder = Path(name)
-            self._memory_file(memory, folder / "memory.bin")
+            memories = memory if isinstance(memory, dict) else {"memory": memory}
+            for key, content in memories.items():
+                self._memory_file(content, folder / f"{key}.memory")
+            (folder / "memory.bin").symlink_to(folder / f"{next(iter(memories))}.memory")
             played, ranges = self._translate(steps, folder)
             job = {"signals": (traffic or Traffic()).signals(), "steps": played}
             (folder / "steps.json").write_text(json.dumps(job))
             env: dict[str, object] = {"SYSTEM_STEPS": folder / "steps.json", "SYSTEM_RESULTS": folder / "results.json"}
-            env["SYSTEM_DUMP"] = folder / "dump.bin"
+            env |= {"SYSTEM_DUMP": folder / "dump.bin", "SYSTEM_MEMORY": folder / "memory.bin"}
             if window:
                 env |= {"TRACE_FIRST": window[0], "TRACE_LAST": window[1]}
             files = {"memory": "memory.bin", "dump": "dump.bin", "profile": "profile.txt"}
@@ -222,7 +227,12 @@ class SystemBench:
         )
 
     def _translate(self, steps: Sequence[list], folder: Path) -> tuple[list[list], dict[str, tuple[int, int]]]:
-        """Turn dumps by bytes into dumps by words, and return where in the dumped words the bytes lie."""
+        """Turn dumps by bytes into dumps by words, and names of memories into their files.
+
+        Returns
+        -------
+        The steps, and for each dump where in the dumped words the bytes lie.
+        """
         played, ranges = [], {}
         for step in steps:
             if step[0] == "dump":
@@ -231,6 +241,8 @@ class SystemBench:
                 last = max(word, (first + size - 1) // self.word)
                 ranges[name] = (first - word * self.word, size)
                 step = ["dump", word, last, str(folder / f"{name}.dump")]
+            elif step[0] == "load" and len(step) > 1:
+                step = ["load", str(folder / f"{step[1]}.memory")]
             played.append(step)
         return played, ranges
 

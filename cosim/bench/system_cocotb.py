@@ -53,8 +53,12 @@ class Host:
         await Timer(3 * PERIOD, "ns")
         Path(os.environ["SYSTEM_DUMP"]).rename(target)
 
-    async def load(self) -> None:
-        """Read the memory's file again."""
+    async def load(self, path: str = "") -> None:
+        """Read the memory's file again, or from now on another one."""
+        if path:
+            file = Path(os.environ["SYSTEM_MEMORY"])
+            file.unlink()
+            file.symlink_to(path)
         self.dut.load_request.value = 1 - int(self.dut.load_request.value)
         await Timer(3 * PERIOD, "ns")
 
@@ -90,7 +94,7 @@ async def play(dut: Any, host: Host, step: list) -> Any:
     if kind == "dump":
         return await host.dump(*arguments)
     if kind == "load":
-        return await host.load()
+        return await host.load(*arguments)
     raise ValueError(f"unknown step {kind!r}")
 
 

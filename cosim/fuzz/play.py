@@ -1,8 +1,8 @@
-"""Plays mutated programs of one network in one simulation, and says of each how RTL and interpreter ended."""
+"""Plays mutated programs of networks in one simulation, and says of each how RTL and interpreter ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from .mutate import Mutant, mutate
 
 FILL = 0xA5
 CASES = 40
-"""Mutated programs of one simulation, which has one network."""
+"""Mutated programs of one network."""
 
 BENCH_BYTES = 1 << 23
 """Size of the bench's memory, which holds an image and all mutated programs with their data."""
@@ -142,36 +142,78 @@ def verdict(
     return case("wrong", f"{differs} bytes differ") if differs else case("equal", "")
 
 
-def play(config: HardwareConfig, seed: int) -> list[dict]:
-    """Play CASES mutated programs of the network of a seed, each followed by the right one; a case for each."""
-    compiled, images = base_job(config, seed)
-    r = np.random.default_rng([seed, 31])
-    mutants = [m for m in (mutate(compiled, r) for _ in range(CASES)) if m.what]
-    memory, addresses = place(compiled, compiled.initial_memory(images, FILL), mutants)
-    word = config.bus_bits // 8
-    memory = np.concatenate([memory, np.full(-len(memory) % word, FILL, np.uint8)])
-    windows = Windows(read=AddressWindow(base=0, size=len(memory)), write=compiled.windows.write)
-    right = golden(compiled, memory, compiled.program, windows)
-    assert not right.code and not right.rule, right.message
-    steps = list(_steps(compiled, addresses, windows, len(memory)))
-    traffic = Traffic(latency=int(r.choice([0, 3, 20])), stall=float(r.choice([0, 0, 0.3])), seed=seed & 0xFFFF)
-    result = SystemBench(config, memory_bytes=BENCH_BYTES).run(steps, memory, traffic=traffic)
-    ends = [Status.of(v) for step, v in zip(steps, result.results, strict=True) if step == end_steps(LIMIT)[1]]
-    found = []
-    for n, (mutant, address) in enumerate(zip(mutants, addresses, strict=True)):
-        wanted = golden(compiled, memory, address, windows)
-        case = verdict(mutant, ends[2 * n], result.dumps[f"bad{n}"], memory, wanted, windows.write)
-        good = ends[2 * n + 1]
-        if good.error or not np.array_equal(result.dumps[f"good{n}"], right.memory):
-            case = Case(what=case.what, way="wrong", detail=f"the job after it: {good}")
-        found.append(asdict(case))
-    return found
+@dataclass(frozen=True, kw_only=True)
+class _Game:
+    """The mutated programs of one network: all that is known before the simulation."""
+
+    seed: int
+    compiled: MemoryImage
+    mutants: list[Mutant]
+    addresses: list[int]
+    memory: np.ndarray
+    windows: Windows
+    traffic: Traffic
+
+    @classmethod
+    def of(cls, config: HardwareConfig, seed: int) -> _Game:
+        """Make CASES mutated programs of the network of a seed."""
+        compiled, images = base_job(config, seed)
+        r = np.random.default_rng([seed, 31])
+        mutants = [m for m in (mutate(compiled, r) for _ in range(CASES)) if m.what]
+        memory, addresses = place(compiled, compiled.initial_memory(images, FILL), mutants)
+        memory = np.concatenate([memory, np.full(-len(memory) % (config.bus_bits // 8), FILL, np.uint8)])
+        return cls(
+            seed=seed,
+            compiled=compiled,
+            mutants=mutants,
+            addresses=addresses,
+            memory=memory,
+            windows=Windows(read=AddressWindow(base=0, size=len(memory)), write=compiled.windows.write),
+            traffic=Traffic(latency=int(r.choice([0, 3, 20])), stall=float(r.choice([0, 0, 0.3])), seed=seed & 0xFFFF),
+        )
+
+    @property
+    def name(self) -> str:
+        return f"memory{self.seed}"
+
+    def steps(self) -> Iterator[list]:
+        """Yield the steps that play every mutated program, and after each the right one."""
+        yield from (["set", name, value] for name, value in self.traffic.signals().items())
+        for n, address in enumerate(self.addresses):
+            for name, program in ((f"bad{self.seed}-{n}", address), (f"good{self.seed}-{n}", self.compiled.program)):
+                yield ["load", self.name]
+                yield from start_steps(program, self.windows, watchdog=WATCHDOG)
+                yield from end_steps(LIMIT)
+                yield ["dump", name, 0, len(self.memory)]
+
+    def cases(self, ends: Iterator[Status], dumps: dict[str, np.ndarray]) -> list[dict]:
+        """Compare how each program ended, in the order of the steps, with how it ends in the interpreter."""
+        right = golden(self.compiled, self.memory, self.compiled.program, self.windows)
+        assert not right.code and not right.rule, right.message
+        found = []
+        for n, (mutant, address) in enumerate(zip(self.mutants, self.addresses, strict=True)):
+            wanted = golden(self.compiled, self.memory, address, self.windows)
+            after, write = dumps[f"bad{self.seed}-{n}"], self.windows.write
+            case = verdict(mutant, next(ends), after, self.memory, wanted, write)
+            good = next(ends)
+            if good.error or not np.array_equal(dumps[f"good{self.seed}-{n}"], right.memory):
+                case = Case(what=case.what, way="wrong", detail=f"the job after it: {good}")
+            found.append(asdict(case))
+        return found
 
 
-def _steps(compiled: MemoryImage, addresses: list[int], windows: Windows, size: int) -> Iterator[list]:
-    for n, address in enumerate(addresses):
-        for name, program in ((f"bad{n}", address), (f"good{n}", compiled.program)):
-            yield ["load"]
-            yield from start_steps(program, windows, watchdog=WATCHDOG)
-            yield from end_steps(LIMIT)
-            yield ["dump", name, 0, size]
+def play(config: HardwareConfig, seeds: Sequence[int]) -> dict[int, list[dict]]:
+    """Play the mutated programs of the networks of some seeds in one simulation, each followed by the right program.
+
+    Returns
+    -------
+    dict
+        By the seed, a :class:`Case` for each program, as a dictionary.
+    """
+    games = [_Game.of(config, seed) for seed in seeds]
+    steps = [step for game in games for step in game.steps()]
+    memories = {game.name: game.memory for game in games}
+    result = SystemBench(config, memory_bytes=BENCH_BYTES).run(steps, memories)
+    wait = end_steps(LIMIT)[1]
+    ends = (Status.of(v) for step, v in zip(steps, result.results, strict=True) if step == wait)
+    return {game.seed: game.cases(ends, result.dumps) for game in games}

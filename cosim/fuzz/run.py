@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +18,10 @@ from ..jobs.processes import side_by_side
 
 WAYS = ("refused", "equal", "order", "wrong")
 """How a mutated program can end; see :class:`reprise.cosim.fuzz.play.Case`."""
+
+
+TOGETHER = 5
+"""Networks whose programs are played in one simulation, since each simulation takes a second to begin."""
 
 
 def shard_file(out: Path, name: str, config: HardwareConfig) -> Path:
@@ -36,16 +41,18 @@ def read_shards(path: Path) -> dict[int, list[dict]]:
     return found
 
 
-def play_shard(fields: dict, seed: int) -> tuple[int, list[dict]]:
-    """Play the mutated programs of a seed, in a process of its own."""
+def play_shards(fields: dict, seeds: tuple[int, ...]) -> dict[int, list[dict]]:
+    """Play the mutated programs of some seeds, in a process of its own."""
     from .play import play
 
     config = HardwareConfig.from_dict(fields)
     try:
-        return seed, play(config, seed)
-    except Exception as error:  # the simulation did not end or died: that is a finding of this shard
+        return play(config, seeds)
+    except Exception as error:  # the simulation did not end or died: that is a finding of one of these shards
+        if len(seeds) > 1:
+            return {n: case for seed in seeds for n, case in play_shards(fields, (seed,)).items()}
         text = f"{type(error).__name__}: {error}"
-        return seed, [{"what": f"shard {seed}", "way": "wrong", "detail": text[-1500:]}]
+        return {seeds[0]: [{"what": f"shard {seeds[0]}", "way": "wrong", "detail": text[-1500:]}]}
 
 
 def tally(shards: dict[int, list[dict]]) -> Counter[tuple[str, str]]:
@@ -92,16 +99,17 @@ def run_fuzz(name: str, config: HardwareConfig, *, cases: int, processes: int, o
         console.print(f"{path} holds {before:,} programs already", highlight=False)
     ended = before
     seeds = (seed for seed in range(1, 1 << 31) if seed not in shards)
-    work = partial(play_shard, config.to_dict())
+    groups = iter(lambda: tuple(islice(seeds, TOGETHER)), ())
+    work = partial(play_shards, config.to_dict())
     with Stages(console) as stages:
         with stages.stage("build", "Verilator model"):
             SystemBench(config, memory_bytes=BENCH_BYTES)
         with stages.stage("fuzz", "mutated programs", total=cases) as stage, path.open("a") as file:
-            for seed, found in side_by_side(work, seeds, processes) if ended < cases else ():
-                shards[seed] = found
-                file.write(json.dumps({"seed": seed, "cases": found}) + "\n")
+            for played in side_by_side(work, groups, processes) if ended < cases else ():
+                shards |= played
+                file.writelines(json.dumps({"seed": seed, "cases": found}) + "\n" for seed, found in played.items())
                 file.flush()
-                ended += len(found)
+                ended += sum(map(len, played.values()))
                 stage.advance(min(ended, cases), f"{ended:,} of {cases:,}")
                 if ended >= cases:
                     break

@@ -21,10 +21,11 @@ from tests.support.benches import system_bench
 from tests.support.cosim_jobs import FILL, TIMEOUT, TINY, Job, encoded, place_programs, small_network, spoiled
 
 
-@pytest.mark.parametrize("seed", [101, 102])
-def test_a_shard_ends_in_the_three_right_ways(seed):
-    counts = Counter(case["way"] for case in fuzz.play(TINY, seed))
-    assert counts["wrong"] == 0 and counts["refused"] > 5 and counts["equal"] > 2, counts
+def test_shards_end_in_the_three_right_ways():
+    """Two networks in one simulation, each with a memory of its own."""
+    for cases in fuzz.play(TINY, [101, 102]).values():
+        counts = Counter(case["way"] for case in cases)
+        assert counts["wrong"] == 0 and counts["refused"] > 5 and counts["equal"] > 2, counts
 
 
 def test_a_verdict_sees_what_is_wrong():
@@ -54,24 +55,38 @@ def test_a_fuzz_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     """Shards that the file holds are not played again; a line that was cut off is."""
     played = []
 
-    def shard(fields, seed):
-        played.append(seed)
-        return seed, [{"what": "x", "way": "equal", "detail": ""}] * 10
+    def shards(fields, seeds):
+        played.extend(seeds)
+        return {seed: [{"what": "x", "way": "equal", "detail": ""}] * 10 for seed in seeds}
 
-    monkeypatch.setattr(run, "play_shard", shard)
+    monkeypatch.setattr(run, "play_shards", shards)
+    monkeypatch.setattr(run, "TOGETHER", 2)
     monkeypatch.setattr("reprise.cosim.bench.system.SystemBench", lambda *a, **k: None)
 
     def go(cases):
         return run.run_fuzz("tiny", TINY, cases=cases, processes=1, out=tmp_path, console=Console(quiet=True))
 
-    assert go(25) == 0 and played == [1, 2, 3]
-    assert go(25) == 0 and played == [1, 2, 3], "enough have been played"
+    assert go(25) == 0 and played == [1, 2, 3, 4]
+    assert go(25) == 0 and played == [1, 2, 3, 4], "enough have been played"
     path = run.shard_file(tmp_path, "tiny", TINY)
     path.write_text(path.read_text()[:-5])
-    assert go(45) == 0 and played == [1, 2, 3, 3, 4, 5]
+    assert go(45) == 0 and played == [1, 2, 3, 4, 4, 5]
     with path.open("a") as file:
         file.write("\n" + json.dumps({"seed": 9, "cases": [{"what": "x", "way": "wrong", "detail": "y"}]}) + "\n")
     assert go(45) == 1
+
+
+def test_a_shard_that_dies_is_a_finding_of_its_own(monkeypatch):
+    """The others of its simulation are played again without it."""
+
+    def play(config, seeds):
+        if 2 in seeds:
+            raise RuntimeError("no end")
+        return {seed: [] for seed in seeds}
+
+    monkeypatch.setattr(fuzz, "play", play)
+    found = run.play_shards(TINY.to_dict(), (1, 2, 3))
+    assert found[1] == found[3] == [] and found[2][0]["way"] == "wrong" and "no end" in found[2][0]["detail"]
 
 
 @pytest.fixture(scope="module")
