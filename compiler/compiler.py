@@ -8,6 +8,7 @@ from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
 from ..hw.arch.memory_image import LayerEntry, MemoryImage, Region
 from ..hw.arch.program import ADDRESS_BITS, COMMAND_BYTES
+from ..hw.arch.relocation import check_base
 from ..model.network.network import Network
 from ..support.errors import RepriseError
 from .checks import check_commands, check_layer, check_widths
@@ -170,8 +171,7 @@ def compile_network(
     """
     if not isinstance(images, int) or images < 1:
         raise RepriseError(f"images must be an integer of at least 1, not {images!r}")
-    if base % 4096 or base < 0:
-        raise RepriseError(f"base must be a multiple of 4096, not {base}: bursts keep to pages")
+    check_base(base, 0)
     check_widths(network, config)
     compiler = _Compiler(network, config, images)
     builder = Builder(base)

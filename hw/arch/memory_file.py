@@ -12,6 +12,7 @@ from ...support.yaml_file import read_json
 from .config import HardwareConfig
 from .feature_map import FeatureMap
 from .memory_image import FORMAT, LayerEntry, MemoryImage, Region
+from .program import COMMAND_BYTES
 
 MODES = ("repeat", "once", "given")
 MOST_BYTES = 1 << 32
@@ -46,6 +47,10 @@ def _image(fields: dict[str, Any], data: bytes) -> MemoryImage:
     end = image.base + image.size
     require(len(data) <= image.size, "size", f"at least the {len(data)} bytes of memory.bin", image.size)
     require(image.base <= image.program < image.base + len(data), "program", "within memory.bin", image.program)
+    programs = [r for r in image.regions if r.kind == "program"]
+    whole = [r.address for r in programs] == [image.program] and programs[0].end <= image.base + len(data)
+    commands = whole and programs[0].bytes and programs[0].bytes % COMMAND_BYTES == 0
+    require(bool(commands), "regions", "with one of the kind program, of whole commands within memory.bin", "another")
     places: list[FeatureMap | Region] = [*image.features.values(), *image.regions]
     for place in places:
         within = image.base <= place.address and place.address + place.bytes <= end

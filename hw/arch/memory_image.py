@@ -12,8 +12,9 @@ import numpy as np
 from .config import HardwareConfig
 from .feature_map import FeatureMap
 from .program import COMMAND_BYTES, unpack
+from .relocation import BASE_ALIGNMENT, moved
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +124,33 @@ class MemoryImage:
             at += COMMAND_BYTES
         return found
 
+    @property
+    def program_bytes(self) -> int:
+        """Bytes of the program, END included."""
+        return next(region.bytes for region in self.regions if region.kind == "program")
+
+    def at(self, base: int) -> MemoryImage:
+        """Return the image as it would have been compiled for another base address.
+
+        Raises
+        ------
+        RepriseError
+            The base is not a multiple of BASE_ALIGNMENT, or the image would end beyond the memory port's addresses.
+        """
+        return moved(self, base)
+
+    def outputs(self) -> dict[str, FeatureMap]:
+        """Return the maps that can be read after a job, in the order of the program; the last is the network's result.
+
+        These are the maps whose memory no later layer has used again.
+        """
+        written = [(entry.feature, self.features[entry.feature]) for entry in self.layers]
+        return {
+            key: f
+            for n, (key, f) in enumerate(written)
+            if not any(f.address < g.address + g.bytes and g.address < f.address + f.bytes for _, g in written[n + 1 :])
+        }
+
     def inputs(self) -> list[FeatureMap]:
         """Return the maps of the input, of which there is one for each encoding."""
         return [f for f in self.features.values() if f.name == "input"]
@@ -231,9 +259,13 @@ class MemoryImage:
             "base": self.base,
             "size": self.size,
             "constant_bytes": len(self.data),
+            "alignment": BASE_ALIGNMENT,
             "program": self.program,
+            "program_bytes": self.program_bytes,
+            "configuration_hash": int(self.config.digest()[:8], 16),
             "windows": asdict(self.windows),
             "input": {"address": self.input_address, "features": [f.name for f in self.inputs()]},
+            "outputs": list(self.outputs()),
             "config": self.config.to_dict(),
             "features": {key: f.to_dict() for key, f in self.features.items()},
             "layers": [asdict(entry) for entry in self.layers],

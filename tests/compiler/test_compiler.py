@@ -195,7 +195,7 @@ def test_save_and_load(tmp_path):
         assert getattr(again, name) == getattr(compiled, name), name
     fields = json.loads((tmp_path / "memory.json").read_text())
     (tmp_path / "memory.json").write_text(json.dumps(fields | {"format": 0}))
-    with pytest.raises(ValueError, match="format must be 1, not 0"):
+    with pytest.raises(ValueError, match="format must be 2, not 0"):
         MemoryImage.load(tmp_path)
 
 
