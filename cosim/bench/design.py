@@ -34,8 +34,8 @@ def instance(sidecar: dict) -> str:
     """Return Verilog that instantiates the design; where the bench has no net, inputs are 0 and outputs are open."""
     lines = []
     nets = {"clk", "rst", "irq", "profile"}
-    # A memory with one ID can do without these signals of AXI.
-    extra = ("id", "size", "burst", "cache", "prot", "lock", "qos", "region", "user")
+    # The bench can do without these signals of AXI.
+    extra = ("lock", "qos", "region", "user")
     ignored = {f"{channel}{signal}" for channel in ("aw", "w", "b", "ar", "r") for signal in extra}
     for name, port in sidecar["ports"].items():
         signal = name.removeprefix("s_axil_").removeprefix("m_axi_")
@@ -58,7 +58,7 @@ def design(config: HardwareConfig, emitted: Emitted, trace: bool, memory_bytes: 
         "RUN_START": index["run_start"],
         "RUN_END": index["run_end"],
     }
-    sources = {name: (RTL / name).read_text() for name in ("system_tb.sv", "axi_memory.sv")}
+    sources = {name: (RTL / name).read_text() for name in ("system_tb.sv", "axi_memory.sv", "axi_checker.v")}
     return Design(
         sources={**sources, f"{TOP}.v": emitted.text},
         top="system_tb",

@@ -270,11 +270,11 @@ def run(
     Raises
     ------
     SimulationError
-        A test failed, none ran, or the simulation ended without results, for which cocotb's own runner returns 0.
+        A test failed, none ran, or the simulation failed or ended without results (cocotb's own runner returns 0).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    runner = _Runner(model, waves)
-    results = folder / "results.xml"
+    runner, results = _Runner(model, waves), folder / "results.xml"
+    where = f"; log: {log}" if log else ""
     try:
         runner.test(
             test_module=module,
@@ -289,9 +289,10 @@ def run(
             results_xml=str(results),
             log_file=log,
         )
-    except SystemExit:  # so cocotb says that the simulator or a test failed, which is judged below
+    except SystemExit:  # so cocotb says that a test failed, which is judged below
         pass
-    where = f"; log: {log}" if log else ""
+    except RuntimeError as error:  # and so that the simulator failed, by $fatal for example
+        raise SimulationError(f"{module}: the simulation was ended ({error}){where}") from None
     if not results.is_file():
         raise SimulationError(f"{module}: the simulation ended without results{where}")
     count, failed = get_results(results)

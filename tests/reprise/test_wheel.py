@@ -85,7 +85,8 @@ def test_every_file_of_the_rooms_is_in_the_wheel(wheel):
         elif top == "reprise" and not (ROOT / name).is_symlink():
             expected.add(name)
     assert held == expected
-    kinds = (".py", ".yaml", ".sv", ".h", ".c", ".j2", ".rdl", ".vlt", ".json", ".npz", ".safetensors", "py.typed")
+    sources = (".py", ".sv", ".v", ".h", ".c", ".j2", ".rdl", ".vlt")
+    kinds = (*sources, ".yaml", ".json", ".npz", ".safetensors", "py.typed")
     assert all(any(name.endswith(kind) for name in held) for kind in kinds)
     licences = {Path(name).name for name in zipfile.ZipFile(wheel).namelist() if "/licenses/" in name}
     assert licences == {"LICENSE", "NOTICE"}

@@ -1,8 +1,8 @@
 // Test bench of the whole accelerator. It holds the generated `reprise`, a memory behind its AXI4 port, a host that makes
-// one register access at a time, and a log of the profile's strobes. Whatever happens in every cycle happens here; Python
-// only starts register accesses and waits for the interrupt. The file `dut.svh`, which is made from the sidecar,
-// instantiates the design; BUS_BITS, ADDRESS_BITS, MEMORY_WORDS, MEMORY_DEPTH, PROFILE_BITS, RUN_START and RUN_END are
-// macros, which come with it.
+// one register access at a time, checks of both ports against the rules of AXI, and a log of the profile's strobes.
+// Whatever happens in every cycle happens here; Python only starts register accesses and waits for the interrupt. The
+// file `dut.svh`, which is made from the sidecar, instantiates the design; BUS_BITS, ADDRESS_BITS, MEMORY_WORDS,
+// MEMORY_DEPTH, PROFILE_BITS, RUN_START and RUN_END are macros, which come with it.
 module system_tb (
     input  logic        clk,
     input  logic        rst,
@@ -38,12 +38,15 @@ module system_tb (
     logic [31:0] s_axil_awaddr, s_axil_araddr, s_axil_wdata, s_axil_rdata;
     logic [3:0] s_axil_wstrb;
     logic [1:0] s_axil_bresp, s_axil_rresp;
+    logic [2:0] s_axil_awprot, s_axil_arprot;
     logic busy;
 
     assign s_axil_awaddr = host_address;
     assign s_axil_araddr = host_address;
     assign s_axil_wdata = host_data;
     assign s_axil_wstrb = 4'hf;
+    assign s_axil_awprot = '0;
+    assign s_axil_arprot = '0;
     assign s_axil_bready = busy;
     assign s_axil_rready = busy;
 
@@ -77,7 +80,12 @@ module system_tb (
     logic m_axi_arvalid, m_axi_arready, m_axi_rlast, m_axi_rvalid, m_axi_rready;
     logic [`BUS_BITS-1:0] m_axi_wdata, m_axi_rdata;
     logic [`BUS_BITS/8-1:0] m_axi_wstrb;
-    logic [1:0] m_axi_bresp, m_axi_rresp;
+    logic [1:0] m_axi_bresp, m_axi_rresp, m_axi_awburst, m_axi_arburst;
+    logic [2:0] m_axi_awsize, m_axi_arsize, m_axi_awprot, m_axi_arprot;
+    logic [3:0] m_axi_awcache, m_axi_arcache;
+    logic m_axi_awid, m_axi_arid, m_axi_bid, m_axi_rid;
+    assign m_axi_bid = '0;
+    assign m_axi_rid = '0;
 
     axi_memory #(.DATA(`BUS_BITS), .ADDRESS(`ADDRESS_BITS), .WORDS(`MEMORY_WORDS),
                  .DEPTH(`MEMORY_DEPTH)) memory (
@@ -90,6 +98,48 @@ module system_tb (
 
     logic [`PROFILE_BITS-1:0] profile;
     `include "dut.svh"
+
+    // Both ports of the accelerator under the rules of AXI: the simulation ends at the first that is broken.
+    logic [31:0] m_axi_errors, s_axil_errors;
+    logic [8*80-1:0] m_axi_rule, s_axil_rule;
+    axi_checker #(.NAME("m_axi"), .DATA(`BUS_BITS), .ADDRESS(`ADDRESS_BITS), .DEPTH(2 * `MEMORY_DEPTH)) m_axi_watch (
+        .clk, .rst, .errors(m_axi_errors), .rule(m_axi_rule), .open(),
+        .awid(m_axi_awid), .awaddr(m_axi_awaddr), .awlen(m_axi_awlen), .awsize(m_axi_awsize), .awburst(m_axi_awburst),
+        .awcache(m_axi_awcache), .awprot(m_axi_awprot), .awvalid(m_axi_awvalid), .awready(m_axi_awready),
+        .wdata(m_axi_wdata), .wstrb(m_axi_wstrb), .wlast(m_axi_wlast), .wvalid(m_axi_wvalid), .wready(m_axi_wready),
+        .bid(m_axi_bid), .bresp(m_axi_bresp), .bvalid(m_axi_bvalid), .bready(m_axi_bready),
+        .arid(m_axi_arid), .araddr(m_axi_araddr), .arlen(m_axi_arlen), .arsize(m_axi_arsize), .arburst(m_axi_arburst),
+        .arcache(m_axi_arcache), .arprot(m_axi_arprot), .arvalid(m_axi_arvalid), .arready(m_axi_arready),
+        .rid(m_axi_rid), .rdata(m_axi_rdata), .rresp(m_axi_rresp), .rlast(m_axi_rlast), .rvalid(m_axi_rvalid),
+        .rready(m_axi_rready));
+    axi_checker #(.NAME("s_axil"), .DATA(32), .ADDRESS(32), .DEPTH(2)) s_axil_watch (
+        .clk, .rst, .errors(s_axil_errors), .rule(s_axil_rule), .open(),
+        .awid(1'b0), .awaddr(s_axil_awaddr), .awlen(8'd0), .awsize(3'd2), .awburst(2'd1), .awcache(4'd0),
+        .awprot(s_axil_awprot), .awvalid(s_axil_awvalid), .awready(s_axil_awready),
+        .wdata(s_axil_wdata), .wstrb(s_axil_wstrb), .wlast(1'b1), .wvalid(s_axil_wvalid), .wready(s_axil_wready),
+        .bid(1'b0), .bresp(s_axil_bresp), .bvalid(s_axil_bvalid), .bready(s_axil_bready),
+        .arid(1'b0), .araddr(s_axil_araddr), .arlen(8'd0), .arsize(3'd2), .arburst(2'd1), .arcache(4'd0),
+        .arprot(s_axil_arprot), .arvalid(s_axil_arvalid), .arready(s_axil_arready),
+        .rid(1'b0), .rdata(s_axil_rdata), .rresp(s_axil_rresp), .rlast(1'b1), .rvalid(s_axil_rvalid),
+        .rready(s_axil_rready));
+    always_ff @(posedge clk) begin
+        if (m_axi_errors != 0) $fatal(1, "the traffic on m_axi breaks AXI4 rule %0s", m_axi_rule);
+        if (s_axil_errors != 0) $fatal(1, "the traffic on s_axil breaks AXI4 rule %0s", s_axil_rule);
+    end
+
+    // What tests/formal/test_job_proofs.py assumes of the rest of the accelerator: where a job ends with its result,
+    // nothing is under way or wanted. And what it proves by that: until the next start nothing moves.
+    logic finishes, wanted, moves;
+    assign finishes = dut.sequencer.enable && dut.sequencer.finished;
+    assign wanted = dut.datapath.reads.i_burst__0__valid || dut.datapath.reads.i_burst__1__valid
+        || dut.datapath.reads.i_burst__2__valid || dut.datapath.writes.i__valid;
+    assign moves = m_axi_awvalid || m_axi_wvalid || m_axi_bvalid || m_axi_arvalid || m_axi_rvalid;
+    always_ff @(posedge clk) if (!rst) begin
+        if (finishes && (wanted || !dut.datapath.reads.idle || !dut.datapath.writes.idle))
+            $fatal(1, "a job ends while bursts are under way");
+        if (moves && !dut.sequencer.busy && !dut.sequencer.bus_hung)
+            $fatal(1, "something moves on m_axi while no job is in progress");
+    end
 
     // $fread takes the first byte of a word as its highest, so whoever writes the file reverses the bytes of each word.
     string memory_path, dump_path;

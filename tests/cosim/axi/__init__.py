@@ -1,0 +1,1 @@
+"""The checker of AXI's rules, under traffic that keeps them and traffic that breaks them."""
