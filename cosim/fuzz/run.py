@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from functools import partial
@@ -15,6 +14,7 @@ from rich.table import Table
 from ...hw.arch.config import HardwareConfig
 from ...support.progress import Stages
 from ..jobs.processes import side_by_side
+from ..jobs.shards import Shards
 
 WAYS = ("refused", "equal", "order", "wrong")
 """How a mutated program can end; see :class:`reprise.cosim.fuzz.play.Case`."""
@@ -27,18 +27,6 @@ TOGETHER = 5
 def shard_file(out: Path, name: str, config: HardwareConfig) -> Path:
     """Return the file of a configuration's shards, a line of JSON for each; another configuration has another file."""
     return out / f"fuzz-{name}-{config.digest()[:8]}.jsonl"
-
-
-def read_shards(path: Path) -> dict[int, list[dict]]:
-    """Return the cases of every shard that has been played, by its seed. A line that was cut off is left out."""
-    found = {}
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            shard = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        found[int(shard["seed"])] = shard["cases"]
-    return found
 
 
 def play_shards(fields: dict, seeds: tuple[int, ...]) -> dict[int, list[dict]]:
@@ -55,9 +43,8 @@ def play_shards(fields: dict, seeds: tuple[int, ...]) -> dict[int, list[dict]]:
         return {seeds[0]: [{"what": f"shard {seeds[0]}", "way": "wrong", "detail": text[-1500:]}]}
 
 
-def tally(shards: dict[int, list[dict]]) -> Counter[tuple[str, str]]:
+def tally(cases: list[dict]) -> Counter[tuple[str, str]]:
     """Return how many programs ended in each way, with the error code or the rule."""
-    cases = (case for cases in shards.values() for case in cases)
     return Counter((case["way"], "" if case["way"] in ("wrong", "equal") else case["detail"]) for case in cases)
 
 
@@ -91,35 +78,30 @@ def run_fuzz(name: str, config: HardwareConfig, *, cases: int, processes: int, o
     from .play import BENCH_BYTES
 
     start = time.perf_counter()
-    path = shard_file(out, name, config)
-    out.mkdir(parents=True, exist_ok=True)
-    shards = read_shards(path)
-    before = sum(map(len, shards.values()))
+    shards = Shards(shard_file(out, name, config))
+    before = len(shards)
     if before:
-        console.print(f"{path} holds {before:,} programs already", highlight=False)
-    ended = before
-    seeds = (seed for seed in range(1, 1 << 31) if seed not in shards)
+        console.print(f"{shards.path} holds {before:,} programs already", highlight=False)
+    seeds = shards.missing(range(1, 1 << 31))
     groups = iter(lambda: tuple(islice(seeds, TOGETHER)), ())
     work = partial(play_shards, config.to_dict())
     with Stages(console) as stages:
         with stages.stage("build", "Verilator model"):
             SystemBench(config, memory_bytes=BENCH_BYTES)
-        with stages.stage("fuzz", "mutated programs", total=cases) as stage, path.open("a") as file:
-            for played in side_by_side(work, groups, processes) if ended < cases else ():
-                shards |= played
-                file.writelines(json.dumps({"seed": seed, "cases": found}) + "\n" for seed, found in played.items())
-                file.flush()
-                ended += sum(map(len, played.values()))
-                stage.advance(min(ended, cases), f"{ended:,} of {cases:,}")
-                if ended >= cases:
+        with stages.stage("fuzz", "mutated programs", total=cases) as stage:
+            for played in side_by_side(work, groups, processes) if before < cases else ():
+                shards.add(played)
+                stage.advance(min(len(shards), cases), f"{len(shards):,} of {cases:,}")
+                if len(shards) >= cases:
                     break
-    counts = tally(shards)
-    console.print(table(counts, f"mutated programs on {name}, seeds 1 to {max(shards)}"))
-    for seed, found in sorted(shards.items()):
+    counts = tally(shards.cases)
+    console.print(table(counts, f"mutated programs on {name}, seeds 1 to {max(shards.found)}"))
+    for seed, found in sorted(shards.found.items()):
         for case in found:
             if case["way"] == "wrong":
                 console.print(f"[red]wrong[/] seed {seed}: {case['what']}: {case['detail']}", highlight=False)
     wrong = sum(count for (way, _), count in counts.items() if way == "wrong")
     seconds = time.perf_counter() - start
-    console.print(f"{path}: {wrong} wrong; {ended - before:,} programs in {seconds:.0f} s", highlight=False)
+    told = f"{wrong} wrong; {len(shards) - before:,} programs in {seconds:.0f} s"
+    console.print(f"{shards.path}: {told}", highlight=False)
     return 1 if wrong else 0
