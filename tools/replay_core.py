@@ -33,7 +33,7 @@ from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.bound import bound
 from reprise.model.prosparsity.tiles import count_packed
 from reprise.support.command_line import INPUT_FILE, OUTPUT_FILE, at_least, commands, example, main
-from tools.tables.core import figures
+from tools.tables.captures import figures
 
 NAME = "python -m tools.replay_core"
 app = commands()
