@@ -78,7 +78,7 @@ fuzz: $(BASE)  ## mutated programs: 100,000 on tiny and 10,000 on small, RTL and
 	OMP_NUM_THREADS=1 $(REPRISE) fuzz --config tiny --cases 100000
 	OMP_NUM_THREADS=1 $(REPRISE) fuzz --config small --cases 10000
 
-soak: $(BASE)  ## long random and real-network co-simulation
+soak: $(BASE)  ## long co-simulation of random and real networks; goes on where it stopped
 	$(REPRISE) soak
 
 mutate: $(ALL)  ## deliberate faults in the sources, each must be caught by its test

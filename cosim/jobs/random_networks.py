@@ -1,7 +1,12 @@
-"""Makes random integer networks that a configuration can run, for the soak and for tests; a seed gives one network."""
+"""Makes random integer networks that a configuration can run, for the soak and for tests; a seed gives one network.
+
+A *wide* network reaches further than others: up to 8 timesteps and 15 levels, layers of 1 and of 257 channels, maps of
+one line, and weights as of grouped convolutions. Its layers are as small as they must be for a short simulation.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import numpy as np
@@ -12,46 +17,37 @@ from ...model.network.layer import Encoding, Layer, MaxPool, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron, NeuronKind
 
-
-def random_config(seed: int) -> HardwareConfig:
-    """Make a small random configuration, whose sizes are seldom powers of two or multiples of each other."""
-    r = np.random.default_rng([seed, 77])
-    neuron_lanes = int(r.choice([1, 2, 4]))
-    lanes = neuron_lanes * int(r.integers(1, 7))
-    row = lanes * 8
-    buses = [b for b in (64, 128, 256, 512) if not (row % b and b % row)]
-    if not buses:
-        lanes, buses = 8, [64, 128]
-    tile_m = int(r.choice([16, 32, 64]))
-    return HardwareConfig(
-        tile_m=tile_m,
-        tile_k=int(r.choice([4, 8, 16, 64], p=[0.3, 0.3, 0.3, 0.1])),
-        lanes=lanes,
-        load_rows=int(r.choice([2, 4, 8])),
-        queries=int(r.integers(1, 3)),
-        banks=int(r.integers(1, 3)),
-        weight_tiles=int(r.integers(2, 9)),
-        weight_bits=int(r.choice([4, 7, 8])),
-        psum_bits=20,
-        membrane_bits=24,
-        max_timesteps=8,
-        neuron_lanes=neuron_lanes,
-        bus_bits=int(r.choice(buses)),
-        feature_words=int(r.choice([256, 512, 1024])),
-        segments=512,
-    )
-
-
 T = TypeVar("T")
+
+MANY = 257
+"""Channels of some layers and inputs of wide networks: one more than a power of two, and a prime number."""
+
+TIMESTEPS, WIDE_TIMESTEPS = 4, 8
+"""Largest number of timesteps of networks, and of wide ones."""
+
+MOST_WORK = 4000
+"""Rows of all tiles of a layer and an image, which take a few cycles each; a layer of a wide network has no more unless
+it is the smallest that could be made."""
+
+ROOM = ((7, 1 << 30), (7, 1 << 30), (5, 24), (3, 16), (3, 8), (1, 4), (1, 1))
+"""The largest kernel and the most outputs of a layer of a wide network, try after try, until its work fits."""
 
 
 class _Maker:
     """Makes one network, layer by layer, out of one stream of random numbers."""
 
-    def __init__(self, seed: int, config: HardwareConfig, most_size: int, most_channels: int) -> None:
+    def __init__(self, seed: int, config: HardwareConfig, most_size: int, most_channels: int, wide: bool) -> None:
         self.r = np.random.default_rng([seed, 5])
-        self.config, self.most_size, self.most_channels = config, most_size, most_channels
+        self.config, self.most_size, self.most_channels, self.wide = config, most_size, most_channels, wide
         self.features: dict[str, tuple[tuple[int, int, int], int]] = {}  # name -> shape, levels
+        self.kernel, self.outputs = ROOM[0]
+        self.many = self.seldom(0.25)  # some of its layers have MANY channels
+        if self.many:
+            self.most_size = min(most_size, 5)
+
+    def seldom(self, probability: float) -> bool:
+        """Return True with some probability in a wide network, and else False without taking a random number."""
+        return self.wide and bool(self.r.random() < probability)
 
     def pick(self, *options: T) -> T:
         """Choose one of several options."""
@@ -62,11 +58,15 @@ class _Maker:
         r = self.r
         size = int(r.integers(3, self.most_size + 1))
         shape = (int(r.integers(1, 5)), size, int(r.integers(3, self.most_size + 1)))
+        if self.seldom(0.15):
+            shape = self.pick((shape[0], 1, shape[2]), (shape[0], size, 1), (shape[0], 2, shape[2]))
+        if self.many and self.seldom(0.4):
+            shape = (MANY, *shape[1:])
         kind = self.pick("pixel", "signed", "binary", "levels")
         levels = {"pixel": 255, "signed": 255, "binary": 1}.get(kind, int(r.integers(2, 8)))
         self.signed = kind == "signed"
         most = min(self.config.max_timesteps, self.config.tile_m // levels.bit_length())
-        self.timesteps = int(r.integers(1, min(most, 4) + 1))
+        self.timesteps = int(r.integers(1, min(most, WIDE_TIMESTEPS if self.wide else TIMESTEPS) + 1))
         self.features["input"] = (shape, levels)
         mode = self.pick("repeat", "once", "given")
         return {
@@ -88,13 +88,19 @@ class _Maker:
     def weight(self, shape: tuple[int, ...]) -> np.ndarray:
         """Make weights of at most ``span``, of which about a third is zero."""
         w = self.r.integers(-self.span, self.span + 1, shape)
-        return (w * (self.r.random(shape) < 0.7)).astype(np.int8)
+        w = w * (self.r.random(shape) < 0.7)
+        groups = math.gcd(*shape[:2])
+        if groups > 1 and self.seldom(0.3):
+            groups = self.pick(*(n for n in range(2, groups + 1) if groups % n == 0))
+            mine = [np.arange(channels) * groups // channels for channels in shape[:2]]
+            w = w * (mine[0][:, None] == mine[1])[:, :, None, None]
+        return w.astype(np.int8)
 
     def source(self, name: str, outputs: int, *, wanted: tuple[int, int] | None = None) -> Source | None:
         """Make a convolution, or return None if no choice gave the output size that is wanted."""
         (channels, height, width), r = self.features[name][0], self.r
         for _ in range(40):
-            kh, kw = int(r.integers(1, 8)), int(r.integers(1, 8))
+            kh, kw = int(r.integers(1, self.kernel + 1)), int(r.integers(1, self.kernel + 1))
             stride = int(r.integers(1, 3))
             padding = int(r.integers(0, min(kh, kw, 4)))
             size = ((height + 2 * padding - kh) // stride + 1, (width + 2 * padding - kw) // stride + 1)
@@ -110,6 +116,8 @@ class _Maker:
         """Make neurons that fire at some sums and not at others."""
         r = self.r
         levels = int(self.pick(1, 1, 2, 3, 4, 5, min(7, self.config.max_levels)))
+        if self.seldom(0.6):
+            levels = int(r.integers(1, self.config.max_levels + 1))
         while levels.bit_length() * self.timesteps > self.config.tile_m:
             levels = 1
         scale = max(1, int(self.span * np.sqrt(depth) * levels_in * 0.3))
@@ -125,12 +133,45 @@ class _Maker:
             leak=leak,
         )
 
+    def channels(self, inputs: int) -> int:
+        """Choose the number of outputs of a layer; in wide networks it may be 1, MANY, or that of its inputs."""
+        outputs = int(self.r.integers(1, self.most_channels + 1))
+        if self.many and self.seldom(0.4):
+            outputs = MANY
+        elif self.seldom(0.15):
+            outputs = 1
+        elif self.seldom(0.2):
+            outputs = inputs
+        return min(outputs, self.outputs)
+
+    def work(self, layer: Layer, size: tuple[int, int]) -> int:
+        """Return how many rows the tiles of a layer have, for one image."""
+        most = max(self.features[source.feature][1] for source in layer.sources)
+        planes = most if layer.encoding == "thermometer" else most.bit_length()
+        tiles = sum(-(-source.depth // self.config.tile_k) for source in layer.sources)
+        return size[0] * size[1] * self.timesteps * planes * tiles * -(-layer.channels // self.config.lanes)
+
     def layer(self, number: int, last: bool) -> Layer:
-        """Make a layer that reads features that are there; the last one is often linear and a readout."""
+        """Make a layer, in a wide network one whose work fits if there is any."""
+        for room in ROOM if self.wide else ROOM[:1]:
+            self.kernel, self.outputs = room
+            made, size = self.attempt(number, last)
+            if self.work(made, size) <= MOST_WORK:
+                break
+        if made.neuron.levels:
+            k = made.pool.kernel if made.pool else 1
+            self.features[made.name] = ((made.channels, size[0] // k, size[1] // k), made.neuron.levels)
+        return made
+
+    def attempt(self, number: int, last: bool) -> tuple[Layer, tuple[int, int]]:
+        """Make a layer that reads features that are there, and return the size of its output before the pool.
+
+        The last one is often linear and a readout.
+        """
         r, name = self.r, f"layer{number}"
         feature = list(self.features)[-1] if r.random() < 0.8 else self.pick(*self.features)
-        outputs = int(r.integers(1, self.most_channels + 1))
-        (channels, height, width), levels_in = self.features[feature]
+        (channels, height, width), _ = self.features[feature]
+        outputs = self.channels(channels)
         flat = (last and r.random() < 0.7) or r.random() < 0.15
         first = None if flat else self.source(feature, outputs)
         if first is None:
@@ -152,10 +193,7 @@ class _Maker:
         k = int(r.integers(2, 5))
         pool = MaxPool(kernel=k) if neuron.levels and min(size) >= k and r.random() < 0.5 else None
         made = Layer(name=name, sources=tuple(sources), neuron=neuron, encoding=self.encoding(names), pool=pool)
-        if neuron.levels:
-            k = k if pool else 1
-            self.features[name] = ((outputs, size[0] // k, size[1] // k), neuron.levels)
-        return made
+        return made, size
 
     def make(self, span: int, layers: int) -> Network:
         """Make the network, with weights of at most ``span``."""
@@ -166,7 +204,13 @@ class _Maker:
 
 
 def random_network(
-    seed: int, config: HardwareConfig | None = None, *, layers: int | None = None, size: int = 11, channels: int = 20
+    seed: int,
+    config: HardwareConfig | None = None,
+    *,
+    layers: int | None = None,
+    size: int = 11,
+    channels: int = 20,
+    wide: bool = False,
 ) -> Network:
     """Make a network of convolutions, linear layers, joins, pools and maybe a readout, whose sums fit ``config``.
 
@@ -176,14 +220,15 @@ def random_network(
     config : HardwareConfig, by default ``tiny``
     layers : number of layers, by default 1..4 at random
     size : largest height or width of the input
-    channels : largest number of channels of a layer
+    channels : largest number of channels of a layer that is drawn at random
+    wide : reach further, and keep each layer small (see the module)
     """
     config = config or HardwareConfig.load("tiny")
     layers = layers or int(np.random.default_rng([seed, 1]).integers(1, 5))
     widths = Widths.of(config)
     for span in (127, 63, 31, 15, 7, 3, 1):
         span = min(span, (1 << (config.weight_bits - 1)) - 1)
-        network = _Maker(seed, config, size, channels).make(span, layers)
+        network = _Maker(seed, config, size, channels, wide).make(span, layers)
         try:
             check(network, widths, config.tile_k)
         except WidthError:

@@ -12,6 +12,7 @@ from ...estimate.report import fields as base
 from ...estimate.report.comparison_fields import Comparison
 from ...estimate.report.density_fields import Density
 from ...estimate.report.fields import Count, Fields
+from .soak_fields import Soak
 
 SCHEMA = Path(__file__).resolve().parent / "report.schema.json"
 """The JSON Schema of all reports as it is shipped."""
@@ -158,7 +159,7 @@ class Cosimulation(Capture, Network, base.Hardware, base.Head):
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of all reports, which ``kind`` tells apart."""
-    union = Annotated[Cosimulation | base.Estimate | Density | Comparison, Field(discriminator="kind")]
+    union = Annotated[Cosimulation | base.Estimate | Density | Comparison | Soak, Field(discriminator="kind")]
     found = TypeAdapter(union).json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

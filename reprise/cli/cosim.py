@@ -10,7 +10,7 @@ import typer
 
 from ..support.command_line import INPUT_FILE, INPUT_FOLDER, OUTPUT_FOLDER, at_least, commands, example
 from ..support.errors import RepriseError
-from .options import ClockMhz, Config, Images, Set, hardware, terminal
+from .options import ClockMhz, Config, Images, Json, Set, hardware, terminal
 
 app = commands()
 
@@ -114,12 +114,11 @@ def cosim(
     raise typer.Exit(code)
 
 
-@app.command(epilog=example("reprise soak --networks 1000 --seed 7 --no-real"))
+@app.command(epilog=example("reprise soak --networks 1000 --no-real"))
 def soak(
-    networks: Annotated[int, typer.Option(metavar="N", callback=at_least(0), help="how many random networks")] = 200,
-    seed: Annotated[
-        int, typer.Option(metavar="N", callback=at_least(0), help="seed of the first network; the next ones count on")
-    ] = 1,
+    networks: Annotated[
+        int, typer.Option(metavar="N", callback=at_least(0), help="random networks, with those of earlier calls")
+    ] = 200,
     configs: Annotated[
         int, typer.Option(metavar="N", callback=at_least(1), help="how many configurations; each is built once")
     ] = 8,
@@ -132,26 +131,28 @@ def soak(
         typer.Option(metavar="FOLDER", callback=INPUT_FOLDER, help="folder with mnist/ and cifar10/, for training"),
     ] = None,
     engine: Engine = "rtl",
-    out: Annotated[Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="where soak.json goes")] = Path(
-        "build/cosim/soak"
-    ),
+    json_file: Json = None,
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="of soak.json and results, which are continued"),
+    ] = Path("build/cosim/soak"),
 ) -> None:
     """Run random networks on random configurations with random stalls, then real networks.
 
-    All must equal the model.
+    All must equal the models, in all cycles where no stalls are. A further call goes on where this one stops.
     """
     _threads_that_wait()
-    from ..cosim.soak import run_soak
+    from ..cosim.soak.run import run_soak
 
     code = run_soak(
         networks=networks,
-        seed=seed,
         configs=configs,
         processes=processes,
         real=real,
         data=data,
         engine=engine,
         out=out,
+        json_file=json_file,
         console=terminal(),
     )
     raise typer.Exit(code)

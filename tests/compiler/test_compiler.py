@@ -8,7 +8,8 @@ import pytest
 
 from reprise.compiler import CompileError, compile_network
 from reprise.compiler.loops import Step, fold, merge
-from reprise.cosim.jobs.random_networks import random_config, random_images, random_network
+from reprise.cosim.jobs.random_configs import random_config
+from reprise.cosim.jobs.random_networks import random_images, random_network
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.feature_map import FeatureMap
 from reprise.hw.arch.memory_image import MemoryImage

@@ -6,7 +6,8 @@ import pytest
 from reprise.compiler import CompileError, compile_network
 from reprise.compiler.golden.arithmetic import WidthExceeded, check_width, fire
 from reprise.compiler.golden.interpreter import Interpreter, interpret
-from reprise.cosim.jobs.random_networks import random_config, random_images, random_network
+from reprise.cosim.jobs.random_configs import random_config
+from reprise.cosim.jobs.random_networks import random_images, random_network
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import COMMAND_BYTES
 from reprise.model.inference.runner import run

@@ -5,7 +5,8 @@ import pytest
 from reprise.compiler import CompileError, compile_network
 from reprise.compiler.emit import Emitter
 from reprise.compiler.errors import IllegalCommand
-from reprise.cosim.jobs.random_networks import random_config, random_network
+from reprise.cosim.jobs.random_configs import random_config
+from reprise.cosim.jobs.random_networks import random_network
 from reprise.hw.arch.rules import ProgramRules
 from tests.compiler.networks import TINY, conv_network
 

@@ -1,4 +1,4 @@
-"""`reprise`: report, exit codes, what happens on a mismatch, captures, soak."""
+"""`reprise`: report, exit codes, what happens on a mismatch, captures."""
 
 import io
 import json
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from reprise.cosim import command, soak
+from reprise.cosim import command
 from reprise.cosim.capture import run_capture
 from reprise.cosim.command import run_network
 from reprise.cosim.jobs import host
@@ -235,26 +235,6 @@ def test_what_a_capture_ignores_is_refused(arguments, message, tmp_path):
     assert done.code == 2 and message in done.err and not list(tmp_path.iterdir())
     done = reprise("cosim", SAMPLE, "--engine", "interpreter", "--out", tmp_path)
     assert done.code == 2 and f"replayed by reprise cosim --capture {SAMPLE}" in done.err
-
-
-def test_soak_in_the_interpreter(tmp_path):
-    arguments = dict(networks=8, seed=40, configs=4, processes=1, real=False, data=None, engine="interpreter")
-    assert soak.run_soak(**arguments, out=tmp_path, console=quiet()) == 0
-    verdicts = json.loads((tmp_path / "soak.json").read_text())["random"]
-    assert [v["seed"] for v in verdicts] == list(range(40, 48))
-    assert sum(v["status"] == "equal" for v in verdicts) >= 5
-    assert {c.config_name for c in soak.cases(8, 40, 4, "rtl")} == {"tiny", "small", "random1", "random2"}
-
-
-def test_soak_tells_a_failure_from_a_mismatch(monkeypatch):
-    case = next(soak.cases(1, 41, 1, "interpreter"))
-
-    def broken(*args, **kwargs):
-        raise RuntimeError("broken on purpose")
-
-    monkeypatch.setattr("reprise.compiler.golden.interpreter.interpret", broken)
-    verdict = soak.play(case)
-    assert verdict.status == "failed" and "broken on purpose" in verdict.detail
 
 
 def test_command_module_needs_no_torch():

@@ -1,6 +1,6 @@
 """Tables of the fields of reports, and the JSON Schema that is shipped, from the classes that describe them.
 
-The words of a table are the names of classes of ``cosim/report/fields.py`` or ``estimate/report/fields.py``; a class
+The words of a table are the names of classes that describe fields, in ``cosim/report`` and ``estimate/report``; a class
 of the former goes before one of the same name of the latter.
 """
 
@@ -10,6 +10,7 @@ import types
 import typing
 
 from reprise.cosim.report import fields as cosim
+from reprise.cosim.report import soak_fields
 from reprise.estimate.report import comparison_fields, density_fields, help_fields, limit_fields
 from reprise.estimate.report import fields as base
 
@@ -39,7 +40,7 @@ def kind(annotation: object, absent: bool) -> str:
 
 def described(name: str) -> type[base.Fields]:
     """Return the class of a name."""
-    modules = cosim, base, density_fields, limit_fields, help_fields, comparison_fields
+    modules = cosim, base, density_fields, limit_fields, help_fields, comparison_fields, soak_fields
     found: type[base.Fields] = next(getattr(module, name) for module in modules if hasattr(module, name))
     return found
 

@@ -1,0 +1,1 @@
+"""The soak: random networks on random hardware with random stalls, thousands of them, each compared with the model."""
