@@ -18,6 +18,8 @@ NETWORK ?= digits
 TARGET ?= ecp5
 # The hand-off's default is the preset that fits a small FPGA.
 FPGA_CONFIG = $(if $(filter command line environment,$(origin CONFIG)),$(CONFIG),small)
+# ... and a small network of fixed random weights, which every preset runs.
+FPGA_NETWORK = $(if $(filter command line environment,$(origin NETWORK)),$(NETWORK),sample)
 IMAGES ?= 8
 SEED ?= 0
 COSIM_OPTIONS = --config $(CONFIG) $(if $(CAPTURE),,--images $(IMAGES)) --seed $(SEED) $(if $(WAVES),--waves)
@@ -38,8 +40,8 @@ verilog: $(BASE)  ## build/verilog/CONFIG/reprise.v and its JSON sidecar  [CONFI
 cosim: $(BASE)  ## a network, or recorded spikes, in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=0 WAVES=1 CAPTURE=file]
 	$(REPRISE) cosim $(if $(CAPTURE),--capture $(CAPTURE),$(NETWORK)) $(COSIM_OPTIONS)
 
-fpga: $(FPGA)  ## build/handoff/CONFIG: RTL, constraints, drivers, testbench  [CONFIG=small TARGET=ecp5]
-	$(REPRISE) fpga handoff --config $(FPGA_CONFIG) --target $(TARGET)
+fpga: $(FPGA)  ## build/handoff/CONFIG: RTL, constraints, drivers, testbench, image  [NETWORK=sample CONFIG=small TARGET=ecp5]
+	$(REPRISE) fpga handoff --config $(FPGA_CONFIG) --target $(TARGET) --network $(FPGA_NETWORK)
 
 fpga-check: $(FPGA)  ## synthesize and route `small`; delta against the committed baseline
 	$(REPRISE) fpga check

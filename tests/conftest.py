@@ -59,7 +59,8 @@ LONG = (
     "tests/hw/processor/test_processor.py",
     "tests/estimate/test_cycles.py",
     "tests/hw/neurons/test_array.py",
-    "tests/flow/test_driver.py",
+    "tests/flow/test_host_c.py",
+    "tests/flow/test_host_python.py",
     "tests/formal/test_frontend_proofs.py",
 )
 """Files that take longest and come first, so that no worker of xdist ends long after the others (``--dist loadfile``:

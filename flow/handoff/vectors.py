@@ -18,6 +18,7 @@ class Vectors:
 
     network: str
     image: MemoryImage
+    pixels: np.ndarray
     packed_input: bytes
     before: np.ndarray
     golden: np.ndarray
@@ -106,6 +107,7 @@ def make_vectors(config: HardwareConfig, *, network: str = "sample", images: int
     return Vectors(
         network=found.name,
         image=image,
+        pixels=pixels,
         packed_input=image.pack_input(pixels),
         before=image.initial_memory(pixels),
         golden=interpret(image, pixels),

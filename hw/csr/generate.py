@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 NAME = "python -m reprise.hw.csr.generate"
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "hw" / "csr" / "registers.rdl"
+STATIC_ASSERT = """#include <assert.h>
+#if !defined(__cplusplus) && (!defined(__STDC_VERSION__) || __STDC_VERSION__ < 201112L)
+#undef static_assert /* C99 has none */
+#define static_assert(condition, text) typedef char reprise_static_assert[(condition) ? 1 : -1]
+#endif
+"""
+"""What PeakRDL's header includes, with what C99 lacks of it."""
+
 app = commands()
 
 
@@ -140,8 +148,8 @@ def header_text(root: RootNode) -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "registers.h"
-        CHeaderExporter().export(root, str(path))
-        text = path.read_text()
+        CHeaderExporter().export(root, str(path), reuse_typedefs=False)
+        text = path.read_text().replace("#include <assert.h>\n", STATIC_ASSERT)
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 

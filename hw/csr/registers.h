@@ -9,14 +9,18 @@ extern "C" {
 #endif
 #include <stdint.h>
 #include <assert.h>
+#if !defined(__cplusplus) && (!defined(__STDC_VERSION__) || __STDC_VERSION__ < 201112L)
+#undef static_assert /* C99 has none */
+#define static_assert(condition, text) typedef char reprise_static_assert[(condition) ? 1 : -1]
+#endif
 
-// reg - reprise::ID
+// reg - reprise.ID
 #define REPRISE__ID__VALUE_bm 0xffffffff
 #define REPRISE__ID__VALUE_bp 0
 #define REPRISE__ID__VALUE_bw 32
 #define REPRISE__ID__VALUE_reset 0x53525052
 
-// reg - reprise::VERSION
+// reg - reprise.VERSION
 #define REPRISE__VERSION__MINOR_bm 0xffff
 #define REPRISE__VERSION__MINOR_bp 0
 #define REPRISE__VERSION__MINOR_bw 16
@@ -26,17 +30,17 @@ extern "C" {
 #define REPRISE__VERSION__MAJOR_bw 16
 #define REPRISE__VERSION__MAJOR_reset 0x2
 
-// reg - reprise::CONFIG_HASH
+// reg - reprise.CONFIG_HASH
 #define REPRISE__CONFIG_HASH__VALUE_bm 0xffffffff
 #define REPRISE__CONFIG_HASH__VALUE_bp 0
 #define REPRISE__CONFIG_HASH__VALUE_bw 32
 
-// reg - reprise::BUS
+// reg - reprise.BUS
 #define REPRISE__BUS__WORD_BYTES_bm 0xffff
 #define REPRISE__BUS__WORD_BYTES_bp 0
 #define REPRISE__BUS__WORD_BYTES_bw 16
 
-// reg - reprise::CONTROL
+// reg - reprise.CONTROL
 #define REPRISE__CONTROL__START_bm 0x1
 #define REPRISE__CONTROL__START_bp 0
 #define REPRISE__CONTROL__START_bw 1
@@ -50,7 +54,7 @@ extern "C" {
 #define REPRISE__CONTROL__SNAPSHOT_bw 1
 #define REPRISE__CONTROL__SNAPSHOT_reset 0x0
 
-// reg - reprise::STATUS
+// reg - reprise.STATUS
 #define REPRISE__STATUS__BUSY_bm 0x1
 #define REPRISE__STATUS__BUSY_bp 0
 #define REPRISE__STATUS__BUSY_bw 1
@@ -70,224 +74,224 @@ extern "C" {
 #define REPRISE__STATUS__COMMAND_bp 16
 #define REPRISE__STATUS__COMMAND_bw 16
 
-// reg - reprise::IRQ_ENABLE
+// reg - reprise.IRQ_ENABLE
 #define REPRISE__IRQ_ENABLE__DONE_bm 0x1
 #define REPRISE__IRQ_ENABLE__DONE_bp 0
 #define REPRISE__IRQ_ENABLE__DONE_bw 1
 #define REPRISE__IRQ_ENABLE__DONE_reset 0x0
 
-// reg - reprise::IRQ_STATUS
+// reg - reprise.IRQ_STATUS
 #define REPRISE__IRQ_STATUS__DONE_bm 0x1
 #define REPRISE__IRQ_STATUS__DONE_bp 0
 #define REPRISE__IRQ_STATUS__DONE_bw 1
 #define REPRISE__IRQ_STATUS__DONE_reset 0x0
 
-// reg - reprise::PROGRAM_LO
+// reg - reprise.PROGRAM_LO
 #define REPRISE__PROGRAM_LO__VALUE_bm 0xffffffff
 #define REPRISE__PROGRAM_LO__VALUE_bp 0
 #define REPRISE__PROGRAM_LO__VALUE_bw 32
 #define REPRISE__PROGRAM_LO__VALUE_reset 0x0
 
-// reg - reprise::PROGRAM_HI
+// reg - reprise.PROGRAM_HI
 #define REPRISE__PROGRAM_HI__VALUE_bm 0xff
 #define REPRISE__PROGRAM_HI__VALUE_bp 0
 #define REPRISE__PROGRAM_HI__VALUE_bw 8
 #define REPRISE__PROGRAM_HI__VALUE_reset 0x0
 
-// reg - reprise::WATCHDOG
+// reg - reprise.WATCHDOG
 #define REPRISE__WATCHDOG__VALUE_bm 0xffffffff
 #define REPRISE__WATCHDOG__VALUE_bp 0
 #define REPRISE__WATCHDOG__VALUE_bw 32
 #define REPRISE__WATCHDOG__VALUE_reset 0x100000
 
-// reg - reprise::CYCLES_LO
+// reg - reprise.CYCLES_LO
 #define REPRISE__CYCLES_LO__VALUE_bm 0xffffffff
 #define REPRISE__CYCLES_LO__VALUE_bp 0
 #define REPRISE__CYCLES_LO__VALUE_bw 32
 
-// reg - reprise::CYCLES_HI
+// reg - reprise.CYCLES_HI
 #define REPRISE__CYCLES_HI__VALUE_bm 0xffffffff
 #define REPRISE__CYCLES_HI__VALUE_bp 0
 #define REPRISE__CYCLES_HI__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_1dccadfe_name_b71d7a00
-#define REPRISE__COUNTER_COUNTER_EVENT_1DCCADFE_NAME_B71D7A00__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_1DCCADFE_NAME_B71D7A00__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_1DCCADFE_NAME_B71D7A00__VALUE_bw 32
+// reg - reprise.COMMANDS
+#define REPRISE__COMMANDS__VALUE_bm 0xffffffff
+#define REPRISE__COMMANDS__VALUE_bp 0
+#define REPRISE__COMMANDS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_b0279138_name_1327ddac
-#define REPRISE__COUNTER_COUNTER_EVENT_B0279138_NAME_1327DDAC__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_B0279138_NAME_1327DDAC__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_B0279138_NAME_1327DDAC__VALUE_bw 32
+// reg - reprise.RUNS
+#define REPRISE__RUNS__VALUE_bm 0xffffffff
+#define REPRISE__RUNS__VALUE_bp 0
+#define REPRISE__RUNS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_6713bd1d_name_2094b9c8
-#define REPRISE__COUNTER_COUNTER_EVENT_6713BD1D_NAME_2094B9C8__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_6713BD1D_NAME_2094B9C8__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_6713BD1D_NAME_2094B9C8__VALUE_bw 32
+// reg - reprise.RUN_BUSY
+#define REPRISE__RUN_BUSY__VALUE_bm 0xffffffff
+#define REPRISE__RUN_BUSY__VALUE_bp 0
+#define REPRISE__RUN_BUSY__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_92b6ff54_name_bd46c290
-#define REPRISE__COUNTER_COUNTER_EVENT_92B6FF54_NAME_BD46C290__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_92B6FF54_NAME_BD46C290__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_92B6FF54_NAME_BD46C290__VALUE_bw 32
+// reg - reprise.LOAD_BUSY
+#define REPRISE__LOAD_BUSY__VALUE_bm 0xffffffff
+#define REPRISE__LOAD_BUSY__VALUE_bp 0
+#define REPRISE__LOAD_BUSY__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_a5c5e4c3_name_a3f4035d
-#define REPRISE__COUNTER_COUNTER_EVENT_A5C5E4C3_NAME_A3F4035D__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_A5C5E4C3_NAME_A3F4035D__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_A5C5E4C3_NAME_A3F4035D__VALUE_bw 32
+// reg - reprise.READ_BEATS
+#define REPRISE__READ_BEATS__VALUE_bm 0xffffffff
+#define REPRISE__READ_BEATS__VALUE_bp 0
+#define REPRISE__READ_BEATS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_a0ae13f3_name_23424b44
-#define REPRISE__COUNTER_COUNTER_EVENT_A0AE13F3_NAME_23424B44__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_A0AE13F3_NAME_23424B44__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_A0AE13F3_NAME_23424B44__VALUE_bw 32
+// reg - reprise.WRITE_BEATS
+#define REPRISE__WRITE_BEATS__VALUE_bm 0xffffffff
+#define REPRISE__WRITE_BEATS__VALUE_bp 0
+#define REPRISE__WRITE_BEATS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_959b798d_name_8ea2e4c3
-#define REPRISE__COUNTER_COUNTER_EVENT_959B798D_NAME_8EA2E4C3__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_959B798D_NAME_8EA2E4C3__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_959B798D_NAME_8EA2E4C3__VALUE_bw 32
+// reg - reprise.ROWS_BUSY
+#define REPRISE__ROWS_BUSY__VALUE_bm 0xffffffff
+#define REPRISE__ROWS_BUSY__VALUE_bp 0
+#define REPRISE__ROWS_BUSY__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_aeeec578_name_a4f9eb6c
-#define REPRISE__COUNTER_COUNTER_EVENT_AEEEC578_NAME_A4F9EB6C__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_AEEEC578_NAME_A4F9EB6C__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_AEEEC578_NAME_A4F9EB6C__VALUE_bw 32
+// reg - reprise.ROWS_WORDS
+#define REPRISE__ROWS_WORDS__VALUE_bm 0xffffffff
+#define REPRISE__ROWS_WORDS__VALUE_bp 0
+#define REPRISE__ROWS_WORDS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_1b7c15ca_name_0b8c25ef
-#define REPRISE__COUNTER_COUNTER_EVENT_1B7C15CA_NAME_0B8C25EF__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_1B7C15CA_NAME_0B8C25EF__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_1B7C15CA_NAME_0B8C25EF__VALUE_bw 32
+// reg - reprise.ROWS_WAIT
+#define REPRISE__ROWS_WAIT__VALUE_bm 0xffffffff
+#define REPRISE__ROWS_WAIT__VALUE_bp 0
+#define REPRISE__ROWS_WAIT__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_061a479b_name_8abbb3c6
-#define REPRISE__COUNTER_COUNTER_EVENT_061A479B_NAME_8ABBB3C6__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_061A479B_NAME_8ABBB3C6__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_061A479B_NAME_8ABBB3C6__VALUE_bw 32
+// reg - reprise.WEIGHTS_BUSY
+#define REPRISE__WEIGHTS_BUSY__VALUE_bm 0xffffffff
+#define REPRISE__WEIGHTS_BUSY__VALUE_bp 0
+#define REPRISE__WEIGHTS_BUSY__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_5e8f4a61_name_17a6d3d4
-#define REPRISE__COUNTER_COUNTER_EVENT_5E8F4A61_NAME_17A6D3D4__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_5E8F4A61_NAME_17A6D3D4__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_5E8F4A61_NAME_17A6D3D4__VALUE_bw 32
+// reg - reprise.WEIGHT_ROWS
+#define REPRISE__WEIGHT_ROWS__VALUE_bm 0xffffffff
+#define REPRISE__WEIGHT_ROWS__VALUE_bp 0
+#define REPRISE__WEIGHT_ROWS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_02269cf0_name_3d978095
-#define REPRISE__COUNTER_COUNTER_EVENT_02269CF0_NAME_3D978095__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_02269CF0_NAME_3D978095__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_02269CF0_NAME_3D978095__VALUE_bw 32
+// reg - reprise.WEIGHTS_WAIT
+#define REPRISE__WEIGHTS_WAIT__VALUE_bm 0xffffffff
+#define REPRISE__WEIGHTS_WAIT__VALUE_bp 0
+#define REPRISE__WEIGHTS_WAIT__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_bc4b198d_name_aa7611c7
-#define REPRISE__COUNTER_COUNTER_EVENT_BC4B198D_NAME_AA7611C7__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_BC4B198D_NAME_AA7611C7__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_BC4B198D_NAME_AA7611C7__VALUE_bw 32
+// reg - reprise.NEURON_ITEMS
+#define REPRISE__NEURON_ITEMS__VALUE_bm 0xffffffff
+#define REPRISE__NEURON_ITEMS__VALUE_bp 0
+#define REPRISE__NEURON_ITEMS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_e15fa0c4_name_0eb3e70d
-#define REPRISE__COUNTER_COUNTER_EVENT_E15FA0C4_NAME_0EB3E70D__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_E15FA0C4_NAME_0EB3E70D__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_E15FA0C4_NAME_0EB3E70D__VALUE_bw 32
+// reg - reprise.NEURON_WAIT
+#define REPRISE__NEURON_WAIT__VALUE_bm 0xffffffff
+#define REPRISE__NEURON_WAIT__VALUE_bp 0
+#define REPRISE__NEURON_WAIT__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_8f2c8fdc_name_a65c99eb
-#define REPRISE__COUNTER_COUNTER_EVENT_8F2C8FDC_NAME_A65C99EB__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_8F2C8FDC_NAME_A65C99EB__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_8F2C8FDC_NAME_A65C99EB__VALUE_bw 32
+// reg - reprise.OUTPUT_WAIT
+#define REPRISE__OUTPUT_WAIT__VALUE_bm 0xffffffff
+#define REPRISE__OUTPUT_WAIT__VALUE_bp 0
+#define REPRISE__OUTPUT_WAIT__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_8bc1b2f8_name_99d5fd90
-#define REPRISE__COUNTER_COUNTER_EVENT_8BC1B2F8_NAME_99D5FD90__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_8BC1B2F8_NAME_99D5FD90__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_8BC1B2F8_NAME_99D5FD90__VALUE_bw 32
+// reg - reprise.CORE_BUSY
+#define REPRISE__CORE_BUSY__VALUE_bm 0xffffffff
+#define REPRISE__CORE_BUSY__VALUE_bp 0
+#define REPRISE__CORE_BUSY__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_0ecf128d_name_a46cec60
-#define REPRISE__COUNTER_COUNTER_EVENT_0ECF128D_NAME_A46CEC60__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_0ECF128D_NAME_A46CEC60__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_0ECF128D_NAME_A46CEC60__VALUE_bw 32
+// reg - reprise.RESIDUAL_BITS
+#define REPRISE__RESIDUAL_BITS__VALUE_bm 0xffffffff
+#define REPRISE__RESIDUAL_BITS__VALUE_bp 0
+#define REPRISE__RESIDUAL_BITS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_49308d32_name_07008de3
-#define REPRISE__COUNTER_COUNTER_EVENT_49308D32_NAME_07008DE3__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_49308D32_NAME_07008DE3__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_49308D32_NAME_07008DE3__VALUE_bw 32
+// reg - reprise.COMPUTE_ROWS
+#define REPRISE__COMPUTE_ROWS__VALUE_bm 0xffffffff
+#define REPRISE__COMPUTE_ROWS__VALUE_bp 0
+#define REPRISE__COMPUTE_ROWS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_c590a9e8_name_8796d303
-#define REPRISE__COUNTER_COUNTER_EVENT_C590A9E8_NAME_8796D303__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_C590A9E8_NAME_8796D303__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_C590A9E8_NAME_8796D303__VALUE_bw 32
+// reg - reprise.REUSE_ROWS
+#define REPRISE__REUSE_ROWS__VALUE_bm 0xffffffff
+#define REPRISE__REUSE_ROWS__VALUE_bp 0
+#define REPRISE__REUSE_ROWS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_05080c2d_name_5b8c78e2
-#define REPRISE__COUNTER_COUNTER_EVENT_05080C2D_NAME_5B8C78E2__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_05080C2D_NAME_5B8C78E2__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_05080C2D_NAME_5B8C78E2__VALUE_bw 32
+// reg - reprise.STALL_ROW
+#define REPRISE__STALL_ROW__VALUE_bm 0xffffffff
+#define REPRISE__STALL_ROW__VALUE_bp 0
+#define REPRISE__STALL_ROW__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_5c381074_name_b0393dd0
-#define REPRISE__COUNTER_COUNTER_EVENT_5C381074_NAME_B0393DD0__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_5C381074_NAME_B0393DD0__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_5C381074_NAME_B0393DD0__VALUE_bw 32
+// reg - reprise.STALL_LEAD
+#define REPRISE__STALL_LEAD__VALUE_bm 0xffffffff
+#define REPRISE__STALL_LEAD__VALUE_bp 0
+#define REPRISE__STALL_LEAD__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_fb4e198e_name_3b05d7f0
-#define REPRISE__COUNTER_COUNTER_EVENT_FB4E198E_NAME_3B05D7F0__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_FB4E198E_NAME_3B05D7F0__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_FB4E198E_NAME_3B05D7F0__VALUE_bw 32
+// reg - reprise.STALL_DRAIN
+#define REPRISE__STALL_DRAIN__VALUE_bm 0xffffffff
+#define REPRISE__STALL_DRAIN__VALUE_bp 0
+#define REPRISE__STALL_DRAIN__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_0e727221_name_8eae3851
-#define REPRISE__COUNTER_COUNTER_EVENT_0E727221_NAME_8EAE3851__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_0E727221_NAME_8EAE3851__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_0E727221_NAME_8EAE3851__VALUE_bw 32
+// reg - reprise.STALL_WEIGHTS
+#define REPRISE__STALL_WEIGHTS__VALUE_bm 0xffffffff
+#define REPRISE__STALL_WEIGHTS__VALUE_bp 0
+#define REPRISE__STALL_WEIGHTS__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_1fd00337_name_efd77e49
-#define REPRISE__COUNTER_COUNTER_EVENT_1FD00337_NAME_EFD77E49__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_1FD00337_NAME_EFD77E49__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_1FD00337_NAME_EFD77E49__VALUE_bw 32
+// reg - reprise.STALL_HAZARD
+#define REPRISE__STALL_HAZARD__VALUE_bm 0xffffffff
+#define REPRISE__STALL_HAZARD__VALUE_bp 0
+#define REPRISE__STALL_HAZARD__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_dc5acae8_name_87e5681f
-#define REPRISE__COUNTER_COUNTER_EVENT_DC5ACAE8_NAME_87E5681F__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_DC5ACAE8_NAME_87E5681F__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_DC5ACAE8_NAME_87E5681F__VALUE_bw 32
+// reg - reprise.STALL_REUSE
+#define REPRISE__STALL_REUSE__VALUE_bm 0xffffffff
+#define REPRISE__STALL_REUSE__VALUE_bp 0
+#define REPRISE__STALL_REUSE__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_36980c82_name_8744f84f
-#define REPRISE__COUNTER_COUNTER_EVENT_36980C82_NAME_8744F84F__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_36980C82_NAME_8744F84F__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_36980C82_NAME_8744F84F__VALUE_bw 32
+// reg - reprise.WAIT_PREFIX
+#define REPRISE__WAIT_PREFIX__VALUE_bm 0xffffffff
+#define REPRISE__WAIT_PREFIX__VALUE_bp 0
+#define REPRISE__WAIT_PREFIX__VALUE_bw 32
 
-// reg - reprise::counter_counter_event_d1a51172_name_851f842f
-#define REPRISE__COUNTER_COUNTER_EVENT_D1A51172_NAME_851F842F__VALUE_bm 0xffffffff
-#define REPRISE__COUNTER_COUNTER_EVENT_D1A51172_NAME_851F842F__VALUE_bp 0
-#define REPRISE__COUNTER_COUNTER_EVENT_D1A51172_NAME_851F842F__VALUE_bw 32
+// reg - reprise.WAIT_OUTPUT
+#define REPRISE__WAIT_OUTPUT__VALUE_bm 0xffffffff
+#define REPRISE__WAIT_OUTPUT__VALUE_bp 0
+#define REPRISE__WAIT_OUTPUT__VALUE_bw 32
 
-// reg - reprise::READ_BASE_LO
+// reg - reprise.READ_BASE_LO
 #define REPRISE__READ_BASE_LO__VALUE_bm 0xffffffff
 #define REPRISE__READ_BASE_LO__VALUE_bp 0
 #define REPRISE__READ_BASE_LO__VALUE_bw 32
 #define REPRISE__READ_BASE_LO__VALUE_reset 0x0
 
-// reg - reprise::READ_BASE_HI
+// reg - reprise.READ_BASE_HI
 #define REPRISE__READ_BASE_HI__VALUE_bm 0xff
 #define REPRISE__READ_BASE_HI__VALUE_bp 0
 #define REPRISE__READ_BASE_HI__VALUE_bw 8
 #define REPRISE__READ_BASE_HI__VALUE_reset 0x0
 
-// reg - reprise::READ_SIZE_LO
+// reg - reprise.READ_SIZE_LO
 #define REPRISE__READ_SIZE_LO__VALUE_bm 0xffffffff
 #define REPRISE__READ_SIZE_LO__VALUE_bp 0
 #define REPRISE__READ_SIZE_LO__VALUE_bw 32
 #define REPRISE__READ_SIZE_LO__VALUE_reset 0x0
 
-// reg - reprise::READ_SIZE_HI
+// reg - reprise.READ_SIZE_HI
 #define REPRISE__READ_SIZE_HI__VALUE_bm 0x1ff
 #define REPRISE__READ_SIZE_HI__VALUE_bp 0
 #define REPRISE__READ_SIZE_HI__VALUE_bw 9
 #define REPRISE__READ_SIZE_HI__VALUE_reset 0x0
 
-// reg - reprise::WRITE_BASE_LO
+// reg - reprise.WRITE_BASE_LO
 #define REPRISE__WRITE_BASE_LO__VALUE_bm 0xffffffff
 #define REPRISE__WRITE_BASE_LO__VALUE_bp 0
 #define REPRISE__WRITE_BASE_LO__VALUE_bw 32
 #define REPRISE__WRITE_BASE_LO__VALUE_reset 0x0
 
-// reg - reprise::WRITE_BASE_HI
+// reg - reprise.WRITE_BASE_HI
 #define REPRISE__WRITE_BASE_HI__VALUE_bm 0xff
 #define REPRISE__WRITE_BASE_HI__VALUE_bp 0
 #define REPRISE__WRITE_BASE_HI__VALUE_bw 8
 #define REPRISE__WRITE_BASE_HI__VALUE_reset 0x0
 
-// reg - reprise::WRITE_SIZE_LO
+// reg - reprise.WRITE_SIZE_LO
 #define REPRISE__WRITE_SIZE_LO__VALUE_bm 0xffffffff
 #define REPRISE__WRITE_SIZE_LO__VALUE_bp 0
 #define REPRISE__WRITE_SIZE_LO__VALUE_bw 32
 #define REPRISE__WRITE_SIZE_LO__VALUE_reset 0x0
 
-// reg - reprise::WRITE_SIZE_HI
+// reg - reprise.WRITE_SIZE_HI
 #define REPRISE__WRITE_SIZE_HI__VALUE_bm 0x1ff
 #define REPRISE__WRITE_SIZE_HI__VALUE_bp 0
 #define REPRISE__WRITE_SIZE_HI__VALUE_bw 9

@@ -10,7 +10,7 @@ import typer
 from ..support import command_line
 from ..support.collector import collect_rarely
 from ..support.command_line import commands, example
-from . import area, compare, cosim, density, estimate, fpga, importers, train, verilog
+from . import area, compare, cosim, density, estimate, fpga, image, importers, train, verilog
 
 RESUME = "interrupted: start the same command again; training goes on from its last epoch, and what was built is kept"
 
@@ -40,7 +40,7 @@ def _reprise(
 
 app.registered_commands += train.app.registered_commands
 app.add_typer(importers.app, name="import")
-for part in (density, estimate, compare, area, cosim, verilog):
+for part in (density, estimate, compare, area, cosim, verilog, image):
     app.registered_commands += part.app.registered_commands
 app.add_typer(fpga.app, name="fpga")
 

@@ -114,7 +114,7 @@ def cosim(
     raise typer.Exit(code)
 
 
-@app.command(epilog=example("reprise soak --networks 1000 --no-real"))
+@app.command(hidden=True, epilog=example("reprise soak --networks 1000 --no-real"))
 def soak(
     networks: Annotated[
         int, typer.Option(metavar="N", callback=at_least(0), help="random networks, with those of earlier calls")

@@ -43,10 +43,10 @@ def handoff(
         ),
     ] = "all",
     network: Annotated[
-        str, typer.Option(metavar="NETWORK", help="what the testbench runs: sample, or a network file or preset")
+        str, typer.Option(metavar="NETWORK", help="what testbench and image hold: sample, or a network file or preset")
     ] = "sample",
     images: Annotated[
-        int, typer.Option(metavar="N", callback=at_least(1), help="how many images the testbench runs")
+        int, typer.Option(metavar="N", callback=at_least(1), help="images of a batch of that network")
     ] = 2,
     board: Annotated[
         str | None,

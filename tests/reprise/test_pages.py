@@ -16,7 +16,7 @@ PATH = re.compile(rf"(?:{'|'.join(ROOMS + OTHERS)})/[\w./{{}},*<>-]*")
 PLACEHOLDER = re.compile(r"<|\b(?:BOX|NAME|CONFIG|KIND|KEY|FILE|PART)\b")
 """Paths with one of these stand for many."""
 
-FILES = ("core", "v", "h", "c", "py", "md")
+FILES = ("core", "v", "h", "c", "py", "md", "dtsi")
 """Suffixes: ``reprise.core`` is a file of the hand-off, not a module."""
 
 MODULE = re.compile(r"(?:reprise|tools|tests)(?:\.\w+)+")

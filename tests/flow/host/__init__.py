@@ -1,0 +1,1 @@
+"""Host programs against the Verilated accelerator: the library that both languages drive, and programs in C."""

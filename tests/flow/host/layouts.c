@@ -1,0 +1,73 @@
+/* Packs a batch and unpacks outputs, without an accelerator: layouts memory.bin PIXELS BEFORE AFTER VALUES SCORES. Writes
+ * the memory after packing to BEFORE, reads the memory after a job from AFTER, and writes what its outputs hold. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "image.h"
+
+static FILE *opened(const char *path, const char *mode)
+{
+    FILE *file = fopen(path, mode);
+
+    if (file == NULL)
+        exit(3);
+    return file;
+}
+
+static unsigned char *content(const char *path, size_t bytes)
+{
+    unsigned char *found = (unsigned char *)malloc(bytes);
+    FILE *file = opened(path, "rb");
+
+    if (found == NULL || fread(found, 1, bytes, file) != bytes)
+        exit(3);
+    (void)fclose(file);
+    return found;
+}
+
+int main(int argc, char **argv)
+{
+    struct reprise dev = { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0 };
+    struct reprise_slot slot;
+    unsigned char *memory = (unsigned char *)calloc(1, REPRISE_IMAGE_STRIDE), *after;
+    const unsigned char *constants, *pixels;
+    int64_t scores[REPRISE_IMAGE_CLASSES];
+    uint32_t n, m;
+    FILE *file;
+
+    if (argc != 7 || memory == NULL || reprise_pixel_bytes(&reprise_image) != REPRISE_IMAGE_INPUT_BYTES)
+        return 3;
+    constants = content(argv[1], REPRISE_IMAGE_CONSTANT_BYTES);
+    pixels = content(argv[2], REPRISE_IMAGE_IMAGES * REPRISE_IMAGE_INPUT_BYTES);
+    if (reprise_load(&dev, &slot, &reprise_image, constants, memory, 0x123456000) != REPRISE_OK)
+        return 4;
+    for (n = 0; n < REPRISE_IMAGE_IMAGES; n++)
+        if (reprise_pack(&dev, &slot, n, pixels + n * REPRISE_IMAGE_INPUT_BYTES) != REPRISE_OK)
+            return 5;
+    file = opened(argv[3], "wb");
+    (void)fwrite(memory, 1, REPRISE_IMAGE_SIZE, file);
+    (void)fclose(file);
+    after = content(argv[4], REPRISE_IMAGE_SIZE);
+    slot.memory = after;
+    file = opened(argv[5], "wb");
+    for (m = 0; m < reprise_image.output_count; m++)
+        for (n = 0; n < REPRISE_IMAGE_IMAGES; n++) {
+            const struct reprise_map *map = &reprise_image.outputs[m];
+            const size_t count = (size_t)map->frames * map->channels * map->height * map->width;
+            int32_t *values = (int32_t *)malloc(count * sizeof *values);
+
+            if (values == NULL || reprise_unpack(&dev, &slot, map, n, values) != REPRISE_OK)
+                return 6;
+            (void)fwrite(values, sizeof *values, count, file);
+            free(values);
+        }
+    (void)fclose(file);
+    file = opened(argv[6], "wb");
+    for (n = 0; n < REPRISE_IMAGE_IMAGES; n++) {
+        if (reprise_scores(&dev, &slot, n, scores) != REPRISE_OK)
+            return 7;
+        (void)fwrite(scores, sizeof *scores, REPRISE_IMAGE_CLASSES, file);
+    }
+    (void)fclose(file);
+    return 0;
+}
