@@ -1,6 +1,6 @@
-"""The compiler: an integer network and a hardware configuration become a memory image."""
+"""The compiler: integer networks and a hardware configuration become a memory image."""
 
-from .compiler import compile_network
+from .compiler import compile_network, compile_networks
 from .errors import CompileError
 
-__all__ = ["CompileError", "compile_network"]
+__all__ = ["CompileError", "compile_network", "compile_networks"]

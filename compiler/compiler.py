@@ -1,7 +1,8 @@
-"""Compiles a network for a configuration into a memory image; docs/memory-map.md describes the image."""
+"""Compiles networks for a configuration into a memory image; docs/memory-map.md describes the image."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..hw.arch.config import HardwareConfig
@@ -14,6 +15,7 @@ from ..support.errors import RepriseError
 from .checks import check_commands, check_layer, check_widths
 from .emit import Constants, Emitter
 from .errors import CompileError, limit
+from .joined import JoinedImage
 from .lower import (
     depth_tiles,
     encoding_of,
@@ -48,21 +50,30 @@ class _Step:
         return replace(self.work, inputs=inputs, output=features[self.output])
 
 
-def _key(name: str, encoding: str, kinds: dict[str, int]) -> str:
-    """Return the key of a feature in one encoding: its name, to which the second encoding adds its own."""
-    return name if encoding == next(iter(kinds)) else f"{name}/{encoding}"
-
-
 class _Compiler:
-    def __init__(self, network: Network, config: HardwareConfig, images: int) -> None:
-        self.network, self.config, self.images = network, config, images
+    """Compiles one network of a program.
+
+    Parameters
+    ----------
+    network, config, images : as for :func:`compile_network`
+    prefix : stands before the keys of the input's maps, so that those of several networks differ
+    """
+
+    def __init__(self, network: Network, config: HardwareConfig, images: int, prefix: str = "") -> None:
+        check_widths(network, config)
+        self.network, self.config, self.images, self.prefix = network, config, images, prefix
         self.kinds = variants(network)
         self.features = {
-            _key(name, encoding, kinds): new_feature(network, name, encoding, planes, images, config)
+            self._key(name, encoding): new_feature(network, name, encoding, planes, images, config)
             for name, kinds in self.kinds.items()
             for encoding, planes in kinds.items()
         }
         self.features = {k: f for k, f in self.features.items() if f.name == "input"} | self.features
+
+    def _key(self, name: str, encoding: str) -> str:
+        """Return the key of a feature in one encoding: its name, to which the second encoding adds its own."""
+        key = self.prefix + name if name == "input" else name
+        return key if encoding == next(iter(self.kinds[name])) else f"{key}/{encoding}"
 
     def works(self) -> list[tuple[Work, tuple[str, ...], str]]:
         """Return every layer once for each variant of its output, with the keys of what it reads and of what it writes.
@@ -73,10 +84,10 @@ class _Compiler:
         for layer in self.network.layers:
             planes = layer_planes(self.network, layer)
             names = [s.feature for s in layer.sources]
-            keys = tuple(_key(n, encoding_of(self.network, layer, n), self.kinds[n]) for n in names)
+            keys = tuple(self._key(n, encoding_of(self.network, layer, n)) for n in names)
             inputs = tuple(lower_source(s, self.features[k]) for s, k in zip(layer.sources, keys, strict=True))
             for out in self.kinds[layer.name]:
-                output = _key(layer.name, out, self.kinds[layer.name])
+                output = self._key(layer.name, out)
                 work = Work(layer=layer, inputs=inputs, output=self.features[output], planes=planes)
                 found.append((work, keys, output))
         return found
@@ -120,9 +131,26 @@ class _Compiler:
             found.append(_Step(work=work, keys=keys, output=output, plan=plan, constants=done[name], k_tiles=k_tiles))
         return found
 
-    def emit(self, steps: list[_Step], features: dict[str, FeatureMap]) -> tuple[bytes, tuple[LayerEntry, ...]]:
-        """Return the program and its layers, for feature maps that lie where ``features`` says."""
-        emitter, entries = Emitter(self.config), []
+
+def _emit(
+    config: HardwareConfig, parts: Sequence[Sequence[_Step]], features: dict[str, FeatureMap]
+) -> tuple[bytes, list[tuple[LayerEntry, ...]]]:
+    """Return the program of networks one after the other, and the layers of each.
+
+    A network follows the one before it as a layer follows the layer that it reads: it loads its input behind a BARRIER,
+    and what else can be loaded ahead of it.
+
+    Parameters
+    ----------
+    parts : the layers of each network
+    features : all feature maps, which lie where they say
+    """
+    emitter, found = Emitter(config), list[tuple[LayerEntry, ...]]()
+    for steps in parts:
+        entries = []
+        if found:
+            read = (features[key] for step in steps for key in step.keys)
+            emitter.wait_for(f for f in read if f.name == "input")
         for step in steps:
             first = len(emitter.commands)
             emitter.layer(step.placed(features), step.plan, step.constants, step.k_tiles)
@@ -138,7 +166,58 @@ class _Compiler:
                     planes=step.work.planes,
                 )
             )
-        return emitter.bytes(), tuple(entries)
+        found.append(tuple(entries))
+    return emitter.bytes(), found
+
+
+def _compile(compilers: Sequence[_Compiler], base: int, keep_features: bool) -> list[MemoryImage]:
+    """Compile networks into one program, and return an image for each, in which only maps and layers are its own."""
+    config, images = compilers[0].config, compilers[0].images
+    builder = Builder(base)
+    parts = [compiler.steps(builder) for compiler in compilers]
+    unplaced = {key: f for compiler in compilers for key, f in compiler.features.items()}
+    # Feature maps are placed behind the program, whose size does not depend on their addresses: a first emission, in
+    # which every map has some address of its own, tells it.
+    size = len(_emit(config, parts, {key: f.at(n << 40) for n, (key, f) in enumerate(unplaced.items())})[0])
+    # The program begins on a page because reads are cut at multiples of a burst, and a command that lies in two of them
+    # would be waited for twice.
+    program = builder.add("program", "program", bytes(size), to=PAGE)
+    reads = [(step.keys, step.output) for steps in parts for step in steps]
+    features, end = place_features(unplaced, reads, builder.end, keep_features)
+    if end > 1 << ADDRESS_BITS:
+        raise CompileError(
+            f"the memory's end must be at most 2**{ADDRESS_BITS}, not {end:#x}: the memory port has {ADDRESS_BITS} bits"
+        )
+    data, entries = _emit(config, parts, features)
+    assert len(data) == size and size % COMMAND_BYTES == 0
+    builder.put(program, data)
+    maps = [Region(name=k, kind="feature", address=f.address, bytes=f.bytes) for k, f in features.items()]
+    maps = [replace(r, kind="input") if features[r.name].name == "input" else r for r in maps]
+    constants = builder.data()
+    found = [
+        MemoryImage(
+            config=config,
+            network=compiler.network.name,
+            images=images,
+            input_mode=compiler.network.input_mode,
+            base=base,
+            size=end - base,
+            data=constants,
+            program=program,
+            features={key: features[key] for key in compiler.features},
+            layers=layers,
+            regions=(*builder.regions, *maps),
+        )
+        for compiler, layers in zip(compilers, entries, strict=True)
+    ]
+    check_commands(found[0].commands(), config)
+    return found
+
+
+def _check_arguments(images: int, base: int) -> None:
+    if not isinstance(images, int) or images < 1:
+        raise RepriseError(f"images must be an integer of at least 1, not {images!r}")
+    check_base(base, 0)
 
 
 def compile_network(
@@ -169,43 +248,38 @@ def compile_network(
     ValueError
         ``images`` or ``base`` breaks its rule.
     """
-    if not isinstance(images, int) or images < 1:
-        raise RepriseError(f"images must be an integer of at least 1, not {images!r}")
-    check_base(base, 0)
-    check_widths(network, config)
-    compiler = _Compiler(network, config, images)
-    builder = Builder(base)
-    steps = compiler.steps(builder)
-    # Feature maps are placed behind the program, whose size does not depend on their addresses: a first emission, in
-    # which every map has some address of its own, tells it.
-    unplaced = {key: f.at(n << 40) for n, (key, f) in enumerate(compiler.features.items())}
-    size = len(compiler.emit(steps, unplaced)[0])
-    # The program begins on a page because reads are cut at multiples of a burst, and a command that lies in two of them
-    # would be waited for twice.
-    program = builder.add("program", "program", bytes(size), to=PAGE)
-    reads = [(step.keys, step.output) for step in steps]
-    features, end = place_features(compiler.features, reads, builder.end, keep_features)
-    if end > 1 << ADDRESS_BITS:
-        raise CompileError(
-            f"the memory's end must be at most 2**{ADDRESS_BITS}, not {end:#x}: the memory port has {ADDRESS_BITS} bits"
-        )
-    data, entries = compiler.emit(steps, features)
-    assert len(data) == size and size % COMMAND_BYTES == 0
-    builder.put(program, data)
-    maps = [Region(name=k, kind="feature", address=f.address, bytes=f.bytes) for k, f in features.items()]
-    maps = [replace(r, kind="input") if features[r.name].name == "input" else r for r in maps]
-    image = MemoryImage(
-        config=config,
-        network=network.name,
-        images=images,
-        input_mode=network.input_mode,
-        base=base,
-        size=end - base,
-        data=builder.data(),
-        program=program,
-        features=features,
-        layers=entries,
-        regions=(*builder.regions, *maps),
-    )
-    check_commands(image.commands(), config)
-    return image
+    _check_arguments(images, base)
+    return _compile([_Compiler(network, config, images)], base, keep_features)[0]
+
+
+def compile_networks(
+    networks: Sequence[Network], config: HardwareConfig, images: int = 1, *, base: int = 0, keep_features: bool = False
+) -> JoinedImage:
+    """Compile several networks into one program, which runs one after the other, each on an input of its own.
+
+    Parameters
+    ----------
+    networks : Sequence[Network]
+        At least one. No two have the same name, and no two of their layers.
+    config, images, base, keep_features :
+        As for :func:`compile_network`; every network has a batch of ``images`` images.
+
+    Returns
+    -------
+    JoinedImage
+        Its feature maps have the keys that those of each network have, but a network's input is called ``NAME/input``.
+
+    Raises
+    ------
+    CompileError, ValueError
+        As for :func:`compile_network`, or two names are the same.
+    """
+    _check_arguments(images, base)
+    for what, names in (
+        ("networks", [network.name for network in networks]),
+        ("layers", [layer.name for network in networks for layer in network.layers]),
+    ):
+        if not names or len(set(names)) < len(names):
+            raise RepriseError(field=what, rule="at least one, and all of different names", value=names)
+    compilers = [_Compiler(network, config, images, f"{network.name}/") for network in networks]
+    return JoinedImage.of(_compile(compilers, base, keep_features))

@@ -5,9 +5,11 @@ The rule for that is stated in reprise.hw.arch.program under "Order".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..hw.arch.config import HardwareConfig
+from ..hw.arch.feature_map import FeatureMap
 from ..hw.arch.program import pack
 from .errors import CompileError
 from .loops import loop_fields
@@ -132,6 +134,10 @@ class Emitter:
                 self._words = range(region, region + plan.words)
                 self._segments = range(segment_first, segment_first + constants.segment_count)
                 self._written.add((work.output.address, work.output.name))
+
+    def wait_for(self, maps: Iterable[FeatureMap]) -> None:
+        """Load these maps only behind a BARRIER, as if a RUN before had written them."""
+        self._written |= {(f.address, f.name) for f in maps}
 
     def _run_command(self, fields: dict[str, int]) -> None:
         if self._run and fields["weights_keep"] and self._run["weights"] == fields["weights"]:

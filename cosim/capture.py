@@ -1,58 +1,89 @@
-"""Runs the layers of a capture one by one, with random weights, and joins their reports into one."""
+"""Runs the layers of a capture, with random weights, and makes one report of them.
+
+Each layer is a job of its own, or all are one program. A program shows what a network pays between its layers; the
+layers still read what was recorded, and not what the layer before them wrote with random weights.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from ..compiler import compile_network, compile_networks
 from ..estimate.limits import of_network
-from ..estimate.report.shapes import with_shapes
+from ..estimate.network import Part
+from ..hw.arch.memory_image import MemoryImage
 from ..model.prosparsity.density import Density
 from ..support.progress import Stages
 from .command import make_bench, prepare_folder, show, write
+from .jobs.replay import Replay, replays
 from .jobs.run import Outcome, execute
 from .options import Options
 from .report.report import make_report
+
+ONE_PROGRAM, OWN_JOBS = "one program", "a job for each layer"
+"""What a report says of how the layers were run."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Job:
+    """A program and the layers that it runs."""
+
+    name: str
+    compiled: MemoryImage
+    layers: list[Replay]
+
+
+def _jobs(path: Path, options: Options) -> Iterator[_Job]:
+    """Compile the layers of a capture, each as a job of its own or all as one."""
+    found = list(replays(path, options.config, seed=options.seed + 1))
+    if options.one_program:
+        joined = compile_networks([one.network for one in found], options.config, keep_features=True)
+        yield _Job(name="run", compiled=joined, layers=found)
+        return
+    for one in found:
+        compiled = compile_network(one.network, options.config, keep_features=True)
+        yield _Job(name=one.name, compiled=compiled, layers=[one])
 
 
 def run_capture(path: Path, options: Options, console: Console) -> int:
     """Run the layers of a capture and report on them.
 
-    A layer is a job of its own, with random weights. A capture holds some layers of a network on one sample, so its
-    report has no latency and no frames per second.
+    A capture holds some layers of a network on one sample, so its report has no latency and no frames per second.
 
     Returns the exit code, which is 0 if everything equals the model, and else 1.
     """
-    from ..model.inference.runner import run
-    from .jobs.replay import replays
-
     prepare_folder(options.out)
     with Stages(console) as stages:
         with stages.stage("capture", f"capture {path.stem}"):
-            jobs = list(replays(path, options.config, seed=options.seed + 1))
+            jobs = list(_jobs(path, options))
         outcomes, waves = [], [options.out / f"{job.name}.fst" for job in jobs]
         with make_bench(options, max(job.compiled.size for job in jobs), stages) as bench:
             for job, wave in zip(jobs, waves, strict=True):
-                with stages.stage("model", f"model, {job.name}"):
-                    expected = run(job.network, job.images, record=("features", "potentials"))
+                parts = []
+                for one in job.layers:
+                    with stages.stage("model", f"model, {one.name}"):
+                        parts.append(Part.run(one.network, one.images, record=("features", "potentials")))
                 outcome = execute(
-                    job.compiled, job.network, job.images, expected, stages,
+                    job.compiled, parts, stages,
                     bench=bench, traffic=options.traffic, waves=wave if options.waves else None,
                     limits=options.limits,
                 )  # fmt: skip
-                outcomes.append(replace(outcome, layers=with_shapes(outcome.layers, job.network)))
+                outcomes.append(outcome)
         report = capture_report(outcomes, options, path)
-        write(report, [(o, job.images) for o, job in zip(outcomes, jobs, strict=True)], options, stages)
+        write(report, outcomes, options, stages)
     return show(report, options, stages, waves)
 
 
 def capture_report(outcomes: list[Outcome], options: Options, path: Path) -> dict:
-    """Join the reports of the layers into one, in which every figure is a sum."""
+    """Join the reports of the jobs into one, in which every figure is a sum."""
     settings = {"capture": path.stem, "capture_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    settings |= {"capture_program": ONE_PROGRAM if options.one_program else OWN_JOBS}
     parts = [make_report(outcome, settings | options.settings()) for outcome in outcomes]
     joined = dict(parts[0])
     joined["layers"] = [layer for part in parts for layer in part["layers"]]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from ..estimate.helps import add_helps
-from ..estimate.network import SystemTiming
-from ..estimate.report.shapes import with_shapes
+from ..estimate.network import Part, SystemTiming
 from ..estimate.report.speed import one_image_cycles, speed_of
 from ..export.find import Batch, choose_images, find_network
 from ..model.files.network_file import NetworkFile
@@ -50,7 +48,7 @@ def run_network(network: str, options: Options, console: Console) -> int:
             batch = choose_images(file, options.images, options.seed)
         outcome, report = simulate(file, batch, options, stages)
         inputs = Inputs(images=batch.images, levels=file.network.input_levels, signed=file.network.input_signed)
-        write(report, [(outcome, batch.images)], options, stages, inputs)
+        write(report, [outcome], options, stages, inputs)
     return show(report, options, stages, [options.out / "run.fst"])
 
 
@@ -64,23 +62,21 @@ def make_bench(options: Options, size: int, stages: Stages) -> AbstractContextMa
 def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) -> tuple[Outcome, dict]:
     """Run a network on a batch, in RTL or in the interpreter; return what it gave, and the content of its report."""
     from ..compiler import compile_network
-    from ..model.inference.runner import run
 
     count = len(batch.images)
     with stages.stage("compiler", "memory image"):
         compiled = compile_network(file.network, options.config, count, keep_features=True)
     with make_bench(options, compiled.size, stages) as bench:
         with stages.stage("model", "model"):
-            expected = run(file.network, batch.images, record=("features", "potentials"))
+            part = Part.run(file.network, batch.images, record=("features", "potentials"))
         outcome = execute(
-            compiled, file.network, batch.images, expected, stages,
+            compiled, [part], stages,
             bench=bench, traffic=options.traffic, waves=options.out / "run.fst" if options.waves else None,
             limits=options.limits,
         )  # fmt: skip
     settings = {"network": file.network.name, **options.settings()}
     settings |= {"network_sha256": file.sha256, "network_accuracy": network_accuracy(file.accuracy)}
     report = make_report(outcome, settings) | batch_report(outcome, batch)
-    report["layers"] = with_shapes(report["layers"], file.network)
     report["speed"] = _speed(file, batch, options, outcome)
     if options.helps:
         with stages.stage("helps", "changes that would help") as stage:
@@ -105,7 +101,7 @@ def _speed(file: NetworkFile, batch: Batch, options: Options, outcome: Outcome) 
 
 def write(
     report: dict,
-    jobs: list[tuple[Outcome, np.ndarray]],
+    outcomes: list[Outcome],
     options: Options,
     stages: Stages,
     inputs: Inputs | None = None,
@@ -115,7 +111,7 @@ def write(
     Parameters
     ----------
     report : which gets the stages' seconds and the waveform
-    jobs : what each job gave, and its images
+    outcomes : what each job gave
     options : Options
     stages : Stages
     inputs : the images to show, if there are any
@@ -123,11 +119,11 @@ def write(
     from .report.html import write_html
 
     with stages.stage("report", "report"):
-        failed = next((job for job in jobs if job[0].mismatches), None)
+        failed = next((outcome for outcome in outcomes if outcome.mismatches), None)
         if failed and options.engine == "rtl":
             from .jobs.failure import record
 
-            waveform = record(*failed, options, stages.console)
+            waveform = record(failed, options, stages.console)
             report |= {"waveform": waveform} if waveform else {}
         report["stage_seconds"] = dict(stages.seconds)
         write_json(report, options.out / "report.json")

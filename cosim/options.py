@@ -28,6 +28,7 @@ class Options:
     clock_mhz : clock frequency at which times are stated, or None for that of a routed record, or else an assumed one
     engine : "rtl", or "interpreter" for the golden interpreter of programs
     limits : find out what limits each layer
+    one_program : run the layers of a capture as one program, and not each as a job of its own
     helps : try which change of the configuration would help
     data : folder of the data set's files, for a network that must be trained
     out : folder of the report
@@ -45,6 +46,7 @@ class Options:
     clock_mhz: float | None = None
     engine: str = "rtl"
     limits: bool = True
+    one_program: bool = False
     helps: bool = False
     data: Path | None = None
     out: Path = Path("build/cosim")

@@ -11,7 +11,7 @@ from ..support.yaml_file import read_json
 from .limits import NAMES
 from .report.fields import FORMAT
 from .report.head import head
-from .report.speed import UNITS
+from .report.speed import UNITS, memory_text
 
 KINDS = ("estimate", "cosimulation")
 """The reports that can be compared."""
@@ -60,7 +60,7 @@ def _names(reports: Sequence[dict[str, Any]], origins: Sequence[str]) -> list[st
 
 def _column(report: dict[str, Any], name: str, origin: str) -> dict[str, Any]:
     """Return what the head of a column says."""
-    kept = ("configuration_name", "configuration", "images", "area", "speed")
+    kept = ("configuration_name", "configuration", "images", "memory", "area", "speed")
     found: dict[str, Any] = {
         "name": name,
         "origin": origin,
@@ -236,6 +236,7 @@ def facts(found: dict[str, Any]) -> list[tuple[str, list[str]]]:
         rows.append(
             ("fits", ["-" if a is None else next(iter(p), "no ECP5") for a, p in zip(areas, parts, strict=True)])
         )
+    rows.append(("memory", [memory_text(c["configuration"]["bus_bits"], c["memory"]) for c in columns]))
     for key in ("bytes_read", "bytes_written"):
         rows.append((key.replace("_", " "), [f"{c[key]:,}" for c in columns]))
     speeds = [c.get("speed") for c in columns]

@@ -7,7 +7,7 @@ is exact. Beside these cycles stands how long single parts would take if nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,10 @@ import numpy as np
 from ..compiler import compile_network
 from ..compiler.golden.interpreter import Interpreter
 from ..compiler.golden.trace import RunTrace
+from ..compiler.joined import initial_memory, parts_of
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.memory_image import MemoryImage
-from ..model.inference.runner import run
+from ..model.inference.runner import Result, run
 from ..model.network.network import Network
 from ..model.prosparsity.bound import bound
 from ..model.prosparsity.tiles import TileBlock, analyze_packed
@@ -42,6 +43,27 @@ class SystemTiming:
 
     latency: int = 20
     gap: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """A network of a program, of which most have only one.
+
+    Members
+    -------
+    network : Network
+    images : levels (images, C, H, W), or (images, T, C, H, W)
+    expected : the model's run on these images, with features recorded
+    """
+
+    network: Network
+    images: np.ndarray
+    expected: Result
+
+    @classmethod
+    def run(cls, network: Network, images: np.ndarray, record: tuple[str, ...] = ("features",)) -> Part:
+        """Run the model on the images of a network."""
+        return cls(network=network, images=images, expected=run(network, images, record=record))
 
 
 class Estimator:
@@ -159,24 +181,23 @@ def estimate(
         The configuration cannot run the network.
     """
     compiled = compile_network(network, config, len(images))
-    return estimate_image(compiled, network, images, timing=timing, progress=progress, limits=limits)[0]
+    parts = [Part.run(network, images)]
+    return estimate_image(compiled, parts, timing=timing, progress=progress, limits=limits)[0]
 
 
 def estimate_image(
     compiled: MemoryImage,
-    network: Network,
-    images: np.ndarray,
+    parts: Sequence[Part],
     *,
     timing: SystemTiming | None = None,
     progress: Callable[[str], None] | None = None,
     fill: int = 0,
-    features: dict[str, np.ndarray] | None = None,
     limits: bool = False,
 ) -> tuple[dict, np.ndarray]:
-    """Compute the cycles of a network that is compiled already, and the memory that the interpreter leaves.
+    """Compute the cycles of a program that is compiled already, and the memory that the interpreter leaves.
 
-    Memory that nobody has written holds ``fill``. ``features`` are those of the model's run on these images, for the
-    published model; without them, the model is run. Everything else is as for :func:`estimate`.
+    ``parts`` are its networks: one, or those that were joined. Memory that nobody has written holds ``fill``. All else
+    is as for :func:`estimate`.
     """
     told = (lambda layer: progress(f"what limits {layer}")) if progress else None
     estimator = Estimator(compiled, timing or SystemTiming(), limits, told)
@@ -186,25 +207,24 @@ def estimate_image(
             progress(trace.layer)
         estimator.observe(trace)
 
-    interpreter = Interpreter(compiled, compiled.initial_memory(images, fill), observe)
+    start = initial_memory(compiled, tuple(part.images for part in parts), fill)
+    interpreter = Interpreter(compiled, start, observe)
     memory = interpreter.run()
     ends = estimator.schedule()
-    by_name = {layer.name: layer for layer in network.layers}
-    if features is None:
-        features = run(network, images, record=("features",)).features
     sizes = {name: getattr(compiled.config, name) for name in ("tile_m", "tile_k", "lanes")}
-    published = published_model_of_network(network, features, **sizes)
-    layers = [
-        of_layer(entry, ends, estimator.runs, by_name[entry.name], compiled.config, published[entry.name])
-        | traffic(interpreter, range(entry.first, entry.last))
-        for entry in compiled.layers
-    ]
+    layers = []
+    for image, part in zip(parts_of(compiled), parts, strict=True):
+        published = published_model_of_network(part.network, part.expected.features, **sizes)
+        for entry in image.layers:
+            layer = part.network.layer(entry.name)
+            figures = of_layer(entry, ends, estimator.runs, layer, compiled.config, published[entry.name])
+            layers.append(figures | traffic(interpreter, range(entry.first, entry.last)))
     total, rest = of_total(layers, ends[-1], interpreter)
     if estimator.explorer:
         add_limits(estimator.explorer, compiled, ends, layers, total)
     report = {
-        "network": network.name,
-        "images": len(images),
+        "network": compiled.network,
+        "images": compiled.images,
         "configuration": compiled.config.to_dict(),
         "configuration_sha256": compiled.config.digest(),
         "memory": {"latency_cycles": estimator.timing.latency, "gap_cycles": estimator.timing.gap},

@@ -96,9 +96,9 @@ class Estimate(Result):
         return "\n".join(f"{name:{width}}" + "".join(f"{cell:>13}" for cell in cells) for name, *cells in lines)
 
     def _repr_html_(self) -> str:
-        from .estimate.report.speed import area_line, speed_lines
+        from .estimate.report.speed import area_line, memory_line, speed_lines
 
-        said = speed_lines(self.report["speed"], self.images)
+        said = [memory_line(self.report), *speed_lines(self.report["speed"], self.images)]
         said += [area_line(self.report["area"])] if "area" in self.report else []
         return _table(*self._lines(), [f"{self!r} on {self.report['configuration_name']}", *said])
 

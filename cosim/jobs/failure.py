@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 from rich.console import Console
 
 from ...hw.arch.memory_image import MemoryImage
@@ -75,7 +74,7 @@ def region(runs: dict[int, tuple[Mark, Mark]], index: int) -> tuple[int, int]:
     return max(0, start.cycle - MARGIN, last - LONGEST), last
 
 
-def record(outcome: Outcome, images: np.ndarray, options: Recorded, console: Console) -> dict | None:
+def record(outcome: Outcome, options: Recorded, console: Console) -> dict | None:
     """Run the job again, and record waveforms of the RUN that wrote the first wrong element.
 
     Returns what the report holds of them (:class:`reprise.cosim.report.fields.Waveform`), or None if no element can be
@@ -97,6 +96,7 @@ def record(outcome: Outcome, images: np.ndarray, options: Recorded, console: Con
         f"[red]mismatch[/] {place}: command {index}; running again for a waveform of cycles {window[0]}..{window[1]}"
     )
     bench = SystemBench(outcome.compiled.config, trace=True, memory_bytes=memory_bytes(outcome.compiled.size))
+    images = tuple(part.images for part in outcome.parts)
     run_job(bench, outcome.compiled, images, traffic=options.traffic, fill=FILL, waves=path, window=window)
     return {
         "file": str(path),

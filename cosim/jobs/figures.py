@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...hw.arch.memory_image import MemoryImage
 from ...hw.csr.register_map import COUNTERS
-from ...model.network.network import Network
 from ..bench.system import Mark
+
+if TYPE_CHECKING:
+    from ...estimate.network import Part
 
 COUNTED_BY_RTL = ("cause_cycles", "stall_cycles", "events")
 """What the RTL counts for every layer."""
@@ -113,13 +116,11 @@ def causes(counts: dict[str, int], cycles: int) -> dict[str, int]:
 
 def model_layers(
     compiled: MemoryImage,
-    network: Network,
-    images: np.ndarray,
+    parts: Sequence[Part],
     *,
     latency: int,
     gap: int,
     fill: int = 0,
-    features: dict[str, np.ndarray] | None = None,
     progress: Callable[[str], None] | None = None,
     limits: bool = True,
 ) -> tuple[dict, np.ndarray]:
@@ -130,9 +131,7 @@ def model_layers(
     from ...estimate.network import SystemTiming, estimate_image
 
     timing = SystemTiming(latency=latency, gap=gap)
-    return estimate_image(
-        compiled, network, images, timing=timing, fill=fill, features=features, progress=progress, limits=limits
-    )
+    return estimate_image(compiled, parts, timing=timing, fill=fill, progress=progress, limits=limits)
 
 
 def reported(estimate: dict, rtl: dict | None) -> dict:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...compiler.joined import Images, initial_memory
 from ...hw.arch.memory_image import MemoryImage, Windows
 from ...hw.arch.program import Error
 from ...hw.csr.register_map import COUNTERS, FIELDS, OFFSETS
@@ -110,7 +111,7 @@ def end_steps(timeout: int) -> list[list]:
 def run_job(
     bench: SystemBench,
     compiled: MemoryImage,
-    images: np.ndarray,
+    images: Images,
     *,
     traffic: Traffic | None = None,
     fill: int = 0,
@@ -119,11 +120,11 @@ def run_job(
     timeout: int = 50_000_000,
     stage: Stage | None = None,
 ) -> JobRun:
-    """Run a compiled network on images.
+    """Run a compiled network on images, or several that were joined, each on its own.
 
     Parameters
     ----------
-    images : levels, as MemoryImage.pack_input takes them
+    images : levels, as MemoryImage.pack_input takes them; a tuple of them for networks that were joined
     fill : what memory holds that nobody has written
     waves, window : FST file to write, and the cycles that it covers
     timeout : cycles within which the job must end
@@ -138,7 +139,7 @@ def run_job(
     """
     if compiled.base:
         raise ValueError(f"compiled.base must be 0, not {compiled.base}: the bench's memory begins there")
-    memory = compiled.initial_memory(images, fill)
+    memory = initial_memory(compiled, images, fill)
     names = ["CYCLES_LO", *COUNTERS]
     steps = [*start_steps(compiled.program, compiled.windows), *end_steps(timeout), *(read(name) for name in names)]
     steps.append(["dump", "memory", 0, compiled.size])

@@ -1,8 +1,9 @@
-"""Turns each layer of a capture into a compiled network of its own, with random weights.
+"""Turns each layer of a capture into a network of its own, with random weights.
 
-A capture (reprise.model.files.capture) holds the input of each layer but not its weights, so that random ones are taken
-from a seed. In the accelerator, rows have the hardware's order of K and of tiles. The published order, "ckk", is that
-of :meth:`reprise.model.files.capture.CapturedLayer.tiles`; the core's bench and the published figures need it.
+A capture (reprise.model.files.capture) holds the input of each layer and N of its neurons, but neither weights nor
+thresholds, so that random ones are taken from a seed. In the accelerator, rows have the hardware's order of K and of
+tiles. The published order, "ckk", is that of :meth:`reprise.model.files.capture.CapturedLayer.tiles`; the core's bench
+and the published figures need it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...compiler import compile_network
 from ...hw.arch.config import HardwareConfig
-from ...hw.arch.memory_image import MemoryImage
 from ...model.files.capture import CapturedLayer, load_capture
 from ...model.inference.widths import WidthError, Widths, check
 from ...model.network.network import Network
@@ -27,7 +26,7 @@ SPANS = (127, 63, 31, 15, 7, 3, 1)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Replay:
-    """One recorded layer, ready for the accelerator.
+    """One recorded layer, ready to be compiled.
 
     Members
     -------
@@ -35,14 +34,12 @@ class Replay:
     captured : what was recorded
     network : the layer alone, with random weights and neurons
     images : its input, uint8 (1, T, C, H, W)
-    compiled : its memory image, in which every feature map keeps its memory
     """
 
     name: str
     captured: CapturedLayer
     network: Network
     images: np.ndarray
-    compiled: MemoryImage
 
 
 def random_neuron(channels: int, depth: int, span: int, levels: int, rng: np.random.Generator) -> Neuron:
@@ -59,7 +56,7 @@ def random_neuron(channels: int, depth: int, span: int, levels: int, rng: np.ran
     )
 
 
-def captured_network(captured: CapturedLayer, config: HardwareConfig, *, seed: int = 1, levels: int = 4) -> Network:
+def captured_network(captured: CapturedLayer, config: HardwareConfig, *, seed: int = 1) -> Network:
     """Make a network of a recorded layer with random weights, whose sums fit the configuration.
 
     Parameters
@@ -67,7 +64,6 @@ def captured_network(captured: CapturedLayer, config: HardwareConfig, *, seed: i
     captured : CapturedLayer
     config : HardwareConfig
     seed : of weights and neurons
-    levels : N of the neurons, which the configuration's ``max_levels`` limits
 
     Raises
     ------
@@ -81,7 +77,7 @@ def captured_network(captured: CapturedLayer, config: HardwareConfig, *, seed: i
         rng = np.random.default_rng(seed)
         span = min(span, (1 << (config.weight_bits - 1)) - 1)
         weight = rng.integers(-span, span + 1, source.weight.shape).astype(np.int8)
-        neuron = random_neuron(captured.outputs, captured.depth, span, min(levels, config.max_levels), rng)
+        neuron = random_neuron(captured.outputs, captured.depth, span, captured.layer.neuron.levels, rng)
         layer = replace(captured.layer, sources=(replace(source, weight=weight),), neuron=neuron)
         network = Network(
             name=captured.name,
@@ -102,22 +98,20 @@ def captured_network(captured: CapturedLayer, config: HardwareConfig, *, seed: i
 
 
 def replays(path: str | Path, config: HardwareConfig, *, seed: int = 1) -> Iterator[Replay]:
-    """Compile the layers of a capture one by one.
+    """Make the layers of a capture one by one.
 
     Raises
     ------
     CaptureError
         The capture cannot be read.
-    CompileError, WidthError
-        The configuration cannot run a layer.
+    WidthError
+        Not even weights of -1..1 fit the configuration's widths.
     """
     for number, captured in enumerate(load_capture(path)):
         network = captured_network(captured, config, seed=seed + number)
-        compiled = compile_network(network, config, 1, keep_features=True)
         yield Replay(
             name=captured.name,
             captured=captured,
             network=network,
             images=captured.spikes[None],
-            compiled=compiled,
         )

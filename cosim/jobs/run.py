@@ -1,21 +1,25 @@
-"""Runs one job, a network on images, in RTL or in the interpreter, and compares it with the model."""
+"""Runs one job, a program of one or several networks, in RTL or in the interpreter, and compares it with the model."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...compiler.joined import parts_of
 from ...hw.arch.memory_image import MemoryImage
-from ...model.inference.runner import Result
-from ...model.network.network import Network
 from ...support.progress import Stages
 from ..bench.system import Traffic
 from .compare import FeatureCheck, compare, predictions
 from .figures import model_layers, reported, rtl_layers, rtl_total
 from .prepare import Preparation
+
+if TYPE_CHECKING:
+    from ...estimate.network import Part
 
 FILL = 0xA5  # what memory holds that nobody has written, so that a line that is left out is a mismatch
 
@@ -27,7 +31,7 @@ class Outcome:
     Members
     -------
     compiled : the memory image
-    expected : the model's run
+    parts : its networks, of which most programs have one, and the model's run of each
     memory : uint8[size], the memory afterwards
     layers : the figures of every layer (see :mod:`reprise.cosim.jobs.figures`), in the order of the program
     rest : the figures of the end of the job, which belongs to no layer
@@ -40,7 +44,7 @@ class Outcome:
     """
 
     compiled: MemoryImage
-    expected: Result
+    parts: tuple[Part, ...]
     memory: np.ndarray
     layers: list[dict]
     rest: dict
@@ -59,9 +63,7 @@ class Outcome:
 
 def execute(
     compiled: MemoryImage,
-    network: Network,
-    images: np.ndarray,
-    expected: Result,
+    parts: Sequence[Part],
     stages: Stages,
     *,
     bench: Preparation | None,
@@ -70,12 +72,12 @@ def execute(
     limits: bool = True,
     timeout: int = 50_000_000,
 ) -> Outcome:
-    """Run a compiled network and compare every feature map with the model.
+    """Run a program and compare every feature map with the model.
 
     Parameters
     ----------
     compiled : MemoryImage, compiled with ``keep_features``
-    expected : the model's run, with features and potentials recorded
+    parts : its networks, with the model's runs, in which features and potentials are recorded
     stages : show the progress
     bench : runs the job in RTL; without one, it is run in the interpreter
     traffic : how the memory behaves
@@ -97,8 +99,7 @@ def execute(
             stage.advance(len(seen) - 1, layer)
 
         estimate, golden = model_layers(
-            compiled, network, images, latency=traffic.latency, gap=traffic.gap, fill=FILL, progress=progress,
-            features=expected.features, limits=limits,
+            compiled, parts, latency=traffic.latency, gap=traffic.gap, fill=FILL, progress=progress, limits=limits,
         )  # fmt: skip
         stage.advance(note="")
     rtl, rtl_rest, rtl_whole, cycles, seconds, runs = None, None, None, None, 0.0, {}
@@ -110,6 +111,7 @@ def execute(
         built = bench.bench()
         with stages.stage("simulation", "RTL simulation", total=None) as stage:
             start = time.perf_counter()
+            images = tuple(part.images for part in parts)
             ran = run_job(
                 built, compiled, images, traffic=traffic, fill=FILL, waves=waves, timeout=timeout, stage=stage
             )
@@ -120,7 +122,8 @@ def execute(
         rtl_whole, rtl_rest = rtl_total(rtl, ran.cycles, ran.last)
         check_traffic(estimate["total"], ran.last, compiled.config.bus_bits // 8)
     with stages.stage("comparison", "comparison", total=1):
-        checks = compare(compiled, memory, expected)
+        each = zip(parts_of(compiled), parts, strict=True)
+        checks = [check for image, part in each for check in compare(image, memory, part.expected)]
         if bench is not None:
             _constants_untouched(compiled, memory)
     layers = []
@@ -129,7 +132,7 @@ def execute(
         layers.append(reported(one, rtl[number] if rtl else None) | compared)
     return Outcome(
         compiled=compiled,
-        expected=expected,
+        parts=tuple(parts),
         memory=memory,
         layers=layers,
         rest=reported(estimate["rest"], rtl_rest),

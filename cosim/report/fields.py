@@ -135,6 +135,11 @@ class Capture(Fields):
 
     capture: str | None = Field(default=None, description="name of the capture")
     capture_sha256: str | None = Field(default=None, description="digest of the capture's file")
+    capture_program: Literal["one program", "a job for each layer"] | None = Field(
+        default=None,
+        description="whether all layers were one program, or each was a job of its own; in both, each reads what was "
+        "recorded at its input",
+    )
 
 
 class Cosimulation(Capture, Network, base.Hardware, base.Head):

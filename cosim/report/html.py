@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...estimate.limits import MEANINGS, NAMES, named
 from ...estimate.picture import boxes, input_text, picture
-from ...estimate.report.speed import area_line, clock_line, too_small
+from ...estimate.report.speed import area_line, clock_line, memory_text, too_small
 from ...estimate.tables import (
     HELPS_NOTE,
     LIMITS_NOTE,
@@ -72,7 +72,7 @@ def _cards(report: dict) -> list[tuple[str, str, str]]:
         whole = f"; {found['integer_percent']:.2f} % of {found['images']} by the network file" if found else ""
         cards.append(("Accuracy", f"{right} of {known}", f"{counted(known, 'image')}{whole}"))
     by = "counted in the RTL" if total["rtl"] else "by the exact cycle model"
-    what = counted(report["images"], "image") if speed else "all layers of the capture"
+    what = counted(report["images"], "image") if speed else f"all layers of the capture, {report['capture_program']}"
     cards.append(("Cycles", f"{ours:,}", f"{what}, {by}; {total['dense'] / ours:.1f}x fewer than dense"))
     if speed:
         one = f"{speed['image_cycles']:,} cycles"
@@ -86,6 +86,8 @@ def _cards(report: dict) -> list[tuple[str, str, str]]:
                 f"at {speed['clock']['mhz']:g} MHz, {speed['clock']['source']}",
             )
         )
+    bus, _, rest = memory_text(report["configuration"]["bus_bits"], report["memory"]).partition(", ")
+    cards.append(("Memory", bus, rest))
     part = next((name for name, fits in area["fits"].items() if fits), None)
     resources = f"{area['luts']:,} LUT4s, {area['block_rams']:,} block RAMs, {area['source']}"
     fits = f"fits {part}" if part else f"fits no {area['family']}"

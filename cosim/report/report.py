@@ -9,6 +9,7 @@ import numpy as np
 
 from ...estimate.report.fields import checked
 from ...estimate.report.head import head
+from ...estimate.report.shapes import shape_of
 from ...export.find import Batch
 from ..jobs.run import Outcome
 from .fields import Cosimulation
@@ -40,6 +41,7 @@ def make_report(outcome: Outcome, settings: dict) -> dict:
     """
     config = outcome.compiled.config
     first = next((str(c.first or f"{c.feature}: {c.error}") for c in outcome.checks if c.mismatches), None)
+    shapes = {one.name: shape_of(part.network, one.name) for part in outcome.parts for one in part.network.layers}
     return {
         **head("cosimulation"),
         **settings,
@@ -51,7 +53,7 @@ def make_report(outcome: Outcome, settings: dict) -> dict:
         "mismatches": outcome.mismatches,
         "first_mismatch": first,
         "differences": [c.first.to_dict() for c in outcome.checks if c.first],
-        "layers": outcome.layers,
+        "layers": [one | {"shape": shapes[one["name"]]} for one in outcome.layers],
         "rest": outcome.rest,
         "total": outcome.total,
     }
@@ -64,7 +66,7 @@ def batch_report(outcome: Outcome, batch: Batch) -> dict:
         "image_numbers": [int(n) for n in batch.numbers],
         "labels": [int(n) if n >= 0 else None for n in batch.labels],
         "predictions": None if predicted is None else [int(n) for n in predicted],
-        "model_predictions": [int(n) for n in outcome.expected.predictions],
+        "model_predictions": [int(n) for n in outcome.parts[-1].expected.predictions],
         "accuracy_percent": accuracy(predicted, batch.labels),
     }
 

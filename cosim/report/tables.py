@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from ...estimate.report.speed import area_line, speed_lines
+from ...estimate.report.speed import area_line, memory_line, speed_lines
 from ...support.terminal import Figures, counted, figure, percent, prose
 
 CAUSES = {
@@ -39,9 +39,9 @@ def _causes(figures: dict, most: int = 5) -> str:
 
 
 def what_ran(report: dict) -> str:
-    """Return the name of the network with its number of images, or that of the capture."""
+    """Return the name of the network with its number of images, or that of the capture with how its layers were run."""
     if "capture" in report:
-        return f"capture {report['capture']}"
+        return f"capture {report['capture']} ({report['capture_program']})"
     return f"{report['network']}, {counted(report['images'], 'image')}"
 
 
@@ -122,7 +122,7 @@ def _bytes(value: int | None) -> str:
 
 
 def summary(report: dict) -> list[str]:
-    """Return the lines below the tables: speed-ups, accuracy and frames per second."""
+    """Return the lines below the tables: speed-ups, the memory, frames per second, and accuracy."""
     cycles = report["total"]["cycles"]
     ours = cycles["rtl"] or cycles["cycle_model"]
     what = "RTL" if cycles["rtl"] else "cycle model"
@@ -130,6 +130,7 @@ def summary(report: dict) -> list[str]:
         f"{what}: {ours:,} cycles; dense {cycles['dense']:,} ({cycles['dense'] / ours:.1f}x as many), bit-sparse "
         f"{cycles['bit_sparse']:,} ({cycles['bit_sparse'] / ours:.1f}x), published model "
         f"{cycles['published_model']:,} ({cycles['published_model'] / ours:.2f}x, without memory and neurons)",
+        memory_line(report),
     ]
     if "speed" in report:
         lines += speed_lines(report["speed"], report["images"])

@@ -6,9 +6,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from .fields import Area, Head, Speed
+from .fields import Area, Head, Memory, Speed
 from .help_fields import Help
 from .limit_fields import Count, Fields
+
+
+class ColumnMemory(Memory):
+    """How the memory behaves, simulated or not."""
+
+    stall_probability: float | None = Field(
+        default=None, description="probability of a stalled cycle on every channel; only if it was simulated"
+    )
 
 
 class Column(Fields):
@@ -21,6 +29,7 @@ class Column(Fields):
     configuration_name: str = Field(description="preset or file of the configuration, with changed fields behind it")
     configuration: dict[str, int] = Field(description="every field of the configuration")
     images: Count = Field(description="images of the batch")
+    memory: ColumnMemory = Field(description="how its memory behaves")
     area: Area | None = Field(default=None, description="what the accelerator takes of an FPGA")
     speed: Speed | None = Field(default=None, description="how fast it is, and at which clock; absent in captures")
     cycles: Count = Field(description="of the whole job")

@@ -153,6 +153,21 @@ def speed_lines(speed: dict, images: int) -> list[str]:
     return lines
 
 
+def memory_text(bus_bits: int, memory: dict) -> str:
+    """Say how wide the bus to the memory is, and how fast the memory answers."""
+    said = f"{bus_bits}-bit bus, latency of {memory['latency_cycles']} cycles"
+    if memory["gap_cycles"]:
+        said += f", {memory['gap_cycles']} idle after every beat"
+    if memory.get("stall_probability"):
+        said += f", {100 * memory['stall_probability']:g} % stalled"
+    return said
+
+
+def memory_line(report: dict) -> str:
+    """Say of a report on which memory its cycles depend."""
+    return f"memory: {memory_text(report['configuration']['bus_bits'], report['memory'])}"
+
+
 def too_small(area: dict) -> str | None:
     """Say of what the largest part has too little, or nothing if it holds the accelerator."""
     part, has = list(measured.ECP5_PARTS.items())[-1]

@@ -5,6 +5,7 @@ A capture is an ``.npz`` with one array per layer and a YAML file beside it (sam
     timesteps: 32
     levels: 1                # optional: N of every array; 1 is a binary spike
     encoding: bitplane       # optional: how levels above 1 become rows
+    neuron_levels: 1         # optional: N of the layers' own neurons; without it, that of the arrays
     layers:
       - {name: conv2, kind: conv, in_channels: 6, out_channels: 16, kernel: 5, stride: 1, padding: 0}
       - {name: fc, kind: linear, in_features: 576, out_features: 120}
@@ -92,12 +93,16 @@ class CaptureSpec(_Spec):
     timesteps: Annotated[int, Field(ge=1)]
     levels: Annotated[int, Field(ge=1, le=255)] = 1
     encoding: Literal["bitplane", "thermometer"] = "bitplane"
+    neuron_levels: Annotated[int, Field(ge=1, le=255)] | None = None
     layers: Annotated[list[Annotated[ConvSpec | LinearSpec, Field(discriminator="kind")]], Field(min_length=1)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CapturedLayer:
-    """The recorded input of one layer, spikes uint8 (T, C, H, W) of 0..``levels``, and what the layer does with it."""
+    """The recorded input of one layer, spikes uint8 (T, C, H, W) of 0..``levels``, and what the layer does with it.
+
+    No weights are recorded, and of the neurons only N (``layer.neuron.levels``).
+    """
 
     name: str
     layer: Layer
@@ -216,16 +221,24 @@ def _spikes(path: Path, spec: CaptureSpec, one: ConvSpec | LinearSpec, arrays: N
 
 
 def captured_layer(
-    spikes: np.ndarray, one: ConvSpec | LinearSpec, levels: int = 1, encoding: Encoding = "bitplane"
+    spikes: np.ndarray,
+    one: ConvSpec | LinearSpec,
+    levels: int = 1,
+    encoding: Encoding = "bitplane",
+    neuron_levels: int | None = None,
 ) -> CapturedLayer:
-    """Make a recorded layer from spikes (T, C, H, W) and its description."""
+    """Make a recorded layer from spikes (T, C, H, W) of 0..``levels`` and its description.
+
+    Its neurons fire 0..``neuron_levels``; if that is not given, 0..``levels``, as those of the layer before it did.
+    """
     if one.kind == "conv":
         outputs, shape = one.out_channels, (one.out_channels, one.in_channels, one.kernel, one.kernel)
         stride, padding = one.stride, one.padding
     else:
         outputs, shape, stride, padding = one.out_features, (one.out_features, one.in_features, 1, 1), 1, 0
     source = Source(feature="input", weight=np.zeros(shape, dtype=np.int8), stride=stride, padding=padding)
-    layer = Layer(name=one.name, sources=(source,), neuron=Neuron.uniform(outputs), encoding=encoding)
+    neuron = Neuron.uniform(outputs, levels=neuron_levels or levels)
+    layer = Layer(name=one.name, sources=(source,), neuron=neuron, encoding=encoding)
     return CapturedLayer(name=one.name, layer=layer, spikes=spikes, levels=levels)
 
 
@@ -253,7 +266,9 @@ def load_capture(path: str | Path, spec: str | Path | None = None) -> Capture:
     for one in content.layers:
         _check_header(path, content, one, arrays)
     layers = [
-        captured_layer(_spikes(path, content, one, arrays), one, content.levels, content.encoding)
+        captured_layer(
+            _spikes(path, content, one, arrays), one, content.levels, content.encoding, content.neuron_levels
+        )
         for one in content.layers
     ]
     return Capture(name=path.stem, layers=tuple(layers))

@@ -56,6 +56,9 @@ def cosim(
         Path | None,
         typer.Option(metavar="FILE", callback=INPUT_FILE, help="replay recorded spikes (.npz) instead of a network"),
     ] = None,
+    one_program: Annotated[
+        bool, typer.Option("--one-program", help="run all layers of the capture as one program")
+    ] = False,
     images: Images = 8,
     seed: Annotated[
         int, typer.Option(metavar="N", callback=at_least(0), help="seed of images (0: the first ones), stalls, weights")
@@ -81,6 +84,9 @@ def cosim(
     _threads_that_wait()
     if capture is not None:
         _only_of_networks(context)
+    elif one_program:
+        remedy = "a network is always one program"
+        raise RepriseError(field="--one-program", rule="left out without --capture", value=True, remedy=remedy)
     elif network is not None and Path(network).suffix == ".npz":
         remedy = f"recorded spikes are replayed by reprise cosim --capture {network}"
         raise RepriseError(field="NETWORK", rule="a network file (.yaml) or a preset", value=network, remedy=remedy)
@@ -101,6 +107,7 @@ def cosim(
         clock_mhz=clock_mhz,
         engine=engine,
         limits=limits,
+        one_program=one_program,
         helps=helps,
         data=data,
         out=out,

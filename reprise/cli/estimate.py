@@ -85,7 +85,7 @@ def _estimated(
 def _show(report: dict[str, Any], console: Console) -> None:
     """Print the report of one configuration."""
     from ..estimate import tables
-    from ..estimate.report.speed import area_line, speed_lines
+    from ..estimate.report.speed import area_line, memory_line, speed_lines
     from ..support.terminal import Figures, counted
 
     layers, total = report["layers"], report["total"]
@@ -103,7 +103,7 @@ def _show(report: dict[str, Any], console: Console) -> None:
         for note in (tables.HELPS_NOTE, *tables.helps_notes(total)):
             console.print(note, highlight=False, markup=False)
         console.print(tables.text(tables.layer_helps_lines(layers), "by layer"))
-    for line in (*speed_lines(report["speed"], report["images"]), area_line(report["area"])):
+    for line in (memory_line(report), *speed_lines(report["speed"], report["images"]), area_line(report["area"])):
         console.print(line, highlight=False)
 
 

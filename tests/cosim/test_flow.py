@@ -220,6 +220,39 @@ def test_a_mismatch_in_a_capture_gives_exit_code_1(tmp_path, monkeypatch):
     assert f"first difference {report['first_mismatch']}" in console.file.getvalue()
 
 
+def test_a_capture_as_one_program_in_rtl(tmp_path):
+    """A row for every layer, whose cycles the model tells exactly; the layers are followed by one end of the job."""
+    console, capture = quiet(), tmp_path / "short.npz"
+    with np.load(SAMPLE) as arrays:
+        np.savez(capture, **{name: arrays[name][:4] for name in arrays})
+    capture.with_suffix(".yaml").write_text(
+        SAMPLE.with_suffix(".yaml").read_text().replace("timesteps: 16", "timesteps: 4")
+    )
+    assert run_capture(capture, options(tmp_path, engine="rtl", one_program=True), console) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [one["name"] for one in report["layers"]] == ["conv2", "conv3", "fc1", "fc2"]
+    assert report["capture_program"] == "one program" and report["mismatches"] == 0
+    for one in (*report["layers"], report["rest"], report["total"]):
+        assert one["cycles"]["rtl"] == one["cycles"]["cycle_model"] > 0
+    assert sum(one["cycles"]["rtl"] for one in (*report["layers"], report["rest"])) == report["total"]["cycles"]["rtl"]
+    said, page = console.file.getvalue(), (tmp_path / "report.html").read_text()
+    assert "capture short (one program)" in said and "capture short (one program)" in page
+    assert run_capture(capture, options(tmp_path / "alone", limits=False), console) == 0
+    alone = json.loads((tmp_path / "alone" / "report.json").read_text())
+    assert alone["capture_program"] == "a job for each layer" and alone["elements"] == report["elements"]
+    assert alone["total"]["cycles"]["cycle_model"] > report["total"]["cycles"]["cycle_model"]
+
+
+@pytest.mark.parametrize("stall, gap", [(0.0, 0), (0.25, 2)])
+def test_a_report_says_on_which_memory_its_cycles_depend(stall, gap, network_file, tmp_path):
+    console = quiet()
+    assert run_network(str(network_file), options(tmp_path, latency=33, gap=gap, stall=stall), console) == 0
+    slow = ", 2 idle after every beat, 25 % stalled" if gap else ""
+    assert f"memory: {TINY.bus_bits}-bit bus, latency of 33 cycles{slow}\n" in console.file.getvalue()
+    card = f"<h3>Memory</h3><b>{TINY.bus_bits}-bit bus</b><span>latency of 33 cycles{slow}</span>"
+    assert card in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -233,6 +266,8 @@ def test_a_mismatch_in_a_capture_gives_exit_code_1(tmp_path, monkeypatch):
 def test_what_a_capture_ignores_is_refused(arguments, message, tmp_path):
     done = reprise("cosim", "--capture", SAMPLE, *arguments, "--engine", "interpreter", "--out", tmp_path)
     assert done.code == 2 and message in done.err and not list(tmp_path.iterdir())
+    done = reprise("cosim", "--one-program", "--engine", "interpreter", "--out", tmp_path)
+    assert done.code == 2 and "--one-program must be left out without --capture" in done.err
     done = reprise("cosim", SAMPLE, "--engine", "interpreter", "--out", tmp_path)
     assert done.code == 2 and f"replayed by reprise cosim --capture {SAMPLE}" in done.err
 

@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from reprise.compiler import compile_network
+from reprise.compiler import compile_network, compile_networks
 from reprise.cosim.bench.system import Traffic
 from reprise.cosim.jobs.figures import rtl_layers, rtl_total
 from reprise.cosim.jobs.host import check_traffic, run_job
 from reprise.cosim.jobs.random_networks import random_images, random_network
-from reprise.estimate.network import SystemTiming, estimate_image
+from reprise.estimate.network import Part, SystemTiming, estimate_image
 from reprise.hw.arch.program import COMMAND_BYTES
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from tests.compiler.parts import random_parts
 from tests.support.benches import system_bench
 from tests.support.cosim_jobs import FILL, TIMEOUT, TINY
 
@@ -23,10 +24,17 @@ MEMORIES = (dict(latency=0), dict(latency=20), dict(latency=60), dict(latency=10
 
 
 def check(config, network, images, *, keep=True, **memory):
-    """Every layer takes as many cycles as the model says, and so does the whole job."""
-    compiled = compile_network(network, config, len(images), keep_features=keep)
+    check_program(
+        compile_network(network, config, len(images), keep_features=keep), [Part.run(network, images)], memory
+    )
+
+
+def check_program(compiled, parts, memory):
+    """Every layer and the whole job take as many cycles as the model says, and all bytes are the interpreter's."""
+    config, images = compiled.config, tuple(part.images for part in parts)
     ran = run_job(system_bench(config), compiled, images, traffic=Traffic(**memory), fill=FILL, timeout=TIMEOUT)
-    estimate, _ = estimate_image(compiled, network, images, timing=SystemTiming(**memory))
+    estimate, left = estimate_image(compiled, parts, timing=SystemTiming(**memory), fill=FILL)
+    np.testing.assert_array_equal(ran.memory, left)
     layers = rtl_layers(compiled, ran.marks, ran.start)
     rtl = [one["cycles"] for one in layers]
     model = [one["cycles"]["cycle_model"] for one in estimate["layers"]]
@@ -77,3 +85,11 @@ def test_random_networks(config, seed):
     network = random_network(seed, config)
     memory = MEMORIES[seed % len(MEMORIES)]
     check(config, network, random_images(seed, network, 1 + seed % 3), keep=seed % 2 == 0, **memory)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("config", [TINY, TWICE], ids=["tiny", "twice"])
+def test_several_networks_in_one_program(config, seed):
+    parts = random_parts(seed, config)
+    compiled = compile_networks([part.network for part in parts], config, len(parts[0].images), keep_features=True)
+    check_program(compiled, parts, MEMORIES[seed])

@@ -1,6 +1,7 @@
 """Estimated cycles: what can be said without RTL."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from reprise.model.prosparsity.tiles import count_packed
 from reprise.model.prosparsity.tiling import network_tiles
 from tests.support.oracles import naive_bits, naive_residual
 
-TINY = HardwareConfig.load("tiny")
+TINY, PAPER = (HardwareConfig.load(name) for name in ("tiny", "paper"))
+LENET = Path(__file__).parents[3] / "shared/data/captures/lenet5_mnist.npz"
 
 
 def network_of(shape=(4, 8, 8), outputs=8, layers=2):
@@ -56,17 +58,25 @@ def test_tiles_and_baselines_are_those_of_the_model():
 
 def test_the_published_model_is_that_of_a_capture():
     """Recorded spikes and the accelerator's program for them: one figure, in the published order of rows and bits."""
-    paper = HardwareConfig.load("paper")
     recorded = {
-        one["name"]: one["cycles"]["published_model"] for one in density_report(load_capture(SAMPLE), paper)["layers"]
+        one["name"]: one["cycles"]["published_model"] for one in density_report(load_capture(SAMPLE), PAPER)["layers"]
     }
-    for replay in replays(SAMPLE, paper):
+    for replay in replays(SAMPLE, PAPER):
         assert replay.captured.layer.pool is None
         pooled = replace(replay.network.layers[0], pool=MaxPool(kernel=2)) if replay.name.startswith("conv") else None
         networks = [replay.network, *([replace(replay.network, layers=(pooled,))] if pooled else [])]
         for network in networks:  # a pool changes the accelerator's order and not the published one
-            report = estimate(network, paper, replay.images)
+            report = estimate(network, PAPER, replay.images)
             assert report["total"]["cycles"]["published_model"] == recorded[replay.name]
+
+
+@pytest.mark.skipif(not LENET.exists(), reason="the published capture (../shared/data) is absent")
+def test_the_lenet5_capture():
+    """Binary neurons have one output plane; the published cycles are those of the published simulator."""
+    reports = [estimate(one.network, PAPER, one.images) for one in replays(LENET, PAPER)]
+    cycles = [report["total"]["cycles"] for report in reports]
+    assert sum(one["cycle_model"] for one in cycles) == 43_750
+    assert [one["published_model"] for one in cycles] == [36_962, 1_348, 341]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -109,6 +109,10 @@ WRONG = {
         replaced("timesteps: 3", "timesteps: 3\nlevels: 256"),
         "levels: .*less than or equal to 255, not 256",
     ),
+    "neuron_levels 0": (
+        replaced("timesteps: 3", "timesteps: 3\nneuron_levels: 0"),
+        "neuron_levels: .*greater than or equal to 1, not 0",
+    ),
     "not a mapping": ({"spec": "- 1"}, "must hold the keys timesteps and layers, not list"),
     "not YAML": ({"spec": "a: [1"}, "x.yaml: must be YAML"),
     "YAML tag": ({"spec": "!!python/object/apply:os.getcwd []"}, "x.yaml: must be YAML: could not determine a con"),
