@@ -12,6 +12,7 @@ from reprise.export.find import find_network
 from reprise.flow.handoff.drivers import write_drivers
 from reprise.flow.handoff.image_files import write_image
 from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.arch.program import Error
 from tests.flow.host.device import Allocator, Core, Pynq, Simulation
 
 TINY = HardwareConfig.load("tiny")
@@ -177,6 +178,41 @@ def test_errors_name_their_cause(make, digits, driver):
     device.reset()
     works()
     assert (library.shim_stray(), library.shim_refused()) == (0, 0)
+
+
+def test_every_error_code_of_a_job(make, digits, driver):
+    """The remaining codes, by memory and registers that are changed behind the driver; then all of them were seen."""
+    image, pixels, expected = digits
+    device = make(BASES[1])
+    device.load(image, slots=1)
+    first, base = device.image.program, device._slots[0][1]
+    memory = device.simulation.memory[base - BASES[1] :]
+    commands = memory[first : first + device.image._map["program_bytes"]].reshape(-1, 256)
+    load_features, load_params = (commands[commands[:, 0] == opcode][0].view("<u4") for opcode in (1, 3))
+    at = {opcode: first + 256 * int(np.flatnonzero(commands[:, 0] == opcode)[0]) for opcode in (1, 3)}
+    threshold = int(load_params[1]) + (int(load_params[2]) << 32) - base + 4
+    barrier = np.array([0x52500005, *[0] * 63], "<u4").view(np.uint8)
+    seen = {1, 3, 4, 6, 7, 8}  # of the test above
+    for code, place, value in (
+        (2, at[1] + 4, np.array([load_features[1] + 4], "<u4").view(np.uint8)),
+        (10, threshold, np.zeros(4, np.uint8)),
+        (11, at[1], barrier),
+        (5, 0, memory[:0]),
+    ):
+        kept = memory[place : place + len(value)].copy()
+        memory[place : place + len(value)] = value
+        device.write("WATCHDOG", value=2 if code == 5 else 1 << 20)
+        with pytest.raises(driver.JobError, match=f"STATUS.error must be 0, not {code}, at command ") as error:
+            device.run(pixels[:2])
+        memory[place : place + len(value)] = kept
+        seen.add(error.value.code)
+    device.write("WATCHDOG", value=1 << 20)
+    device.write("PROGRAM_LO", value=4)
+    device.write("CONTROL", start=1)
+    with pytest.raises(driver.JobError, match="not 9, at command 0: the program's address"):
+        device.wait()
+    assert seen | {9} == {error.value for error in Error if error}
+    assert np.array_equal(device.run(pixels).scores, expected.scores)
 
 
 def test_a_reset_that_is_missing_or_does_nothing(make, driver):
