@@ -11,7 +11,7 @@ from ..support.yaml_file import read_json
 from .limits import NAMES
 from .report.fields import FORMAT
 from .report.head import head
-from .report.speed import UNITS, memory_text
+from .report.speed import UNITS, area_source, memory_text
 
 KINDS = ("estimate", "cosimulation")
 """The reports that can be compared."""
@@ -231,7 +231,7 @@ def facts(found: dict[str, Any]) -> list[tuple[str, list[str]]]:
     areas = [c.get("area") for c in columns]
     if any(areas):
         rows += [(told, ["-" if a is None else f"{a[key]:,}" for a in areas]) for key, (*_, told) in UNITS.items()]
-        rows.append(("area is", ["-" if a is None else a["source"] for a in areas]))
+        rows.append(("area is", ["-" if a is None else area_source(a) for a in areas]))
         parts = [[] if a is None else [part for part, fits in a["fits"].items() if fits] for a in areas]
         rows.append(
             ("fits", ["-" if a is None else next(iter(p), "no ECP5") for a, p in zip(areas, parts, strict=True)])

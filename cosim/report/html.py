@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...estimate.limits import MEANINGS, NAMES, named
 from ...estimate.picture import boxes, input_text, picture
-from ...estimate.report.speed import area_line, clock_line, memory_text, too_small
+from ...estimate.report.speed import area_line, area_source, clock_line, memory_text, too_small
 from ...estimate.tables import (
     HELPS_NOTE,
     LIMITS_NOTE,
@@ -89,7 +89,7 @@ def _cards(report: dict) -> list[tuple[str, str, str]]:
     bus, _, rest = memory_text(report["configuration"]["bus_bits"], report["memory"]).partition(", ")
     cards.append(("Memory", bus, rest))
     part = next((name for name, fits in area["fits"].items() if fits), None)
-    resources = f"{area['luts']:,} LUT4s, {area['block_rams']:,} block RAMs, {area['source']}"
+    resources = f"{area['luts']:,} LUT4s, {area['block_rams']:,} block RAMs, {area_source(area)}"
     fits = f"fits {part}" if part else f"fits no {area['family']}"
     cards.append(("FPGA", fits, resources if part else f"{resources}; {too_small(area)}"))
     return cards

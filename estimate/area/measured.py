@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from ...hw.arch.config import HardwareConfig
+from .netlist import is_earlier
 
 MEASURED = Path(__file__).resolve().parent / "measured.json"
 
@@ -35,7 +36,7 @@ def from_records(records: list[dict]) -> list[dict]:
         if r["target"] != "ecp5" or r["block"] not in ("core", "accelerator") or configuration is None:
             continue
         one = {"configuration_sha256": HardwareConfig.from_dict(configuration).digest()}
-        one |= {key: r[key] for key in ("kind", "block", "command")}
+        one |= {key: r[key] for key in ("kind", "block", "command")} | {"netlist": r.get("netlist")}
         if r["kind"] == "route":
             one |= {key: r[key] for key in ("part", "grade")} | {"fmax_mhz": r["fmax"]}
         else:
@@ -52,18 +53,22 @@ def load(path: Path = MEASURED) -> tuple[dict, ...]:
 
 def _of(config: HardwareConfig, kind: str, block: str) -> list[dict]:
     wanted = {"configuration_sha256": config.digest(), "kind": kind, "block": block}
-    return [record for record in load() if wanted.items() <= record.items()]
+    found = [record for record in load() if wanted.items() <= record.items()]
+    return [record | {"earlier_netlist": is_earlier(record)} for record in found]
 
 
 def synthesized(config: HardwareConfig, block: str = "accelerator") -> dict | None:
-    """Return the record of a synthesis of this very configuration, with ``lut``, ``ff``, ``ram``, ``dsp``, or None."""
+    """Return the record of a synthesis of this very configuration, with ``lut``, ``ff``, ``ram``, ``dsp``, or None.
+
+    Its ``earlier_netlist`` says whether the sources have changed their netlist since.
+    """
     return next(iter(_of(config, "synthesis", block)), None)
 
 
 def routed(config: HardwareConfig, block: str = "accelerator") -> list[dict]:
     """Return the fastest routing of this very configuration for each part and speed grade, the fastest first.
 
-    Each has ``part``, ``grade``, ``fmax_mhz`` and ``command``.
+    Each has ``part``, ``grade``, ``fmax_mhz``, ``command`` and ``earlier_netlist``.
     """
     fastest: dict[tuple, dict] = {}
     for record in sorted(_of(config, "route", block), key=lambda one: -one["fmax_mhz"]):

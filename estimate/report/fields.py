@@ -155,6 +155,9 @@ class Clock(Fields):
     part: str | None = Field(default=None, description="the ECP5 part on which it was routed")
     grade: int | None = Field(default=None, description="the speed grade of that part, 6 to 8 (the fastest)")
     command: str | None = Field(default=None, description="the command that routed it")
+    earlier_netlist: bool | None = Field(
+        default=None, description="whether the netlist has changed since; only of what was routed"
+    )
 
 
 class CoreRoute(Fields):
@@ -164,6 +167,7 @@ class CoreRoute(Fields):
     grade: int = Field(description="its speed grade, 6 to 8 (the fastest)")
     fmax_mhz: float = Field(description="the clock that nextpnr found")
     command: str = Field(description="the command that routed it")
+    earlier_netlist: bool = Field(description="whether the netlist has changed since")
 
 
 class Speed(Fields):
@@ -187,6 +191,9 @@ class Area(Fields):
         description="a synthesis of this very configuration, or the estimate of `reprise area`"
     )
     command: str | None = Field(default=None, description="the command that synthesized it")
+    earlier_netlist: bool | None = Field(
+        default=None, description="whether the netlist has changed since; only of what was synthesized"
+    )
     extrapolated_fields: list[str] | None = Field(
         default=None, description="fields of the configuration beyond all that were synthesized; only if estimated"
     )

@@ -43,7 +43,7 @@ def clock_of(config: HardwareConfig, given_mhz: float | None = None) -> dict:
     if given_mhz is not None:
         return {"mhz": float(given_mhz), "source": "given"}
     for route in measured.routed(config):
-        found = {key: route[key] for key in ("part", "grade", "command")}
+        found = {key: route[key] for key in ("part", "grade", "command", "earlier_netlist")}
         return {"mhz": float(route["fmax_mhz"]), "source": "routed", **found}
     return {"mhz": ASSUMED_MHZ, "source": "assumed"}
 
@@ -59,9 +59,8 @@ def speed_of(config: HardwareConfig, images: int, cycles: int, image_cycles: int
     mhz : the clock, if somebody gave one
     """
     clock = clock_of(config, mhz)
-    cores = [
-        {key: one[key] for key in ("part", "grade", "fmax_mhz", "command")} for one in measured.routed(config, "core")
-    ]
+    shown = ("part", "grade", "fmax_mhz", "command", "earlier_netlist")
+    cores = [{key: one[key] for key in shown} for one in measured.routed(config, "core")]
     return {
         "clock": clock,
         "core_routes": [one | {"fmax_mhz": float(one["fmax_mhz"])} for one in cores],
@@ -86,7 +85,8 @@ def area_of(config: HardwareConfig) -> dict:
     resources: dict[str, int]
     said: dict[str, Any]
     if record:
-        resources, said = record, {"source": "synthesized", "command": record["command"]}
+        resources = record
+        said = {"source": "synthesized", **{key: record[key] for key in ("command", "earlier_netlist")}}
     else:
         estimate = _predicted(config)
         resources, said = estimate.resources, {"source": "estimated", "extrapolated_fields": sorted(estimate.outside)}
@@ -128,16 +128,29 @@ def whole_estimate(
     }
 
 
+def area_source(area: dict) -> str:
+    """Say where the resources of an accelerator are known from."""
+    return f"{area['source']}{_when(area)}"
+
+
+def _when(record: dict) -> str:
+    """Say that a figure is not of the present netlist, if it is not."""
+    return " with an earlier netlist" if record.get("earlier_netlist") else ""
+
+
 def clock_line(speed: dict) -> str:
     """Say at which clock times are stated, and where it comes from."""
     clock, cores = speed["clock"], speed["core_routes"]
     at = f"{clock['mhz']:g} MHz"
     if clock["source"] == "routed":
-        return f"{at}, at which the accelerator was routed on LFE5U-{clock['part']}, speed grade {clock['grade']}"
+        routed = f"routed on LFE5U-{clock['part']}, speed grade {clock['grade']}{_when(clock)}"
+        return f"{at}, at which the accelerator was {routed}"
     said = f"{at}, which was given" if clock["source"] == "given" else f"{at}, which is assumed"
     if not cores:
         return f"{said}: this configuration was not routed"
-    routes = " and ".join(f"{one['fmax_mhz']:g} MHz (LFE5U-{one['part']}, speed grade {one['grade']})" for one in cores)
+    routes = " and ".join(
+        f"{one['fmax_mhz']:g} MHz (LFE5U-{one['part']}, speed grade {one['grade']}{_when(one)})" for one in cores
+    )
     return f"{said}: the whole accelerator was not routed, its core was at {routes}"
 
 
@@ -182,4 +195,4 @@ def area_line(area: dict) -> str:
     shown = ", ".join(f"{area[name]:,} {told}" for name, (*_, told) in UNITS.items())
     beyond = area.get("extrapolated_fields")
     more = f", extrapolated in {', '.join(beyond)}" if beyond else ""
-    return f"{area['family']}: {shown} ({area['source']}{more}); {verdict}"
+    return f"{area['family']}: {shown} ({area_source(area)}{more}); {verdict}"

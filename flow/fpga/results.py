@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from ...estimate.area import structure
+from ...estimate.area.netlist import NETLIST
 from ...hw.arch.config import HardwareConfig
 from .route import Route, summary
 from .synth import Synthesis
@@ -42,6 +43,7 @@ def synthesis_record(name: str, config: HardwareConfig, found: Synthesis, shown:
     """Return a synthesis as a record. ``shown`` are the options that name the configuration."""
     return {
         "kind": "synthesis",
+        "netlist": NETLIST,
         "config": name,
         "block": found.block,
         "target": found.target,
@@ -59,6 +61,7 @@ def route_record(name: str, config: HardwareConfig, block: str, found: Route, sh
     """Return a routed design as a record. ``shown`` are the options that name the configuration."""
     return {
         "kind": "route",
+        "netlist": NETLIST,
         "config": name,
         "block": block,
         "target": "ecp5",

@@ -5,6 +5,7 @@ import pytest
 
 from reprise.cosim.jobs.random_networks import random_images, random_network
 from reprise.estimate.area import measured, model
+from reprise.estimate.area.netlist import NETLIST
 from reprise.estimate.network import SystemTiming, estimate
 from reprise.estimate.report import speed
 from reprise.hw.arch.config import HardwareConfig
@@ -28,12 +29,32 @@ def test_a_synthesis_is_taken_for_its_own_configuration_only():
 def test_where_the_clock_comes_from(monkeypatch):
     assert speed.clock_of(TINY, 31) == {"mhz": 31.0, "source": "given"}
     assert speed.clock_of(PAPER) == {"mhz": 80.0, "source": "assumed"}, "only its core was routed"
-    route = {"kind": "route", "block": "accelerator", "command": "x", "part": "45k", "grade": 6, "fmax_mhz": 61.5}
+    route = {"kind": "route", "block": "accelerator", "command": "x", "part": "45k", "grade": 6, "netlist": NETLIST}
     routes = [route | {"configuration_sha256": TINY.digest(), "fmax_mhz": clock} for clock in (50.25, 61.5, 55.0)]
     monkeypatch.setattr(measured, "load", lambda: routes)
-    assert speed.clock_of(TINY) == {"mhz": 61.5, "source": "routed", "part": "45k", "grade": 6, "command": "x"}
+    found = {"mhz": 61.5, "source": "routed", "part": "45k", "grade": 6, "command": "x", "earlier_netlist": False}
+    assert speed.clock_of(TINY) == found
     assert speed.clock_of(TINY, 31)["source"] == "given"
     assert speed.clock_of(TINY.replace(lanes=16))["source"] == "assumed"
+
+
+@pytest.mark.parametrize("netlist", ["0123456789ab", None])
+def test_figures_of_an_earlier_netlist_are_told_as_such(netlist, monkeypatch):
+    """What was synthesized or routed before the sources changed is shown, but not as what they are now."""
+    record = {"configuration_sha256": TINY.digest(), "block": "accelerator", "command": "x", "netlist": netlist}
+    size = {"lut": 10, "ff": 10, "ram": 1, "dsp": 1}
+    route = {"kind": "route", "part": "45k", "grade": 6, "fmax_mhz": 61.5}
+    records = [record | {"kind": "synthesis"} | size, record | route, record | route | {"block": "core"}]
+
+    def lines() -> list[str]:
+        found = speed.speed_of(TINY, 1, 100, 100)
+        cores = speed.clock_line(found | {"clock": speed.clock_of(TINY.replace(lanes=16))})
+        return [speed.area_line(speed.area_of(TINY)), speed.clock_line(found), cores]
+
+    monkeypatch.setattr(measured, "load", lambda: records)
+    assert all("earlier netlist" in line for line in lines()), lines()
+    monkeypatch.setattr(measured, "load", lambda: [one | {"netlist": NETLIST} for one in records])
+    assert not any("earlier netlist" in line for line in lines()), lines()
 
 
 def test_the_fastest_core_of_each_part_and_grade():

@@ -10,6 +10,7 @@ import json
 
 from reprise.estimate.area.measured import from_records
 from reprise.estimate.area.model import fits
+from reprise.estimate.area.netlist import is_earlier
 from reprise.flow.fpga import results
 from reprise.flow.fpga.parts import ECP5_PARTS, RESOURCES, TARGETS
 
@@ -25,15 +26,19 @@ def _command(record: dict) -> str:
     return f"`{record['command'].removeprefix('reprise fpga ')}`"
 
 
+def _netlist(record: dict) -> str:
+    return "earlier" if is_earlier(record) else "present"
+
+
 def synthesized() -> str:
     """Make a table with a line for each synthesized design."""
     rows = []
     for r in records(kind="synthesis"):
         logic = sum(n for kind, n in r["cells"].items() if kind.startswith("LUT"))
         figures = (number(n) for n in (r["lut"], logic, r["ff"], r["ram"], r["dsp"]))
-        rows.append((r["config"], r["block"], r["target"], *figures, _command(r)))
+        rows.append((r["config"], r["block"], r["target"], *figures, _netlist(r), _command(r)))
     luts = ("LUT4 or LUT6", "of these logic LUTs")
-    head = ("configuration", "block", "family", *luts, "FF", "block RAM", "DSP", "command")
+    head = ("configuration", "block", "family", *luts, "FF", "block RAM", "DSP", "netlist", "command")
     units = "; ".join(f"{t.name}: {t.ram_unit}" for t in TARGETS.values())
     return f"{markdown(head, rows)}\n\nBlock RAM is in units of: {units}."
 
@@ -67,7 +72,9 @@ def routed() -> str:
     for r in records(kind="route"):
         used = (number(r["utilization"][k][0]) for k in ("lut", "ff", "ram"))
         path = r["critical"].partition(":")[0]
-        rows.append((r["config"], r["block"], f"{r['part']}, {r['grade']}", r["fmax"], *used, path, _command(r)))
+        rows.append(
+            (r["config"], r["block"], f"{r['part']}, {r['grade']}", r["fmax"], *used, path, _netlist(r), _command(r))
+        )
     head = (
         "configuration",
         "block",
@@ -77,6 +84,7 @@ def routed() -> str:
         "FF",
         "block RAM",
         "critical path",
+        "netlist",
         "command",
     )
     return markdown(head, rows)
