@@ -22,7 +22,7 @@ FPGA_CONFIG = $(if $(filter command line environment,$(origin CONFIG)),$(CONFIG)
 FPGA_NETWORK = $(if $(filter command line environment,$(origin NETWORK)),$(NETWORK),sample)
 IMAGES ?= 8
 SEED ?= 0
-COSIM_OPTIONS = --config $(CONFIG) $(if $(CAPTURE),,--images $(IMAGES)) --seed $(SEED) $(if $(WAVES),--waves)
+COSIM_OPTIONS = --config $(CONFIG) $(if $(CAPTURE),,--images $(IMAGES)) --seed $(SEED) $(if $(WAVES),--waves) $(if $(TRACE),--trace)
 
 .PHONY: help setup verilog cosim fpga fpga-check check test lint format bench docs screenshot replay fuzz soak mutate clean
 
@@ -37,7 +37,7 @@ $(VENV)/.stamp-%: pyproject.toml constraints.txt
 verilog: $(BASE)  ## build/verilog/CONFIG/reprise.v and its JSON sidecar  [CONFIG=paper]
 	$(REPRISE) verilog --config $(CONFIG)
 
-cosim: $(BASE)  ## a network, or recorded spikes, in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=0 WAVES=1 CAPTURE=file]
+cosim: $(BASE)  ## a network, or recorded spikes, in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=0 WAVES=1 TRACE=1 CAPTURE=file]
 	$(REPRISE) cosim $(if $(CAPTURE),--capture $(CAPTURE),$(NETWORK)) $(COSIM_OPTIONS)
 
 fpga: $(FPGA)  ## build/handoff/CONFIG: RTL, constraints, drivers, testbench, image  [NETWORK=sample CONFIG=small TARGET=ecp5]

@@ -72,7 +72,7 @@ def run_capture(path: Path, options: Options, console: Console) -> int:
                 outcome = execute(
                     job.compiled, parts, stages,
                     bench=bench, traffic=options.traffic, waves=wave if options.waves else None,
-                    limits=options.limits,
+                    limits=options.limits, trace=options.trace,
                 )  # fmt: skip
                 outcomes.append(outcome)
         report = capture_report(outcomes, options, path)

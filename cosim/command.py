@@ -18,9 +18,10 @@ from .jobs.run import Outcome, execute
 from .options import Options
 from .report.pictures import Inputs
 from .report.report import batch_report, make_report, network_accuracy, write_json
-from .report.tables import cycle_table, density_table, summary, verdict
+from .report.tables import cycle_table, density_table, summary, verdict, what_ran
 
-WRITTEN = ("report.json", "report.html", "mismatch.fst")
+TRACE = "trace.json"
+WRITTEN = ("report.json", "report.html", "mismatch.fst", TRACE)
 """What a co-simulation writes into its folder; that of the run before is removed when a run begins."""
 
 
@@ -72,7 +73,7 @@ def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) 
         outcome = execute(
             compiled, [part], stages,
             bench=bench, traffic=options.traffic, waves=options.out / "run.fst" if options.waves else None,
-            limits=options.limits,
+            limits=options.limits, trace=options.trace,
         )  # fmt: skip
     settings = {"network": file.network.name, **options.settings()}
     settings |= {"network_sha256": file.sha256, "network_accuracy": network_accuracy(file.accuracy)}
@@ -127,7 +128,15 @@ def write(
             report |= {"waveform": waveform} if waveform else {}
         report["stage_seconds"] = dict(stages.seconds)
         write_json(report, options.out / "report.json")
-        write_html(report, options.out / "report.html", inputs)
+        timelines = [outcome.timeline for outcome in outcomes if outcome.timeline is not None]
+        write_html(report, options.out / "report.html", inputs, timelines)
+    if timelines:
+        with stages.stage("trace", "trace"):
+            from .trace.chrome import write_trace
+
+            left_out = write_trace(timelines, options.out / TRACE, f"{what_ran(report)} on {options.config_name}")
+        for line in left_out:
+            stages.console.print(line, highlight=False)
 
 
 def show(report: dict, options: Options, stages: Stages, waves: list[Path]) -> int:
@@ -148,6 +157,8 @@ def show(report: dict, options: Options, stages: Stages, waves: list[Path]) -> i
         for path in waves:
             console.print(f"waveform: gtkwave {path}", highlight=False)
     console.print(f"{options.out / 'report.json'}, {options.out / 'report.html'}", highlight=False)
+    if options.trace:
+        console.print(f"trace: open {options.out / TRACE} in https://ui.perfetto.dev", highlight=False)
     console.print(stages.closing(), highlight=False)
     console.print(f"[{'red' if wrong else 'green'}]{verdict(report)}[/]", highlight=False)
     return 1 if wrong else 0

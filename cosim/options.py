@@ -23,6 +23,7 @@ class Options:
     images : how many images the batch has
     seed : chooses the images (with 0 the first ones), the random stalls and random weights
     waves : record waveforms of the whole run
+    trace : write what every block does in every cycle
     latency, gap : of the memory, in cycles
     stall : probability of a stalled cycle
     clock_mhz : clock frequency at which times are stated, or None for that of a routed record, or else an assumed one
@@ -40,6 +41,7 @@ class Options:
     images: int = 8
     seed: int = 0
     waves: bool = False
+    trace: bool = False
     latency: int = 20
     stall: float = 0.0
     gap: int = 0

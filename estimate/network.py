@@ -8,7 +8,7 @@ is exact. Beside these cycles stands how long single parts would take if nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -66,6 +66,20 @@ class Part:
         return cls(network=network, images=images, expected=run(network, images, record=record))
 
 
+@dataclass(kw_only=True)
+class Recording:
+    """What happened in every cycle, if somebody asks for it.
+
+    Members
+    -------
+    log : pairs (cycles, events), as :class:`reprise.estimate.cycles.Machine` has them
+    runs : what :class:`Estimator` keeps of every RUN
+    """
+
+    log: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    runs: list[dict] = field(default_factory=list)
+
+
 class Estimator:
     """Times the RUNs of a program as the interpreter executes it.
 
@@ -75,6 +89,7 @@ class Estimator:
     timing : SystemTiming
     limits : find out what limits each layer, for which every layer is run again some twenty times
     progress : called with the name of each layer that is run again
+    log : keep what happens in every cycle
     """
 
     def __init__(
@@ -83,12 +98,14 @@ class Estimator:
         timing: SystemTiming,
         limits: bool = False,
         progress: Callable[[str], None] | None = None,
+        log: bool = False,
     ) -> None:
         self.image, self.config, self.timing = image, image.config, timing
         self.runs: list[dict] = []
         self._last: tuple[np.ndarray, TileBlock] | None = None  # packed rows of the RUN before, and their analysis
         word = image.program * 8 // self.config.bus_bits
-        self.machine = Machine(image.commands(), self.config, word=word, latency=timing.latency, gap=timing.gap)
+        speed = {"latency": timing.latency, "gap": timing.gap}
+        self.machine = Machine(image.commands(), self.config, word=word, log=log, **speed)
         self.explorer = Explorer(self.machine, image, progress) if limits else None
         self.machine.advance(no_rows())
 
@@ -139,6 +156,12 @@ class Estimator:
                 "m_tiles": m_tiles,
                 "rows": int(rows.sum()),
                 "counts": block.counts,
+                "start": int(start),
+                "end": int(end),
+                "fetched": fetched,
+                "beats": data.beats,
+                "reuses": data.reuse_count,
+                "items": rows // f["planes"] * f["groups"],
             }
         )
 
@@ -193,14 +216,15 @@ def estimate_image(
     progress: Callable[[str], None] | None = None,
     fill: int = 0,
     limits: bool = False,
+    recording: Recording | None = None,
 ) -> tuple[dict, np.ndarray]:
     """Compute the cycles of a program that is compiled already, and the memory that the interpreter leaves.
 
-    ``parts`` are its networks: one, or those that were joined. Memory that nobody has written holds ``fill``. All else
-    is as for :func:`estimate`.
+    ``parts`` are its networks: one, or those that were joined. Memory that nobody has written holds ``fill``. A
+    ``recording`` is filled in. All else is as for :func:`estimate`.
     """
     told = (lambda layer: progress(f"what limits {layer}")) if progress else None
-    estimator = Estimator(compiled, timing or SystemTiming(), limits, told)
+    estimator = Estimator(compiled, timing or SystemTiming(), limits, told, log=recording is not None)
 
     def observe(trace: RunTrace) -> None:
         if progress:
@@ -211,6 +235,8 @@ def estimate_image(
     interpreter = Interpreter(compiled, start, observe)
     memory = interpreter.run()
     ends = estimator.schedule()
+    if recording is not None:
+        recording.log, recording.runs = estimator.machine.log, estimator.runs
     sizes = {name: getattr(compiled.config, name) for name in ("tile_m", "tile_k", "lanes")}
     layers = []
     for image, part in zip(parts_of(compiled), parts, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ...estimate.bench import MEMORY_DEPTH
@@ -12,6 +13,16 @@ from .verilator import Design
 RTL = Path(__file__).resolve().parent / "rtl"
 PORTS = "clk rst host_* latency stall gap seed fault_* dump_* load_request irq cycle beats_*".split()
 BENCH_NETS = ("s_axil_", "m_axi_")
+CORE = f"{TOP}.datapath.core"
+PROBES = {
+    "detector_group": (f"{CORE}.frontend.detector", ("i__valid", "i__ready")),
+    "detector_last": (f"{CORE}.frontend.detector", ("inserted_last",)),
+    "tile_enter": (f"{CORE}.processor", ("i_begin__valid", "i_begin__ready")),
+    "psum_row": (f"{CORE}.processor", ("o_psum__valid", "o_psum__ready")),
+    "reuse0": (f"{CORE}.processor.issue", ("take[0]",)),
+    "reuse1": (f"{CORE}.processor.issue", ("take[2]",)),
+}
+"""Events inside the design that its profile does not show: a module, and those of its signals that must all be set."""
 
 
 def flatten_bits(description: dict, base: int = 0, prefix: str = "") -> dict[int, str]:
@@ -30,8 +41,32 @@ def flatten_bits(description: dict, base: int = 0, prefix: str = "") -> dict[int
     return {base + i: f"{name}[{i}]" for i in range(description["width"])}
 
 
-def instance(sidecar: dict) -> str:
-    """Return Verilog that instantiates the design; where the bench has no net, inputs are 0 and outputs are open."""
+def probes(text: str) -> dict[str, str]:
+    """Return the Verilog expressions of :data:`PROBES`, of which the first one gets the lowest bit.
+
+    Tools may rename or drop what is inside a design. A probe whose signals are not there is left out.
+    """
+    found = {}
+    for name, (module, signals) in PROBES.items():
+        at = text.find(f"\nmodule \\{module} ")
+        body = text[at : text.find("\nendmodule", at)] if at >= 0 else ""
+        if all(_declared(body, signal) for signal in signals):
+            found[name] = " & ".join(f"{module.replace(TOP, 'dut', 1)}.{signal}" for signal in signals)
+    return found
+
+
+def _declared(module: str, signal: str) -> bool:
+    """Return whether the text of a module declares a signal, or the bit of it that is asked for."""
+    name, _, bit = signal.rstrip("]").partition("[")
+    found = re.search(rf"^ *(?:input|output|wire|reg) (?:\[(\d+):0\] )?{name}(?: = .*)?;", module, re.MULTILINE)
+    return found is not None and int(bit or 0) <= int(found[1] or 0)
+
+
+def instance(sidecar: dict, probed: dict[str, str]) -> str:
+    """Return Verilog that instantiates the design and joins the probes.
+
+    Where the bench has no net, inputs are 0 and outputs are open.
+    """
     lines = []
     nets = {"clk", "rst", "irq", "profile"}
     # The bench can do without these signals of AXI.
@@ -42,7 +77,9 @@ def instance(sidecar: dict) -> str:
         known = name in nets or (name.startswith(BENCH_NETS) and signal not in ignored)
         value = name if known else ("'0" if port["direction"] == "input" else "")
         lines.append(f"    .{name}({value})")
-    return f"{TOP} dut (\n" + ",\n".join(lines) + "\n);\n"
+    joined = ", ".join(reversed([*probed.values()])) or "1'b0"
+    joint = f"wire [{max(len(probed), 1) - 1}:0] probes = {{{joined}}};\n"
+    return f"{TOP} dut (\n" + ",\n".join(lines) + f"\n);\n{joint}"
 
 
 def design(config: HardwareConfig, emitted: Emitted, trace: bool, memory_bytes: int) -> Design:
@@ -65,5 +102,5 @@ def design(config: HardwareConfig, emitted: Emitted, trace: bool, memory_bytes: 
         ports=PORTS,
         trace=trace,
         arguments=[f"-D{name}={value}" for name, value in defines.items()],
-        includes={"dut.svh": instance(emitted.sidecar)},
+        includes={"dut.svh": instance(emitted.sidecar, probes(emitted.text))},
     )

@@ -22,7 +22,7 @@ from ...hw.emission import find, verilog_of
 from ...support.checks import require
 from ...support.errors import SimulationError
 from . import verilator
-from .design import design, flatten_bits
+from .design import design, flatten_bits, probes
 
 if TYPE_CHECKING:
     from ...support.progress import Stage
@@ -137,6 +137,7 @@ class SystemBench:
         if watch:
             watch("verilog", emitted.cached)
         self.bits = flatten_bits(self.sidecar["ports"]["profile"])
+        self.event_bits = self.bits | dict(enumerate(probes(emitted.text), len(self.bits)))
         start = time.perf_counter()
         self.model = design(config, emitted, trace, memory_bytes).build()
         self.seconds["build"] = time.perf_counter() - start
@@ -160,6 +161,7 @@ class SystemBench:
         waves: Path | None = None,
         window: tuple[int, int] | None = None,
         log: Path | None = None,
+        events: Path | None = None,
         stage: Stage | None = None,
         runs: int = 0,
     ) -> SystemResult:
@@ -168,7 +170,8 @@ class SystemBench:
         The step ``["load"]`` loads it again. If there are several memories, by name, the first is loaded, and
         ``["load", name]`` loads another.
         The step ``["dump", name, first_byte, bytes]`` reads memory back into ``dumps[name]``. ``waves`` is the FST file
-        of a bench that was built with ``trace``, and ``window`` the cycles (first, last) that it covers.
+        of a bench that was built with ``trace``, and ``window`` the cycles (first, last) that it covers. ``events`` is
+        the file that gets what happens in every cycle; :mod:`reprise.cosim.trace.log` reads it by ``event_bits``.
 
         Raises
         ------
@@ -197,7 +200,10 @@ class SystemBench:
                     "reprise.cosim.bench.system_cocotb",
                     folder=folder / "run",
                     env={key: str(value) for key, value in env.items()},
-                    plusargs=[f"+{key}={folder / file}" for key, file in files.items()],
+                    plusargs=[
+                        *(f"+{key}={folder / file}" for key, file in files.items()),
+                        *([f"+events={events}"] if events else []),
+                    ],
                     seed=1,
                     waves=waves,
                     log=log or folder / "log",

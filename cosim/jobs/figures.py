@@ -12,7 +12,7 @@ from ...hw.csr.register_map import COUNTERS
 from ..bench.system import Mark
 
 if TYPE_CHECKING:
-    from ...estimate.network import Part
+    from ...estimate.network import Part, Recording
 
 COUNTED_BY_RTL = ("cause_cycles", "stall_cycles", "events")
 """What the RTL counts for every layer."""
@@ -123,6 +123,7 @@ def model_layers(
     fill: int = 0,
     progress: Callable[[str], None] | None = None,
     limits: bool = True,
+    recording: Recording | None = None,
 ) -> tuple[dict, np.ndarray]:
     """Return the figures of the cycle model, as :func:`reprise.estimate.network.estimate` has them, and the memory.
 
@@ -131,7 +132,9 @@ def model_layers(
     from ...estimate.network import SystemTiming, estimate_image
 
     timing = SystemTiming(latency=latency, gap=gap)
-    return estimate_image(compiled, parts, timing=timing, fill=fill, progress=progress, limits=limits)
+    return estimate_image(
+        compiled, parts, timing=timing, fill=fill, progress=progress, limits=limits, recording=recording
+    )
 
 
 def reported(estimate: dict, rtl: dict | None) -> dict:

@@ -117,6 +117,7 @@ def run_job(
     fill: int = 0,
     waves: Path | None = None,
     window: tuple[int, int] | None = None,
+    events: Path | None = None,
     timeout: int = 50_000_000,
     stage: Stage | None = None,
 ) -> JobRun:
@@ -127,6 +128,7 @@ def run_job(
     images : levels, as MemoryImage.pack_input takes them; a tuple of them for networks that were joined
     fill : what memory holds that nobody has written
     waves, window : FST file to write, and the cycles that it covers
+    events : file that gets what happens in every cycle
     timeout : cycles within which the job must end
     stage : shows how many of the RUNs have ended
 
@@ -144,7 +146,9 @@ def run_job(
     steps = [*start_steps(compiled.program, compiled.windows), *end_steps(timeout), *(read(name) for name in names)]
     steps.append(["dump", "memory", 0, compiled.size])
     runs = sum(opcode == "RUN" for opcode, _ in compiled.commands())
-    result = bench.run(steps, memory, traffic=traffic, waves=waves, window=window, stage=stage, runs=runs)
+    result = bench.run(
+        steps, memory, traffic=traffic, waves=waves, window=window, events=events, stage=stage, runs=runs
+    )
     first = next(i for i, step in enumerate(steps) if step[0] == "mark")
     start, end = result.results[first], result.results[first + 2]
     status = Status.of(result.results[first + 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from .prepare import Preparation
 
 if TYPE_CHECKING:
     from ...estimate.network import Part
+    from ..trace.log import Log
+    from ..trace.timeline import Timeline
 
 FILL = 0xA5  # what memory holds that nobody has written, so that a line that is left out is a mismatch
 
@@ -41,6 +44,7 @@ class Outcome:
     cycles : RTL cycles from the start command to the interrupt, or None in the interpreter
     seconds : of simulation alone
     runs : the marks of a RUN's start and end, by the index of its command
+    timeline : what happened in every cycle, if it was asked for
     """
 
     compiled: MemoryImage
@@ -54,6 +58,7 @@ class Outcome:
     cycles: int | None
     seconds: float
     runs: dict = field(default_factory=dict)
+    timeline: Timeline | None = None
 
     @property
     def mismatches(self) -> int:
@@ -70,6 +75,7 @@ def execute(
     traffic: Traffic,
     waves: Path | None = None,
     limits: bool = True,
+    trace: bool = False,
     timeout: int = 50_000_000,
 ) -> Outcome:
     """Run a program and compare every feature map with the model.
@@ -83,6 +89,7 @@ def execute(
     traffic : how the memory behaves
     waves : FST file to write
     limits : find out what limits each layer, which takes the cycle model some thirty times as long
+    trace : keep what happens in every cycle
     timeout : cycles within which the job must end
 
     Raises
@@ -90,6 +97,9 @@ def execute(
     SimulationError
         The job failed, never ended, or moved other bytes than its commands say.
     """
+    from ...estimate.network import Recording
+
+    recording = Recording() if trace else None
     with stages.stage("cycle_model", "cycle model", total=2 * len(compiled.layers)) as stage:
         seen: list[str] = []
 
@@ -100,24 +110,32 @@ def execute(
 
         estimate, golden = model_layers(
             compiled, parts, latency=traffic.latency, gap=traffic.gap, fill=FILL, progress=progress, limits=limits,
+            recording=recording,
         )  # fmt: skip
         stage.advance(note="")
     rtl, rtl_rest, rtl_whole, cycles, seconds, runs = None, None, None, None, 0.0, {}
+    rtl_log: Log | None = None
     if bench is None:
         memory = golden
     else:
+        from ..trace.log import read_log
         from .host import check_traffic, run_job
 
         built = bench.bench()
         with stages.stage("simulation", "RTL simulation", total=None) as stage:
             start = time.perf_counter()
             images = tuple(part.images for part in parts)
-            ran = run_job(
-                built, compiled, images, traffic=traffic, fill=FILL, waves=waves, timeout=timeout, stage=stage
-            )
+            with tempfile.TemporaryDirectory(prefix="events-") as folder:
+                events = Path(folder) / "events" if trace else None
+                ran = run_job(
+                    built, compiled, images, traffic=traffic, fill=FILL, waves=waves, events=events, timeout=timeout,
+                    stage=stage,
+                )  # fmt: skip
+                rtl_log = read_log(events, built.event_bits, ran.start) if events else None
             seconds = time.perf_counter() - start
             stage.advance(note=f"{ran.cycles:,} cycles, {ran.end / max(ran.seconds, 1e-9) / 1e3:.0f} kHz")
         memory, cycles, runs = ran.memory, ran.cycles, ran.runs
+        spans = {n: (first.cycle - ran.start, last.cycle - ran.start) for n, (first, last) in runs.items()}
         rtl = rtl_layers(compiled, ran.marks, ran.start)
         rtl_whole, rtl_rest = rtl_total(rtl, ran.cycles, ran.last)
         check_traffic(estimate["total"], ran.last, compiled.config.bus_bits // 8)
@@ -126,22 +144,30 @@ def execute(
         checks = [check for image, part in each for check in compare(image, memory, part.expected)]
         if bench is not None:
             _constants_untouched(compiled, memory)
+    total, rest = reported(estimate["total"], rtl_whole), reported(estimate["rest"], rtl_rest)
     layers = []
     for number, (check, one) in enumerate(zip(checks, estimate["layers"], strict=True)):
         compared = {"elements": check.elements, "mismatches": check.mismatches}
         layers.append(reported(one, rtl[number] if rtl else None) | compared)
+    timeline = None
+    if recording is not None:
+        from ..trace.timeline import timeline_of
+
+        name = parts[0].network.name if len(parts) == 1 else "all layers"
+        timeline = timeline_of(compiled, name, [*layers, rest], recording, rtl_log and (rtl_log, spans))
     return Outcome(
         compiled=compiled,
         parts=tuple(parts),
         memory=memory,
         layers=layers,
-        rest=reported(estimate["rest"], rtl_rest),
-        total=reported(estimate["total"], rtl_whole),
+        rest=rest,
+        total=total,
         checks=checks,
         predictions=predictions(compiled, memory),
         cycles=cycles,
         seconds=seconds,
         runs=runs,
+        timeline=timeline,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from ...estimate.tables import (
     saved_lines,
 )
 from ...support.terminal import counted, figure
+from ..trace.picture import pictures
+from ..trace.timeline import Timeline
 from . import charts
 from .pictures import Inputs
 from .tables import CAUSES, figure_lines, table_lines, verdict, what_ran
@@ -209,8 +212,8 @@ def templates() -> Environment:
     return environment
 
 
-def page(report: dict, inputs: Inputs | None = None) -> str:
-    """Return the page of a report (:class:`reprise.cosim.report.fields.Cosimulation`) and of the images, if any."""
+def page(report: dict, inputs: Inputs | None = None, timelines: Sequence[Timeline] = ()) -> str:
+    """Return the page of a report (:class:`reprise.cosim.report.fields.Cosimulation`), its images and timelines."""
     lines = table_lines(report)
     causes = {name: one["cause_cycles"] for name, one in lines if sum(one.get("cause_cycles", {}).values())}
     legend = [(name, charts.CAUSES[name], meaning) for name, meaning in CAUSES.items()]
@@ -234,6 +237,8 @@ def page(report: dict, inputs: Inputs | None = None) -> str:
         "ours": total["rtl"] or total["cycle_model"],
         "causes": charts.causes_rows(causes),
         "cause_legend": [entry for entry in legend if any(entry[0] in one for one in causes.values())],
+        "timelines": pictures(timelines),
+        "all_causes": legend,
         "cycles": (cycles, ticks),
         "cycle_legend": [(name, charts.MODELS[name], text) for name, text in TERMS.items() if name in shown],
         "densities": charts.densities_rows(densities),
@@ -258,6 +263,6 @@ def page(report: dict, inputs: Inputs | None = None) -> str:
     return templates().get_template("page.html.j2").render(content).lstrip() + "\n"
 
 
-def write_html(report: dict, path: Path, inputs: Inputs | None = None) -> None:
-    """Write the page of a report and, if there are any, of the images."""
-    path.write_text(page(report, inputs), encoding="utf-8")
+def write_html(report: dict, path: Path, inputs: Inputs | None = None, timelines: Sequence[Timeline] = ()) -> None:
+    """Write the page of a report and, if there are any, of the images and timelines."""
+    path.write_text(page(report, inputs, timelines), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .state import RING, Record, jit
+from .state import OUTPUT_WORD, READ_BEAT, RING, WRITE_BEAT, Record, jit
 
 
 @jit
@@ -53,7 +53,9 @@ def read_step(c: Record, bus: Record, hold_weights: bool, t: int) -> None:
         if not bus.ready[r] and bus.stored[r] > 0:
             bus.ready[r] = 1
             bus.stored[r] -= 1
+    bus.events = 0
     if bus.rvalid:
+        bus.events = READ_BEAT
         bus.stored[bus.rvalid % 10 - 1] += 1
         if bus.rvalid > 10:
             bus.owners -= 1
@@ -138,6 +140,7 @@ def write_step(c: Record, o: Record, may_write: bool, t: int) -> bool:
     if o.w_gap:
         o.w_gap -= 1
     accepts = o.w_in - o.w_out < c.accepted
+    o.events = WRITE_BEAT * beat | OUTPUT_WORD * taken
     if beat:
         o.w_gap = c.gap
         o.words_ready = 0

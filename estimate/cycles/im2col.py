@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import axi as read
-from .state import RING, WEIGHTS, Record, jit
+from .state import RING, WEIGHTS, WEIGHTS_ROW, Record, jit
 
 
 @jit
@@ -20,6 +20,7 @@ def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) ->
             read.pop(bus, WEIGHTS)
         return
     o_ready = front.o_valid and not front.filled[front.o_weight_slot]
+    front.events = WEIGHTS_ROW * o_ready
     if front.asked and bus.left[WEIGHTS] == 0:
         beats = c.tile_k * run.weight_beats
         read.ask(bus, WEIGHTS, run.weights + front.asked_k * beats, beats)

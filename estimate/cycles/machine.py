@@ -16,43 +16,18 @@ from . import sequencer as commands
 from .neurons import SUM
 from .parameters import STEPS, WORDS, parameters
 from .run_data import RunData, program_of
-from .state import Record, jit
+from .state import PSUM_ROW, Record, jit
 
 STANDSTILL = 100
 """How many times as long a RUN may take as all its work one after the other; after that the model counts as stuck."""
+
+RING = 1 << 16
+"""Cycles of which a log is kept before it is taken out."""
 
 RECORDS = (
     state.BUS, state.SEQUENCER, state.LOADER, state.FRONT, state.SORT, state.PROCESSOR, state.DRAIN, state.NEURONS,
     state.OUTPUT,
 )  # fmt: skip
-
-
-@jit
-def _results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, write_takes: bool) -> bool:
-    """Do what lies between the neurons' queue and the write master, and return whether the queue hands over an item."""
-    packs = output.pack_ready(out, write_takes)
-    offered = neurons.offered(nr)
-    if run.readout:
-        chunk, width, ends, leaves = output.readout(c, out, run, offered, packs)
-        output.pack(c, out, run, chunk, width, True, ends, True, write_takes)
-        return leaves
-    chunk, width, last_plane, last_group, last_t, takes = output.encode(c, out, run, packs)
-    output.pack(c, out, run, chunk, width, last_plane, last_group, last_t, write_takes)
-    ready = output.pool_ready(out, takes)
-    item, leaves = -1, False
-    if not interleaved:
-        leaves = offered >= 0 and ready
-        item = offered if leaves else -1
-    else:
-        full = nr.buffer_full[nr.w_buffer]
-        if nr.ro_valid and ready:
-            item = neurons.LAST_GROUP * nr.ro_group + neurons.LAST_T * nr.ro_last_t
-        neurons.reorder_out(nr, run, ready)
-        leaves = offered >= 0 and not full
-        if leaves:
-            neurons.reorder_in(nr, offered)
-    output.pool(out, run, item, takes)
-    return leaves
 
 
 @jit
@@ -67,10 +42,11 @@ def _leave(
     write_takes: bool,
 ) -> None:
     """Do what lies between the partial sums and the write master, from its end to its beginning."""
-    leaves = _results(c, nr, out, run, data.interleaved, write_takes)
+    leaves = output.results(c, nr, out, run, data.interleaved, write_takes)
     neurons.advance(nr, run, leaves)
     ready = neurons.select(nr, run)
     if dr.o_valid and ready:
+        dr.events = PSUM_ROW
         neurons.take(nr, dr.o_last_position, dr.o_last)
     psum.step(c, p, dr, data, run.groups, ready)
 
@@ -95,6 +71,7 @@ def _core(
     """
     write_takes = axi.write_step(c, out, may_write, t)
     p.hold = psum.wants(c, dr, data)
+    p.inside = p.valid[0] or p.valid[1] or p.buffer_busy[0] or p.buffer_busy[1] or dr.o_valid
     for step in range(1 + c.no_neurons * (STEPS - 1)):
         waits = dr.running or nr.full or nr.inside or nr.ro_valid or out.read_valid or out.pool_valid or out.e_valid
         if step > 0 and not waits:
@@ -168,13 +145,15 @@ def _simulate(
     ends: np.ndarray,
     starts: np.ndarray,
     work: np.ndarray,
+    log: np.ndarray,
     stops: bool,
     t: int,
     limit: int,
 ) -> int:
     """Run the accelerator from cycle ``t`` until the next RUN is taken or END is reached, and return that cycle.
 
-    With ``stops``, the end of a RUN is waited for as well. If nothing happens before ``limit``, that is returned.
+    With ``stops``, the end of a RUN is waited for as well. If nothing happens before ``limit``, that is returned. What
+    happens in a cycle goes into the ring ``log``, unless that is empty.
     """
     bus, s, load, ft, so, p, dr, nr, out = records
     began = s.run_start >= 0
@@ -207,6 +186,8 @@ def _simulate(
         commands.fetch(c, s, bus, program, takes, t)
         for _ in range(1 + c.no_memory * (WORDS - 1)):
             read.read_step(c, bus, hold, t)
+        if len(log):
+            state.collect(log, t, bus, s, ft, so, p, dr, out)
         t += 1
         if s.run_start == t or s.finished or (stops and ended):
             break
@@ -223,17 +204,23 @@ class Machine:
     word : address of the first command in bus words
     latency : cycles of the memory from an address to its first beat
     gap : idle cycles of the memory after every beat
+    log : keep what happens in every cycle
 
     Members
     -------
     starts, ends : int64[commands], the cycles in which a RUN starts and ends, counted from the host's start
     work : int64[2, commands], the first and the last cycle of a RUN in which a partial sum is computed or updated
+    log : pairs (cycles, events) of int64 arrays: the bits of :data:`reprise.estimate.cycles.state.EVENTS` that were set
+        from a cycle on until the next one; empty unless it was asked for
     """
 
-    def __init__(self, program: list, config: HardwareConfig, *, word: int, latency: int, gap: int) -> None:
+    def __init__(
+        self, program: list, config: HardwareConfig, *, word: int, latency: int, gap: int, log: bool = False
+    ) -> None:
         self._memory = config, latency, gap
         self._config = parameters(config, latency, gap)
         self._program = program_of(program, config)
+        self._ring, self.log = np.zeros(RING if log else 0, np.int64), list[tuple[np.ndarray, np.ndarray]]()
         self.starts = np.zeros(len(program), np.int64)
         self.ends = np.zeros(len(program), np.int64)
         self.work = np.zeros((2, len(program)), np.int64)
@@ -259,6 +246,7 @@ class Machine:
         ideal : names of :data:`reprise.estimate.cycles.parameters.IDEAL`
         """
         twin = copy(self)
+        twin._ring = np.zeros(0, np.int64)
         twin._config = parameters(*self._memory, ideal)
         twin._states = tuple(one.copy() for one in self._states)
         twin.starts, twin.ends, twin.work = self.starts.copy(), self.ends.copy(), self.work.copy()
@@ -284,10 +272,23 @@ class Machine:
         limit = self._cycle + STANDSTILL * int(work) * (1 + int(c["gap"]))
         records = tuple(one[0] for one in self._states)
         marks = self.ends, self.starts, self.work
-        self._cycle = int(_simulate(c, self._program, records, data, *marks, stops, self._cycle, limit))
-        if self._cycle >= limit:
-            raise RuntimeError(f"the cycle model stands still: nothing taken up to cycle {limit}")
-        return self._cycle
+        while True:
+            first, end = self._cycle, min(limit, self._cycle + (len(self._ring) or limit))
+            self._cycle = int(_simulate(c, self._program, records, data, *marks, self._ring, stops, first, end))
+            if self._cycle >= limit:
+                raise RuntimeError(f"the cycle model stands still: nothing taken up to cycle {limit}")
+            if len(self._ring):
+                self._keep(first)
+            s = self._states[1][0]
+            if self._cycle in (s["run_start"], self.ends[s["taken_run"]] if stops else -1) or s["finished"]:
+                return self._cycle
+
+    def _keep(self, first: int) -> None:
+        """Take what happened from a cycle on until now out of the ring, and keep the cycles in which it changed."""
+        cycles = np.arange(first, self._cycle)
+        events = self._ring[cycles % len(self._ring)]
+        changes = np.flatnonzero(np.diff(events, prepend=-1))
+        self.log.append((cycles[changes], events[changes]))
 
     @property
     def cycles(self) -> int:

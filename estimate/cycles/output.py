@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from . import neurons
 from .neurons import LAST_GROUP, LAST_T
-from .state import Record, jit
+from .state import NEURONS_ITEM, Record, jit
 
 
 @jit
@@ -155,3 +156,34 @@ def pool(o: Record, run: Record, item: int, encoder_takes: bool) -> None:
     o.read_last = o.pool_position == window - 1
     if item & LAST_GROUP and item & LAST_T:
         o.pool_position = (o.pool_position + 1) % window
+
+
+@jit
+def results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, write_takes: bool) -> bool:
+    """Do what lies between the neurons' queue and the write master, and return whether the queue hands over an item."""
+    packs = pack_ready(out, write_takes)
+    offered = neurons.offered(nr)
+    if run.readout:
+        chunk, width, ends, leaves = readout(c, out, run, offered, packs)
+        out.events |= NEURONS_ITEM * leaves
+        pack(c, out, run, chunk, width, True, ends, True, write_takes)
+        return leaves
+    chunk, width, last_plane, last_group, last_t, takes = encode(c, out, run, packs)
+    pack(c, out, run, chunk, width, last_plane, last_group, last_t, write_takes)
+    ready = pool_ready(out, takes)
+    item, leaves = -1, False
+    if not interleaved:
+        leaves = offered >= 0 and ready
+        item = offered if leaves else -1
+        out.events |= NEURONS_ITEM * leaves
+    else:
+        full = nr.buffer_full[nr.w_buffer]
+        if nr.ro_valid and ready:
+            out.events |= NEURONS_ITEM
+            item = LAST_GROUP * nr.ro_group + LAST_T * nr.ro_last_t
+        neurons.reorder_out(nr, run, ready)
+        leaves = offered >= 0 and not full
+        if leaves:
+            neurons.reorder_in(nr, offered)
+    pool(out, run, item, takes)
+    return leaves

@@ -6,6 +6,7 @@ They are hw.processor.issue and hw.processor.scoreboard.
 from __future__ import annotations
 
 from ...hw.processor.issue import STEAL_AFTER
+from . import state
 from .run_data import RunData
 from .state import COMPUTE, REUSE, RING, Record, jit
 
@@ -99,6 +100,10 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
     if loading:
         p.steal_left = STEAL_AFTER
 
+    p.events = (
+        state.RESIDUAL_BIT | state.COMPUTE_ROW * (claim >= 0) if active else _stall(p, stage, tile, conflict, loading)
+    )
+
     # The last bit of a compute row claims its bank's slot; otherwise a reuse row takes it.
     finish_tile = finish_row = -1
     for b in range(banks):
@@ -120,6 +125,7 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
             i = data.tile_of[n] & 1
             p.slot_buffer[b], p.slot_row[b] = p.tile_buffer[i], data.rows[n]
         if took:
+            p.events |= state.REUSE1 if b else state.REUSE0
             p.reused[2 * (data.tile_of[n] & 1) + b] += 1
         _next_reuse(c, p, sort, data, b, took)
     if claim >= 0:
@@ -142,6 +148,18 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
             p.stage = data.computes[p.c_head]
             p.c_head += 1
     return claim >= 0, finish_tile
+
+
+@jit
+def _stall(p: Record, stage: int, tile: int, conflict: bool, loading: bool) -> int:
+    """Return the event that says why no bit is issued in a cycle without an active row; 0 if nothing is there."""
+    if stage < 0 or loading:
+        return state.STALL_ROW * p.inside
+    if not _known(p, tile):
+        return state.STALL_LEAD
+    if not p.weights_ok[tile & 1]:
+        return state.STALL_WEIGHTS
+    return state.STALL_HAZARD if conflict else state.STALL_REUSE
 
 
 @jit
@@ -239,8 +257,12 @@ def scoreboard(
     tile = p.entered
     if sort.begins_stored and sort.begin_time[tile % RING] <= t:
         i = tile & 1
-        if (not p.valid[i] or retires == i) and not (p.fresh and p.buffer_busy[p.buffer]):
-            enters = i
+        waits = p.fresh and p.buffer_busy[p.buffer]
+        if not p.valid[i] or retires == i:
+            if not waits:
+                enters = i
+            elif p.events & state.STALL_LEAD:  # what it waits for is known here
+                p.events ^= state.STALL_LEAD | state.STALL_DRAIN
     for i in range(2):
         p.weights_ok[i], p.computes_done[i] = p.next_weights[i], p.next_computes[i]
         p.reuse_done[i], p.ended[i] = p.next_reuse[i], p.next_ended[i]
@@ -266,6 +288,7 @@ def scoreboard(
     if enters >= 0:
         sort.begins_stored -= 1
         p.entered += 1
+        p.events |= state.TILE_ENTER
         last_k = (tile + 1) % data.k_tiles == 0
         p.tile[enters], p.valid[enters], p.tile_buffer[enters] = tile, 1, p.buffer
         p.buffer_busy[p.buffer] = 1

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...hw.arch.program import OPCODES
 from . import axi as read
-from .state import FETCH, LOADS, RING, Record, jit
+from .state import COMMAND_TAKEN, FETCH, LOAD_BUSY, LOADS, RING, Record, jit
 
 END, BARRIER, RUN = OPCODES["END"], OPCODES["BARRIER"], OPCODES["RUN"]
 FEATURES, SEGMENTS, PARAMS = OPCODES["LOAD_FEATURES"], OPCODES["LOAD_SEGMENTS"], OPCODES["LOAD_PARAMS"]
@@ -34,6 +34,7 @@ def dispatch(
     if busy and s.run_start != t and run_done and not used:
         s.run_busy = 0
     s.load = -1
+    s.events = LOAD_BUSY * (not idle)
     if not s.valid:
         return False
     takes, command = False, s.command
@@ -56,6 +57,7 @@ def dispatch(
     elif load.ask_left == 0 and load.stored < c.load_jobs:
         takes = True
         s.load = command
+    s.events |= COMMAND_TAKEN * takes
     return takes
 
 

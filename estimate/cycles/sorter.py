@@ -6,7 +6,7 @@ They are the blocks of hw.sorter and hw.detector.
 from __future__ import annotations
 
 from .run_data import RunData
-from .state import RING, Record, jit
+from .state import DETECTOR_GROUP, DETECTOR_LAST, RING, ROWS_WORD, Record, jit
 
 
 @jit
@@ -28,7 +28,9 @@ def detect(c: Record, sort: Record, data: RunData, t: int) -> bool:
     """Take the group of rows that is offered through the detector into the queues, and return whether it is taken."""
     tile_room = sort.begins_stored < c.begins and sort.unread < c.ends
     takes = sort.g_valid and sort.d_room and (tile_room or not sort.g_first)
+    sort.events = 0
     if takes:
+        sort.events = DETECTOR_GROUP | DETECTOR_LAST * sort.g_last
         if sort.g_first:
             sort.begin_time[sort.begun_tiles % RING] = t + 1
             sort.begun_tiles += 1
@@ -168,6 +170,7 @@ def load(c: Record, front: Record, sort: Record, data: RunData, accept: bool, t:
         if sort.room and front.in_ != front.out and front.time[front.out % RING] <= t:
             front.out += 1
             front.credits += 1
+            sort.events |= ROWS_WORD
             sort.beat += 1
             sort.b_valid, sort.b_last = 1, sort.beat == data.beats[sort.tile]
             if sort.b_last:

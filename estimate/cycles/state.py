@@ -24,6 +24,21 @@ COMPUTE, REUSE = 0, 1
 RING = 64
 """Length of the rings that hold times or counts of what is under way; it exceeds every latency and queue there."""
 
+EVENTS = (
+    "command", "load_busy", "read_beat", "write_beat", "rows_word", "weights_row", "neurons_item", "output_word",
+    "residual_bit", "compute_row", "stall_row", "stall_lead", "stall_drain", "stall_weights", "stall_hazard",
+    "stall_reuse", "reuse0", "reuse1", "detector_group", "detector_last", "tile_enter", "psum_row",
+)  # fmt: skip
+"""What a log says of each cycle, from its lowest bit on: events of :mod:`reprise.hw.interface.events`, and beside them
+the exact matches of both banks, the groups of rows that the detector takes and whether they are their tile's last, the
+tiles that enter the processor, and the rows of finished partial sums that leave it."""
+
+(
+    COMMAND_TAKEN, LOAD_BUSY, READ_BEAT, WRITE_BEAT, ROWS_WORD, WEIGHTS_ROW, NEURONS_ITEM, OUTPUT_WORD,
+    RESIDUAL_BIT, COMPUTE_ROW, STALL_ROW, STALL_LEAD, STALL_DRAIN, STALL_WEIGHTS, STALL_HAZARD,
+    STALL_REUSE, REUSE0, REUSE1, DETECTOR_GROUP, DETECTOR_LAST, TILE_ENTER, PSUM_ROW,
+) = (1 << n for n in range(len(EVENTS)))  # fmt: skip
+
 
 def record(names: str, **arrays: int) -> np.dtype:
     """Return the type of a record of integers; ``arrays`` gives the lengths of those fields that are arrays."""
@@ -55,7 +70,7 @@ COMMAND = record(
 """A command of the program, as far as time depends on it."""
 
 BUS = record(
-    "owners arvalid arowner arready rvalid gap_left in_ out beats_left",
+    "owners arvalid arowner arready rvalid gap_left in_ out beats_left events",
     left=3, word=3, reserved=3, stored=3, ready=3, offer=3, leaves=3, new_beats=3, new_word=3,
     time=RING, beats=RING, owner=RING,
 )  # fmt: skip
@@ -66,6 +81,7 @@ SEQUENCER = record(
     " checked may_write prepared front front_start front_used"  # job scheduler
     " run run_start run_busy taken_run finished"
     " load"  # the load taken in this cycle, or -1
+    " events"
 )
 
 LOADER = record(
@@ -80,7 +96,7 @@ FRONT = record(
     " release"  # weight buffer
     " prime t_left t_row t_buffer t_read"  # row table
     " g_left g_k g_count g_valid g_stored g_ready"  # scan of the segment table
-    " k word segment credits left in_ out",  # row builder; im2col's queue
+    " k word segment credits left in_ out events",  # row builder; im2col's queue
     full=2, rows=2, filled=1024, time=RING,
 )  # fmt: skip
 
@@ -91,13 +107,13 @@ SORT = record(
     " kc_valid kc_class kc_last kc_first k_valid k_rows k_last k_first"  # skid buffers of classes and of words
     " r_valid r_rows r_last r_first frees freed"  # row memory
     " g_valid g_count g_first g_last"  # the group that the row picker offers
-    " row begins_stored unread d_room begun_tiles",
+    " row begins_stored unread d_room begun_tiles events",
     w_valid=2, w_rows=2, w_last=2, w_first=2, level=3, waiting=3, stands=3, held=3, valid=3, popped=3, begin_time=RING,
 )  # fmt: skip
 
 PROCESSOR = record(
     "stage active active_bits active_tile steal_left finish_tile finish_row c_head entered"
-    " oldest closing fresh buffer hold",
+    " oldest closing fresh buffer hold inside events",
     reuse=2, reuse_ok=2, r_head=2, held=2, held_tile=2, held_row=2,
     slot=2, slot_buffer=2, slot_row=2, before=2, before_buffer=2, before_row=2,
     tile=2, valid=2, tile_buffer=2, weights_ok=2, issued=2, ended=2, computes_done=2, reuse_done=2, closed=2,
@@ -106,7 +122,7 @@ PROCESSOR = record(
 """The issue stage and the scoreboard. A row is its number in issue order, or -1 if there is none."""
 
 DRAIN = record(
-    "running buffer m asking again at starved second second_at third third_at o_valid o_last_position o_last",
+    "running buffer m asking again at starved second second_at third third_at o_valid o_last_position o_last events",
     drained=2,
 )
 
@@ -124,6 +140,16 @@ OUTPUT = record(
     " count burst finished age"  # the open burst of the write master
     " output"  # first word of the run's output
     " words words_ready b_in b_out l_in l_out awvalid sending left waiting"
-    " w_in w_out w_gap awready a_in a_out bvalid",
+    " w_in w_out w_gap awready a_in a_out bvalid events",
     b_time=RING, b_length=RING, l_time=RING, l_length=RING, a_time=RING,
 )  # fmt: skip
+
+
+@jit
+def collect(
+    log: Record, t: int, bus: Record, s: Record, front: Record, sort: Record, p: Record, drain: Record, out: Record
+) -> None:
+    """Write what happened in cycle ``t`` into the log, a ring of :data:`EVENTS`, and let the records forget it."""
+    found = bus.events | s.events | front.events | sort.events | p.events | drain.events | out.events
+    log[t % len(log)] = found
+    bus.events = s.events = front.events = sort.events = p.events = drain.events = out.events = 0

@@ -71,6 +71,7 @@ def cosim(
     limits: Annotated[bool, typer.Option("--limits/--no-limits", help="say what limits each layer")] = True,
     helps: Annotated[bool, typer.Option("--helps", help="try which change of the configuration would help")] = False,
     waves: Annotated[bool, typer.Option("--waves", help="record waveforms (FST) of the whole run")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="write trace.json: what each block does when")] = False,
     data: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", callback=INPUT_FOLDER, help="data set's folder, if it must be trained"),
@@ -79,8 +80,7 @@ def cosim(
         Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="where report.json and report.html go")
     ] = Path("build/cosim"),
 ) -> None:
-    """Run NETWORK, a network file or a preset, or digits if none is given, in RTL, and compare every feature map
-    with the model. Exit code 1 if any differs."""
+    """Run NETWORK, a file or a preset, in RTL. Exit code 1 if a feature map differs from the model."""
     _threads_that_wait()
     if capture is not None:
         _only_of_networks(context)
@@ -101,6 +101,7 @@ def cosim(
         images=images,
         seed=seed,
         waves=waves,
+        trace=trace,
         latency=latency,
         stall=stall,
         gap=gap,

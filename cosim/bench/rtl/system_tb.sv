@@ -1,8 +1,9 @@
 // Test bench of the whole accelerator. It holds the generated `reprise`, a memory behind its AXI4 port, a host that makes
 // one register access at a time, checks of both ports against the rules of AXI, and a log of the profile's strobes.
 // Whatever happens in every cycle happens here; Python only starts register accesses and waits for the interrupt. The
-// file `dut.svh`, which is made from the sidecar, instantiates the design; BUS_BITS, ADDRESS_BITS, MEMORY_WORDS,
-// MEMORY_DEPTH, PROFILE_BITS, RUN_START and RUN_END are macros, which come with it.
+// file `dut.svh`, which is made from the sidecar, instantiates the design, and gives `probes`: events inside the design
+// that its profile does not show. BUS_BITS, ADDRESS_BITS, MEMORY_WORDS, MEMORY_DEPTH, PROFILE_BITS, RUN_START and RUN_END
+// are macros, which come with it.
 module system_tb (
     input  logic        clk,
     input  logic        rst,
@@ -177,6 +178,24 @@ module system_tb (
             loaded <= load_request;
         end
     end
+
+    // With +events=PATH, every cycle in which the profile or a probe changes is written to a binary file, as three numbers
+    // of 32 bits: the cycle, and what is set from then on. Nothing else is done for it, so that other runs are not slower.
+    int events_file;
+    logic [63:0] happens, happened;
+    assign happens = 64'({probes, profile});
+    initial begin
+        string path;
+        events_file = 0;
+        happened = '0;
+        if ($value$plusargs("events=%s", path)) events_file = $fopen(path, "wb");
+    end
+    always_ff @(posedge clk)
+        if (events_file != 0 && !rst && happens != happened) begin
+            $fwrite(events_file, "%u%u%u", cycle, happens[31:0], happens[63:32]);
+            happened <= happens;
+        end
+    final if (events_file != 0) $fclose(events_file);
 
     // The log says in how many cycles each bit of the profile was set, and gets a line whenever a run starts or ends.
     logic [31:0] counts [0:`PROFILE_BITS-1];

@@ -1,0 +1,1 @@
+"""What every block did in every cycle: Chrome's trace files, and the pictures of a report's page."""

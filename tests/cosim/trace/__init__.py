@@ -1,0 +1,1 @@
+"""Traces: what each block does in every cycle."""
