@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from reprise.export.find import find_network
+from reprise.flow.handoff.handoff import write_handoff
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.memory_image import MemoryImage
 from reprise.model.inference.runner import run
@@ -85,3 +86,12 @@ def test_mistakes(words, message, tmp_path):
     done = reprise("image", "digits", "--config", "tiny", "--out", str(tmp_path / "made"), *words)
     assert done.code == 2 and message in done.err and "Traceback" not in done.err
     assert not (tmp_path / "made").exists()
+
+
+def test_a_handoff_holds_the_network_that_was_asked_for(tmp_path):
+    made = write_handoff("tiny", TINY, tmp_path / "made", targets=("ecp5",), network="digits", images=4)
+    assert "digits" in (made / "image" / "image.h").read_text()
+    image, samples = MemoryImage.load(made / "image"), np.load(made / "image" / "samples.npz")
+    assert image.images == 4 and (made / "image" / "input.bin").read_bytes() == image.pack_input(samples["pixels"])
+    file = find_network("digits", TINY)[0]
+    assert np.array_equal(samples["scores"], run(file.network, samples["pixels"]).scores)

@@ -14,6 +14,32 @@ static FILE *opened(const char *path, const char *mode)
     return file;
 }
 
+/* Return whether the input maps of image `n` hold its pixels, and no more in frames where nothing is shown. */
+static int holds(const struct reprise_slot *slot, uint32_t n, const unsigned char *pixels)
+{
+    uint32_t m, t, c, y, x;
+
+    for (m = 0; m < reprise_image.input_count; m++) {
+        const struct reprise_map *map = &reprise_image.inputs[m];
+
+        for (t = 0; t < map->frames; t++)
+            for (c = 0; c < map->channels; c++)
+                for (y = 0; y < map->height; y++)
+                    for (x = 0; x < map->width; x++) {
+                        const uint32_t frame = reprise_image.input_mode == REPRISE_INPUT_GIVEN ? t : 0;
+                        const unsigned char pixel =
+                            pixels[((frame * map->channels + c) * map->height + y) * map->width + x];
+                        int32_t level = map->is_signed && pixel > 127 ? (int32_t)pixel - 256 : (int32_t)pixel;
+
+                        if (reprise_image.input_mode == REPRISE_INPUT_ONCE && t > 0)
+                            level = 0;
+                        if (reprise_value(slot, map, n, t, c, y, x) != level)
+                            return 0;
+                    }
+    }
+    return 1;
+}
+
 static unsigned char *content(const char *path, size_t bytes)
 {
     unsigned char *found = (unsigned char *)malloc(bytes);
@@ -44,6 +70,9 @@ int main(int argc, char **argv)
     for (n = 0; n < REPRISE_IMAGE_IMAGES; n++)
         if (reprise_pack(&dev, &slot, n, pixels + n * REPRISE_IMAGE_INPUT_BYTES) != REPRISE_OK)
             return 5;
+    for (n = 0; n < REPRISE_IMAGE_IMAGES; n++)
+        if (!holds(&slot, n, pixels + n * REPRISE_IMAGE_INPUT_BYTES))
+            return 8;
     file = opened(argv[3], "wb");
     (void)fwrite(memory, 1, REPRISE_IMAGE_SIZE, file);
     (void)fclose(file);
