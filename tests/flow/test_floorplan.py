@@ -2,11 +2,17 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from reprise.flow.fpga import floorplan
+from reprise.flow.fpga.floorplan import plan_of
+from reprise.flow.fpga.sites import sites
 from reprise.flow.fpga.synth import synthesize
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.lib.fanout import parts
@@ -24,7 +30,7 @@ def tiny():
 
 def test_macros_of_the_synthesized_core_get_sites(tiny):
     """Names of cells and nets come from synthesis: if they change, nothing would be placed any more."""
-    found = floorplan.sites(TINY, tiny)
+    found = sites(plan_of(TINY), tiny)
     memories = [
         name
         for name, cell in tiny["cells"].items()
@@ -54,7 +60,7 @@ def module_of(c: HardwareConfig) -> dict:
 @pytest.mark.parametrize("name", ["tiny", "small", "paper"])
 def test_columns_lie_side_by_side_like_a_serpent(name):
     c = HardwareConfig.load(name)
-    found = floorplan.sites(c, module_of(c))
+    found = sites(plan_of(c), module_of(c))
     assert len(set(found.values())) == len(found) == len(module_of(c)["cells"])
     places = {cell: tuple(map(int, SITE.fullmatch(site).groups()[:2])) for cell, site in found.items()}
     rows = parts(c.neuron_lanes, max(floorplan.ROWS))
@@ -76,7 +82,7 @@ def test_front_end_is_held_together_where_columns_are_many():
         module = module_of(c)
         rams = {f"dut.frontend.sorter.memory{k}.0.0": {"type": "DP16KD", "connections": {}} for k in range(3)}
         module["cells"] |= rams
-        found = floorplan.sites(c, module)
+        found = sites(plan_of(c), module)
         assert len(found.keys() & rams.keys()) == placed and len(set(found.values())) == len(found)
 
 
@@ -88,4 +94,18 @@ def order(c: HardwareConfig, cell: str) -> int:
 
 def test_what_does_not_fit_is_left_to_the_placer():
     wide = HardwareConfig.load("paper").replace(lanes=512)
-    assert floorplan.sites(wide, module_of(wide)) == {}
+    assert sites(plan_of(wide), module_of(wide)) == {}
+
+
+def test_the_delivered_script_gives_the_same_sites(tmp_path):
+    """The file as a program, which the hand-off folder holds: it imports nothing of this project."""
+    module = module_of(TINY)
+    for name, content in (("plan", plan_of(TINY)), ("netlist", {"modules": {"top": module}})):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    script = shutil.copyfile(Path(floorplan.__file__).with_name("sites.py"), tmp_path / "floorplan.py")
+    command = [sys.executable, "-I", script, "plan.json", "netlist.json", "top", "out.json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    wanted = sites(plan_of(TINY), module)
+    assert (done.returncode, done.stdout) == (0, f"floorplan: {len(wanted)} cells have sites\n"), done.stderr
+    cells = json.loads((tmp_path / "out.json").read_text())["modules"]["top"]["cells"]
+    assert {n: cell["attributes"]["BEL"] for n, cell in cells.items() if "attributes" in cell} == wanted

