@@ -40,6 +40,16 @@ def folder(tmp_path_factory):
     return made
 
 
+@pytest.fixture(autouse=True)
+def loop():
+    """An event loop for each test, which ``asyncio.get_event_loop`` would make and nobody would close."""
+    made = asyncio.new_event_loop()
+    asyncio.set_event_loop(made)
+    yield made
+    made.close()
+    asyncio.set_event_loop(None)
+
+
 @pytest.fixture
 def driver(folder, monkeypatch):
     """The package of the drivers' folder, which is imported as on a board."""
@@ -261,3 +271,5 @@ def test_a_notebook_s_loop_is_not_blocked(make, digits):
         return device.run(pixels[:2])
 
     assert np.array_equal(asyncio.run(cell()).scores, expected.scores[:2]) and device.core.irq.waited == 0
+    assert np.array_equal(device.run(pixels[:2]).scores, expected.scores[:2]) and device.core.irq.waited == 1
+    asyncio.get_event_loop().close()  # asyncio.run has left none, so the driver has made this one

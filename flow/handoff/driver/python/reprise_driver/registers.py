@@ -156,7 +156,11 @@ class Registers:
             return  # in a notebook's own loop nobody can block, so that STATUS is polled
         except RuntimeError:
             pass
-        loop = asyncio.get_event_loop()  # that to which pynq's events belong
+        try:
+            loop = asyncio.get_event_loop()  # that to which pynq's events belong
+        except RuntimeError:  # an asyncio.run of the program has ended, and has left none
+            loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
         try:
             loop.run_until_complete(asyncio.wait_for(self.interrupt.wait(), timeout))
         except asyncio.TimeoutError:
