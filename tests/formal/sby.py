@@ -1,10 +1,13 @@
 """Runs SymbiYosys on an Amaranth module that holds its own assumptions and assertions."""
 
+import ctypes
 import importlib.util
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,12 @@ def tools() -> list[str]:
     return [str(TOOLS / "yowasp-sby"), *(word for name, path in programs.items() for word in (f"--{name}", path))]
 
 
+def die_with_parent() -> None:
+    """Have Linux end this process with the one that started it, however that dies; SymbiYosys then ends its solvers."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
 def prove(
     harness, folder: Path, *, depth: int | None, induction: bool = False, expect: str = "pass", timeout: int = 300
 ):
@@ -72,9 +81,10 @@ def prove(
     on words instead of bits, for what compares wide numbers).
 
     ABC proves on the netlist of and-gates; z3 replays what it refutes and writes the waveform (``top/engine_0``).
-    Skips where the tools are not installed; fails with the log's end when an assertion does.
+    Skips where the tools are not installed; fails with the log's end when an assertion does. What was proven is added
+    to the file that the variable PROOF_LOG names, if it is set (``tools/proofs.py``).
     """
-    command = tools()
+    command, start = tools(), time.monotonic()
     (folder / "top.il").write_text(rtlil.convert(harness, ports=[harness.domain.clk], name="top", emit_src=False))
     script = "read_rtlil top.il; prep -top top -nordff; flatten; memory_map; opt_clean"
     lines = ["[options]", f"expect {expect}", "aigsmt z3"]
@@ -86,8 +96,9 @@ def prove(
     environment = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
     with open(folder / "sby.log", "w") as log:
         done = subprocess.Popen(
-            [*command, "-f", "top.sby"], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+            [*command, "-f", "top.sby"], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True,
+            preexec_fn=die_with_parent,
+        )  # fmt: skip
         try:
             code = done.wait(timeout)
         finally:
@@ -95,3 +106,9 @@ def prove(
                 os.killpg(done.pid, signal.SIGKILL)  # its own session: the solver ends with it
                 done.wait()
     assert code == 0, (folder / "sby.log").read_text()[-3000:]
+    if record := os.environ.get("PROOF_LOG"):
+        engine = "z3, induction" if induction else "ABC, PDR" if depth is None else "ABC, bounded"
+        node = os.environ["PYTEST_CURRENT_TEST"].split(" ")[0]
+        about = {"test": node, "engine": engine, "depth": depth, "seconds": round(time.monotonic() - start, 1)}
+        with open(record, "a") as file:
+            file.write(json.dumps(about) + "\n")

@@ -22,6 +22,8 @@ class AnyTraffic(Harness):
         m.submodules.dut = dut = self.dut
         m.d.comb += dut.o.ready.eq(arbitrary(m, 1, name="ready"))
         holds(m, dut.o, name="o")
+        if isinstance(dut, StreamFifo):
+            m.d.comb += Assert(~dut.o.valid | (dut.level != 0))
         if isinstance(dut, PushFifo):
             for n, lane in enumerate(dut.push):
                 m.d.comb += [

@@ -1,4 +1,4 @@
-"""Deliberate faults of the address windows and of the order in which the host's requests are taken."""
+"""Deliberate faults of the bus and its windows, of the order in which requests are taken, and of all that is proven."""
 
 from tests.mutation.runner import fault
 
@@ -11,6 +11,9 @@ EPOCH = "tests/hw/sequencer/test_epoch.py"
 LOAD = "tests/hw/loader/test_data_rules.py"
 UNLOADED = "tests/hw/im2col/test_unloaded.py"
 FUZZ = "tests/cosim/fuzz/test_fuzz.py"
+SYSTEM = "tests/cosim/test_system.py::test_traffic"
+IN_WINDOW, WRITE, JOB = (f"tests/formal/test_{name}_proofs.py" for name in ("window", "write", "job"))
+FRONT, STREAM = "tests/formal/test_frontend_proofs.py", "tests/formal/test_stream_proofs.py"
 
 MUTATIONS = [
     fault("the last word of a burst is not looked at", "axi/window", "(last <= allowed.last)", "1", WINDOW),
@@ -144,5 +147,122 @@ MUTATIONS = [
     ),
     fault(
         "cleared words keep their epoch", "im2col/feature_buffer", "Mux(self.clear, 0, self.epoch)", "self.epoch", FUZZ
+    ),
+    # Only the checker of AXI's rules sees these: our memory takes no notice of the signals.
+    fault("bursts are of the kind that is reserved", "axi/ports", '"burst": 0b01', '"burst": 0b11', SYSTEM),
+    fault("the memory's type is reserved", "axi/ports", '"cache": 0b0011', '"cache": 0b0100', SYSTEM),
+    fault("beats are called half as wide", "axi/ports", ".bit_length() - 1", ".bit_length() - 2", SYSTEM),
+    # Each of these breaks what a proof says.
+    fault(
+        "a burst's length is not looked at when it is written",
+        "axi/write",
+        "inside(self.window, bursts.payload.word, bursts.payload.length)",
+        "inside(self.window, bursts.payload.word, 0)",
+        f"{IN_WINDOW}::test_windows_hold_forever[writes]",
+    ),
+    fault(
+        "the last word of a burst is not looked at when it is read",
+        "axi/read",
+        "chosen.address[shift:], chosen.beats - 1)),",
+        "chosen.address[shift:], chosen.beats - 2)),",
+        f"{IN_WINDOW}::test_windows_hold_forever[reads]",
+    ),
+    fault(
+        "a burst goes on over a multiple of BURST_BEATS words",
+        "axi/write",
+        "& ~aligned & ~finished",
+        "& ~finished",
+        f"{IN_WINDOW}::test_bursts_end_at_their_group",
+    ),
+    fault(
+        "a job ends in every cycle after its end",
+        "sequencer/sequencer",
+        "        m.d.sync += self.done.eq(0)\n        with m.FSM",
+        "        with m.FSM",
+        f"{IN_WINDOW}::test_jobs_forever",
+    ),
+    fault(
+        "WLAST comes with every 16th beat",
+        "axi/write",
+        "self.wlast.eq(left == 0)",
+        "self.wlast.eq(left[:4] == 0)",
+        f"{WRITE}::test_every_address_gets_its_data[beats]",
+    ),
+    fault(
+        "data is sent without an address",
+        "axi/write",
+        "lengths.i.valid.eq(begin)",
+        "lengths.i.valid.eq(take)",
+        f"{WRITE}::test_every_address_gets_its_data[beats]",
+    ),
+    fault(
+        "two unanswered bursts count as none",
+        "axi/write",
+        "self.quiet.eq(waiting == 0)",
+        "self.quiet.eq(waiting[0] == 0)",
+        f"{WRITE}::test_every_address_gets_its_data[answers]",
+    ),
+    fault(
+        "a burst is longer than its data",
+        "axi/write",
+        "bursts.payload.length.eq(count - 1)",
+        "bursts.payload.length.eq(count)",
+        f"{WRITE}::test_data_never_waits",
+    ),
+    fault(
+        "bursts are written after the end of a job",
+        "axi/write",
+        "                & ~self.halt\n                & ~self.outside",
+        "                & ~self.outside",
+        f"{JOB}::test_nothing_moves_without_a_job",
+    ),
+    fault(
+        "bursts are read after the end of a job",
+        "axi/read",
+        "free.eq(~self.halt & owners",
+        "free.eq(owners",
+        f"{JOB}::test_nothing_moves_without_a_job",
+    ),
+    fault(
+        "a job ends while it waits for data",
+        "axi/read",
+        "self.idle.eq(~self.arvalid & (owners.level == 0))",
+        "self.idle.eq(~self.arvalid)",
+        f"{JOB}::test_nothing_moves_without_a_job",
+    ),
+    fault(
+        "an item that waits at the memory's output is replaced",
+        "lib/fifo",
+        "take.eq((stored != 0) & (~some | leaves))",
+        "take.eq(stored != 0)",
+        f"{STREAM}::test_nothing_is_lost_or_reordered[stream2]",
+    ),
+    fault(
+        "an item that waits at the memory's output goes",
+        "lib/fifo",
+        "        with m.Elif(leaves):\n            m.d.sync += some.eq(0)",
+        "        with m.Else():\n            m.d.sync += some.eq(0)",
+        f"{STREAM}::test_stream_rule_forever[stream2]",
+    ),
+    fault(
+        "rows of one bit fewer are taken for those of a class",
+        "sorter/row_memory",
+        "bits.eq(self.i.payload.cls + 1)",
+        "bits.eq(self.i.payload.cls)",
+        f"{FRONT}::test_sorting_is_a_permutation[1-8]",
+    ),
+    fault(
+        "a visit that waits is replaced by the next",
+        "sorter/row_memory",
+        "self.i.ready.eq(~self.o.valid | self.o.ready)",
+        "self.i.ready.eq(1)",
+        f"{FRONT}::test_stream_rule_forever[RowMemory-1]",
+    ),
+    fault(
+        "the third tile has the tag of the second",
+        "detector/dispatcher",
+        "tag.eq(tag + closes)",
+        "tag.eq(tag + (closes & ~tag[0]))",
+        f"{FRONT}::test_rows_are_steered[1-None]",
     ),
 ]

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = [
     *(ROOT / "tools").rglob("*.py"),
     ROOT / "tests" / "mutation" / "runner.py",
+    ROOT / "tests" / "formal" / "measure.py",
     ROOT / "hw" / "csr" / "generate.py",
 ]
 MAIN = 'if __name__ == "__main__":'

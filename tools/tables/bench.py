@@ -1,6 +1,7 @@
-"""Tables of benchmarks, from ``docs/measured/bench.json``.
+"""Tables of benchmarks, from ``docs/measured/bench.json``, and of proofs, from ``docs/measured/proofs.json``.
 
-``python -m tools.bench --out docs/measured/bench.json`` writes that file. Seconds are of one machine.
+``python -m tools.bench --out docs/measured/bench.json`` writes the first file, and ``python -m tests.formal.measure
+--write`` the second. Seconds are of one machine.
 """
 
 from __future__ import annotations
@@ -27,10 +28,29 @@ def machine() -> str:
     return f"Measured on one machine of {about['cores']} cores{load}."
 
 
+def depth(engine: str, depths: list[int]) -> str:
+    """Say how far a proof reaches; an induction of some depth reaches as far as one without a depth."""
+    if not depths or "induction" in engine:
+        return f"for ever{f' (k = {depths[-1]})' if depths else ''}"
+    return f"{'...'.join(map(str, sorted({depths[0], depths[-1]})))} cycles"
+
+
+def proofs() -> str:
+    """Make the table of what is proven: property, module, engine, depth and seconds."""
+    rows = [
+        (one["property"], one["module"], one["engine"], depth(one["engine"], one["depths"]), f"{one['seconds']:.0f} s")
+        for one in record("proofs")["proofs"]
+    ]
+    return markdown(("property", "on", "engine", "depth", "time"), rows)
+
+
 def table(topic: str) -> str:
-    """Make the table of the benchmarks of ``tools/bench_TOPIC.py``, or say on what machine they ran."""
-    if topic == "machine":
-        return machine()
+    """Make the table of the benchmarks of ``tools/bench_TOPIC.py``, or say on what machine they ran.
+
+    The topic ``proofs`` is the table of what is proven.
+    """
+    if topic in ("machine", "proofs"):
+        return machine() if topic == "machine" else proofs()
     rows = []
     about = {name: inspect.getdoc(function) or "" for name, function in bench.discover().items()}
     for name, figures in record("bench")["results"].items():
