@@ -38,11 +38,16 @@ def one_image_cycles(
     return int(estimator.schedule()[-1])
 
 
-def clock_of(config: HardwareConfig, given_mhz: float | None = None) -> dict:
-    """Return the clock of a report: the given one, or else that of a routed accelerator, or else an assumed one."""
+def clock_of(config: HardwareConfig, given_mhz: float | None = None, part: str | None = None) -> dict:
+    """Return the clock of a report: the given one, or else that of a routed accelerator, or else an assumed one.
+
+    With ``part``, an accelerator that was routed on another part does not count.
+    """
     if given_mhz is not None:
         return {"mhz": float(given_mhz), "source": "given"}
     for route in measured.routed(config):
+        if part not in (None, route["part"]):
+            continue
         found = {key: route[key] for key in ("part", "grade", "command", "earlier_netlist")}
         return {"mhz": float(route["fmax_mhz"]), "source": "routed", **found}
     return {"mhz": ASSUMED_MHZ, "source": "assumed"}

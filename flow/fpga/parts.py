@@ -89,10 +89,11 @@ PARTS = (
     ),
     Part(name="XC7Z010", target="xc7", lut=17_600, ff=35_200, ram=60, dsp=80),
     Part(name="XC7Z020", target="xc7", lut=53_200, ff=106_400, ram=140, dsp=220),
+    Part(name="XC7A100T", target="xc7", lut=63_400, ff=126_800, ram=135, dsp=240),
     Part(name="XCZU3EG", target="xcup", lut=70_560, ff=141_120, ram=216, dsp=360),
     Part(name="XCZU7EV", target="xcup", lut=230_400, ff=460_800, ram=312, dsp=1_728),
 )
-"""Parts of the families, by their data sheets (Lattice FPGA-DS-02012, AMD DS190 and DS891)."""
+"""Parts of the families, by their data sheets (Lattice FPGA-DS-02012, AMD DS180, DS190 and DS891), without UltraRAM."""
 
 
 def units(weights: dict[str, float], kind: str) -> float:

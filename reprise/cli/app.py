@@ -28,7 +28,7 @@ def _version(wanted: bool) -> None:
 @app.callback(epilog=example("reprise cosim digits --config tiny"), context_settings={"max_content_width": 100})
 def _reprise(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version")
+        bool, typer.Option("--version", callback=_version, is_eager=True, hidden=True, help="show the version")
     ] = False,
     traceback: Annotated[
         bool,

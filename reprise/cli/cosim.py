@@ -74,7 +74,7 @@ def cosim(
     trace: Annotated[bool, typer.Option("--trace", help="write trace.json: what each block does when")] = False,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", callback=INPUT_FOLDER, help="data set's folder, if it must be trained"),
+        typer.Option(metavar="FOLDER", callback=INPUT_FOLDER, hidden=True, help="data set's folder, to train it"),
     ] = None,
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="where report.json and report.html go")

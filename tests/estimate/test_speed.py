@@ -29,7 +29,8 @@ def test_a_synthesis_is_taken_for_its_own_configuration_only():
 def test_where_the_clock_comes_from(monkeypatch):
     assert speed.clock_of(TINY, 31) == {"mhz": 31.0, "source": "given"}
     assert speed.clock_of(PAPER) == {"mhz": 80.0, "source": "assumed"}, "only its core was routed"
-    route = {"kind": "route", "block": "accelerator", "command": "x", "part": "45k", "grade": 6, "netlist": NETLIST}
+    route = {"kind": "route", "block": "accelerator", "target": "ecp5", "command": "x", "part": "45k", "grade": 6}
+    route |= {"netlist": NETLIST}
     routes = [route | {"configuration_sha256": TINY.digest(), "fmax_mhz": clock} for clock in (50.25, 61.5, 55.0)]
     monkeypatch.setattr(measured, "load", lambda: routes)
     found = {"mhz": 61.5, "source": "routed", "part": "45k", "grade": 6, "command": "x", "earlier_netlist": False}
@@ -41,7 +42,8 @@ def test_where_the_clock_comes_from(monkeypatch):
 @pytest.mark.parametrize("netlist", ["0123456789ab", None])
 def test_figures_of_an_earlier_netlist_are_told_as_such(netlist, monkeypatch):
     """What was synthesized or routed before the sources changed is shown, but not as what they are now."""
-    record = {"configuration_sha256": TINY.digest(), "block": "accelerator", "command": "x", "netlist": netlist}
+    record = {"configuration_sha256": TINY.digest(), "block": "accelerator", "target": "ecp5", "command": "x"}
+    record |= {"netlist": netlist}
     size = {"lut": 10, "ff": 10, "ram": 1, "dsp": 1}
     route = {"kind": "route", "part": "45k", "grade": 6, "fmax_mhz": 61.5}
     records = [record | {"kind": "synthesis"} | size, record | route, record | route | {"block": "core"}]
