@@ -80,8 +80,8 @@ fuzz: $(BASE)  ## mutated programs: 100,000 on tiny and 10,000 on small, RTL and
 	OMP_NUM_THREADS=1 $(REPRISE) fuzz --config tiny --cases 100000
 	OMP_NUM_THREADS=1 $(REPRISE) fuzz --config small --cases 10000
 
-soak: $(BASE)  ## long co-simulation of random and real networks; goes on where it stopped
-	$(REPRISE) soak
+soak: $(BASE)  ## co-simulation of 10,000 random networks and of real ones; goes on where it stopped
+	$(REPRISE) soak --networks 10000
 
 mutate: $(ALL)  ## deliberate faults in the sources, each must be caught by its test
 	$(PY) -m tests.mutation.runner
