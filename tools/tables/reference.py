@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 import typer
@@ -33,11 +34,14 @@ def leaves(group: TyperGroup, name: str = "reprise") -> Iterator[tuple[str, Any]
 
 
 def _option(param: Any, context: typer.Context) -> tuple[str, str] | None:
-    """Return how an option or argument is written, what it takes, and what it means, if the help has a line for it.
+    """Return how an option or argument is written, what it takes, and what it means.
 
-    The text of a command may say that itself.
+    The text of a command may say that of an argument itself, which then is hidden and has no line. An option that the
+    help leaves out, because a screen is full, has one.
     """
-    record = param.get_help_record(context)
+    shown = copy(param)
+    shown.hidden = shown.hidden and shown.param_type_name == "argument"
+    record = shown.get_help_record(context)
     if record is None:
         return None
     names, meaning = record
