@@ -24,7 +24,7 @@ IMAGES ?= 8
 SEED ?= 0
 COSIM_OPTIONS = --config $(CONFIG) $(if $(CAPTURE),,--images $(IMAGES)) --seed $(SEED) $(if $(WAVES),--waves) $(if $(TRACE),--trace)
 
-.PHONY: help setup verilog cosim fpga fpga-check check test lint format bench docs screenshot replay fuzz soak mutate clean
+.PHONY: help setup verilog cosim fpga fpga-check check test lint format bench docs screenshot replay fuzz soak mutate handoff-faults clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -85,6 +85,9 @@ soak: $(BASE)  ## co-simulation of 10,000 random networks and of real ones; goes
 
 mutate: $(ALL)  ## deliberate faults in the sources, each must be caught by its test
 	$(PY) -m tests.mutation.runner
+
+handoff-faults: $(ALL)  ## random faults in the delivered Verilog, and which of them the delivered testbench finds
+	OMP_NUM_THREADS=1 $(PY) -m tests.flow.delivered.verilog_mutants --seed 1 --count 50
 
 clean:  ## remove build products (not .venv)
 	rm -rf build

@@ -33,6 +33,7 @@ ECP5_MHZ = 50
 """The clock that the ECP5 target asks for, on grade 6; the target fails when it is missed."""
 
 RUN, GENERATED = "run", "generated"
+LITTLE = "run, with a smaller design in the accelerator's place"
 
 FILES = {
     "rtl/reprise.v": ("every simulator and synthesizer", RUN),
@@ -48,9 +49,9 @@ FILES = {
     "sim/run_verilator.sh": ("Verilator 5.006", RUN),
     "sim/waivers.vlt": ("Verilator lint", RUN),
     "constraints/reprise_pins.lpf": ("nextpnr-ecp5", RUN),
-    "ecp5/build.sh": ("Yosys, nextpnr-ecp5, ecppack, or those of YoWASP", RUN),
-    "ecp5/synth.ys": ("Yosys 0.23", RUN),
-    "ecp5/synth.tcl": ("Yosys 0.23 with Tcl, by FuseSoC", "run with Debian's Yosys"),
+    "ecp5/build.sh": ("Yosys, nextpnr-ecp5, ecppack, or those of YoWASP", LITTLE),
+    "ecp5/synth.ys": ("Yosys 0.23", LITTLE),
+    "ecp5/synth.tcl": ("Yosys 0.23 with Tcl, by FuseSoC", "run by hand, with a smaller design"),
     "ecp5/floorplan.py": ("Python 3.10: gives block RAMs and multipliers their sites", RUN),
     "ecp5/floorplan.json": ("ecp5/floorplan.py", RUN),
     "constraints/reprise.sdc": ("Quartus", GENERATED),
@@ -61,7 +62,7 @@ FILES = {
     "registers/registers.h": ("C, by PeakRDL: bit masks", RUN),
     "registers/html/index.html": ("browser, by PeakRDL", RUN),
     **drivers.FILES,
-    "reprise.core": ("FuseSoC 2.4", "lint, sim, ecp5 run; vivado, quartus set up"),
+    "reprise.core": ("FuseSoC 2.4", "lint is run, sim where Icarus is; the others are set up"),
     "check_manifest.py": ("Python 3.7: compares the folder with MANIFEST.json", RUN),
     "README.md": ("people", RUN),
 }

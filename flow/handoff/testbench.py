@@ -37,9 +37,9 @@ SEED = 22
 PATIENCE = 3
 """A job is given up after so many times the cycles of the good one."""
 
-OTHERS, CANDIDATES, MOST_COMMANDS, MOST_BYTES, MOST_CYCLES, PAGE = 7, 80, 40, 1 << 15, 8000, 4096
+OTHERS, CANDIDATES, MOST_COMMANDS, MOST_BYTES, MOST_CYCLES, PAGE = 10, 80, 40, 1 << 15, 60_000, 4096
 """How many random networks the testbench runs besides and of how many they are chosen, how large their programs and
-images are and how long they take at most, and what an image begins at a multiple of."""
+images are at most, how many cycles all of them take, and what an image begins at a multiple of."""
 
 REFUSED, TRIED, MOST_WORDS = 16, 300, 3
 """How many spoiled programs the testbench plays, of how many they are chosen, and how many bus words each spoils."""
@@ -110,7 +110,8 @@ def make_bench(image: MemoryImage, before: np.ndarray) -> Bench:
             one = compile_network(network, image.config, 2, base=base, keep_features=keep)
             memory = one.initial_memory(images)
         job, golden = _job(one, memory, image.base)
-        if not n or (job.cycles <= MOST_CYCLES and len(jobs) <= OTHERS):
+        taken = sum(earlier.cycles for earlier in jobs[1:])
+        if not n or (taken + job.cycles <= MOST_CYCLES and len(jobs) <= OTHERS):
             jobs.append(job)
             for found, part in ((memories, memory), (goldens, golden)):
                 found.append(np.append(part, np.zeros(-len(part) % PAGE, np.uint8)))
@@ -123,7 +124,7 @@ def _others(config: HardwareConfig) -> list[tuple[Network, np.ndarray, bool]]:
     """Return small random networks with their images, and whether all features are kept.
 
     Of many, those are taken that use most of what commands can say and the ones before do not: each field of each
-    command being 0, 1, or more.
+    command being 0, 1, 2, or more.
     """
     found = []
     for number in range(CANDIDATES):
@@ -133,7 +134,7 @@ def _others(config: HardwareConfig) -> list[tuple[Network, np.ndarray, bool]]:
             image = compile_network(network, config, 2, keep_features=keep)
         except CompileError:
             continue
-        uses = {(op, field, min(abs(value), 2)) for op, fields in image.commands() for field, value in fields.items()}
+        uses = {(op, field, min(abs(value), 3)) for op, fields in image.commands() for field, value in fields.items()}
         if len(image.commands()) <= MOST_COMMANDS and image.size <= MOST_BYTES:
             found.append((uses, (network, images, keep)))
     chosen: list = []

@@ -1,0 +1,278 @@
+"""Random faults in the delivered Verilog, all in one text: which of them is live is chosen when the simulation starts.
+
+    python -m tests.flow.delivered.verilog_mutants --seed 1 --count 50 --write
+
+builds the delivered testbench of `tiny` once in Verilator, plays every fault, and records in
+docs/measured/handoff_faults.json which of them it finds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from reprise.cosim.bench.verilator import MAKE_VARIABLES, VERILATOR_ROOT
+from reprise.flow.handoff.handoff import write_handoff
+from reprise.hw.arch.config import HardwareConfig
+
+RECORD = Path("docs/measured/handoff_faults.json")
+FLAGS = [*MAKE_VARIABLES[:3], "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "OPT_FAST=-O0", "OPT_GLOBAL=-O0"]
+
+NAME = r"(?:\\\S+\s|[A-Za-z_][\w$]*)"
+NUMBER = re.compile(r"\d+'h[0-9a-fA-F]+")
+OPERATORS = {" & ": " | ", " | ": " & ", " ^ ": " & ", " + ": " - ", " - ": " + ", " == ": " != ", " != ": " == "}
+OPERATORS |= {" >= ": " > ", " <= ": " < ", " > ": " >= ", " < ": " <= ", " << ": " >> ", " >> ": " << ", " ~ ": " "}
+STATEMENT = re.compile(rf"^(\s+(?:assign\s+)?{NAME}\s*(?:\[[^\]]*\]\s*)?(<?=) )([^=].*);$")
+CONDITION = re.compile(r"^(\s+(?:end else )?if \()(.*)(\) begin)$")
+DECLARED = re.compile(rf"^  (?:(?:wire|reg|input|output) )(\[\d+:0\] )?({NAME})(?: = \S+)?\s*;$")
+LEFT = re.compile(rf"\s+({NAME})\s*(?:\[.*?\]\s*)*<?= ")
+INSTANCE = re.compile(r"^  (\\reprise\S*|reprise\S*)\s+\S+\s+\($")
+KINDS = ("operator", "constant", "net", "condition")
+SELECT = "reprise_tb.dut.faults.live"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault: its line in the Verilog, counted from 0, its kind, and the expression without and with it."""
+
+    line: int
+    kind: str
+    module: str
+    good: str
+    bad: str
+
+
+@dataclass
+class Module:
+    """What is known of a module: its nets with the text of their range, its output ports, and who depends on whom."""
+
+    nets: dict[str, str]
+    outputs: set[str]
+    groups: list[tuple[range, set[str], set[str]]]
+    instances: list[tuple[str, str, set[str]]]
+
+
+def _names(text: str) -> set[str]:
+    return {m.strip() for m in re.findall(NAME, text)}
+
+
+def parse(lines: list[str]) -> dict[str, Module]:
+    """Take Verilog apart as Amaranth has Yosys write it: one statement to a line, blocks indented by two."""
+    found: dict[str, Module] = {}
+    module, child, n = "", "", 0
+    while n < len(lines):
+        line, first = lines[n], n
+        if line.startswith("module "):
+            module = line.split("(")[0].split()[1]
+            found[module] = Module({}, set(), [], [])
+        elif DECLARED.match(line):
+            size, name = DECLARED.match(line).groups()
+            if "signed" not in line:
+                found[module].nets[name.strip()] = size or ""
+            if line.startswith("  output "):
+                found[module].outputs.add(name.strip())
+        elif line.startswith("  assign "):
+            left, right = line.removeprefix("  assign ").split(" = ", 1)
+            found[module].groups.append((range(n, n + 1), _names(left), _names(right)))
+        elif line.startswith("  always "):
+            n += 1
+            while line.endswith("begin") and lines[n] != "  end":
+                n += 1
+            block = lines[first : n + 1]
+            left = {_first(m[1]) for m in map(LEFT.match, block) if m}
+            found[module].groups.append((range(first, n + 1), left, _names(" ".join(block))))
+        elif line.startswith("  initial begin"):
+            while lines[n] != "  end":
+                n += 1
+        elif INSTANCE.match(line):
+            child = INSTANCE.match(line)[1]
+        elif line.startswith("    ."):
+            port, net = re.match(r"    \.(\S+?)\s*\((.*)\),?$", line).groups()
+            found[module].instances.append((child, port, _names(net)))
+        n += 1
+    return found
+
+
+def _first(text: str) -> str:
+    return re.match(NAME, text)[0].strip()
+
+
+def live(modules: dict[str, Module]) -> set[tuple[str, str]]:
+    """Return the nets that can reach an output of the design, as (module, net)."""
+    before: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for name, module in modules.items():
+        for _, left, right in module.groups:
+            for net in left:
+                before.setdefault((name, net), set()).update((name, other) for other in right)
+        for child, port, nets in module.instances:
+            if port in modules[child].outputs:
+                for net in nets:
+                    before.setdefault((name, net), set()).add((child, port))
+            else:
+                before.setdefault((child, port), set()).update((name, net) for net in nets)
+    found: set[tuple[str, str]] = set()
+    left = [("reprise", net) for net in modules["reprise"].outputs]
+    while left:
+        one = left.pop()
+        if one not in found:
+            found.add(one)
+            left += before.get(one, ())
+    return found
+
+
+def _changed(r: random.Random, kind: str, text: str, nets: dict[str, str]) -> str | None:
+    """Return an expression with one fault of a kind, or None if it has no place for one."""
+    if kind == "condition":
+        return f"!({text})"
+    if kind == "operator":
+        places = [(m.start(), o) for o in OPERATORS for m in re.finditer(re.escape(o), text)]
+        if not places:
+            return None
+        at, operator = r.choice(places)
+        return text[:at] + OPERATORS[operator] + text[at + len(operator) :]
+    if kind == "constant":
+        places = list(NUMBER.finditer(text))
+        if not places:
+            return None
+        m = r.choice(places)
+        width, value = int(m[0].split("'")[0]), int(m[0].split("h")[1], 16)
+        return f"{text[: m.start()]}{width}'h{value ^ (1 << r.randrange(width)):x}{text[m.end() :]}"
+    places = [m for m in re.finditer(NAME, text) if m[0].strip() in nets]
+    if not places:
+        return None
+    m = r.choice(places)
+    name = m[0].strip()
+    others = sorted(n for n, size in nets.items() if size == nets[name] and n != name and "dump_module" not in n)
+    return f"{text[: m.start()]}{r.choice(others)} {text[m.end() :]}" if others else None
+
+
+def draw(text: str, seed: int, count: int) -> list[Fault]:
+    """Draw faults: a kind, then a line that has a place for it.
+
+    A statement that cannot reach an output is left out, as are the values that memories have at the beginning.
+    """
+    r, lines = random.Random(seed), text.splitlines()
+    modules, places = parse(lines), []
+    alive = live(modules)
+    for name, module in modules.items():
+        for where, left, _ in module.groups:
+            if not any((name, net) in alive for net in left):
+                continue
+            for n in where:
+                condition, statement = CONDITION.match(lines[n]), STATEMENT.match(lines[n])
+                if (condition or statement) and "dump_module" not in lines[n]:
+                    places.append((n, name, condition[2] if condition else statement[3], bool(condition)))
+    faults: list[Fault] = []
+    while len(faults) < count:
+        kind = r.choice(KINDS)
+        line, module, good, condition = r.choice(places)
+        if any(fault.line == line for fault in faults) or (kind == "condition") != condition:
+            continue
+        bad = _changed(r, kind, good, modules[module].nets)
+        if bad is not None:
+            faults.append(Fault(line, kind, module, good, bad))
+    return faults
+
+
+def named(text: str, wanted: dict[str, str]) -> list[Fault]:
+    """Return faults of nets of the top: each gets another expression."""
+    lines, faults = text.splitlines(), []
+    for net, bad in wanted.items():
+        n, line = next((n, li) for n, li in enumerate(lines) if re.match(rf"^  assign {net}\s*= ", li))
+        faults.append(Fault(n, "named", "reprise", line.split("= ", 1)[1].rstrip(";"), bad))
+    return faults
+
+
+def with_faults(text: str, faults: list[Fault]) -> str:
+    """Return the Verilog with all faults in it; the simulation's argument ``+fault=N`` makes the Nth one live."""
+    lines = text.splitlines()
+    for n, fault in enumerate(faults, 1):
+        assert fault.good in lines[fault.line]
+        both = f"({SELECT} == {n} ? ({fault.bad}) : ({fault.good}))"
+        head, _, tail = lines[fault.line].rpartition(fault.good)
+        lines[fault.line] = head + both + tail
+    top = next(n for n, line in enumerate(lines) if line.startswith("module reprise("))
+    end = next(n for n in range(top, len(lines)) if lines[n] == "endmodule")
+    lines[end] = "  reprise_fault faults ();\nendmodule"
+    chooser = "module reprise_fault;\n  integer live;\n  initial begin\n    live = 0;\n"
+    chooser += '    if ($value$plusargs("fault=%d", live)) $display("fault %0d", live);\n  end\nendmodule\n'
+    return "\n".join(lines) + "\n" + chooser
+
+
+def play(folder: Path, command: list[str], numbers: list[int], limit: float) -> list[dict]:
+    """Run the built testbench with faults, and tell of each whether it was found, and the seconds of CPU it took."""
+    found = []
+    for n in numbers:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        try:
+            done = subprocess.run([*command, f"+fault={n}"], cwd=folder, capture_output=True, text=True, timeout=limit)
+            code, lines = done.returncode, done.stdout.splitlines()
+        except subprocess.TimeoutExpired:
+            code, lines = None, ["does not end"]
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        told = next((line for line in lines if "error" in line or "golden" in line or "breaks" in line), "")
+        passed = code == 0 and "PASS" in lines
+        found.append({"found": not passed, "exit": code, "cpu": after.ru_utime - before.ru_utime, "told": told[:100]})
+        found[-1]["lines"] = lines
+    return found
+
+
+def build(folder: Path, faults: list[Fault]) -> list[str]:
+    """Build the testbench of a hand-off folder by its own script, with faults in its Verilog; return the command."""
+    verilog = folder / "rtl" / "reprise.v"
+    verilog.write_text(with_faults(verilog.read_text(), faults))
+    path = os.pathsep.join([str(VERILATOR_ROOT / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": path}
+    script = ["sh", str(folder / "sim" / "run_verilator.sh"), "-MAKEFLAGS", " ".join(FLAGS)]
+    done = subprocess.run(script, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and "PASS" in done.stdout.splitlines(), done.stdout + done.stderr
+    return [str(folder / "sim" / "obj" / "Vreprise_tb")]
+
+
+def main() -> None:
+    """Draw faults, play them, and print and record what was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--write", action="store_true", help=f"record the outcome in {RECORD}")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        folder = write_handoff("tiny", HardwareConfig.load("tiny"), Path(work) / "tiny")
+        faults = draw((folder / "rtl" / "reprise.v").read_text(), given.seed, given.count)
+        command = build(folder, faults)
+        (good,) = play(folder / "sim", command, [0], 3600)
+        found = play(folder / "sim", command, list(range(1, len(faults) + 1)), 10 * good["cpu"] + 600)
+    print(f"seed {given.seed}; the good run: {good['cpu']:.2f} s of CPU")
+    for n, (fault, one) in enumerate(zip(faults, found, strict=True), 1):
+        word = "found" if one["found"] else "NOT FOUND"
+        print(
+            f"{n:3} {word} {one['cpu']:.2f} s  {fault.module} {fault.kind}: {fault.good} -> {fault.bad}: {one['told']}"
+        )
+    longest = max(one["cpu"] for one in found) / good["cpu"]
+    caught = sum(one["found"] for one in found)
+    print(f"{caught} of {len(found)} found; the longest run takes {longest:.1f} times the good one")
+    if given.write:
+        options = f"--seed {given.seed} --count {given.count} --write"
+        record = {
+            "command": f"python -m tests.flow.delivered.verilog_mutants {options}",
+            "config": "tiny",
+            "seed": given.seed,
+            "count": len(found),
+            "found": caught,
+            "longest": round(longest, 2),
+            "missed": [asdict(f) for f, one in zip(faults, found, strict=True) if not one["found"]],
+        }
+        RECORD.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
