@@ -95,6 +95,25 @@ def tools() -> str:
     return f"Tools: {', '.join(sorted({r['tool'] for r in records()}))}."
 
 
+def faults() -> str:
+    """Say how many random faults the delivered testbench finds, and name those that it does not."""
+    found = json.loads((MEASURED / "handoff_faults.json").read_text())
+
+    def code(text: str) -> str:
+        return f"`{text.strip()}`".replace("|", chr(92) + "|")
+
+    rows = [
+        (code(one["module"].strip(chr(92)).removeprefix("reprise.")), one["kind"], code(one["good"]), code(one["bad"]))
+        for one in found["missed"]
+    ]
+    told = (
+        f"`{found['command']}` plays {found['count']} faults in `{found['config']}`. The testbench finds "
+        f"{found['found']} of them, and none takes longer than {found['longest']:.1f} times the good run. "
+        "These are not found:"
+    )
+    return f"{told}\n\n{markdown(('module', 'kind', 'in the Verilog', 'with the fault'), rows)}"
+
+
 def core(*configs: str) -> str:
     """Make the table of the parts of several cores, side by side."""
     known = [records(kind="synthesis", config=c, block="core", target="ecp5")[0] for c in configs]
@@ -117,7 +136,7 @@ def core(*configs: str) -> str:
 
 def table(kind: str, *words: str) -> str:
     """Make one of the tables above."""
-    known = {f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, core)}
+    known = {f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, faults, core)}
     return known[kind](*words)
 
 
