@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections import Counter
 from functools import partial
@@ -12,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ...hw.arch.config import HardwareConfig
+from ...hw.emission import verilog_of
 from ...support.progress import Stages
 from ..jobs.processes import side_by_side
 from ..jobs.shards import Shards
@@ -24,9 +27,14 @@ TOGETHER = 5
 """Networks whose programs are played in one simulation, since each simulation takes a second to begin."""
 
 
+def verilog_sha256(config: HardwareConfig) -> str:
+    """Return the digest of a configuration's Verilog, to which the results belong."""
+    return hashlib.sha256(verilog_of(config).text.encode()).hexdigest()
+
+
 def shard_file(out: Path, name: str, config: HardwareConfig) -> Path:
-    """Return the file of a configuration's shards, a line of JSON for each; another configuration has another file."""
-    return out / f"fuzz-{name}-{config.digest()[:8]}.jsonl"
+    """Return the file of a configuration's shards, a line of JSON for each; other RTL has another file."""
+    return out / f"fuzz-{name}-{verilog_sha256(config)[:12]}.jsonl"
 
 
 def play_shards(fields: dict, seeds: tuple[int, ...]) -> dict[int, list[dict]]:
@@ -60,7 +68,36 @@ def table(counts: Counter[tuple[str, str]], title: str) -> Table:
     return made
 
 
-def run_fuzz(name: str, config: HardwareConfig, *, cases: int, processes: int, out: Path, console: Console) -> int:
+def add_record(path: Path, name: str, config: HardwareConfig, shards: Shards) -> None:
+    """Write a configuration's counts into a record, beside those of other configurations.
+
+    The record is ``{"configurations": {name: {"verilog_sha256", "networks", "programs", "command", "ways"}}}``, where
+    ``ways`` holds a number of programs for each way to end and, in it, for each error code or rule.
+    """
+    found = json.loads(path.read_text()) if path.is_file() else {"configurations": {}}
+    ways: dict[str, dict[str, int]] = {way: {} for way in WAYS}
+    for (way, detail), count in sorted(tally(shards.cases).items(), key=lambda item: -item[1]):
+        ways[way][detail] = count
+    found["configurations"][name] = {
+        "verilog_sha256": verilog_sha256(config),
+        "networks": len(shards.found),
+        "programs": len(shards),
+        "command": f"reprise fuzz --config {name} --cases {len(shards)}",
+        "ways": ways,
+    }
+    path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+def run_fuzz(
+    name: str,
+    config: HardwareConfig,
+    *,
+    cases: int,
+    processes: int,
+    out: Path,
+    json_file: Path | None = None,
+    console: Console,
+) -> int:
     """Play mutated programs until ``cases`` of them have ended, those of earlier calls included.
 
     Parameters
@@ -69,6 +106,7 @@ def run_fuzz(name: str, config: HardwareConfig, *, cases: int, processes: int, o
     cases : number of programs
     processes : simulations that run side by side
     out : folder of the file of shards
+    json_file : a record to which the counts are added
 
     Returns
     -------
@@ -101,6 +139,8 @@ def run_fuzz(name: str, config: HardwareConfig, *, cases: int, processes: int, o
             if case["way"] == "wrong":
                 console.print(f"[red]wrong[/] seed {seed}: {case['what']}: {case['detail']}", highlight=False)
     wrong = sum(count for (way, _), count in counts.items() if way == "wrong")
+    if json_file:
+        add_record(json_file, name, config, shards)
     seconds = time.perf_counter() - start
     told = f"{wrong} wrong; {len(shards) - before:,} programs in {seconds:.0f} s"
     console.print(f"{shards.path}: {told}", highlight=False)

@@ -181,6 +181,9 @@ def fuzz(
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="of the file of shards, which is continued")
     ] = Path("build/cosim/fuzz"),
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="add the counts to this record")
+    ] = None,
 ) -> None:
     """Mutated programs in RTL and in the golden interpreter. Both must end alike, and nothing outside is written."""
     _threads_that_wait()
@@ -188,6 +191,12 @@ def fuzz(
 
     chosen = hardware(config, changes)
     code = run_fuzz(
-        chosen.name, chosen.config, cases=cases, processes=processes or os.cpu_count() or 1, out=out, console=terminal()
+        chosen.name,
+        chosen.config,
+        cases=cases,
+        processes=processes or os.cpu_count() or 1,
+        out=out,
+        json_file=json_file,
+        console=terminal(),
     )
     raise typer.Exit(code)

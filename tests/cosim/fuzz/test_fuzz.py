@@ -76,6 +76,19 @@ def test_a_fuzz_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     assert go(45) == 1
 
 
+def test_the_record_counts_each_configuration(tmp_path):
+    """Another configuration is added, and the same one is counted anew."""
+    path, shards = tmp_path / "fuzz.json", run.Shards(tmp_path / "shards")
+    ends = [("equal", ""), ("refused", "FIELD"), ("refused", "DATA"), ("refused", "FIELD"), ("order", "read")]
+    shards.add({1: [{"what": "x", "way": way, "detail": detail} for way, detail in ends]})
+    for name in ("tiny", "small", "tiny"):
+        run.add_record(path, name, TINY, shards)
+    found = json.loads(path.read_text())["configurations"]
+    assert found.keys() == {"tiny", "small"} and found["tiny"]["programs"] == 5 and found["tiny"]["networks"] == 1
+    ways = {"equal": {"": 1}, "order": {"read": 1}, "refused": {"FIELD": 2, "DATA": 1}, "wrong": {}}
+    assert found["tiny"]["ways"] == found["small"]["ways"] == ways
+
+
 def test_a_shard_that_dies_is_a_finding_of_its_own(monkeypatch):
     """The others of its simulation are played again without it."""
 
