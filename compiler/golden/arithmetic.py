@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...hw.arch.program import LOOPS, SOURCES
 from ...support.kernels import kernel
 
 
@@ -175,3 +176,19 @@ def line_bytes(values: np.ndarray, f: dict[str, int], bus_bits: int) -> np.ndarr
         data = np.packbits(bits.astype(np.uint8), axis=-1, bitorder="little")
     fill = -data.shape[-1] % (bus_bits // 8)
     return np.pad(data, ((0, 0), (0, 0), (0, 0), (0, fill)))
+
+
+def places(f: dict[str, int], rows: int) -> np.ndarray:
+    """Step through the loops and return int64[rows, sources, 3]: line address, x bit and y of every row."""
+    start = [[f[f"row_{what}{s}"] for what in ("address", "x", "y")] for s in range(SOURCES)]
+    deltas = [
+        [[f[f"loop{n}_{what}{s}"] for what in ("address", "x", "y")] for s in range(SOURCES)] for n in range(LOOPS)
+    ]
+    number = np.arange(1, rows)
+    outer, size = np.zeros(rows - 1, np.int64), 1
+    for n in range(LOOPS):  # find the outermost loop that steps before a row: all inside it have come round
+        outer[number % size == 0] = n
+        size *= f[f"loop{n}_count"]
+    steps = np.concatenate([np.array([start]), np.array(deltas)[outer]]) if rows > 1 else np.array([start])
+    found = np.cumsum(steps, axis=0)
+    return np.concatenate([found[..., :1] % (1 << 16), wrap(found[..., 1:], 16)], axis=-1)

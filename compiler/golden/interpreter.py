@@ -15,7 +15,6 @@ import numpy as np
 from ...hw.arch.memory_image import MemoryImage, Windows
 from ...hw.arch.program import (
     COMMAND_BYTES,
-    LOOPS,
     PARAM_BYTES,
     PARAMETERS,
     SEGMENT,
@@ -24,13 +23,17 @@ from ...hw.arch.program import (
     Error,
     unpack_fields,
 )
-from ...hw.arch.rules import ProgramRules, data_violations, decode
-from .arithmetic import check_width, fire, gather, line_bytes, pool_levels, sum_rows, wrap
+from ...hw.arch.rules import ProgramRules, data_violations, decode, violations
+from .arithmetic import check_width, fire, gather, line_bytes, places, pool_levels, sum_rows, wrap
 from .errors import OrderBroken, ProgramError
 from .memory import Memory
+from .order import chunks, overtaken
 from .trace import RunTrace
 
 Observer = Callable[[RunTrace], None]
+
+MOST_COMMANDS = 1 << 20
+"""The most commands of a program that are executed."""
 
 
 class Interpreter:
@@ -70,6 +73,7 @@ class Interpreter:
         self._slot = self._base_slot = 0
         self._held: np.ndarray | None = None  # the weights that the last RUN holds
         self._at = 0
+        self._missing: tuple[str, tuple[int, ...]] = "features", ()  # what a RUN needs and no load has brought
         self._rules = ProgramRules(c)
 
     @property
@@ -111,17 +115,19 @@ class Interpreter:
 
     def commands(self) -> Iterator[tuple[int, str, dict[str, int]]]:
         """Yield (index, opcode, fields) up to END, each read from the memory when the program gets there."""
-        address = self.image.program
-        for index in range(1 << 20):
+        for index in range(MOST_COMMANDS):
             self._at = index
-            data = self._read(address + index * COMMAND_BYTES, COMMAND_BYTES).tobytes()
-            try:
-                opcode, fields = decode(data)
-            except ValueError as error:
-                raise ProgramError.refused(index, Error.COMMAND, str(error)) from None
+            opcode, fields = self._command(index)
             yield index, opcode, fields
             if opcode == "END":
                 return
+
+    def _command(self, index: int) -> tuple[str, dict[str, int]]:
+        address = self.image.program + index * COMMAND_BYTES
+        try:
+            return decode(self._read(address, COMMAND_BYTES).tobytes())
+        except ValueError as error:
+            raise ProgramError.refused(index, Error.COMMAND, str(error)) from None
 
     def _read(self, address: int, count: int) -> np.ndarray:
         return self.memory.read(self._at, address, count)
@@ -138,13 +144,10 @@ class Interpreter:
 
     def _load_features(self, f: dict[str, int]) -> None:
         c = self.config
-        word = c.feature_bits // 8
-        for n in range(f["chunks"]):
-            first, count = f["target"] + n * f["target_stride"], f["bytes"] // word
-            words = slice(first, first + count)
-            self._in_order(not self.used[words].any(), "features", (first, count))
+        for n, words in enumerate(chunks(self.config, f)):
+            self._in_order(not self.used[words].any(), "features", (words.start, words.stop - words.start))
             data = np.unpackbits(self._read(f["source"] + n * f["stride"], f["bytes"]), bitorder="little")
-            self.bits[first * c.feature_bits : (first + count) * c.feature_bits] = data
+            self.bits[words.start * c.feature_bits : words.stop * c.feature_bits] = data
             self.loaded[words] = True
 
     def _load_segments(self, f: dict[str, int]) -> None:
@@ -171,6 +174,25 @@ class Interpreter:
             raise ProgramError.refused(self._at, Error.DATA, f"{what}: {broken[0]}")
 
     def _run(self, f: dict[str, int]) -> None:
+        self._missing = "features", ()
+        try:
+            self._execute(f)
+        except ProgramError:
+            self._in_order(not overtaken(self.config, *self._missing, self._loads_behind()), *self._missing)
+            raise
+
+    def _loads_behind(self) -> Iterator[tuple[str, dict[str, int]]]:
+        """Yield the loads that follow this command, up to another command or one that is refused."""
+        for index in range(self._at + 1, MOST_COMMANDS):
+            try:
+                opcode, fields = self._command(index)
+            except ProgramError:
+                return
+            if not opcode.startswith("LOAD") or violations(self.config, opcode, fields):
+                return
+            yield opcode, fields
+
+    def _execute(self, f: dict[str, int]) -> None:
         c = self.config
         self._require(f["groups"] <= self._groups, Error.UNLOADED, "parameters must have been loaded", f["groups"])
         rows = (f["m_tiles"] - 1) * f["rows"] + f["rows_last"]
@@ -212,6 +234,7 @@ class Interpreter:
         table, tiles, k, index = [], [], 0, f["segment_first"]
         while k < f["k_tiles"]:
             s = self.segments[index] if index < self.config.segments else None
+            self._missing = "segments", (index,)
             self._require(s is not None, Error.UNLOADED, "segments must have been loaded", index)
             assert s is not None
             table.append([s[n] for n in ("address", "bit", "ky", "length", "shift", "source")])
@@ -221,32 +244,18 @@ class Interpreter:
         self.used_segments = range(f["segment_first"], index)
         return np.array(table, np.int64), np.array(tiles, np.int64)
 
-    def _places(self, f: dict[str, int], rows: int) -> np.ndarray:
-        """Step through the loops and return int64[rows, sources, 3]: line address, x bit and y of every row."""
-        start = [[f[f"row_{what}{s}"] for what in ("address", "x", "y")] for s in range(SOURCES)]
-        deltas = [
-            [[f[f"loop{n}_{what}{s}"] for what in ("address", "x", "y")] for s in range(SOURCES)] for n in range(LOOPS)
-        ]
-        number = np.arange(1, rows)
-        outer, size = np.zeros(rows - 1, np.int64), 1
-        for n in range(LOOPS):  # find the outermost loop that steps before a row: all inside it have come round
-            outer[number % size == 0] = n
-            size *= f[f"loop{n}_count"]
-        steps = np.concatenate([np.array([start]), np.array(deltas)[outer]]) if rows > 1 else np.array([start])
-        places = np.cumsum(steps, axis=0)
-        return np.concatenate([places[..., :1] % (1 << 16), wrap(places[..., 1:], 16)], axis=-1)
-
     def _rows(self, f: dict[str, int], rows: int, table: np.ndarray, tiles: np.ndarray) -> np.ndarray:
         """Return the rows uint64[rows, k_tiles], by the segment table, and remember which words they read."""
         lines = np.array([[f[f"line_bits{s}"], f[f"lines{s}"]] for s in range(SOURCES)], np.int64)
-        used = np.zeros(self.config.feature_words, np.uint8)
+        used, self._missing = np.zeros(self.config.feature_words, np.uint8), ("features", ())
         packed = np.zeros((rows, f["k_tiles"]), np.uint64)
-        places = self._places(f, rows)
-        inside = gather(self.bits, self.config.feature_bits, places, table, tiles, lines, packed, used)
-        self._require(inside, Error.UNLOADED, "rows must stay in the feature buffer", "beyond its end")
-        missing = np.flatnonzero(used.astype(bool) & ~self.loaded)
-        self._require(missing.size == 0, Error.UNLOADED, "words that a RUN reads must have been loaded", missing[:4])
+        begins = places(f, rows)
+        inside = gather(self.bits, self.config.feature_bits, begins, table, tiles, lines, packed, used)
         self.used = used
+        self._require(inside, Error.UNLOADED, "rows must stay in the feature buffer", "beyond its end")
+        missing = tuple(np.flatnonzero(used.astype(bool) & ~self.loaded).tolist())
+        self._missing = "features", missing
+        self._require(not missing, Error.UNLOADED, "words that a RUN reads must have been loaded", missing[:4])
         return packed
 
     def _weights(self, f: dict[str, int]) -> np.ndarray:

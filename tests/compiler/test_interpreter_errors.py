@@ -29,6 +29,16 @@ def job():
     return compile_network(network, TINY, 1), images
 
 
+def test_words_that_no_load_brings_are_refused(job):
+    """The last RUN has no load behind it that might still bring them."""
+    compiled, images = job
+    index = max(n for n, (opcode, _) in enumerate(compiled.commands()) if opcode == "RUN")
+    fields = compiled.commands()[index][1] | {"row_address0": 16 * 15}
+    with pytest.raises(ProgramError, match=f"command {index}: words that a RUN reads must have been loaded") as error:
+        interpret(patched(compiled, index, pack("RUN", **fields)), images)
+    assert error.value.code == Error.UNLOADED
+
+
 def first(compiled, opcode, after=0):
     return next(n for n, (op, _) in enumerate(compiled.commands()) if op == opcode and n >= after)
 
@@ -44,7 +54,7 @@ def first(compiled, opcode, after=0):
         ("RUN", {"rows": 17}, r"RUN.rows must be 1..16 \(tile_m\), not 17"),
         ("RUN", {"levels": 0}, "RUN.levels must be at least 1 without readout, not 0"),
         ("RUN", {"weights": 1 << 40}, r"RUN.weights must be below 2\*\*40, not"),
-        ("RUN", {"row_address0": 16 * 15}, "must have been loaded"),
+        ("RUN", {"row_address0": 16 * 15}, "must not be in use by the RUN before"),  # the load behind it brings them
         ("RUN", {"output": 0}, "a write must stay in the write window"),
         ("RUN", {"segment_first": 100}, "segments must"),
         ("LOAD_FEATURES", {"target": 510}, "bytes must be at most 2048"),
