@@ -37,11 +37,11 @@ SEED = 22
 PATIENCE = 3
 """A job is given up after so many times the cycles of the good one."""
 
-OTHERS, CANDIDATES, MOST_COMMANDS, MOST_BYTES, MOST_CYCLES, PAGE = 10, 80, 40, 1 << 15, 60_000, 4096
+OTHERS, CANDIDATES, MOST_COMMANDS, MOST_BYTES, MOST_CYCLES, PAGE = 14, 100, 40, 1 << 15, 80_000, 4096
 """How many random networks the testbench runs besides and of how many they are chosen, how large their programs and
 images are at most, how many cycles all of them take, and what an image begins at a multiple of."""
 
-REFUSED, TRIED, MOST_WORDS = 16, 300, 3
+REFUSED, TRIED, MOST_WORDS = 48, 900, 3
 """How many spoiled programs the testbench plays, of how many they are chosen, and how many bus words each spoils."""
 
 CACHE = 0b0011
