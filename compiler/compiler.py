@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
@@ -12,128 +12,16 @@ from ..hw.arch.program import ADDRESS_BITS, COMMAND_BYTES
 from ..hw.arch.relocation import check_base
 from ..model.network.network import Network
 from ..support.errors import RepriseError
-from .checks import check_commands, check_layer, check_widths
-from .emit import Constants, Emitter
-from .errors import CompileError, limit
+from .checks import check_commands
+from .emit import Emitter
+from .errors import CompileError
 from .joined import JoinedImage
-from .lower import (
-    depth_tiles,
-    encoding_of,
-    layer_planes,
-    lower_source,
-    new_feature,
-    parameter_bytes,
-    segment_bytes,
-    segments,
-    tile_weights,
-    variants,
-    weight_bytes,
-)
+from .layers import NetworkCompiler, Step
 from .place import PAGE, Builder, place_features
-from .plan import Plan, Planner, Work
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Step:
-    """A layer as it writes one variant of its feature, with the keys of the features that it reads and writes."""
-
-    work: Work
-    keys: tuple[str, ...]
-    output: str
-    plan: Plan
-    constants: Constants
-    k_tiles: int
-
-    def placed(self, features: dict[str, FeatureMap]) -> Work:
-        """Return the same work on feature maps that have addresses."""
-        inputs = tuple(replace(i, feature=features[k]) for i, k in zip(self.work.inputs, self.keys, strict=True))
-        return replace(self.work, inputs=inputs, output=features[self.output])
-
-
-class _Compiler:
-    """Compiles one network of a program.
-
-    Parameters
-    ----------
-    network, config, images : as for :func:`compile_network`
-    prefix : stands before the keys of the input's maps, so that those of several networks differ
-    """
-
-    def __init__(self, network: Network, config: HardwareConfig, images: int, prefix: str = "") -> None:
-        check_widths(network, config)
-        self.network, self.config, self.images, self.prefix = network, config, images, prefix
-        self.kinds = variants(network)
-        self.features = {
-            self._key(name, encoding): new_feature(network, name, encoding, planes, images, config)
-            for name, kinds in self.kinds.items()
-            for encoding, planes in kinds.items()
-        }
-        self.features = {k: f for k, f in self.features.items() if f.name == "input"} | self.features
-
-    def _key(self, name: str, encoding: str) -> str:
-        """Return the key of a feature in one encoding: its name, to which the second encoding adds its own."""
-        key = self.prefix + name if name == "input" else name
-        return key if encoding == next(iter(self.kinds[name])) else f"{key}/{encoding}"
-
-    def works(self) -> list[tuple[Work, tuple[str, ...], str]]:
-        """Return every layer once for each variant of its output, with the keys of what it reads and of what it writes.
-
-        They are in the order of the program.
-        """
-        found = []
-        for layer in self.network.layers:
-            planes = layer_planes(self.network, layer)
-            names = [s.feature for s in layer.sources]
-            keys = tuple(self._key(n, encoding_of(self.network, layer, n)) for n in names)
-            inputs = tuple(lower_source(s, self.features[k]) for s, k in zip(layer.sources, keys, strict=True))
-            for out in self.kinds[layer.name]:
-                output = self._key(layer.name, out)
-                work = Work(layer=layer, inputs=inputs, output=self.features[output], planes=planes)
-                found.append((work, keys, output))
-        return found
-
-    def constants(self, builder: Builder, work: Work, plan: Plan) -> Constants:
-        """Put a layer's weights, parameters and segments into the memory; all variants of the layer share them."""
-        name, out, c = work.layer.name, work.output, self.config
-        row_bytes = -(-out.block_channels * 8 // c.bus_bits) * c.bus_bits // 8
-        weights = tile_weights(work.inputs, c.tile_k)
-        channels = -(-out.block_channels // c.neuron_lanes) * c.neuron_lanes
-        weight_at, parameter_at = [], []
-        for block in range(out.blocks):
-            first = block * out.block_channels
-            count = min(out.block_channels, out.channels - first)
-            data = weight_bytes(weights, first, count, row_bytes)
-            weight_at.append(builder.add(f"{name}/{block}", "weights", data))
-            data = parameter_bytes(work.layer, first, count, channels)
-            parameter_at.append(builder.add(f"{name}/{block}", "parameters", data))
-        entries = segments(work.inputs, plan.pitches, c.tile_k)
-        remedy = "use a configuration with more segments, or a larger tile_k"
-        limit(len(entries) <= c.segments, name, "im2col segments", len(entries), c.segments, remedy)
-        segment_at = builder.add(name, "segments", segment_bytes(entries))
-        return Constants(
-            weights=tuple(weight_at),
-            parameters=tuple(parameter_at),
-            segments=segment_at,
-            segment_count=len(entries),
-        )
-
-    def steps(self, builder: Builder) -> list[_Step]:
-        """Check and plan every layer, and put its constants into the memory."""
-        done: dict[str, Constants] = {}
-        found = []
-        for work, keys, output in self.works():
-            check_layer(work, self.config)
-            plan = Planner(work, self.config).plan()
-            name = work.layer.name
-            if name not in done:
-                done[name] = self.constants(builder, work, plan)
-            k_tiles = depth_tiles(work.inputs, self.config.tile_k)
-            found.append(_Step(work=work, keys=keys, output=output, plan=plan, constants=done[name], k_tiles=k_tiles))
-        return found
 
 
 def _emit(
-    config: HardwareConfig, parts: Sequence[Sequence[_Step]], features: dict[str, FeatureMap]
+    config: HardwareConfig, parts: Sequence[Sequence[Step]], features: dict[str, FeatureMap]
 ) -> tuple[bytes, list[tuple[LayerEntry, ...]]]:
     """Return the program of networks one after the other, and the layers of each.
 
@@ -170,7 +58,7 @@ def _emit(
     return emitter.bytes(), found
 
 
-def _compile(compilers: Sequence[_Compiler], base: int, keep_features: bool) -> list[MemoryImage]:
+def _compile(compilers: Sequence[NetworkCompiler], base: int, keep_features: bool) -> list[MemoryImage]:
     """Compile networks into one program, and return an image for each, in which only maps and layers are its own."""
     config, images = compilers[0].config, compilers[0].images
     builder = Builder(base)
@@ -221,7 +109,13 @@ def _check_arguments(images: int, base: int) -> None:
 
 
 def compile_network(
-    network: Network, config: HardwareConfig, images: int = 1, *, base: int = 0, keep_features: bool = False
+    network: Network,
+    config: HardwareConfig,
+    images: int = 1,
+    *,
+    base: int = 0,
+    keep_features: bool = False,
+    tile_depths: Mapping[str, int] | None = None,
 ) -> MemoryImage:
     """Compile a network for a configuration and a batch.
 
@@ -236,6 +130,9 @@ def compile_network(
     keep_features : bool
         Keep the memory of every feature map, so that all of them can be read afterwards. Otherwise memory is used again
         as soon as the last reader of a map has run.
+    tile_depths : dict
+        How many bits of a row the K tiles of a layer have, at most ``config.tile_k``, by the layer's name. For other
+        layers it is chosen by the network's calibration images (:mod:`reprise.compiler.depths`).
 
     Returns
     -------
@@ -249,7 +146,8 @@ def compile_network(
         ``images`` or ``base`` breaks its rule.
     """
     _check_arguments(images, base)
-    return _compile([_Compiler(network, config, images)], base, keep_features)[0]
+    compiler = NetworkCompiler(network, config, images, tile_depths=tile_depths)
+    return _compile([compiler], base, keep_features)[0]
 
 
 def compile_networks(
@@ -281,5 +179,5 @@ def compile_networks(
     ):
         if not names or len(set(names)) < len(names):
             raise RepriseError(field=what, rule="at least one, and all of different names", value=names)
-    compilers = [_Compiler(network, config, images, f"{network.name}/") for network in networks]
+    compilers = [NetworkCompiler(network, config, images, prefix=f"{network.name}/") for network in networks]
     return JoinedImage.of(_compile(compilers, base, keep_features))

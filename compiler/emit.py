@@ -152,6 +152,7 @@ class Emitter:
         last = positions - (m_tiles - 1) * per_tile
         return {
             "k_tiles": k_tiles,
+            "tile_depth": work.tile_depth,
             "m_tiles": m_tiles,
             "rows": min(per_tile, positions) * work.rows_per_position,
             "rows_last": last * work.rows_per_position,

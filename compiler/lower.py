@@ -62,17 +62,17 @@ def lower_source(source: Source, feature: FeatureMap) -> Input:
     return Input(feature=feature, weight=weight, stride=source.stride, padding=source.padding)
 
 
-def depth_tiles(inputs: tuple[Input, ...], tile_k: int) -> int:
+def depth_tiles(inputs: tuple[Input, ...], tile_depth: int) -> int:
     """Return how many K tiles a layer has."""
-    return sum(-(-i.depth // tile_k) for i in inputs)
+    return sum(-(-i.depth // tile_depth) for i in inputs)
 
 
-def tile_weights(inputs: tuple[Input, ...], tile_k: int) -> np.ndarray:
-    """Return int8[k_tiles * tile_k, O]: the weight row of every bit of the K tiles, and zero where K is filled up."""
+def tile_weights(inputs: tuple[Input, ...], tile_depth: int) -> np.ndarray:
+    """Return int8[k_tiles * tile_depth, O]: the weight row of every bit of the K tiles, zero where K is filled up."""
     parts = []
     for i in inputs:
         rows = i.weight_rows()
-        parts.append(np.pad(rows, ((0, -len(rows) % tile_k), (0, 0))))
+        parts.append(np.pad(rows, ((0, -len(rows) % tile_depth), (0, 0))))
     return np.concatenate(parts)
 
 
@@ -84,7 +84,7 @@ class Pitch:
     block: int
 
 
-def segments(inputs: tuple[Input, ...], pitches: tuple[Pitch, ...], tile_k: int) -> list[dict[str, int]]:
+def segments(inputs: tuple[Input, ...], pitches: tuple[Pitch, ...], tile_depth: int) -> list[dict[str, int]]:
     """Return the segments of a layer's K tiles in order, as fields of reprise.hw.arch.program.SEGMENT.
 
     The KW * Cb bits of one block and one ky follow each other in one line. They are cut at the borders of the K tiles.
@@ -97,16 +97,16 @@ def segments(inputs: tuple[Input, ...], pitches: tuple[Pitch, ...], tile_k: int)
                 address = block * pitch.block + ky * i.feature.lines_per_row * pitch.line
                 bit = 0
                 while bit < run:
-                    length = min(run - bit, tile_k - k % tile_k)
+                    length = min(run - bit, tile_depth - k % tile_depth)
                     k += length
-                    last = k % tile_k == 0 or k == i.depth
+                    last = k % tile_depth == 0 or k == i.depth
                     found.append(
                         {
                             "address": address,
                             "bit": bit,
                             "ky": ky,
                             "length": length,
-                            "shift": (k - length) % tile_k,
+                            "shift": (k - length) % tile_depth,
                             "source": number,
                             "last": int(last),
                         }

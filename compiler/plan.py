@@ -37,12 +37,14 @@ class Work:
     inputs : its sources
     output : the feature map that it writes
     planes : P, the planes of its rows
+    tile_depth : bits of a row in a K tile
     """
 
     layer: Layer
     inputs: tuple[Input, ...]
     output: FeatureMap
     planes: int
+    tile_depth: int
 
     @property
     def pool(self) -> int:
@@ -133,7 +135,7 @@ class Planner:
     def __init__(self, work: Work, config: HardwareConfig) -> None:
         self.work, self.config = work, config
         self.bus_words = config.bus_bits // config.feature_bits  # on-chip words of a bus word
-        self.k_tiles = depth_tiles(work.inputs, config.tile_k)
+        self.k_tiles = depth_tiles(work.inputs, work.tile_depth)
 
     def _layout(self, cut: _Cut) -> tuple[tuple[Pitch, ...], tuple[int, ...], int]:
         """Return the pitches and the first words of the sources, and the words of a region."""
@@ -209,7 +211,7 @@ class Planner:
         jobs = -(-out.images // cut.images) * -(-out.height // cut.lines) * -(-out.width // cut.columns)
         positions = cut.images * cut.lines * cut.columns * work.pool**2
         m_tiles = jobs * -(-positions // (c.tile_m // work.rows_per_position))
-        beats = -(-out.block_channels * 8 // c.bus_bits) * c.tile_k * self.k_tiles * out.blocks
+        beats = -(-out.block_channels * 8 // c.bus_bits) * work.tile_depth * self.k_tiles * out.blocks
         keep = self.k_tiles <= c.weight_tiles
         weights = beats * ((1 if out.blocks == 1 else jobs) if keep else m_tiles)
         loads = jobs * self._layout(cut)[2] // min(self.bus_words, UNPACKED)

@@ -129,7 +129,7 @@ class Estimator:
         fetched = np.zeros((m_tiles, k_tiles), bool)
         if not f["weights_ready"]:
             fetched[: 1 if f["weights_keep"] else m_tiles] = True
-        beats = c.tile_k * f["weight_beats"] * (1 + t.gap)
+        beats = f["tile_depth"] * f["weight_beats"] * (1 + t.gap)
         neurons = rows * f["groups"]
         if f["readout"]:
             neurons = neurons + rows // f["planes"] * f["groups"] * c.neuron_lanes
@@ -237,10 +237,9 @@ def estimate_image(
     ends = estimator.schedule()
     if recording is not None:
         recording.log, recording.runs = estimator.machine.log, estimator.runs
-    sizes = {name: getattr(compiled.config, name) for name in ("tile_m", "tile_k", "lanes")}
     layers = []
     for image, part in zip(parts_of(compiled), parts, strict=True):
-        published = published_model_of_network(part.network, part.expected.features, **sizes)
+        published = published_model_of_network(part.network, part.expected.features, compiled.config)
         for entry in image.layers:
             layer = part.network.layer(entry.name)
             figures = of_layer(entry, ends, estimator.runs, layer, compiled.config, published[entry.name])

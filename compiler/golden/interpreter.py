@@ -151,8 +151,7 @@ class Interpreter:
             self.loaded[words] = True
 
     def _load_segments(self, f: dict[str, int]) -> None:
-        target = range(f["target"], f["target"] + f["count"])
-        busy = self.used_segments
+        target, busy = range(f["target"], f["target"] + f["count"]), self.used_segments
         self._in_order(target.stop <= busy.start or busy.stop <= target.start, "segments", target)
         data = self._read(f["source"], f["count"] * SEGMENT_BYTES).tobytes()
         for n, index in enumerate(target):
@@ -230,14 +229,15 @@ class Interpreter:
     # Parts of a RUN
 
     def _segments_of(self, f: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Return int64[segments, 6] (address, bit, ky, length, shift, source), and the K tile of each segment."""
+        """Return int64[segments, 6] (address, bit, ky, length within the K tile, shift, source), and their K tiles."""
         table, tiles, k, index = [], [], 0, f["segment_first"]
         while k < f["k_tiles"]:
             s = self.segments[index] if index < self.config.segments else None
             self._missing = "segments", (index,)
             self._require(s is not None, Error.UNLOADED, "segments must have been loaded", index)
             assert s is not None
-            table.append([s[n] for n in ("address", "bit", "ky", "length", "shift", "source")])
+            length = max(0, min(s["length"], f["tile_depth"] - s["shift"]))
+            table.append([*(s[n] for n in ("address", "bit", "ky")), length, s["shift"], s["source"]])
             tiles.append(k)
             k += s["last"]
             index += 1
@@ -269,11 +269,11 @@ class Interpreter:
         weights = self._held
         if weights is None or fetches:
             row = f["weight_beats"] * c.bus_bits // 8
-            data = self._read(f["weights"], k_tiles * c.tile_k * row).view(np.int8)
+            data = self._read(f["weights"], k_tiles * f["tile_depth"] * row).view(np.int8)
             self.memory.read_by[self._at] += (fetches - 1) * len(data)
-            data = data.reshape(k_tiles, c.tile_k, row)[..., : c.lanes]
+            data = data.reshape(k_tiles, f["tile_depth"], row)[..., : c.lanes]
             weights = np.zeros((k_tiles, c.tile_k, c.lanes), np.int8)
-            weights[..., : data.shape[2]] = wrap(data, c.weight_bits)
+            weights[:, : f["tile_depth"], : data.shape[2]] = wrap(data, c.weight_bits)
         self._held = weights if f["weights_keep"] and f["weights_hold"] else None
         return weights
 

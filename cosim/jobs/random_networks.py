@@ -245,3 +245,9 @@ def random_images(seed: int, network: Network, images: int) -> np.ndarray:
     low, high = (-128, 127) if network.input_signed else (0, network.input_levels)
     values = r.integers(low, high + 1, shape)
     return (values * (r.random(shape) < r.choice([0.2, 0.6, 1.0]))).astype(np.int64)
+
+
+def random_depths(seed: int, network: Network, config: HardwareConfig) -> dict[str, int]:
+    """Choose for about half of the layers how many bits of a row their K tiles have, any number that is legal."""
+    r = np.random.default_rng([seed, 8])
+    return {layer.name: int(r.integers(1, config.tile_k + 1)) for layer in network.layers if r.random() < 0.5}

@@ -86,6 +86,7 @@ def captured_network(captured: CapturedLayer, config: HardwareConfig, *, seed: i
             timesteps=timesteps,
             input_mode="given",
             layers=(layer,),
+            calibration=captured.spikes[None],
         )
         try:
             check(network, widths, config.tile_k)

@@ -82,7 +82,8 @@ def _operator(value: Value, bits: int, counts: dict[str, int]) -> None:
     elif value.operator in ("&", "|", "^") and len(widths) == 2:
         counts["gates"] += bits.bit_count()
     elif value.operator == "*" and not any(isinstance(operand, ast.Const) for operand in value.operands):
-        a, b = (-(-width // MULTIPLIER_BITS) for width in widths)
+        # A factor of one bit is no factor for a multiplier: it only lets the other one through.
+        a, b = (-(-width // MULTIPLIER_BITS) if min(widths) > 1 else 0 for width in widths)
         counts["multipliers"] += a * b
 
 

@@ -11,10 +11,14 @@ then gives the same figure, and so does the published simulator.
 
 import numpy as np
 
+from ...hw.arch.config import HardwareConfig
 from ...model.network.network import Network
 from ...model.prosparsity.bound import output_groups
 from ...model.prosparsity.tiles import Counts, count_packed
 from ...model.prosparsity.tiling import network_tiles
+
+TILE_K = 16
+"""Bits of a row in a tile of the published accelerator."""
 
 LOAD_ROWS = 8
 """Rows that the published detector takes in per cycle."""
@@ -44,7 +48,7 @@ def published_model_cycles(counts: Counts[np.ndarray], groups: int = 1, *, tilew
 
 
 def published_model_of_network(
-    network: Network, features: dict[str, np.ndarray], *, tile_m: int, tile_k: int, lanes: int
+    network: Network, features: dict[str, np.ndarray], config: HardwareConfig
 ) -> dict[str, int]:
     """Cycles of every layer of a network in the published simulator, the images of a batch one after the other.
 
@@ -52,7 +56,8 @@ def published_model_of_network(
     ----------
     network : Network
     features : of the model's run, the input among them (``Result.features``)
-    tile_m, tile_k, lanes : sizes of the tiles, and how many output channels are computed side by side
+    config : gives the sizes of the tiles, and how many output channels are computed side by side. A row has at most
+        ``TILE_K`` bits in a tile, as the published accelerator's, whatever the configuration's rows may have
 
     Returns
     -------
@@ -60,8 +65,9 @@ def published_model_of_network(
         Cycles by the layer's name.
     """
     found = {}
+    tile_k = min(config.tile_k, TILE_K)
     for layer in network.layers:
-        tiles = network_tiles(network, layer.name, features, tile_m=tile_m, tile_k=tile_k, published=True)
+        tiles = network_tiles(network, layer.name, features, tile_m=config.tile_m, tile_k=tile_k, published=True)
         counts = count_packed(tiles.packed, tiles.starts)
-        found[layer.name] = published_model_cycles(counts, output_groups(layer.channels, lanes))
+        found[layer.name] = published_model_cycles(counts, output_groups(layer.channels, config.lanes))
     return found

@@ -22,7 +22,7 @@ def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) ->
     o_ready = front.o_valid and not front.filled[front.o_weight_slot]
     front.events = WEIGHTS_ROW * o_ready
     if front.asked and bus.left[WEIGHTS] == 0:
-        beats = c.tile_k * run.weight_beats
+        beats = run.tile_depth * run.weight_beats
         read.ask(bus, WEIGHTS, run.weights + front.asked_k * beats, beats)
         front.asked -= 1
         front.asked_k = (front.asked_k + 1) % run.k_tiles
@@ -38,9 +38,9 @@ def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) ->
         front.beat += 1
         if front.beat == run.weight_beats:
             front.beat = 0
-            front.o_valid, front.o_weight_slot, front.o_last = 1, front.weight_slot, front.row == c.tile_k - 1
+            front.o_valid, front.o_weight_slot, front.o_last = 1, front.weight_slot, front.row == run.tile_depth - 1
             front.row += 1
-            if front.row == c.tile_k:
+            if front.row == run.tile_depth:
                 front.row = 0
                 front.weight_slot = (front.weight_slot + 1) % c.weight_tiles
                 front.taken -= 1

@@ -267,7 +267,7 @@ class Machine:
         c, run = self._config[0], self._program[self._states[1][0]["run"]]
         work = data.bits.sum() + data.ends[-1] + data.beats.sum() * data.segments.max()
         work += data.m_rows.sum() * run["groups"] * (run["out_planes"] + 32 * run["readout"])
-        work += len(data.beats) * c["tile_k"] * run["weight_beats"]
+        work += len(data.beats) * run["tile_depth"] * run["weight_beats"]
         work += (self._program["beats"] * self._program["chunks"]).sum() + len(self._program) * (c["latency"] + 100)
         limit = self._cycle + STANDSTILL * int(work) * (1 + int(c["gap"]))
         records = tuple(one[0] for one in self._states)

@@ -238,8 +238,18 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
         elif opcode == "LOAD_PARAMS":
             values |= {"beats": -(-f["groups"] * c.neuron_lanes * PARAM_BYTES // bus), "items": f["groups"]}
         elif opcode == "RUN":
-            names = ["k_tiles", "m_tiles", "rows", "rows_last", "weight_beats", "planes", "groups", "timesteps"]
-            names += ["channels", "readout", "out_width", "out_lines", "images", "pool", "out_planes"]
+            names = ["k_tiles", "m_tiles", "rows", "rows_last", "weight_beats", "tile_depth", "planes"]
+            names += [
+                "groups",
+                "timesteps",
+                "channels",
+                "readout",
+                "out_width",
+                "out_lines",
+                "images",
+                "pool",
+                "out_planes",
+            ]
             values = {name: f[name] for name in names}
             values |= {
                 "weights": f["weights"] // bus,

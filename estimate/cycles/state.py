@@ -63,7 +63,7 @@ CONFIG = record(
 
 COMMAND = record(
     "opcode word beats chunks stride items"  # of loads; addresses and strides count bus words
-    " weights weight_beats keep ready hold k_tiles m_tiles rows rows_last"
+    " weights weight_beats tile_depth keep ready hold k_tiles m_tiles rows rows_last"
     " readout no_reset planes groups timesteps channels out_width out_lines images pool out_planes"
     " output image_stride line_words last_width"
 )

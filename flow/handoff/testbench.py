@@ -45,7 +45,7 @@ REFUSED, TRIED, MOST_WORDS = 48, 900, 3
 """How many spoiled programs the testbench plays, of how many they are chosen, and how many bus words each spoils."""
 
 CACHE = 0b0011
-"""AxCACHE of every burst (:func:`reprise.hw.axi.ports.constants`)."""
+"""AxCACHE of every burst (:func:`reprise.hw.axi.ports.constant_address_signals`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,7 @@ class HardwareConfig:
     Parameters
     ----------
     tile_m : number of rows of a tile. The paper has 256.
-    tile_k : number of bits of a row in a tile. The paper has 16.
+    tile_k : largest number of bits of a row in a tile; the compiler may choose fewer for a layer. The paper has 16.
     lanes : number of output channels that are computed side by side. The paper has 128.
     load_rows : number of rows that come in one beat.
     queries : number of non-zero rows that the detector takes per cycle.

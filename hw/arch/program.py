@@ -75,6 +75,7 @@ def _run_fields() -> list[Field]:
         Field("weights_keep", 3, 16, 1, _WEIGHTS_KEEP),
         Field("weights_ready", 3, 17, 1, "Nothing is fetched, because the RUN before left the weights (weights_hold)."),
         Field("weights_hold", 3, 18, 1, "The weights stay after the last m tile, for the next RUN (weights_ready)."),
+        Field("tile_depth", 3, 24, 8, "Bits of a row in a K tile, and its weight rows. Bits beyond count as zero."),
         Field("segment_first", 4, 0, 16, "Index of the first segment in the segment table."),
         Field("k_tiles", 4, 16, 16, "Number of K tiles."),
         Field("m_tiles", 5, 0, 16, "Number of m tiles."),

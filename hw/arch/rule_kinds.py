@@ -208,17 +208,18 @@ Rule = Range | OneOf | CutInto | OneWhen | Aligned | AddressFits | SumAtMost | A
 class Follows:
     """A rule of a command and the one of the same kind before it.
 
-    ``flag`` is set exactly when that command had ``before`` set, and then ``same`` has the value that it had there.
+    ``flag`` is set exactly when that command had ``before`` set, and then the fields ``same`` have the values that they
+    had there.
     """
 
     flag: str
     before: str
-    same: str
+    same: tuple[str, ...]
 
     def holds(self, f: Fields, before: Fields | None) -> bool:
         if before is None or not before[self.before]:
             return not f[self.flag]
-        return bool(f[self.flag]) and f[self.same] == before[self.same]
+        return bool(f[self.flag]) and all(f[name] == before[name] for name in self.same)
 
     def limit(self, opcode: str) -> str:
-        return f"{self.before} of the {opcode} before, and {self.same} then the same"
+        return f"{self.before} of the {opcode} before, and {' and '.join(self.same)} then the same"

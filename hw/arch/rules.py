@@ -105,6 +105,7 @@ def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
     return (
         *_ranges(
             ("weight_beats", 1, Bound(row_beats(c), "bus words of lanes bytes")),
+            ("tile_depth", 1, most("tile_k")),
             ("segment_first", 0, most("segments", 1)),
             ("k_tiles", 1, 65535),
             ("m_tiles", 1, 65535),
@@ -169,9 +170,10 @@ def _aligned(c: HardwareConfig, *names: str) -> list[Rule]:
     return found
 
 
-FOLLOWS = {"RUN": Follows(flag="weights_ready", before="weights_hold", same="k_tiles")}
+FOLLOWS = {"RUN": Follows(flag="weights_ready", before="weights_hold", same=("k_tiles", "tile_depth"))}
 """The rules of a command and the one of its kind before it in the job, by opcode. A RUN may use the weights that are in
-the weight buffer if the RUN before left them there and had as many K tiles; else its slots would not fit."""
+the weight buffer if the RUN before left them there and had as many K tiles of as many bits; else its slots would not
+fit."""
 
 
 ORDER_RULES = {
@@ -212,7 +214,7 @@ def order_violations(opcode: str, fields: Fields, before: Fields | None) -> list
     rule = FOLLOWS.get(opcode)
     if rule is None or rule.holds(fields, before):
         return []
-    values = f"{fields[rule.flag]} ({rule.same} {fields[rule.same]})"
+    values = f"{fields[rule.flag]} ({', '.join(f'{name} {fields[name]}' for name in rule.same)})"
     return [f"{opcode}.{rule.flag} must be {rule.limit(opcode)}, not {values}"]
 
 

@@ -82,7 +82,12 @@ class Extractor(wiring.Component):
             controls.append(Signal(piece_control(c), name=f"control{stage}"))
             m.d.sync += controls[stage].eq(controls[stage - 1])
         masks = [Signal(c.tile_k, name=f"mask{stage}") for stage in range(1, 3)]
-        m.d.sync += [masks[0].eq(self.segment.mask), masks[1].eq(masks[0])]
+        inside = Signal(c.tile_k)  # the bits of a row that the run's K tiles have
+        m.d.sync += [
+            inside.eq(Cat(self.run.tile_depth > k for k in range(c.tile_k))),
+            masks[0].eq(self.segment.mask & inside),
+            masks[1].eq(masks[0]),
+        ]
         lines = Signal(16)
         line_bits = Signal(16)
         m.d.sync += [

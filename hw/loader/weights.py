@@ -28,6 +28,7 @@ class WeightAssembler(wiring.Component):
     i : In stream of bus words
     o : Out stream of weight_row
     beats : In, bus words of a row, at least 1
+    depth : In, rows of a K tile, 1..tile_k
     weight_slot : In, weight slot of the current K tile
     next : Out(1), strobe: the last bus word of a K tile is taken, and the slot of the next K tile is wanted
     """
@@ -39,6 +40,7 @@ class WeightAssembler(wiring.Component):
                 "i": In(stream.Signature(c.bus_bits)),
                 "o": Out(stream.Signature(weight_row(c))),
                 "beats": In(range(row_beats(c) + 1)),
+                "depth": In(range(c.tile_k + 1)),
                 "weight_slot": In(c.weight_slot_bits),
                 "next": Out(1),
             }
@@ -51,12 +53,13 @@ class WeightAssembler(wiring.Component):
         lanes = min(c.lanes, c.bus_bits // 8)  # lanes in a bus word
         beat = Signal(range(total))
         row = Signal(range(c.tile_k))
-        take, end = Signal(), Signal()
+        take, end, last = Signal(), Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~self.o.valid | self.o.ready),
             take.eq(self.i.valid & self.i.ready),
             end.eq(take & (beat + 1 == self.beats)),
-            self.next.eq(end & (row == c.tile_k - 1)),
+            last.eq(row + 1 == self.depth),
+            self.next.eq(end & last),
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -74,8 +77,8 @@ class WeightAssembler(wiring.Component):
                 self.o.valid.eq(1),
                 self.o.payload.weight_slot.eq(self.weight_slot),
                 self.o.payload.row.eq(row),
-                self.o.payload.last.eq(row == c.tile_k - 1),
-                row.eq(row + 1),  # it wraps to 0 by itself, since tile_k is a power of two
+                self.o.payload.last.eq(last),
+                row.eq(Mux(last, 0, row + 1)),
             ]
         return m
 
@@ -120,16 +123,17 @@ class WeightLoader(wiring.Component):
         tiles = _TileCounter.count(m, "asked", run, self.start, self.o_request.valid & self.o_request.ready)
         rows = _TileCounter.count(m, "taken", run, self.start, assembler.next)
         address = Signal(ADDRESS_BITS)
-        beats = Signal(16 + clog2(c.tile_k))
+        beats = Signal(range(row_beats(c) * c.tile_k + 1))  # of a K tile; right from the cycle after ``start`` on
         m.d.comb += [
             assembler.beats.eq(run.weight_beats),
+            assembler.depth.eq(run.tile_depth),
             assembler.weight_slot.eq(weight_slot),
-            beats.eq(run.weight_beats << clog2(c.tile_k)),
             self.o_request.valid.eq(tiles.active),
             self.o_request.payload.address.eq(address),
             self.o_request.payload.beats.eq(beats),
             self.busy.eq(rows.active | self.o.valid),
         ]
+        m.d.sync += beats.eq(run.weight_beats[: len(assembler.beats)] * run.tile_depth[: len(assembler.depth)])
         with m.If(assembler.next):
             m.d.sync += weight_slot.eq(Mux(weight_slot == c.weight_tiles - 1, 0, weight_slot + 1))
         with m.If(self.o_request.valid & self.o_request.ready):

@@ -82,8 +82,6 @@ class JobScheduler(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         opcode = self.command[:8]
-        held = Signal()  # the run before left its weights in the buffer
-        held_tiles = Signal(16)
         job = Signal()
         m.d.comb += job.eq(self.valid & self.enable)
         front_used = Signal()  # the front still works for the run in progress
@@ -95,7 +93,8 @@ class JobScheduler(wiring.Component):
 
         run = raw_view(self.command, "RUN")
         rule = FOLLOWS["RUN"]
-        unready = (run[rule.flag] != held) | (held & (run[rule.same] != held_tiles))
+        held = self.front[rule.before]  # the run before, which stays in the front, leaves its weights in the buffer
+        unready = (run[rule.flag] != held) | (held & Cat(run[name] != self.front[name] for name in rule.same).any())
         bad_field = self.bad_field | ((opcode == OPCODES["RUN"]) & unready & ~self.prepared)
         idle_for, settled = Signal(LOAD_CHECK), Signal()  # all loads have ended, and what they brought is known
         m.d.comb += settled.eq(self.loads_idle & idle_for.all())
@@ -127,7 +126,6 @@ class JobScheduler(wiring.Component):
                     with m.If(~self.prepared & ~front_used & known):
                         m.d.sync += [self.prepared.eq(1), self.front_start.eq(1)]
                         m.d.sync += [self.front[f].eq(run[f]) for f in self.front.shape().members]
-                        m.d.sync += [held.eq(run[rule.before]), held_tiles.eq(run[rule.same])]
                     with m.If(self.prepared & self.loads_idle & ~self.run_busy):
                         m.d.comb += self.take.eq(1)
                         m.d.sync += [self.run_start.eq(1), self.run_busy.eq(1)]

@@ -7,7 +7,7 @@ torch is imported.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +215,7 @@ def load(path: str | Path) -> NetworkFile:
     images, labels = _samples(tensor_path, manifest, tensors)
     _check_tensors(tensor_path, tensor_shapes(manifest), tensors)
     try:
-        network = _network(manifest, tensors)
+        network = replace(_network(manifest, tensors), calibration=images)
     except ValueError as e:
         raise NetworkFileError(f"{path}: {e}") from e
     return NetworkFile(

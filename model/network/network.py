@@ -73,6 +73,8 @@ class Network:
         frames ("given").
     layers : tuple[Layer, ...]
         The layers in execution order. A source names "input" or an earlier layer that fires.
+    calibration : (n, C, H, W), or (n, T, C, H, W), or None
+        Some images, by which a compiler may find out how the layers' spikes are. They change no result.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Network:
     input_mode: InputMode = "repeat"
     input_signed: bool = False
     layers: tuple[Layer, ...]
+    calibration: np.ndarray | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", tuple(self.input_shape))
@@ -184,11 +187,14 @@ class Network:
 
 
 def equal(a: object, b: object) -> bool:
-    """Compare two networks, or any part of one, field by field; arrays must have the same values and dtype."""
+    """Compare two networks, or any part of one, field by field; arrays must have the same values and dtype.
+
+    Calibration images are no part of what a network computes, and are left out.
+    """
     if isinstance(a, np.ndarray):
         return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
     if dataclasses.is_dataclass(a):
-        names = [field.name for field in dataclasses.fields(a)]
+        names = [field.name for field in dataclasses.fields(a) if field.compare]
         return type(a) is type(b) and all(equal(getattr(a, n), getattr(b, n)) for n in names)
     if isinstance(a, tuple):
         return isinstance(b, tuple) and len(a) == len(b) and all(map(equal, a, b))

@@ -275,6 +275,7 @@ def network_tiles(
     tile_m: int,
     tile_k: int,
     k_order: KOrder = "kkc",
+    share_images: bool | None = None,
     published: bool = False,
 ) -> LayerTiles:
     """Make the :func:`layer_tiles` of a network's layer from its features (``Result.features``, "input" among them).
@@ -291,5 +292,6 @@ def network_tiles(
         tile_k=tile_k,
         signed=any(network.feature_signed(source.feature) for source in layer.sources),
         k_order="ckk" if published else k_order,
+        share_images=share_images,
         whole_positions=not published,
     )

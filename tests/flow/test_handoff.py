@@ -45,7 +45,7 @@ def test_every_file_is_listed_and_there(folder):
 
 
 def test_manifest(folder):
-    """It lists every other file; tests/flow/test_testbench.py runs the script that compares them."""
+    """It lists every other file; tests/flow/delivered/test_testbench.py runs the script that compares them."""
     manifest = json.loads((folder / "MANIFEST.json").read_text())
     made = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {"MANIFEST.json"}
     assert set(manifest["files"]) == made

@@ -82,7 +82,7 @@ def prove(
 
     ABC proves on the netlist of and-gates; z3 replays what it refutes and writes the waveform (``top/engine_0``).
     Skips where the tools are not installed; fails with the log's end when an assertion does. What was proven is added
-    to the file that the variable PROOF_LOG names, if it is set (``tools/proofs.py``).
+    to the file that the variable PROOF_LOG names, if it is set (:mod:`tests.formal.measure`).
     """
     command, start = tools(), time.monotonic()
     (folder / "top.il").write_text(rtlil.convert(harness, ports=[harness.domain.clk], name="top", emit_src=False))

@@ -136,10 +136,32 @@ MUTATIONS = [
     ),
     _fault(
         "sequencer/scheduler",
-        "(held & (run[rule.same] != held_tiles))",
+        "(held & Cat(run[name] != self.front[name] for name in rule.same).any())",
         "0",
         SEQ_DISPATCH,
         "held weights of another number of K tiles",
+    ),
+    _fault(
+        "arch/rules",
+        'same=("k_tiles", "tile_depth"))',
+        'same=("k_tiles",))',
+        "tests/tools/test_doc_tables.py::test_pages_show_what_a_maker_makes[memory-map]",
+        "held weights of K tiles with other bits",
+    ),
+    _fault("im2col/extract", "self.segment.mask & inside", "self.segment.mask", IM2COL, "bits beyond the K tile count"),
+    _fault(
+        "loader/weights",
+        "last.eq(row + 1 == self.depth)",
+        "last.eq(row + 1 == c.tile_k)",
+        LOAD,
+        "rows beyond the K tile",
+    ),
+    _fault(
+        "loader/weights",
+        "row.eq(Mux(last, 0, row + 1))",
+        "row.eq(row + 1)",
+        LOAD,
+        "the next K tile begins in the middle",
     ),
     _fault(
         "arch/rules",

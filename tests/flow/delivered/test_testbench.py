@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 def faults(folder):
     text = (folder / "rtl" / "reprise.v").read_text()
     wrong = {"m_axi_arburst": "2'h0", "m_axi_awburst": "2'h2", "m_axi_arcache": "4'hf", "m_axi_awcache": "4'h2"}
-    return [*named(text, wrong | {"m_axi_bready": "1'h0"}), *draw(text, SEED, DRAWN)]
+    return [*named(text, wrong | {"irq": "1'h0"}), *draw(text, SEED, DRAWN)]
 
 
 @pytest.fixture(scope="module")

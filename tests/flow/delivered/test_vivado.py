@@ -1,6 +1,6 @@
 """The scripts for Vivado, which is not here: a Tcl interpreter executes them with stand-ins that know the commands.
 
-``tests/flow/vivado.tcl`` holds the stand-ins. That Vivado itself does what is wanted, they cannot show.
+``tests/flow/delivered/vivado.tcl`` holds the stand-ins. That Vivado itself does what is wanted, they cannot show.
 """
 
 import re

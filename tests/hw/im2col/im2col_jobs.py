@@ -30,9 +30,12 @@ class Geometry:
 
 
 class Job:
-    """The tables of one run, its feature words, and the expected K tiles of rows."""
+    """The tables of one run, its feature words, and the expected K tiles of rows, of ``tile_depth`` bits each."""
 
-    def __init__(self, config, sources, *, images=1, q=1, pool=1, positions=None, rng, density=0.5, base=0):
+    def __init__(
+        self, config, sources, *, images=1, q=1, pool=1, positions=None, rng, density=0.5, base=0, tile_depth=None
+    ):
+        self.tile_depth = tile_depth or config.tile_k
         self.config, self.sources, self.q = config, sources, q
         oh, ow = sources[0].out()
         counts = (q, pool, pool, ow // pool, oh // pool, images)
@@ -85,7 +88,7 @@ class Job:
             f"row_y{s}": -g.padding,
         }
         k, kw = 0, g.kernel[1] * g.channels
-        tile = self.config.tile_k
+        tile = self.tile_depth
         for b in range(g.blocks):
             for ky in range(g.kernel[0]):
                 done = 0
@@ -115,12 +118,12 @@ class Job:
                                 for q in range(self.q):
                                     rows.append(padded[:, i, y : y + kh, q, x : x + kw, :].reshape(-1))
             rows = np.array(rows)
-            rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % self.config.tile_k)))
+            rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % self.tile_depth)))
             parts.append(rows)
         return np.concatenate(parts, axis=1)
 
     def _tiles(self, images, counts, pool, positions):
-        tile_k = self.config.tile_k
+        tile_k = self.tile_depth
         rows = self.rows(images, counts, pool)
         per_tile = (positions or self.config.tile_m // self.q) * self.q
         m_tiles = [rows[i : i + per_tile] for i in range(0, len(rows), per_tile)]
@@ -128,6 +131,7 @@ class Job:
         self.fields |= {
             "m_tiles": len(m_tiles),
             "k_tiles": rows.shape[1] // tile_k,
+            "tile_depth": tile_k,
             "rows": min(per_tile, len(rows)),
             "rows_last": len(m_tiles[-1]),
             "segment_first": 0,

@@ -114,7 +114,8 @@ def test_random_geometries(seed):
 
     async def bench(ctx):
         for _ in range(3):
-            job = random_job(config, rng, density=float(rng.choice([0.2, 0.5, 1.0])))
+            depth = int(rng.integers(1, config.tile_k + 1)) if rng.random() < 0.5 else None
+            job = random_job(config, rng, density=float(rng.choice([0.2, 0.5, 1.0])), tile_depth=depth)
             await load(ctx, dut, job)
             await start(ctx, dut, job.fields | RUN_FLAGS)
             await collect(ctx, dut, job, rng, float(rng.choice([0.0, 0.5, 0.9])))
@@ -154,6 +155,15 @@ def test_two_sources_join():
     main = Geometry(height=4, width=4, channels=5, kernel=(3, 3), padding=1)
     shortcut = Geometry(height=8, width=8, channels=3, stride=2)
     check(Job(TINY, [main, shortcut], images=2, q=2, rng=np.random.default_rng(2)))
+
+
+@pytest.mark.parametrize("depth", [1, 5, 8])
+def test_bits_beyond_the_tile_count_as_zero(depth):
+    """Segments that fill 8 bits, in a run whose K tiles have fewer, on both sides of a segment's border."""
+    job = Job(TINY, [Geometry(height=4, width=4, channels=3, kernel=(3, 3))], rng=np.random.default_rng(6), density=1.0)
+    job.fields["tile_depth"] = depth
+    job.expected = [[np.where(np.arange(TINY.tile_k) < depth, rows, False) for rows in m] for m in job.expected]
+    check(job)
 
 
 def test_addresses_wrap():

@@ -25,6 +25,8 @@ RUNS = [  # k_tiles, m_tiles, flags: one after the other on the same block
     dict(k_tiles=2, m_tiles=2, weights_keep=1, weights_ready=1),
     dict(k_tiles=5, m_tiles=1),
     dict(k_tiles=1, m_tiles=1),
+    dict(k_tiles=3, m_tiles=2, tile_depth=5),
+    dict(k_tiles=2, m_tiles=1, tile_depth=1),
 ]
 
 
@@ -45,14 +47,15 @@ def test_weight_rows(change, idle, stall):
         for number, run in enumerate(RUNS):
             beats = most if number % 2 == 0 else max(1, most // 2)
             base = 64 * number
-            fields = dict(weights_keep=0, weights_ready=0, weights_hold=0) | run
+            fields = dict(weights_keep=0, weights_ready=0, weights_hold=0, tile_depth=config.tile_k) | run
+            depth = fields["tile_depth"]
             for name, value in (fields | dict(weights=base, weight_beats=beats)).items():
                 ctx.set(dut.run[name], value)
             ctx.set(dut.start, 1)
             await ctx.tick()
             ctx.set(dut.start, 0)
             passes = 0 if fields["weights_ready"] else (1 if fields["weights_keep"] else run["m_tiles"])
-            count = passes * run["k_tiles"] * config.tile_k
+            count = passes * run["k_tiles"] * depth
             cycles = []
             got = 0
             cycle = 0
@@ -63,11 +66,11 @@ def test_weight_rows(change, idle, stall):
                 cycle += 1
                 if not (valid and ready):
                     continue
-                tile, k = divmod(got, config.tile_k)
-                at = base + (got % (run["k_tiles"] * config.tile_k)) * beats * size
+                tile, k = divmod(got, depth)
+                at = base + (got % (run["k_tiles"] * depth)) * beats * size
                 expected = [int(memory[at + n]) if n < beats * size else 0 for n in range(config.lanes)]
                 assert [row.data[n] for n in range(config.lanes)] == expected
-                assert (row.weight_slot, row.row, row.last) == (slot, k, k == config.tile_k - 1)
+                assert (row.weight_slot, row.row, row.last) == (slot, k, k == depth - 1)
                 if row.last:
                     slot = (slot + 1) % config.weight_tiles
                 got += 1

@@ -121,9 +121,10 @@ def test_messages_name_field_rule_and_value():
     text = f"RUN.groups must be channels / {lanes} (neuron_lanes), rounded up, not 1"
     assert message("RUN", channels=lanes + 1, groups=1) == text
     assert message("RUN", readout=1, pool=2) == "RUN.pool must be 1 with readout, not 2"
-    held = {"weights_ready": 0, "weights_hold": 1, "k_tiles": 2}
+    held = {"weights_ready": 0, "weights_hold": 1, "k_tiles": 2, "tile_depth": 8}
     assert order_violations("RUN", held, None) == []
     assert order_violations("RUN", {**held, "k_tiles": 1}, held) == [
-        "RUN.weights_ready must be weights_hold of the RUN before, and k_tiles then the same, not 0 (k_tiles 1)"
+        "RUN.weights_ready must be weights_hold of the RUN before, and k_tiles and tile_depth then the same, "
+        "not 0 (k_tiles 1, tile_depth 8)"
     ]
     assert FOLLOWS.keys() == {"RUN"}

@@ -168,7 +168,8 @@ def test_held_weights_as_the_rule_says():
         await play.begin(ctx)
         for _ in range(120):
             flags = {name: rng.randrange(2) for name in ("weights_ready", "weights_hold")}
-            run = random_fields(rng, TINY, "RUN") | flags | {"weights_keep": 1, "k_tiles": rng.randint(1, 2)}
+            shape = {"k_tiles": rng.randint(1, 2), "tile_depth": rng.choice([3, 3, 3, 4])}
+            run = random_fields(rng, TINY, "RUN") | flags | {"weights_keep": 1} | shape
             await play.offer(ctx, "RUN", **run)
             await ctx.tick()
             error, code = ctx.get(dut.error), ctx.get(dut.code)
