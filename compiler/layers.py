@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
 from ..model.network.network import Network
-from ..support.checks import require_int
+from ..support.checks import require, require_int
 from .checks import check_layer, check_widths
 from .depths import choose_tile_depths
 from .emit import Constants
@@ -66,7 +66,9 @@ class NetworkCompiler:
         prefix: str = "",
     ) -> None:
         check_widths(network, config)
+        names = [layer.name for layer in network.layers]
         for name, depth in (tile_depths or {}).items():
+            require(name in names, "tile_depths", f"of layers of the network, {names}", name)
             require_int(f"tile_depths[{name!r}]", depth, 1, config.tile_k, "a K tile has at most tile_k bits")
         self.network, self.config, self.images, self.prefix = network, config, images, prefix
         self.kinds = variants(network)
