@@ -22,20 +22,16 @@ from reprise.export.find import choose_images
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.csr.register_map import COUNTERS
 from reprise.model.files.capture import SAMPLE
-from reprise.model.files.network_file import load, save
-from reprise.model.inference.runner import run
+from reprise.model.files.network_file import load
 from tests.reprise.command import reprise
-from tests.support.cosim_jobs import TINY, small_network
+from tests.support.cosim_jobs import TINY, save_small_network
 
 LAYER_FIELDS = {"name", "cycles", "bit_density", "product_density", "mismatches", "elements", "tiles", "counts"}
 
 
 @pytest.fixture(scope="module")
 def network_file(tmp_path_factory):
-    images = np.random.default_rng(4).integers(0, 8, (5, 1, 6, 6)).astype(np.uint8)
-    path = tmp_path_factory.mktemp("network") / "small.yaml"
-    save(small_network(), path, samples=(images, run(small_network(), images).predictions))
-    return path
+    return save_small_network(tmp_path_factory.mktemp("network"))
 
 
 def options(out, config="tiny", **changes):

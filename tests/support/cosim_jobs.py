@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from reprise.flow.handoff.vectors import sample_network
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.memory_image import MemoryImage
 from reprise.hw.arch.program import COMMAND_BYTES, LOOPS, pack
+from reprise.model.files.network_file import save
 from reprise.model.inference.runner import Result, run
 from reprise.model.network.network import Network
 
@@ -27,6 +29,14 @@ TIMEOUT = 400_000
 def small_network(seed: int = 3) -> Network:
     """Convolution with pool, convolution, readout: every kind of command, a few thousand cycles."""
     return sample_network(seed, name="small", side=6, levels=7, channels=10, outputs=4)
+
+
+def save_small_network(folder: Path) -> Path:
+    """Write the small network with five images, all of which it labels right, and return its file."""
+    images = np.random.default_rng(4).integers(0, 8, (5, 1, 6, 6)).astype(np.uint8)
+    path = folder / "small.yaml"
+    save(small_network(), path, samples=(images, run(small_network(), images).predictions))
+    return path
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -24,10 +24,8 @@ from reprise.estimate.cycles.state import EVENTS
 from reprise.estimate.network import Part, Recording
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE
-from reprise.model.files.network_file import save
-from reprise.model.inference.runner import run
 from tests.support.benches import system_bench
-from tests.support.cosim_jobs import FILL, TIMEOUT, TINY, small_network
+from tests.support.cosim_jobs import FILL, TIMEOUT, TINY, save_small_network, small_network
 
 TWICE = TINY.replace(queries=2, banks=2, bus_bits=128, neuron_lanes=8, weight_tiles=3)
 """Two rows at a time, as tests/estimate/test_cycles.py has it."""
@@ -41,10 +39,7 @@ BLOCKS = [
 
 @pytest.fixture(scope="module")
 def network_file(tmp_path_factory):
-    images = np.random.default_rng(4).integers(0, 8, (5, 1, 6, 6)).astype(np.uint8)
-    path = tmp_path_factory.mktemp("network") / "small.yaml"
-    save(small_network(), path, samples=(images, run(small_network(), images).predictions))
-    return path
+    return save_small_network(tmp_path_factory.mktemp("network"))
 
 
 def options(out, config="tiny", **changes):
