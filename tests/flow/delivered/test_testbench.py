@@ -13,7 +13,7 @@ from reprise.hw.arch.config import HardwareConfig
 from tests.flow.delivered.verilog_mutants import build, draw, named, play
 
 TINY = HardwareConfig.load("tiny")
-SEED, DRAWN = 1, 10
+SEED, DRAWN = 3, 10
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_faults_in_the_verilog_are_found(built, faults):
             assert "burst, size, cache, prot or id" in one["told"] or "breaks" in one["told"], (fault, one["told"])
     assert any("no end of the job within" in line for one in found for line in one["lines"]), "one of them hangs"
     missed = [fault for fault, one in zip(faults, found, strict=True) if not one["found"]]
-    assert len(missed) <= 4, (SEED, missed)  # which ones are drawn changes with the Verilog
+    assert len(missed) <= 2, (SEED, missed)
 
 
 def test_in_icarus(folder, tmp_path):
