@@ -192,8 +192,10 @@ class Datapath(wiring.Component):
         m.d.comb += [
             products.start.eq(scheduler.front_start),
             products.run.eq(scheduler.front),
+            products.window.eq(self.read_window),
             scheduler.products_done.eq(products.done),
             scheduler.bad_product.eq(products.bad),
+            scheduler.weights_outside.eq(products.outside),
             self.finished.eq(scheduler.finished),
             self.command_error.eq(scheduler.error),
             self.command_code.eq(scheduler.code),
@@ -209,15 +211,13 @@ class Datapath(wiring.Component):
             )
         with m.If(im2col.unloaded):
             m.d.sync += unloaded.eq(1)
-        of_fetch, of_weights, of_loads = reads.outside
+        of_fetch, _, of_loads = reads.outside  # weights that leave the window are found with the rules about products
         done = ~scheduler.run_busy
         m.d.comb += [
             self.bad_data.eq(bad_data[0] | (bad_data[1] & done)),
             # A run that breaks a rule about products is refused for that, whatever it has not found meanwhile.
             self.unloaded.eq(unloaded & scheduler.may_write),
-            self.read_outside.eq(
-                (of_fetch & ~fetch.valid & ~loader.busy & done) | (of_weights & ~scheduler.prepared) | (of_loads & done)
-            ),
+            self.read_outside.eq((of_fetch & ~fetch.valid & ~loader.busy & done) | (of_loads & done)),
         ]
 
     def _count(

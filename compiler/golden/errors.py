@@ -5,22 +5,27 @@ from __future__ import annotations
 from ...hw.arch.program import Error
 from ...hw.arch.rules import ORDER_RULES
 
+Missing = tuple[str, tuple[int, ...]]
+"""What is missing, features or segments, and which words or entries."""
+
 
 class ProgramError(ValueError):
     """A program breaks its contract; the message names the command's index, the rule and the value.
 
     Programs come from the compiler, so this is no mistake of a user and no ``RepriseError``.
 
-    ``code`` is the error code with which the accelerator ends the job.
+    ``code`` is the error code with which the accelerator ends the job. ``missing`` names what a RUN needs and no load
+    before it has brought: "features" or "segments", and the on-chip words or the entries of the segment table.
     """
 
     code: Error | None = None
+    missing: Missing | None = None
 
     @classmethod
-    def refused(cls, command: int, code: Error, why: str) -> ProgramError:
+    def refused(cls, command: int, code: Error, why: str, missing: Missing | None = None) -> ProgramError:
         """Return the error of a command that the accelerator refuses with this code."""
         error = cls(f"command {command}: {why}")
-        error.code = code
+        error.code, error.missing = code, missing
         return error
 
 

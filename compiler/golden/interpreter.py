@@ -29,6 +29,7 @@ from .errors import OrderBroken, ProgramError
 from .memory import Memory
 from .order import chunks, overtaken
 from .trace import RunTrace
+from .weights import Weights
 
 Observer = Callable[[RunTrace], None]
 
@@ -70,10 +71,8 @@ class Interpreter:
         self.used = np.zeros(c.feature_words, np.uint8)  # words that the last RUN reads
         self.used_segments = range(0)
         self._groups = 0  # for which parameters are loaded
-        self._slot = self._base_slot = 0
-        self._held: np.ndarray | None = None  # the weights that the last RUN holds
+        self._weights = Weights(c, self.memory)
         self._at = 0
-        self._missing: tuple[str, tuple[int, ...]] = "features", ()  # what a RUN needs and no load has brought
         self._rules = ProgramRules(c)
 
     @property
@@ -161,10 +160,10 @@ class Interpreter:
 
     def _load_params(self, f: dict[str, int]) -> None:
         channels = f["groups"] * self.config.neuron_lanes
-        data = self._read(f["source"], channels * PARAM_BYTES).copy()
+        data = self._read(f["source"], channels * PARAM_BYTES)
         for n in range(channels):
             self._data("parameters", f"channel {n}", data[n * PARAM_BYTES : (n + 1) * PARAM_BYTES].tobytes())
-        self.parameters[:channels] = data.view("<i4").reshape(channels, len(PARAMETERS))
+        self.parameters[:channels] = np.frombuffer(data.tobytes(), "<i4").reshape(channels, len(PARAMETERS))
         self._groups = max(self._groups, f["groups"])
 
     def _data(self, kind: str, what: str, raw: bytes) -> None:
@@ -173,11 +172,11 @@ class Interpreter:
             raise ProgramError.refused(self._at, Error.DATA, f"{what}: {broken[0]}")
 
     def _run(self, f: dict[str, int]) -> None:
-        self._missing = "features", ()
         try:
             self._execute(f)
-        except ProgramError:
-            self._in_order(not overtaken(self.config, *self._missing, self._loads_behind()), *self._missing)
+        except ProgramError as error:
+            if error.missing:
+                self._in_order(not overtaken(self.config, *error.missing, self._loads_behind()), *error.missing)
             raise
 
     def _loads_behind(self) -> Iterator[tuple[str, dict[str, int]]]:
@@ -193,12 +192,13 @@ class Interpreter:
 
     def _execute(self, f: dict[str, int]) -> None:
         c = self.config
+        self._weights.require_window(self._at, f)
         self._require(f["groups"] <= self._groups, Error.UNLOADED, "parameters must have been loaded", f["groups"])
         rows = (f["m_tiles"] - 1) * f["rows"] + f["rows_last"]
         starts = np.append(np.arange(f["m_tiles"]) * f["rows"], rows).astype(np.int64)
         table, tiles = self._segments_of(f)
         packed = self._rows(f, rows, table, tiles)
-        weights = self._weights(f)
+        weights = self._weights.take(self._at, f)
         psums, low, high = sum_rows(packed, weights)
         table = self.parameters[: f["groups"] * c.neuron_lanes]
         if self.strict:
@@ -222,20 +222,23 @@ class Interpreter:
                     psums=psums,
                     levels=levels,
                     potentials=potentials,
-                    first_slot=self._base_slot,
+                    first_slot=self._weights.first_slot,
                 )
             )
 
     # Parts of a RUN
+
+    def _unloaded(self, what: str, missing: tuple[int, ...]) -> ProgramError:
+        why = f"the {what} that a RUN reads must have been loaded, not all but {missing[:4]}"
+        return ProgramError.refused(self._at, Error.UNLOADED, why, (what, missing))
 
     def _segments_of(self, f: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
         """Return int64[segments, 6] (address, bit, ky, length within the K tile, shift, source), and their K tiles."""
         table, tiles, k, index = [], [], 0, f["segment_first"]
         while k < f["k_tiles"]:
             s = self.segments[index] if index < self.config.segments else None
-            self._missing = "segments", (index,)
-            self._require(s is not None, Error.UNLOADED, "segments must have been loaded", index)
-            assert s is not None
+            if s is None:
+                raise self._unloaded("segments", (index,))
             length = max(0, min(s["length"], f["tile_depth"] - s["shift"]))
             table.append([*(s[n] for n in ("address", "bit", "ky")), length, s["shift"], s["source"]])
             tiles.append(k)
@@ -247,35 +250,15 @@ class Interpreter:
     def _rows(self, f: dict[str, int], rows: int, table: np.ndarray, tiles: np.ndarray) -> np.ndarray:
         """Return the rows uint64[rows, k_tiles], by the segment table, and remember which words they read."""
         lines = np.array([[f[f"line_bits{s}"], f[f"lines{s}"]] for s in range(SOURCES)], np.int64)
-        used, self._missing = np.zeros(self.config.feature_words, np.uint8), ("features", ())
+        used = np.zeros(self.config.feature_words, np.uint8)
         packed = np.zeros((rows, f["k_tiles"]), np.uint64)
-        begins = places(f, rows)
-        inside = gather(self.bits, self.config.feature_bits, begins, table, tiles, lines, packed, used)
+        inside = gather(self.bits, self.config.feature_bits, places(f, rows), table, tiles, lines, packed, used)
         self.used = used
         self._require(inside, Error.UNLOADED, "rows must stay in the feature buffer", "beyond its end")
         missing = tuple(np.flatnonzero(used.astype(bool) & ~self.loaded).tolist())
-        self._missing = "features", missing
-        self._require(not missing, Error.UNLOADED, "words that a RUN reads must have been loaded", missing[:4])
+        if missing:
+            raise self._unloaded("features", missing)
         return packed
-
-    def _weights(self, f: dict[str, int]) -> np.ndarray:
-        """Return the weights int8[k_tiles, tile_k, lanes], and take the weight slots that the run takes."""
-        c, k_tiles = self.config, f["k_tiles"]
-        if not f["weights_ready"]:
-            self._base_slot = self._slot
-        fetches = 0 if f["weights_ready"] else 1 if f["weights_keep"] else f["m_tiles"]
-        fetched = k_tiles if f["weights_keep"] else k_tiles * f["m_tiles"]
-        self._slot = (self._base_slot + fetched) % c.weight_tiles
-        weights = self._held
-        if weights is None or fetches:
-            row = f["weight_beats"] * c.bus_bits // 8
-            data = self._read(f["weights"], k_tiles * f["tile_depth"] * row).view(np.int8)
-            self.memory.read_by[self._at] += (fetches - 1) * len(data)
-            data = data.reshape(k_tiles, f["tile_depth"], row)[..., : c.lanes]
-            weights = np.zeros((k_tiles, c.tile_k, c.lanes), np.int8)
-            weights[:, : f["tile_depth"], : data.shape[2]] = wrap(data, c.weight_bits)
-        self._held = weights if f["weights_keep"] and f["weights_hold"] else None
-        return weights
 
     def _output(self, f: dict[str, int], levels: np.ndarray, potentials: np.ndarray) -> None:
         """Pool, encode, pack and write the lines of a run."""

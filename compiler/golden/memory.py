@@ -36,6 +36,18 @@ class Memory:
         """Forget what runs have written: from now on it may be read."""
         self._written.clear()
 
+    def within(self, command: int, address: int, count: int) -> None:
+        """Require that bytes, as whole bus words, lie in the read window.
+
+        Raises
+        ------
+        ProgramError
+            They leave it.
+        """
+        whole = -(-count // self._bus) * self._bus
+        if not self.windows.read.holds(address % (1 << ADDRESS_BITS), whole):
+            raise self._refused(command, Error.READ_WINDOW, "a read must stay in the read window", address, count)
+
     def read(self, command: int, address: int, count: int) -> np.ndarray:
         """Return bytes, as whole bus words are read.
 
@@ -46,16 +58,14 @@ class Memory:
         OrderBroken
             A RUN since the last BARRIER has written some of them.
         """
+        self.within(command, address, count)
         address %= 1 << ADDRESS_BITS
-        whole = -(-count // self._bus) * self._bus
-        if not self.windows.read.holds(address, whole):
-            raise self._refused(command, Error.READ_WINDOW, "a read must stay in the read window", address, count)
         at = address - self._base
         if not (0 <= at and at + count <= len(self.data)):
             raise self._refused(command, Error.READ, "a read must stay in the memory", address, count)
         if any(low < address + count and address < high for low, high in self._written):
             raise OrderBroken.named(command, "read", f"{address:#x}")
-        self.read_by[command] += whole
+        self.read_by[command] += -(-count // self._bus) * self._bus
         return self.data[at : at + count]
 
     def write(self, command: int, address: int, data: np.ndarray) -> None:

@@ -117,6 +117,10 @@ class MultipleOf:
 
 ProductRule = Compared | MultipleOf
 
+WEIGHT_WORDS: Term = tuple(Factor(field=name) for name in ("k_tiles", "tile_depth", "weight_beats"))
+"""The bus words of a RUN's weights, from ``weights`` on. All of them must lie in the host's read window, whether or not
+the RUN comes to use them, unless it takes over those of the RUN before (``weights_ready``)."""
+
 
 def _term(*factors: str | int | Factor) -> Term:
     made = []

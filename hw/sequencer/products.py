@@ -1,4 +1,7 @@
-"""Works out the rules about products of a RUN's fields, with one multiplier, an operation per cycle."""
+"""Works out the rules about products of a RUN's fields, with one multiplier, an operation per cycle.
+
+The length of its weights is such a product too, so that whether they lie in the host's read window is found out here.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arch.config import HardwareConfig
-from ..arch.products import SUM_BITS, Factor, MultipleOf, ProductRule, Sum, product_rules
+from ..arch.config import HardwareConfig, clog2
+from ..arch.products import SUM_BITS, WEIGHT_WORDS, Factor, MultipleOf, ProductRule, Sum, product_rules
+from ..axi.window import window
 from ..interface.commands import run_layout
 
-FIRST, TIMES, ADD, HOLD, CHECK, DIVIDE = "first", "times", "add", "hold", "check", "divide"
+FIRST, TIMES, ADD, HOLD, CHECK, DIVIDE, FIT = "first", "times", "add", "hold", "check", "divide", "fit"
 
 
 def operations(c: HardwareConfig) -> list[tuple[str, Factor | ProductRule | None]]:
@@ -18,7 +22,8 @@ def operations(c: HardwareConfig) -> list[tuple[str, Factor | ProductRule | None
 
     ``first`` and ``times`` load the product, or multiply it by a factor. ``add`` adds the product to the sum. ``hold``
     puts the sum aside as the left side, and ``check`` compares it with the sum as the right side. ``divide`` is a step
-    of a long division, which follows the product that it divides by.
+    of a long division, which follows the product that it divides by. ``fit`` compares the sum, which is the bus words
+    of the weights, with those that the read window has from the first of them on.
     """
     found: list[tuple[str, Factor | ProductRule | None]] = []
 
@@ -37,6 +42,8 @@ def operations(c: HardwareConfig) -> list[tuple[str, Factor | ProductRule | None
             found.append((HOLD, None))
             add(rule.right)
             found.append((CHECK, rule))
+    add((WEIGHT_WORDS,))
+    found.append((FIT, None))
     return found
 
 
@@ -52,14 +59,23 @@ class ProductChecker(wiring.Component):
     -------
     start : In(1), strobe: ``run`` holds the fields of another RUN, which stay until the next strobe
     run : In, the fields
+    window : In, where the host lets the accelerator read (:func:`reprise.hw.axi.window.window`)
     done : Out(1), all rules are worked out; it falls in the cycle after ``start``
     bad : Out(1), a rule is broken; right when ``done``
+    outside : Out(1), the RUN would fetch weights that do not all lie in the window; right when ``done``
     """
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = config
         super().__init__(
-            {"start": In(1), "run": In(run_layout()), "done": Out(1, init=1), "bad": Out(1)},
+            {
+                "start": In(1),
+                "run": In(run_layout()),
+                "window": In(window(config)),
+                "done": Out(1, init=1),
+                "bad": Out(1),
+                "outside": Out(1),
+            }
         )
 
     @staticmethod
@@ -85,7 +101,7 @@ class ProductChecker(wiring.Component):
             with m.If(step == len(steps)):
                 m.d.sync += [working.eq(0), self.done.eq(1)]
         with m.If(self.start):
-            m.d.sync += [self.done.eq(0), self.bad.eq(0), step.eq(0), working.eq(0)]
+            m.d.sync += [self.done.eq(0), self.bad.eq(0), self.outside.eq(0), step.eq(0), working.eq(0)]
         return m
 
     def _factor(self, m: Module, factor: Signal, step: Signal, steps: list, run: data.View) -> None:
@@ -141,9 +157,21 @@ class ProductChecker(wiring.Component):
         m.d.comb += [differs.eq(left != sums), above.eq(left > sums)]
         with m.If(step == 1):  # a command that came before this one was worked out may have left something
             m.d.sync += [sums.eq(0), over_sum.eq(0)]
+        room = self._room(m)
         for n, (name, rule) in enumerate(steps):
+            if name == FIT:
+                with m.If(step == n + 1):
+                    m.d.sync += self.outside.eq((over_sum | (sums > room)) & ~run.weights_ready)
             if name == CHECK:
                 wrong = differs if rule.equal else above
                 skipped = (run[rule.once] == 1) if rule.once else 0
                 with m.If(step == n + 1):
                     m.d.sync += self.bad.eq(self.bad | ((over_left | wrong) & ~skipped))
+
+    def _room(self, m: Module) -> Signal:
+        """Return how many bus words the window has from the first one of the weights on, long before it is asked."""
+        first = self.run.weights[clog2(self.config.bus_bits // 8) :]
+        room = Signal(len(self.window.last) + 1)
+        held = self.window.open & (first >= self.window.first) & (first <= self.window.last)
+        m.d.sync += room.eq(Mux(held, self.window.last - first + 1, 0))
+        return room

@@ -26,6 +26,7 @@ class JobScheduler(wiring.Component):
     - A RUN is issued in two steps. Its front, which is the row table and the weights, is prepared as soon as the front
       of the run before is free. The run starts when all loads are complete and the run before has ended. The rules
       about products are worked out beside that: nothing that the run computes may be written before.
+    - A RUN whose weights do not lie in the host's read window is refused when its rules about products hold.
     - A command that breaks a rule is refused when all before it are done and all writes have been answered, so that
       their errors come first.
     - BARRIER and END are issued when no load and no run is under way and all writes have been answered. END waits some
@@ -34,7 +35,8 @@ class JobScheduler(wiring.Component):
     Members
     -------
     command, valid, bad_header, bad_field, take : what the command fetch offers, and ``take`` back to it
-    products_done, bad_product : In(1), the rules about products of the RUN in ``front`` are worked out; one is broken
+    products_done : In(1), the rules about products of the RUN in ``front`` are worked out
+    bad_product, weights_outside : In(1), then: one is broken; its weights leave the read window
     enable : In(1), commands may be issued
     o_load : Out stream of LOAD_JOB
     front, front_start : Out, for the front: fields of the RUN that is prepared or in progress; strobe to prepare it
@@ -59,6 +61,7 @@ class JobScheduler(wiring.Component):
                 "bad_field": In(1),
                 "products_done": In(1),
                 "bad_product": In(1),
+                "weights_outside": In(1),
                 "take": Out(1),
                 "enable": In(1),
                 "o_load": Out(stream.Signature(LOAD_JOB)),
@@ -99,23 +102,14 @@ class JobScheduler(wiring.Component):
         idle_for, settled = Signal(LOAD_CHECK), Signal()  # all loads have ended, and what they brought is known
         m.d.comb += settled.eq(self.loads_idle & idle_for.all())
         m.d.sync += idle_for.eq(Mux(self.loads_idle, Cat(1, idle_for), 0))
-        bad, refused, known, bad_product, unloaded = Signal(), Signal(), Signal(), Signal(), Signal()
+        bad, refused, known = Signal(), Signal(), Signal()
         m.d.comb += [
             bad.eq(job & (self.bad_header | bad_field)),
             refused.eq(bad & settled & ~self.run_busy & ~self.prepared & self.writes_idle),
             # In the cycle of ``front_start`` the products are still those of the RUN before.
             known.eq(self.products_done & ~self.front_start),
-            bad_product.eq(self.enable & known & ~self.prepared & self.bad_product),
-            unloaded.eq(self.enable & known & ~self.prepared & self._lacks_params(m)),
         ]
-        m.d.sync += [
-            self.error.eq(bad_product | unloaded | refused),
-            self.code.eq(Mux(self.bad_header, Error.COMMAND.value, Error.FIELD.value)),
-        ]
-        with m.If(bad_product):
-            m.d.sync += self.code.eq(Error.FIELD.value)
-        with m.Elif(unloaded):
-            m.d.sync += self.code.eq(Error.UNLOADED.value)
+        self._refuse(m, refused, known)
         self._let_write(m, known)
         with m.If(job & ~bad):
             with m.Switch(opcode):
@@ -136,6 +130,25 @@ class JobScheduler(wiring.Component):
                         is_end = opcode == OPCODES["END"]
                         m.d.comb += [self.take.eq(~is_end), self.finished.eq(is_end & settled)]
         return m
+
+    def _refuse(self, m: Module, refused: Value, known: Value) -> None:
+        """Report the command that is refused, or else the first thing for which the RUN in progress is."""
+        bad_product, outside, unloaded = Signal(), Signal(), Signal()
+        m.d.comb += [
+            bad_product.eq(self.enable & known & ~self.prepared & self.bad_product),
+            outside.eq(self.enable & known & ~self.prepared & self.weights_outside),
+            unloaded.eq(self.enable & known & ~self.prepared & self._lacks_params(m)),
+        ]
+        m.d.sync += [
+            self.error.eq(bad_product | outside | unloaded | refused),
+            self.code.eq(Mux(self.bad_header, Error.COMMAND.value, Error.FIELD.value)),
+        ]
+        with m.If(bad_product):
+            m.d.sync += self.code.eq(Error.FIELD.value)
+        with m.Elif(outside):
+            m.d.sync += self.code.eq(Error.READ_WINDOW.value)
+        with m.Elif(unloaded):
+            m.d.sync += self.code.eq(Error.UNLOADED.value)
 
     def _let_write(self, m: Module, known: Value) -> None:
         """Say when the run in progress may write. The rules of the next one are not begun before that."""

@@ -34,7 +34,7 @@ def test_words_that_no_load_brings_are_refused(job):
     compiled, images = job
     index = max(n for n, (opcode, _) in enumerate(compiled.commands()) if opcode == "RUN")
     fields = compiled.commands()[index][1] | {"row_address0": 16 * 15}
-    with pytest.raises(ProgramError, match=f"command {index}: words that a RUN reads must have been loaded") as error:
+    with pytest.raises(ProgramError, match=f"command {index}: the features that a RUN reads must") as error:
         interpret(patched(compiled, index, pack("RUN", **fields)), images)
     assert error.value.code == Error.UNLOADED
 
@@ -56,7 +56,7 @@ def first(compiled, opcode, after=0):
         ("RUN", {"weights": 1 << 40}, r"RUN.weights must be below 2\*\*40, not"),
         ("RUN", {"row_address0": 16 * 15}, "must not be in use by the RUN before"),  # the load behind it brings them
         ("RUN", {"output": 0}, "a write must stay in the write window"),
-        ("RUN", {"segment_first": 100}, "segments must"),
+        ("RUN", {"segment_first": 100}, "the segments that a RUN reads must"),
         ("LOAD_FEATURES", {"target": 510}, "bytes must be at most 2048"),
         ("LOAD_FEATURES", {"source": 1 << 30}, "a read must stay in the read window"),
         ("LOAD_FEATURES", {"bytes": 12}, "whole bus words"),

@@ -109,6 +109,28 @@ MUTATIONS = [
         "bad_product.eq(0)",
         SCHEDULE,
     ),
+    fault(
+        "weights outside the read window pass",
+        "sequencer/scheduler",
+        "outside.eq(self.enable & known & ~self.prepared & self.weights_outside)",
+        "outside.eq(0)",
+        SCHEDULE,
+    ),
+    fault(
+        "the last word of the weights is not looked at",
+        "sequencer/products",
+        "(sums > room)",
+        "(sums - 1 > room)",
+        PRODUCTS,
+    ),
+    fault(
+        "the first word of the weights is not looked at",
+        "sequencer/products",
+        "(first >= self.window.first) & ",
+        "",
+        PRODUCTS,
+    ),
+    fault("weights that are held must lie in the window", "sequencer/products", " & ~run.weights_ready", "", PRODUCTS),
     fault("segments are not looked at", "loader/unpack", "Cat(wrong).any() | (splitter", "(splitter", LOAD),
     fault("unnamed bits of segments pass", "loader/unpack", "(splitter.part & unnamed).any()", "0", LOAD),
     fault(

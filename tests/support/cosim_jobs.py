@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +16,6 @@ from reprise.hw.arch.program import COMMAND_BYTES, LOOPS, pack
 from reprise.model.files.network_file import save
 from reprise.model.inference.runner import Result, run
 from reprise.model.network.network import Network
-
-if TYPE_CHECKING:
-    pass
 
 TINY = HardwareConfig.load("tiny")
 FILL = 0xA5

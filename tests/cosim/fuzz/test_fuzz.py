@@ -152,6 +152,25 @@ def test_words_of_many_jobs_ago_are_not_taken_for_loaded(job):
         assert rtl == golden == Error.UNLOADED
 
 
+def test_of_several_faults_of_a_run_the_same_one_is_named(job):
+    """Weights outside the read window come before what is missing, and after rows that do not belong together."""
+    run = job.first("RUN")
+    fields = job.commands[run][1]
+    outside = ("RUN", fields | {"weights": (1 << 40) - TINY.bus_bits // 8})
+    bad = ("RUN", outside[1] | {"rows_last": fields["rows_last"] - 1})
+    no_params, no_segments, no_features = (
+        [n for n, (opcode, _) in enumerate(job.commands) if n < run and opcode == name]
+        for name in ("LOAD_PARAMS", "LOAD_SEGMENTS", "LOAD_FEATURES")
+    )
+    programs = []
+    for missing in ([], no_params, no_segments, no_features, [*no_params, *no_segments, *no_features]):
+        for command in (outside, bad):
+            kept = [command if n == run else one for n, one in enumerate(job.commands) if n not in missing]
+            programs.append(encoded(kept))
+    codes = [Error.READ_WINDOW, Error.FIELD] * (len(programs) // 2)
+    assert list(ends_of(job, programs)) == [(code, code) for code in codes]
+
+
 def test_surplus_rows_are_refused(job):
     """A RUN with a row too many or too few is refused before it writes, and the next jobs are right."""
     at = job.first("RUN")

@@ -8,13 +8,14 @@ import pytest
 
 from reprise.compiler import compile_network
 from reprise.cosim.jobs.random_networks import random_network
-from reprise.hw.arch.products import product_rules, product_violations
-from reprise.hw.arch.program import COMMANDS
+from reprise.hw.arch.products import WEIGHT_WORDS, product_rules, product_violations, total
+from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS
 from reprise.hw.arch.rules import violations
 from reprise.hw.sequencer.products import ProductChecker
 from tests.hw.sequencer.bench import TINY, field_limits, random_fields
 from tests.support.simulation import simulate
 
+BUS = TINY.bus_bits // 8
 SIZES = ("m_tiles", "rows", "rows_last", "images", "out_lines", "out_width", "pool", "timesteps", "planes", "channels")
 OTHERS = ("line_bytes", "image_stride", "out_planes", "readout", *(f"loop{n}_count" for n in range(6)))
 
@@ -43,6 +44,7 @@ def changed(rng, fields):
 def cases(rng):
     runs = legal_runs(12)
     yield from runs
+    yield from ({**run, "weights_ready": 1} for run in runs)
     alone = next(run for run in runs if run["images"] == 1)
     yield alone | {"image_stride": 0}  # a single image needs no distance to the next
     sizes = {"images": 1, "out_lines": 1 << 15, "out_width": 1, "pool": 1, "timesteps": 4, "planes": 1}
@@ -63,13 +65,23 @@ def cases(rng):
     yield base | {"images": 1, "image_stride": 0, "line_bytes": 65528, "out_lines": 65535, "out_planes": 8}
 
 
+def read_window(rng, fields):
+    """A window around the weights of a RUN: (first bus word, last, open); at times a word too short at either end."""
+    first, words = fields["weights"] // BUS, total((WEIGHT_WORDS,), fields)
+    most = (1 << ADDRESS_BITS) // BUS - 1
+    low = rng.choice([0, first, first, first + 1, rng.randrange(most)])
+    high = rng.choice([most, first + words - 1, first + words - 1, first + words - 2, rng.randrange(most)])
+    return min(low, most), max(0, min(high, most)), rng.random() < 0.95
+
+
 def test_rtl_and_software_agree():
-    """Every rule is seen broken and kept; the time is the same for every command."""
+    """Every rule is seen broken and kept, weights inside and outside; the time is the same for every command."""
     seed = 5
     print("seed", seed)
     rng = random.Random(seed)
     dut = ProductChecker(TINY)
     seen = [set() for _ in product_rules(TINY, "RUN")]
+    seen_outside = set()
 
     async def bench(ctx):
         for fields in cases(rng):
@@ -83,6 +95,8 @@ def test_rtl_and_software_agree():
                 await ctx.tick()
                 ctx.set(dut.start, 0)
                 await ctx.tick().repeat(rng.randrange(1, ProductChecker.cycles(TINY)))
+            first, last, is_open = read_window(rng, fields)
+            ctx.set(dut.window, {"first": first, "last": last, "open": is_open})
             ctx.set(dut.run, fields)
             ctx.set(dut.start, 1)
             await ctx.tick()
@@ -93,11 +107,16 @@ def test_rtl_and_software_agree():
             assert ctx.get(dut.done)
             broken = product_violations(TINY, "RUN", fields)
             assert ctx.get(dut.bad) == bool(broken), (broken, fields)
+            begin = fields["weights"] // BUS
+            fits = is_open and first <= begin and begin + total((WEIGHT_WORDS,), fields) - 1 <= last
+            assert ctx.get(dut.outside) == (not fits and not fields["weights_ready"]), (first, last, fields)
+            seen_outside.add((fits, fields["weights_ready"]))
             await ctx.tick().repeat(1 + rng.randrange(3))
             assert ctx.get(dut.done)
 
     simulate(dut, bench)
     assert all({True, False} <= values for values in seen), seen
+    assert seen_outside >= {(True, 0), (False, 0), (False, 1)}
 
 
 def test_sentences():

@@ -214,6 +214,34 @@ def test_rules_about_products_are_awaited():
     simulate(dut, bench, limit=1000)
 
 
+@pytest.mark.parametrize(("product", "params"), [(0, 1), (0, 0), (1, 1), (1, 0)])
+def test_weights_outside_the_read_window_come_between_products_and_parameters(product, params):
+    """Of several faults of one RUN the rules about products are named first, then the window, then what is missing."""
+    dut = JobScheduler(TINY)
+    run = random_fields(random.Random(6), TINY, "RUN") | {"channels": TINY.neuron_lanes, "groups": 1}
+
+    async def bench(ctx):
+        play = Play(dut)
+        if params:
+            await play.begin(ctx)
+        for name in ("enable", "loads_idle", "writes_idle", "run_done", "products_done"):
+            ctx.set(getattr(dut, name), 1)
+        await play.offer(ctx, "RUN", **run)
+        await ctx.tick()
+        ctx.set(dut.products_done, 0)
+        assert await play.taken_after(ctx, 1)
+        ctx.set(dut.weights_outside, 1)
+        await ctx.tick().repeat(3)
+        assert not ctx.get(dut.error), "it is not known yet"
+        ctx.set(dut.bad_product, product)
+        ctx.set(dut.products_done, 1)
+        await ctx.tick()
+        assert ctx.get(dut.error)
+        assert ctx.get(dut.code) == (Error.FIELD if product else Error.READ_WINDOW)
+
+    simulate(dut, bench, limit=1000)
+
+
 @pytest.mark.parametrize("loaded", [0, 1, 2])
 def test_runs_need_parameters(loaded):
     """A RUN of two groups is refused unless the job has loaded the parameters of two."""

@@ -1,0 +1,63 @@
+"""The weights that RUNs fetch, keep for the next RUN or take over from the one before, and the slots that they take."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...hw.arch.config import HardwareConfig
+from ...hw.arch.products import WEIGHT_WORDS, total
+from .arithmetic import wrap
+from .memory import Memory
+
+
+class Weights:
+    """Keeps the weights of the RUN in progress.
+
+    Members
+    -------
+    first_slot : the weight slot of the first K tile of the RUN in progress
+    """
+
+    def __init__(self, config: HardwareConfig, memory: Memory) -> None:
+        self._config, self._memory = config, memory
+        self._slot = self.first_slot = 0
+        self._held: np.ndarray | None = None  # those that the last RUN leaves to the next one
+
+    def _bytes(self, f: dict[str, int]) -> int:
+        return total((WEIGHT_WORDS,), f) * self._config.bus_bits // 8
+
+    def require_window(self, command: int, f: dict[str, int]) -> None:
+        """Require that all weights of a RUN lie in the read window, unless it fetches none.
+
+        Raises
+        ------
+        ProgramError
+            Some of them leave it.
+        """
+        if not f["weights_ready"]:
+            self._memory.within(command, f["weights"], self._bytes(f))
+
+    def take(self, command: int, f: dict[str, int]) -> np.ndarray:
+        """Return the weights int8[k_tiles, tile_k, lanes] of a RUN, and take the weight slots that it takes.
+
+        Raises
+        ------
+        ProgramError
+            The memory does not hold them, or an earlier RUN wrote them and no BARRIER came between.
+        """
+        c, k_tiles = self._config, f["k_tiles"]
+        if not f["weights_ready"]:
+            self.first_slot = self._slot
+        fetches = 0 if f["weights_ready"] else 1 if f["weights_keep"] else f["m_tiles"]
+        fetched = k_tiles if f["weights_keep"] else k_tiles * f["m_tiles"]
+        self._slot = (self.first_slot + fetched) % c.weight_tiles
+        weights = self._held
+        if weights is None or fetches:
+            row = f["weight_beats"] * c.bus_bits // 8
+            data = self._memory.read(command, f["weights"], self._bytes(f)).view(np.int8)
+            self._memory.read_by[command] += (fetches - 1) * len(data)
+            data = data.reshape(k_tiles, f["tile_depth"], row)[..., : c.lanes]
+            weights = np.zeros((k_tiles, c.tile_k, c.lanes), np.int8)
+            weights[:, : f["tile_depth"], : data.shape[2]] = wrap(data, c.weight_bits)
+        self._held = weights if f["weights_keep"] and f["weights_hold"] else None
+        return weights
