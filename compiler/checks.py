@@ -21,13 +21,18 @@ def check_layer(work: Work, config: HardwareConfig) -> None:
         The layer exceeds a limit; the message names the layer, the limit, the value and the remedy.
     """
     name, neuron, out = work.layer.name, work.layer.neuron, work.output
-    bigger = "use a configuration with a larger limit, or fewer of them"
-    limit(out.timesteps <= config.max_timesteps, name, "timesteps", out.timesteps, config.max_timesteps, bigger)
-    limit(neuron.levels <= config.max_levels, name, "neuron levels", neuron.levels, config.max_levels, bigger)
-    fewer = "use bit planes instead of thermometer planes, fewer levels, or a configuration with more max_planes"
-    limit(work.planes <= config.max_planes, name, "planes of its input", work.planes, config.max_planes, fewer)
+
+    def at_most(field: str, value: int, what: str, remedy: str) -> None:
+        most = getattr(config, field)
+        remedy = f"{remedy}, or a configuration with more {field}"
+        limit(value <= most, name, what, value, f"{field}={most}", remedy)
+
+    at_most("max_timesteps", out.timesteps, "timesteps", "use fewer timesteps")
+    at_most("max_levels", neuron.levels, "neuron levels", "use neurons with fewer levels")
+    fewer = "use bit planes instead of thermometer planes, fewer levels"
+    at_most("max_planes", work.planes, "planes of its input", fewer)
     if out.kind == "planes":
-        limit(out.planes <= config.max_planes, name, "planes of its output", out.planes, config.max_planes, fewer)
+        at_most("max_planes", out.planes, "planes of its output", fewer)
     rows = work.rows_per_position
     remedy = "a position's timesteps and planes share a tile: use fewer of them or a larger tile_m"
     limit(rows <= config.tile_m, name, "timesteps x planes", rows, f"tile_m={config.tile_m}", remedy)

@@ -20,7 +20,7 @@ from ..estimate.network import Part
 from ..hw.arch.memory_image import MemoryImage
 from ..model.prosparsity.density import Density
 from ..support.progress import Stages
-from .command import make_bench, prepare_folder, show, write
+from .command import make_bench, prepare_folder, program_bytes, show, write
 from .jobs.replay import Replay, replays
 from .jobs.run import Outcome, execute
 from .options import Options
@@ -39,9 +39,8 @@ class _Job:
     layers: list[Replay]
 
 
-def _jobs(path: Path, options: Options) -> Iterator[_Job]:
+def _jobs(found: list[Replay], options: Options) -> Iterator[_Job]:
     """Compile the layers of a capture, each as a job of its own or all as one."""
-    found = list(replays(path, options.config, seed=options.seed + 1))
     if options.one_program:
         joined = compile_networks([one.network for one in found], options.config, keep_features=True)
         yield _Job(name="run", compiled=joined, layers=found)
@@ -61,9 +60,13 @@ def run_capture(path: Path, options: Options, console: Console) -> int:
     prepare_folder(options.out)
     with Stages(console) as stages:
         with stages.stage("capture", f"capture {path.stem}"):
-            jobs = list(_jobs(path, options))
-        outcomes, waves = [], [options.out / f"{job.name}.fst" for job in jobs]
-        with make_bench(options, max(job.compiled.size for job in jobs), stages) as bench:
+            found = list(replays(path, options.config, seed=options.seed + 1))
+            sizes = [program_bytes(one.network, options.config, 1) for one in found]
+        size = sum(sizes) if options.one_program else max(sizes)
+        with make_bench(options, size, stages) as bench:
+            with stages.stage("compiler", "memory images"):
+                jobs = list(_jobs(found, options))
+            outcomes, waves = [], [options.out / f"{job.name}.fst" for job in jobs]
             for job, wave in zip(jobs, waves, strict=True):
                 parts = []
                 for one in job.layers:

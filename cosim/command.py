@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +12,9 @@ from ..estimate.helps import add_helps
 from ..estimate.network import Part, SystemTiming
 from ..estimate.report.speed import one_image_cycles, speed_of
 from ..export.find import Batch, choose_images, find_network
+from ..hw.arch.config import HardwareConfig
 from ..model.files.network_file import NetworkFile
+from ..model.network.network import Network
 from ..support.progress import Stages
 from .jobs.prepare import Preparation
 from .jobs.run import Outcome, execute
@@ -54,10 +57,24 @@ def run_network(network: str, options: Options, console: Console) -> int:
 
 
 def make_bench(options: Options, size: int, stages: Stages) -> AbstractContextManager[Preparation | None]:
-    """Begin to make the bench, which goes on while the models run; for the interpreter, which needs none, give None."""
+    """Begin to make the bench, which goes on while K tiles are chosen and the models run.
+
+    ``size`` is what :func:`program_bytes` says. For the interpreter, which needs no bench, None is given.
+    """
     if options.engine != "rtl":
         return nullcontext()
     return Preparation(options.config, size, stages, trace=options.waves)
+
+
+def program_bytes(network: Network, config: HardwareConfig, images: int) -> int:
+    """Return about how many bytes of memory a program needs, or raise CompileError, at once.
+
+    The compiler chooses K tiles by the network's images, for which its first run waits for kernels. Without images it
+    chooses none, and the program differs in its weights' rows alone.
+    """
+    from ..compiler import compile_network
+
+    return compile_network(replace(network, calibration=None), config, images, keep_features=True).size
 
 
 def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) -> tuple[Outcome, dict]:
@@ -65,9 +82,9 @@ def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) 
     from ..compiler import compile_network
 
     count = len(batch.images)
-    with stages.stage("compiler", "memory image"):
-        compiled = compile_network(file.network, options.config, count, keep_features=True)
-    with make_bench(options, compiled.size, stages) as bench:
+    with make_bench(options, program_bytes(file.network, options.config, count), stages) as bench:
+        with stages.stage("compiler", "memory image"):
+            compiled = compile_network(file.network, options.config, count, keep_features=True)
         with stages.stage("model", "model"):
             part = Part.run(file.network, batch.images, record=("features", "potentials"))
         outcome = execute(

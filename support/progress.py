@@ -73,9 +73,12 @@ def _unicode(console: Console) -> bool:
 
 
 def _line(console: Console, text: str) -> None:
-    """Print a line beside the results: where these go to standard output, it goes to standard error."""
+    """Print a line beside the results: where these go to standard output, it goes to standard error.
+
+    The line's end is not written apart from it, so that two threads that print at once give two lines.
+    """
     if not console.quiet:
-        print(text, file=sys.stderr if console.file is sys.stdout else console.file, flush=True)
+        print(f"{text}\n", end="", file=sys.stderr if console.file is sys.stdout else console.file, flush=True)
 
 
 class Stages:

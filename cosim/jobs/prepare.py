@@ -42,7 +42,7 @@ class Preparation:
     Parameters
     ----------
     config : HardwareConfig
-    size : bytes of memory that the jobs need
+    size : bytes of memory that the jobs need, as far as is known yet
     stages : shows the steps beside those of this process
     trace : build it with waveforms
     """
@@ -75,16 +75,16 @@ class Preparation:
 
     def _show(self, answers: TextIO) -> None:
         """Show a bar for each step, for as long as the other process takes for it."""
-        with answers:
+        with answers, suppress(EOFError):
             for name, (title, meanwhile, made) in STEPS.items():
                 with self._stages.stage(name, title, note=meanwhile, beside=True) as stage:
                     answer = answers.readline().split()
                     if not answer:
-                        return
+                        raise EOFError  # it failed, or was ended, so that nothing says that the step is done
                     stage.remark("cached" if answer[1] == "cached" else made)
 
-    def bench(self) -> system.SystemBench:
-        """Wait until the bench is made, and return it.
+    def bench(self, size: int) -> system.SystemBench:
+        """Wait until the bench is made, and return it, or make another one if ``size`` bytes of memory are more.
 
         Raises
         ------
@@ -95,7 +95,8 @@ class Preparation:
             with self._stages.stage("waiting", "waiting for the Verilator model"):
                 self._helper.wait()
                 self._shown.join()
-        return system.SystemBench(self._config, trace=self._trace, memory_bytes=self._memory)
+        memory = max(self._memory, memory_bytes(size))
+        return system.SystemBench(self._config, trace=self._trace, memory_bytes=memory)
 
     def __enter__(self) -> Preparation:
         return self

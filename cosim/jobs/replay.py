@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
-from ...model.files.capture import CapturedLayer, load_capture
+from ...model.files.capture import CapturedLayer, CaptureError, load_capture
 from ...model.inference.widths import WidthError, Widths, check
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron
@@ -104,11 +104,21 @@ def replays(path: str | Path, config: HardwareConfig, *, seed: int = 1) -> Itera
     Raises
     ------
     CaptureError
-        The capture cannot be read.
+        The capture cannot be read, or its neurons have more levels than the configuration.
     WidthError
         Not even weights of -1..1 fit the configuration's widths.
     """
     for number, captured in enumerate(load_capture(path)):
+        levels, most = captured.layer.neuron.levels, config.max_levels
+        if levels > most:
+            raise CaptureError(
+                where=f"{Path(path).name}: layer {captured.name!r}",
+                field="neuron_levels",
+                rule=f"at most {most}, which is max_levels of the configuration",
+                value=levels,
+                remedy="give the capture fewer (without neuron_levels they are its levels), or use a configuration "
+                "with more max_levels",
+            )
         network = captured_network(captured, config, seed=seed + number)
         yield Replay(
             name=captured.name,

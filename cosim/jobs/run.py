@@ -121,7 +121,7 @@ def execute(
         from ..trace.log import read_log
         from .host import check_traffic, run_job
 
-        built = bench.bench()
+        built = bench.bench(compiled.size)
         with stages.stage("simulation", "RTL simulation", total=None) as stage:
             start = time.perf_counter()
             images = tuple(part.images for part in parts)

@@ -244,10 +244,14 @@ def test_a_repeated_input_must_be_static():
 @pytest.mark.parametrize(
     ("network", "changes", "message"),
     [
-        ({"timesteps": 9}, {}, "timesteps must be at most 8, not 9: use"),
+        ({"timesteps": 9}, {}, "timesteps must be at most max_timesteps=8, not 9: use"),
         ({"timesteps": 4, "levels": 31}, {}, "timesteps x planes must be at most tile_m=16, not 20: .*larger tile_m"),
-        ({"levels": 9, "encoding": "thermometer"}, {}, "planes of its input must be at most 8, not 9: use bit planes"),
-        ({"neuron_levels": 16}, {}, "neuron levels must be at most 15, not 16"),
+        (
+            {"levels": 9, "encoding": "thermometer"},
+            {},
+            "planes of its input must be at most max_planes=8, not 9: .*bit planes",
+        ),
+        ({"neuron_levels": 16}, {}, "neuron levels must be at most max_levels=15, not 16: .* with more max_levels"),
         ({"weight": 100}, {"weight_bits": 5}, "weights must be -16..15 .*not 100..100"),
         ({"weight": 127, "levels": 255, "shape": (99, 3, 3)}, {}, "psum must fit 24 bits|membrane must fit 24 bits"),
         ({"weight": 127, "shape": (99, 5, 5)}, {"psum_bits": 11}, "row_psum must fit 11 bits"),

@@ -7,7 +7,7 @@ from reprise.compiler import CompileError, compile_network
 from reprise.compiler.golden.interpreter import interpret
 from reprise.cosim.jobs.replay import captured_network, replays
 from reprise.hw.arch.config import HardwareConfig
-from reprise.model.files.capture import SAMPLE, load_capture
+from reprise.model.files.capture import SAMPLE, CaptureError, load_capture
 from reprise.model.inference.runner import run
 
 PAPER = HardwareConfig.load("paper")
@@ -36,7 +36,7 @@ def test_weights_are_seeded_and_fit():
 def test_a_capture_beyond_the_configuration_is_refused():
     config = HardwareConfig.load("tiny").replace(max_timesteps=1)
     for replay in replays(SAMPLE, config):
-        with pytest.raises(CompileError, match="timesteps must be at most 1"):
+        with pytest.raises(CompileError, match="timesteps must be at most max_timesteps=1"):
             compile_network(replay.network, config)
 
 
@@ -60,6 +60,9 @@ def test_a_capture_says_the_levels_of_its_neurons(keys, levels, tmp_path):
 def test_neurons_beyond_the_configuration_are_refused(tmp_path):
     """They are never cut to what the configuration has."""
     most = PAPER.max_levels
-    (replay,) = replays(recorded(tmp_path, f"neuron_levels: {most + 1}"), PAPER)
-    with pytest.raises(CompileError, match=f"layer 'c': neuron levels must be at most {most}, not {most + 1}: use a"):
-        compile_network(replay.network, PAPER)
+    path = recorded(tmp_path, f"neuron_levels: {most + 1}")
+    said = f"one.npz: layer 'c': neuron_levels must be at most {most}, which is max_levels of .*, not {most + 1}: give"
+    with pytest.raises(CaptureError, match=said):
+        list(replays(path, PAPER))
+    (replay,) = replays(path, PAPER.replace(max_levels=most + 1))
+    assert replay.network.layers[0].neuron.levels == most + 1

@@ -86,13 +86,13 @@ def test_a_clock_of_another_part_does_not_count(digits, monkeypatch):
 
 def test_what_cannot_run_the_network_is_said(digits):
     found = fit.fit(digits.network, TINY.replace(max_levels=1), digits.images[:1], PARTS[2], name="tiny")
-    assert found.cycles is None and "neuron levels must be at most 1, not 4" in found.refused
+    assert found.cycles is None and "neuron levels must be at most max_levels=1, not 4" in found.refused
 
 
 def test_the_command():
     done = reprise("fit", "digits", "--part", "xc7z020", "--config", "tiny,tiny:max_levels=1")
     assert done.code == 0 and "digits" in done.out and "XC7Z020" in done.out and "assumed" in done.out
-    assert "tiny-max_levels1 cannot run it: layer 'conv1': neuron levels must be at most 1" in done.out
+    assert "tiny-max_levels1 cannot run it: layer 'conv1': neuron levels must be at most max_levels=1" in done.out
     done = reprise("fit", "digits", "--part", "lfe5u-85", "--config", "paper", "--clock-mhz", "3.459")
     assert done.code == 0 and "paper does not fit: it takes 219 of 208 block RAMs of 18 kbit" in done.out
     cycles = estimate(load(shipped("digits")).network, PAPER, load(shipped("digits")).images[:1])["total"]["cycles"]

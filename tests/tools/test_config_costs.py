@@ -30,7 +30,7 @@ def test_the_record_is_near_what_is_computed_now(field, value):
 
 def test_a_refused_network_is_recorded():
     found = config_costs.costs(SMALL.replace(max_planes=4))
-    assert "cycles" not in found and "planes of its input must be at most 4, not 5" in found["refused"]
+    assert "cycles" not in found and "planes of its input must be at most max_planes=4, not 5" in found["refused"]
 
 
 def test_the_text_is_the_record():

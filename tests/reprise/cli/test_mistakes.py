@@ -53,7 +53,7 @@ MISTAKES = [
     ),
     (("cosim", "digits", "--capture", SAMPLE), "NETWORK must be left out beside --capture, not 'digits'"),
     (("cosim", DIGITS, "--images", "65"), "images must be 1..64, not 65"),
-    (("cosim", DIGITS, "--set", "max_levels=1"), "layer 'conv1': neuron levels must be at most 1, not 4"),
+    (("cosim", DIGITS, "--set", "max_levels=1"), "layer 'conv1': neuron levels must be at most max_levels=1, not 4"),
     (("estimate",), "Missing argument 'NETWORK'"),
     (("estimate", "none.yaml"), "none.yaml"),
     (
