@@ -35,6 +35,7 @@ def of_layer(
         "name": entry.name,
         "feature": entry.feature,
         "k_tiles": entry.k_tiles,
+        "tile_depth": mine[0]["tile_depth"],
         "blocks": entry.blocks,
         "cycles": {
             "cycle_model": max(ends[entry.first : entry.last]) - before,

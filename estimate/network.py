@@ -154,6 +154,7 @@ class Estimator:
                 "neurons": int(neurons.sum()),
                 "tiles": m_tiles * k_tiles,
                 "m_tiles": m_tiles,
+                "tile_depth": int(f["tile_depth"]),
                 "rows": int(rows.sum()),
                 "counts": block.counts,
                 "start": int(start),

@@ -111,7 +111,7 @@ def _pictures(report: dict, inputs: Inputs | None) -> list[tuple[str, str, bool]
 
 
 def _shapes(report: dict) -> tuple[tuple[str, ...], list[list[str]]]:
-    head = ("layer", "kind", "reads", "weights", "K", "channels", "output", "neuron", "N", "T", "encoding", "planes")
+    head = ("layer", "kind", "reads", "weights", "K", "K tiles", "channels", "output", "neuron")
     rows = []
     for layer in report["layers"]:
         shape = layer["shape"]
@@ -119,6 +119,7 @@ def _shapes(report: dict) -> tuple[tuple[str, ...], list[list[str]]]:
         weights = " + ".join("x".join(map(str, one)) for one in shape["weights"])
         cells = [layer["name"], shape["kind"] + pool, " + ".join(shape["reads"]), weights, shape["k"]]
         cells += [
+            f"{layer['k_tiles']} of {counted(layer['tile_depth'], 'bit')}",
             shape["channels"],
             "x".join(map(str, shape["output"])),
             shape["neuron"],
@@ -126,7 +127,7 @@ def _shapes(report: dict) -> tuple[tuple[str, ...], list[list[str]]]:
             shape["timesteps"],
         ]
         rows.append([str(cell) for cell in (*cells, shape["encoding"], shape["planes"])])
-    return head, rows
+    return (*head, "N", "T", "encoding", "planes"), rows
 
 
 def _picture(report: dict, inputs: Inputs | None) -> str:

@@ -136,6 +136,9 @@ class LayerFields(Fields):
     name: str = Field(description="name of the layer")
     feature: str = Field(description="the feature map that it writes")
     k_tiles: Count = Field(description="number of pieces into which K is cut")
+    tile_depth: Count = Field(
+        description="bits of a row in each of these pieces, which the compiler chose; at most `tile_k`"
+    )
     blocks: Count = Field(description="number of blocks of output channels, each of which needs RUNs of its own")
     tile_use: TileUse = Field(description="how much of its tiles it fills")
     shape: Shape = Field(description="what it computes")

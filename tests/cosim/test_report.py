@@ -115,7 +115,7 @@ def test_configuration_network_and_origin_are_on_the_page(report):
     head = fields = page.texts[page.texts.index("The network") + 1 :]
     columns = len(head[: head.index(LAYERS[0])])
     row = head[columns : 2 * columns]
-    assert row == "conv1|convolution, max pool 2|input|16x1x3x3|9|16|16x4x4|if|4|1|bitplane|5".split("|")
+    assert row == "conv1|convolution, max pool 2|input|16x1x3x3|9|2 of 8 bits|16|16x4x4|if|4|1|bitplane|5".split("|")
     made = " ".join(page.texts[page.texts.index("How this report was made") :])
     assert report["date"] in made and "numpy" in made and "seed 0" in made
     assert "by a Python program" in made and report["command"] is None

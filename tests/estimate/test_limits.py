@@ -196,6 +196,7 @@ def test_how_much_of_a_tile_a_layer_uses_by_hand():
     """5 channels, 3 x 3 = 9 positions of 18 bits: tiny has 8 lanes and tiles of 16 rows by 8 bits, so 3 K tiles."""
     assert (TINY.lanes, TINY.tile_m, TINY.tile_k) == (8, 16, 8)
     one, report = limits_of(one_layer((2, 3, 3), 5, kernel=3), np.ones((1, 2, 3, 3), int))
+    assert (one["k_tiles"], one["tile_depth"]) == (3, 8)
     assert one["tile_use"] == {
         "lanes": {"mean": 5.0, "size": 8},
         "rows": {"mean": 9.0, "size": 16},

@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reprise.compiler import compile_network
 from reprise.cosim.jobs.random_networks import random_images, random_network
 from reprise.cosim.jobs.replay import replays
 from reprise.estimate.cycles import Machine
 from reprise.estimate.cycles.parameters import BEGIN, FINISH
 from reprise.estimate.cycles.run_data import drain_order, no_rows
 from reprise.estimate.density import density_report
-from reprise.estimate.network import SystemTiming, estimate
+from reprise.estimate.network import Part, SystemTiming, estimate, estimate_image
+from reprise.export.find import open_network
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, load_capture
 from reprise.model.inference.runner import run
@@ -54,6 +56,24 @@ def test_tiles_and_baselines_are_those_of_the_model():
         residual, _ = naive_residual(network, layer.name, features, TINY.tile_m, TINY.tile_k)
         assert (one["bit_density"], one["product_density"]) == (ones / bits, residual / bits)
         assert tiles.k_tiles > 1
+
+
+def test_a_layer_says_how_many_bits_its_k_tiles_have():
+    """Those of its RUNs in the program, as the compiler chose them or was told."""
+    file = open_network("digits", PAPER)
+    names = [layer.name for layer in file.network.layers]
+    compiled = compile_network(file.network, PAPER, 2, tile_depths={names[0]: 5, names[2]: 11})
+    program = compiled.commands()
+    part = Part.run(file.network, file.images[:2])
+    layers = estimate_image(compiled, [part], timing=SystemTiming())[0]["layers"]
+    for entry, one in zip(compiled.layers, layers, strict=True):
+        depths = {fields["tile_depth"] for opcode, fields in program[entry.first : entry.last] if opcode == "RUN"}
+        assert depths == {one["tile_depth"]}
+        (source,) = file.network.layer(one["name"]).sources
+        assert one["k_tiles"] >= -(-source.depth // one["tile_depth"])
+    assert (layers[0]["tile_depth"], layers[2]["tile_depth"]) == (5, 11)
+    chosen = {one["tile_depth"] for one in estimate(file.network, PAPER, file.images[:2])["layers"]}
+    assert len(chosen) > 1 and chosen <= set(range(8, PAPER.tile_k + 1, 4))
 
 
 def test_the_published_model_is_that_of_a_capture():
