@@ -1,10 +1,11 @@
 """Benchmarks: ``python -m tools.bench [NAME...]`` prints a table and writes ``build/bench.json``.
 
-Every module ``tools/bench_<topic>.py`` is found by itself, and each function ``bench_<name>()`` in it is a benchmark.
+Every module ``tools/benches/<topic>.py`` is found by itself, and each function ``bench_<name>()`` in it is a benchmark.
 The first line of its docstring says what is measured. It returns a flat dictionary of figures, which are numbers or
 short texts, and whose keys have the unit in them, as ``seconds``, ``rows_per_second`` and ``ratio`` do. It may raise
 ``Skip("why")``. A benchmark's full name is ``<topic>.<name>``, and NAME selects those whose full name begins with it.
-``build/bench.json`` keeps the figures of benchmarks that were not selected this time.
+``build/bench.json`` keeps the figures of benchmarks that were not selected this time, and says for each topic on what
+machine it was measured last.
 """
 
 import importlib
@@ -32,14 +33,16 @@ class Skip(Exception):
     """A benchmark cannot run here; the text says why."""
 
 
-def discover(folder: Path = ROOT / "tools", package: str = "tools") -> dict[str, Callable[[], dict]]:
+def discover(
+    folder: Path = ROOT / "tools" / "benches", package: str = "tools.benches"
+) -> dict[str, Callable[[], dict]]:
     """Return all benchmarks of a folder by their full names, in the order of the files."""
     found = {}
-    for path in sorted(folder.glob("bench_*.py")):
+    for path in sorted(folder.glob("[a-z]*.py")):
         module = importlib.import_module(f"{package}.{path.stem}")
         for name, value in vars(module).items():
             if name.startswith("bench_") and callable(value):
-                found[f"{path.stem.removeprefix('bench_')}.{name.removeprefix('bench_')}"] = value
+                found[f"{path.stem}.{name.removeprefix('bench_')}"] = value
     return found
 
 
@@ -55,12 +58,17 @@ def best(call: Callable[[], object], repeats: int = 5) -> float:
 
 
 def machine() -> dict[str, str | int | float]:
-    """Return what the figures depend on. The load is the mean number of processes that wanted a core just now."""
+    """Return what the figures depend on.
+
+    The load is the mean number of processes that wanted a core just now, and ``nice`` the priority of the benchmarks:
+    below 0 they come before most of the others.
+    """
     return {
         "cores": os.cpu_count() or 1,
         "machine": platform.machine(),
         "python": platform.python_version(),
         "load": round(os.getloadavg()[0], 1),
+        "nice": os.nice(0),
     }
 
 
@@ -120,9 +128,11 @@ def benchmarks(
             results[name] = {"skipped": str(why)}
     console.print(table(results))
     out = out or OUT
-    kept = json.loads(out.read_text())["results"] if out.exists() else {}
+    kept = json.loads(out.read_text()) if out.exists() else {"machines": {}, "results": {}}
+    kept["machines"] |= {name.partition(".")[0]: about for name in results}
+    kept["results"] |= results
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"machine": about, "results": kept | results}, indent=2) + "\n")
+    out.write_text(json.dumps(kept, indent=2) + "\n")
     console.print(f"figures: {out}")
 
 

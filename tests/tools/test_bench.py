@@ -6,8 +6,13 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from reprise.compiler import compile_network
+from reprise.estimate.network import Part, SystemTiming, estimate_image
+from reprise.export.find import choose_images, open_network
+from reprise.hw.arch.config import HardwareConfig
 from reprise.support.errors import RepriseError
 from tools import bench
+from tools.tables import record
 
 BODY = '''
 from tools.bench import Skip
@@ -30,12 +35,12 @@ def folder(tmp_path, monkeypatch):
     package = tmp_path / "fakebench"
     package.mkdir()
     (package / "__init__.py").write_text("")
-    (package / "bench_topic.py").write_text(BODY)
+    (package / "topic.py").write_text(BODY)
     monkeypatch.syspath_prepend(str(tmp_path))
     found = bench.discover(package, "fakebench")
     monkeypatch.setattr(bench, "discover", lambda: found)
     yield tmp_path
-    sys.modules.pop("fakebench.bench_topic", None), sys.modules.pop("fakebench", None)
+    sys.modules.pop("fakebench.topic", None), sys.modules.pop("fakebench", None)
 
 
 def call(*arguments):
@@ -43,7 +48,9 @@ def call(*arguments):
 
 
 def test_benchmarks_are_found_by_name():
-    assert {"model.lenet5", "model.sample", "model.large", "model.network"} <= set(bench.discover())
+    assert {"model.lenet5", "model.sample", "model.large", "model.network", "runs.first", "runs.again"} <= set(
+        bench.discover()
+    )
 
 
 def test_results_are_printed_written_and_kept(folder):
@@ -56,7 +63,7 @@ def test_results_are_printed_written_and_kept(folder):
     }
     assert call("topic.two", "--out", str(out)).exit_code == 0
     assert "topic.one" in json.loads(out.read_text())["results"]
-    assert json.loads(out.read_text())["machine"]["cores"] >= 1
+    assert json.loads(out.read_text())["machines"]["topic"]["cores"] >= 1
 
 
 def test_a_failing_benchmark_fails_the_command_and_unknown_names_are_refused(folder, monkeypatch):
@@ -64,6 +71,21 @@ def test_a_failing_benchmark_fails_the_command_and_unknown_names_are_refused(fol
         raise call("topic.one", "nothing").exception
     monkeypatch.setattr(bench, "discover", lambda: {"bad.one": lambda: 1 / 0})
     assert call("--out", str(folder / "x.json")).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "images", "runs"), [("digits", 8, ("first", "again")), ("digits", 40, ("images",))]
+)
+def test_the_recorded_runs_took_the_cycles_of_now(network, images, runs):
+    """Their seconds are of one machine; their cycles are those of the shipped network, by the exact cycle model."""
+    config = HardwareConfig.load("paper")
+    file = open_network(network, config)
+    compiled = compile_network(file.network, config, images, keep_features=True)
+    part = Part.run(file.network, choose_images(file, images, 0).images)
+    total = estimate_image(compiled, [part], timing=SystemTiming())[0]["total"]
+    for run in runs:
+        measured = record("bench")["results"][f"runs.{run}"]["cycles"]
+        assert measured == total["cycles"]["cycle_model"], "python -m tools.bench runs --out docs/measured/bench.json"
 
 
 def test_best_takes_the_fastest_after_a_warm_up():

@@ -113,7 +113,7 @@ def test_a_mistake_is_told_before_any_work(name, words, message, program):
 
 def test_a_benchmark_without_its_data_is_skipped(program, monkeypatch, tmp_path):
     """As a program, where the class that the benchmark raises must be the one that the program catches."""
-    monkeypatch.setattr("tools.bench_model.CAPTURE", tmp_path / "none.npz")
+    monkeypatch.setattr("tools.benches.model.CAPTURE", tmp_path / "none.npz")
     code, out, err = program("tools.bench", "model.lenet5", "--out", "figures.json")
     assert (code, err) == (0, "") and "the published capture is absent" in out
     assert "the published capture is absent" in (tmp_path / "figures.json").read_text()

@@ -21,11 +21,12 @@ def value(key: str, figure: float) -> str:
     return f"{figure:,}" if isinstance(figure, int) else f"{figure:,.4g}"
 
 
-def machine() -> str:
-    """Say on what machine it was measured."""
-    about = record("bench")["machine"]
+def machine(topic: str) -> str:
+    """Say on what machine the benchmarks of a topic were measured."""
+    about = record("bench")["machines"][topic]
     load = f", when on average {about['load']:g} other processes wanted a core" if "load" in about else ""
-    return f"Measured on one machine of {about['cores']} cores{load}."
+    lower = ", most of them at a lower priority" if about.get("nice", 0) < 0 else ""
+    return f"Measured on one machine of {about['cores']} cores{load}{lower}."
 
 
 def depth(engine: str, depths: list[int]) -> str:
@@ -44,13 +45,13 @@ def proofs() -> str:
     return markdown(("property", "on", "engine", "depth", "time"), rows)
 
 
-def table(topic: str) -> str:
-    """Make the table of the benchmarks of ``tools/bench_TOPIC.py``, or say on what machine they ran.
+def table(topic: str, *words: str) -> str:
+    """Make the table of the benchmarks of ``tools/benches/TOPIC.py``, or of what is proven (``proofs``).
 
-    The topic ``proofs`` is the table of what is proven.
+    ``machine TOPIC`` says on what machine they ran.
     """
     if topic in ("machine", "proofs"):
-        return machine() if topic == "machine" else proofs()
+        return machine(*words) if topic == "machine" else proofs()
     rows = []
     about = {name: inspect.getdoc(function) or "" for name, function in bench.discover().items()}
     for name, figures in record("bench")["results"].items():

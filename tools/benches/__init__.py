@@ -1,0 +1,1 @@
+"""The benchmarks that :mod:`tools.bench` finds, one module for each topic."""
