@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from reprise.cosim.bench.system import Traffic
+from reprise.cosim.trace import chrome
+from reprise.cosim.trace import picture as drawing
+from reprise.estimate.cycles.parameters import STEPS
+from reprise.estimate.report.speed import ASSUMED_MHZ
+from reprise.export.find import open_network
+from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.processor.issue import STEAL_AFTER
+from reprise.hw.sequencer.products import ProductChecker
+from reprise.hw.sequencer.sequencer import DRAIN_CYCLES
+from reprise.support.yaml_file import LIMIT
 from tools import doc_tables
+from tools.tables import record
 
 ROOT = doc_tables.ROOT
 TABLES = [(page, *table) for page in doc_tables.pages() for table in doc_tables.marked(page.read_text())]
@@ -64,6 +76,78 @@ def test_no_table_of_figures_is_written_by_hand(page):
     for line in by_hand(page).splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
         assert sum(bool(FIGURE.fullmatch(cell)) for cell in cells) < 2, line
+
+
+UNITS = "%|times|m?s|seconds?|minutes?|hours?|[kMG]Hz|[KMG]iB|cycles?|slices|frames?|points?|spikes|LUTs|steps|programs"
+TYPED = re.compile(rf"(?<![\w.,/-])[+-]?\d[\d,.]*(?: to \d[\d,.]*)?[ -]?(?:{UNITS})(?!\w)")
+"""A number with a unit in a text."""
+
+CHOSEN = {
+    "add-a-block.md": ["must show 0 mismatches and +0.0 %"],
+    "add-an-importer.md": ['("time is cut in steps of 0.0001 s")'],
+    "change-a-latency.md": ["that is not exactly +0.0 %", '"Latency: 4 cycles', "in both columns, +0.0 %"],
+    "core.md": ["goals were 36,100 cycles and 1.5 % over the bound with one bank, and 19,100 cycles and 3 % with two"],
+    "fpga.md": ["a bridge (4 KiB of 32-bit registers)", "a multiple of 4 KiB"],
+    "limits-and-helps.md": ["missing to 100 %"],
+    "proofs.md": ["none spans 4 KiB"],
+}
+"""Numbers with a unit that are no results, by the page: goals, examples, the whole, and the rules of AXI."""
+
+
+def counted() -> dict[str, list[str]]:
+    """What the pages say with a number, as the constants, the records and the tables have it now."""
+    paper, drained = HardwareConfig.load("paper"), f"{DRAIN_CYCLES:,} cycles"
+    model = record("bench")["results"]["model.large"]["process_peak_mib"]
+    assumed = f"{ASSUMED_MHZ:.0f} MHz"
+    cores = [one for one in record("resources")["records"] if (one["kind"], one["config"]) == ("route", "paper")]
+    clocks = {grade: max(one["fmax"] for one in cores if one["grade"] == grade) for grade in (6, 8)}
+    reached = "both are reached" if clocks[6] >= 80 and clocks[8] >= 100 else "not both are reached"
+    cases = dict(re.findall(r"fuzz --config (\w+) --cases (\d+)", (ROOT / "Makefile").read_text()))
+    digits = open_network("digits", paper)
+    rows = re.findall(r"^\| `sparse-b2`, seed \d \|(.*)\|$", (ROOT / "docs/training.md").read_text(), re.MULTILINE)
+    spared = [[int(percent) for percent in re.findall(r"(\d+) % \(", row)] for row in rows]
+    best = [float(re.findall(r"\(([\d.]+) %\)", row)[0]) / 100 for row in rows]
+    errors = {f"{100 * (one * (1 - one) / 10_000) ** 0.5:.1f}" for one in best}
+    assert len(rows) == 3 and [[n for n, one in enumerate(row) if one < 20] for row in spared] == [[], [], [0]]
+    return {
+        "configuration.md": [f"has at most {max(one.channels for one in digits.network.layers)} channels"],
+        "cosim.md": [f"plays {int(cases['tiny']):,} programs on `tiny` and {int(cases['small']):,} on `small`"],
+        "fpga.md": [f"is set after {drained}", f"80 MHz on speed grade 6 and 100 MHz on grade 8, and {reached}"],
+        "host.md": [f"have not come after {drained}"],
+        "limits-and-helps.md": [
+            f"With 6 of {paper.lanes} lanes, {paper.lanes - 6} adders",
+            f"leave {STEPS} times as fast",
+        ],
+        "memory-map.md": [f"some {round(ProductChecker.cycles(paper), -1)} cycles on one multiplier"],
+        "model.md": [
+            f"the whole {65536 * 4608 >> 20} MiB matrix and stays {'under' if model < 1024 else 'above'} 1 GiB",
+        ],
+        "network-format.md": [f"at most {LIMIT >> 20} MiB"],
+        "one-layer.md": [f"answers {Traffic().latency} cycles after it is asked"],
+        "processor.md": [f"none for {STEAL_AFTER} cycles (`STEAL_AFTER`)"],
+        "reading-the-report.md": [f"at most {drawing.STEPS} steps", f"more than {chrome.MOST:,} slices", assumed],
+        "report-json.md": [f"or else {assumed}, which is assumed"],
+        "training.md": [
+            f"One image of the digits' test set is {100 / digits.accuracy['images']:.2f} points",
+            "Of their fifteen points one, seed 2 at its best, is below 20 %",
+            f"a standard error of {' or '.join(sorted(errors))} points",
+        ],
+        "tutorial.md": [f"a clock of {assumed}"],
+    }
+
+
+def test_numbers_with_a_unit_are_counted_or_chosen():
+    """Whatever else a page tells in numbers with a unit is a table or a transcript that is made."""
+    known, unknown = counted(), []
+    for page in doc_tables.pages():
+        if page.parent.name == "decisions" or page.name in ("registers.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+            continue  # a diary beside whose numbers stand their commands; made as a whole; the changes; a page of rules
+        text, name = " ".join(by_hand(page).split()), page.name
+        for said in (*known.get(name, []), *CHOSEN.get(name, [])):
+            assert said in text, f"{name}: {said}"
+            text = text.replace(said, "")
+        unknown += [f"{name}: {found[0]}" for found in TYPED.finditer(re.sub(r"`[^`]*`", "", text))]
+    assert unknown == []
 
 
 PAGE = "# Title\n\n<!-- table: bench model -->\nold\n<!-- end of table -->\n\nafter\n"
