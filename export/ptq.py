@@ -1,23 +1,29 @@
 """Quantizes an imported network after its training: it lowers, calibrates, measures, and lists what changed."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..model.hardware import Hardware, sizes
+from ..model.inference.runner import run
 from ..model.network.network import Network
-from ..support.checks import require
-from .importers import spikingjelly
+from ..support.checks import require, require_int
+from ..support.errors import RepriseError
+from . import source_check
+from .importers import snntorch, spikingjelly, torch_modules
 from .qat import check, deploy
 from .qat.layers import QatLayer
 from .qat.network import QatNetwork
-from .trace.graph import Graph, trace
+from .trace.graph import Graph
 from .trace.lower import prepare
 from .train import train
 from .train.datasets import Dataset
 
+READERS: dict[str, Any] = {"spikingjelly": spikingjelly, "snntorch": snntorch}
+"""The readers of modules by the package whose neurons they know."""
 SAMPLES, CHECKED, COARSE = 64, 8, 16
 
 
@@ -45,20 +51,27 @@ class Imported:
 
 
 @torch.no_grad()
-def agreement(net: QatNetwork, images: np.ndarray) -> dict:
-    """Return, for each spiking layer, the share of levels that are the same with and without rounding."""
+def agreement(net: QatNetwork, images: np.ndarray) -> tuple[dict, list[str]]:
+    """Return, for each spiking layer, the share of levels that are the same with and without any rounding.
+
+    The second value names the layers that never fire.
+    """
     pixels = torch.tensor(images).float()
     rounded = net.quantize(True).trace(pixels)[0]
     plain = net.quantize(False).trace(pixels)[0]
     net.quantize(True)
-    return {y.name: float((rounded[y.name] == plain[y.name]).double().mean()) for y in net.layers if not y.readout}
+    spiking = [y.name for y in net.layers if not y.readout]
+    shares = {name: float((rounded[name] == plain[name]).double().mean()) for name in spiking}
+    return shares, [name for name in spiking if not bool(rounded[name].any())]
 
 
 def graph_of(module: nn.Module, *, timesteps: int) -> Graph:
-    """Trace a module, whose neurons may be ours or SpikingJelly's."""
-    if any(type(part).__module__.startswith("spikingjelly.") for part in module.modules()):
-        return spikingjelly.read(module, timesteps=timesteps)
-    return trace(module)
+    """Trace a module, whose neurons may be ours, SpikingJelly's or snnTorch's."""
+    require(isinstance(module, nn.Module), "module", "a torch.nn.Module", type(module).__name__)
+    require_int("timesteps", timesteps, 1)
+    packages = {type(part).__module__.partition(".")[0] for part in module.modules()}
+    found = [reader for package, reader in READERS.items() if package in packages]
+    return (found[0] if found else torch_modules).read(module, timesteps=timesteps)
 
 
 def convert(
@@ -70,6 +83,8 @@ def convert(
     timesteps: int,
     input_scale: float = 1.0,
     images: int = 64,
+    accept_differences: bool = False,
+    allow_silent: bool = False,
 ) -> Imported:
     """Turn a traced graph into an integer network, which a data set calibrates and measures.
 
@@ -80,11 +95,15 @@ def convert(
         Encodings and agreement come from its first ``images`` training images, the accuracy from its test images.
     hardware : the configuration that encodings are chosen for, and whose widths must hold every sum
     input_scale : the source network was trained on ``pixel * input_scale``
+    accept_differences : record where the lowered network differs from the source network, instead of refusing it
+    allow_silent : take networks with layers that fire for none of the images
 
     Raises
     ------
     UnsupportedError
         The accelerator cannot run the network; the message names the part and says what to do.
+    reprise.export.source_check.DifferentError
+        What was made of the network, without any rounding, does not fire as the network itself.
     reprise.model.inference.widths.WidthError
         A sum could overflow.
     """
@@ -97,6 +116,8 @@ def convert(
         input_levels=data.levels,
         input_scale=input_scale,
         test=data,
+        accept_differences=accept_differences,
+        allow_silent=allow_silent,
     )
 
 
@@ -110,12 +131,18 @@ def quantize(
     input_levels: int,
     input_scale: float = 1.0,
     test: Dataset | None = None,
+    accept_differences: bool = False,
+    allow_silent: bool = False,
 ) -> Imported:
     """Turn a traced graph into an integer network, calibrated on images uint8[n, C, H, W] of 0..``input_levels``.
 
     The accuracy and the samples come from ``test``; without it there are none. Everything else is as for
     :func:`convert`.
     """
+    require_int("timesteps", timesteps, 1)
+    require(len(calibration) > 0, "calibration", "at least one image", len(calibration))
+    number = isinstance(input_scale, int | float | np.number)
+    require(number and 0 < input_scale < float("inf"), "input_scale", "above 0 and finite", input_scale)
     net = prepare(
         graph,
         input_shape=calibration.shape[1:],
@@ -123,12 +150,23 @@ def quantize(
         timesteps=timesteps,
         input_scale=input_scale,
         fold=True,
+        dtype=torch.float64,
     ).eval()
-    for parameter, values in net.named_parameters():
-        require(bool(values.isfinite().all()), parameter, "finite numbers", "NaN or infinite")
+    for part in net.layers:
+        for values in (*part.parameters(), part.threshold):
+            require(bool(values.isfinite().all()), f"weights of layer {part.name}", "finite numbers", "NaN or infinite")
+    compared = source_check.compare(net, graph, calibration, scale=input_scale, accept=accept_differences)
+    net.float().quantize(True)
     images = len(calibration)
-    changes = list(graph.changes)
-    shares = agreement(net, calibration)
+    changes = [*graph.changes, *compared.sentences(images)]
+    shares, silent = agreement(net, calibration)
+    if silent and not allow_silent:
+        raise RepriseError(
+            f"{silent[0]}: fires for none of the {images} calibration images, so that what follows sees nothing: check "
+            f"input_scale ({input_scale:g}), dt and the thresholds, or allow it (--allow-silent, allow_silent=True)",
+            where=silent[0],
+        )
+    changes += [f"{name}: fires for none of the {images} calibration images, which was allowed" for name in silent]
     changes.append("weights are int8 with one scale per output channel (the readout: one scale for all)")
     changes.append("thresholds, biases and initial potentials are rounded to whole weight steps")
     for layer, share in shares.items():
@@ -159,6 +197,12 @@ def quantize(
         accuracy=accuracy,
         samples=samples,
     )
+
+
+def accuracy_of(network: Network, images: np.ndarray, labels: np.ndarray, name: str) -> dict:
+    """Return the accuracy of an integer network in percent, as :attr:`Imported.accuracy` has it."""
+    right = float((run(network, images).predictions == labels).mean())
+    return {"dataset": name, "images": len(images), "integer": round(100 * right, 2), "float": None}
 
 
 def _layer(net: QatNetwork, name: str) -> QatLayer:

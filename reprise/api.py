@@ -64,12 +64,15 @@ def quantize(
     scale: float = 1.0,
     timesteps: int = 1,
     labels: np.ndarray | None = None,
+    accept_differences: bool = False,
+    allow_silent: bool = False,
 ) -> NetworkFile:
     """Quantize a trained PyTorch module, and return the network of integers.
 
     Batch norms are folded, weights become int8 with one scale for each output channel, and each layer gets the encoding
-    that is cheaper on ``config``. The integers are compared with PyTorch's before they are returned. The result's
-    ``changes`` list every numerical difference from the module.
+    that is cheaper on ``config``. Before anything is rounded, the module's own forward pass is compared with what was
+    made of it, spike for spike in float64; the integers are compared with PyTorch's before they are returned. The
+    result's ``changes`` list every numerical difference from the module.
 
     Parameters
     ----------
@@ -81,12 +84,17 @@ def quantize(
     levels : the largest value of a pixel, 1..255.
     scale : the factor by which pixels were multiplied when the module was trained.
     timesteps : the number of timesteps T. Neurons that have one of their own keep it.
-    labels : int[n], the classes of the images, from which co-simulations compute an accuracy.
+    labels : int[n], the classes of the images. The result's ``accuracy`` is that on these images, and co-simulations
+        compute one.
+    accept_differences : record in ``changes`` where the module fires differently, instead of refusing it.
+    allow_silent : take a module of which a layer fires for none of the images.
 
     Raises
     ------
     UnsupportedError
         When the accelerator cannot run a layer. It is a RepriseError, and names the layer and what to do.
+    DifferentError
+        When the module computes something else than what was made of it. It is a RepriseError.
     WidthError
         When a sum could overflow a register of ``config``. It is a RepriseError.
     """
@@ -113,11 +121,15 @@ def quantize(
         timesteps=timesteps,
         input_levels=levels,
         input_scale=scale,
+        accept_differences=accept_differences,
+        allow_silent=allow_silent,
     )
+    accuracy = None if labels is None else ptq.accuracy_of(result.network, images, known, name)
     return NetworkFile(
         network=result.network,
         images=images,
         labels=known.astype(np.int64),
+        accuracy=accuracy,
         statistics=result.statistics,
         widths=result.widths,
         hardware=result.hardware,

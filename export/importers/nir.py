@@ -1,13 +1,14 @@
 """Reads NIR graphs as a :class:`reprise.export.trace.graph.Graph`.
 
-It knows the nodes Conv2d, Linear, Affine, IF, LIF, Flatten, SumPool2d, AvgPool2d and Scale.
+It knows the nodes Conv2d, Linear, Affine, IF, LIF, Flatten, SumPool2d, AvgPool2d and Scale, and I as the readout.
 
 NIR's neurons are continuous in time. IF is ``v' = R I`` and LIF is ``tau v' = (v_leak - v) + R I``; where v exceeds
 v_threshold there is a spike, and v becomes v_reset. One forward Euler step of length dt gives, with V = v - v_reset,
 
     U = (1 - dt/tau) V + (R dt/tau) I + (v_leak - v_reset) dt/tau,   spike where U >= v_threshold - v_reset
 
-For IF, tau drops out, and the factor of I is R dt. A caller must ask for soft reset, because NIR has no word for it.
+For IF, tau drops out, and the factor of I is R dt. A caller must ask for soft reset, because NIR has no word for it. He
+must say how long a timestep is, too: the standard means seconds, and several exporters mean timesteps.
 """
 
 import graphlib
@@ -19,28 +20,19 @@ import numpy as np
 import torch
 
 from ...model.network.neuron import NeuronKind, Reset
+from ...support.checks import require
 from ...support.errors import RepriseError
-from ..qat.layers import NeuronSpec
+from ..qat.specs import NeuronSpec
 from ..trace.graph import Graph, Node, UnsupportedError, square
+from . import nir_reference
+from .leaks import per_channel, told_leak
 
-SUPPORTED = "Conv2d, Linear, Affine, IF, LIF, Flatten, SumPool2d, AvgPool2d, Scale"
+SUPPORTED = "Conv2d, Linear, Affine, IF, LIF, Flatten, SumPool2d, AvgPool2d, Scale, and I at the end"
 
 
-def per_channel(name: str, field: str, value: Any) -> float | torch.Tensor:
-    """Return a value as a scalar, or as (C,) if it differs between channels.
-
-    Raises
-    ------
-    UnsupportedError
-        The value differs within a channel.
-    """
-    array = np.asarray(value, dtype=np.float64)
-    if array.size == 0 or np.all(array == array.flat[0]):
-        return float(array.flat[0]) if array.size else 0.0
-    flat = array.reshape(array.shape[0], -1)
-    if np.any(flat != flat[:, :1]):
-        raise UnsupportedError(name, f"{field} differs within a channel", "one value per channel is possible")
-    return torch.tensor(flat[:, 0])
+def mapped(value: float | torch.Tensor, n: Any) -> float | torch.Tensor:
+    """Shape a value for each channel of a neuron so that it is broadcast over the neuron's map."""
+    return value.view(-1, *(1,) * (np.ndim(n.r) - 1)) if isinstance(value, torch.Tensor) else value
 
 
 def neuron(
@@ -52,38 +44,35 @@ def neuron(
     """
     rest = 0.0 if n.v_reset is None else per_channel(name, "v_reset", n.v_reset)
     threshold = per_channel(name, "v_threshold", n.v_threshold) - rest
-    gain, leak = per_channel(name, "r", n.r) * dt, 256
+    leak: float | torch.Tensor = 256.0
     bias: float | torch.Tensor = 0.0
     if type(n).__name__ == "LIF":
-        tau = per_channel(name, "tau", n.tau)
-        if isinstance(tau, torch.Tensor):
-            raise UnsupportedError(name, "tau differs between channels", "use one time constant per layer")
-        if tau < dt:
-            raise UnsupportedError(name, f"tau {tau} s is shorter than a timestep of {dt} s", "use a smaller dt")
-        kept, gain = 1 - dt / tau, gain / tau
-        leak, bias = round(256 * kept), (per_channel(name, "v_leak", n.v_leak) - rest) * dt / tau
-        if abs(leak / 256 - kept) > 1e-9:
-            changes.append(f"{name}: leak factor {kept:.6f} becomes {leak}/256")
-        if leak < 256:
-            changes.append(f"{name}: the leaked potential is rounded down to a whole weight step")
+        lost = nir_reference.lost_part(name, n.tau, dt)
+        share = per_channel(name, "tau", lost)
+        leak, bias = 256 * (1 - share), (per_channel(name, "v_leak", n.v_leak) - rest) * share
+        gain = per_channel(name, "r", np.asarray(n.r, dtype=np.float64)) * share
+        changes.extend(told_leak(name, leak))
         changes.append(f"{name}: time is cut in steps of {dt} s (forward Euler)")
     else:
+        gain = per_channel(name, "r", n.r) * dt
         changes.append(f"{name}: the input is integrated in steps of {dt} s")
     changes.append(f"{name}: fires at U >= threshold where NIR fires at v > threshold")
     if reset == "soft":
         changes.append(f"{name}: soft reset (subtract the threshold) in place of NIR's reset to v_reset")
     if np.any(np.asarray(rest) != 0):
         changes.append(f"{name}: potentials are counted from v_reset, so that a hard reset is to 0; they start there")
-    if torch.as_tensor(threshold).min() <= 0:
+    if not torch.as_tensor(threshold).min() > 0:
         raise UnsupportedError(name, "v_threshold must exceed v_reset", "raise the threshold")
     if np.any(np.asarray(gain) != 1):
-        yield Node(name=f"{name}.gain", op="scale", inputs=(source,), attrs=dict(factor=gain))
+        yield Node(name=f"{name}.gain", op="scale", inputs=(source,), attrs=dict(factor=mapped(gain, n)))
         source = f"{name}.gain"
     if np.any(np.asarray(bias) != 0):
         yield Node(name=f"{name}.bias", op="bias", inputs=(source,), attrs=dict(value=torch.as_tensor(bias)))
         source = f"{name}.bias"
-    kind: NeuronKind = "lif" if leak < 256 else "if"
-    spec = NeuronSpec(levels=1, kind=kind, reset=reset, v0=0.0, leak=leak, threshold=torch.as_tensor(threshold).float())
+    kind: NeuronKind = "lif" if type(n).__name__ == "LIF" else "if"
+    spec = NeuronSpec(
+        levels=1, kind=kind, reset=reset, v0=0.0, leak=leak, threshold=torch.as_tensor(threshold).double()
+    )
     yield Node(name=name, op="neuron", inputs=(source,), attrs=dict(spec=spec, timesteps=timesteps))
 
 
@@ -100,7 +89,7 @@ def operation(name: str, n: Any, source: str) -> Node:
         return Node(name=name, op=op, inputs=(source,), attrs=attrs)
 
     if kind == "Conv2d":
-        weight = torch.tensor(np.asarray(n.weight), dtype=torch.float32)
+        weight = torch.tensor(np.asarray(n.weight), dtype=torch.float64)
         if isinstance(n.padding, str):
             same = n.padding == "same" and weight.shape[2] % 2 and number(name, n.stride, "stride") == 1
             if n.padding != "valid" and not same:
@@ -110,34 +99,48 @@ def operation(name: str, n: Any, source: str) -> Node:
             padding = number(name, n.padding, "padding")
         if number(name, n.dilation, "dilation") != 1:
             raise UnsupportedError(name, f"dilation must be 1, is {n.dilation}", "use a larger dense kernel")
-        bias = None if n.bias is None else torch.tensor(np.asarray(n.bias), dtype=torch.float32)
+        bias = None if n.bias is None else torch.tensor(np.asarray(n.bias), dtype=torch.float64)
         stride = number(name, n.stride, "stride")
         return node("conv", weight=weight, bias=bias, stride=stride, padding=padding, groups=int(n.groups))
     if kind in ("Linear", "Affine"):
-        bias = torch.tensor(np.asarray(n.bias), dtype=torch.float32) if kind == "Affine" else None
-        return node("linear", weight=torch.tensor(np.asarray(n.weight), dtype=torch.float32), bias=bias)
+        bias = torch.tensor(np.asarray(n.bias), dtype=torch.float64) if kind == "Affine" else None
+        return node("linear", weight=torch.tensor(np.asarray(n.weight), dtype=torch.float64), bias=bias)
     if kind == "Flatten":
-        return node("flatten")
+        shape = np.atleast_1d(n.input_type["input"]) if n.input_type["input"] is not None else [0]
+        if any(v != 1 for v in shape[: n.start_dim]) or n.end_dim not in (-1, len(shape) - 1):
+            raise UnsupportedError(
+                name,
+                f"flattens the axes {n.start_dim}..{n.end_dim} of {tuple(int(v) for v in shape)}, not all of them",
+                "flatten from axis 0 to the last one",
+            )
+        return node("flatten", columns=None)
     if kind == "Scale":
-        factor = per_channel(name, "scale", n.scale)
-        return node("scale", factor=factor)
+        return node("scale", factor=torch.tensor(np.asarray(n.scale, dtype=np.float64)))
     if kind in ("SumPool2d", "AvgPool2d"):
         kernel, stride = number(name, n.kernel_size, "kernel"), number(name, n.stride, "stride")
         if stride != kernel or number(name, n.padding, "padding"):
             raise UnsupportedError(
                 name, f"kernel {kernel} and stride {stride} must be equal, without padding", "make them so"
             )
-        return node("avgpool", kernel=kernel, total=kind == "SumPool2d")
+        return node("avgpool", kernel=kernel, divisor=1 if kind == "SumPool2d" else None)
     raise UnsupportedError(name, f"NIR node {kind} has no form on the accelerator", f"use {SUPPORTED}")
 
 
-def read(graph: Any, *, timesteps: int, dt: float = 1e-4, reset: Reset = "hard") -> Graph:
+def ends_at(graph: Any, name: str) -> bool:
+    """Return whether only the output reads a node."""
+    return all(type(graph.nodes[target]).__name__ == "Output" for source, target in graph.edges if source == name)
+
+
+def read(
+    graph: Any, *, timesteps: int, dt: float | None = None, per_step: bool = False, reset: Reset = "hard"
+) -> Graph:
     """Read a NIR graph, which is an object of ``nir`` or an HDF5 file.
 
     Parameters
     ----------
     timesteps : T of the network
-    dt : seconds of a timestep; time constants are in seconds as well
+    dt : seconds of a timestep; the graph's time constants are in seconds as well
+    per_step : the graph's time constants and resistances are in timesteps instead
     reset : "hard" as NIR defines it, or "soft" where the source tool meant that
 
     Raises
@@ -158,8 +161,17 @@ def read(graph: Any, *, timesteps: int, dt: float = 1e-4, reset: Reset = "hard")
             ) from None
     if reset not in ("hard", "soft"):
         raise RepriseError(f"reset must be hard or soft, not {reset!r}")
+    if (dt is None) == (not per_step):
+        raise RepriseError(
+            "dt must be given in seconds, or per_step, which of both the graph's exporter means (--dt SECONDS or "
+            "--per-step): NIR's time constants are in seconds, and several tools write timesteps"
+        )
+    step = 1.0 if dt is None else float(dt)
+    require(0 < step < float("inf"), "dt", "above 0", dt)
     before: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for source, target in graph.edges:
+        if source in before[target]:
+            raise UnsupportedError(target, f"the edge from {source} comes twice", "give it once")
         before[target].append(source)
     try:
         order = list(graphlib.TopologicalSorter(before).static_order())
@@ -172,7 +184,8 @@ def read(graph: Any, *, timesteps: int, dt: float = 1e-4, reset: Reset = "hard")
         n, inputs = graph.nodes[name], before[name]
         kind = type(n).__name__
         if kind == "Input":
-            nodes.append(Node(name=name, op="input"))
+            shape = tuple(int(v) for v in np.ravel(n.input_type["input"]))
+            nodes.append(Node(name=name, op="input", attrs=dict(flat=len(shape) == 1, shape=shape)))
             continue
         if not inputs:
             raise UnsupportedError(name, "has no input", "connect or remove it")
@@ -182,11 +195,18 @@ def read(graph: Any, *, timesteps: int, dt: float = 1e-4, reset: Reset = "hard")
             source = f"{name}.sum{i}"
         if kind == "Output":
             ends.append(Node(name=name, op="output", inputs=(source,)))
+        elif kind == "I" and all(
+            type(graph.nodes[target]).__name__ == "Output" for at, target in graph.edges if at == name
+        ):
+            factor = mapped(per_channel(name, "r", n.r) * step, n)
+            nodes.append(Node(name=name, op="scale", inputs=(source,), attrs=dict(factor=factor)))
+            changes.append(f"{name}: the input is integrated in steps of {step} s")
         elif kind in ("IF", "LIF"):
-            nodes += neuron(name, n, source, timesteps=timesteps, dt=dt, reset=reset, changes=changes)
+            nodes += neuron(name, n, source, timesteps=timesteps, dt=step, reset=reset, changes=changes)
         else:
             nodes.append(operation(name, n, source))
     if len(ends) != 1 or sum(n.op == "input" for n in nodes) != 1:
         raise UnsupportedError("graph", f"has {len(ends)} outputs, one input and one output are needed", "split it")
     changes.append("every neuron starts from its reset potential for each image")
-    return Graph(nodes=tuple(nodes + ends), changes=tuple(changes))
+    source_run = nir_reference.NirSource(graph=graph, order=tuple(order), timesteps=timesteps, dt=step, reset=reset)
+    return Graph(nodes=tuple(nodes + ends), changes=tuple(changes), source=source_run)

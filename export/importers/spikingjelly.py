@@ -1,133 +1,63 @@
-"""Reads SpikingJelly networks of IFNode, LIFNode and ILIFNode as a :class:`reprise.export.trace.graph.Graph`.
+"""Reads SpikingJelly networks as a :class:`reprise.export.trace.graph.Graph`.
 
 SpikingJelly's LIF computes H = (1 - 1/tau) V + X (or X / tau with decay_input) and S = H >= v_threshold. Then it resets
 V hard to v_reset, or soft. With V' = V - v_reset, ours is the same recurrence with threshold v_threshold - v_reset, and
-resets to 0. ILIFNode rounds: z = round(clip(H / v_threshold, 0, N)). Half a threshold that is added to V turns rounding
-into a floor. The leak takes its part of this half away in each timestep, and the bias gives it back.
+resets to 0. ParametricLIFNode has tau = 1 / sigmoid(w). ILIFNode rounds: z = round(clip(H / v_threshold, 0, N)). Half a
+threshold that is added to V turns rounding into a floor. The leak takes its part of this half away in each timestep,
+and the bias gives it back.
+
+Classes are known by their qualified names, so that the package is not imported here.
 """
 
-import importlib
-import pickle
-import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from ...model.network.neuron import Reset
-from ...support.checks import require
-from ...support.errors import MissingFileError, RepriseError
-from ..qat.layers import NeuronSpec
-from ..trace.graph import Graph, Node, UnsupportedError, module_node, trace
+from ..qat.specs import NeuronSpec
+from ..trace.graph import Graph, Node, UnsupportedError
+from ..trace.modules import conv_attrs, module_node
+from ..trace.running import ModuleSource, twin
+from ..trace.tracer import trace
+from .factory import make
+from .leaks import told_leak
+from .torch_modules import paths, reads_flat
 
-NODES = ("IFNode", "LIFNode", "ILIFNode")
+__all__ = ["make", "read"]
 
-
-def make(factory: str, weights: str | Path | None = None) -> nn.Module:
-    """Call the function that MODULE:FUNCTION names, and load a state dict into the network that it makes.
-
-    The state dict is a .safetensors file, or a .pt file of tensors only.
-
-    Raises
-    ------
-    RepriseError
-        There is no such module or function, it raises an error itself, whose traceback is the detail, or the weights
-        are no state dict or not that of this network.
-    """
-    module, _, function = factory.partition(":")
-    require(bool(module and function), "factory", "MODULE:FUNCTION", factory)
-    with _code_of_the_user(factory):
-        try:
-            found = importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-                raise  # the module is there, but something that it imports is not
-            remedy = f"there is no module {error.name!r} on Python's path (PYTHONPATH, the current folder)"
-            raise RepriseError(field="factory", rule="MODULE:FUNCTION", value=factory, remedy=remedy) from None
-    make_network = getattr(found, function, None)
-    if not callable(make_network):
-        raise RepriseError(field="factory", rule=f"a function of {module}", value=factory)
-    with _code_of_the_user(factory):
-        net = make_network()
-    if not isinstance(net, nn.Module):
-        raise RepriseError(field="factory", rule="a function that returns a torch.nn.Module", value=type(net).__name__)
-    if weights is not None:
-        load_weights(net, Path(weights))
-    return net
+NODES = ("IFNode", "LIFNode", "ParametricLIFNode", "ILIFNode")
+PACKAGE = "spikingjelly.activation_based."
+LEAVES = tuple(f"{PACKAGE}{part}." for part in ("layer", "neuron", "encoding", "ann2snn"))
+CONTAINERS = ("SeqToANNContainer", "MultiStepContainer", "StepModeContainer")
+"""Modules that run others one after the other, with the axis of time folded away."""
 
 
-@contextmanager
-def _code_of_the_user(factory: str) -> Iterator[None]:
-    """Tell an error that the user's own code raises as his, with the part of the traceback that lies in his code."""
-    try:
-        yield
-    except RepriseError:
-        raise
-    except Exception as error:
-        ours = (__file__, importlib.__file__)
-        all_frames = traceback.extract_tb(error.__traceback__)
-        frames = [one for one in all_frames if one.filename not in ours and not one.filename.startswith("<")]
-        detail = "".join(traceback.format_list(frames) + traceback.format_exception_only(error))
-        why = " ".join("".join(traceback.format_exception_only(error)).split())
-        raise RepriseError(field="factory", rule="code that runs", value=factory, remedy=why, detail=detail) from error
+def is_ours(m: Any, *names: str) -> bool:
+    """Return whether a module is one of the classes of this package."""
+    return f"{type(m).__module__}.".startswith(PACKAGE) and type(m).__name__ in names
 
 
-def load_weights(net: nn.Module, path: Path) -> None:
-    """Load a state dict into a network; no code in the file is run.
-
-    Raises
-    ------
-    FileNotFoundError
-        The file does not exist.
-    RepriseError
-        The file is no state dict, or not that of this network.
-    """
-    if not path.is_file():
-        raise MissingFileError(f"weights {str(path)!r} do not exist")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(str(path))
-        else:
-            state = torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
-        text = " ".join(str(error).split())[:300]
-        raise RepriseError(f"{path}: must be a state dict, .safetensors or a .pt of tensors only: {text}") from None
-    try:
-        net.load_state_dict(state)
-    except (RuntimeError, TypeError) as error:
-        text = " ".join(str(error).split())
-        raise RepriseError(f"{path}: must hold the weights of the network that the factory makes: {text}") from None
-
-
-def neuron_nodes(
-    name: str, m: Any, inputs: tuple[str, ...], timesteps: int, changes: list[str]
-) -> tuple[float, float, NeuronSpec]:
+def neuron_nodes(name: str, m: Any, changes: list[str]) -> tuple[float, float, NeuronSpec]:
     """Return the gain, the bias and the specification of one SpikingJelly neuron.
 
     What differs numerically from that neuron is appended to ``changes``.
     """
     kind = type(m).__name__
-    if kind not in NODES:
+    if not is_ours(m, *NODES):
         raise UnsupportedError(name, f"neuron {kind} has no integer form here", f"use one of {', '.join(NODES)}")
     rest = 0.0 if m.v_reset is None else float(m.v_reset)
     threshold = float(m.v_threshold) - rest
     if threshold <= 0:
         raise UnsupportedError(name, f"v_threshold must exceed v_reset, {m.v_threshold} and {m.v_reset}", "raise it")
-    leak, levels, v0, gain, bias = 256, 1, 0.0, 1.0, 0.0
+    leak, levels, v0, gain, bias = 256.0, 1, 0.0, 1.0, 0.0
     if kind != "IFNode":
-        kept = 1 - 1 / float(m.tau)
-        leak = round(256 * kept)
-        gain = 1 / float(m.tau) if m.decay_input else 1.0
-        if abs(leak / 256 - kept) > 1e-9:
-            changes.append(f"{name}: leak factor {kept:.6f} becomes {leak}/256")
-        if leak < 256:
-            changes.append(f"{name}: the leaked potential is rounded down to a whole weight step")
+        tau = 1 / float(torch.sigmoid(m.w.detach().double())) if kind == "ParametricLIFNode" else float(m.tau)
+        leak = 256 * (1 - 1 / tau)
+        gain = 1 / tau if m.decay_input else 1.0
+        changes.extend(told_leak(name, leak))
     if kind == "ILIFNode":
         levels, v0 = int(m.surrogate_function.max_spike_count), 0.5
         bias = threshold / 2 * (1 - leak / 256)
@@ -145,7 +75,7 @@ def neuron_nodes(
 
 
 def read(module: nn.Module, *, timesteps: int) -> Graph:
-    """Trace a SpikingJelly module.
+    """Trace a SpikingJelly module, in single-step or multi-step mode, or a classifier that makes the timesteps itself.
 
     Raises
     ------
@@ -155,18 +85,73 @@ def read(module: nn.Module, *, timesteps: int) -> Graph:
     changes: list[str] = []
     pending: dict[str, tuple[float, float]] = {}
 
-    def convert(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None:
+    def convert(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None | list[Node]:
+        if is_ours(m, *CONTAINERS):
+            return chained(name, m, inputs)
         if hasattr(m, "v_threshold"):
-            gain, bias, spec = neuron_nodes(name, m, inputs, timesteps, changes)
+            gain, bias, spec = neuron_nodes(name, m, changes)
             pending[name] = (gain, bias)
             return Node(name=name, op="neuron", inputs=inputs, attrs=dict(spec=spec, timesteps=timesteps))
-        if type(m).__name__ in ("Dropout", "Dropout2d"):
-            return None
-        return module_node(name, m, inputs)
+        return layer_node(name, m, inputs)
 
-    graph = trace(module, convert)
+    def chained(name: str, m: Any, inputs: tuple[str, ...]) -> list[Node]:
+        nodes: list[Node] = []
+        for child, part in m.named_children():
+            found = convert(f"{name}.{child}", part, inputs)
+            nodes += found if isinstance(found, list) else [] if found is None else [found]
+            inputs = (nodes[-1].name,) if nodes else inputs
+        return nodes
+
+    module = twin(module, reset)
+    steps = any(getattr(m, "step_mode", "s") == "m" or is_ours(m, *CONTAINERS) for m in module.modules())
+    if steps:
+        _multi_step(module)
+    reading = trace(module, convert, leaves=LEAVES, frames=timesteps)
+    graph = reading.graph()
     changes.append("every neuron starts from its reset potential for each image")
-    return Graph(nodes=tuple(_with_gains(graph.nodes, pending)), changes=tuple(changes))
+    source = ModuleSource(
+        module=module,
+        neurons=paths(graph),
+        timesteps=timesteps,
+        feed="once" if reading.unrolled else "frames" if steps else "steps",
+        flat=reads_flat(graph),
+        reset=reset,
+        reduced=reading.reduce is not None,
+    )
+    return replace(graph, nodes=tuple(_with_gains(graph.nodes, pending)), changes=tuple(changes), source=source)
+
+
+def _multi_step(module: Any) -> None:
+    """Let all modules of a copy take (T, B, ...), but for those in containers that fold the time away themselves."""
+    for part in module.children():
+        if hasattr(part, "step_mode") and not is_ours(part, *CONTAINERS):
+            part.step_mode = "m"
+        if not is_ours(part, *CONTAINERS):
+            _multi_step(part)
+
+
+def reset(module: nn.Module) -> None:
+    """Clear the state of all neurons, as SpikingJelly's ``reset_net`` does."""
+    for m in module.modules():
+        clear = getattr(m, "reset", None)
+        if callable(clear):
+            clear()
+
+
+def layer_node(name: str, m: Any, inputs: tuple[str, ...]) -> Node | None:
+    """Return the node of a layer without state."""
+    if is_ours(m, "WSConv2d", "WSLinear"):
+        weight, op = m.get_weight().detach(), "conv" if hasattr(m, "kernel_size") else "linear"
+        bias = None if m.bias is None else m.bias.detach()
+        attrs = conv_attrs(name, m) if op == "conv" else dict(bias=bias)
+        return Node(name=name, op=op, inputs=inputs, attrs={**attrs, "weight": weight})
+    if is_ours(m, "ThresholdDependentBatchNorm1d", "ThresholdDependentBatchNorm2d"):
+        return Node(name=name, op="norm", inputs=inputs, attrs=dict(module=m))
+    if is_ours(m, "VotingLayer"):
+        return Node(name=name, op="vote", inputs=inputs, attrs=dict(size=int(m.voting_size)))
+    if is_ours(m, "Dropout", "Dropout2d"):
+        return None
+    return module_node(name, m, inputs)
 
 
 def _with_gains(nodes: Iterable[Node], pending: dict[str, tuple[float, float]]) -> Iterator[Node]:

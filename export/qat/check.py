@@ -8,9 +8,9 @@ import torch
 from ...model.inference.runner import run
 from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
-from ...support.errors import RepriseError
-from .layers import NeuronSpec, QatLayer, SourceSpec
+from .layers import QatLayer
 from .network import QatNetwork
+from .specs import NeuronSpec, SourceSpec
 
 
 class IntegerLayer(QatLayer):
@@ -26,11 +26,7 @@ class IntegerLayer(QatLayer):
         levels_in = [
             128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.sources
         ]
-        if len(set(n.leak.tolist())) > 1:
-            raise RepriseError(
-                f"layer {layer.name}: leak must be equal in all channels to be simulated, not {set(n.leak)}"
-            )
-        spec = NeuronSpec(levels=n.levels, kind=n.kind, reset=n.reset, leak=int(n.leak[0]))
+        spec = NeuronSpec(levels=n.levels, kind=n.kind, reset=n.reset, leak=torch.tensor(n.leak, dtype=torch.float64))
         pool = layer.pool.kernel if layer.pool else 0
         super().__init__(layer.name, specs, spec, pool=pool, levels_in=levels_in, timesteps=network.timesteps)
         for name in ("threshold", "bias", "v0"):
@@ -59,13 +55,7 @@ def _spec(source: Source, shape: tuple[int, ...]) -> SourceSpec:
 
 
 def from_network(network: Network) -> QatNetwork:
-    """Make the PyTorch twin of an integer network.
-
-    Raises
-    ------
-    ValueError
-        The leak differs between channels of a layer, which the twin cannot simulate.
-    """
+    """Make the PyTorch twin of an integer network."""
     layers = [IntegerLayer(layer, network) for layer in network.layers]
     twin = QatNetwork(
         layers,

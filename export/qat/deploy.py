@@ -21,9 +21,11 @@ from ...model.prosparsity.density import Density
 from ...model.prosparsity.tiles import count_packed
 from ...model.prosparsity.tiling import layer_tiles
 from ...support.errors import RepriseError
-from .layers import QatLayer, SourceSpec
+from .layers import QatLayer
 from .network import QatNetwork
+from .specs import SourceSpec
 
+MAX_PLANES = 8  # of a hardware that does not say how many planes it has: pixels of 8 bits need these
 MAX_THERMOMETER = 64  # planes beyond which thermometer rows cost more than bit-planes in any case
 
 
@@ -73,7 +75,7 @@ def to_layer(layer: QatLayer, timesteps: int) -> Layer:
     if layer.readout:
         neuron = Neuron.readout(layer.channels, bias=c)
     else:
-        leak = np.full(layer.channels, n.leak if n.kind == "lif" else 256)
+        leak = np.broadcast_to(integers(layer.leaks.round().flatten()) if n.kind == "lif" else 256, layer.channels)
         # A threshold beyond every potential never fires; the smallest such one acts alike and needs fewer bits.
         high = sum(
             np.maximum(w, 0).reshape(len(w), -1).sum(1) * k for w, k in zip(weights, layer.levels_in, strict=True)
@@ -115,8 +117,8 @@ def to_network(net: QatNetwork, name: str) -> Network:
 def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> dict[str, dict]:
     """Compute what both encodings of every layer cost on calibration images.
 
-    Thermometer planes are left out where they cannot win, for one level or for signed input, and where they do not fit
-    a tile.
+    Thermometer planes are left out where they cannot win, for one level or for signed input, and where the hardware
+    has not so many planes or they do not fit a tile.
 
     Returns
     -------
@@ -129,7 +131,8 @@ def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> 
         levels = tuple(network.feature_levels(s.feature) for s in layer.sources)
         signed = any(network.feature_signed(s.feature) for s in layer.sources)
         options: list[Encoding] = ["bitplane"]
-        if 1 < max(levels) <= min(MAX_THERMOMETER, hardware.tile_m // network.timesteps) and not signed:
+        planes = min(MAX_THERMOMETER, hardware.tile_m // network.timesteps, getattr(hardware, "max_planes", MAX_PLANES))
+        if 1 < max(levels) <= planes and not signed:
             options.append("thermometer")
         depth = sum(s.depth for s in layer.sources)
         costs[layer.name] = {"cycles": {}, "density": {}}

@@ -17,72 +17,28 @@ leave the 24 bits of float32 computes in float64 (see :meth:`QatLayer.dtype_for`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ...model.network.neuron import NeuronKind, Reset
 from ...support.errors import RepriseError
 from ..nn.gradients import fire, round_ste
 from ..nn.neurons import reset_potential
+from .specs import NeuronSpec, SourceSpec
 
 WEIGHT_MAX = 127
+LEAST_GAMMA = 1e-2  # training divides by the factor of a batch norm
+NEGLIGIBLE = 1e-6  # the sum of a channel's inputs, relative to its threshold or bias, that can be left out
+PRUNED_STEPS = 1016  # how finely the threshold and the bias of a channel without weights are cut
+MOST_STEPS = 1 << 20  # and those of any other channel, so that registers can hold them
 EXACT32 = 1 << 24
 EXACT64 = 1 << 53
 # Integers stay exact in float32 only as sums of products: NNPACK's Winograd kernels round, and cuDNN's TF32 drops bits.
 torch.backends.nnpack.set_flags(False)
 torch.backends.cudnn.allow_tf32 = False
 torch.backends.cuda.matmul.allow_tf32 = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceSpec:
-    """One source of a layer, before quantization.
-
-    Members
-    -------
-    feature : name of the feature map that is read
-    weight : Tensor (O, C // groups, KH, KW) in units of one input level, or (O, C*H*W) with columns (c, y, x) if linear
-    avgpool : k of the k x k windows that are summed first; 1 if there are none
-    linear : the source is a linear layer over the whole map
-    in_shape : (C, H, W) of the map
-    fixed : the weights are integers already and are used as they are, as those of sums of levels
-    """
-
-    feature: str
-    weight: torch.Tensor
-    stride: int = 1
-    padding: int = 0
-    groups: int = 1
-    avgpool: int = 1
-    linear: bool = False
-    in_shape: tuple = ()
-    fixed: bool = False
-
-    @cached_property
-    def factor(self) -> int:
-        """The integer by which the map enters the sum, or 0 if that takes a convolution."""
-        one = self.fixed and self.stride == 1 and self.weight.shape[1:] == (1, 1, 1)
-        return int(self.weight[0]) if one and bool((self.weight == self.weight[0]).all()) else 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class NeuronSpec:
-    """The neuron of a layer, which with ``levels`` 0 is a readout; ``threshold`` is a scalar or a tensor (O,)."""
-
-    levels: int
-    kind: NeuronKind = "if"
-    reset: Reset = "soft"
-    v0: float = 0.5
-    leak: int = 256
-    surrogate: str = "rectangular"
-    width: float | None = None
-    threshold: torch.Tensor | float = 1.0
-    trainable: bool = False
 
 
 class QatLayer(nn.Module):
@@ -95,8 +51,15 @@ class QatLayer(nn.Module):
 
     bias: nn.Parameter | None
     threshold: torch.Tensor
+    leaks: torch.Tensor
     mean: torch.Tensor
     var: torch.Tensor
+    origin: str = ""
+    """The node of the source network's neuron that this layer is, if it is one."""
+    unit: float = 1.0
+    """The value of one level in the source network."""
+    pool_first: bool = False
+    """The source network pools in front of its neuron."""
     record: Callable[[QatLayer, torch.Tensor, torch.Tensor, list[torch.Tensor] | None], None] | None
 
     def __init__(
@@ -110,6 +73,7 @@ class QatLayer(nn.Module):
         pool: int = 0,
         levels_in: Sequence[int] = (),
         timesteps: int = 1,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         self.name, self.neuron, self.pool, self.timesteps = name, neuron, pool, timesteps
@@ -117,11 +81,13 @@ class QatLayer(nn.Module):
         self.quantize = True
         self.record = None
         self.weights = nn.ParameterList(
-            nn.Parameter(s.weight.detach().clone().float(), requires_grad=not s.fixed) for s in sources
+            nn.Parameter(s.weight.detach().clone().to(dtype), requires_grad=not s.fixed) for s in sources
         )
         self.channels = self.weights[0].shape[0]
-        self.bias = None if bias is None else nn.Parameter(torch.as_tensor(bias).detach().clone().float())
-        threshold = torch.as_tensor(neuron.threshold).detach().clone().float()
+        self.bias = None if bias is None else nn.Parameter(torch.as_tensor(bias).detach().clone().to(dtype))
+        threshold = torch.as_tensor(neuron.threshold, dtype=dtype).detach().clone()
+        leak = torch.as_tensor(neuron.leak, dtype=dtype).detach().clone()
+        self.register_buffer("leaks", leak.view(-1, 1, 1) if leak.ndim else leak, persistent=False)
         if neuron.trainable:
             self.threshold = nn.Parameter(threshold)
         else:
@@ -129,10 +95,10 @@ class QatLayer(nn.Module):
         self.normed = norm is not None
         if norm is not None:
             assert norm.running_mean is not None and norm.running_var is not None  # refused by the tracer
-            self.gamma = nn.Parameter(norm.weight.detach().clone().float())
-            self.beta = nn.Parameter(norm.bias.detach().clone().float())
-            self.register_buffer("mean", norm.running_mean.clone().float())
-            self.register_buffer("var", norm.running_var.clone().float())
+            self.gamma = nn.Parameter(norm.weight.detach().clone().to(dtype))
+            self.beta = nn.Parameter(norm.bias.detach().clone().to(dtype))
+            self.register_buffer("mean", norm.running_mean.clone().to(dtype))
+            self.register_buffer("var", norm.running_var.clone().to(dtype))
             self.eps, self.momentum = norm.eps, norm.momentum if norm.momentum is not None else 0.1
 
     @property
@@ -148,14 +114,44 @@ class QatLayer(nn.Module):
     def scale(self) -> torch.Tensor:
         """Return the values (O,) of one integer weight step, which all sources share.
 
-        The values are the same for all channels of a readout, so that its potentials can be compared.
+        The values are the same for all channels of a readout, so that its potentials can be compared. A channel whose
+        weights are zero, or too small to matter beside threshold and bias, takes its step from these; and no step is so
+        small that these would not fit the registers.
         """
         if self.fixed:
             return torch.ones_like(self.weights[0].flatten(1)[:, 0])
         peak = torch.stack([w.detach().flatten(1).abs().amax(1) for w in self.weights]).amax(0)
         if self.readout:
             peak = peak.amax().expand_as(peak)
-        return (peak / WEIGHT_MAX).clamp_min(1e-12)
+        constant = self._largest_constant()
+        if self.readout:
+            constant = constant.amax().expand_as(constant)
+        columns = sum(n * w[0].numel() for n, w in zip(self.levels_in, self.weights, strict=False))
+        pruned = peak * (columns * self.timesteps) <= NEGLIGIBLE * constant
+        return torch.where(
+            pruned, constant / PRUNED_STEPS, (peak / WEIGHT_MAX).maximum(constant / MOST_STEPS)
+        ).clamp_min(1e-12)
+
+    @torch.no_grad()
+    def _largest_constant(self) -> torch.Tensor:
+        """Return the larger one of threshold and bias (O,), in units of the current."""
+        one = torch.ones_like(self.weights[0].flatten(1)[:, 0])
+        statistics = (self.mean, self.var) if self.normed else (None, None)
+        d, c = (value.abs() for value in self._unrounded(one, *statistics))
+        return c if self.readout else torch.maximum(d, c)
+
+    def _unrounded(
+        self, scale: torch.Tensor, mean: torch.Tensor | None, var: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return threshold and bias (O,) in weight steps, with a batch norm of these statistics, if there is one."""
+        theta = (self.threshold.clamp_min(1e-6) if self.neuron.trainable else self.threshold).expand(self.channels)
+        if mean is None or var is None:
+            d, c = theta / scale, torch.zeros_like(scale)
+        else:
+            gamma = self.gamma.abs().clamp_min(LEAST_GAMMA)
+            sigma = (var + self.eps).sqrt()
+            d, c = theta * sigma / (gamma * scale), (self.beta * sigma / gamma - mean) / scale
+        return d, c if self.bias is None else c + self.bias / scale
 
     def integer_weights(self, scale: torch.Tensor) -> list[torch.Tensor]:
         """Return the weights of all sources in integer steps: floating-point tensors of integers in -127..127."""
@@ -189,6 +185,8 @@ class QatLayer(nn.Module):
                 f"layer {self.name}: |potential| may reach {bound:.4g}, must stay below 2**53 to be exact; "
                 "lower the timesteps or the input levels, or scale the weights"
             )
+        if weights[0].dtype == torch.float64:
+            return torch.float64
         # Evaluation takes float64 on a GPU, because the convolution may be a transform (Winograd) there.
         small = bound < EXACT32 and (self.training or weights[0].device.type == "cpu")
         return torch.float32 if small else torch.float64
@@ -226,22 +224,14 @@ class QatLayer(nn.Module):
         If ``y`` is given, its statistics are used instead of the running ones, and are averaged into these.
         """
         rnd = round_ste if self.quantize else (lambda v: v)
-        theta = self.threshold.clamp_min(1e-6).expand(self.channels)
-        if self.normed:
-            mean, var = self.mean, self.var
-            if y is not None:
-                var, mean = torch.var_mean(y[:1] if y.stride(0) == 0 else y, dim=(0, 1, 3, 4), unbiased=False)
-                mean, var = (mean * scale).to(self.mean.dtype), (var * scale**2).to(self.var.dtype)
-                with torch.no_grad():
-                    self.mean.lerp_(mean, self.momentum)
-                    self.var.lerp_(var, self.momentum)
-            gamma = self.gamma.abs().clamp_min(1e-2)
-            sigma = (var + self.eps).sqrt()
-            d, c = theta * sigma / (gamma * scale), (self.beta * sigma / gamma - mean) / scale
-        else:
-            d, c = theta / scale, torch.zeros_like(scale)
-        if self.bias is not None:
-            c = c + self.bias / scale
+        mean, var = (self.mean, self.var) if self.normed else (None, None)
+        if self.normed and y is not None:
+            var, mean = torch.var_mean(y[:1] if y.stride(0) == 0 else y, dim=(0, 1, 3, 4), unbiased=False)
+            mean, var = (mean * scale).to(self.mean.dtype), (var * scale**2).to(self.var.dtype)
+            with torch.no_grad():
+                self.mean.lerp_(mean, self.momentum)
+                self.var.lerp_(var, self.momentum)
+        d, c = self._unrounded(scale, mean, var)
         if self.quantize:
             d, c = rnd(d).clamp_min(1), rnd(c)
         if self.readout:
@@ -291,8 +281,11 @@ class QatLayer(nn.Module):
         return torch.stack(out) if len(out) > 1 else z[None]
 
     def leak(self, v: torch.Tensor) -> torch.Tensor:
-        """Return (V * l) >> 8, as an arithmetic shift gives it, with a gradient that passes the rounding unchanged."""
+        """Return (V * l) >> 8, as an arithmetic shift gives it, with a gradient that passes the rounding unchanged.
+
+        Without rounding, l is what the source network has, and need not be a whole number.
+        """
         if self.neuron.kind != "lif":
             return v
-        leaked = v * self.neuron.leak / 256
+        leaked = v * (self.leaks.round() if self.quantize else self.leaks) / 256
         return leaked + (leaked.floor() - leaked).detach() if self.quantize else leaked

@@ -1,6 +1,7 @@
 """A network of :class:`reprise.export.qat.layers.QatLayer` over named feature maps."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self, cast
 
 import torch
@@ -9,6 +10,22 @@ from torch import nn
 from ...model.network.network import InputMode
 from ...support.errors import RepriseError
 from .layers import QatLayer
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """What the source network returns of the last layer.
+
+    Members
+    -------
+    unit : the real value of one level, a number or a tensor (O,), if the last layer fires
+    mean : it returns the mean over all positions
+    reduce : it returns the "mean" or the "sum" over the timesteps, or None if it returns them all
+    """
+
+    unit: float | torch.Tensor = 1.0
+    mean: bool = False
+    reduce: str | None = None
 
 
 class QatNetwork(nn.Module):
@@ -22,6 +39,8 @@ class QatNetwork(nn.Module):
 
     changes: tuple[str, ...] = ()
     """The numerical differences from the network that this one was made of."""
+    end = End()
+    """What of the last layer the source network returns."""
     train_seconds: float = 0.0
     """How long it was trained, over all runs."""
 

@@ -4,13 +4,85 @@ Average pools that a map still carries become larger kernels or repeated columns
 by its name, with a remedy.
 """
 
+import math
+from dataclasses import replace
+
 import torch
 
-from ..qat.layers import SourceSpec
+from ..qat.specs import SourceSpec
 from .graph import Node, UnsupportedError
 from .values import Current, Feature
 
 MAX_KERNEL, MAX_STRIDE = 7, 2
+
+
+def factor_of(node: Node, x: Feature | Current) -> torch.Tensor:
+    """Return the factor of a scale node: a scalar, or a value for each channel or for each column of a flattened map.
+
+    Raises
+    ------
+    UnsupportedError
+        The factor differs within a channel, does not fit the map, or is zero or not finite.
+    """
+    factor = torch.as_tensor(node.attrs["factor"]).double()
+    if not bool(factor.isfinite().all()) or bool((factor == 0).any()):
+        raise UnsupportedError(node.name, "a factor that is zero or not finite", "leave out what it switches off")
+    if bool((factor == factor.flatten()[0]).all()):
+        return factor.flatten()[0]
+    k = x.avgpool if isinstance(x, Feature) else 1
+    shape = (x.shape[0], x.shape[1] // k, x.shape[2] // k)
+    flat = (isinstance(x, Feature) and x.flat) or shape[1:] == (1, 1)
+    if flat and factor.squeeze().ndim == 1 and factor.numel() == math.prod(shape):
+        return factor.flatten()
+    try:
+        whole = factor.expand(shape).flatten(1)
+    except RuntimeError:
+        raise UnsupportedError(
+            node.name, f"a factor of shape {tuple(factor.shape)} for a map {shape}", "give one a channel"
+        ) from None
+    if isinstance(x, Feature) and x.flat:
+        return whole.flatten()
+    if bool((whole != whole[:, :1]).any()):
+        raise UnsupportedError(node.name, "scale differs within a channel", "one value per channel is possible")
+    return whole[:, 0]
+
+
+def in_units(weight: torch.Tensor, x: Feature, groups: int = 1) -> torch.Tensor:
+    """Multiply a weight (O, C/groups, KH, KW) or (O, columns) by the units of the map that it reads."""
+    unit = x.unit
+    if not isinstance(unit, torch.Tensor):
+        return weight * (unit / x.avgpool**2)
+    unit = unit.to(weight.dtype) / x.avgpool**2
+    if weight.ndim == 2:
+        c, columns = x.shape[0], weight.shape[1]
+        return weight * (unit if unit.numel() == columns else unit.view(c, 1).expand(c, columns // c).flatten())
+    o = weight.shape[0]
+    read = unit.view(groups, -1).repeat_interleave(o // groups, 0)  # (O, C / groups)
+    return weight * read[:, :, None, None]
+
+
+def averaged(node: Node, x: Feature) -> Feature:
+    """Return the map x with the windows of an average pool, which its reader sums."""
+    if x.flat:
+        raise UnsupportedError(node.name, "an average pool of a flattened map", "pool first")
+    k, divisor = node.attrs["kernel"], node.attrs.get("divisor")
+    size = [n // x.avgpool for n in x.shape[1:]]
+    if k == 0:
+        wanted = node.attrs.get("output", 1)
+        k = max(size[0] // wanted, 1)
+        if any(n != k * wanted for n in size):
+            raise UnsupportedError(
+                node.name, f"pooling a map of {size} to {wanted} positions needs equal square windows", "use AvgPool2d"
+            )
+    return replace(x, avgpool=x.avgpool * k, unit=x.unit * (1 if divisor is None else k * k / divisor))
+
+
+def foldable(node: Node, x: Feature) -> bool:
+    """Return whether a convolution can sum the windows of the average pool in front of it by a larger kernel."""
+    a, k = node.attrs, x.avgpool
+    _, h, w = x.shape
+    edge = a["padding"] and (h % k or w % k)
+    return k == 1 or (max(a["weight"].shape[2:]) * k <= MAX_KERNEL and a["stride"] * k <= MAX_STRIDE and not edge)
 
 
 def conv_current(node: Node, x: Feature) -> Current:
@@ -19,7 +91,7 @@ def conv_current(node: Node, x: Feature) -> Current:
     refuse_conv(node, x)
     spec = SourceSpec(
         feature=x.name,
-        weight=a["weight"] * (x.unit / k**2),
+        weight=in_units(a["weight"], x, a["groups"]),
         stride=a["stride"],
         padding=a["padding"],
         groups=a["groups"],
@@ -37,26 +109,22 @@ def conv_current(node: Node, x: Feature) -> Current:
 def refuse_conv(node: Node, x: Feature) -> None:
     """Raise UnsupportedError for a convolution that the accelerator's kernels cannot hold."""
     a, k = node.attrs, x.avgpool
-    c, h, w = x.shape
     kernel, stride, padding = a["weight"].shape[2] * k, a["stride"] * k, a["padding"] * k
-    folded = f" (with the folded {k}x{k} average pool)" if k > 1 else ""
     if a["weight"].shape[2] != a["weight"].shape[3]:
         raise UnsupportedError(node.name, f"the kernel must be square, is {tuple(a['weight'].shape[2:])}", "pad it")
     if kernel > MAX_KERNEL or stride > MAX_STRIDE:
         raise UnsupportedError(
             node.name,
-            f"kernel <= {MAX_KERNEL} and stride <= {MAX_STRIDE} are needed, this has {kernel} and {stride}{folded}",
+            f"kernel <= {MAX_KERNEL} and stride <= {MAX_STRIDE} are needed, this has {kernel} and {stride}",
             "use a smaller kernel, or max pooling",
         )
     if padding >= kernel:
         raise UnsupportedError(node.name, f"padding {padding} must be less than the kernel {kernel}", "pad less")
-    if k > 1 and padding and (h % k or w % k):
-        raise UnsupportedError(
-            node.name, f"the average pool drops an edge of the {h}x{w} map and this convolution pads", "make it even"
-        )
+    if x.flat:
+        raise UnsupportedError(node.name, "a convolution reads a flattened map", "leave out the flattening")
     channels = a["weight"].shape[1] * a["groups"]
-    if channels != c:
-        raise UnsupportedError(node.name, f"has {channels} input channels, reads {c}", "match")
+    if channels != x.shape[0]:
+        raise UnsupportedError(node.name, f"has {channels} input channels, reads {x.shape[0]}", "match")
 
 
 def linear_current(node: Node, x: Feature) -> Current:
@@ -68,7 +136,7 @@ def linear_current(node: Node, x: Feature) -> Current:
     columns = c * (h // k) * (w // k)
     if weight.shape[1] != columns:
         raise UnsupportedError(node.name, f"has {weight.shape[1]} inputs, reads {columns}", "match them")
-    spec = SourceSpec(feature=x.name, weight=weight * (x.unit / k**2), avgpool=k, linear=True, in_shape=x.shape)
+    spec = SourceSpec(feature=x.name, weight=in_units(weight, x), avgpool=k, linear=True, in_shape=x.shape)
     return Current(
         name=node.name,
         sources=(spec,),
@@ -76,6 +144,15 @@ def linear_current(node: Node, x: Feature) -> Current:
         shape=(weight.shape[0], 1, 1),
         bias=node.attrs["bias"],
     )
+
+
+def voting(node: Node, x: Feature) -> Node:
+    """Return the linear layer that averages ``size`` neighbouring channels, as a vote of theirs for one class."""
+    columns, size = math.prod(x.shape), node.attrs["size"]
+    if x.avgpool > 1 or columns % size or not (x.flat or tuple(x.shape[1:]) == (1, 1)):
+        raise UnsupportedError(node.name, f"votes of {size} of {columns} channels", "vote over whole groups")
+    weight = torch.eye(columns // size, dtype=torch.float64).repeat_interleave(size, 1) / size
+    return Node(name=node.name, op="linear", inputs=node.inputs, attrs=dict(weight=weight, bias=None))
 
 
 def identity_current(x: Feature, where: str) -> Current:
@@ -86,6 +163,7 @@ def identity_current(x: Feature, where: str) -> Current:
     if k > MAX_STRIDE:
         raise UnsupportedError(where, f"a {k}x{k} pool in front of a join or neuron needs stride {k} > 2", "pool by 2")
     c, h, w = x.shape
-    weight = torch.full((c, 1, k, k), x.unit / k**2)
+    unit = torch.as_tensor(x.unit).double()
+    weight = (unit.view(-1, 1, 1, 1) / k**2).expand(c, 1, k, k).clone()
     spec = SourceSpec(feature=x.name, weight=weight, stride=k, groups=c, in_shape=x.shape)
     return Current(name=where, sources=(spec,), levels_in=(x.levels,), shape=(c, h // k, w // k), identity=True)

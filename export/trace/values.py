@@ -14,7 +14,7 @@ class Feature:
     -------
     shape : (C, H, W)
     levels : the largest level
-    unit : the real value of one level
+    unit : the real value of one level: a number, a tensor (C,), or one (C*H*W,) if the map is flattened
     avgpool : k of the k x k windows that its reader still has to sum; 1 if there are none
     flat : its reader sees it flattened
     """
@@ -22,7 +22,7 @@ class Feature:
     name: str
     shape: tuple
     levels: int
-    unit: float = 1.0
+    unit: float | torch.Tensor = 1.0
     avgpool: int = 1
     flat: bool = False
 

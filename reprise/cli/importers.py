@@ -17,19 +17,25 @@ if TYPE_CHECKING:
 
 app = commands(
     "Networks of other tools to network files, by post-training quantization.",
-    example("reprise import nir graph.nir --timesteps 4"),
+    example("reprise import nir graph.nir --timesteps 4 --per-step --input-scale 0.0625"),
 )
 
 Dataset = Annotated[
-    Literal["digits", "mnist", "cifar10"], typer.Option(help="data set whose images choose the encodings")
+    Literal["digits", "mnist", "cifar10"],
+    typer.Option(metavar="NAME", help="images that decide encodings: digits, mnist or cifar10"),
 ]
 Steps = Annotated[int, typer.Option(metavar="T", callback=at_least(1), help="timesteps of the imported network")]
 Scale = Annotated[
-    float, typer.Option(metavar="FACTOR", callback=POSITIVE, help="the network was trained on pixel * FACTOR")
+    float | None,
+    typer.Option(metavar="FACTOR", callback=POSITIVE, help="the network was trained on pixel * FACTOR; must be given"),
 ]
 Calibration = Annotated[
     int, typer.Option(metavar="N", callback=at_least(1), help="how many images choose the encodings")
 ]
+Accept = Annotated[
+    bool, typer.Option("--accept-differences", help="record where it fires unlike the source, not refuse it")
+]
+Silent = Annotated[bool, typer.Option("--allow-silent", help="take layers that never fire")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,24 +46,41 @@ class Quantization:
     dataset: str
     data: Path | None
     timesteps: int
-    input_scale: float
+    input_scale: float | None
     images: int
+    accept_differences: bool
+    allow_silent: bool
 
 
 def finish(graph: Graph, name: str, path: Path, how: Quantization) -> None:
-    """Quantize a graph, write its network file and tell what changed."""
+    """Quantize a graph, write its network file and tell its accuracy and what changed.
+
+    Raises
+    ------
+    RepriseError
+        The factor of the pixels was not given, or quantizing refuses the graph.
+    """
     from ..export import ptq
     from ..export.train import datasets
     from ..model.files import network_file
+    from ..support.errors import RepriseError
 
+    data = datasets.load(how.dataset, how.data)
+    if how.input_scale is None:
+        raise RepriseError(
+            f"--input-scale must be given: the factor that pixels 0..{data.levels} were multiplied by in training. "
+            f"It is {1 / data.levels:.10g} for pixels in 0..1, and 1 for the levels themselves"
+        )
     result = ptq.convert(
         graph,
-        datasets.load(how.dataset, how.data),
+        data,
         how.config,
         name=name,
         timesteps=how.timesteps,
         input_scale=how.input_scale,
         images=how.images,
+        accept_differences=how.accept_differences,
+        allow_silent=how.allow_silent,
     )
     written = network_file.save(
         result.network,
@@ -72,10 +95,15 @@ def finish(graph: Graph, name: str, path: Path, how: Quantization) -> None:
     console = terminal()
     for change in result.changes:
         console.print(f"changed: {change}")
+    if (known := result.accuracy) is not None:
+        console.print(
+            f"accuracy: {known['integer']:.2f} % of {known['images']} test images of {known['dataset']}, "
+            f"{known['float']:.2f} % without rounding"
+        )
     console.print(f"network file {written}")
 
 
-@app.command(epilog=example("reprise import nir graph.nir --timesteps 4 --dt 1e-4 -o graph.yaml"))
+@app.command(epilog=example("reprise import nir graph.nir --dt 1e-4 --input-scale 0.0625"))
 def nir(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="a NIR graph (HDF5)", show_default=False)],
     output: Output = None,
@@ -84,15 +112,18 @@ def nir(
     dataset: Dataset = "digits",
     data: Data = None,
     timesteps: Steps = 4,
-    input_scale: Scale = 1.0,
+    input_scale: Scale = None,
     dt: Annotated[
-        float,
+        float | None,
         typer.Option(metavar="SECONDS", callback=POSITIVE, help="length of a timestep; time constants are in seconds"),
-    ] = 1e-4,
-    reset: Annotated[
-        Literal["hard", "soft"], typer.Option(help="reset of the neurons: hard as NIR defines it, or soft")
-    ] = "hard",
+    ] = None,
+    per_step: Annotated[
+        bool, typer.Option("--per-step", help="time constants are in timesteps; this or --dt must be given")
+    ] = False,
+    reset: Annotated[Literal["hard", "soft"], typer.Option(help="reset of the neurons; NIR defines hard")] = "hard",
     calibration: Calibration = 64,
+    accept_differences: Accept = False,
+    allow_silent: Silent = False,
 ) -> None:
     """Make a network file of a graph of the Neuromorphic Intermediate Representation."""
     needs("nir")
@@ -108,12 +139,14 @@ def nir(
         timesteps=timesteps,
         input_scale=input_scale,
         images=calibration,
+        accept_differences=accept_differences,
+        allow_silent=allow_silent,
     )
-    graph = importer.read(file, timesteps=timesteps, dt=dt, reset=reset)
+    graph = importer.read(file, timesteps=timesteps, dt=dt, per_step=per_step, reset=reset)
     finish(graph, file.stem, output or file.with_suffix(".yaml"), how)
 
 
-@app.command(epilog=example("reprise import spikingjelly mynets:make --weights weights.pt --timesteps 4"))
+@app.command(epilog=example("reprise import spikingjelly mynets:make --weights weights.pt --input-scale 0.0625"))
 def spikingjelly(
     factory: Annotated[
         str,
@@ -131,8 +164,10 @@ def spikingjelly(
     dataset: Dataset = "digits",
     data: Data = None,
     timesteps: Steps = 4,
-    input_scale: Scale = 1.0,
+    input_scale: Scale = None,
     calibration: Calibration = 64,
+    accept_differences: Accept = False,
+    allow_silent: Silent = False,
 ) -> None:
     """Make a network file of a network of SpikingJelly neurons."""
     needs("spikingjelly")
@@ -145,6 +180,8 @@ def spikingjelly(
         timesteps=timesteps,
         input_scale=input_scale,
         images=calibration,
+        accept_differences=accept_differences,
+        allow_silent=allow_silent,
     )
     graph = importer.read(importer.make(factory, weights), timesteps=timesteps)
     name = factory.split(":")[-1]

@@ -174,7 +174,8 @@ def test_a_quantized_module_is_a_network(tmp_path):
     network = rp.quantize(module(), images(), "tiny", name="own", levels=9, scale=1 / 9, labels=labels)
     assert network.network.name == "own" and network.network.input_levels == 9
     assert np.array_equal(network.images, images()) and np.array_equal(network.labels, labels)
-    assert any("int8" in change for change in network.changes) and network.widths and network.accuracy is None
+    assert any("int8" in change for change in network.changes) and network.widths
+    assert network.accuracy is not None and network.accuracy["images"] == 12
     assert compare(network.network, images()).difference is None, "PyTorch's integers and the model"
     assert rp.load(network.save(tmp_path / "own")).network.layers[0].neuron.levels == 3
     assert rp.cosimulate(network, "tiny", images=4, engine="interpreter").equal

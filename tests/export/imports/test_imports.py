@@ -108,7 +108,7 @@ def test_spikingjelly_to_file(digits, kind, tmp_path):
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([neuron.KLIFNode()], "1: neuron KLIFNode has no integer form.*IFNode, LIFNode, ILIFNode"),
+        ([neuron.KLIFNode()], "1: neuron KLIFNode has no integer form.*IFNode, LIFNode, ParametricLIFNode, ILIFNode"),
         ([neuron.IFNode(v_threshold=0.1, v_reset=0.2)], "1: v_threshold must exceed v_reset, 0.1 and 0.2"),
         ([layer.MaxPool2d(2), neuron.IFNode()], "1: a max pool of currents equals one of spikes only for T = 1"),
         ([neuron.IFNode(), layer.Dropout(0.1), nn.Softmax(1)], "3: module Softmax does not exist"),
@@ -251,7 +251,7 @@ def test_nir_refusals(change, message):
 
 def test_nir_arguments():
     with pytest.raises(ValueError, match="reset must be hard or soft, not 'none'"):
-        nir_import.read(nir_graph(if_cell), timesteps=T, reset="none")
+        nir_import.read(nir_graph(if_cell), timesteps=T, dt=DT, reset="none")
     with pytest.raises(ValueError, match="shorter than a timestep"):
         nir_import.read(nir_graph(lif_cell), timesteps=T, dt=1.0)
 

@@ -1,0 +1,130 @@
+"""Runs a NIR graph in float64 as the standard defines its nodes, one forward Euler step for each timestep.
+
+Nothing here knows how the graph is lowered: it is what an import of a graph is compared with.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ...model.network.neuron import Reset
+from ..trace.graph import SourceRun, UnsupportedError
+
+ROUNDED = 1e-6
+"""A time constant that is this close to a timestep, relatively, is equal to it but for float32."""
+
+
+def lost_part(name: str, tau: Any, dt: float) -> np.ndarray:
+    """Return dt / tau, the part of a potential that leaks in a timestep.
+
+    Raises
+    ------
+    UnsupportedError
+        A time constant is shorter than a timestep, so that Euler's method is not stable.
+    """
+    lost = dt / np.asarray(tau, dtype=np.float64)
+    lost = np.where(np.abs(lost - 1) < ROUNDED, 1.0, lost)
+    if not np.all((lost > 0) & (lost <= 1)):
+        shortest = float(np.min(tau))
+        raise UnsupportedError(name, f"tau {shortest} s is shorter than a timestep of {dt} s", "use a smaller dt")
+    return lost
+
+
+def _tensor(value: Any) -> torch.Tensor:
+    return torch.tensor(np.asarray(value, dtype=np.float64))
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    values = [int(v) for v in np.ravel(value)]
+    return (values[0], values[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class NirSource:
+    """Runs a graph on images (B, C, H, W), which it sees at every timestep.
+
+    Members
+    -------
+    graph : of ``nir``
+    order : the names of its nodes, each behind those that it reads
+    timesteps : T
+    dt : seconds of a timestep
+    reset : of the neurons: to v_reset, or by the difference of v_threshold and v_reset
+    """
+
+    graph: Any
+    order: tuple[str, ...]
+    timesteps: int
+    dt: float
+    reset: Reset
+
+    @torch.no_grad()
+    def __call__(self, images: torch.Tensor) -> SourceRun:
+        """Return the spikes of all neurons and the output; an integrator at the end gives what it adds up."""
+        before: dict[str, list[str]] = {name: [] for name in self.order}
+        for source, target in self.graph.edges:
+            before[target].append(source)
+        states: dict[str, torch.Tensor] = {}
+        spikes: dict[str, list[torch.Tensor]] = {}
+        outputs = []
+        for _ in range(self.timesteps):
+            values: dict[str, torch.Tensor] = {}
+            for name in self.order:
+                node = self.graph.nodes[name]
+                kind = type(node).__name__
+                if kind == "Input":
+                    values[name] = images.reshape(len(images), *(int(v) for v in np.ravel(node.input_type["input"])))
+                    continue
+                value = values[before[name][0]]
+                for other in before[name][1:]:
+                    value = value + values[other]
+                if kind in ("IF", "LIF"):
+                    value = self._fire(name, node, value, states)
+                    spikes.setdefault(name, []).append(value)
+                else:
+                    value = self._apply(kind, node, value)
+                values[name] = value
+                if kind == "Output":
+                    outputs.append(value)
+        count = (self.timesteps, len(images), -1)
+        return SourceRun(
+            spikes={name: torch.stack(parts).reshape(count) for name, parts in spikes.items()},
+            output=torch.stack(outputs).reshape(count),
+        )
+
+    def _fire(self, name: str, node: Any, current: torch.Tensor, states: dict[str, torch.Tensor]) -> torch.Tensor:
+        rest = _tensor(0.0 if node.v_reset is None else node.v_reset)
+        v = states.get(name, rest + torch.zeros_like(current))
+        if type(node).__name__ == "IF":
+            v = v + self.dt * _tensor(node.r) * current
+        else:
+            lost = torch.tensor(lost_part(name, node.tau, self.dt))
+            v = v + lost * (_tensor(node.v_leak) - v + _tensor(node.r) * current)
+        threshold = _tensor(node.v_threshold)
+        fired = v > threshold
+        states[name] = torch.where(fired, v - (threshold - rest) if self.reset == "soft" else rest, v)
+        return fired.double()
+
+    def _apply(self, kind: str, node: Any, value: torch.Tensor) -> torch.Tensor:
+        if kind == "Conv2d":
+            padding = node.padding if isinstance(node.padding, str) else _pair(node.padding)
+            bias = None if node.bias is None else _tensor(node.bias)
+            steps = dict(stride=_pair(node.stride), dilation=_pair(node.dilation))
+            return F.conv2d(value, _tensor(node.weight), bias, padding=padding, groups=int(node.groups), **steps)
+        if kind in ("Affine", "Linear"):
+            return F.linear(value, _tensor(node.weight), _tensor(node.bias) if kind == "Affine" else None)
+        if kind in ("SumPool2d", "AvgPool2d"):
+            divisor = 1 if kind == "SumPool2d" else None
+            kernel, stride, padding = (_pair(v) for v in (node.kernel_size, node.stride, node.padding))
+            return F.avg_pool2d(value, kernel, stride, padding, divisor_override=divisor)
+        if kind == "Flatten":
+            end = int(node.end_dim)
+            return value.flatten(1 + int(node.start_dim), end if end < 0 else 1 + end)
+        if kind == "Scale":
+            return value * _tensor(node.scale)
+        if kind == "I":
+            return value * self.dt * _tensor(node.r)
+        return value

@@ -1,0 +1,251 @@
+"""Goes through a graph of operations and puts layers of the accelerator together.
+
+Nodes are folded greedily. A layer is one or two convolutions, linear layers or identities, then perhaps a batch norm, a
+neuron, and perhaps a max pool. :mod:`reprise.export.trace.sources` turns convolutions, linear layers and average pools
+into sources, and :mod:`reprise.export.trace.joins` turns additions into layers of two sources. What has no such form is
+refused by its name, with a remedy.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import torch
+
+from ...model.network.layer import POOL_KERNELS
+from ..qat.layers import LEAST_GAMMA, QatLayer
+from ..qat.network import End
+from ..qat.specs import NeuronSpec
+from . import joins
+from .graph import Graph, Node, UnsupportedError
+from .sources import averaged, conv_current, factor_of, foldable, identity_current, linear_current, voting
+from .values import Current, Feature, fold_norm, over_weight
+
+Value = TypeVar("Value", Feature, Current)
+NAME = re.compile(r"[^A-Za-z0-9_]+")
+
+
+class Lowering:
+    """Lowers one graph: it goes through the nodes in order, and the method ``OP_`` makes the value of a node.
+
+    A value is a map of levels or a current that has not been fired yet. Layers are emitted as soon as they are
+    complete.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        input_shape: Sequence[int],
+        input_levels: int,
+        timesteps: int,
+        input_scale: float,
+        fold: bool = False,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.graph, self.timesteps, self.fold, self.dtype = graph, timesteps, fold, dtype
+        self.input = Feature(name="input", shape=tuple(input_shape), levels=input_levels, unit=input_scale)
+        self.layers: list[QatLayer] = []
+        self.names = {"input"}
+        self.values: dict[str, Feature | Current] = {}
+        self.changes = list(graph.changes)
+        self.end = End()
+
+    def run(self) -> list[QatLayer]:
+        """Return the layers of the graph."""
+        for node in self.graph.nodes:
+            args = [self.values[i] for i in node.inputs]
+            value = getattr(self, node.op + "_")(node, *args)
+            if isinstance(value, Current) and value.identity:
+                if [c.op for c in self.graph.consumers(node.name)] not in (["neuron"], ["norm"]):
+                    value = self.spikes(value)
+            self.values[node.name] = value
+        return self.layers
+
+    # --- helpers
+    def layer_name(self, name: str) -> str:
+        """Return a name that a network file may hold and that no layer has yet."""
+        base = NAME.sub("_", name).strip("_") or "layer"
+        unique, i = base, 2
+        while unique in self.names:
+            unique, i = f"{base}_{i}", i + 1
+        self.names.add(unique)
+        return unique
+
+    def need(self, node: Node, value: Any, kind: type[Value], what: str) -> Value:
+        """Return the value if it is of ``kind``, and else raise UnsupportedError with ``what`` to do."""
+        if not isinstance(value, kind):
+            have = "a current that no neuron has turned into spikes" if isinstance(value, Current) else "spikes"
+            raise UnsupportedError(node.name, f"{node.op} reads {have}", what)
+        return value
+
+    def emit(self, current: Current, spec: NeuronSpec, unit: float = 1.0, origin: str = "") -> Feature:
+        """Append the layer that fires a current, and return its map of levels; ``origin`` is the node of the neuron."""
+        for what, value in (("threshold", spec.threshold), ("leak", spec.leak)):
+            count = torch.as_tensor(value).numel()
+            if count not in (1, current.shape[0]):
+                raise UnsupportedError(
+                    origin, f"has {count} values of its {what} for {current.shape[0]} channels", "use one a channel"
+                )
+        if current.norm is not None and (self.fold or (current.norm.weight < LEAST_GAMMA).any()):
+            current = fold_norm(current)
+        layer = QatLayer(
+            self.layer_name(current.name),
+            current.sources,
+            spec,
+            bias=current.bias,
+            norm=current.norm,
+            pool=current.pool,
+            levels_in=current.levels_in,
+            timesteps=self.timesteps,
+            dtype=self.dtype,
+        )
+        layer.origin, layer.unit, layer.pool_first = origin, unit, current.pool > 0
+        self.layers.append(layer)
+        _, h, w = current.shape
+        p = max(current.pool, 1)
+        return Feature(name=layer.name, shape=(layer.channels, h // p, w // p), levels=spec.levels, unit=unit)
+
+    def spikes(self, join: Current) -> Feature:
+        """Emit a sum of two maps of levels, as SEW has it: with identity weights and D = 1, z = a + b exactly."""
+        levels = joins.summed_levels(join)
+        ones, unit = joins.integers_of(join)
+        return self.emit(joins.with_integers(join, ones), NeuronSpec(levels=levels, v0=0.0), unit)
+
+    def summed(self, x: Feature, where: str) -> Feature:
+        """Emit layers that sum the windows of an average pool, for readers that cannot sum them."""
+        k, unit, flat = x.avgpool, x.unit, x.flat
+        if k not in (2, 4):
+            raise UnsupportedError(where, f"a {k}x{k} average pool here needs a layer of stride {k} > 2", "pool by 2")
+        whole = replace(x, avgpool=1, unit=1.0, flat=False)
+        for _ in range(k // 2):
+            whole = self.spikes(identity_current(replace(whole, avgpool=2, unit=1.0), f"{where}.pool"))
+        return replace(whole, unit=unit / k**2, flat=flat)
+
+    # --- operations
+    def input_(self, node: Node) -> Feature:
+        shape, given = node.attrs.get("shape", self.input.shape), self.input.shape
+        if shape != given and (len(shape) > 1 or shape != (math.prod(given),)):
+            raise UnsupportedError(node.name, f"the network reads {shape}, the images are {given}", "give such images")
+        return replace(self.input, flat=node.attrs.get("flat", False))
+
+    def conv_(self, node: Node, x: Feature | Current) -> Current:
+        x = self.need(node, x, Feature, "put a neuron between the two")
+        return conv_current(node, x if foldable(node, x) else self.summed(x, node.name))
+
+    def linear_(self, node: Node, x: Feature | Current) -> Current:
+        return linear_current(node, self.need(node, x, Feature, "put a neuron between the two"))
+
+    def vote_(self, node: Node, x: Feature | Current) -> Current:
+        x = self.need(node, x, Feature, "put a neuron in front")
+        return linear_current(voting(node, x), x)
+
+    def add_(self, node: Node, a: Feature | Current, b: Feature | Current) -> Current:
+        return joins.add_currents(node.name, a, b)
+
+    def norm_(self, node: Node, x: Feature | Current) -> Current:
+        x = self.need(node, x, Current, "put the batch norm behind a convolution")
+        if x.norm is not None:
+            x = fold_norm(x)
+        if x.pool:
+            raise UnsupportedError(node.name, "a batch norm behind a max pool", "put it in front of the pool")
+        return replace(x, norm=node.attrs["module"], identity=False)
+
+    def scale_(self, node: Node, x: Feature | Current) -> Feature | Current:
+        gain = factor_of(node, x)
+        if isinstance(x, Feature):
+            return replace(x, unit=x.unit * gain if gain.ndim else x.unit * float(gain))
+        if x.pool:
+            raise UnsupportedError(node.name, "a factor behind a max pool of currents", "put it in front of the pool")
+        x = fold_norm(x) if x.norm is not None else x
+        sources = tuple(replace(s, weight=s.weight * over_weight(gain, s.weight)) for s in x.sources)
+        return replace(x, sources=sources, bias=None if x.bias is None else x.bias * gain)
+
+    def bias_(self, node: Node, x: Feature | Current) -> Current:
+        """Add a constant current in front of a neuron; it is a scalar or a value for each channel."""
+        if isinstance(x, Feature) and self.graph.consumers(node.name)[0].op == "neuron":
+            x = identity_current(x, node.name)
+        x = self.need(node, x, Current, "put it behind a convolution")
+        if x.pool:
+            raise UnsupportedError(node.name, "a constant behind a max pool of currents", "put it in front of the pool")
+        x = fold_norm(x) if x.norm is not None else x
+        value = torch.as_tensor(node.attrs["value"]).expand(x.shape[0])
+        return replace(x, bias=value if x.bias is None else x.bias + value, identity=False)
+
+    def neuron_(self, node: Node, x: Feature | Current) -> Feature:
+        if isinstance(x, Feature):
+            x = identity_current(x, node.name)
+        if node.attrs["timesteps"] != self.timesteps:
+            raise UnsupportedError(
+                node.name,
+                f"has {node.attrs['timesteps']} timesteps, the network {self.timesteps}",
+                "use one T everywhere",
+            )
+        spec = node.attrs["spec"]
+        fixed = x.identity and not spec.trainable
+        weights, unit = joins.integers_of(x, spec.threshold) if fixed else ([], 1.0)
+        if weights:
+            x, spec = joins.with_integers(x, weights), replace(spec, threshold=spec.threshold / unit)
+        return self.emit(x, spec, node.attrs.get("unit", 1.0), node.name)
+
+    def maxpool_(self, node: Node, x: Feature | Current) -> Feature | Current:
+        k = node.attrs["kernel"]
+        least, most = POOL_KERNELS
+        if not least <= k <= most:
+            raise UnsupportedError(node.name, f"max pools of {least}..{most} exist, not {k}", "pool by 2, 3 or 4")
+        if isinstance(x, Current):
+            if self.timesteps > 1 or x.pool:
+                raise UnsupportedError(
+                    node.name, "a max pool of currents equals one of spikes only for T = 1", "put it behind the neuron"
+                )
+            return replace(x, pool=k)
+        source = node.inputs[0]
+        if x.name == "input" or x.flat or x.avgpool > 1 or bool((torch.as_tensor(x.unit) < 0).any()):
+            raise UnsupportedError(node.name, "a max pool must follow a neuron directly", "move it behind a neuron")
+        layer = next(lay for lay in self.layers if lay.name == x.name)
+        if layer.pool or len(self.graph.consumers(source)) > 1:
+            raise UnsupportedError(
+                node.name,
+                "the pooled map has another reader or pool",
+                "pool once, and let every reader take the pooled map",
+            )
+        layer.pool = k
+        c, h, w = x.shape
+        return replace(x, shape=(c, h // k, w // k))
+
+    def avgpool_(self, node: Node, x: Feature | Current) -> Feature:
+        x = self.need(node, x, Feature, "put the average pool behind a neuron")
+        return averaged(node, x)
+
+    def flatten_(self, node: Node, x: Feature | Current) -> Feature:
+        x = replace(self.need(node, x, Feature, "put a neuron in front"), flat=True)
+        columns = x.shape[0] * (x.shape[1] // x.avgpool) * (x.shape[2] // x.avgpool)
+        if node.attrs.get("columns") not in (None, columns):
+            raise UnsupportedError(
+                node.name, f"flattens to {node.attrs['columns']} columns, an image has {columns}", "keep images apart"
+            )
+        return x
+
+    def output_(self, node: Node, x: Feature | Current) -> None:
+        reduce = node.attrs.get("reduce")
+        if isinstance(x, Current):
+            if x.pool:
+                raise UnsupportedError(x.name, "the readout must be a convolution or linear layer", "add a Linear")
+            x = fold_norm(x) if x.norm is not None else x
+            self.emit(x, NeuronSpec(levels=0, kind="readout", reset="none", v0=0.0))
+            self.end = End(reduce=reduce)
+            return
+        mean = x.avgpool > 1 and x.shape[1] == x.shape[2] == x.avgpool
+        if x.avgpool > 1 and not mean:
+            x = self.summed(x, node.inputs[0])
+        if x.flat and not mean and x.shape[1:] != (1, 1):
+            raise UnsupportedError(
+                node.inputs[0],
+                f"the network ends with {x.shape[1]}x{x.shape[2]} flattened positions, and its classes are channels",
+                "add a Linear, or pool to one position",
+            )
+        if not self.layers or x.name != self.layers[-1].name:
+            raise UnsupportedError(x.name, "the network's output must be its last layer", "add a Linear")
+        self.end = End(unit=x.unit, mean=mean, reduce=reduce)

@@ -1,0 +1,180 @@
+"""The nodes of leaf modules: the layers of ``torch.nn`` and our neurons.
+
+A subclass is taken for its parent only if it inherits the parent's forward pass. Any other one is refused, because only
+its own code says what it computes.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from ..nn.neurons import MultiLevelIF, MultiLevelLIF
+from ..qat.specs import NeuronSpec
+from .graph import Node, UnsupportedError, square
+
+LAYERS: tuple[type[nn.Module], ...] = (
+    MultiLevelIF,
+    nn.Conv2d,
+    nn.Linear,
+    nn.BatchNorm2d,
+    nn.BatchNorm1d,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.Flatten,
+    nn.Identity,
+    nn.Dropout,
+    nn.Dropout2d,
+)
+"""The modules that have a node, or do nothing at inference."""
+
+COPIES = "spikingjelly.activation_based.layer."
+"""The package whose layers compute as the layers of ``torch.nn`` of the same name, with a time axis."""
+
+LEAST_THRESHOLD = 1e-6  # below which MultiLevelIF's forward pass does not go
+
+
+def parent(m: nn.Module) -> type[nn.Module] | None:
+    """Return the class of :data:`LAYERS` that a module is one of, be it by inheritance, or None."""
+    return next((kind for kind in LAYERS if isinstance(m, kind)), None)
+
+
+def computes_as(m: nn.Module, kind: type[nn.Module]) -> bool:
+    """Return whether a module's forward pass is the one of ``kind``, a class that it is derived from."""
+    own = type(m)
+    if f"{own.__module__}.".startswith(COPIES):
+        return own.__name__ == kind.__name__
+    methods = ("forward", "_conv_forward", "__call__")
+    inherited = all(getattr(own, name, None) is getattr(kind, name, None) for name in methods)
+    return inherited and "forward" not in vars(m)
+
+
+def conv_attrs(name: str, m: nn.Conv2d) -> dict[str, Any]:
+    """Return the attributes of a convolution; one that is not plain raises UnsupportedError."""
+    if isinstance(m.padding, str):
+        if m.padding == "valid":
+            padding = 0
+        elif all(k % 2 for k in m.kernel_size) and square(name, m.stride, "stride") == 1:
+            padding = (m.kernel_size[0] - 1) // 2
+        else:
+            raise UnsupportedError(name, f"padding {m.padding!r} is not symmetric", "give the padding as a number")
+    else:
+        padding = square(name, m.padding, "padding")
+    if m.padding_mode != "zeros":
+        raise UnsupportedError(name, f"padding_mode must be 'zeros', is {m.padding_mode!r}", "pad with zeros")
+    if square(name, m.dilation, "dilation") != 1:
+        raise UnsupportedError(name, f"dilation must be 1, is {m.dilation}", "use a larger dense kernel")
+    return dict(
+        weight=m.weight.detach(),
+        bias=None if m.bias is None else m.bias.detach(),
+        stride=square(name, m.stride, "stride"),
+        padding=padding,
+        groups=m.groups,
+    )
+
+
+def pool_attrs(name: str, m: nn.MaxPool2d | nn.AvgPool2d) -> dict[str, Any]:
+    """Return the attributes of a pool; windows that overlap or are padded raise UnsupportedError."""
+    kernel = square(name, m.kernel_size, "kernel")
+    stride = kernel if m.stride is None else square(name, m.stride, "stride")
+    padding = square(name, m.padding, "padding")
+    if stride != kernel or padding or getattr(m, "ceil_mode", False) or getattr(m, "dilation", 1) not in (1, (1, 1)):
+        raise UnsupportedError(
+            name,
+            f"pools must have stride equal to kernel, no padding, no ceil_mode, no dilation; this has kernel {kernel}, "
+            f"stride {stride}, padding {padding}",
+            "use non-overlapping pooling or a strided convolution",
+        )
+    if isinstance(m, nn.MaxPool2d):
+        if m.return_indices:
+            raise UnsupportedError(name, "return_indices gives two tensors", "leave it out")
+        return dict(kernel=kernel)
+    return dict(kernel=kernel, divisor=getattr(m, "divisor_override", None))
+
+
+def adaptive_attrs(name: str, size: Any) -> dict[str, Any]:
+    """Return the attributes of an average pool that is told by the size of its output."""
+    return dict(kernel=0, output=square(name, size, "output_size"), divisor=None)
+
+
+def flatten_attrs(name: str, start: int, end: int) -> dict[str, Any]:
+    """Return the attributes of a flattening, which must keep the batch axis and nothing else."""
+    if start != 1 or end not in (-1, 3):
+        raise UnsupportedError(
+            name, f"flattens the axes {start}..{end}, not all but the first", "flatten from axis 1 to the last one"
+        )
+    return dict(columns=None)
+
+
+def neuron_spec(m: MultiLevelIF) -> NeuronSpec:
+    """Return the specification of one of our neurons."""
+    trainable = isinstance(m.threshold, nn.Parameter)
+    threshold = m.threshold.detach()
+    return NeuronSpec(
+        levels=m.levels,
+        kind="lif" if isinstance(m, MultiLevelLIF) else "if",
+        reset=m.reset,
+        v0=m.v0,
+        leak=m.leak,
+        surrogate=m.surrogate,
+        width=m.width,
+        threshold=threshold if trainable else threshold.clamp_min(LEAST_THRESHOLD),
+        trainable=trainable,
+    )
+
+
+def module_node(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None:
+    """Return the node of one leaf module, or None for a module that does nothing at inference.
+
+    Raises
+    ------
+    UnsupportedError
+        The accelerator has no such module, or it is a subclass with a forward pass of its own.
+    """
+    kind = parent(m)
+    if kind is None:
+        raise _unknown(name, m)
+    if not computes_as(m, kind):
+        raise UnsupportedError(
+            name,
+            f"{type(m).__name__} has a forward pass of its own, which need not be that of {kind.__name__}",
+            f"use {kind.__name__}, with weights that already hold what it computes",
+        )
+    if any(is_lazy(p) for p in m.parameters(recurse=False)):
+        raise UnsupportedError(name, f"the weights of {type(m).__name__} have no shape yet", "run the module once")
+
+    def node(op: str, **attrs: Any) -> Node:
+        return Node(name=name, op=op, inputs=inputs, attrs=attrs)
+
+    if isinstance(m, MultiLevelIF):
+        return node("neuron", spec=neuron_spec(m), timesteps=m.timesteps)
+    if isinstance(m, nn.Conv2d):
+        return node("conv", **conv_attrs(name, m))
+    if isinstance(m, nn.Linear):
+        return node("linear", weight=m.weight.detach(), bias=None if m.bias is None else m.bias.detach())
+    if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm1d)):
+        if not (m.affine and m.track_running_stats):
+            raise UnsupportedError(name, "batch norm needs affine=True and running statistics", "construct it so")
+        return node("norm", module=m)
+    if isinstance(m, nn.MaxPool2d):
+        return node("maxpool", **pool_attrs(name, m))
+    if isinstance(m, nn.AvgPool2d):
+        return node("avgpool", **pool_attrs(name, m))
+    if isinstance(m, nn.AdaptiveAvgPool2d):
+        return node("avgpool", **adaptive_attrs(name, m.output_size))
+    if isinstance(m, nn.Flatten):
+        return node("flatten", **flatten_attrs(name, m.start_dim, m.end_dim))
+    return None
+
+
+def _unknown(name: str, m: nn.Module) -> UnsupportedError:
+    remedy = "use Conv2d, Linear, BatchNorm2d, MaxPool2d, AvgPool2d, Flatten, MultiLevelIF/LIF, Barrier or additions"
+    if isinstance(m, (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU)):
+        remedy = "replace it by MultiLevelIF (its levels are a quantized ReLU) and train"
+    elif isinstance(m, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        remedy = "give the network inside it (.module)"
+    elif isinstance(m, torch.jit.ScriptModule):
+        remedy = "give the module that was scripted"
+    return UnsupportedError(name, f"module {type(m).__name__} does not exist on the accelerator", remedy)

@@ -1,0 +1,111 @@
+"""Runs a user's own module in float64 and records what its neurons emit, in every timestep."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from ...support.errors import RepriseError
+from .graph import SourceRun
+
+Feed = Literal["folded", "steps", "frames", "once"]
+
+
+def twin(module: nn.Module, reset: Callable[[nn.Module], object] | None = None) -> nn.Module:
+    """Return a copy of a module in float64 and in evaluation mode; the module itself stays as it is.
+
+    ``reset`` clears the state of neurons, which cannot be copied while it belongs to a gradient.
+    """
+    module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
+    try:
+        made = copy.deepcopy(module)
+    except RuntimeError:
+        if reset is None:
+            raise
+        reset(module)
+        made = copy.deepcopy(module)
+    return made.double().eval()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleSource:
+    """Runs a module on images (B, C, H, W).
+
+    Members
+    -------
+    module : in float64
+    neurons : the paths of its neurons by the names of their nodes
+    timesteps : T
+    feed : how it takes time. "folded": (T * B, ...), "steps": a call for each timestep, "frames": (T, B, ...), and
+        "once": it makes the timesteps itself
+    flat : it takes its images flattened
+    reset : clears the state of its neurons
+    pick : what of a neuron's output is its spikes
+    result : what of the module's output is compared, (B, ...) or (T, B, ...)
+    reduced : it returns one value for all timesteps
+    """
+
+    module: nn.Module
+    neurons: dict[str, str]
+    timesteps: int
+    feed: Feed
+    flat: bool = False
+    reset: Callable[[nn.Module], object] = lambda module: None
+    pick: Callable[[Any], torch.Tensor] = lambda out: out
+    result: Callable[[Any], torch.Tensor] = lambda out: out
+    reduced: bool = False
+
+    @torch.no_grad()
+    def __call__(self, images: torch.Tensor) -> SourceRun:
+        """Return what the neurons emit and what the module returns.
+
+        Raises
+        ------
+        RepriseError
+            The module's own forward pass fails.
+        """
+        if self.flat:
+            images = images.flatten(1)
+        seen: dict[str, list[torch.Tensor]] = {name: [] for name in self.neurons}
+        modules = dict(self.module.named_modules())
+        hooks = [
+            modules[path].register_forward_hook(
+                lambda _module, _inputs, out, name=name: seen[name].append(self.pick(out).detach().clone())
+            )
+            for name, path in self.neurons.items()
+        ]
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        try:
+            self.reset(self.module)
+            output = self._run(images)
+            self.reset(self.module)
+        except RepriseError:
+            raise
+        except Exception as error:
+            text = " ".join(str(error).split())[:300] or type(error).__name__
+            kind = type(self.module).__name__
+            raise RepriseError(
+                f"{kind}: its own forward pass fails on images of shape {tuple(images.shape)} in float64: {text}",
+                where=kind,
+            ) from error
+        finally:
+            torch.set_default_dtype(default)
+            for hook in hooks:
+                hook.remove()
+        shape = (self.timesteps, len(images))
+        spikes = {name: torch.cat(parts).reshape(*shape, -1) for name, parts in seen.items() if parts}
+        return SourceRun(spikes=spikes, output=output)
+
+    def _run(self, images: torch.Tensor) -> torch.Tensor:
+        t, result = self.timesteps, self.result
+        if self.feed == "steps":
+            return torch.stack([result(self.module(images)) for _ in range(t)])
+        if self.feed == "folded":
+            return result(self.module(images.repeat(t, *(1,) * (images.ndim - 1)))).unflatten(0, (t, -1))
+        shown = images.expand(t, *images.shape) if self.feed == "frames" else images
+        output = result(self.module(shown))
+        return output[None] if self.reduced else output

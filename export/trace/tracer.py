@@ -1,0 +1,254 @@
+"""Reads a PyTorch module as a :class:`reprise.export.trace.graph.Graph`, by symbolic tracing with ``torch.fx``."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from ...support.errors import RepriseError
+from .functions import FUNCTIONS, shape_of
+from .graph import Graph, Node, UnsupportedError
+from .modules import module_node, parent
+
+INPUT, OUTPUT = "(input)", "(output)"
+"""The names of the graph's ends, which no module can have."""
+
+Stateful = Callable[[nn.Module], bool]
+Convert = Callable[[str, nn.Module, tuple[str, ...]], Node | None | list[Node]]
+WHOLE = "network"
+
+
+class _Whole(nn.Module):
+    """Calls a network with its images and nothing else, so that arguments with a default keep it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.network(images)
+
+
+class _Tracer(fx.Tracer):
+    def __init__(self, leaves: tuple[str, ...]) -> None:
+        super().__init__()
+        self.leaves = leaves
+
+    def is_leaf_module(self, m: nn.Module, qualified_name: str) -> bool:
+        if parent(m) is not None or isinstance(m, torch.jit.ScriptModule):
+            return True
+        if f"{type(m).__module__}.".startswith(self.leaves):
+            return True
+        return super().is_leaf_module(m, qualified_name)
+
+
+class Reading:
+    """The graph of a traced module while it is put together.
+
+    Members
+    -------
+    frames : T, if the module has an axis of time of its own, and else 0
+    shapes : what arithmetic with shapes gives, by the ``fx`` node's name (see
+        :func:`reprise.export.trace.functions.shape_of`)
+    unrolled : the module itself shows its image at every timestep, and so may call its parts once for each; what the
+        first timestep says holds for all, which the comparison with the module proves
+    indexed : the module takes all timesteps of its images, and picks one after the other
+    calls : how often it calls what it calls more than once
+    states : potentials, by the ``fx`` node's name: the path of their neuron, or "" for initial ones
+    left_out : the module returns potentials beside its spikes
+    reduce : how the module reduces its output over time
+    """
+
+    input = INPUT
+    root: nn.Module
+
+    def __init__(self, modules: dict[str, nn.Module], convert: Convert, frames: int, stateful: Stateful) -> None:
+        self.modules, self.convert, self.frames, self.stateful = modules, convert, frames, stateful
+        self.nodes: list[Node] = []
+        self.alias: dict[str, str] = {}
+        self.shapes: dict[str, str] = {}
+        self.unrolled = self.indexed = self.left_out = False
+        self.states: dict[str, str] = {}
+        self.calls: dict[str, int] = {}
+        self.reduce: str | None = None
+        self.used: dict[str, str] = {}
+
+    def unknown(self, n: fx.Node) -> UnsupportedError:
+        """Return the error for a function that has no form here."""
+        target = getattr(n.target, "__name__", str(n.target)).removeprefix(f"{WHOLE}.")
+        remedy = "use modules, additions of two maps and products with a positive number"
+        if target in ("relu", "relu_", "sigmoid", "tanh", "gelu", "silu"):
+            remedy = "replace it by MultiLevelIF (its levels are a quantized ReLU) and train"
+        return UnsupportedError(
+            n.name.removeprefix(f"{WHOLE}_"), f"operation {target!r} does not exist on the accelerator", remedy
+        )
+
+    def emit(self, name: str, op: str, *inputs: str, **attrs: Any) -> str:
+        """Append a node and return its name."""
+        if self.reduce is not None and op != "output":
+            raise UnsupportedError(name, f"{op} behind the {self.reduce} over time", "reduce at the very end")
+        self.nodes.append(Node(name=name, op=op, inputs=inputs, attrs=attrs))
+        return name
+
+    def reduced(self, n: fx.Node, how: str, value: Any = None) -> str:
+        """Note that the module reduces its output over the timesteps."""
+        if self.reduce is not None:
+            raise UnsupportedError(n.name, f"{how} behind the {self.reduce} over time", "reduce once")
+        self.reduce = how
+        return self.tensor(n, n.args[0] if value is None else value)
+
+    def tensor(self, n: fx.Node, value: Any) -> str:
+        """Return the name of the graph's node that holds an argument; one that is no tensor of data is refused."""
+        if not isinstance(value, fx.Node) or value.name not in self.alias:
+            raise self.unknown(n)
+        return self.alias[value.name]
+
+    def is_batch(self, value: Any) -> bool:
+        """Return whether an argument is the size of the batch."""
+        return isinstance(value, fx.Node) and self.shapes.get(value.name) == "batch"
+
+    def read(self, n: fx.Node) -> None:
+        """Add the nodes of one ``fx`` node."""
+        target = getattr(n.target, "__name__", str(n.target))
+        if n.op == "placeholder":
+            self.alias[n.name] = self.emit(INPUT, "input", flat=False)
+        elif n.op == "output":
+            self._output(n)
+        elif n.op == "call_module":
+            self.alias[n.name] = self._module(n, str(n.target))
+        elif (shape := shape_of(self, n, target)) is not None:
+            self.shapes[n.name] = shape
+        elif self._initial(n, target):
+            self.states[n.name] = ""
+        elif target in FUNCTIONS and n.args:
+            self.alias[n.name] = FUNCTIONS[target](self, n)
+        else:
+            raise self.unknown(n)
+
+    def _initial(self, n: fx.Node, target: str) -> bool:
+        """Return whether a node makes an initial potential: zeros, or what a module keeps of one."""
+        if n.op == "get_attr":
+            value: Any = self.root
+            for part in str(n.target).split("."):
+                value = getattr(value, part)
+            return isinstance(value, torch.Tensor) and not isinstance(value, nn.Parameter) and not bool(value.any())
+        return target in ("zeros", "zeros_like", "new_zeros")
+
+    def _module(self, n: fx.Node, path: str) -> str:
+        module = self.modules[path]
+        name = path.removeprefix(f"{WHOLE}.") if path != WHOLE else type(module).__name__
+        given = len(n.args) + len(n.kwargs)
+        if self.stateful(module) and given == 2:
+            state = n.args[1] if len(n.args) == 2 else next(iter(n.kwargs.values()))
+            if state is not None and self.states.get(getattr(state, "name", "")) not in ("", path):
+                raise UnsupportedError(name, "its second input is no potential of its own", "hand on its own potential")
+        elif given != 1 or not n.args:
+            raise UnsupportedError(name, f"is called with {given} inputs", "give it one tensor")
+        if path in self.used:
+            if not self.frames:
+                raise UnsupportedError(name, "the module is used twice", "make one module for each use")
+            self.calls[name] = self.calls.get(name, 1) + 1
+            self.unrolled = True
+            return self.used[path]
+        source = self.tensor(n, n.args[0])
+        found = self.convert(name, module, (source,))
+        for node in found if isinstance(found, list) else [] if found is None else [found]:
+            source = self.emit(node.name, node.op, *node.inputs, **node.attrs)
+        self.used[path] = source
+        return source
+
+    def _output(self, n: fx.Node) -> None:
+        value = n.args[0]
+        if isinstance(value, tuple | list) and len(value) > 1 and self.states:
+            if all(isinstance(one, fx.Node) and one.name in self.states for one in value[1:]):
+                value, self.left_out = value[0], True
+        if isinstance(value, fx.Node) and value.name in self.states:
+            raise UnsupportedError(
+                "output", "the network returns a potential", "return spikes, or put a Linear at the end"
+            )
+        if not isinstance(value, fx.Node):
+            kind = (
+                f"a {type(value).__name__.removeprefix('immutable_')} of {len(value)}"
+                if isinstance(value, tuple | list | dict)
+                else repr(value)
+            )
+            raise UnsupportedError("output", f"the network returns {kind}", "return one tensor, the scores")
+        self.emit(OUTPUT, "output", self.tensor(n, value), reduce=self.reduce)
+
+    def graph(self) -> Graph:
+        """Return the graph of what was read; an input that only linear layers read is flattened."""
+        for name, count in self.calls.items():
+            if count != self.frames:
+                raise UnsupportedError(
+                    name,
+                    f"is called {count} times for one image, and the network has T = {self.frames}",
+                    "make them equal",
+                )
+        readers = [n.op for n in self.nodes if INPUT in n.inputs]
+        flat = bool(readers) and set(readers) == {"linear"}
+        nodes = (Node(name=n.name, op=n.op, attrs=dict(flat=flat)) if n.op == "input" else n for n in self.nodes)
+        return Graph(nodes=tuple(nodes))
+
+
+def trace(
+    module: nn.Module,
+    convert: Convert = module_node,
+    *,
+    leaves: tuple[str, ...] = (),
+    frames: int = 0,
+    stateful: Stateful = lambda module: False,
+) -> Reading:
+    """Read a PyTorch module by symbolic tracing; the result has its graph.
+
+    Parameters
+    ----------
+    convert : ``convert(name, module, inputs)`` makes the node of a leaf module, or several that follow each other, or
+        returns None if the module does nothing
+    leaves : packages whose modules are leaves, each with a dot behind it
+    frames : T, if the module has an axis of time of its own
+    stateful : whether a module takes its potential as a second input, and returns it behind its spikes
+
+    Raises
+    ------
+    UnsupportedError
+        The accelerator has no such module or function; the message has its qualified name.
+    """
+    _refuse_inputs(module)
+    whole = _Whole(module)
+    try:
+        traced = _Tracer(leaves).trace(whole)
+    except fx.proxy.TraceError as e:
+        raise UnsupportedError(
+            type(module).__name__, f"its forward depends on data or cannot be traced ({e})", "write it without branches"
+        ) from e
+    except RepriseError:
+        raise
+    except Exception as e:
+        text = " ".join(str(e).split())[:200] or type(e).__name__
+        raise UnsupportedError(
+            type(module).__name__, f"its forward cannot be traced ({text})", "call modules on one tensor"
+        ) from e
+    reading = Reading(dict(whole.named_modules()), convert, frames, stateful)
+    reading.root = whole
+    for n in traced.nodes:
+        reading.read(n)
+    return reading
+
+
+def _refuse_inputs(module: nn.Module) -> None:
+    """Raise UnsupportedError for a module whose forward pass needs anything but one tensor."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return  # its modules are refused one by one
+    needed = [
+        p.name
+        for p in inspect.signature(type(module).forward).parameters.values()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    if len(needed) > 2:  # self and the images
+        raise UnsupportedError(
+            type(module).__name__,
+            f"its forward needs {len(needed) - 1} inputs ({', '.join(needed[1:])})",
+            "give those behind the images a default value, or wrap the network in a module of one input",
+        )

@@ -1,0 +1,1 @@
+"""Tests of imports: from other frameworks, compared with the networks themselves, and refused by name."""
