@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from reprise.compiler import compile_network
+from reprise.compiler.golden.interpreter import Interpreter
 from reprise.export.find import find_network
 from reprise.flow.handoff.drivers import EXAMPLES, write_drivers
 from reprise.flow.handoff.image_files import write_image
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import Error
+from reprise.hw.csr.register_map import COUNTERS, OFFSETS
 from tests.flow.host.compilers import C99, WARNINGS, compile_c, compilers
 from tests.flow.host.rtl import accelerator_library
 
@@ -20,6 +22,14 @@ TINY = HardwareConfig.load("tiny")
 HOST = Path(__file__).resolve().parent / "host"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "host.md"
 BASES = ("0x10000000", "0x320000000")
+MISTAKES = {
+    **dict.fromkeys(("ID", "VERSION", "CONFIG_HASH", "BUS", "STATUS"), "IRQ_STATUS"),
+    **dict.fromkeys(("CONTROL", "IRQ_STATUS", "PROGRAM_LO"), "WATCHDOG"),
+    **{"IRQ_ENABLE": "WATCHDOG", "READ_BASE_LO": "WRITE_BASE_LO", "READ_SIZE_LO": "READ_BASE_LO"},
+    **{"WRITE_BASE_LO": "READ_BASE_LO", "WRITE_SIZE_LO": "READ_SIZE_LO", "CYCLES_LO": "CYCLES_HI"},
+    **{"RUNS": "COMMANDS", "READ_BEATS": "WRITE_BEATS"},
+}
+"""Registers that the driver uses, each with another one whose offset it gets in a test."""
 BUILDS = {
     "bare_metal": ["bare_metal.c", "image_data.S", "app.c"],
     "bare_metal_cached": ["-DCACHE", "cache.c", "bare_metal.c", "image_data.S", "app.c"],
@@ -97,10 +107,21 @@ def built(folder):
     """A program of this test, linked to the Verilated accelerator."""
     library = accelerator_library(TINY)
 
-    def build(name, *others):
-        parts = [folder / f"{name}.c", *others, *sources(folder), library, f"-Wl,-rpath,{library.parent}"]
-        compile_c(["gcc"], [*C99, *includes(folder), "-o", folder / name, *parts], folder)
-        return folder / name
+    made = {}
+
+    def build(name, *others, driver=folder / "drivers" / "c", flags=()):
+        if (name, driver) not in made:
+            target = driver.parent / name
+            parts = [
+                folder / f"{name}.c",
+                *others,
+                *sorted(driver.glob("*.c")),
+                library,
+                f"-Wl,-rpath,{library.parent}",
+            ]
+            compile_c(["gcc"], [*C99, *flags, f"-I{driver}", *includes(folder), "-o", target, *parts], folder)
+            made[name, driver] = target
+        return made[name, driver]
 
     return build
 
@@ -109,21 +130,60 @@ def run(*words):
     return subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=120)
 
 
+@pytest.fixture(scope="module")
+def golden():
+    """What the interpreter counts in a batch of two digits, by the names of the registers."""
+    file = find_network("digits", TINY)[0]
+    image = compile_network(file.network, TINY, 2)
+    ran = Interpreter(image, image.initial_memory(file.images[:2]))
+    ran.run()
+    word, operations = TINY.bus_bits // 8, [operation for operation, _ in image.commands()]
+    beats = {"READ_BEATS": ran.bytes_read // word, "WRITE_BEATS": ran.bytes_written // word}
+    return beats | {"RUNS": operations.count("RUN"), "COMMANDS": len(operations) - 1}  # all but END
+
+
+def fault_of(done, golden, slots, poll):
+    """Return what a run of the application gave that is not as it must be, or nothing."""
+    *classes, passed, counters, seen = done.stdout.splitlines() or ["", "", ""]
+    if done.returncode or not passed.startswith("PASS"):
+        return passed
+    if classes != ["image 0: class 000", "image 1: class 008"] * 4:
+        return classes
+    cycles, *counts = map(int, re.findall(r"\d+", counters))
+    counted = dict(zip(COUNTERS, counts, strict=True))
+    wrong = {name: counted[name] for name, wanted in golden.items() if counted[name] != wanted}
+    if wrong or not 0 < counted["RUN_BUSY"] < cycles:
+        return counters
+    barriers, flushed, invalidated, woken, stray, refused = map(int, re.findall(r"\d+", seen))
+    # a start and an end each; the interrupt comes once for each job
+    good = barriers == 8 and flushed >= slots * 34432 + 4 * 640 and invalidated == 4 * 1024
+    return "" if good and woken == (0 if poll else 4) and (stray, refused) == (0, 0) else seen
+
+
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("slots, poll", [(2, 0), (1, 1)])
-def test_the_application_runs(folder, built, base, slots, poll):
+def test_the_application_runs(folder, built, golden, base, slots, poll):
     """Four batches of two digits with one and two slots, by interrupt and by polling: all scores are the model's."""
     program = built("run_app", folder / "drivers" / "examples" / "app.c")
     done = run(program, folder / "image" / "memory.bin", base, slots, poll)
-    assert done.returncode == 0, done.stdout + done.stderr
-    *classes, passed, seen = done.stdout.splitlines()
-    assert classes == ["image 0: class 000", "image 1: class 008"] * 4 and passed.startswith("PASS")
-    assert "\n".join(f"  {line}" for line in [*classes, passed]) in PAGE.read_text(), (
-        "docs/host.md shows another output"
-    )
-    barriers, flushed, invalidated, stray, refused = map(int, re.findall(r"\d+", seen))
-    assert barriers == 8 and flushed >= slots * 34432 + 4 * 640 and invalidated == 4 * 1024  # a start, an end each
-    assert (stray, refused) == (0, 0)
+    assert not fault_of(done, golden, slots, poll), done.stdout + done.stderr
+    shown = "\n".join(f"  {line}" for line in done.stdout.splitlines()[:-2])
+    assert shown in PAGE.read_text(), "docs/host.md shows another output"
+
+
+@pytest.mark.parametrize("register", MISTAKES)
+def test_a_wrong_register_of_the_driver_fails(folder, built, golden, tmp_path, register):
+    """The delivered header has the offset of another register in one place: the application does not pass."""
+    good, wrong = (f"#define REPRISE_{register} 0x{OFFSETS[name]:03x}u\n" for name in (register, MISTAKES[register]))
+    shutil.copytree(folder / "drivers" / "c", tmp_path / "c")
+    header = tmp_path / "c" / "reprise_registers.h"
+    assert header.read_text().count(good) == 1
+    header.write_text(header.read_text().replace(good, wrong))
+    program = built("run_app", folder / "drivers" / "examples" / "app.c", driver=tmp_path / "c", flags=("-O0",))
+    # polling, for a driver that reads something else in place of STATUS would wait for seconds
+    poll = int(register == "STATUS")
+    done = run(program, folder / "image" / "memory.bin", BASES[1], 1, poll)
+    assert fault_of(done, golden, 1, poll), done.stdout
 
 
 def test_a_wrong_image_fails(folder, built, tmp_path):

@@ -8,8 +8,8 @@
 #include "reprise_image.h"
 #include "shim.h"
 
-/* What the hooks have seen: barriers, and bytes that were flushed and invalidated. */
-static unsigned barriers, flushed, invalidated;
+/* What the hooks have seen: barriers, bytes that were flushed and invalidated, and pauses that an interrupt ended. */
+static unsigned barriers, flushed, invalidated, woken;
 
 static uint32_t sim_read(void *context, uint32_t offset)
 {
@@ -37,6 +37,7 @@ static void sim_pause(void *context, uint64_t microseconds)
     (void)context;
     while (shim_irq() == 0 && shim_cycles() < end)
         shim_step(1);
+    woken += shim_irq();
 }
 
 static void sim_barrier(void *context)

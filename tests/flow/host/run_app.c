@@ -1,8 +1,19 @@
-/* The example's application on the simulated device: run_app memory.bin BASE SLOTS POLL. */
+/* The example's application on the simulated device: run_app memory.bin BASE SLOTS POLL. It ends with the counters. */
 #include "hooks.h"
 
 #include "app.h"
 #include "image.h"
+
+static void print_counters(const struct reprise *dev)
+{
+    uint32_t values[REPRISE_COUNTERS], n;
+
+    reprise_counters(dev, values);
+    (void)printf("counters %llu", (unsigned long long)reprise_cycles(dev));
+    for (n = 0; n < REPRISE_COUNTERS; n++)
+        (void)printf(" %u", (unsigned)values[n]);
+    (void)puts("");
+}
 
 int main(int argc, char **argv)
 {
@@ -24,7 +35,8 @@ int main(int argc, char **argv)
     shim_memory(memory, base, bytes);
     shim_reset();
     failed = app(&dev, read_constants(argv[1], REPRISE_IMAGE_CONSTANT_BYTES), memory, base, bytes, print);
-    (void)printf("barriers %u flushed %u invalidated %u stray %u refused %u\n", barriers, flushed, invalidated,
-                 (unsigned)shim_stray(), shim_refused());
+    print_counters(&dev);
+    (void)printf("barriers %u flushed %u invalidated %u woken %u stray %u refused %u\n", barriers, flushed, invalidated,
+                 woken, (unsigned)shim_stray(), shim_refused());
     return failed;
 }
