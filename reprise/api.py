@@ -157,7 +157,7 @@ def estimate_cycles(
     config : the hardware: a HardwareConfig, or the preset or file of one.
     images : how many of the network's samples are taken (random ones if it has none), or integers [n, C, H, W].
     latency, gap : the memory's cycles from an address to its first beat, and its idle cycles after every beat.
-    clock_mhz : the clock at which times are stated; without one, that at which this accelerator was routed, or 80 MHz.
+    clock_mhz : the clock at which times are stated; by default, that at which it was routed, or an assumed one.
     area : whether resources are estimated where none were synthesized, which takes a second or three.
     limits : whether layers also say what limits them (docs/limits-and-helps.md), which takes some thirty times as long.
     helps : whether changes of the configuration are tried that would help, which takes some twenty times as long, and
@@ -241,7 +241,7 @@ def cosimulate(
     images : how many of the network's samples are taken (random ones if it has none), or integers [n, C, H, W].
     seed : which samples are taken (with 0 the first ones), and how the memory stalls.
     latency, gap : the memory's cycles from an address to its first beat, and its idle cycles after every beat.
-    clock_mhz : the clock at which times are stated; without one, that at which this accelerator was routed, or 80 MHz.
+    clock_mhz : the clock at which times are stated; by default, that at which it was routed, or an assumed one.
     stall : the probability of a stalled cycle on every channel of the memory, 0..0.9.
     engine : what is compared with the model: the RTL, or the golden interpreter of the accelerator's programs, which
         needs no Verilator.

@@ -12,12 +12,10 @@ from ...compiler.golden.interpreter import Interpreter
 from ...hw.arch.config import HardwareConfig
 from ...model.network.network import Network
 from ..area import measured, model
+from ..area.parts import LARGEST_ECP5, Part
 from ..network import Estimator, SystemTiming
 from .head import head
 from .shapes import with_shapes
-
-ASSUMED_MHZ = 80.0
-"""The clock where nobody gave one and no routed design says one."""
 
 UNITS = {
     "luts": ("lut", "luts", "LUT4s"),
@@ -38,19 +36,20 @@ def one_image_cycles(
     return int(estimator.schedule()[-1])
 
 
-def clock_of(config: HardwareConfig, given_mhz: float | None = None, part: str | None = None) -> dict:
+def clock_of(config: HardwareConfig, given_mhz: float | None = None, part: Part | None = None) -> dict:
     """Return the clock of a report: the given one, or else that of a routed accelerator, or else an assumed one.
 
-    With ``part``, an accelerator that was routed on another part does not count.
+    With ``part``, an accelerator that was routed on another part does not count. Without it, the clock is assumed for
+    the largest ECP5.
     """
     if given_mhz is not None:
         return {"mhz": float(given_mhz), "source": "given"}
     for route in measured.routed(config):
-        if part not in (None, route["part"]):
+        if part is not None and part.name != f"LFE5U-{route['part']}":
             continue
         found = {key: route[key] for key in ("part", "grade", "command", "earlier_netlist")}
         return {"mhz": float(route["fmax_mhz"]), "source": "routed", **found}
-    return {"mhz": ASSUMED_MHZ, "source": "assumed"}
+    return {"mhz": float((part or LARGEST_ECP5).mhz), "source": "assumed"}
 
 
 def speed_of(config: HardwareConfig, images: int, cycles: int, image_cycles: int, mhz: float | None = None) -> dict:

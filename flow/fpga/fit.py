@@ -128,7 +128,7 @@ def fit(
 ) -> Fit:
     """Return whether a part holds a configuration, and how fast a network is on it with a batch of ``images``."""
     need = need_of(config, part.target)
-    clock = clock_of(config, clock_mhz, part.name.removeprefix("LFE5U-"))
+    clock = clock_of(config, clock_mhz, part)
     found = Fit(name=name, need=need, lacking=need.lacking(part), clock=clock)
     try:
         total = estimate(network, config, images, limits=True, progress=progress)["total"]

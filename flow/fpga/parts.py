@@ -1,4 +1,4 @@
-"""FPGA families and parts, and what their cells count as."""
+"""FPGA families, and what their cells count as. Their parts are those of :mod:`reprise.estimate.area.parts`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...estimate.area.measured import ECP5_PARTS, RESOURCES
+from ...estimate.area.parts import PARTS, Part
 
 __all__ = ["ECP5_PARTS", "PARTS", "RESOURCES", "TARGETS", "Part", "Target", "count", "units"]
 
@@ -64,36 +65,6 @@ TARGETS = {
         dsp={"DSP48E2": 1},
     ),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One FPGA: how many LUTs, flip-flops, block RAMs and multipliers it holds, as its family's target counts them."""
-
-    name: str
-    target: str
-    lut: float
-    ff: float
-    ram: float
-    dsp: float
-
-    def holds(self, resources: Mapping[str, float]) -> bool:
-        """Tell whether it holds these resources, leaving no room for anything else."""
-        return all(resources[kind] <= getattr(self, kind) for kind in RESOURCES)
-
-
-PARTS = (
-    *(
-        Part(name=f"LFE5U-{name}", target="ecp5", lut=has["luts"], ff=has["luts"], ram=has["rams"], dsp=has["dsps"])
-        for name, has in ECP5_PARTS.items()
-    ),
-    Part(name="XC7Z010", target="xc7", lut=17_600, ff=35_200, ram=60, dsp=80),
-    Part(name="XC7Z020", target="xc7", lut=53_200, ff=106_400, ram=140, dsp=220),
-    Part(name="XC7A100T", target="xc7", lut=63_400, ff=126_800, ram=135, dsp=240),
-    Part(name="XCZU3EG", target="xcup", lut=70_560, ff=141_120, ram=216, dsp=360),
-    Part(name="XCZU7EV", target="xcup", lut=230_400, ff=460_800, ram=312, dsp=1_728),
-)
-"""Parts of the families, by their data sheets (Lattice FPGA-DS-02012, AMD DS180, DS190 and DS891), without UltraRAM."""
 
 
 def units(weights: dict[str, float], kind: str) -> float:

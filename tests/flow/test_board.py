@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from reprise.estimate.area.parts import PARTS
 from reprise.flow.handoff import board
 from reprise.support.errors import RepriseError
 
@@ -11,7 +12,7 @@ from reprise.support.errors import RepriseError
     ("change", "message"),
     [
         ({"family": "ecp5"}, "family: .*'zynq' or 'zynqmp', not 'ecp5'"),
-        ({"mhz": None}, "mhz: .*not None"),
+        ({"mhz": None, "part": "xc7z045"}, "mhz must be given for a part that is none of .*XC7Z020.*, not None"),
         ({"mhz": 0}, "mhz: .*not 0"),
         ({"part": "A];"}, "part: .*pattern"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
@@ -22,6 +23,9 @@ def test_a_board_that_breaks_a_rule(change, message, tmp_path, monkeypatch):
     monkeypatch.setattr(board, "BOARDS", tmp_path)
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(good))
     assert board.read_board("mine").mhz == 100 and list(board.all_boards()) == ["mine"]
+    for part, mhz in ((one.name.lower() + "clg", one.mhz) for one in PARTS):
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(good | {"mhz": None, "part": part}))
+        assert board.read_board("mine").mhz == mhz
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(good | change))
     with pytest.raises(RepriseError, match=f"mine.yaml: {message}"):
         board.read_board("mine")

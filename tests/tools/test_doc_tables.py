@@ -10,7 +10,6 @@ from reprise.cosim.bench.system import Traffic
 from reprise.cosim.trace import chrome
 from reprise.cosim.trace import picture as drawing
 from reprise.estimate.cycles.parameters import STEPS
-from reprise.estimate.report.speed import ASSUMED_MHZ
 from reprise.export.find import open_network
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.processor.issue import STEAL_AFTER
@@ -98,7 +97,6 @@ def counted() -> dict[str, list[str]]:
     """What the pages say with a number, as the constants, the records and the tables have it now."""
     paper, drained = HardwareConfig.load("paper"), f"{DRAIN_CYCLES:,} cycles"
     model = record("bench")["results"]["model.large"]["process_peak_mib"]
-    assumed = f"{ASSUMED_MHZ:.0f} MHz"
     cores = [one for one in record("resources")["records"] if (one["kind"], one["config"]) == ("route", "paper")]
     clocks = {grade: max(one["fmax"] for one in cores if one["grade"] == grade) for grade in (6, 8)}
     reached = "both are reached" if clocks[6] >= 80 and clocks[8] >= 100 else "not both are reached"
@@ -125,14 +123,12 @@ def counted() -> dict[str, list[str]]:
         "network-format.md": [f"at most {LIMIT >> 20} MiB"],
         "one-layer.md": [f"answers {Traffic().latency} cycles after it is asked"],
         "processor.md": [f"none for {STEAL_AFTER} cycles (`STEAL_AFTER`)"],
-        "reading-the-report.md": [f"at most {drawing.STEPS} steps", f"more than {chrome.MOST:,} slices", assumed],
-        "report-json.md": [f"or else {assumed}, which is assumed"],
+        "reading-the-report.md": [f"at most {drawing.STEPS} steps", f"more than {chrome.MOST:,} slices"],
         "training.md": [
             f"One image of the digits' test set is {100 / digits.accuracy['images']:.2f} points",
             "Of their fifteen points one, seed 2 at its best, is below 20 %",
             f"a standard error of {' or '.join(sorted(errors))} points",
         ],
-        "tutorial.md": [f"a clock of {assumed}"],
     }
 
 

@@ -15,8 +15,10 @@ from reprise.compiler import CompileError
 from reprise.estimate.area.model import fits, load, predict
 from reprise.estimate.helps import add_helps
 from reprise.estimate.network import estimate
+from reprise.estimate.report.speed import clock_of
 from reprise.estimate.tables import helps_lines, limits_lines
 from reprise.export.find import choose_images, open_network
+from reprise.flow.fpga.fit import need_of
 from reprise.flow.fpga.parts import ECP5_PARTS, PARTS
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.network.network import Network
@@ -75,52 +77,21 @@ def hardware() -> str:
     return markdown(head, rows)
 
 
-def _resources(preset: str, target: str) -> tuple[dict, str]:
-    """Return what an accelerator takes of a family, and whether that was synthesized or is an estimate.
-
-    What was not synthesized for ECP5 is estimated. For another family it is taken from the relative of that family, or
-    from ECP5, with the LUTs and flip-flops that accelerators take there for each one here.
-    """
-    known = records(kind="synthesis", config=preset, block="accelerator", target=target)
-    if known:
-        return known[0], "synthesized"
-    if target == "ecp5":
-        return predict(HardwareConfig.load(preset), load(), "accelerator").resources, "estimated"
-    base, _ = _resources(preset, "xc7" if target == "xcup" else "ecp5")
-    pairs = [
-        (here[0], there)
-        for there in records(kind="synthesis", target=target)
-        if there["block"] in ("core", "accelerator")
-        and (here := records(kind="synthesis", config=there["config"], block=there["block"], target="ecp5"))
-    ]
-    if target == "xcup":
-        return base, "estimated"
-    ratio = {kind: max(there[kind] / here[kind] for here, there in pairs) for kind in ("lut", "ff", "ram", "dsp")}
-    return {kind: base[kind] * ratio[kind] for kind in ratio}, "estimated"
-
-
-ASSUMED = {"ecp5": 50, "xc7": 100, "xcup": 150}
-"""MHz at which frames are counted where nothing was routed; the hand-off folder asks for these clocks."""
-
-
 def parts(network: str) -> str:
     """Make the table of presets and parts: whether one holds the other, the clock, and frames of a network a second."""
     rows = []
+    names = {"lut": "LUTs", "ff": "FFs", "ram": "block RAMs", "dsp": "multipliers"}
     for preset in PRESETS:
         config = HardwareConfig.load(preset)
         file = open_network(network, config)
         cycles_of = _total(file.network, config, choose_images(file, BATCHES[-1], 0).images) / BATCHES[-1]
         for part in PARTS:
-            found, how = _resources(preset, part.target)
-            share = max((found[kind] / getattr(part, kind), kind) for kind in ("lut", "ff", "ram", "dsp"))
-            names = {"lut": "LUTs", "ff": "FFs", "ram": "block RAMs", "dsp": "multipliers"}
-            fit = f"{'yes' if part.holds(found) else 'no'}: {share[0]:.0%} of the {names[share[1]]} ({how})"
-            size = part.name.removeprefix("LFE5U-")
-            routed = [r["fmax"] for r in records(kind="route", config=preset, block="accelerator", part=size)]
-            clock = f"{max(routed):.1f} MHz (routed)" if routed else f"{ASSUMED[part.target]} MHz (assumed)"
-            frames = (max(routed) if routed else ASSUMED[part.target]) * 1e6 / cycles_of
-            told = (clock, f"{frames:,.0f} (estimated)") if part.holds(found) else ("-", "-")
-            rows.append((f"`{preset}`", part.name, fit, *told))
+            need, clock = need_of(config, part.target), clock_of(config, part=part)
+            share = max((need.resources[kind] / getattr(part, kind), kind) for kind in names)
+            fit = f"{'no' if need.lacking(part) else 'yes'}: {share[0]:.0%} of the {names[share[1]]} ({need.source})"
+            origin = "earlier netlist" if clock.get("earlier_netlist") else clock["source"]
+            told = (f"{clock['mhz']:g} MHz ({origin})", f"{clock['mhz'] * 1e6 / cycles_of:,.0f} (estimated)")
+            rows.append((f"`{preset}`", part.name, fit, *(("-", "-") if need.lacking(part) else told)))
     head = ("preset", "part", "fits: the resource that is fullest", "clock", f"frames of `{network}` a second")
     return markdown(head, rows)
 
