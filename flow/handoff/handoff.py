@@ -223,7 +223,7 @@ def write_handoff(
     ours = not out.exists() or (out.is_dir() and (not any(out.iterdir()) or (out / "MANIFEST.json").is_file()))
     require(ours, "out", "a new or empty folder, or one of an earlier hand-off", str(out), "it would be replaced")
     vectors = make_vectors(config, network=network, images=images)
-    bench = make_bench(vectors.image, vectors.before)
+    bench = make_bench(vectors.image, vectors.pixels)
     emitted = verilog_of(config)
     shutil.rmtree(out, ignore_errors=True)
     emitted.write(out / "rtl")

@@ -5,19 +5,18 @@ None of it comes from the RTL: cycles are those of the cycle model, and everythi
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...compiler import CompileError, compile_network
-from ...compiler.golden.errors import OrderBroken, ProgramError
 from ...compiler.golden.interpreter import Interpreter
-from ...cosim.fuzz.mutate import mutate
+from ...compiler.golden.trace import RunTrace
 from ...cosim.jobs.random_networks import random_images, random_network
+from ...cosim.trace.log import joined, times
 from ...estimate.bench import MEMORY_DEPTH
+from ...estimate.cycles.state import EVENTS
 from ...estimate.network import Estimator, SystemTiming
 from ...hw.arch.config import HardwareConfig
 from ...hw.arch.memory_image import MemoryImage
@@ -25,37 +24,39 @@ from ...hw.arch.program import Error
 from ...hw.csr.register_map import COUNTERS, OFFSETS
 from ...hw.csr.start import start_registers
 from ...model.network.network import Network
+from .refused import Refused, refused_programs
 
-LATENCY = 6
-"""Cycles from an address to its first beat, in the run without stalls."""
+LATENCIES = (6, 1, 45)
+"""Cycles from an address to its first beat, in runs without stalls: of all jobs, and then of small ones."""
 
 OUTSIDE = 6
 """Cycles that the model counts and CYCLES does not: from the host's access to the start, and from the end to the
 interrupt. The testbench shows that it is exact."""
 
-SEED = 22
 PATIENCE = 3
 """A job is given up after so many times the cycles of the good one."""
+
+BASES = (0x5A5A5A5000, 0xA5A5A5A000)
+"""Where the testbench's memory lies, for one job and the next: the upper bits of one are those that the other lacks."""
+
+FILL = 0xA5
+"""What the bytes of memory hold that nobody has written."""
+
+SMALL, STORMS = 6000, 32
+"""The most cycles of a job that is played again and again, and how many times one of them is cut short."""
 
 OTHERS, CANDIDATES, MOST_COMMANDS, MOST_BYTES, MOST_CYCLES, PAGE = 14, 100, 40, 1 << 15, 80_000, 4096
 """How many random networks the testbench runs besides and of how many they are chosen, how large their programs and
 images are at most, how many cycles all of them take, and what an image begins at a multiple of."""
 
-REFUSED, TRIED, MOST_WORDS = 48, 900, 3
-"""How many spoiled programs the testbench plays, of how many they are chosen, and how many bus words each spoils."""
+WORK = ("ROWS_WORDS", "WEIGHT_ROWS", "NEURON_ITEMS", "COMPUTE_ROWS", "REUSE_ROWS")
+"""Counters of what is done, whenever it is done."""
+
+LOGGED = {name: (event,) for name, event in COUNTERS.items() if event in EVENTS} | {"REUSE_ROWS": ("reuse0", "reuse1")}
+"""The events of the cycle model's log that a counter counts."""
 
 CACHE = 0b0011
 """AxCACHE of every burst (:func:`reprise.hw.axi.ports.constant_address_signals`)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refused:
-    """A spoiled program: the words of memory that differ, (index, value), and the error code and command of STATUS."""
-
-    words: list[tuple[int, int]]
-    code: int
-    name: str
-    command: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +69,10 @@ class Job:
     start : the registers that a host writes
     first, last, write_first, write_last : bus words of the image and of its write window, from the memory's first on
     regions : the feature maps that it writes: name, first bus word, and number of bus words
-    cycles : by the cycle model
+    high : what is added to an address in the testbench's memory
+    cycles : by the cycle model, for each of :data:`LATENCIES`
     work : what is counted of its work, by the names of the registers
+    timed : what depends on when it happens, with the first latency and without stalls
     """
 
     name: str
@@ -80,8 +83,10 @@ class Job:
     write_first: int
     write_last: int
     regions: list[dict]
-    cycles: int
+    high: int
+    cycles: list[int]
     work: dict[str, int]
+    timed: dict[str, int]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,30 +99,27 @@ class Bench:
     golden: np.ndarray
 
 
-def make_bench(image: MemoryImage, before: np.ndarray) -> Bench:
+def make_bench(image: MemoryImage, pixels: np.ndarray) -> Bench:
     """Put the image and small random networks, which use what it may not, one behind another and time them all.
 
-    ``before`` is the image's memory at the start of its job.
+    ``pixels`` are the images on which the network of ``image`` runs.
     """
     jobs: list[Job] = []
     memories: list[np.ndarray] = []
     goldens: list[np.ndarray] = []
-    for n, other in enumerate([None, *_others(image.config)]):
-        one, memory = image, before
-        if other is not None:
-            network, images, keep = other
-            base = image.base + sum(len(part) for part in memories)
-            one = compile_network(network, image.config, 2, base=base, keep_features=keep)
-            memory = one.initial_memory(images)
-        job, golden = _job(one, memory, image.base)
-        taken = sum(earlier.cycles for earlier in jobs[1:])
-        if not n or (taken + job.cycles <= MOST_CYCLES and len(jobs) <= OTHERS):
+    refused: list[Refused] = []
+    for network, images, keep in [(None, pixels, True), *_others(image.config)]:
+        base = BASES[len(jobs) % 2] + sum(len(part) for part in memories)
+        one = compile_network(network, image.config, 2, base=base, keep_features=keep) if network else image.at(base)
+        memory = one.initial_memory(images, FILL)
+        job, golden = _job(one, memory, BASES[len(jobs) % 2])
+        refused = refused or refused_programs(one, memory)
+        taken = sum(earlier.cycles[0] for earlier in jobs[1:])
+        if not jobs or (taken + job.cycles[0] <= MOST_CYCLES and len(jobs) <= OTHERS):
             jobs.append(job)
             for found, part in ((memories, memory), (goldens, golden)):
-                found.append(np.append(part, np.zeros(-len(part) % PAGE, np.uint8)))
-    return Bench(
-        jobs=jobs, refused=_refused(image, before), before=np.concatenate(memories), golden=np.concatenate(goldens)
-    )
+                found.append(np.append(part, np.full(-len(part) % PAGE, FILL, np.uint8)))
+    return Bench(jobs=jobs, refused=refused, before=np.concatenate(memories), golden=np.concatenate(goldens))
 
 
 def _others(config: HardwareConfig) -> list[tuple[Network, np.ndarray, bool]]:
@@ -147,12 +149,24 @@ def _others(config: HardwareConfig) -> list[tuple[Network, np.ndarray, bool]]:
 
 def _job(image: MemoryImage, before: np.ndarray, bottom: int) -> tuple[Job, np.ndarray]:
     """Time a job, count its work, and return it with the memory that it leaves; memory begins at ``bottom``."""
-    estimator = Estimator(image, SystemTiming(latency=LATENCY))
-    interpreter = Interpreter(image, before.copy(), estimator.observe)
-    golden = interpreter.run()
+    estimators = [Estimator(image, SystemTiming(latency=latency), log=True) for latency in LATENCIES]
+
+    def observe(trace: RunTrace) -> None:
+        for one in estimators:
+            one.observe(trace)
+
+    interpreter = Interpreter(image, before.copy(), observe)
+    golden, estimator = interpreter.run(), estimators[0]
+    cycles = [one.schedule()[-1] - OUTSIDE for one in estimators]
+    log = joined(estimator.machine.log)
+    counted = {
+        name: sum(len(times(log, event, cycles[0] + OUTSIDE)) for event in events) for name, events in LOGGED.items()
+    }
     word, window = image.config.bus_bits // 8, image.windows.write
     bits = sum(int(one["counts"].total().residual_bits) for one in estimator.runs)
     moved = {"READ_BEATS": interpreter.bytes_read, "WRITE_BEATS": interpreter.bytes_written}
+    work = {"COMMANDS": len(image.commands()) - 1, "RUNS": len(estimator.runs), "RESIDUAL_BITS": bits}  # END is none
+    work |= {name: n // word for name, n in moved.items()} | {name: counted[name] for name in WORK}
     written = {key: f for key, f in image.features.items() if f.name != "input"}
     job = Job(
         name=image.network,
@@ -165,56 +179,12 @@ def _job(image: MemoryImage, before: np.ndarray, bottom: int) -> tuple[Job, np.n
         regions=[
             {"name": key, "first": (f.address - bottom) // word, "count": f.bytes // word} for key, f in written.items()
         ],
-        cycles=estimator.schedule()[-1] - OUTSIDE,
-        work={"RUNS": len(estimator.runs), "RESIDUAL_BITS": bits} | {name: n // word for name, n in moved.items()},
+        high=bottom,
+        cycles=cycles,
+        work=work,
+        timed={name: n for name, n in counted.items() if name not in work},
     )
     return job, golden
-
-
-def _refused(image: MemoryImage, before: np.ndarray) -> list[Refused]:
-    """Return spoiled programs that the accelerator must refuse, with as many different errors as there are.
-
-    Each spoils a few words of the memory, and no command is moved. Those that end early go before.
-    """
-    r, found = np.random.default_rng(SEED), []
-    for _ in range(TRIED):
-        mutant = mutate(image, r)
-        if len(mutant.commands) != len(image.commands()):
-            continue
-        spoiled = before.copy()
-        for address, raw in {image.program: mutant.program(), **mutant.data}.items():
-            spoiled[address - image.base : address - image.base + len(raw)] = np.frombuffer(raw, np.uint8)
-        words = _changed(before, spoiled, image.config.bus_bits // 8)
-        end = _end(image, spoiled) if 0 < len(words) <= MOST_WORDS else None
-        if end is not None:
-            found.append(Refused(words=words, code=end[0].value, name=end[0].name, command=end[1]))
-    found.sort(key=lambda case: case.command)
-    ranks: Counter[int] = Counter()
-    ranked: list[tuple[int, int, int, Refused]] = []
-    for case in found:
-        ranks[case.code] += 1
-        ranked.append((ranks[case.code], case.command, len(ranked), case))
-    return [case for *_, case in sorted(ranked)[:REFUSED]]
-
-
-def _changed(old: np.ndarray, new: np.ndarray, word: int) -> list[tuple[int, int]]:
-    """Return the bus words of a memory that differ from another one: the index and the new value of each."""
-    padded = [np.append(memory, np.zeros(-len(memory) % word, np.uint8)).reshape(-1, word) for memory in (old, new)]
-    at = np.flatnonzero((padded[0] != padded[1]).any(axis=1))
-    return [(int(n), int.from_bytes(padded[1][n].tobytes(), "little")) for n in at]
-
-
-def _end(image: MemoryImage, memory: np.ndarray) -> tuple[Error, int] | None:
-    """Return the error with which the program in a memory is refused and the command, or None if it is not."""
-    interpreter = Interpreter(image, memory.copy(), strict=False)
-    try:
-        interpreter.run()
-    except OrderBroken:
-        return None
-    except ProgramError as error:
-        found = re.match(r"command (\d+):", str(error))
-        return (error.code, int(found[1])) if error.code and found else None
-    return None
 
 
 def reset_of(fields: Mapping[str, tuple[int, int, str, int]]) -> int:
@@ -240,7 +210,11 @@ def testbench_values(bench: Bench, image: MemoryImage, sidecar: dict) -> dict:
         "refused": bench.refused,
         "words": len(bench.before) * 8 // image.config.bus_bits,
         "patience": PATIENCE,
-        "latency": LATENCY,
+        "latencies": LATENCIES,
+        "small": SMALL,
+        "clearing": image.config.feature_words // 2,
+        "unloaded": next((n for n, case in enumerate(bench.refused) if case.name == Error.UNLOADED.name), None),
+        "storms": STORMS,
         "memory_depth_bits": MEMORY_DEPTH.bit_length() - 1,
         "counters": [(name, events[e]["offset"], events[e]["width"]) for name, e in COUNTERS.items()],
         "counter_names": list(COUNTERS),

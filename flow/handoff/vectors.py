@@ -14,13 +14,12 @@ from ...model.network.network import Network
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Vectors:
-    """What a testbench needs: the memory before and after the job (uint8, from ``image.base`` on)."""
+    """What a testbench needs: images, and the memory after the job (uint8, from ``image.base`` on)."""
 
     network: str
     image: MemoryImage
     pixels: np.ndarray
     packed_input: bytes
-    before: np.ndarray
     golden: np.ndarray
 
     def regions(self) -> list[dict]:
@@ -109,7 +108,6 @@ def make_vectors(config: HardwareConfig, *, network: str = "sample", images: int
         image=image,
         pixels=pixels,
         packed_input=image.pack_input(pixels),
-        before=image.initial_memory(pixels),
         golden=interpret(image, pixels),
     )
 

@@ -13,10 +13,9 @@ PARAMETERS = {"cache": "AXI_CACHE", "prot": "AXI_PROT"}
 TESTBENCH = {
     "clk": "clk", "rst": "rst", "irq": "irq", "profile": "profile",
     **{f"s_axil_{n}": n for n in (
-        "awaddr", "awvalid", "awready", "wdata", "wvalid", "wready", "bresp", "bvalid", "bready",
+        "awaddr", "awvalid", "awready", "wdata", "wstrb", "wvalid", "wready", "bresp", "bvalid", "bready",
         "araddr", "arvalid", "arready", "rdata", "rresp", "rvalid", "rready",
     )},
-    "s_axil_wstrb": "4'hf",
     **{f"m_axi_{n}": f"m_{n}" for n in (
         "arvalid", "arready", "araddr", "arlen", "arsize", "arburst", "arcache", "arprot", "arid",
         "rvalid", "rready", "rdata", "rresp", "rlast", "awsize", "awburst", "awcache", "awprot", "awid", "bresp",

@@ -7,14 +7,18 @@ accelerator takes many minutes.
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from reprise.estimate.area.parts import LARGEST_ECP5
 from reprise.flow import yosys
-from reprise.flow.handoff.handoff import write_handoff
-from reprise.hw.arch.config import HardwareConfig
+from reprise.flow.handoff import route_record
+from reprise.support.errors import RepriseError
 
 TOOLS = {"yosys": "run_yosys", "nextpnr-ecp5": "run_nextpnr_ecp5", "ecppack": "run_ecppack"}
 
@@ -35,8 +39,8 @@ def little(ports):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = write_handoff("tiny", HardwareConfig.load("tiny"), tmp_path_factory.mktemp("ecp5") / "t", targets=("ecp5",))
+def folder(handoff, tmp_path_factory):
+    made = Path(shutil.copytree(handoff, tmp_path_factory.mktemp("ecp5") / "t"))
     ports = json.loads((made / "rtl" / "reprise.json").read_text())["ports"]
     (made / "rtl" / "reprise.v").write_text(little(ports))
     script = made / "ecp5" / "build.sh"
@@ -63,14 +67,27 @@ def build(folder, environment):
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_bitstream_or_a_missed_clock(folder, environment):
-    """The script ends with a bitstream; where the constraints ask for more than the design can do, it fails."""
+def test_a_bitstream_or_a_missed_clock(folder, environment, monkeypatch):
+    """The script ends with a bitstream; where the constraints ask for more than the design can do, it fails.
+
+    Its figures are a record if the Verilog is that of the sources.
+    """
     code, told = build(folder, environment)
     assert code == 0 and "written: ecp5/build/reprise.bit" in told and "floorplan: " in told, told
     assert (folder / "ecp5" / "build" / "reprise.bit").stat().st_size > 10_000
+    with pytest.raises(
+        RepriseError, match="the folder's Verilog must be that of the present sources, not 'another one'"
+    ):
+        route_record.routed(folder)
+    routed = SimpleNamespace(text=(folder / "rtl" / "reprise.v").read_text())
+    monkeypatch.setattr(route_record, "verilog_of", lambda config: routed)
+    record = route_record.routed(folder)
+    assert (record["config"], record["block"], record["part"], record["grade"]) == ("tiny", "accelerator", "25k", 6)
+    assert f"{record['fmax']:.2f} MHz" in told and record["utilization"]["dsp"] == [0, 28] and record["path"]
     lpf = folder / "constraints" / "reprise_pins.lpf"
-    assert '"clk" 50 MHZ' in lpf.read_text()
-    lpf.write_text(lpf.read_text().replace('"clk" 50 MHZ', '"clk" 900 MHZ'))
+    asked = f'"clk" {LARGEST_ECP5.mhz} MHZ'
+    assert asked in lpf.read_text()
+    lpf.write_text(lpf.read_text().replace(asked, '"clk" 900 MHZ'))
     code, told = build(folder, environment)
     assert code and "FAIL: nextpnr" in told and not (folder / "ecp5" / "build" / "reprise.bit").exists(), told
     (folder / "rtl" / "reprise.v").write_text("module reprise (input wire clk); endmodule\n")

@@ -17,6 +17,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -183,12 +184,23 @@ def draw(text: str, seed: int, count: int) -> list[Fault]:
     return faults
 
 
-def named(text: str, wanted: dict[str, str]) -> list[Fault]:
-    """Return faults of nets of the top: each gets another expression."""
+def known(text: str, wanted: Iterable[tuple[str, str, str]]) -> list[Fault]:
+    """Return faults of nets with a name, each of which has one driver: (module, net, the expression with the fault).
+
+    The module is called without ``reprise.`` before it, and "" is the top. {} stands for the good expression.
+    """
     lines, faults = text.splitlines(), []
-    for net, bad in wanted.items():
-        n, line = next((n, li) for n, li in enumerate(lines) if re.match(rf"^  assign {net}\s*= ", li))
-        faults.append(Fault(n, "named", "reprise", line.split("= ", 1)[1].rstrip(";"), bad))
+    modules = parse(lines)
+    for module, net, bad in wanted:
+        name = f"\\reprise.{module}" if module else "reprise"
+        places = [n for where, left, _ in modules[name].groups if net in left for n in where]
+        drivers = [n for n in places if (m := LEFT.match(lines[n].replace("  assign ", "  "))) and m[1].strip() == net]
+        assert len(drivers) == 1, f"{name} must have one driver of {net}, not {len(drivers)}: name another net"
+        good = STATEMENT.match(lines[drivers[0]])[3]
+        assert "$signed" not in good, (
+            f"{net} is signed, and would not be so beside another expression: name another net"
+        )
+        faults.append(Fault(drivers[0], "known", name, good, bad.format(f"({good})")))
     return faults
 
 
