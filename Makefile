@@ -12,6 +12,7 @@ REPRISE := $(VENV)/bin/reprise
 BASE := $(VENV)/.stamp-base
 FPGA := $(VENV)/.stamp-fpga
 ALL := $(VENV)/.stamp-all
+FRAMEWORKS := .venv-frameworks/.stamp
 CONFIG ?= paper
 
 NETWORK ?= digits
@@ -24,7 +25,7 @@ IMAGES ?= 8
 SEED ?= 0
 COSIM_OPTIONS = --config $(CONFIG) $(if $(CAPTURE),,--images $(IMAGES)) --seed $(SEED) $(if $(WAVES),--waves) $(if $(TRACE),--trace)
 
-.PHONY: help setup verilog cosim fpga fpga-check check test lint format bench docs screenshot replay fuzz soak mutate handoff-faults clean
+.PHONY: help setup verilog cosim fpga fpga-check check test frameworks lint format bench docs screenshot replay fuzz soak mutate handoff-faults clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -49,6 +50,15 @@ fpga-check: $(FPGA)  ## synthesize and route `small`; delta against the committe
 test: $(ALL)  ## all tests (about 11 minutes on two cores when nothing is cached)
 	@echo "[test] pytest on two cores"
 	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow"
+
+frameworks: $(FRAMEWORKS)  ## snnTorch, Brevitas and others in .venv-frameworks, an environment of their own, and the tests of their imports
+	OMP_NUM_THREADS=1 $(dir $(FRAMEWORKS))bin/python -m pytest tests/frameworks -p no:cacheprovider -o filterwarnings=default
+
+$(FRAMEWORKS): constraints-frameworks.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --no-compile -r constraints-frameworks.txt
+	echo "import sys; sys.path.insert(0, '$(CURDIR)')" > $$(echo $(@D)/lib/python3*/site-packages)/reprise-here.pth
+	touch $@
 
 check: lint  ## what to run before a commit, under two minutes: lint, then the quick tests
 	OMP_NUM_THREADS=1 $(PYTEST) -m quick

@@ -13,18 +13,19 @@ from ..model.network.network import Network
 from ..support.checks import require, require_int
 from ..support.errors import RepriseError
 from . import source_check
-from .importers import snntorch, spikingjelly, torch_modules
+from .importers import brevitas, snntorch, spikingjelly, torch_modules
 from .qat import check, deploy
 from .qat.layers import QatLayer
 from .qat.network import QatNetwork
+from .qat.specs import COARSE
 from .trace.graph import Graph
 from .trace.lower import prepare
 from .train import train
 from .train.datasets import Dataset
 
-READERS: dict[str, Any] = {"spikingjelly": spikingjelly, "snntorch": snntorch}
+READERS: dict[str, Any] = {"spikingjelly": spikingjelly, "snntorch": snntorch, "brevitas": brevitas}
 """The readers of modules by the package whose neurons they know."""
-SAMPLES, CHECKED, COARSE = 64, 8, 16
+SAMPLES, CHECKED = 64, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +169,12 @@ def quantize(
         )
     changes += [f"{name}: fires for none of the {images} calibration images, which was allowed" for name in silent]
     changes.append("weights are int8 with one scale per output channel (the readout: one scale for all)")
+    for part in net.layers:
+        if part.step is not None:
+            times = f", times {part.multiple}" if part.multiple > 1 else ""
+            changes.append(f"{part.name}: its weights are the integers of the source network{times}")
+        elif any(s.step is not None for s in part.specs):
+            changes.append(f"{part.name}: its integer weights have no common step in -127..127, and are rounded anew")
     changes.append("thresholds, biases and initial potentials are rounded to whole weight steps")
     for layer, share in shares.items():
         changes.append(

@@ -80,7 +80,7 @@ def compare(
     for start in range(0, len(images), BATCH):
         pixels = torch.tensor(np.asarray(images[start : start + BATCH])).double()
         run = graph.source(pixels * scale)
-        _Judge(net, run, found, accept, start).judge(pixels)
+        _Judge(net, run, found, accept, start, graph.changes).judge(pixels)
     return found
 
 
@@ -101,8 +101,10 @@ class _Place:
 class _Judge:
     """Goes through the layers of a network for one batch of images."""
 
-    def __init__(self, net: QatNetwork, run: SourceRun, found: Comparison, accept: bool, first: int) -> None:
-        self.net, self.run, self.found, self.accept, self.first = net, run, found, accept, first
+    def __init__(
+        self, net: QatNetwork, run: SourceRun, found: Comparison, accept: bool, first: int, known: tuple[str, ...]
+    ) -> None:
+        self.net, self.run, self.found, self.accept, self.first, self.known = net, run, found, accept, first, known
 
     def judge(self, pixels: torch.Tensor) -> None:
         """Compare all layers and the output."""
@@ -201,9 +203,11 @@ class _Judge:
 
     def _differ(self, module: str, count: int, sentence: str) -> None:
         if not self.accept:
+            reasons = [c.removeprefix(f"{module}: ") for c in self.known if c.startswith(f"{module}: ")]
             raise DifferentError(
                 f"{sentence}. Nothing was rounded yet: this part of the network is not understood. Leave it out, write "
-                "it with plain layers, or accept the difference (--accept-differences, accept_differences=True)",
+                "it with plain layers, or accept the difference (--accept-differences, accept_differences=True)"
+                + "".join(f"; known of it: {reason}" for reason in reasons),
                 where=module,
             )
         self.found.differing[module] = self.found.differing.get(module, 0) + count

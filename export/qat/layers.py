@@ -26,9 +26,8 @@ from torch import nn
 from ...support.errors import RepriseError
 from ..nn.gradients import fire, round_ste
 from ..nn.neurons import reset_potential
-from .specs import NeuronSpec, SourceSpec
+from .specs import WEIGHT_MAX, NeuronSpec, SourceSpec, kept_step
 
-WEIGHT_MAX = 127
 LEAST_GAMMA = 1e-2  # training divides by the factor of a batch norm
 NEGLIGIBLE = 1e-6  # the sum of a channel's inputs, relative to its threshold or bias, that can be left out
 PRUNED_STEPS = 1016  # how finely the threshold and the bias of a channel without weights are cut
@@ -52,6 +51,7 @@ class QatLayer(nn.Module):
     bias: nn.Parameter | None
     threshold: torch.Tensor
     leaks: torch.Tensor
+    step: torch.Tensor | None
     mean: torch.Tensor
     var: torch.Tensor
     origin: str = ""
@@ -84,6 +84,8 @@ class QatLayer(nn.Module):
             nn.Parameter(s.weight.detach().clone().to(dtype), requires_grad=not s.fixed) for s in sources
         )
         self.channels = self.weights[0].shape[0]
+        self.multiple, step = kept_step(self.specs, neuron)
+        self.register_buffer("step", step, persistent=False)
         self.bias = None if bias is None else nn.Parameter(torch.as_tensor(bias).detach().clone().to(dtype))
         threshold = torch.as_tensor(neuron.threshold, dtype=dtype).detach().clone()
         leak = torch.as_tensor(neuron.leak, dtype=dtype).detach().clone()
@@ -120,6 +122,8 @@ class QatLayer(nn.Module):
         """
         if self.fixed:
             return torch.ones_like(self.weights[0].flatten(1)[:, 0])
+        if self.step is not None:
+            return self.step
         peak = torch.stack([w.detach().flatten(1).abs().amax(1) for w in self.weights]).amax(0)
         if self.readout:
             peak = peak.amax().expand_as(peak)

@@ -1,11 +1,16 @@
 """What a layer is made of before its quantization: its sources and its neuron."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 
 from ...model.network.neuron import NeuronKind, Reset
+
+WEIGHT_MAX = 127
+WHOLE = 1e-3  # how far from a whole number the weights of a source network's integers may be
+COARSE = 16  # weight steps of a threshold below which its rounding is coarse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +25,7 @@ class SourceSpec:
     linear : the source is a linear layer over the whole map
     in_shape : (C, H, W) of the map
     fixed : the weights are integers already and are used as they are, as those of sums of levels
+    step : the value (O,) of one integer of weights that were quantized before, and are kept as they are; else None
     """
 
     feature: str
@@ -31,6 +37,7 @@ class SourceSpec:
     linear: bool = False
     in_shape: tuple = ()
     fixed: bool = False
+    step: torch.Tensor | None = None
 
     @cached_property
     def factor(self) -> int:
@@ -56,3 +63,26 @@ class NeuronSpec:
     width: float | None = None
     threshold: torch.Tensor | float = 1.0
     trainable: bool = False
+
+
+def kept_step(specs: Sequence[SourceSpec], neuron: NeuronSpec) -> tuple[int, torch.Tensor | None]:
+    """Return how weights that are integers already are kept: times which whole number, and the step (O,) of the result.
+
+    There is no step if a source has none, if the steps of both sources differ, or if those of the channels of a readout
+    do, whose potentials are compared. The number is 1, but where a threshold of few steps would be rounded coarsely, it
+    is the largest one that the weights can bear.
+    """
+    steps = [s.step for s in specs]
+    first = steps[0]
+    if first is None or any(step is None or not torch.equal(step, first) for step in steps):
+        return 1, None
+    if neuron.levels == 0 and not bool((first == first[0]).all()):
+        return 1, None
+    first = first.detach()
+    whole = [s.weight / first.view(-1, *(1,) * (s.weight.ndim - 1)) for s in specs]
+    most = max(int(w.round().abs().max()) for w in whole)
+    if most > WEIGHT_MAX or any(bool(((w - w.round()).abs() > WHOLE).any()) for w in whole):
+        return 1, None
+    least = (torch.as_tensor(neuron.threshold) / first).min() if neuron.levels else COARSE
+    multiple = 1 if least >= COARSE else max(WEIGHT_MAX // max(most, 1), 1)
+    return multiple, first / multiple

@@ -44,12 +44,15 @@ def on_add(reading: Reading, n: fx.Node, sign: float = 1.0) -> str:
     ]
     if not rest and len(operands) == 2 and len(nothing) == 1 and reading.frames and sign == 1:  # a sum over time begins
         (tensor,) = (a for a in operands if a is not nothing[0])
-        return reading.tensor(n, tensor) if reading.reduce == "sum" else reading.reduced(n, "sum", tensor)
+        return reading.reduced(n, "sum", tensor)
     if rest or len(operands) != 2 or not all(isinstance(a, fx.Node) for a in operands):
         raise reading.unknown(n)
-    a, b = (reading.tensor(n, v) for v in operands)
-    if a == b and reading.calls and alpha == sign == 1:
-        return a if reading.reduce == "sum" else reading.reduced(n, "sum")
+    sums = [reading.reduction(v) for v in operands]
+    a, b = (reading.tensor(n, v, reduced=sums != [None, None]) for v in operands)
+    if a == b and (reading.calls or "sum" in sums) and alpha == sign == 1 and "mean" not in sums:
+        return reading.reduced(n, "sum", operands[0])
+    if sums != [None, None]:
+        raise UnsupportedError(n.name, "adds a sum over time to another value", "reduce at the very end")
     if a == b:
         return reading.emit(n.name, "scale", a, factor=1 + sign * alpha) if sign * alpha != -1 else _zero(reading, n)
     if sign * alpha != 1:
@@ -81,9 +84,8 @@ def _scaled(reading: Reading, n: fx.Node, *, divide: bool) -> str:
     if n.kwargs or len(n.args) != 2 or len(numbers) != 1 or (divide and n.args[1] is not numbers[0]):
         raise reading.unknown(n)
     (tensor,) = n.all_input_nodes
-    if reading.reduce == "sum" and (numbers[0] if divide else 1 / numbers[0]) == reading.frames:
-        reading.reduce = "mean"
-        return reading.tensor(n, tensor)
+    if reading.reduction(tensor) == "sum" and (numbers[0] if divide else 1 / numbers[0]) == reading.frames:
+        return reading.reduced(n, "mean", tensor)
     return reading.emit(n.name, "scale", reading.tensor(n, tensor), factor=1 / numbers[0] if divide else numbers[0])
 
 
@@ -143,7 +145,7 @@ def on_mean(reading: Reading, n: fx.Node) -> str:
     given = arguments(n, ("dim", "keepdim"), dim=None, keepdim=False)
     dims = given["dim"] if isinstance(given["dim"], tuple | list) else (given["dim"],)
     if reading.frames and tuple(dims) == (0,):
-        return reading.reduced(n, "mean")
+        return reading.reduced(n, "mean", n.args[0])
     if {d % 4 for d in dims if isinstance(d, int)} != {2, 3} or len(dims) != 2:
         raise reading.unknown(n)
     pooled = reading.emit(n.name, "avgpool", reading.tensor(n, n.args[0]), **adaptive_attrs(n.name, 1))
@@ -155,7 +157,7 @@ def on_sum(reading: Reading, n: fx.Node) -> str:
     given = arguments(n, ("dim", "keepdim"), dim=None, keepdim=False)
     if not reading.frames or given["dim"] not in (0, (0,), [0]):
         raise reading.unknown(n)
-    return reading.reduced(n, "sum")
+    return reading.reduced(n, "sum", n.args[0])
 
 
 def on_unsqueeze(reading: Reading, n: fx.Node) -> str:
@@ -197,8 +199,12 @@ def on_stack(reading: Reading, n: fx.Node) -> str:
     """What all timesteps give, as one tensor with the timesteps in front."""
     given = arguments(n, ("dim",), dim=0)
     parts = n.args[0]
-    if not reading.frames or given["dim"] != 0 or not isinstance(parts, tuple | list) or len(parts) != reading.frames:
+    if not reading.frames or given["dim"] != 0 or not isinstance(parts, tuple | list):
         raise reading.unknown(n)
+    if len(parts) != reading.frames:
+        raise UnsupportedError(
+            n.name, f"stacks {len(parts)} timesteps, and the network has T = {reading.frames}", "use one T everywhere"
+        )
     names = {reading.tensor(n, part) for part in parts}
     states = {getattr(part, "name", "") in reading.states for part in parts}
     if len(names) != 1 or len(states) != 1:

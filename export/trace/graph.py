@@ -4,6 +4,8 @@ The operations have these attributes, of which arrays are torch tensors in the m
 
 - ``conv``: weight (O, C/groups, KH, KW), bias, stride, padding, groups
 - ``linear``: weight (O, K), bias
+- both, if the weights are quantized already: step (O,), the value of one integer; and bias_in_steps, true if the bias
+  is rounded to steps of the sum
 - ``norm``: module, which is a BatchNorm2d or a BatchNorm1d
 - ``neuron``: spec (:class:`reprise.export.qat.specs.NeuronSpec`), timesteps, and unit, the value of one level (1)
 - ``avgpool``: kernel, or 0 for windows that give ``output`` (1) positions in both directions; and divisor, by which the

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from ..qat.layers import WEIGHT_MAX
+from ..qat.specs import WEIGHT_MAX
 from .graph import UnsupportedError
 from .sources import identity_current
 from .values import Current, Feature, fold_norm

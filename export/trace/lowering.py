@@ -21,7 +21,7 @@ from ..qat.specs import NeuronSpec
 from . import joins
 from .graph import Graph, Node, UnsupportedError
 from .sources import averaged, conv_current, factor_of, foldable, identity_current, linear_current, voting
-from .values import Current, Feature, fold_norm, over_weight
+from .values import Current, Feature, fold_norm, scaled
 
 Value = TypeVar("Value", Feature, Current)
 NAME = re.compile(r"[^A-Za-z0-9_]+")
@@ -160,8 +160,7 @@ class Lowering:
         if x.pool:
             raise UnsupportedError(node.name, "a factor behind a max pool of currents", "put it in front of the pool")
         x = fold_norm(x) if x.norm is not None else x
-        sources = tuple(replace(s, weight=s.weight * over_weight(gain, s.weight)) for s in x.sources)
-        return replace(x, sources=sources, bias=None if x.bias is None else x.bias * gain)
+        return scaled(x, gain)
 
     def bias_(self, node: Node, x: Feature | Current) -> Current:
         """Add a constant current in front of a neuron; it is a scalar or a value for each channel."""

@@ -77,6 +77,7 @@ class ModuleSource:
             )
             for name, path in self.neurons.items()
         ]
+        hooks += [m.register_forward_pre_hook(_in_float64, with_kwargs=True) for m in modules.values()]
         default = torch.get_default_dtype()
         torch.set_default_dtype(torch.float64)
         try:
@@ -109,3 +110,12 @@ class ModuleSource:
         shown = images.expand(t, *images.shape) if self.feed == "frames" else images
         output = result(self.module(shown))
         return output[None] if self.reduced else output
+
+
+def _in_float64(_module: nn.Module, inputs: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Let a module read float64 where another one has given spikes in float32, which hold them as well."""
+
+    def double(value: Any) -> Any:
+        return value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+
+    return tuple(map(double, inputs)), {name: double(value) for name, value in named.items()}

@@ -77,6 +77,22 @@ def averaged(node: Node, x: Feature) -> Feature:
     return replace(x, avgpool=x.avgpool * k, unit=x.unit * (1 if divisor is None else k * k / divisor))
 
 
+def step_of(node: Node, x: Feature) -> torch.Tensor | None:
+    """Return the value (O,) of one integer of weights that were quantized before, in levels of the map; or None."""
+    step = node.attrs.get("step")
+    if step is None or isinstance(x.unit, torch.Tensor):
+        return None
+    return step * (x.unit / x.avgpool**2)
+
+
+def biased(node: Node, x: Feature) -> torch.Tensor | None:
+    """Return the bias of a convolution or a linear layer, in whole steps if it is quantized so."""
+    bias, step = node.attrs["bias"], step_of(node, x)
+    if bias is None or not node.attrs.get("bias_in_steps") or step is None:
+        return bias
+    return (bias / step).round() * step
+
+
 def foldable(node: Node, x: Feature) -> bool:
     """Return whether a convolution can sum the windows of the average pool in front of it by a larger kernel."""
     a, k = node.attrs, x.avgpool
@@ -92,6 +108,7 @@ def conv_current(node: Node, x: Feature) -> Current:
     spec = SourceSpec(
         feature=x.name,
         weight=in_units(a["weight"], x, a["groups"]),
+        step=step_of(node, x),
         stride=a["stride"],
         padding=a["padding"],
         groups=a["groups"],
@@ -103,7 +120,7 @@ def conv_current(node: Node, x: Feature) -> Current:
         h, w = x.shape[1:]
         raise UnsupportedError(node.name, f"the kernel is larger than its padded {h}x{w} input", "use a smaller one")
     shape = (a["weight"].shape[0], *size)
-    return Current(name=node.name, sources=(spec,), levels_in=(x.levels * k * k,), shape=shape, bias=a["bias"])
+    return Current(name=node.name, sources=(spec,), levels_in=(x.levels * k * k,), shape=shape, bias=biased(node, x))
 
 
 def refuse_conv(node: Node, x: Feature) -> None:
@@ -136,13 +153,15 @@ def linear_current(node: Node, x: Feature) -> Current:
     columns = c * (h // k) * (w // k)
     if weight.shape[1] != columns:
         raise UnsupportedError(node.name, f"has {weight.shape[1]} inputs, reads {columns}", "match them")
-    spec = SourceSpec(feature=x.name, weight=in_units(weight, x), avgpool=k, linear=True, in_shape=x.shape)
+    spec = SourceSpec(
+        feature=x.name, weight=in_units(weight, x), avgpool=k, linear=True, in_shape=x.shape, step=step_of(node, x)
+    )
     return Current(
         name=node.name,
         sources=(spec,),
         levels_in=(x.levels * k * k,),
         shape=(weight.shape[0], 1, 1),
-        bias=node.attrs["bias"],
+        bias=biased(node, x),
     )
 
 

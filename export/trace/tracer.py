@@ -18,6 +18,8 @@ INPUT, OUTPUT = "(input)", "(output)"
 Stateful = Callable[[nn.Module], bool]
 Convert = Callable[[str, nn.Module, tuple[str, ...]], Node | None | list[Node]]
 WHOLE = "network"
+REPEATED = ("scale", "flatten", "maxpool", "avgpool", "add")
+"""Operations without state and weights: two of the same inputs are one."""
 
 
 class _Whole(nn.Module):
@@ -31,10 +33,23 @@ class _Whole(nn.Module):
         return self.network(images)
 
 
+class _Value(fx.Proxy):
+    """A value that is traced. A loop over the first axis of the images is one over the timesteps."""
+
+    def __index__(self) -> int:
+        frames = self.tracer.frames  # type: ignore[attr-defined]  # the tracer is one of ours
+        if not frames:
+            raise fx.proxy.TraceError("a size of the images is used as a number")
+        return frames
+
+
 class _Tracer(fx.Tracer):
-    def __init__(self, leaves: tuple[str, ...]) -> None:
+    def __init__(self, leaves: tuple[str, ...], frames: int) -> None:
         super().__init__()
-        self.leaves = leaves
+        self.leaves, self.frames = leaves, frames
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Value(node, self)
 
     def is_leaf_module(self, m: nn.Module, qualified_name: str) -> bool:
         if parent(m) is not None or isinstance(m, torch.jit.ScriptModule):
@@ -58,6 +73,7 @@ class Reading:
     calls : how often it calls what it calls more than once
     states : potentials, by the ``fx`` node's name: the path of their neuron, or "" for initial ones
     left_out : the module returns potentials beside its spikes
+    reductions : how values were reduced over time, "sum" or "mean", by the ``fx`` node's name
     reduce : how the module reduces its output over time
     """
 
@@ -71,7 +87,9 @@ class Reading:
         self.shapes: dict[str, str] = {}
         self.unrolled = self.indexed = self.left_out = False
         self.states: dict[str, str] = {}
+        self.known: dict[Any, str] = {}
         self.calls: dict[str, int] = {}
+        self.reductions: dict[str, str] = {}
         self.reduce: str | None = None
         self.used: dict[str, str] = {}
 
@@ -86,23 +104,32 @@ class Reading:
         )
 
     def emit(self, name: str, op: str, *inputs: str, **attrs: Any) -> str:
-        """Append a node and return its name."""
-        if self.reduce is not None and op != "output":
-            raise UnsupportedError(name, f"{op} behind the {self.reduce} over time", "reduce at the very end")
+        """Append a node and return its name, or the name of an equal node: a loop over time comes to each again."""
+        same = (op, inputs, tuple(sorted(attrs.items()))) if op in REPEATED else None
+        if same is not None and same in self.known:
+            return self.known[same]
         self.nodes.append(Node(name=name, op=op, inputs=inputs, attrs=attrs))
+        if same is not None:
+            self.known[same] = name
         return name
 
-    def reduced(self, n: fx.Node, how: str, value: Any = None) -> str:
-        """Note that the module reduces its output over the timesteps."""
-        if self.reduce is not None:
-            raise UnsupportedError(n.name, f"{how} behind the {self.reduce} over time", "reduce once")
-        self.reduce = how
-        return self.tensor(n, n.args[0] if value is None else value)
+    def reduced(self, n: fx.Node, how: str, value: Any) -> str:
+        """Note that the module reduces a value over the timesteps."""
+        found = self.tensor(n, value, reduced=True)
+        self.reductions[n.name] = how
+        return found
 
-    def tensor(self, n: fx.Node, value: Any) -> str:
+    def reduction(self, value: Any) -> str | None:
+        """Return how an argument was reduced over time, or None."""
+        return self.reductions.get(value.name) if isinstance(value, fx.Node) else None
+
+    def tensor(self, n: fx.Node, value: Any, *, reduced: bool = False) -> str:
         """Return the name of the graph's node that holds an argument; one that is no tensor of data is refused."""
         if not isinstance(value, fx.Node) or value.name not in self.alias:
             raise self.unknown(n)
+        if not reduced and value.name in self.reductions:
+            how = self.reductions[value.name]
+            raise UnsupportedError(n.name, f"it stands behind the {how} over time", "reduce at the very end")
         return self.alias[value.name]
 
     def is_batch(self, value: Any) -> bool:
@@ -175,7 +202,8 @@ class Reading:
                 else repr(value)
             )
             raise UnsupportedError("output", f"the network returns {kind}", "return one tensor, the scores")
-        self.emit(OUTPUT, "output", self.tensor(n, value), reduce=self.reduce)
+        self.reduce = self.reduction(value)
+        self.emit(OUTPUT, "output", self.tensor(n, value, reduced=True), reduce=self.reduce)
 
     def graph(self) -> Graph:
         """Return the graph of what was read; an input that only linear layers read is flattened."""
@@ -218,7 +246,7 @@ def trace(
     _refuse_inputs(module)
     whole = _Whole(module)
     try:
-        traced = _Tracer(leaves).trace(whole)
+        traced = _Tracer(leaves, frames).trace(whole)
     except fx.proxy.TraceError as e:
         raise UnsupportedError(
             type(module).__name__, f"its forward depends on data or cannot be traced ({e})", "write it without branches"

@@ -59,6 +59,19 @@ def fold_norm(x: Current) -> Current:
     n = x.norm
     assert n is not None and n.running_mean is not None and n.running_var is not None
     gain = (n.weight / (n.running_var + n.eps).sqrt()).detach()
-    bias = n.bias.detach() + gain * ((0 if x.bias is None else x.bias) - n.running_mean)
-    sources = tuple(replace(s, weight=s.weight * over_weight(gain, s.weight)) for s in x.sources)
-    return replace(x, sources=sources, bias=bias, norm=None)
+    return replace(
+        scaled(x, gain), bias=n.bias.detach() + gain * ((0 if x.bias is None else x.bias) - n.running_mean), norm=None
+    )
+
+
+def scaled(x: Current, gain: torch.Tensor) -> Current:
+    """Return a current times a factor, which is a scalar or has a value for each output channel."""
+    sources = tuple(
+        replace(
+            s,
+            weight=s.weight * over_weight(gain, s.weight),
+            step=None if s.step is None or bool((gain == 0).any()) else s.step * gain.abs(),
+        )
+        for s in x.sources
+    )
+    return replace(x, sources=sources, bias=None if x.bias is None else x.bias * gain)

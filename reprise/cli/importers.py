@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,6 +20,9 @@ app = commands(
     "Networks of other tools to network files, by post-training quantization.",
     example("reprise import nir graph.nir --timesteps 4 --per-step --input-scale 0.0625"),
 )
+
+UNNAMEABLE = re.compile(r"[^A-Za-z0-9_.-]+")
+"""What neither a network's name nor its file's can hold."""
 
 Dataset = Annotated[
     Literal["digits", "mnist", "cifar10"],
@@ -52,19 +56,30 @@ class Quantization:
     allow_silent: bool
 
 
-def finish(graph: Graph, name: str, path: Path, how: Quantization) -> None:
+def finish(graph: Graph, name: str, path: Path | None, folder: Path, how: Quantization) -> None:
     """Quantize a graph, write its network file and tell its accuracy and what changed.
+
+    Without a ``path``, the file lies in ``folder`` and has the network's name.
 
     Raises
     ------
     RepriseError
-        The factor of the pixels was not given, or quantizing refuses the graph.
+        The factor of the pixels was not given, the file's name is none that a network file can have, or quantizing
+        refuses the graph.
     """
     from ..export import ptq
     from ..export.train import datasets
     from ..model.files import network_file
     from ..support.errors import RepriseError
 
+    name = UNNAMEABLE.sub("_", name)
+    path = path or folder / f"{name}.yaml"
+    if UNNAMEABLE.search(path.name):
+        raise RepriseError(
+            field="--output",
+            rule="a file name of letters, digits, '.', '_' and '-'",
+            value=path.name,
+        )
     data = datasets.load(how.dataset, how.data)
     if how.input_scale is None:
         raise RepriseError(
@@ -143,21 +158,35 @@ def nir(
         allow_silent=allow_silent,
     )
     graph = importer.read(file, timesteps=timesteps, dt=dt, per_step=per_step, reset=reset)
-    finish(graph, file.stem, output or file.with_suffix(".yaml"), how)
+    finish(graph, file.stem, output, file.parent, how)
+
+
+Factory = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODULE:FUNCTION", help="function that makes the network; your code is run", show_default=False
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", callback=INPUT_FILE, help="the weights: .safetensors, or a .pt of tensors only"),
+]
+
+
+def finish_module(factory: str, weights: Path | None, output: Path | None, how: Quantization) -> None:
+    """Make the network of a user's function, read it by the neurons that it has, and finish its graph."""
+    from ..export import ptq
+    from ..export.importers.factory import make
+
+    graph = ptq.graph_of(make(factory, weights), timesteps=how.timesteps)
+    name = factory.split(":")[-1]
+    finish(graph, name, output, Path("build/networks"), how)
 
 
 @app.command(epilog=example("reprise import spikingjelly mynets:make --weights weights.pt --input-scale 0.0625"))
 def spikingjelly(
-    factory: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODULE:FUNCTION", help="function that makes the network; your code is run", show_default=False
-        ),
-    ],
-    weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", callback=INPUT_FILE, help="the weights: .safetensors, or a .pt of tensors only"),
-    ] = None,
+    factory: Factory,
+    weights: Weights = None,
     output: Output = None,
     config: Config = "paper",
     changes: Set = None,
@@ -171,8 +200,6 @@ def spikingjelly(
 ) -> None:
     """Make a network file of a network of SpikingJelly neurons."""
     needs("spikingjelly")
-    from ..export.importers import spikingjelly as importer
-
     how = Quantization(
         config=hardware(config, changes).config,
         dataset=dataset,
@@ -183,6 +210,34 @@ def spikingjelly(
         accept_differences=accept_differences,
         allow_silent=allow_silent,
     )
-    graph = importer.read(importer.make(factory, weights), timesteps=timesteps)
-    name = factory.split(":")[-1]
-    finish(graph, name, output or Path("build/networks") / f"{name}.yaml", how)
+    finish_module(factory, weights, output, how)
+
+
+@app.command("torch", epilog=example("reprise import torch mynets:make --weights weights.pt --input-scale 0.0625"))
+def torch_module(
+    factory: Factory,
+    weights: Weights = None,
+    output: Output = None,
+    config: Config = "paper",
+    changes: Set = None,
+    dataset: Dataset = "digits",
+    data: Data = None,
+    timesteps: Steps = 1,
+    input_scale: Scale = None,
+    calibration: Calibration = 64,
+    accept_differences: Accept = False,
+    allow_silent: Silent = False,
+) -> None:
+    """Make a network file of a PyTorch module, with neurons of Reprise, snnTorch, Brevitas or SpikingJelly."""
+    needs("torch")
+    how = Quantization(
+        config=hardware(config, changes).config,
+        dataset=dataset,
+        data=data,
+        timesteps=timesteps,
+        input_scale=input_scale,
+        images=calibration,
+        accept_differences=accept_differences,
+        allow_silent=allow_silent,
+    )
+    finish_module(factory, weights, output, how)

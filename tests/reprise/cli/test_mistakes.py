@@ -21,7 +21,8 @@ FILES = {
     "number.yaml": b"1: 2",
     "twice.yaml": b"tile_m: 64\ntile_m: 128\n",
     "cut.npz": SAMPLE.read_bytes()[:2000] + SAMPLE.read_bytes()[-1000:],
-    "reprise_test_nets.py": b"def raises():\n    raise KeyError('mine')\n\n\ndef nothing():\n    pass\n",
+    "reprise_test_nets.py": b"def raises():\n    raise KeyError('mine')\n\n\ndef nothing():\n    pass\n\n\n"
+    b"def linear():\n    from torch import nn\n\n    return nn.Linear(64, 10)\n",
 }
 """Files that lie where the command runs."""
 
@@ -88,6 +89,14 @@ MISTAKES = [
     (("show", "none.yaml"), "the network must be a network file, .*digits.*, not 'none.yaml': there is no such file"),
     (("density", "cut.npz"), "cut.npz: must be a readable .npz of plain arrays"),
     (("import", "nir", "cut.npz", "--per-step"), "cut.npz: must be a NIR graph"),
+    (
+        ("import", "torch", "reprise_test_nets:linear", "--input-scale", "1", "-o", "a b.yaml"),
+        "--output must be a file name of letters, digits, '.', '_' and '-', not 'a b.yaml'",
+    ),
+    (
+        ("import", "torch", "reprise_test_nets:linear"),
+        "--input-scale must be given: .* It is 0.0625 for",
+    ),
     (("import", "nir", "none.nir", "--dt", "-1"), "--dt must be above 0, not -1.0"),
     (("import", "nir", "none.nir", "--input-scale", "-1"), "--input-scale must be above 0, not -1.0"),
     (("import", "spikingjelly", "reprise_test_nets:nothing"), "factory must be a function that returns a torch.nn.Mod"),

@@ -1,0 +1,1 @@
+"""Tests of imports from frameworks that have an environment of their own: ``make frameworks`` runs them there."""
