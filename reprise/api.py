@@ -64,6 +64,7 @@ def quantize(
     scale: float = 1.0,
     timesteps: int = 1,
     labels: np.ndarray | None = None,
+    relu_levels: int | None = None,
     accept_differences: bool = False,
     allow_silent: bool = False,
 ) -> NetworkFile:
@@ -76,7 +77,8 @@ def quantize(
 
     Parameters
     ----------
-    module : a module of ``torch.nn`` layers with the neurons of :mod:`reprise.export.nn.neurons` or of SpikingJelly.
+    module : a module of ``torch.nn`` layers with the neurons of :mod:`reprise.export.nn.neurons`, SpikingJelly or
+        snnTorch, or of Brevitas' layers (docs/imports.md).
     images : uint8[n, C, H, W] of levels 0..``levels``. Encodings are chosen by them, and they become the network's
         samples.
     config : the hardware. Its tiles and banks decide on encodings, and its registers must hold every sum.
@@ -86,6 +88,7 @@ def quantize(
     timesteps : the number of timesteps T. Neurons that have one of their own keep it.
     labels : int[n], the classes of the images. The result's ``accuracy`` is that on these images, and co-simulations
         compute one.
+    relu_levels : each ``nn.ReLU`` becomes a multi-level neuron of so many levels, chosen on the images; presets run 15.
     accept_differences : record in ``changes`` where the module fires differently, instead of refusing it.
     allow_silent : take a module of which a layer fires for none of the images.
 
@@ -111,10 +114,16 @@ def quantize(
     require(known.shape == images.shape[:1], "labels", f"one per image ({len(images)})", known.shape)
     try:
         from .export import ptq
+        from .export.importers import relu
     except ImportError as error:
         raise missing_package(error) or error from None
+    if relu_levels is None:
+        graph = ptq.graph_of(module, timesteps=timesteps)
+    else:
+        require(timesteps == 1, "timesteps", "1 with relu_levels", timesteps)
+        graph = relu.read(module, images, scale=scale, levels=relu_levels)
     result = ptq.quantize(
-        ptq.graph_of(module, timesteps=timesteps),
+        graph,
         images,
         hardware_of(config),
         name=name,

@@ -67,11 +67,11 @@ def neuron(
         yield Node(name=f"{name}.gain", op="scale", inputs=(source,), attrs=dict(factor=mapped(gain, n)))
         source = f"{name}.gain"
     if np.any(np.asarray(bias) != 0):
-        yield Node(name=f"{name}.bias", op="bias", inputs=(source,), attrs=dict(value=torch.as_tensor(bias)))
+        yield Node(name=f"{name}.bias", op="bias", inputs=(source,), attrs=dict(value=bias))
         source = f"{name}.bias"
     kind: NeuronKind = "lif" if type(n).__name__ == "LIF" else "if"
     spec = NeuronSpec(
-        levels=1, kind=kind, reset=reset, v0=0.0, leak=leak, threshold=torch.as_tensor(threshold).double()
+        levels=1, kind=kind, reset=reset, v0=0.0, leak=leak, threshold=torch.as_tensor(threshold, dtype=torch.float64)
     )
     yield Node(name=name, op="neuron", inputs=(source,), attrs=dict(spec=spec, timesteps=timesteps))
 

@@ -164,7 +164,7 @@ def _with_gains(nodes: Iterable[Node], pending: dict[str, tuple[float, float]]) 
                 yield Node(name=f"{node.name}.gain", op="scale", inputs=(source,), attrs=dict(factor=gain))
                 source = f"{node.name}.gain"
             if bias:
-                yield Node(name=f"{node.name}.bias", op="bias", inputs=(source,), attrs=dict(value=torch.tensor(bias)))
+                yield Node(name=f"{node.name}.bias", op="bias", inputs=(source,), attrs=dict(value=bias))
                 source = f"{node.name}.bias"
             node = Node(name=node.name, op="neuron", inputs=(source,), attrs=node.attrs)
         yield node

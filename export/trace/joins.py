@@ -57,7 +57,7 @@ def integers_of(join: Current, threshold: torch.Tensor | None = None) -> tuple[l
         return [], base
     multiple = 1
     if threshold is not None:
-        steps, most = torch.as_tensor(threshold).double() / base, WEIGHT_MAX // max(weights)
+        steps, most = torch.as_tensor(threshold, dtype=torch.float64) / base, WEIGHT_MAX // max(weights)
         whole = (m for m in range(1, most + 1) if ((m * steps).round() / (m * steps) - 1).abs().max() < WHOLE)
         multiple = next(whole, most)
     return [multiple * w for w in weights], base / multiple

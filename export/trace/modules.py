@@ -172,7 +172,7 @@ def module_node(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None
 def _unknown(name: str, m: nn.Module) -> UnsupportedError:
     remedy = "use Conv2d, Linear, BatchNorm2d, MaxPool2d, AvgPool2d, Flatten, MultiLevelIF/LIF, Barrier or additions"
     if isinstance(m, (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU)):
-        remedy = "replace it by MultiLevelIF (its levels are a quantized ReLU) and train"
+        remedy = "replace it by MultiLevelIF (its levels are a quantized ReLU) and train, or quantize with relu_levels"
     elif isinstance(m, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         remedy = "give the network inside it (.module)"
     elif isinstance(m, torch.jit.ScriptModule):

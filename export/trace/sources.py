@@ -24,7 +24,7 @@ def factor_of(node: Node, x: Feature | Current) -> torch.Tensor:
     UnsupportedError
         The factor differs within a channel, does not fit the map, or is zero or not finite.
     """
-    factor = torch.as_tensor(node.attrs["factor"]).double()
+    factor = torch.as_tensor(node.attrs["factor"], dtype=torch.float64)
     if not bool(factor.isfinite().all()) or bool((factor == 0).any()):
         raise UnsupportedError(node.name, "a factor that is zero or not finite", "leave out what it switches off")
     if bool((factor == factor.flatten()[0]).all()):
@@ -182,7 +182,7 @@ def identity_current(x: Feature, where: str) -> Current:
     if k > MAX_STRIDE:
         raise UnsupportedError(where, f"a {k}x{k} pool in front of a join or neuron needs stride {k} > 2", "pool by 2")
     c, h, w = x.shape
-    unit = torch.as_tensor(x.unit).double()
+    unit = torch.as_tensor(x.unit, dtype=torch.float64)
     weight = (unit.view(-1, 1, 1, 1) / k**2).expand(c, 1, k, k).clone()
     spec = SourceSpec(feature=x.name, weight=weight, stride=k, groups=c, in_shape=x.shape)
     return Current(name=where, sources=(spec,), levels_in=(x.levels,), shape=(c, h // k, w // k), identity=True)

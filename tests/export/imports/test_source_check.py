@@ -264,3 +264,32 @@ def test_encodings_that_no_preset_can_run_are_not_chosen(levels):
     found = quantize(module)
     assert {layer.encoding for layer in found.network.layers} == {"bitplane"}
     compile_network(found.network, PAPER)
+
+
+def test_a_plain_relu_network_comes_in_by_one_call():
+    import reprise as rp
+    from reprise.export.train import datasets
+
+    digits = datasets.load("digits")
+    images, labels = digits.train_images[:300], torch.tensor(digits.train_labels[:300]).long()
+    torch.manual_seed(SEED)
+    module = nn.Sequential(
+        *(nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Flatten()),
+        *(nn.Linear(54, 32), nn.ReLU(), nn.Linear(32, 10)),
+    )
+    optimizer, x = torch.optim.Adam(module.parameters(), 0.01), torch.tensor(images).float() / 16
+    for _ in range(25):
+        optimizer.zero_grad()
+        F.cross_entropy(module(x), labels).backward()
+        optimizer.step()
+    test, truth = digits.test_images[:200], digits.test_labels[:200]
+    with torch.no_grad():
+        own = (module.eval()(torch.tensor(test).float() / 16).argmax(1).numpy() == truth).mean()
+    found = rp.quantize(module, images[:64], levels=16, scale=1 / 16, relu_levels=15)
+    assert (run(found.network, test).predictions == truth).mean() > own - 0.02 > 0.7
+    assert [layer.neuron.levels for layer in found.network.layers] == [15, 15, 0]
+    assert any("the ReLU becomes 15 levels of" in change for change in found.changes)
+    with pytest.raises(ValueError, match="2: module ReLU does not exist.*relu_levels"):
+        rp.quantize(module, images[:4], levels=16, scale=1 / 16)
+    with pytest.raises(ValueError, match="relu_levels must be an integer in 1..255, not 0"):
+        rp.quantize(module, images[:4], levels=16, relu_levels=0)
