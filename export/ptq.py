@@ -13,7 +13,7 @@ from ..model.network.network import Network
 from ..support.checks import require, require_int
 from ..support.errors import RepriseError
 from . import source_check
-from .importers import brevitas, snntorch, spikingjelly, torch_modules
+from .importers import brevitas, norse, snntorch, spikingjelly, torch_modules
 from .qat import check, deploy
 from .qat.layers import QatLayer
 from .qat.network import QatNetwork
@@ -23,7 +23,12 @@ from .trace.lower import prepare
 from .train import train
 from .train.datasets import Dataset
 
-READERS: dict[str, Any] = {"spikingjelly": spikingjelly, "snntorch": snntorch, "brevitas": brevitas}
+READERS: dict[str, Any] = {
+    "spikingjelly": spikingjelly,
+    "snntorch": snntorch,
+    "brevitas": brevitas,
+    "norse": norse,
+}
 """The readers of modules by the package whose neurons they know."""
 SAMPLES, CHECKED = 64, 8
 

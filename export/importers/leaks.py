@@ -28,7 +28,7 @@ def per_channel(name: str, field: str, value: Any) -> float | torch.Tensor:
     UnsupportedError
         The value differs within a channel.
     """
-    array = np.asarray(value, dtype=np.float64)
+    array = np.asarray(value.detach() if isinstance(value, torch.Tensor) else value, dtype=np.float64)
     if array.size == 0 or np.all(array == array.flat[0]):
         return float(array.flat[0]) if array.size else 0.0
     flat = array.reshape(array.shape[0], -1)

@@ -11,7 +11,7 @@ from torch import nn
 from ...support.errors import RepriseError
 from .graph import SourceRun
 
-Feed = Literal["folded", "steps", "frames", "once"]
+Feed = Literal["folded", "steps", "carried", "frames", "once"]
 
 
 def twin(module: nn.Module, reset: Callable[[nn.Module], object] | None = None) -> nn.Module:
@@ -39,7 +39,8 @@ class ModuleSource:
     module : in float64
     neurons : the paths of its neurons by the names of their nodes
     timesteps : T
-    feed : how it takes time. "folded": (T * B, ...), "steps": a call for each timestep, "frames": (T, B, ...), and
+    feed : how it takes time. "folded": (T * B, ...), "steps": a call for each timestep, "carried": the same
+        with the states that the call before has returned, "frames": (T, B, ...), and
         "once": it makes the timesteps itself
     flat : it takes its images flattened
     reset : clears the state of its neurons
@@ -105,6 +106,12 @@ class ModuleSource:
         t, result = self.timesteps, self.result
         if self.feed == "steps":
             return torch.stack([result(self.module(images)) for _ in range(t)])
+        if self.feed == "carried":
+            outputs, states = [], None
+            for _ in range(t):
+                output, states = self.module(images, states)
+                outputs.append(result(output))
+            return torch.stack(outputs)
         if self.feed == "folded":
             return result(self.module(images.repeat(t, *(1,) * (images.ndim - 1)))).unflatten(0, (t, -1))
         shown = images.expand(t, *images.shape) if self.feed == "frames" else images

@@ -154,6 +154,12 @@ class Reading:
         else:
             raise self.unknown(n)
 
+    def _only_states(self, value: Any) -> bool:
+        """Return whether an argument holds potentials alone."""
+        if isinstance(value, tuple | list):
+            return all(self._only_states(one) for one in value)
+        return value is None or (isinstance(value, fx.Node) and value.name in self.states)
+
     def _initial(self, n: fx.Node, target: str) -> bool:
         """Return whether a node makes an initial potential: zeros, or what a module keeps of one."""
         if n.op == "get_attr":
@@ -189,7 +195,7 @@ class Reading:
     def _output(self, n: fx.Node) -> None:
         value = n.args[0]
         if isinstance(value, tuple | list) and len(value) > 1 and self.states:
-            if all(isinstance(one, fx.Node) and one.name in self.states for one in value[1:]):
+            if all(self._only_states(one) for one in value[1:]):
                 value, self.left_out = value[0], True
         if isinstance(value, fx.Node) and value.name in self.states:
             raise UnsupportedError(

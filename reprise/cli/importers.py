@@ -228,7 +228,7 @@ def torch_module(
     accept_differences: Accept = False,
     allow_silent: Silent = False,
 ) -> None:
-    """Make a network file of a PyTorch module, with neurons of Reprise, snnTorch, Brevitas or SpikingJelly."""
+    """Make a network file of a PyTorch module, with neurons of Reprise, snnTorch, Brevitas, SpikingJelly or Norse."""
     needs("torch")
     how = Quantization(
         config=hardware(config, changes).config,
