@@ -22,7 +22,7 @@ import torch
 from ...model.network.neuron import NeuronKind, Reset
 from ...support.checks import require
 from ...support.errors import RepriseError
-from ..qat.specs import NeuronSpec
+from ..qat.specs import WEIGHT_MAX, NeuronSpec
 from ..trace.graph import Graph, Node, UnsupportedError, square
 from . import nir_reference
 from .leaks import per_channel, told_leak
@@ -76,6 +76,12 @@ def neuron(
     yield Node(name=name, op="neuron", inputs=(source,), attrs=dict(spec=spec, timesteps=timesteps))
 
 
+def whole_step(weight: torch.Tensor) -> torch.Tensor | None:
+    """Return the step 1 (O,) of weights that are whole numbers within int8 already, which are kept; else None."""
+    whole = bool((weight == weight.round()).all()) and float(weight.abs().max()) <= WEIGHT_MAX
+    return torch.ones(len(weight), dtype=torch.float64) if whole and bool(weight.any()) else None
+
+
 def number(name: str, value: Any, what: str) -> int:
     """Return one integer from a number or from an equal pair."""
     return square(name, [int(v) for v in np.ravel(value)] * (1 if np.size(value) > 1 else 2), what)
@@ -101,10 +107,12 @@ def operation(name: str, n: Any, source: str) -> Node:
             raise UnsupportedError(name, f"dilation must be 1, is {n.dilation}", "use a larger dense kernel")
         bias = None if n.bias is None else torch.tensor(np.asarray(n.bias), dtype=torch.float64)
         stride = number(name, n.stride, "stride")
-        return node("conv", weight=weight, bias=bias, stride=stride, padding=padding, groups=int(n.groups))
+        attrs = dict(weight=weight, bias=bias, stride=stride, padding=padding, groups=int(n.groups))
+        return node("conv", **attrs, step=whole_step(weight))
     if kind in ("Linear", "Affine"):
         bias = torch.tensor(np.asarray(n.bias), dtype=torch.float64) if kind == "Affine" else None
-        return node("linear", weight=torch.tensor(np.asarray(n.weight), dtype=torch.float64), bias=bias)
+        weight = torch.tensor(np.asarray(n.weight), dtype=torch.float64)
+        return node("linear", weight=weight, bias=bias, step=whole_step(weight))
     if kind == "Flatten":
         shape = np.atleast_1d(n.input_type["input"]) if n.input_type["input"] is not None else [0]
         if any(v != 1 for v in shape[: n.start_dim]) or n.end_dim not in (-1, len(shape) - 1):
