@@ -135,7 +135,7 @@ def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str, write: bool) -
         widths = deploy.width_proof(network, HARDWARE)
         calibration = data.train_images[:CALIBRATION]
         costs = deploy.encoding_costs(network, calibration, HARDWARE)
-        network = deploy.choose_encodings(network, costs)
+        network = deploy.choose_encodings(network, costs, HARDWARE)
         row |= deploy.totals(network, costs, HARDWARE)
         network_file.save(
             network,

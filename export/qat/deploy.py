@@ -117,8 +117,8 @@ def to_network(net: QatNetwork, name: str) -> Network:
 def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> dict[str, dict]:
     """Compute what both encodings of every layer cost on calibration images.
 
-    Thermometer planes are left out where they cannot win, for one level or for signed input, and where the hardware
-    has not so many planes or they do not fit a tile.
+    Thermometer planes are left out where they cannot win, for one level or for signed input, and where they do not fit
+    a tile.
 
     Returns
     -------
@@ -131,8 +131,7 @@ def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> 
         levels = tuple(network.feature_levels(s.feature) for s in layer.sources)
         signed = any(network.feature_signed(s.feature) for s in layer.sources)
         options: list[Encoding] = ["bitplane"]
-        planes = min(MAX_THERMOMETER, hardware.tile_m // network.timesteps, getattr(hardware, "max_planes", MAX_PLANES))
-        if 1 < max(levels) <= planes and not signed:
+        if 1 < max(levels) <= min(MAX_THERMOMETER, hardware.tile_m // network.timesteps) and not signed:
             options.append("thermometer")
         depth = sum(s.depth for s in layer.sources)
         costs[layer.name] = {"cycles": {}, "density": {}}
@@ -152,11 +151,17 @@ def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> 
     return costs
 
 
-def choose_encodings(network: Network, costs: dict) -> Network:
-    """Give every layer its cheaper encoding, which is bit-planes if both cost the same."""
-    layers = [
-        replace(y, encoding=min(costs[y.name]["cycles"], key=costs[y.name]["cycles"].get)) for y in network.layers
-    ]
+def choose_encodings(network: Network, costs: dict, hardware: Hardware) -> Network:
+    """Give every layer its cheaper encoding, which is bit-planes if both cost the same.
+
+    Thermometer planes are never chosen where the hardware has not so many.
+    """
+    planes, layers = getattr(hardware, "max_planes", MAX_PLANES), []
+    for y in network.layers:
+        cycles = dict(costs[y.name]["cycles"])
+        if max(network.feature_levels(s.feature) for s in y.sources) > planes:
+            cycles.pop("thermometer", None)
+        layers.append(replace(y, encoding=min(cycles, key=lambda encoding: cycles[encoding])))
     return replace(network, layers=tuple(layers))
 
 
@@ -227,7 +232,7 @@ def adapt(network: Network, calibration: np.ndarray, hardware: Hardware) -> tupl
     """
     widths = width_proof(network, hardware)
     costs = encoding_costs(network, calibration, hardware)
-    network = choose_encodings(network, costs)
+    network = choose_encodings(network, costs, hardware)
     return network, statistics(network, costs, calibration), widths
 
 

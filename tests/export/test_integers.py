@@ -158,10 +158,13 @@ def test_overflow_is_refused_with_layer_bound_and_width():
         ([nn.Conv2d(1, 2, 3), sn(), nn.MaxPool2d(5)], "2: max pools of .* exist, not 5"),
         ([nn.Conv2d(1, 2, 3), sn(), nn.MaxPool2d(3, 2)], "2: pools must have stride equal to kernel"),
         ([nn.Conv2d(1, 2, 3), sn(2)], "1: has 2 timesteps, the network 1"),
-        ([nn.Conv2d(1, 2, 3), sn(), nn.AvgPool2d(4), nn.Conv2d(2, 2, 3), sn()], "folded 4x4 average pool"),
+        (
+            [nn.Conv2d(1, 2, 3), sn(), nn.AvgPool2d(4), nn.Conv2d(2, 2, 3), sn()],
+            "3: the kernel is larger than its padded 2x2 input",
+        ),
         ([nn.MaxPool2d(2), nn.Conv2d(1, 2, 3), sn()], "0: a max pool must follow a neuron"),
         ([nn.BatchNorm2d(1), nn.Conv2d(1, 2, 3), sn()], "0: norm reads spikes"),
-        ([nn.Linear(10, 2), sn()], "0: a linear layer reads a 10x10 map; flatten it first"),
+        ([nn.Linear(10, 2), sn()], "0: has 10 inputs, reads 100; match them"),
     ],
 )
 def test_unsupported_is_refused_by_name(parts, message):
