@@ -116,6 +116,7 @@ def compile_network(
     base: int = 0,
     keep_features: bool = False,
     tile_depths: Mapping[str, int] | None = None,
+    whole_tiles: Mapping[str, int] | None = None,
 ) -> MemoryImage:
     """Compile a network for a configuration and a batch.
 
@@ -133,6 +134,9 @@ def compile_network(
     tile_depths : dict
         How many bits of a row the K tiles of a layer have, at most ``config.tile_k``, by the layer's name. For other
         layers it is chosen by the network's calibration images (:mod:`reprise.compiler.depths`).
+    whole_tiles : dict
+        Of how many K tiles of each RUN all weights are fetched, at most 65535, by the layer's name; of later ones only
+        the rows that are used. For other layers it is chosen likewise.
 
     Returns
     -------
@@ -146,7 +150,7 @@ def compile_network(
         ``images`` or ``base`` breaks its rule.
     """
     _check_arguments(images, base)
-    compiler = NetworkCompiler(network, config, images, tile_depths=tile_depths)
+    compiler = NetworkCompiler(network, config, images, tile_depths=tile_depths, whole_tiles=whole_tiles)
     return _compile([compiler], base, keep_features)[0]
 
 

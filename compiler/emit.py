@@ -153,6 +153,7 @@ class Emitter:
         return {
             "k_tiles": k_tiles,
             "tile_depth": work.tile_depth,
+            "whole_tiles": work.whole_tiles,
             "m_tiles": m_tiles,
             "rows": min(per_tile, positions) * work.rows_per_position,
             "rows_last": last * work.rows_per_position,

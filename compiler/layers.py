@@ -10,7 +10,7 @@ from ..hw.arch.feature_map import FeatureMap
 from ..model.network.network import Network
 from ..support.checks import require, require_int
 from .checks import check_layer, check_widths
-from .depths import choose_tile_depths
+from .depths import ALL_WHOLE, TileChoice, choose_tiles
 from .emit import Constants
 from .errors import limit
 from .lower import (
@@ -52,7 +52,7 @@ class NetworkCompiler:
 
     Parameters
     ----------
-    network, config, images, tile_depths : as for :func:`reprise.compiler.compile_network`
+    network, config, images, tile_depths, whole_tiles : as for :func:`reprise.compiler.compile_network`
     prefix : stands before the keys of the input's maps, so that those of several networks differ
     """
 
@@ -63,13 +63,16 @@ class NetworkCompiler:
         images: int,
         *,
         tile_depths: Mapping[str, int] | None = None,
+        whole_tiles: Mapping[str, int] | None = None,
         prefix: str = "",
     ) -> None:
         check_widths(network, config)
-        names = [layer.name for layer in network.layers]
-        for name, depth in (tile_depths or {}).items():
-            require(name in names, "tile_depths", f"of layers of the network, {names}", name)
+        depths, wholes = tile_depths or {}, whole_tiles or {}
+        self._check_names(network, {"tile_depths": depths, "whole_tiles": wholes})
+        for name, depth in depths.items():
             require_int(f"tile_depths[{name!r}]", depth, 1, config.tile_k, "a K tile has at most tile_k bits")
+        for name, whole in wholes.items():
+            require_int(f"whole_tiles[{name!r}]", whole, 0, ALL_WHOLE, "the RUN has 16 bits for it")
         self.network, self.config, self.images, self.prefix = network, config, images, prefix
         self.kinds = variants(network)
         self.features = {
@@ -78,9 +81,19 @@ class NetworkCompiler:
             for encoding, planes in kinds.items()
         }
         self.features = {k: f for k, f in self.features.items() if f.name == "input"} | self.features
-        self.tile_depths: dict[str, int] = {}
+        self.tiles = {layer.name: TileChoice(depth=config.tile_k) for layer in network.layers}
         inputs = {work.layer.name: work.inputs for work, *_ in self.works()}
-        self.tile_depths = choose_tile_depths(network, config, inputs) | dict(tile_depths or {})
+        self.tiles |= choose_tiles(network, config, inputs, images)
+        self.tiles |= {name: replace(self.tiles[name], depth=depth) for name, depth in depths.items()}
+        self.tiles |= {name: replace(self.tiles[name], whole=whole) for name, whole in wholes.items()}
+
+    @staticmethod
+    def _check_names(network: Network, given: Mapping[str, Mapping[str, int]]) -> None:
+        """Require that all that is given for layers is given for layers of the network."""
+        names = [layer.name for layer in network.layers]
+        for what, of_layers in given.items():
+            for name in of_layers:
+                require(name in names, what, f"of layers of the network, {names}", name)
 
     def _key(self, name: str, encoding: str) -> str:
         """Return the key of a feature in one encoding: its name, to which the second encoding adds its own."""
@@ -105,7 +118,8 @@ class NetworkCompiler:
                     inputs=inputs,
                     output=self.features[output],
                     planes=planes,
-                    tile_depth=self.tile_depths.get(layer.name, self.config.tile_k),
+                    tile_depth=self.tiles[layer.name].depth,
+                    whole_tiles=self.tiles[layer.name].whole,
                 )
                 found.append((work, keys, output))
         return found

@@ -38,6 +38,7 @@ class Work:
     output : the feature map that it writes
     planes : P, the planes of its rows
     tile_depth : bits of a row in a K tile
+    whole_tiles : K tiles of a RUN whose weights are fetched before its rows are known
     """
 
     layer: Layer
@@ -45,6 +46,7 @@ class Work:
     output: FeatureMap
     planes: int
     tile_depth: int
+    whole_tiles: int
 
     @property
     def pool(self) -> int:

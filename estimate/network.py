@@ -15,6 +15,7 @@ import numpy as np
 from ..compiler import compile_network
 from ..compiler.golden.interpreter import Interpreter
 from ..compiler.golden.trace import RunTrace
+from ..compiler.golden.weights import tiles_fetched
 from ..compiler.joined import initial_memory, parts_of
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.memory_image import MemoryImage
@@ -126,10 +127,8 @@ class Estimator:
         rows = np.diff(trace.starts)
         m_tiles, k_tiles = block.counts.rows.shape
         extract = -(-rows // c.load_rows)[:, None] * trace.segments[None]
-        fetched = np.zeros((m_tiles, k_tiles), bool)
-        if not f["weights_ready"]:
-            fetched[: 1 if f["weights_keep"] else m_tiles] = True
-        beats = f["tile_depth"] * f["weight_beats"] * (1 + t.gap)
+        weight_rows = np.bitwise_count(trace.weight_rows).astype(np.int64)
+        weight_cycles = int(weight_rows.sum()) * f["weight_beats"] * (1 + t.gap)
         neurons = rows * f["groups"]
         if f["readout"]:
             neurons = neurons + rows // f["planes"] * f["groups"] * c.neuron_lanes
@@ -138,7 +137,7 @@ class Estimator:
             nonzero = int(block.counts.nonzero.sum())
             work = {"im2col": int(extract.sum()), "detector": nonzero // c.queries, "psum": nonzero // c.banks}
             work |= {"pe_array": int(block.counts.residual_bits.sum()), "neurons": int(neurons.sum())}
-            work |= {"weights": int(fetched.sum()) * beats}
+            work |= {"weights": weight_cycles}
             self.explorer.advance(trace.command, data, work)
         else:
             self.machine.advance(data)
@@ -149,7 +148,7 @@ class Estimator:
                 "layer": trace.layer,
                 "cycles": int(end - start),
                 "bound": bound(block.counts, banks=c.banks),
-                "weights": int(fetched.sum()) * beats,
+                "weights": weight_cycles,
                 "im2col": int(extract.sum()),
                 "neurons": int(neurons.sum()),
                 "tiles": m_tiles * k_tiles,
@@ -159,7 +158,8 @@ class Estimator:
                 "counts": block.counts,
                 "start": int(start),
                 "end": int(end),
-                "fetched": fetched,
+                # A tile that uses no row gets one all the same, which tells that it is complete.
+                "weight_rows": np.where(tiles_fetched(f), np.maximum(weight_rows, 1), 0),
                 "beats": data.beats,
                 "reuses": data.reuse_count,
                 "items": rows // f["planes"] * f["groups"],

@@ -18,6 +18,7 @@ from .interface.events import events_layout
 from .interface.memory import BURST_BEATS
 from .interface.streams import epoch_bits, layer_config
 from .loader.loader import Loader
+from .loader.used_rows import UsedRows
 from .loader.weights import WeightLoader
 from .output.layouts import writer_config
 from .output.writer import OutputWriter
@@ -89,6 +90,7 @@ class Datapath(wiring.Component):
         m.submodules.scheduler = scheduler = JobScheduler(c)
         m.submodules.loader = loader = Loader(c)
         m.submodules.im2col = im2col = Im2col(c)
+        m.submodules.used_rows = used_rows = UsedRows(c)
         m.submodules.weights = weights = WeightLoader(c)
         m.submodules.core = core = Core(c)
         m.submodules.output = output = OutputWriter(c)
@@ -99,7 +101,9 @@ class Datapath(wiring.Component):
         wiring.connect(m, scheduler.o_load, loader.i_job)
         wiring.connect(m, loader.o_features, im2col.i_features)
         wiring.connect(m, loader.o_segments, im2col.i_segments)
-        wiring.connect(m, im2col.o, core.i_rows)
+        wiring.connect(m, im2col.o, used_rows.i)
+        wiring.connect(m, used_rows.o, core.i_rows)
+        wiring.connect(m, used_rows.o_used, weights.i_used)
         wiring.connect(m, weights.o, core.i_weights)
         wiring.connect(m, core.o, output.i)
         m.d.comb += [
@@ -112,11 +116,11 @@ class Datapath(wiring.Component):
             scheduler.writes_idle.eq(writes.idle),
             scheduler.run_done.eq(output.o_done),
             scheduler.front_busy.eq(im2col.busy | weights.busy),
-            *(block.run.eq(scheduler.front) for block in (im2col, weights)),
+            *(block.run.eq(scheduler.front) for block in (im2col, used_rows, weights)),
             im2col.prepare.eq(scheduler.front_start),
             im2col.start.eq(scheduler.run_start),
             *(getattr(im2col, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_pair")),
-            weights.start.eq(scheduler.front_start),
+            *(block.start.eq(scheduler.front_start) for block in (used_rows, weights)),
             # Weights of the next run give way to the loads that it waits for, since memory answers in order.
             reads.hold[1].eq(scheduler.prepared & loads_asked),
             output.i_start.eq(scheduler.run_start),

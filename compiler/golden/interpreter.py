@@ -29,7 +29,7 @@ from .errors import OrderBroken, ProgramError
 from .memory import Memory
 from .order import chunks, overtaken
 from .trace import RunTrace
-from .weights import Weights
+from .weights import Weights, rows_fetched
 
 Observer = Callable[[RunTrace], None]
 
@@ -198,7 +198,8 @@ class Interpreter:
         starts = np.append(np.arange(f["m_tiles"]) * f["rows"], rows).astype(np.int64)
         table, tiles = self._segments_of(f)
         packed = self._rows(f, rows, table, tiles)
-        weights = self._weights.take(self._at, f)
+        weight_rows = rows_fetched(f, packed, starts)
+        weights = self._weights.take(self._at, f, weight_rows)
         psums, low, high = sum_rows(packed, weights)
         table = self.parameters[: f["groups"] * c.neuron_lanes]
         if self.strict:
@@ -218,6 +219,7 @@ class Interpreter:
                     starts=starts,
                     segments=np.bincount(tiles, minlength=f["k_tiles"]),
                     weights=weights,
+                    weight_rows=weight_rows,
                     parameters=table.copy(),
                     psums=psums,
                     levels=levels,

@@ -57,6 +57,7 @@ class RunTrace:
     starts : int64[m_tiles + 1], the first row of each m tile, and M
     segments : int64[k_tiles], how many im2col segments each K tile has
     weights : int8[k_tiles, tile_k, lanes]
+    weight_rows : uint64[m_tiles, k_tiles], the weight rows that are fetched for each tile, a bit for each row
     parameters : int64[channels, 4] (bias, threshold, v0, leak) of ``groups * neuron_lanes`` channels
     psums : int32[M, lanes], the finished partial sums of every row
     levels : uint8[positions, T, channels], which are zero for a readout
@@ -72,6 +73,7 @@ class RunTrace:
     starts: np.ndarray
     segments: np.ndarray
     weights: np.ndarray
+    weight_rows: np.ndarray
     parameters: np.ndarray
     psums: np.ndarray
     levels: np.ndarray

@@ -15,7 +15,7 @@ from ...hw.arch.memory_image import AddressWindow, MemoryImage, Windows
 from ...hw.arch.program import Error
 from ..bench.system import SystemBench, Traffic
 from ..jobs.host import Status, end_steps, start_steps
-from ..jobs.random_networks import random_depths, random_images, random_network
+from ..jobs.random_networks import random_images, random_network, random_tiles
 from .mutate import Mutant, mutate
 
 FILL = 0xA5
@@ -68,8 +68,8 @@ def base_job(config: HardwareConfig, seed: int) -> tuple[MemoryImage, np.ndarray
         network = random_network(number, config, size=6, channels=12, layers=1 + number % 3)
         images = random_images(number, network, 1 + number % 2)
         try:
-            depths = random_depths(number, network, config)
-            compiled = compile_network(network, config, len(images), keep_features=number % 4 > 0, tile_depths=depths)
+            cuts = random_tiles(number, network, config)
+            compiled = compile_network(network, config, len(images), keep_features=number % 4 > 0, **cuts)
         except CompileError:
             continue
         if len(compiled.commands()) <= MOST_COMMANDS and compiled.size <= MOST_BYTES:

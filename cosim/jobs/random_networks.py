@@ -7,7 +7,7 @@ one line, and weights as of grouped convolutions. Its layers are as small as the
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import numpy as np
 
@@ -247,7 +247,20 @@ def random_images(seed: int, network: Network, images: int) -> np.ndarray:
     return (values * (r.random(shape) < r.choice([0.2, 0.6, 1.0]))).astype(np.int64)
 
 
-def random_depths(seed: int, network: Network, config: HardwareConfig) -> dict[str, int]:
-    """Choose for about half of the layers how many bits of a row their K tiles have, any number that is legal."""
+class RandomTiles(TypedDict):
+    """Keywords of :func:`reprise.compiler.compile_network`, each with a value for some layers."""
+
+    tile_depths: dict[str, int]
+    whole_tiles: dict[str, int]
+
+
+def random_tiles(seed: int, network: Network, config: HardwareConfig) -> RandomTiles:
+    """Choose how K tiles are cut and fetched, as keywords of :func:`reprise.compiler.compile_network`.
+
+    For about half of the layers this is how many bits of a row their K tiles have, any number that is legal, and for
+    about half how many are fetched whole.
+    """
     r = np.random.default_rng([seed, 8])
-    return {layer.name: int(r.integers(1, config.tile_k + 1)) for layer in network.layers if r.random() < 0.5}
+    depths = {layer.name: int(r.integers(1, config.tile_k + 1)) for layer in network.layers if r.random() < 0.5}
+    wholes = {layer.name: int(r.choice([0, 1, 3, 7, 65535])) for layer in network.layers if r.random() < 0.5}
+    return RandomTiles(tile_depths=depths, whole_tiles=wholes)

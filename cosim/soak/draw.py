@@ -112,8 +112,8 @@ def _case(on: Hardware, seed: int, base: int) -> Case | Refused:
         one = seed * ATTEMPTS + len(refusals)
         network = random_networks.random_network(one, on.config, wide=True)
         try:
-            depths = random_networks.random_depths(one, network, on.config)
-            compiled = compile_network(network, on.config, batch, base=base, keep_features=keep, tile_depths=depths)
+            cuts = random_networks.random_tiles(one, network, on.config)
+            compiled = compile_network(network, on.config, batch, base=base, keep_features=keep, **cuts)
         except CompileError as error:
             refusals.append(str(error))
             continue

@@ -32,7 +32,7 @@ def tiles(runs: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     for one in runs:
         counts = one["counts"]
         m, k = np.indices(counts.rows.shape)
-        of_run = {"m": m, "k": k, "tile": np.arange(m.size), "fetched": one["fetched"].astype(np.int64)}
+        of_run = {"m": m, "k": k, "tile": np.arange(m.size), "weight_rows": one["weight_rows"]}
         of_run |= {"beats": one["beats"], "rows": counts.rows, "nonzero_rows": counts.nonzero}
         of_run |= {"set_bits": counts.set_bits, "residual_bits": counts.residual_bits, "exact_matches": counts.exact}
         of_run |= {f"reuse{bank}": one["reuses"][bank] for bank in range(2)}

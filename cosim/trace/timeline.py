@@ -69,7 +69,6 @@ class Timeline:
     commands : the opcodes of the program
     runs : what :class:`reprise.estimate.network.Estimator` keeps of each RUN; ``start`` and ``end`` are of the source
     layers : the layers and the end of the job, which together last as long as the job
-    tile_k : weight rows of a K tile
     """
 
     name: str
@@ -79,7 +78,6 @@ class Timeline:
     commands: list[str]
     runs: list[dict[str, Any]]
     layers: list[Layer]
-    tile_k: int
 
     @cached_property
     def tracks(self) -> list[Track]:
@@ -134,7 +132,7 @@ class Timeline:
         """Return the tracks whose slices are K tiles."""
         tile = tiles(self.runs)
         rows = self.times("rows_word"), tile["beats"], "the rows of a K tile are handed to the sorter"
-        weights = self.times("weights_row"), self.tile_k * tile["fetched"], "the weights of a K tile come in"
+        weights = self.times("weights_row"), tile["weight_rows"], "the weights of a K tile come in"
         bits = self.times("residual_bit"), tile["residual_bits"]
         adds = (*bits, "from the first residual bit of a K tile that is added to the last")
         found = [self._spans("weights loader", weights, tile), self._spans("im2col", rows, tile)]
@@ -261,5 +259,5 @@ def timeline_of(
         at = found[-1].end
     return Timeline(
         name=name, source="cycle model" if rtl is None else "rtl", log=log, end=at,
-        commands=[opcode for opcode, _ in compiled.commands()], runs=runs, layers=found, tile_k=compiled.config.tile_k,
+        commands=[opcode for opcode, _ in compiled.commands()], runs=runs, layers=found,
     )  # fmt: skip

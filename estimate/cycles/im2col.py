@@ -1,60 +1,13 @@
-"""The weights, the row table, the scan of the segment table, and the row builder.
+"""The row table, the scan of the segment table, and the row builder.
 
-They are hw.loader.weights, hw.processor.weight_buffer, hw.im2col.row_table, segment_table and row_builder.
+They are hw.im2col.row_table, segment_table and row_builder.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from . import axi as read
-from .state import RING, WEIGHTS, WEIGHTS_ROW, Record, jit
-
-
-@jit
-def weights(c: Record, front: Record, bus: Record, run: Record, starts: bool) -> None:
-    """Bring weight rows into their slots; a slot that is released in this cycle is free in the next one."""
-    if c.no_weights:
-        bus.left[WEIGHTS] = front.asked = front.taken = front.o_valid = 0
-        if bus.ready[WEIGHTS]:
-            read.pop(bus, WEIGHTS)
-        return
-    o_ready = front.o_valid and not front.filled[front.o_weight_slot]
-    front.events = WEIGHTS_ROW * o_ready
-    if front.asked and bus.left[WEIGHTS] == 0:
-        beats = run.tile_depth * run.weight_beats
-        read.ask(bus, WEIGHTS, run.weights + front.asked_k * beats, beats)
-        front.asked -= 1
-        front.asked_k = (front.asked_k + 1) % run.k_tiles
-    if o_ready:
-        front.o_valid = 0
-        if front.o_last:
-            front.filled[front.o_weight_slot] = 1
-    if front.release >= 0:
-        front.filled[front.release] = 0
-        front.release = -1
-    if bus.ready[WEIGHTS] and not front.o_valid:
-        read.pop(bus, WEIGHTS)
-        front.beat += 1
-        if front.beat == run.weight_beats:
-            front.beat = 0
-            front.o_valid, front.o_weight_slot, front.o_last = 1, front.weight_slot, front.row == run.tile_depth - 1
-            front.row += 1
-            if front.row == run.tile_depth:
-                front.row = 0
-                front.weight_slot = (front.weight_slot + 1) % c.weight_tiles
-                front.taken -= 1
-    if starts:
-        count = 0 if run.ready else (run.k_tiles if run.keep else run.k_tiles * run.m_tiles)
-        front.asked, front.asked_k, front.taken = count, 0, count
-        if not run.ready:
-            front.base = front.weight_slot
-
-
-@jit
-def weights_busy(front: Record) -> bool:
-    """Return whether weights of the run are still to come."""
-    return front.taken > 0 or front.o_valid
+from .state import RING, Record, jit
 
 
 @jit

@@ -10,12 +10,13 @@ import numpy as np
 from ...hw.arch.config import HardwareConfig
 from ...hw.processor.issue import STEAL_AFTER
 from ...support.kernels import kernel
-from . import axi, im2col, neurons, output, processor, psum, sorter, state
+from . import axi, im2col, neurons, output, processor, psum, sorter, state, weights
 from . import axi as read
-from . import sequencer as commands
+from . import sequencer as control
+from .commands import program_of
 from .neurons import SUM
 from .parameters import STEPS, WORDS, parameters
-from .run_data import RunData, program_of
+from .run_data import RunData
 from .state import PSUM_ROW, Record, jit
 
 STANDSTILL = 100
@@ -25,8 +26,8 @@ RING = 1 << 16
 """Cycles of which a log is kept before it is taken out."""
 
 RECORDS = (
-    state.BUS, state.SEQUENCER, state.LOADER, state.FRONT, state.SORT, state.PROCESSOR, state.DRAIN, state.NEURONS,
-    state.OUTPUT,
+    state.BUS, state.SEQUENCER, state.LOADER, state.FRONT, state.WEIGHT, state.SORT, state.PROCESSOR, state.DRAIN,
+    state.NEURONS, state.OUTPUT,
 )  # fmt: skip
 
 
@@ -55,6 +56,7 @@ def _leave(
 def _core(
     c: Record,
     ft: Record,
+    w: Record,
     so: Record,
     p: Record,
     dr: Record,
@@ -80,9 +82,9 @@ def _core(
         if step == 0:
             psum.update(c, p, data)
     takes = sorter.detect(c, so, data, t)
-    processor.contexts(c, p, so, ft, data, run, t)
+    processor.contexts(c, p, so, w, data, run, t)
     claimed, tile = processor.issue(c, p, so, data, t)
-    processor.scoreboard(c, p, so, ft, dr, data, run, claimed, tile, t)
+    processor.scoreboard(c, p, so, w, dr, data, run, claimed, tile, t)
     if c.no_psum:
         _reuse_at_once(c, p, so, data)
     room = c.queue_depth - c.margin
@@ -92,7 +94,7 @@ def _core(
     if c.no_detector:
         so.t_valid = so.t_valid and not accept
         sorter.search_at_once(c, so, data, t)
-    sorter.load(c, ft, so, data, accept, t)
+    sorter.load(c, ft, w, run, so, data, accept, t)
     for n in range(1 + c.banks):
         sorter.fifo(so, n, data.push[n, t % state.RING])
         data.push[n, t % state.RING] = 0
@@ -110,7 +112,9 @@ def _reuse_at_once(c: Record, p: Record, so: Record, data: RunData) -> None:
 
 
 @jit
-def _rows_at_once(c: Record, ft: Record, so: Record, data: RunData, front: Record, run: Record, t: int) -> None:
+def _rows_at_once(
+    c: Record, ft: Record, w: Record, so: Record, data: RunData, front: Record, run: Record, t: int
+) -> None:
     """Build and load in one cycle all rows for which there is room, as an idealized im2col does."""
     still = 0
     while still < 4:  # as many steps can pass before one of its registers is seen to move another
@@ -119,7 +123,7 @@ def _rows_at_once(c: Record, ft: Record, so: Record, data: RunData, front: Recor
         im2col.table(ft, front, False)
         im2col.build(c, ft, run, data.segments, full, t)
         im2col.scan(c, ft, run, data.segments, False)
-        sorter.load(c, ft, so, data, False, t)
+        sorter.load(c, ft, w, run, so, data, False, t)
         after = ft.t_row + ft.t_left + ft.in_ + ft.out + ft.segment + ft.g_left + ft.g_k + ft.g_count
         still = still + 1 if after == before else 0
 
@@ -155,14 +159,14 @@ def _simulate(
     With ``stops``, the end of a RUN is waited for as well. If nothing happens before ``limit``, that is returned. What
     happens in a cycle goes into the ring ``log``, unless that is empty.
     """
-    bus, s, load, ft, so, p, dr, nr, out = records
+    bus, s, load, ft, w, so, p, dr, nr, out = records
     began = s.run_start >= 0
     while t < limit:
         run = program[s.run]
         hold = s.prepared and (load.ask_left > 0 or bus.left[2] > 0 or bus.offer[2] > 0)
-        front_busy = ft.left > 0 or im2col.weights_busy(ft)
+        front_busy = ft.left > 0 or weights.busy(w)
         busy = s.run_busy
-        takes = commands.dispatch(c, s, load, program, front_busy, out.done, axi.idle(out), t)
+        takes = control.dispatch(c, s, load, program, front_busy, out.done, axi.idle(out), t)
         ended = busy and not s.run_busy
         if ended:
             ends[s.taken_run] = t + 1
@@ -174,20 +178,20 @@ def _simulate(
         if began or s.run_start == t:
             im2col.build(c, ft, run, data.segments, full, t)
             im2col.scan(c, ft, run, data.segments, s.run_start == t)
-            _core(c, ft, so, p, dr, nr, out, data, run, t >= s.may_write, t)
+            _core(c, ft, w, so, p, dr, nr, out, data, run, t >= s.may_write, t)
             if c.no_im2col:
-                _rows_at_once(c, ft, so, data, program[s.front], run, t)
+                _rows_at_once(c, ft, w, so, data, program[s.front], run, t)
             if p.active >= 0 or p.slot[0] or p.slot[1]:
                 work[1, s.run] = t
                 if work[0, s.run] == 0:
                     work[0, s.run] = t
-        im2col.weights(c, ft, bus, program[s.front], s.front_start == t)
-        commands.loads(c, s, load, bus, program, busy, t)
-        commands.fetch(c, s, bus, program, takes, t)
+        weights.weights(c, w, bus, program[s.front], data, s.front_start == t, t)
+        control.loads(c, s, load, bus, program, busy, t)
+        control.fetch(c, s, bus, program, takes, t)
         for _ in range(1 + c.no_memory * (WORDS - 1)):
             read.read_step(c, bus, hold, t)
         if len(log):
-            state.collect(log, t, bus, s, ft, so, p, dr, out)
+            state.collect(log, t, bus, s, w, so, p, dr, out)
         t += 1
         if s.run_start == t or s.finished or (stops and ended):
             break
@@ -225,10 +229,10 @@ class Machine:
         self.ends = np.zeros(len(program), np.int64)
         self.work = np.zeros((2, len(program)), np.int64)
         self._states = tuple(np.zeros(1, dtype) for dtype in RECORDS)
-        _, sequencer, _, front, sort, processor, _, neurons, output = (one[0] for one in self._states)
+        _, sequencer, _, front, weight, sort, processor, _, neurons, output = (one[0] for one in self._states)
         sequencer["wanted"], sequencer["address"], sequencer["command"] = 1, word, -1
         sequencer["load"] = sequencer["front_start"] = sequencer["run_start"] = -1
-        front["credits"], front["release"] = self._config[0]["rows_queue"], -1
+        front["credits"], weight["release"] = self._config[0]["rows_queue"], -1
         sort["first"] = 1
         for name in ("stage", "active", "finish_tile", "hold", "reuse"):
             processor[name] = -1

@@ -24,6 +24,8 @@ from ...hw.im2col.segment_table import TILES_AHEAD
 from ...hw.interface.memory import BURST_BEATS
 from ...hw.loader.loader import JOBS
 from ...hw.loader.unpack import words_per_cycle
+from ...hw.loader.used_rows import TILES_KNOWN, UsedRows
+from ...hw.loader.weights import RUNS_ASKED
 from ...hw.psum.drain import STARVED
 from ...hw.sequencer.fetch import CommandFetch
 from ...hw.sequencer.products import ProductChecker
@@ -101,6 +103,9 @@ def parameters(c: HardwareConfig, latency: int, gap: int, ideal: Collection[str]
         "product_cycles": ProductChecker.cycles(c),
         "rows_ready": Im2col.LATENCY,
         "rows_queue": QUEUE_WORDS,
+        "used_rows": UsedRows.LATENCY,
+        "tiles_known": TILES_KNOWN,
+        "runs_asked": RUNS_ASKED,
         "scan_queue": TILES_AHEAD,
         "word_beats": word_beats(c),
         "ring_words": ring_words(c) - UNDER_WAY,

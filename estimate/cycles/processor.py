@@ -206,7 +206,7 @@ def weight_slot(c: Record, run: Record, base: int, tile: int) -> tuple[int, bool
 
 
 @jit
-def contexts(c: Record, p: Record, sort: Record, front: Record, data: RunData, run: Record, t: int) -> None:
+def contexts(c: Record, p: Record, sort: Record, weights: Record, data: RunData, run: Record, t: int) -> None:
     """Find out what the registers of both tiles will hold next, from the counts before this cycle's rows are issued."""
     for i in range(2):
         p.next_weights[i], p.next_computes[i], p.next_reuse[i] = p.weights_ok[i], 0, 0
@@ -219,7 +219,7 @@ def contexts(c: Record, p: Record, sort: Record, front: Record, data: RunData, r
         if p.valid[other] and p.oldest != i and not p.closed[other]:
             older, release = weight_slot(c, run, data.base, p.tile[other])
             stale = release and older == slot
-        p.next_weights[i] = p.weights_ok[i] or (front.filled[slot] and not stale) or c.no_weights
+        p.next_weights[i] = p.weights_ok[i] or (weights.filled[slot] and not stale) or c.no_weights
         p.next_computes[i] = p.ended[i] and p.issued[i] == data.compute_count[tile] and p.weights_ok[i]
         done = p.ended[i] != 0
         for b in range(c.banks):
@@ -235,7 +235,7 @@ def scoreboard(
     c: Record,
     p: Record,
     sort: Record,
-    front: Record,
+    weights: Record,
     drain: Record,
     data: RunData,
     run: Record,
@@ -277,7 +277,7 @@ def scoreboard(
         p.closing = 1 - p.closing
         slot, release = weight_slot(c, run, data.base, p.tile[closes])
         if release:
-            front.release = slot
+            weights.release = slot
     if retires >= 0:
         p.valid[retires] = 0
         p.oldest = 1 - o

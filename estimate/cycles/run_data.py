@@ -1,4 +1,4 @@
-"""Collects what the cycle model must know of a program and of the rows of a run."""
+"""Collects what the cycle model must know of the rows of a run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
-from ...hw.arch.program import OPCODES, PARAM_BYTES, SEGMENT_BYTES
 from ...hw.interface import row_order
 from ...hw.sorter.layouts import word_beats, words
 from ...model.prosparsity.tiles import TileBlock
 from ...support.kernels import kernel
-from .state import COMMAND, COMPUTE, REUSE, RING
+from .state import COMPUTE, REUSE, RING
 
 
 class RunData(NamedTuple):
@@ -36,6 +35,9 @@ class RunData(NamedTuple):
     push : ring of what will be pushed into each FIFO
     dirty : the rows that are dirty in the two buffers of partial sums
     base : slot of the run's first weights
+    run_first, run_rows : first row and number of rows of every run of neighbouring weight rows that a tile uses; a tile
+        that uses none has a run of 0 rows
+    run_end : the runs up to the end of each tile
     interleaved : whether the neurons interleave the positions of a block
     """
 
@@ -63,6 +65,9 @@ class RunData(NamedTuple):
     bank_of_row: np.ndarray
     push: np.ndarray
     dirty: np.ndarray
+    run_first: np.ndarray
+    run_rows: np.ndarray
+    run_end: np.ndarray
     m_tiles: int
     k_tiles: int
     base: int
@@ -157,6 +162,28 @@ def _visits(
     return classes, visits
 
 
+@kernel()
+def _runs(masks: np.ndarray, tile_k: int, first: np.ndarray, rows: np.ndarray, end: np.ndarray) -> int:
+    """Cut the used rows of every tile into runs of neighbouring rows, and return how many there are."""
+    count = 0
+    for tile in range(len(masks)):
+        begun = count
+        length = 0
+        for k in range(tile_k + 1):
+            used = k < tile_k and (masks[tile] >> np.uint64(k)) & np.uint64(1)
+            if used:
+                length += 1
+            elif length:
+                first[count], rows[count] = k - length, length
+                count += 1
+                length = 0
+        if count == begun:
+            first[count] = rows[count] = 0
+            count += 1
+        end[tile] = count
+    return count
+
+
 @lru_cache(maxsize=64)
 def drain_order(rows: int, planes: int, timesteps: int, block: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of an m tile in the order in which the drain hands them out, as reprise.hw.psum.cursor has it.
@@ -203,6 +230,10 @@ def run_data(
     class_end, class_words, visit_rows = (np.zeros(n, np.int64) for n in (tiles, most, most))
     word_rows = word_beats(c) * c.load_rows
     _visits(packed, block.starts, word_rows, words(c), c.tile_k, class_end, class_words, visit_rows)
+    masks = np.bitwise_or.reduceat(packed, block.starts[:-1], axis=0).ravel()
+    run_first, run_rows = (np.zeros(tiles * (c.tile_k // 2 + 1), np.int64) for _ in range(2))
+    run_end = np.zeros(tiles, np.int64)
+    count = _runs(masks, c.tile_k, run_first, run_rows, run_end)
     positions = row_order.block_positions(c, fields)
     order = np.zeros((2, c.tile_m), np.int64)
     last = np.zeros((2, c.tile_m), np.int64)
@@ -216,55 +247,11 @@ def run_data(
         class_end=class_end, class_words=class_words, visit_rows=visit_rows,
         m_rows=m_rows, segments=segments.astype(np.int64), order=order, last_position=last,
         bank_of_row=banks_of,
+        run_first=run_first[:count], run_rows=run_rows[:count], run_end=run_end,
         push=np.zeros((3, RING), np.int64),
         dirty=np.zeros((2, c.tile_m), np.int64), m_tiles=len(m_rows), k_tiles=k_tiles, base=base,
         interleaved=positions > 1,
     )  # fmt: skip
-
-
-def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) -> np.ndarray:
-    """Return the records COMMAND[n] of a program, which hold what time depends on."""
-    bus = c.bus_bits // 8
-    found = np.zeros(len(commands), COMMAND)
-    for at, (opcode, f) in zip(found, commands, strict=True):
-        at["opcode"] = OPCODES[opcode]
-        values: dict[str, int] = {}
-        if opcode.startswith("LOAD"):
-            values = {"word": f["source"] // bus, "chunks": 1, "stride": 0, "items": 0}
-        if opcode == "LOAD_FEATURES":
-            values |= {"beats": f["bytes"] // bus, "chunks": f["chunks"], "stride": f["stride"] // bus}
-        elif opcode == "LOAD_SEGMENTS":
-            values |= {"beats": -(-f["count"] * SEGMENT_BYTES // bus), "items": f["count"]}
-        elif opcode == "LOAD_PARAMS":
-            values |= {"beats": -(-f["groups"] * c.neuron_lanes * PARAM_BYTES // bus), "items": f["groups"]}
-        elif opcode == "RUN":
-            names = ["k_tiles", "m_tiles", "rows", "rows_last", "weight_beats", "tile_depth", "planes"]
-            names += [
-                "groups",
-                "timesteps",
-                "channels",
-                "readout",
-                "out_width",
-                "out_lines",
-                "images",
-                "pool",
-                "out_planes",
-            ]
-            values = {name: f[name] for name in names}
-            values |= {
-                "weights": f["weights"] // bus,
-                "keep": f["weights_keep"],
-                "ready": f["weights_ready"],
-                "hold": f["weights_hold"],
-                "no_reset": f["reset"] == 2,
-                "output": f["output"] // bus,
-                "image_stride": f["image_stride"] // bus,
-                "line_words": f["line_bytes"] // bus,
-                "last_width": (f["channels"] - 1) % c.neuron_lanes + 1,
-            }
-        for name, value in values.items():
-            at[name] = value
-    return found
 
 
 def no_rows() -> RunData:

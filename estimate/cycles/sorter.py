@@ -5,6 +5,7 @@ They are the blocks of hw.sorter and hw.detector.
 
 from __future__ import annotations
 
+from . import weights
 from .run_data import RunData
 from .state import DETECTOR_GROUP, DETECTOR_LAST, RING, ROWS_WORD, Record, jit
 
@@ -143,7 +144,7 @@ def visit(c: Record, sort: Record, data: RunData, takes: bool) -> bool:
 
 
 @jit
-def load(c: Record, front: Record, sort: Record, data: RunData, accept: bool, t: int) -> None:
+def load(c: Record, front: Record, w: Record, run: Record, sort: Record, data: RunData, accept: bool, t: int) -> None:
     """Load a beat in each cycle into the row memory; a tile is offered when its last beat is there."""
     move = not sort.first or not sort.t_valid or accept
     take = sort.b_valid and move
@@ -167,12 +168,14 @@ def load(c: Record, front: Record, sort: Record, data: RunData, accept: bool, t:
         sort.freed -= 1
     if ready:
         sort.b_valid = 0
-        if sort.room and front.in_ != front.out and front.time[front.out % RING] <= t:
+        offered = front.in_ != front.out and front.time[front.out % RING] <= t
+        if sort.room and offered and weights.has_room(c, w):
             front.out += 1
             front.credits += 1
             sort.events |= ROWS_WORD
             sort.beat += 1
             sort.b_valid, sort.b_last = 1, sort.beat == data.beats[sort.tile]
+            weights.passes(c, w, run, sort.tile, sort.b_last, t)
             if sort.b_last:
                 sort.beat = 0
                 sort.tile += 1

@@ -52,7 +52,7 @@ CONFIG = record(
     " burst outstanding"  # longest burst, most bursts under way
     " accepted memory_depth"  # most bursts that the memory accepts ahead, and that it keeps
     " command_words feature_parts segment_parts param_words param_parts load_jobs"
-    " product_cycles rows_ready rows_queue scan_queue"
+    " product_cycles rows_ready rows_queue scan_queue used_rows tiles_known runs_asked"
     " word_beats ring_words"
     " begins ends detect margin queue_depth starved"
     " write_words write_bursts write_latency write_age begin finish"
@@ -63,7 +63,7 @@ CONFIG = record(
 
 COMMAND = record(
     "opcode word beats chunks stride items"  # of loads; addresses and strides count bus words
-    " weights weight_beats tile_depth keep ready hold k_tiles m_tiles rows rows_last"
+    " weights weight_beats tile_depth whole_tiles keep ready hold k_tiles m_tiles rows rows_last"
     " readout no_reset planes groups timesteps channels out_width out_lines images pool out_planes"
     " output image_stride line_words last_width"
 )
@@ -92,13 +92,21 @@ LOADER = record(
 )
 
 FRONT = record(
-    "asked asked_k taken beat row o_valid o_weight_slot o_last weight_slot base"  # weight loader, assembler
-    " release"  # weight buffer
-    " prime t_left t_row t_buffer t_read"  # row table
+    "prime t_left t_row t_buffer t_read"  # row table
     " g_left g_k g_count g_valid g_stored g_ready"  # scan of the segment table
-    " k word segment credits left in_ out events",  # row builder; im2col's queue
-    full=2, rows=2, filled=1024, time=RING,
+    " k word segment credits left in_ out",  # row builder; im2col's queue
+    full=2, rows=2, time=RING,
 )  # fmt: skip
+
+WEIGHT = record(
+    "known known_in known_out"  # tiles whose used rows are known and not taken yet
+    " cutting cut cut_end r_valid r_run"  # the cut of a tile's rows into runs
+    " asked asked_tile whole_left stands stands_row stands_rows stands_last"  # requests
+    " order_in order_out taken beat row o_valid o_weight_slot o_last weight_slot base"  # assembler
+    " release events",  # weight buffer
+    filled=1024, known_time=RING, order_rows=RING, order_last=RING,
+)  # fmt: skip
+"""The weights' way; a run of rows is its number among those of the RUN."""
 
 SORT = record(
     "room tile beat b_valid b_last first part used t_valid t_tile"  # tile loader, with its beat and the tile it offers
@@ -147,9 +155,17 @@ OUTPUT = record(
 
 @jit
 def collect(
-    log: Record, t: int, bus: Record, s: Record, front: Record, sort: Record, p: Record, drain: Record, out: Record
+    log: Record,
+    t: int,
+    bus: Record,
+    s: Record,
+    weights: Record,
+    sort: Record,
+    p: Record,
+    drain: Record,
+    out: Record,
 ) -> None:
     """Write what happened in cycle ``t`` into the log, a ring of :data:`EVENTS`, and let the records forget it."""
-    found = bus.events | s.events | front.events | sort.events | p.events | drain.events | out.events
+    found = bus.events | s.events | weights.events | sort.events | p.events | drain.events | out.events
     log[t % len(log)] = found
-    bus.events = s.events = front.events = sort.events = p.events = drain.events = out.events = 0
+    bus.events = s.events = weights.events = sort.events = p.events = drain.events = out.events = 0

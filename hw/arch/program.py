@@ -67,6 +67,11 @@ class Field:
 
 _WEIGHTS_KEEP = "All K tiles fit the weight buffer; they are fetched once and kept for every m tile."
 
+_WHOLE = (
+    "Number of K tiles, counted over all m tiles from the RUN's first one on, of which all weight rows are fetched. Of "
+    "later ones only those rows are that some row of the tile uses, unless the weights are kept."
+)
+
 
 def _run_fields() -> list[Field]:
     fields = [
@@ -79,6 +84,7 @@ def _run_fields() -> list[Field]:
         Field("segment_first", 4, 0, 16, "Index of the first segment in the segment table."),
         Field("k_tiles", 4, 16, 16, "Number of K tiles."),
         Field("m_tiles", 5, 0, 16, "Number of m tiles."),
+        Field("whole_tiles", 5, 16, 16, _WHOLE),
         Field("rows", 6, 0, 16, "Number of rows of every m tile except the last."),
         Field("rows_last", 6, 16, 16, "Number of rows of the last m tile."),
         # These fields are the configuration of the layer (reprise.hw.interface.streams.layer_config).

@@ -13,34 +13,40 @@ from ..arch.program import ADDRESS_BITS, row_beats
 from ..interface.commands import run_layout
 from ..interface.memory import read_request
 from ..interface.streams import weight_row
+from ..lib.fifo import SmallFifo
+from .row_runs import RowRuns, row_run
+
+RUNS_ASKED = 32
+"""The most runs of rows that are asked for and have not come yet."""
 
 
 class WeightAssembler(wiring.Component):
     """Puts bus words together into weight rows, each with its slot, its row index and ``last``.
 
     A row is ``beats`` bus words with a byte for each lane, of which the low ``weight_bits`` bits count. The weights of
-    lanes beyond these words are zero.
+    lanes beyond these words are zero. A tile that uses no row at all gets one row with ``last`` all the same, which
+    takes no bus word and whose weights nobody reads.
 
     Latency: a row is offered in the cycle after its last bus word. Throughput: one bus word per cycle.
 
     Members
     -------
+    i_run : In stream of runs of rows (:func:`reprise.hw.loader.row_runs.row_run`), whose bus words follow each other
     i : In stream of bus words
     o : Out stream of weight_row
     beats : In, bus words of a row, at least 1
-    depth : In, rows of a K tile, 1..tile_k
     weight_slot : In, weight slot of the current K tile
-    next : Out(1), strobe: the last bus word of a K tile is taken, and the slot of the next K tile is wanted
+    next : Out(1), strobe: the last row of a K tile is complete, and the slot of the next K tile is wanted
     """
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         super().__init__(
             {
+                "i_run": In(stream.Signature(row_run(c))),
                 "i": In(stream.Signature(c.bus_bits)),
                 "o": Out(stream.Signature(weight_row(c))),
                 "beats": In(range(row_beats(c) + 1)),
-                "depth": In(range(c.tile_k + 1)),
                 "weight_slot": In(c.weight_slot_bits),
                 "next": Out(1),
             }
@@ -48,18 +54,21 @@ class WeightAssembler(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        c = self.config
+        c, run = self.config, self.i_run.payload
         total = row_beats(c)
         lanes = min(c.lanes, c.bus_bits // 8)  # lanes in a bus word
         beat = Signal(range(total))
-        row = Signal(range(c.tile_k))
-        take, end, last = Signal(), Signal(), Signal()
+        row = Signal(range(c.tile_k))  # within the run
+        move, take, end, none, last = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            self.i.ready.eq(~self.o.valid | self.o.ready),
+            move.eq(~self.o.valid | self.o.ready),
+            none.eq(run.rows == 0),
+            self.i.ready.eq(move & self.i_run.valid & ~none),
             take.eq(self.i.valid & self.i.ready),
-            end.eq(take & (beat + 1 == self.beats)),
-            last.eq(row + 1 == self.depth),
-            self.next.eq(end & last),
+            end.eq((take & (beat + 1 == self.beats)) | (move & self.i_run.valid & none)),
+            last.eq(none | (row + 1 == run.rows)),
+            self.i_run.ready.eq(end & last),
+            self.next.eq(end & last & run.last),
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -76,8 +85,8 @@ class WeightAssembler(wiring.Component):
             m.d.sync += [
                 self.o.valid.eq(1),
                 self.o.payload.weight_slot.eq(self.weight_slot),
-                self.o.payload.row.eq(row),
-                self.o.payload.last.eq(last),
+                self.o.payload.row.eq(run.first + row),
+                self.o.payload.last.eq(last & run.last),
                 row.eq(Mux(last, 0, row + 1)),
             ]
         return m
@@ -86,19 +95,26 @@ class WeightAssembler(wiring.Component):
 class WeightLoader(wiring.Component):
     """Asks for the weights of a run, K tile after K tile, and hands them on row by row.
 
-    The weights are fetched anew for every m tile, or once (``weights_keep``), or not at all (``weights_ready``). The
-    slots go round robin over all K tiles that are fetched, and the tiles of rows follow the same order
-    (``WeightSlotCounter`` in :mod:`reprise.hw.im2col.im2col`). A slot that is still in use holds the stream back.
+    The weights are fetched anew for every m tile, or once (``weights_keep``), or not at all (``weights_ready``). All
+    rows of the first ``whole_tiles`` K tiles are fetched, and all of weights that are kept; of other K tiles only the
+    rows that a row of the tile uses. The slots go round robin over all K tiles that are fetched, and the tiles of rows
+    follow the same order (``WeightSlotCounter`` in :mod:`reprise.hw.im2col.im2col`). A slot that is still in use holds
+    the stream back.
 
-    Throughput: one bus word per cycle. Latency: 2 cycles from ``start`` to the first request.
+    Throughput: one bus word per cycle, where a run of rows has at least two. Latency: ``WHOLE_LATENCY`` cycles from
+    ``start`` to the first request, and ``LATENCY`` from a set of used rows to its first request.
 
     Members
     -------
     run, start : In, fields of the RUN (constant while it works), and its start
+    i_used : In stream of the rows that a K tile uses, for each K tile behind the ``whole_tiles``
     o_request, i : Out stream of requests, In stream of the bus words that they bring
     o : Out stream of weight_row
     busy : Out(1), some rows of this run have not been handed on yet
     """
+
+    WHOLE_LATENCY = 2
+    LATENCY = RowRuns.LATENCY + 1
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
@@ -106,6 +122,7 @@ class WeightLoader(wiring.Component):
             {
                 "run": In(run_layout()),
                 "start": In(1),
+                "i_used": In(stream.Signature(c.tile_k)),
                 "o_request": Out(stream.Signature(read_request())),
                 "i": In(stream.Signature(c.bus_bits)),
                 "o": Out(stream.Signature(weight_row(c))),
@@ -117,32 +134,68 @@ class WeightLoader(wiring.Component):
         m = Module()
         c, run = self.config, self.run
         m.submodules.assembler = assembler = WeightAssembler(c)
+        m.submodules.runs = runs = RowRuns(c)
+        m.submodules.order = order = SmallFifo(shape=row_run(c), depth=RUNS_ASKED)
         weight_slot = Signal(c.weight_slot_bits)
+        wiring.connect(m, wiring.flipped(self.i_used), runs.i)
+        wiring.connect(m, order.o, assembler.i_run)
         wiring.connect(m, wiring.flipped(self.i), assembler.i)
         wiring.connect(m, assembler.o, wiring.flipped(self.o))
-        tiles = _TileCounter.count(m, "asked", run, self.start, self.o_request.valid & self.o_request.ready)
         rows = _TileCounter.count(m, "taken", run, self.start, assembler.next)
-        address = Signal(ADDRESS_BITS)
-        beats = Signal(range(row_beats(c) * c.tile_k + 1))  # of a K tile; right from the cycle after ``start`` on
         m.d.comb += [
             assembler.beats.eq(run.weight_beats),
-            assembler.depth.eq(run.tile_depth),
             assembler.weight_slot.eq(weight_slot),
-            self.o_request.valid.eq(tiles.active),
-            self.o_request.payload.address.eq(address),
-            self.o_request.payload.beats.eq(beats),
             self.busy.eq(rows.active | self.o.valid),
         ]
-        m.d.sync += beats.eq(run.weight_beats[: len(assembler.beats)] * run.tile_depth[: len(assembler.depth)])
         with m.If(assembler.next):
             m.d.sync += weight_slot.eq(Mux(weight_slot == c.weight_tiles - 1, 0, weight_slot + 1))
-        with m.If(self.o_request.valid & self.o_request.ready):
-            m.d.sync += address.eq(address + (beats << clog2(c.bus_bits // 8)))
-            with m.If(tiles.last_k):
-                m.d.sync += address.eq(run.weights)
-        with m.If(self.start):
-            m.d.sync += address.eq(run.weights)
+        self._ask(m, runs, order)
         return m
+
+    def _ask(self, m: Module, runs: RowRuns, order: SmallFifo) -> None:
+        """Make a request of every run of rows, and tell the assembler of it."""
+        c, run = self.config, self.run
+        asked, stands = Signal(row_run(c)), Signal()  # the run that is asked for
+        chosen = Signal(row_run(c))  # the run behind it
+        tile, address = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)  # of the K tile of ``chosen``, and of ``asked``
+        most = range(row_beats(c) * c.tile_k + 1)
+        beats, tile_beats = Signal(most), Signal(most)  # the latter is right from the cycle after ``start`` on
+        whole_left, whole, some = Signal.like(run.whole_tiles), Signal(), Signal()
+        move, goes, load, ends = Signal(), Signal(), Signal(), Signal()
+        tiles = _TileCounter.count(m, "asked", run, self.start, ends)
+        row = run.weight_beats[: row_beats(c).bit_length()]
+        word = clog2(c.bus_bits // 8)
+        m.d.comb += [
+            some.eq(asked.rows != 0),
+            goes.eq(stands & order.i.ready & (~some | self.o_request.ready)),
+            self.o_request.valid.eq(stands & order.i.ready & some),
+            self.o_request.payload.address.eq(address),
+            self.o_request.payload.beats.eq(beats),
+            order.i.valid.eq(goes),
+            order.i.payload.eq(asked),
+            move.eq(~stands | goes),
+            whole.eq(run.weights_keep | (whole_left != 0)),
+            chosen.eq(runs.o.payload),
+            load.eq(move & tiles.active & (whole | runs.o.valid)),
+            runs.o.ready.eq(load & ~whole),
+            ends.eq(load & chosen.last),
+        ]
+        with m.If(whole):
+            m.d.comb += [chosen.first.eq(0), chosen.rows.eq(run.tile_depth), chosen.last.eq(1)]
+        m.d.sync += tile_beats.eq(row * run.tile_depth[: len(chosen.rows)])
+        with m.If(move):
+            m.d.sync += stands.eq(load)
+        with m.If(load):
+            m.d.sync += [
+                asked.eq(chosen),
+                address.eq(tile + ((chosen.first * row) << word)),
+                beats.eq(chosen.rows * row),
+                whole_left.eq(Mux(whole_left == 0, 0, whole_left - 1)),
+            ]
+        with m.If(ends):
+            m.d.sync += tile.eq(Mux(tiles.last_k, run.weights, tile + (tile_beats << word)))
+        with m.If(self.start):
+            m.d.sync += [tile.eq(run.weights), whole_left.eq(run.whole_tiles)]
 
 
 class _TileCounter:

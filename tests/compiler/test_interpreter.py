@@ -7,7 +7,7 @@ from reprise.compiler import CompileError, compile_network
 from reprise.compiler.golden.arithmetic import WidthExceeded, check_width, fire
 from reprise.compiler.golden.interpreter import Interpreter, interpret
 from reprise.cosim.jobs.random_configs import random_config
-from reprise.cosim.jobs.random_networks import random_depths, random_images, random_network
+from reprise.cosim.jobs.random_networks import random_images, random_network, random_tiles
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import COMMAND_BYTES
 from reprise.model.inference.runner import run
@@ -20,9 +20,9 @@ from tests.compiler.networks import TINY, conv_network
 CRAMPED = TINY.replace(feature_words=64)
 
 
-def compare(network, config, images, *, keep=True, fill=0, base=0, tile_depths=None):
+def compare(network, config, images, *, keep=True, fill=0, base=0, cuts=None):
     """Compile, execute and compare every readable map with the model; the image and its run traces."""
-    compiled = compile_network(network, config, len(images), keep_features=keep, base=base, tile_depths=tile_depths)
+    compiled = compile_network(network, config, len(images), keep_features=keep, base=base, **(cuts or {}))
     traces = []
     memory = interpret(compiled, images, observer=traces.append, fill=fill)
     expected = run(network, images, record=("features", "potentials"))
@@ -43,9 +43,9 @@ def test_random_networks_equal_the_model(group):
         network = random_network(seed, config)
         images = random_images(seed, network, 1 + seed % 3)
         try:
-            depths = random_depths(seed, network, config)
+            cuts = random_tiles(seed, network, config)
             where = {"fill": seed * 37 % 256, "base": 4096 * (seed % 2)}
-            compare(network, config, images, keep=seed % 4 < 2, tile_depths=depths, **where)
+            compare(network, config, images, keep=seed % 4 < 2, cuts=cuts, **where)
         except CompileError as error:
             assert "on-chip words" in str(error) or "im2col segments" in str(error), f"seed {seed}"
             continue

@@ -7,7 +7,7 @@ from reprise.compiler import CompileError, compile_network, compile_networks
 from reprise.cosim.bench.system import Traffic
 from reprise.cosim.jobs.figures import rtl_layers, rtl_total
 from reprise.cosim.jobs.host import check_traffic, run_job
-from reprise.cosim.jobs.random_networks import random_depths, random_images, random_network
+from reprise.cosim.jobs.random_networks import random_images, random_network, random_tiles
 from reprise.estimate.network import Part, SystemTiming, estimate_image
 from reprise.hw.arch.program import COMMAND_BYTES
 from reprise.model.network.layer import Layer, Source
@@ -23,9 +23,9 @@ TWICE = TINY.replace(queries=2, banks=2, bus_bits=128, neuron_lanes=8, weight_ti
 MEMORIES = (dict(latency=0), dict(latency=20), dict(latency=60), dict(latency=10, gap=1), dict(latency=130, gap=3))
 
 
-def check(config, network, images, *, keep=True, depths=None, **memory):
+def check(config, network, images, *, keep=True, cuts=None, **memory):
     try:
-        compiled = compile_network(network, config, len(images), keep_features=keep, tile_depths=depths)
+        compiled = compile_network(network, config, len(images), keep_features=keep, **(cuts or {}))
     except CompileError:  # so short K tiles have too many segments
         compiled = compile_network(network, config, len(images), keep_features=keep)
     check_program(compiled, [Part.run(network, images)], memory)
@@ -86,8 +86,8 @@ def test_long_layers(memory):
 def test_random_networks(config, seed):
     network = random_network(seed, config)
     memory = MEMORIES[seed % len(MEMORIES)]
-    depths = random_depths(seed, network, config)
-    check(config, network, random_images(seed, network, 1 + seed % 3), keep=seed % 2 == 0, depths=depths, **memory)
+    cuts = random_tiles(seed, network, config)
+    check(config, network, random_images(seed, network, 1 + seed % 3), keep=seed % 2 == 0, cuts=cuts, **memory)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -44,6 +44,14 @@ PROPERTIES = {
     ),
     "stream::test_nothing_is_lost_or_reordered": ("nothing is lost, repeated or reordered", FIFOS),
     "stream::test_stream_rule_forever": ("valid and payload stay until ready", FIFOS),
+    "loader::test_runs_make_up_their_set": (
+        "the runs of rows are disjoint, ascending, as long as can be, and together what is used",
+        "`RowRuns`, K tiles of 4 bits",
+    ),
+    "loader::test_no_tile_is_forgotten": (
+        "of each tile that is not whole its used rows come, in 2 cycles; of no other one anything",
+        "`UsedRows` with a queue of 4 tiles",
+    ),
     "frontend::test_sorting_is_a_permutation": (
         "each row comes out once, by popcount, after its possible prefixes",
         "`Sorter`, tiles of 8 rows",

@@ -6,6 +6,8 @@ IM2COL = "tests/hw/im2col/test_im2col.py"
 AXI = "tests/hw/axi/test_read.py"
 AXI_WRITE = "tests/hw/axi/test_write.py"
 LOAD = "tests/hw/loader/test_weights.py"
+USED = "tests/hw/loader/test_used_rows.py"
+LOADER_PROOF = "tests/formal/test_loader_proofs.py"
 SEQ = "tests/hw/sequencer/test_sequencer.py"
 SEQ_DISPATCH = "tests/hw/sequencer/test_scheduler.py"
 SEQ_FETCH = "tests/hw/sequencer/test_fetch.py"
@@ -151,11 +153,65 @@ MUTATIONS = [
     _fault("im2col/extract", "self.segment.mask & inside", "self.segment.mask", IM2COL, "bits beyond the K tile count"),
     _fault(
         "loader/weights",
-        "last.eq(row + 1 == self.depth)",
-        "last.eq(row + 1 == c.tile_k)",
+        "last.eq(none | (row + 1 == run.rows))",
+        "last.eq(none | (row + 1 == c.tile_k))",
         LOAD,
-        "rows beyond the K tile",
+        "rows beyond the run",
     ),
+    _fault("loader/weights", "row.eq(run.first + row)", "row.eq(row)", LOAD, "used rows go to the first places"),
+    _fault(
+        "loader/weights", "last.eq(last & run.last)", "last.eq(last)", LOAD, "a K tile is complete with its first run"
+    ),
+    _fault(
+        "loader/weights",
+        "| (move & self.i_run.valid & none)",
+        "| (self.i_run.valid & none)",
+        LOAD,
+        "a K tile that uses no row overwrites the row before it",
+    ),
+    _fault(
+        "loader/weights",
+        "tile + ((chosen.first * row) << word)",
+        "tile",
+        LOAD,
+        "used rows are fetched from the first row on",
+    ),
+    _fault(
+        "loader/weights",
+        "run.weights_keep | (whole_left != 0)",
+        "(whole_left != 0)",
+        LOAD,
+        "weights that are kept lack rows",
+    ),
+    _fault(
+        "loader/weights",
+        "whole.eq(run.weights_keep | (whole_left != 0))",
+        "whole.eq(1)",
+        LOAD,
+        "every K tile is fetched whole",
+    ),
+    _fault("loader/used_rows", "before.eq(used)", "before.eq(of_word)", USED, "only the last word's rows count"),
+    _fault(
+        "loader/used_rows", "with m.If(finished):", "with m.If(ends):", USED, "rows of whole K tiles count for the next"
+    ),
+    _fault(
+        "loader/used_rows",
+        "(whole_left == 0) & ~run.weights_keep",
+        "(whole_left == 0)",
+        USED,
+        "kept weights are told of",
+    ),
+    _fault(
+        "loader/used_rows",
+        "known != self.most",
+        "known <= self.most",
+        f"{LOADER_PROOF}::test_no_tile_is_forgotten",
+        "a K tile is forgotten",
+    ),
+    _fault(
+        "loader/row_runs", "end - first", "end", f"{LOADER_PROOF}::test_runs_make_up_their_set", "runs are too long"
+    ),
+    _fault("loader/row_runs", "~Cat(left, C(0, 1))", "~left", USED, "a run up to the last row has no end"),
     _fault(
         "loader/weights",
         "row.eq(Mux(last, 0, row + 1))",

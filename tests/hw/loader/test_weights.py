@@ -27,35 +27,64 @@ RUNS = [  # k_tiles, m_tiles, flags: one after the other on the same block
     dict(k_tiles=1, m_tiles=1),
     dict(k_tiles=3, m_tiles=2, tile_depth=5),
     dict(k_tiles=2, m_tiles=1, tile_depth=1),
+    dict(k_tiles=3, m_tiles=2, whole_tiles=0),
+    dict(k_tiles=2, m_tiles=2, whole_tiles=1, tile_depth=7),
+    dict(k_tiles=40, m_tiles=1, whole_tiles=2, empty=1),
+    dict(k_tiles=2, m_tiles=3, weights_keep=1, whole_tiles=0),
 ]
 
 
 @pytest.mark.parametrize("idle, stall", [(0, 0), (0.6, 0), (0, 0.6)])
 @pytest.mark.parametrize("change", [dict(), dict(lanes=32), dict(bus_bits=256), dict(weight_bits=4)], ids=str)
 def test_weight_rows(change, idle, stall):
+    """Whole tiles, and tiles of which only the used rows are fetched; a tile that uses none gets a row as well."""
     config = TINY.replace(**change)
     size = config.bus_bits // 8
     rng = np.random.default_rng(7)
     low, high = -(1 << (config.weight_bits - 1)), (1 << (config.weight_bits - 1)) - 1
-    memory = rng.integers(low, high + 1, 8192, dtype=np.int8)
+    memory = rng.integers(low, high + 1, 16384, dtype=np.int8)
     dut = design(WeightLoader, config)
     feed = Feed(dut, memory.tobytes(), size, idle=idle)
     most = max(1, config.lanes // size)
+    told = []
+
+    async def tell(ctx):
+        while True:
+            if not told or rng.random() < idle:
+                ctx.set(dut.i_used.valid, 0)
+                await ctx.tick()
+                continue
+            ctx.set(dut.i_used.payload, told[0])
+            ctx.set(dut.i_used.valid, 1)
+            await ctx.tick().until(dut.i_used.ready)
+            told.pop(0)
 
     async def bench(ctx):
         slot = 0
         for number, run in enumerate(RUNS):
             beats = most if number % 2 == 0 else max(1, most // 2)
             base = 64 * number
-            fields = dict(weights_keep=0, weights_ready=0, weights_hold=0, tile_depth=config.tile_k) | run
-            depth = fields["tile_depth"]
+            fields = dict(weights_keep=0, weights_ready=0, weights_hold=0, tile_depth=config.tile_k, whole_tiles=99)
+            fields |= run
+            depth, empty = fields["tile_depth"], fields.pop("empty", 0)
             for name, value in (fields | dict(weights=base, weight_beats=beats)).items():
                 ctx.set(dut.run[name], value)
             ctx.set(dut.start, 1)
             await ctx.tick()
             ctx.set(dut.start, 0)
             passes = 0 if fields["weights_ready"] else (1 if fields["weights_keep"] else run["m_tiles"])
-            count = passes * run["k_tiles"] * depth
+            rows, words = [], 0  # (K tile, row, last) in the order in which they come
+            for tile in range(passes * run["k_tiles"]):
+                used = (1 << depth) - 1
+                if tile >= fields["whole_tiles"] and not fields["weights_keep"]:
+                    used = 0 if empty and tile % 3 else int(rng.integers(1 << depth))
+                    told.append(used)
+                mine = [k for k in range(depth) if used >> k & 1] or [None]
+                rows += [(tile % run["k_tiles"], k, k == mine[-1]) for k in mine]
+                words += used.bit_count() * beats
+            sparse = bool(told)
+            count = len(rows)
+            asked = len(feed.requests)
             cycles = []
             got = 0
             cycle = 0
@@ -66,11 +95,12 @@ def test_weight_rows(change, idle, stall):
                 cycle += 1
                 if not (valid and ready):
                     continue
-                tile, k = divmod(got, depth)
-                at = base + (got % (run["k_tiles"] * depth)) * beats * size
-                expected = [int(memory[at + n]) if n < beats * size else 0 for n in range(config.lanes)]
-                assert [row.data[n] for n in range(config.lanes)] == expected
-                assert (row.weight_slot, row.row, row.last) == (slot, k, k == depth - 1)
+                tile, k, last = rows[got]
+                if k is not None:
+                    at = base + (tile * depth + k) * beats * size
+                    expected = [int(memory[at + n]) if n < beats * size else 0 for n in range(config.lanes)]
+                    assert [row.data[n] for n in range(config.lanes)] == expected
+                assert (row.weight_slot, row.last) == (slot, last) and (k is None or row.row == k)
                 if row.last:
                     slot = (slot + 1) % config.weight_tiles
                 got += 1
@@ -79,10 +109,11 @@ def test_weight_rows(change, idle, stall):
             for _ in range(10):
                 _, _, valid, busy = await ctx.tick().sample(dut.o.valid, dut.busy)
                 assert not valid and not busy
-            if not idle and not stall and cycles:
+            assert not told and sum(n for _, n in feed.requests[asked:]) == words, "no other bus words are asked for"
+            if not idle and not stall and cycles and not sparse:
                 assert cycles[-1] - cycles[0] == (count - 1) * beats  # a bus word per cycle
 
-    simulate(dut, bench, background=[feed.run], limit=20_000)
+    simulate(dut, bench, background=[feed.run, tell], limit=20_000)
 
 
 def features_expected(memory, config, job):

@@ -1,0 +1,97 @@
+"""Proofs: the runs of rows make up the set of used rows, and what is known of a tile is never lost."""
+
+from amaranth import Mux, Signal
+from amaranth.hdl import Assert, Assume
+
+from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.loader.row_runs import RowRuns
+from reprise.hw.loader.used_rows import UsedRows
+from tests.formal.sby import Harness, arbitrary, holds, prove
+
+TINY = HardwareConfig.load("tiny").replace(tile_k=4)
+MOST = 4  # tiles that are known
+
+
+class AnySets(Harness):
+    """Any sets of rows, one after the other, and any stalls: each run is the lowest one of what is left of its set."""
+
+    def build(self, m):
+        m.submodules.dut = dut = RowRuns(TINY)
+        bits = TINY.tile_k
+        m.d.comb += [
+            dut.o.ready.eq(arbitrary(m, 1, name="ready")),
+            dut.i.valid.eq(arbitrary(m, 1, name="valid")),
+            dut.i.payload.eq(arbitrary(m, bits, name="used")),
+        ]
+        holds(m, dut.o, name="o")
+        run, put, take = dut.o.payload, dut.i.valid & dut.i.ready, dut.o.valid & dut.o.ready
+        # What is left of the set whose runs come out, and the set behind it.
+        head, following, inside, waited = Signal(bits), Signal(bits), Signal(2), Signal(2)
+        mine, rest, pops = Signal(bits), Signal(bits), Signal()
+        m.d.comb += [
+            mine.eq(((1 << run.rows) - 1) << run.first),
+            rest.eq(head & ~mine),
+            pops.eq(take & (rest == 0)),
+            Assert(inside <= 2),
+            Assert(waited <= 1),
+        ]
+        with m.If(dut.o.valid):
+            m.d.comb += [
+                Assert(inside != 0),
+                Assert(mine & ~head == 0),
+                Assert((run.rows == 0) == (head == 0)),
+                Assert((head & ((1 << run.first) - 1)) == 0),
+                Assert(((head >> run.first) >> run.rows)[0] == 0),
+                Assert(run.last == (rest == 0)),
+            ]
+        m.d.sync += [inside.eq(inside + put - pops), waited.eq(Mux((inside != 0) & ~dut.o.valid, waited + 1, 0))]
+        with m.If(take):
+            m.d.sync += head.eq(Mux(pops, following, rest))
+        with m.If(put):
+            with m.If(inside - pops == 0):
+                m.d.sync += head.eq(dut.i.payload)
+            with m.Else():
+                m.d.sync += following.eq(dut.i.payload)
+
+
+class AnyRows(Harness):
+    """Any tiles, whole or not, and any stalls: of each tile that is told something comes out, and of no other one."""
+
+    def build(self, m):
+        m.submodules.dut = dut = UsedRows(TINY, most=MOST)
+        started = Signal()
+        m.d.sync += started.eq(1)
+        whole = arbitrary(m, 2, name="whole", constant=True)
+        m.d.comb += [
+            dut.run.whole_tiles.eq(whole),
+            dut.start.eq(~started),
+            dut.i.valid.eq(arbitrary(m, 1, name="valid")),
+            Assume(started | ~dut.i.valid),
+            dut.i.payload.last.eq(arbitrary(m, 1, name="last")),
+            dut.o.ready.eq(arbitrary(m, 1, name="o_ready")),
+            dut.o_used.ready.eq(arbitrary(m, 1, name="used_ready")),
+        ]
+        tiles, inside, waited = Signal(2), Signal(range(MOST + 2)), Signal(2)
+        ends, told, comes = Signal(), Signal(), Signal()
+        m.d.comb += [
+            ends.eq(dut.i.valid & dut.i.ready & dut.i.payload.last),
+            told.eq(ends & (tiles == whole)),
+            comes.eq(dut.o_used.valid & dut.o_used.ready),
+            Assert((dut.o.valid & dut.o.ready) == (dut.i.valid & dut.i.ready)),
+            Assert(~dut.o_used.valid | (inside != 0)),
+            Assert(inside <= MOST),
+            Assert(waited < UsedRows.LATENCY),
+        ]
+        with m.If(ends & (tiles != whole)):
+            m.d.sync += tiles.eq(tiles + 1)
+        m.d.sync += [inside.eq(inside + told - comes), waited.eq(Mux((inside != 0) & ~dut.o_used.valid, waited + 1, 0))]
+
+
+def test_runs_make_up_their_set(tmp_path):
+    """Without a bound: runs are disjoint, ascending, as long as can be, and leave nothing out."""
+    prove(AnySets(), tmp_path, depth=None)
+
+
+def test_no_tile_is_forgotten(tmp_path):
+    """Without a bound: a queue without room would swallow what is known of a tile, whose weights would never come."""
+    prove(AnyRows(), tmp_path, depth=None)
