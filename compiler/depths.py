@@ -79,7 +79,7 @@ def cost(tiles: LayerTiles, layer: Layer, config: HardwareConfig) -> int:
     rows = k_tiles * tiles.tile_k if k_tiles <= config.weight_tiles else int(used_rows(tiles).sum())
     weights = rows * beats * blocks
     words = int(-(-counts.rows // config.load_rows).sum()) * blocks
-    return max(bound(counts, blocks, banks=config.banks), weights, words)
+    return max(bound(counts, blocks, banks=config.banks, weight_banks=config.weight_banks), weights, words)
 
 
 def choose_tiles(

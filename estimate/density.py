@@ -39,7 +39,7 @@ def layer_report(captured: CapturedLayer, shape: TileShape, k_order: KOrder = "c
             "bit_sparse": bit_sparse_cycles(counts, groups),
             "published_model": published_model_cycles(counts, groups),
             "published_model_tilewise": published_model_cycles(counts, groups, tilewise=True),
-            "bound": bound(counts, groups, banks=shape.banks),
+            "bound": bound(counts, groups, banks=shape.banks, weight_banks=shape.weight_banks),
         },
         "counts": {
             "rows": len(tiles.packed),
@@ -112,6 +112,6 @@ def density_sweep(
                 counts = count_packed(rows, np.append(np.arange(0, len(rows), tile_m), len(rows)))
                 density += Density.of(counts, one.depth, groups)
                 cycles["published_model"] += published_model_cycles(counts, groups)
-                cycles["bound"] += bound(counts, groups, banks=shape.banks)
+                cycles["bound"] += bound(counts, groups, banks=shape.banks, weight_banks=shape.weight_banks)
             points.append({"tile_m": tile_m, "tile_k": tile_k, **_figures(density), "cycles": cycles})
     return points

@@ -36,6 +36,7 @@ SIZES = (
     "load_rows",
     "queries",
     "banks",
+    "weight_banks",
     "weight_tiles",
     "neuron_lanes",
     "bus_bits",

@@ -136,7 +136,7 @@ class Estimator:
         if self.explorer:
             nonzero = int(block.counts.nonzero.sum())
             work = {"im2col": int(extract.sum()), "detector": nonzero // c.queries, "psum": nonzero // c.banks}
-            work |= {"pe_array": int(block.counts.residual_bits.sum()), "neurons": int(neurons.sum())}
+            work |= {"pe_array": int(block.counts.add_steps(c.weight_banks).sum()), "neurons": int(neurons.sum())}
             work |= {"weights": weight_cycles}
             self.explorer.advance(trace.command, data, work)
         else:
@@ -147,7 +147,7 @@ class Estimator:
                 "command": trace.command,
                 "layer": trace.layer,
                 "cycles": int(end - start),
-                "bound": bound(block.counts, banks=c.banks),
+                "bound": bound(block.counts, banks=c.banks, weight_banks=c.weight_banks),
                 "weights": weight_cycles,
                 "im2col": int(extract.sum()),
                 "neurons": int(neurons.sum()),
@@ -156,6 +156,7 @@ class Estimator:
                 "tile_depth": int(f["tile_depth"]),
                 "rows": int(rows.sum()),
                 "counts": block.counts,
+                "add_steps": block.counts.add_steps(c.weight_banks),
                 "start": int(start),
                 "end": int(end),
                 # A tile that uses no row gets one all the same, which tells that it is complete.

@@ -32,6 +32,11 @@ class TileShape(Protocol):
         """Banks of partial sums, each of which takes one row per cycle."""
         ...
 
+    @property
+    def weight_banks(self) -> int:
+        """Banks of weights, each of which gives one weight row per cycle."""
+        ...
+
 
 class Registers(Protocol):
     """How wide sums are."""
@@ -52,5 +57,5 @@ class Hardware(TileShape, Registers, Protocol):
 
 
 def sizes(hardware: Hardware) -> dict[str, int]:
-    """Return the fields of :class:`Hardware` by name, as a network file records them."""
+    """Return the fields of :class:`Hardware` by name that a network file records."""
     return {name: getattr(hardware, name) for name in FIELDS}

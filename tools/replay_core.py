@@ -71,7 +71,7 @@ def replay(capture: Path, config: HardwareConfig, *, seed: int = 1, bench: CoreB
         simulated += sum(int(result.cycles[-1]) for result in results)
         counted = {
             "tiles": tiles.m_tiles * tiles.k_tiles,
-            "bound": bound(counts, banks=config.banks),
+            "bound": bound(counts, banks=config.banks, weight_banks=config.weight_banks),
             "published_model": published_model_cycles(counts),
         }
         entry = {"name": captured.name, "blocks": len(results)}

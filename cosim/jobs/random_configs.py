@@ -69,4 +69,5 @@ def random_config(seed: int) -> HardwareConfig:
         bus_bits=bus_bits,
         feature_words=int(r.choice([512, 1024, 2048])) * min(8, max(1, blocks // 4)),
         segments=int(r.choice([512, 1024])),
+        weight_banks=min(int(r.choice([1, 1, 2, 4])), tile_k // 2),
     )

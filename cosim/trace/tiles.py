@@ -34,7 +34,12 @@ def tiles(runs: list[dict[str, Any]]) -> dict[str, np.ndarray]:
         m, k = np.indices(counts.rows.shape)
         of_run = {"m": m, "k": k, "tile": np.arange(m.size), "weight_rows": one["weight_rows"]}
         of_run |= {"beats": one["beats"], "rows": counts.rows, "nonzero_rows": counts.nonzero}
-        of_run |= {"set_bits": counts.set_bits, "residual_bits": counts.residual_bits, "exact_matches": counts.exact}
+        of_run |= {
+            "set_bits": counts.set_bits,
+            "residual_bits": counts.residual_bits,
+            "add_steps": one["add_steps"],
+            "exact_matches": counts.exact,
+        }
         of_run |= {f"reuse{bank}": one["reuses"][bank] for bank in range(2)}
         of_run |= {key: np.full(m.size, one[key], object) for key in ("layer", "command")}
         for key, values in of_run.items():

@@ -133,7 +133,7 @@ class Timeline:
         tile = tiles(self.runs)
         rows = self.times("rows_word"), tile["beats"], "the rows of a K tile are handed to the sorter"
         weights = self.times("weights_row"), tile["weight_rows"], "the weights of a K tile come in"
-        bits = self.times("residual_bit"), tile["residual_bits"]
+        bits = self.times("residual_bit"), tile["add_steps"]
         adds = (*bits, "from the first residual bit of a K tile that is added to the last")
         found = [self._spans("weights loader", weights, tile), self._spans("im2col", rows, tile)]
         found += [self._detector(tile), *self._inside(tile, bits), self._spans("PE array: tiles", adds, tile)]

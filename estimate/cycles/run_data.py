@@ -10,6 +10,7 @@ import numpy as np
 from ...hw.arch.config import HardwareConfig
 from ...hw.interface import row_order
 from ...hw.sorter.layouts import word_beats, words
+from ...model.prosparsity.search import fullest_class
 from ...model.prosparsity.tiles import TileBlock
 from ...support.kernels import kernel
 from .state import COMPUTE, REUSE, RING
@@ -21,8 +22,8 @@ class RunData(NamedTuple):
     Members
     -------
     bits, rows, prefix, tile_of, bank_of, after, queue_of : of every row
-        Its residual bits, its index in its tile, its prefix's index or -1, its tile, its bank, how many compute rows of
-        its tile come before it, and its FIFO.
+        The steps in which its residual bits are added, its index in its tile, its prefix's index or -1, its tile, its
+        bank, how many compute rows of its tile come before it, and its FIFO.
     computes, reuses : the compute rows, and the reuse rows of each bank
     ends, compute_count, reuse_count, end_time, beats : of every tile
         The rows up to its end, its compute rows, its reuse rows in each bank, when the detector is done with it, and
@@ -88,6 +89,7 @@ def _rows(
     starts: np.ndarray,
     nonzero: np.ndarray,
     banks_of: np.ndarray,
+    weight_banks: int,
     d: tuple[np.ndarray, ...],
 ) -> None:
     """Fill the arrays ``d`` that hold something of every row and of every tile."""
@@ -98,10 +100,7 @@ def _rows(
         for k in range(residual.shape[1]):
             for s in range(nonzero[m, k]):
                 i = order[starts[m] + s, k]
-                word, count = residual[starts[m] + i, k], 0
-                while word:
-                    word &= word - np.uint64(1)
-                    count += 1
+                count = fullest_class(residual[starts[m] + i, k], weight_banks)
                 bank = banks_of[i]
                 bits[n], rows[n], based[n], tile_of[n] = count, i, prefix[starts[m] + i, k], tile
                 bank_of[n], after[n] = bank, compute_count[tile]
@@ -224,7 +223,7 @@ def run_data(
     by_tile = np.zeros(tiles, np.int64), np.zeros(tiles, np.int64), np.zeros((2, tiles), np.int64)
     arrays = (*ints, reuses, *by_tile)
     banks_of = row_banks(c)
-    _rows(block.residual, block.prefix, block.order, block.starts, nonzero, banks_of, arrays)
+    _rows(block.residual, block.prefix, block.order, block.starts, nonzero, banks_of, c.weight_banks, arrays)
     m_rows = np.diff(block.starts).astype(np.int64)
     most = total + tiles
     class_end, class_words, visit_rows = (np.zeros(n, np.int64) for n in (tiles, most, most))

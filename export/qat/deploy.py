@@ -145,7 +145,8 @@ def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> 
                 signed=signed,
             )
             counts = count_packed(tiles.packed, tiles.starts)
-            cycles = bound(counts, output_groups(layer.channels, hardware.lanes), banks=hardware.banks)
+            groups = output_groups(layer.channels, hardware.lanes)
+            cycles = bound(counts, groups, banks=hardware.banks, weight_banks=hardware.weight_banks)
             costs[layer.name]["cycles"][encoding] = cycles / n
             costs[layer.name]["density"][encoding] = Density.of(counts, depth)
     return costs

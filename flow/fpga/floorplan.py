@@ -33,8 +33,9 @@ def plan_of(c: HardwareConfig) -> Plan:
         "bank": memory(c.psum_bits),
         "pe_array": memory(c.result_bits),
         "operands": {
-            "integrate.i__payload": [psums.offset, c.psum_bits],
-            "integrate.held0": [0, c.membrane_bits],
+            # Synthesis gives a net the name of either of the ports that it connects.
+            r"(integrate|neurons)\.i__payload(\$\d+)?": [psums.offset, c.psum_bits, neuron_psums(c).size],
+            r"integrate\.held0": [0, c.membrane_bits, c.membrane_bits * c.neuron_lanes],
         },
     }
 

@@ -52,9 +52,9 @@ def _block_rams(plan: Plan, cells: Iterable[str]) -> dict[str, float]:
 def _multipliers(plan: Plan, module: dict) -> dict[str, int]:
     """Return the neuron of every multiplier, by what it multiplies: a partial sum or a membrane potential."""
     neuron_of: dict[int, int] = {}
-    for name, (offset, width) in plan["operands"].items():
+    for name, (offset, width, size) in plan["operands"].items():
         for net, wires in module["netnames"].items():
-            if net.endswith(name):
+            if re.search(rf"(^|\.){name}$", net) and len(wires["bits"]) == size:
                 lanes = wires["bits"][offset : offset + width * plan["neuron_lanes"]]
                 neuron_of |= {wire: n // width for n, wire in enumerate(lanes) if isinstance(wire, int)}
     found = {}

@@ -163,7 +163,7 @@ def _job(image: MemoryImage, before: np.ndarray, bottom: int) -> tuple[Job, np.n
         name: sum(len(times(log, event, cycles[0] + OUTSIDE)) for event in events) for name, events in LOGGED.items()
     }
     word, window = image.config.bus_bits // 8, image.windows.write
-    bits = sum(int(one["counts"].total().residual_bits) for one in estimator.runs)
+    bits = sum(int(one["counts"].total().add_steps(image.config.weight_banks)) for one in estimator.runs)
     moved = {"READ_BEATS": interpreter.bytes_read, "WRITE_BEATS": interpreter.bytes_written}
     work = {"COMMANDS": len(image.commands()) - 1, "RUNS": len(estimator.runs), "RESIDUAL_BITS": bits}  # END is none
     work |= {name: n // word for name, n in moved.items()} | {name: counted[name] for name in WORK}

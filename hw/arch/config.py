@@ -50,6 +50,8 @@ class HardwareConfig:
     max_levels : largest spike level that a neuron can fire.
     max_planes : largest number of planes of an output position. Pixels of 8 bits need 8.
     max_timesteps : largest number of timesteps of a layer.
+    weight_banks : number of banks of weights, each of which gives a weight row per cycle. The weights of bit k of a row
+        lie in bank ``k mod weight_banks``, so a row takes as many cycles as its residual has bits of one bank at most.
     weight_tiles : number of weight slots on chip. A layer with no more K tiles than this has its weights fetched once.
     neuron_lanes : number of output channels that the neuron array updates per cycle.
     bus_bits : data bits of the AXI4 memory port.
@@ -75,6 +77,7 @@ class HardwareConfig:
     max_levels: int = 15
     max_planes: int = 8
     max_timesteps: int = 32
+    weight_banks: int = 1
     weight_tiles: int = 2
     neuron_lanes: int = 16
     bus_bits: int = 128
@@ -110,6 +113,16 @@ class HardwareConfig:
     def result_bits(self) -> int:
         """Bits of a signed tile result, which is the sum of up to tile_k weights."""
         return self.weight_bits + clog2(self.tile_k)
+
+    @property
+    def weight_bank_bits(self) -> int:
+        """Bits of the number of a bank of weights, 0 if there is only one."""
+        return (self.weight_banks - 1).bit_length()
+
+    @property
+    def weight_sum_bits(self) -> int:
+        """Bits of a signed sum of a weight from each bank."""
+        return self.weight_bits + self.weight_bank_bits
 
     @property
     def level_bits(self) -> int:

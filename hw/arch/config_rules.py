@@ -94,6 +94,9 @@ LIMITS = {
     "max_timesteps": Limit(
         low=1, high=1024, why="all timesteps of an output position must fit one m tile, which has at most 1024 rows"
     ),
+    "weight_banks": Limit(
+        low=1, high=4, power=True, why="the lowest bits of a bit's index choose the bank of its weights"
+    ),
     "weight_tiles": Limit(low=2, high=1024, why="one weight tile is used while the next one arrives"),
     "membrane_bits": Limit(low=8, high=32, why="a readout writes its potentials to memory as 32-bit integers"),
     "psum_bits": Limit(
@@ -115,6 +118,12 @@ RELATIONS = (
         rule="at most {tile_m}",
         why="a beat holds rows of one tile only",
         holds=lambda c: c.load_rows <= c.tile_m,
+    ),
+    Relation(
+        field="weight_banks",
+        rule="at most half of {tile_k}",
+        why="each bank holds at least two weight rows of a K tile",
+        holds=lambda c: 2 * c.weight_banks <= c.tile_k,
     ),
     Relation(
         field="lanes",

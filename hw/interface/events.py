@@ -46,7 +46,7 @@ def processor_events(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "busy": 1,  # a tile or a partial sum is inside the processor
-            "residual_bit": 1,  # a weight row is added
+            "residual_bit": 1,  # a weight row of a bank, or of several ones, is added
             "compute_row": 1,  # the last residual bit of a compute row is issued
             "reuse_rows": range(c.banks + 1),  # number of exact matches whose partial sums are updated
             "stall_row": 1,  # no compute row has come

@@ -1,4 +1,4 @@
-"""The issue stage of the processor, which issues one residual bit, and one row for each partial-sum bank, per cycle."""
+"""The issue stage of the processor, which issues bits of a residual, and a row for each partial-sum bank, per cycle."""
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.hdl import ValueLike
@@ -10,7 +10,7 @@ from ..interface.row_order import bank_of
 from ..interface.streams import compute_row, reuse_row
 from ..lib.logic import precompute
 from . import lookahead as ahead
-from .layouts import held_result, issue_events, lowest, psum_slot, without_lowest
+from .layouts import bank_bits, held_result, issue_events, lowest, psum_slot, weight_read, without_lowest
 from .pe_array import finish_control, load_control
 from .scoreboard import tile_step, tile_view
 
@@ -19,11 +19,11 @@ STEAL_AFTER = 63
 
 
 class Issue(wiring.Component):
-    """Issues compute rows bit by bit, and reuse rows beside them.
+    """Issues compute rows bit by bit, and reuse rows beside them. In a cycle a bit of each bank of weights is issued.
 
     A compute row goes from the stream into ``stage``, and from there into ``active`` in the cycle of the active row's
-    last bit. Then it issues one bit per cycle, whatever happens. Its last bit claims the update slot of the row's bank;
-    a reuse row takes a slot that no last bit claims. The bank's read port reads the prefix's result for the reuse row
+    last bits. Then it issues bits in every cycle, whatever happens. Its last ones claim the update slot of the row's
+    bank; a reuse row takes a slot that none claims. The bank's read port reads the prefix's result for the reuse row
     or, in the cycle of a claim, for the compute row that is loaded then. A reuse row needs no read if the operand
     register still holds its prefix's result, because the row before it in its bank had the same prefix. Then a
     compute row that finds the accumulators idle has the port.
@@ -31,8 +31,8 @@ class Issue(wiring.Component):
     A row is loaded only if its partial sum is not in flight. An update (read, add, write) takes three slots, so the
     same row may be updated again three slots later. Only rows of different tiles can collide.
 
-    Latency: two cycles from the stream to the first bit. Throughput: a bit per cycle, without bubbles between rows or
-    tiles. (Prosperity, HPCA 2025, arXiv 2503.03379, section "PPU".)
+    Latency: two cycles from the stream to the first bit. Throughput: a bit of each bank of weights per cycle, without
+    bubbles between rows or tiles. (Prosperity, HPCA 2025, arXiv 2503.03379, section "PPU".)
 
     Members
     -------
@@ -40,7 +40,7 @@ class Issue(wiring.Component):
     tiles : the two tiles in the processor, by the parity of their tags
     hold : for each bank: no reuse row may be issued in this cycle
     claim, take : the compute row that ends in this cycle, and for each bank the reuse row that is issued (stage 0)
-    weight : the weight row of this cycle's bit (stage 0)
+    weight : the weight rows of this cycle's bits (:func:`reprise.hw.processor.layouts.weight_read`, stage 0)
     next_slot : for each bank: the partial sum that is updated next, if any (stage 0)
     read : for each bank: the address in the result memory (stage 0); anything if no row uses what is read
     load, finish, slot : the control of the PE array, and for each bank the update (stage 1)
@@ -58,7 +58,7 @@ class Issue(wiring.Component):
                 "hold": In(c.banks),
                 "claim": Out(tile_step(c)),
                 "take": Out(data.ArrayLayout(tile_step(c), c.banks)),
-                "weight": Out(data.StructLayout({"row": range(c.tile_k), "weight_slot": c.weight_slot_bits})),
+                "weight": Out(weight_read(c)),
                 "load": Out(load_control(c)),
                 "finish": Out(finish_control(c)),
                 "read": Out(data.ArrayLayout(c.row_bits + 1, c.banks)),
@@ -92,8 +92,8 @@ class Issue(wiring.Component):
         self.stage = Signal(compute_row(c), reset_less=True)
         self.stage_valid, self.stage_buffer = Signal(), Signal()
         self.stage_usable = Signal()  # its tile and the tile's weights are here, so `stage_buffer` is right
-        self.active = Signal(compute_row(c), reset_less=True)  # its residual has only the bits after `bit`
-        self.bit = Signal(c.tile_k, reset_less=True)
+        self.active = Signal(compute_row(c), reset_less=True)  # its residual has only the bits after `bits`
+        self.bits = Signal(c.tile_k, reset_less=True)
         self.active_valid, self.active_last = Signal(), Signal()
         self.active_buffer = Signal(reset_less=True)
         self.claiming = Signal(c.banks)  # made of registered flags only, so it is known early in the cycle
@@ -141,7 +141,7 @@ class Issue(wiring.Component):
             m.d.sync += [row.eq(i.payload), self.reuse_valid[b].eq(i.valid)]
 
     def _compute_stage(self, m: Module) -> None:
-        """Hold the head of the compute stream. Its lowest bit and the rest are found on the way in.
+        """Hold the head of the compute stream. Its first bits and the rest are found on the way in.
 
         Its tile can be looked up a cycle ahead, because one that enters has no weights yet, and none leaves before its
         rows are issued.
@@ -153,14 +153,15 @@ class Issue(wiring.Component):
             self.stage_buffer.eq(ahead.next_staged(m, self, self.buffer(self.stage.tag), self.buffer(i.payload.tag))),
         ]
         m.d.comb += i.ready.eq(~self.stage_valid | self.loading)
-        self.stage_bit = Signal.like(self.bit, reset_less=True)
+        banks = self.config.weight_banks
+        self.stage_bits = Signal.like(self.bits, reset_less=True)
         self.stage_single = Signal(reset_less=True)
         with m.If(i.ready):
-            rest = without_lowest(i.payload.residual)
+            rest = without_lowest(i.payload.residual, banks)
             m.d.sync += [
                 self.stage.eq(i.payload),
                 self.stage.residual.eq(rest),
-                self.stage_bit.eq(lowest(i.payload.residual)),
+                self.stage_bits.eq(lowest(i.payload.residual, banks)),
                 self.stage_single.eq(rest == 0),
                 self.stage_valid.eq(i.valid),
             ]
@@ -208,27 +209,31 @@ class Issue(wiring.Component):
         return self.tiles[held.tag[0]].tag != held.tag
 
     def _active(self, m: Module) -> None:
-        """Register of the active row the bit that is issued (one-hot), the bits after it, and that it is the last."""
-        rest = without_lowest(self.active.residual)
+        """Register of the active row the bits that are issued, those after them, and that there are none of these."""
+        banks = self.config.weight_banks
+        rest = without_lowest(self.active.residual, banks)
         with m.If(self.loading):
             tile = self.tiles[self.stage.tag[0]]
             m.d.sync += [
                 self.active.eq(self.stage),
                 self.active_buffer.eq(self.stage_buffer),
                 self.weight.weight_slot.eq(tile.weight_slot),
-                self.bit.eq(self.stage_bit),
+                self.bits.eq(self.stage_bits),
                 self.active_last.eq(self.stage_single),
                 self.active_valid.eq(1),
             ]
         with m.Else():
             m.d.sync += [
                 self.active.residual.eq(rest),
-                self.bit.eq(lowest(self.active.residual)),
+                self.bits.eq(lowest(self.active.residual, banks)),
                 self.active_last.eq(rest == 0),
                 self.active_valid.eq(self.active_valid & ~self.active_last),
             ]
-        for j in range(len(self.weight.row)):
-            m.d.comb += self.weight.row[j].eq(Cat(self.bit[k] for k in range(len(self.bit)) if k >> j & 1).any())
+        for bank in range(banks):
+            read, mine = self.weight.banks[bank], bank_bits(self.bits, bank, banks)
+            m.d.comb += read.wanted.eq(mine.any())
+            for j in range(len(read.row)):
+                m.d.comb += read.row[j].eq(Cat(mine[n] for n in range(len(mine)) if n >> j & 1).any())
         m.d.comb += [
             self.claim.valid.eq(self.active_valid & self.active_last),
             self.claim.parity.eq(self.active.tag[0]),

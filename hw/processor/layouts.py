@@ -1,20 +1,37 @@
-"""The layouts of the issue stage, and how it finds the lowest set bit of a residual."""
+"""The layouts of the issue stage, and how it finds the bits of a residual that are added next."""
 
-from amaranth import Value
+from amaranth import Cat, Value
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig
 from ..interface.streams import TAG_BITS
 
 
-def lowest(x: Value) -> Value:
-    """Return the lowest set bit of ``x``, one-hot and as wide as ``x``."""
-    return (x & (~x + 1))[: len(x)]
+def bank_bits(x: Value, bank: int, banks: int) -> Value:
+    """Return the bits of ``x`` whose weights lie in a bank, that is, those with ``k mod banks == bank``."""
+    return Cat(x[k] for k in range(bank, len(x), banks))
 
 
-def without_lowest(x: Value) -> Value:
-    """Return ``x`` without its lowest set bit."""
-    return (x & (x - 1))[: len(x)]
+def _of_each(banks: int, x: Value, parts: list[Value]) -> Value:
+    return Cat(parts[k % banks][k // banks] for k in range(len(x)))
+
+
+def lowest(x: Value, banks: int) -> Value:
+    """Return the lowest set bit of each of the ``banks`` banks in ``x``, and nothing else of it."""
+    parts = [bank_bits(x, bank, banks) for bank in range(banks)]
+    return _of_each(banks, x, [(part & (~part + 1))[: len(part)] for part in parts])
+
+
+def without_lowest(x: Value, banks: int) -> Value:
+    """Return ``x`` without the lowest set bit of each of its ``banks`` banks."""
+    parts = [bank_bits(x, bank, banks) for bank in range(banks)]
+    return _of_each(banks, x, [(part & (part - 1))[: len(part)] for part in parts])
+
+
+def weight_read(c: HardwareConfig) -> data.StructLayout:
+    """Return the layout of what is read of a weight slot: of each bank a weight row or, if none is wanted, zeros."""
+    bank = data.StructLayout({"wanted": 1, "row": range(c.tile_k // c.weight_banks)})
+    return data.StructLayout({"banks": data.ArrayLayout(bank, c.weight_banks), "weight_slot": c.weight_slot_bits})
 
 
 def held_result(c: HardwareConfig) -> data.StructLayout:

@@ -1,4 +1,4 @@
-"""The PE array: the first rank of adders, which add up tile results, one residual bit per cycle."""
+"""The PE array: the first rank of adders, which add up tile results."""
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -36,19 +36,19 @@ class PEArray(wiring.Component):
     """Adds up the tile results of compute rows, and hands tile results to the banks of partial sums.
 
     For a compute row it works out ``result = base + sum of W[k] over the residual's bits``, in all lanes. A reuse row
-    takes its prefix's result as it is. The control inputs arrive in stage 1. In stage 2 the accumulator adds a weight
-    row, or takes the base of the row whose first bit is added in the next cycle. The sum of a last bit is written into
+    takes its prefix's result as it is. The control inputs arrive in stage 1. In stage 2 the accumulator adds
+    weights, or takes the base of the row whose first bit is added in the next cycle. The sum of the last bits goes into
     the operand register of the row's bank, and into the result memories. There is a copy of these for each bank, and
     each has room for two tiles, by the parity of their tags. The operand of a reuse row comes from its bank's copy. A
     base that would be read in the cycle in which it is written must be forwarded: its value is in the operand register
     by then, and stays there until the bank's next operand. (Prosperity, HPCA 2025, arXiv 2503.03379, section "PPU".)
 
-    Latency: an operand is there in stage 3, two cycles after its control. Throughput: one bit, and one operand for each
-    bank, per cycle.
+    Latency: an operand is there in stage 3, two cycles after its control. Throughput: one sum of weights, and one
+    operand for each bank, per cycle.
 
     Members
     -------
-    weight : the weight row that is added: ``lanes`` signed weights of ``weight_bits`` each (stage 2)
+    weight : what is added: ``lanes`` signed sums of weights, of ``weight_sum_bits`` each (stage 2)
     load, finish : the control of the accumulator (stage 1)
     read : for each bank: the address in its result memory, with the tile's parity as the highest bit (stage 0)
     fetch : for each bank: what is read becomes the operand (stage 1); if neither this is set nor a row finishes, the
@@ -60,7 +60,7 @@ class PEArray(wiring.Component):
         c = self.config = config
         super().__init__(
             {
-                "weight": In(c.lanes * c.weight_bits),
+                "weight": In(c.lanes * c.weight_sum_bits),
                 "load": In(load_control(c)),
                 "finish": In(finish_control(c)),
                 "read": In(data.ArrayLayout(c.row_bits + 1, c.banks)),
@@ -77,7 +77,7 @@ class PEArray(wiring.Component):
         total = Signal(c.lanes * bits)
         for lane in range(c.lanes):
             here = slice(lane * bits, (lane + 1) * bits)
-            weight = self.weight.word_select(lane, c.weight_bits).as_signed()
+            weight = self.weight.word_select(lane, c.weight_sum_bits).as_signed()
             m.d.comb += total[here].eq(accumulator[here].as_signed() + weight)
 
         results = []

@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 
 from ...support.kernels import kernel
 
-N_COUNTS = 6  # rows, nonzero, multi_bit, exact, set_bits, residual_bits: the fields of prosparsity.Counts
+N_COUNTS = 8  # the fields of prosparsity.Counts, in their order
 
 
 @intrinsic
@@ -29,6 +29,16 @@ def _popcount(typingctx: Any, word: Any) -> tuple[Any, Callable]:
 
 
 popcount = cast("Callable[[np.uint64], np.uint64]", _popcount)  # as compiled code calls it
+
+
+@kernel()
+def fullest_class(word: np.uint64, classes: int) -> np.int64:
+    """Return the most set bits of one class, where bit k is in class ``k mod classes``; there are 1, 2 or 4 classes."""
+    every = ~np.uint64(0) // np.uint64((1 << classes) - 1)  # a bit in each group of ``classes``
+    most = np.int64(0)
+    for n in range(classes):
+        most = max(most, np.int64(popcount(word & (every << np.uint64(n)))))
+    return most
 
 
 @kernel()
@@ -78,7 +88,8 @@ def search_tile(
 ) -> None:
     """Fill the prefixes, residuals, issue order and counts of one tile.
 
-    Behind the rows that are not zero, ``order`` is filled with -1. ``counts`` has the order of ``tiles.Counts``.
+    Behind the rows that are not zero, ``order`` is filled with -1. ``counts``, which are zero at first, have the order
+    of ``tiles.Counts``.
     """
     m = len(rows)
     first = np.empty(m, dtype=np.int32)
@@ -128,6 +139,10 @@ def search_tile(
             saved += np.int64(popcount(rows[found]))
     counts[0], counts[1], counts[2], counts[3] = m, nonzero, multi_bit, exact
     counts[4], counts[5] = set_bits, set_bits - saved
+    for s in range(nonzero):
+        word = residual[order[s]]
+        counts[6] += fullest_class(word, 2)
+        counts[7] += fullest_class(word, 4)
 
 
 @kernel(parallel=True)

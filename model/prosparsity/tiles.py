@@ -42,6 +42,8 @@ class Counts(Generic[T]):
     exact : exact matches, which are rows whose prefix equals them
     set_bits : bits that are one
     residual_bits : bits that remain to be added when prefixes are reused
+    residual_pairs, residual_quads : the steps in which they can be added if the weights lie in 2 or in 4 banks, by the
+        bit's index modulo that number: each bank gives a weight row a step
     """
 
     rows: T
@@ -50,10 +52,16 @@ class Counts(Generic[T]):
     exact: T
     set_bits: T
     residual_bits: T
+    residual_pairs: T
+    residual_quads: T
+
+    def add_steps(self, weight_banks: int) -> T:
+        """Return the steps in which the residual bits are added with 1, 2 or 4 banks of weights."""
+        return {1: self.residual_bits, 2: self.residual_pairs, 4: self.residual_quads}[weight_banks]
 
     @classmethod
     def from_array(cls, array: np.ndarray) -> "Counts[np.ndarray]":
-        """Take the counts from int64[..., 6], whose last axis has the order of the fields."""
+        """Take the counts from int64[..., N_COUNTS], whose last axis has the order of the fields."""
         return Counts(**{f.name: array[..., i] for i, f in enumerate(fields(cls))})
 
     @classmethod

@@ -26,6 +26,7 @@ class Shape(NamedTuple):
     tile_k: int = 16
     lanes: int = 128
     banks: int = 2
+    weight_banks: int = 1
 
 
 def small_capture(density=0.3, timesteps=3):

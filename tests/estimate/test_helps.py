@@ -19,7 +19,7 @@ from reprise.model.network.neuron import Neuron
 TINY = HardwareConfig.load("tiny")
 
 
-def network_of(*, shape=(3, 6, 6), outputs=12):
+def network_of(*, shape=(3, 6, 6), outputs=12, bias=0):
     """A convolution and a linear layer with many weights for its one position."""
     r = np.random.default_rng(4)
     conv = r.integers(-9, 10, (outputs, shape[0], 3, 3)).astype(np.int8)
@@ -28,7 +28,7 @@ def network_of(*, shape=(3, 6, 6), outputs=12):
         Layer(
             name="conv",
             sources=(Source(feature="input", weight=conv, padding=1),),
-            neuron=Neuron.uniform(outputs, threshold=9),
+            neuron=Neuron.uniform(outputs, threshold=9, bias=bias),
         ),
         Layer(
             name="full",
@@ -62,7 +62,12 @@ def test_every_size_is_doubled_and_halved_once():
     for name in SIZES:
         alone = [change[name] for change in found if list(change) == [name]]
         value = getattr(config, name)
-        assert alone == [2 * value, value // 2][: 1 if name in ("queries", "banks", "weight_tiles", "bus_bits") else 2]
+        assert (
+            alone
+            == [2 * value, value // 2][
+                : 1 if name in ("queries", "banks", "weight_banks", "weight_tiles", "bus_bits") else 2
+            ]
+        )
     assert {"queries": 2, "banks": 2} in found
     assert {"queries": 1, "banks": 1} in changes(config.replace(queries=2, banks=2))
     assert not [change for change in changes(config.replace(queries=2)) if len(change) > 1]
@@ -107,8 +112,11 @@ def test_costs_are_those_of_the_area_and_impossible_changes_say_why(no_area):
 
 
 def test_what_would_help_where_one_block_limits(no_area):
-    """Weights for a single position come faster over a wider bus; the layer without them does not care as much."""
-    network, images = network_of(shape=(3, 12, 12)), np.zeros((1, 3, 12, 12), int)
+    """Weights for a single position come faster over a wider bus; the layer without them does not care as much.
+
+    No pixel is set, and every neuron of the convolution fires, so that the linear layer uses all of its weights.
+    """
+    network, images = network_of(shape=(3, 12, 12), bias=9), np.zeros((1, 3, 12, 12), int)
     config = TINY.replace(lanes=16, neuron_lanes=4, segments=256, weight_tiles=4)
     report = helped(network, images, config)
     full = {str(one["change"]): one["cycles_percent"] for one in report["layers"][1]["helps"]}

@@ -11,6 +11,7 @@ def _fault(file, original, mutated, test, what):
 
 PREFIX = "test_prefix_finished_just_before"
 AGAIN = "test_partial_sum_updated_again_in_the_next_tile"
+RANDOM = "test_random_stream"
 LATE = "test_partial_sum_of_an_exact_match_updated_by_a_late_row"
 
 MUTATIONS = [
@@ -275,4 +276,21 @@ MUTATIONS = [
         "test_random_stream",
         "a wide memory is written to another address",
     ),
+    _fault(
+        "processor/weight_buffer", "Mux(some, row[at : at + bits], 0)", "row[at : at + bits]", RANDOM, "idle banks add"
+    ),
+    _fault(
+        "processor/weight_buffer", "row.row[:low] == bank if", "row.row[:low] == 0 if", RANDOM, "one bank has all rows"
+    ),
+    _fault(
+        "processor/weight_buffer", "Cat(row.row[low:], row", "Cat(row.row, row", RANDOM, "rows of a bank lie too far"
+    ),
+    _fault(
+        "processor/issue",
+        "bank_bits(self.bits, bank, banks)",
+        "bank_bits(self.bits, 0, banks)",
+        RANDOM,
+        "one bank's bits",
+    ),
+    _fault("processor/layouts", "range(bank, len(x), banks)", "range(bank, len(x), 1)", RANDOM, "banks share bits"),
 ]

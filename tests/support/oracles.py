@@ -38,6 +38,8 @@ def naive_tile(bits: np.ndarray) -> dict:
         "exact": sum(p >= 0 and rows[p] == rows[i] for i, p in enumerate(prefix)),
         "set_bits": sum(len(row) for row in rows),
         "residual_bits": int(residual.sum()),
+        "residual_pairs": sum(max(sum(row[n::2]) for n in range(2)) for row in residual.tolist()),
+        "residual_quads": sum(max(sum(row[n::4]) for n in range(4)) for row in residual.tolist()),
     }
 
 

@@ -106,7 +106,7 @@ def watched(boxes: Boxes, c: HardwareConfig) -> dict[str, Value]:
         "reuse": _moved(reuse),
         "reuse_row": reuse.payload.row,
         "bit": issue.events.residual_bit,
-        "bit_row": issue.weight.row,
+        "bit_row": issue.weight.banks[0].row,
         "finish": issue.finish.valid,
         "update": bank.slot.valid,
         "update_row": bank.slot.row,

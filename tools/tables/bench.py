@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import inspect
+import statistics
 
 from tools import bench
+from tools.benches import steps as steps_bench
 
 from . import markdown, record
 
@@ -45,13 +47,47 @@ def proofs() -> str:
     return markdown(("property", "on", "engine", "depth", "time"), rows)
 
 
+STEPS = {
+    "paper": "`paper` with full K tiles, whose weights are all fetched",
+    "depths": "K tiles of as many bits as each layer wants, 8 to 16",
+    "used": "of the weights, only those rows that a row of the tile uses",
+    "fits": "`load_rows=4`, `feature_words=4096`",
+    "k32": "`tile_k=32`",
+    "weight_banks": "`weight_banks=4`",
+}
+"""What each step of ``tools/benches/steps.py`` adds to those before it."""
+
+
+def steps() -> str:
+    """Make the table of what each step saves: cycles of captures, as a part of those of the published simulator."""
+    found = {key: one for key, one in record("bench")["results"].items() if key.startswith("steps.")}
+    names = [name.partition(".")[2] for name in found]
+    rows = []
+    for step, text in STEPS.items():
+        for bus in steps_bench.BUSES:
+            ratios = [one[f"{step}_{bus}_cycles"] / one["published_cycles"] for one in found.values()]
+            cells = [
+                f"{one[f'{step}_{bus}_cycles']:,} ({ratio:.3f})"
+                for one, ratio in zip(found.values(), ratios, strict=True)
+            ]
+            rows.append(
+                (text if bus == steps_bench.BUSES[0] else "", bus, *cells, f"{statistics.geometric_mean(ratios):.3f}")
+            )
+    published = [f"{one['published_cycles']:,}" for one in found.values()]
+    rows.append(("the published simulator", "", *published, ""))
+    return markdown(("with all before it", "bus", *names, "geometric mean"), rows)
+
+
 def table(topic: str, *words: str) -> str:
     """Make the table of the benchmarks of ``tools/benches/TOPIC.py``, or of what is proven (``proofs``).
 
-    ``machine TOPIC`` says on what machine they ran.
+    ``machine TOPIC`` says on what machine they ran, and ``steps`` makes a table of its own.
     """
-    if topic in ("machine", "proofs"):
-        return machine(*words) if topic == "machine" else proofs()
+    special = {"proofs": proofs, "steps": steps}
+    if topic in special:
+        return special[topic]()
+    if topic == "machine":
+        return machine(*words)
     rows = []
     about = {name: inspect.getdoc(function) or "" for name, function in bench.discover().items()}
     for name, figures in record("bench")["results"].items():

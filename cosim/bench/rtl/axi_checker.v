@@ -190,7 +190,7 @@ module axi_checker #(
         begin
             if (bvalid && !b_waits) begin
                 if (answers[bid] == 0) broken("A3.3.1: BVALID must wait for the address and last data of its ID");
-                if (bresp == EXOKAY) broken("A7.2.3: BRESP must not be EXOKAY, for no access is exclusive");
+                if (bresp == EXOKAY) broken("A7.2: BRESP must not be EXOKAY, for no access is exclusive");
             end
             if (bvalid && bready && answers[bid] != 0) begin
                 answers[bid] = answers[bid] - 1;
@@ -202,7 +202,7 @@ module axi_checker #(
                     broken("A3.4.1: RLAST must not come before beat ARLEN + 1");
                 else if (!rlast && r_beat[rid] == r_length[{rid, r_out[rid][PTR-1:0]}])
                     broken("A3.4.1: RLAST must come with beat ARLEN + 1");
-                if (rresp == EXOKAY) broken("A7.2.3: RRESP must not be EXOKAY, for no access is exclusive");
+                if (rresp == EXOKAY) broken("A7.2: RRESP must not be EXOKAY, for no access is exclusive");
             end
             if (rvalid && rready && r_in[rid] != r_out[rid]) begin
                 r_beat[rid] = rlast ? 8'd0 : r_beat[rid] + 8'd1;

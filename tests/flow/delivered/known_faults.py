@@ -41,7 +41,7 @@ FOUND_BY_A_REFUSAL = (
     ("datapath.reads", "outside", "3'h0"),
     ("datapath.writes", "outside", "1'h0"),
     ("datapath.fetch", "bad_header", "1'h0"),
-    ("datapath.im2col.segment_table", "unloaded", "1'h0"),
+    ("datapath.im2col", "unloaded", "1'h0"),
 )
 """The same, where only what must be refused or stopped shows the fault."""
 

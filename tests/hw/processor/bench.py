@@ -30,7 +30,12 @@ TINY = HardwareConfig(
     segments=16,
 )
 TINY2 = TINY.replace(banks=2, queries=2)
-CONFIGS = {"one bank": TINY, "two banks": TINY2}
+CONFIGS = {
+    "one bank": TINY,
+    "two banks": TINY2,
+    "two weight banks": TINY.replace(weight_banks=2),
+    "four weight banks": TINY2.replace(weight_banks=4),
+}
 FULL = (1 << TINY.tile_k) - 1
 
 
@@ -91,10 +96,18 @@ class Job:
         bits, rows = 0, np.zeros(self.config.banks, dtype=int)
         for words, _, _ in self.tiles:
             tile = analyze_tile(words)
-            bits += tile.counts.residual_bits
+            bits += sum(add_steps(int(word), self.config) for word in tile.residual)
             for i in np.flatnonzero(words):
                 rows[bank_of(self.config, int(i))] += 1
         return max(bits, rows.max())
+
+
+def add_steps(residual: int, c: HardwareConfig) -> int:
+    """Cycles in which a residual is added: each bank of weights gives one of its weight rows per cycle."""
+    banks = [0] * c.weight_banks
+    for k in range(c.tile_k):
+        banks[k % c.weight_banks] += residual >> k & 1
+    return max(banks)
 
 
 def front_end(job: Job, one_slot: bool = False):
@@ -212,7 +225,8 @@ def run(
     cycles = run_streams(dut, sources, [sink], seed=seed, each=count, setup=setup, limit=10_000)
     for n, (got, want) in enumerate(zip(sums_of(sink.items), expected, strict=True)):
         assert got == want, f"row {n} of the stream of partial sums"
-    assert counts["residual_bit"] == sum(analyze_tile(w).counts.residual_bits for w, _, _ in job.tiles)
+    residuals = [int(word) for words, _, _ in job.tiles for word in analyze_tile(words).residual]
+    assert counts["residual_bit"] == sum(add_steps(word, c) for word in residuals)
     assert counts["compute_row"] == len(computes)
     assert counts["reuse_rows"] == sum(map(len, reuses))
     span = (issued[0], issued[-1]) if issued else (0, 0)

@@ -40,7 +40,7 @@ def test_bound_of_the_lenet5_capture():
 
 def counts(**fields):
     zeros = np.zeros((1, 2), dtype=np.int64)
-    names = ("rows", "nonzero", "multi_bit", "exact", "set_bits", "residual_bits")
+    names = Counts.__dataclass_fields__
     return Counts(**{name: np.array([fields[name]]) if name in fields else zeros for name in names})
 
 
@@ -51,6 +51,9 @@ def test_formulas_by_hand():
     assert published_model_cycles(c, 3) == 3 * 18 and published_model_cycles(c, 3, tilewise=True) == 3 * 21
     assert bit_sparse_cycles(c, 2) == 104 and dense_cycles(c, 30, 2) == 20 * 30 * 2
     assert tile_bound(c, banks=1).tolist() == [[11, 9]] and tile_bound(c, banks=2).tolist() == [[6, 9]]
+    several = counts(nonzero=[11, 9], residual_bits=[50, 9], residual_pairs=[26, 7], residual_quads=[15, 4])
+    found = [tile_bound(several, banks=1, weight_banks=n).tolist() for n in (1, 2, 4)]
+    assert found == [[[50, 9]], [[26, 9]], [[15, 9]]]
     assert bound(c, banks=1) == 20 and bound(c, 2, banks=2) == 30
     assert [output_groups(o, 128) for o in (1, 128, 129, 256)] == [1, 1, 2, 2]
     with pytest.raises(ValueError, match="banks must be an integer of at least 1, not 0"):

@@ -54,4 +54,4 @@ def test_a_row_counts_once_whatever_the_tiles_along_k():
 def test_without_bits_densities_are_zero():
     assert Density().figures() == {"bit_density": 0.0, "product_density": 0.0}
     assert Density(elements=9).reduction is None
-    assert matrix_rows(Counts.from_array(np.zeros((0, 3, 6), np.int64))) == 0
+    assert matrix_rows(Counts.from_array(np.zeros((0, 3, 8), np.int64))) == 0

@@ -24,7 +24,7 @@ from reprise.model.prosparsity.tiles import (
 )
 from tests.support.oracles import naive_tile
 
-COUNTS = ("rows", "nonzero", "multi_bit", "exact", "set_bits", "residual_bits")
+COUNTS = tuple(Counts.__dataclass_fields__)
 
 
 @st.composite
