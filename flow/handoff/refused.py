@@ -31,6 +31,7 @@ class Refused:
     """A spoiled program: the words of memory that differ, (index, value), and the error code and command of STATUS.
 
     ahead : by how much STATUS.command may be larger. Products of a RUN are checked while later commands are issued.
+    stale : whether a RUN reads feature words that no load of its job has brought
     """
 
     words: list[tuple[int, int]]
@@ -38,6 +39,7 @@ class Refused:
     name: str
     command: int
     ahead: int
+    stale: bool
 
 
 def refused_programs(image: MemoryImage, before: np.ndarray) -> list[Refused]:
@@ -59,7 +61,8 @@ def refused_programs(image: MemoryImage, before: np.ndarray) -> list[Refused]:
         if end is not None:
             rule = re.sub(r"0x[0-9a-f]+|[\d-]+|\(.*?\)", "", end[2])
             ahead = AHEAD if image.commands()[end[1]][0] == "RUN" else 0
-            case = Refused(words=words, code=end[0].value, name=end[0].name, command=end[1], ahead=ahead)
+            stale = end[0] is Error.UNLOADED and "the features that a RUN reads" in end[2]
+            case = Refused(words=words, code=end[0].value, name=end[0].name, command=end[1], ahead=ahead, stale=stale)
             found.append((rule, case))
     found.sort(key=lambda pair: pair[1].command)
     ranks: Counter[str | int] = Counter()

@@ -213,7 +213,7 @@ def testbench_values(bench: Bench, image: MemoryImage, sidecar: dict) -> dict:
         "latencies": LATENCIES,
         "small": SMALL,
         "clearing": image.config.feature_words // 2,
-        "unloaded": next((n for n, case in enumerate(bench.refused) if case.name == Error.UNLOADED.name), None),
+        "unloaded": next((n for n, case in enumerate(bench.refused) if case.stale), None),
         "storms": STORMS,
         "memory_depth_bits": MEMORY_DEPTH.bit_length() - 1,
         "counters": [(name, events[e]["offset"], events[e]["width"]) for name, e in COUNTERS.items()],
