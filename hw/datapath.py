@@ -10,12 +10,11 @@ from .arch.config import HardwareConfig
 from .arch.program import ADDRESS_BITS, COMMAND_BYTES
 from .axi.ports import read_members, write_members
 from .axi.read import BurstReader, ReadArbiter
-from .axi.window import window
 from .axi.write import WriteMaster
 from .core import Core
 from .im2col.im2col import Im2col
 from .interface.events import events_layout
-from .interface.memory import BURST_BEATS
+from .interface.memory import BURST_BEATS, window
 from .interface.streams import epoch_bits, layer_config
 from .loader.loader import Loader
 from .loader.used_rows import UsedRows

@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import ADDRESS_BITS
-from ..interface.memory import BURST_BEATS, LENGTH_BITS, read_request
+from ..interface.memory import BURST_BEATS, LENGTH_BITS, read_request, window
 from ..lib.fifo import StreamFifo
 from .ports import constant_address_signals, read_members
-from .window import inside, window
+from .window import inside
 
 OUTSTANDING = 16
 """The most bursts that may be under way at a time."""
@@ -110,7 +110,7 @@ class ReadArbiter(wiring.Component):
     hold : In, one bit for each reader, which says that none of its bursts may begin
     o : Out streams of bus words, one for each reader's ``i_data``
     halt : In(1), no burst may begin; one whose address is on the bus stays there
-    window : In, where bursts may read (:func:`reprise.hw.axi.window.window`)
+    window : In, where bursts may read (:func:`reprise.hw.interface.memory.window`)
     outside : Out, one bit for each reader: it wanted a burst outside of the window, which was dropped; none of its
         bursts begins any more
     idle : Out(1), nothing is under way

@@ -8,13 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import ADDRESS_BITS
-from ..interface.memory import BURST_BEATS
-
-
-def window(c: HardwareConfig) -> data.StructLayout:
-    """Return the layout of a window: the numbers of its first and last bus word, and whether it is ``open`` at all."""
-    word_bits = ADDRESS_BITS - clog2(c.bus_bits // 8)
-    return data.StructLayout({"first": word_bits, "last": word_bits, "open": 1})
+from ..interface.memory import BURST_BEATS, window
 
 
 def host_window() -> data.StructLayout:

@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import ADDRESS_BITS
-from ..interface.memory import BURST_BEATS, write_word
+from ..interface.memory import BURST_BEATS, window, write_word
 from ..lib.fifo import StreamFifo
 from .ports import constant_address_signals, write_members
-from .window import inside, window
+from .window import inside
 
 QUEUE_WORDS = 64
 """The number of bus words that are buffered, enough for four full bursts."""
@@ -42,7 +42,7 @@ class WriteMaster(wiring.Component):
         No word is taken and no burst begins; the address and data of bursts that have begun are still sent. The words
         of all other bursts stay inside and are lost with the reset that follows.
     window : In
-        Where bursts may write (:func:`reprise.hw.axi.window.window`).
+        Where bursts may write (:func:`reprise.hw.interface.memory.window`).
     outside : Out(1)
         A burst would have left the window. It was dropped, and no burst begins any more.
     idle : Out(1)

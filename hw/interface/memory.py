@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth.lib import data
 
-from ..arch.config import HardwareConfig
+from ..arch.config import HardwareConfig, clog2
 from ..arch.program import ADDRESS_BITS
 
 BURST_BEATS = 16
@@ -21,6 +21,12 @@ LENGTH_BITS = 32
 def read_request() -> data.StructLayout:
     """Return the layout of a request for ``beats`` bus words from the byte ``address``, a multiple of a bus word."""
     return data.StructLayout({"address": ADDRESS_BITS, "beats": LENGTH_BITS})
+
+
+def window(c: HardwareConfig) -> data.StructLayout:
+    """Return the layout of a window: the numbers of its first and last bus word, and whether it is ``open`` at all."""
+    word_bits = ADDRESS_BITS - clog2(c.bus_bits // 8)
+    return data.StructLayout({"first": word_bits, "last": word_bits, "open": 1})
 
 
 def write_word(c: HardwareConfig) -> data.StructLayout:

@@ -11,8 +11,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
 from ..arch.products import SUM_BITS, WEIGHT_WORDS, Factor, MultipleOf, ProductRule, Sum, product_rules
-from ..axi.window import window
 from ..interface.commands import run_layout
+from ..interface.memory import window
 
 FIRST, TIMES, ADD, HOLD, CHECK, DIVIDE, FIT = "first", "times", "add", "hold", "check", "divide", "fit"
 
@@ -59,7 +59,7 @@ class ProductChecker(wiring.Component):
     -------
     start : In(1), strobe: ``run`` holds the fields of another RUN, which stay until the next strobe
     run : In, the fields
-    window : In, where the host lets the accelerator read (:func:`reprise.hw.axi.window.window`)
+    window : In, where the host lets the accelerator read (:func:`reprise.hw.interface.memory.window`)
     done : Out(1), all rules are worked out; it falls in the cycle after ``start``
     bad : Out(1), a rule is broken; right when ``done``
     outside : Out(1), the RUN would fetch weights that do not all lie in the window; right when ``done``

@@ -8,8 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from reprise.hw.axi.ports import read_members
 from reprise.hw.axi.read import BurstReader, ReadArbiter
-from reprise.hw.axi.window import window
-from reprise.hw.interface.memory import read_request
+from reprise.hw.interface.memory import read_request, window
 
 
 class Readers(wiring.Component):
