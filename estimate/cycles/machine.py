@@ -10,11 +10,11 @@ import numpy as np
 from ...hw.arch.config import HardwareConfig
 from ...hw.processor.issue import STEAL_AFTER
 from ...support.kernels import kernel
-from . import axi, im2col, neurons, output, processor, psum, sorter, state, weights
-from . import axi as read
-from . import sequencer as control
+from . import state
+from .blocks import axi, im2col, neurons, output, processor, psum, sorter, weights
+from .blocks import sequencer as control
+from .blocks.neurons import SUM
 from .commands import program_of
-from .neurons import SUM
 from .parameters import STEPS, WORDS, parameters
 from .run_data import RunData
 from .state import PSUM_ROW, Record, jit
@@ -189,7 +189,7 @@ def _simulate(
         control.loads(c, s, load, bus, program, busy, t)
         control.fetch(c, s, bus, program, takes, t)
         for _ in range(1 + c.no_memory * (WORDS - 1)):
-            read.read_step(c, bus, hold, t)
+            axi.read_step(c, bus, hold, t)
         if len(log):
             state.collect(log, t, bus, s, w, so, p, dr, out)
         t += 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth import C, Cat, Module, Signal, Value
+from amaranth import C, Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
+from ..lib.logic import encode
 
 
 def row_run(c: HardwareConfig) -> data.StructLayout:
@@ -46,8 +47,8 @@ class RowRuns(wiring.Component):
             lowest.eq(left & -left),
             carried.eq(left + lowest),
             rest.eq(left & carried[:bits]),
-            first.eq(_number(lowest)),
-            end.eq(_number(carried & ~Cat(left, C(0, 1)))),
+            first.eq(encode(lowest)),
+            end.eq(encode(carried & ~Cat(left, C(0, 1)))),
             self.i.ready.eq(~busy | (move & (rest == 0))),
         ]
         with m.If(move):
@@ -62,11 +63,3 @@ class RowRuns(wiring.Component):
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [left.eq(self.i.payload), busy.eq(1)]
         return m
-
-
-def _number(one_hot: Value) -> Value:
-    """Return the index of the only bit that is set, or 0 if none is."""
-    bits = len(one_hot)
-    return Cat(
-        Cat(one_hot[n] for n in range(bits) if n >> digit & 1).any() for digit in range(max(1, (bits - 1).bit_length()))
-    )

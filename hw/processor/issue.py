@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig
 from ..interface.row_order import bank_of
 from ..interface.streams import compute_row, reuse_row
-from ..lib.logic import precompute
+from ..lib.logic import encode, precompute
 from . import lookahead as ahead
 from .layouts import bank_bits, held_result, issue_events, lowest, psum_slot, weight_read, without_lowest
 from .pe_array import finish_control, load_control
@@ -153,15 +153,14 @@ class Issue(wiring.Component):
             self.stage_buffer.eq(ahead.next_staged(m, self, self.buffer(self.stage.tag), self.buffer(i.payload.tag))),
         ]
         m.d.comb += i.ready.eq(~self.stage_valid | self.loading)
-        banks = self.config.weight_banks
         self.stage_bits = Signal.like(self.bits, reset_less=True)
         self.stage_single = Signal(reset_less=True)
         with m.If(i.ready):
-            rest = without_lowest(i.payload.residual, banks)
+            rest = without_lowest(i.payload.residual, self.config.weight_banks)
             m.d.sync += [
                 self.stage.eq(i.payload),
                 self.stage.residual.eq(rest),
-                self.stage_bits.eq(lowest(i.payload.residual, banks)),
+                self.stage_bits.eq(lowest(i.payload.residual, self.config.weight_banks)),
                 self.stage_single.eq(rest == 0),
                 self.stage_valid.eq(i.valid),
             ]
@@ -210,8 +209,7 @@ class Issue(wiring.Component):
 
     def _active(self, m: Module) -> None:
         """Register of the active row the bits that are issued, those after them, and that there are none of these."""
-        banks = self.config.weight_banks
-        rest = without_lowest(self.active.residual, banks)
+        rest = without_lowest(self.active.residual, banks := self.config.weight_banks)
         with m.If(self.loading):
             tile = self.tiles[self.stage.tag[0]]
             m.d.sync += [
@@ -229,11 +227,9 @@ class Issue(wiring.Component):
                 self.active_last.eq(rest == 0),
                 self.active_valid.eq(self.active_valid & ~self.active_last),
             ]
-        for bank in range(banks):
-            read, mine = self.weight.banks[bank], bank_bits(self.bits, bank, banks)
-            m.d.comb += read.wanted.eq(mine.any())
-            for j in range(len(read.row)):
-                m.d.comb += read.row[j].eq(Cat(mine[n] for n in range(len(mine)) if n >> j & 1).any())
+        for bank, read in enumerate(self.weight.banks):
+            mine = bank_bits(self.bits, bank, banks)
+            m.d.comb += [read.wanted.eq(mine.any()), read.row.eq(encode(mine))]
         m.d.comb += [
             self.claim.valid.eq(self.active_valid & self.active_last),
             self.claim.parity.eq(self.active.tag[0]),

@@ -5,9 +5,9 @@ They are the blocks of hw.sorter and hw.detector.
 
 from __future__ import annotations
 
+from ..run_data import RunData
+from ..state import DETECTOR_GROUP, DETECTOR_LAST, RING, ROWS_WORD, Record, jit
 from . import weights
-from .run_data import RunData
-from .state import DETECTOR_GROUP, DETECTOR_LAST, RING, ROWS_WORD, Record, jit
 
 
 @jit

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...hw.arch.program import OPCODES
+from ....hw.arch.program import OPCODES
+from ..state import COMMAND_TAKEN, FETCH, LOAD_BUSY, LOADS, RING, Record, jit
 from . import axi as read
-from .state import COMMAND_TAKEN, FETCH, LOAD_BUSY, LOADS, RING, Record, jit
 
 END, BARRIER, RUN = OPCODES["END"], OPCODES["BARRIER"], OPCODES["RUN"]
 FEATURES, SEGMENTS, PARAMS = OPCODES["LOAD_FEATURES"], OPCODES["LOAD_SEGMENTS"], OPCODES["LOAD_PARAMS"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...hw.interface.row_order import EARLY
-from ...hw.neurons.integrate import NeuronIntegrate
-from ...hw.neurons.select import QUEUE, NeuronSelect
-from .state import Record, jit
+from ....hw.interface.row_order import EARLY
+from ....hw.neurons.integrate import NeuronIntegrate
+from ....hw.neurons.select import QUEUE, NeuronSelect
+from ..state import Record, jit
 
 LAST_PLANE, LAST_T, LAST_GROUP, LAST_POSITION, LAST = 1, 2, 4, 8, 16
 CONTEXT = 32

@@ -5,10 +5,10 @@ They are hw.processor.issue and hw.processor.scoreboard.
 
 from __future__ import annotations
 
-from ...hw.processor.issue import STEAL_AFTER
-from . import state
-from .run_data import RunData
-from .state import COMPUTE, REUSE, RING, Record, jit
+from ....hw.processor.issue import STEAL_AFTER
+from .. import state
+from ..run_data import RunData
+from ..state import COMPUTE, REUSE, RING, Record, jit
 
 
 @jit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .state import OUTPUT_WORD, READ_BEAT, RING, WRITE_BEAT, Record, jit
+from ..state import OUTPUT_WORD, READ_BEAT, RING, WRITE_BEAT, Record, jit
 
 
 @jit

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..state import NEURONS_ITEM, Record, jit
 from . import neurons
 from .neurons import LAST_GROUP, LAST_T
-from .state import NEURONS_ITEM, Record, jit
 
 
 @jit

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .run_data import RunData
-from .state import Record, jit
+from ..run_data import RunData
+from ..state import Record, jit
 
 
 @jit

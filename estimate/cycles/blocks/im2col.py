@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .state import RING, Record, jit
+from ..state import RING, Record, jit
 
 
 @jit

@@ -5,9 +5,9 @@ They are hw.loader.used_rows, row_runs and weights, and hw.processor.weight_buff
 
 from __future__ import annotations
 
+from ..run_data import RunData
+from ..state import RING, WEIGHTS, WEIGHTS_ROW, Record, jit
 from . import axi as read
-from .run_data import RunData
-from .state import RING, WEIGHTS, WEIGHTS_ROW, Record, jit
 
 
 @jit
