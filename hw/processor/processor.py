@@ -29,13 +29,15 @@ class Processor(wiring.Component):
     """Computes the partial sums of m tiles, exactly, and reuses the results of prefixes on the way.
 
     The partial sum of a row is ``psum[row] = sum over K tiles of sum over k of row[k] * W[k]``, in each of the
-    ``lanes``. A compute row costs one cycle for each residual bit. An exact match costs none, because its partial sum
-    is updated beside. So a stream of tiles takes ``max(residual bits, non-zero rows / banks)`` cycles, and some to fill
-    the pipeline, which docs/processor.md shows. Rows beyond ``rows`` of the m tile must be zero. (Prosperity, HPCA
+    ``lanes``. A compute row costs one cycle for each residual bit or, with several banks of weights, as many cycles as
+    its residual has bits of one bank at most: its add steps. An exact match costs none, because its partial sum is
+    updated beside. So a stream of tiles takes ``max(add steps, non-zero rows / banks)`` cycles, and some to fill the
+    pipeline, which docs/processor.md shows. Rows beyond ``rows`` of the m tile must be zero. (Prosperity, HPCA
     2025, arXiv 2503.03379, section "PPU".)
 
     Latency: 4 cycles from a last bit or a reuse row until its partial sum is in memory; 7 cycles from the last row of
-    an m tile to its first ``o_psum``. Throughput: one residual bit, and one row for each bank, per cycle.
+    an m tile to its first ``o_psum``. Throughput: one residual bit of each bank of weights, and one row for
+    each bank of partial sums, per cycle.
 
     Members
     -------

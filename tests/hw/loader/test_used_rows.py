@@ -81,18 +81,13 @@ def test_used_rows(idle, stall, busy):
     rng = random.Random(11)
     dut = UsedRows(TINY)
     passed, told = [], []
-    most = 0
 
     async def watch_rows(ctx):
-        nonlocal most
-        waiting = 0
         while True:
             ctx.set(dut.o.ready, rng.random() >= stall)
             _, _, valid, ready, word = await ctx.tick().sample(dut.o.valid, dut.o.ready, dut.o.payload.as_value())
             if valid and ready:
                 passed.append(word)
-            waiting = len(passed)
-            most = max(most, waiting)
 
     async def watch_used(ctx):
         while True:
@@ -135,17 +130,22 @@ def test_used_rows(idle, stall, busy):
     simulate(dut, bench, background=[watch_rows, watch_used], limit=20_000)
 
 
+async def offer_tiles(ctx, dut, *, row):
+    """Start a RUN none of whose tiles is fetched whole, and offer tiles of one word, in which all rows are ``row``."""
+    ctx.set(dut.start, 1)
+    await ctx.tick()
+    ctx.set(dut.start, 0)
+    ctx.set(dut.o.ready, 1)
+    ctx.set(dut.i.valid, 1)
+    ctx.set(dut.i.payload, {"rows": [row] * TINY.load_rows, "last": 1})
+
+
 def test_rows_wait_while_nobody_takes_what_is_known():
     """TILES_KNOWN tiles pass; the word behind them waits until one of them is taken."""
     dut = UsedRows(TINY)
 
     async def bench(ctx):
-        ctx.set(dut.start, 1)
-        await ctx.tick()
-        ctx.set(dut.start, 0)
-        ctx.set(dut.o.ready, 1)
-        ctx.set(dut.i.valid, 1)
-        ctx.set(dut.i.payload, {"rows": [1] * TINY.load_rows, "last": 1})
+        await offer_tiles(ctx, dut, row=1)
         passed = 0
         for _ in range(TILES_KNOWN + 5):
             _, _, ready = await ctx.tick().sample(dut.i.ready)
@@ -165,12 +165,7 @@ def test_a_tile_is_known_after_its_latency():
     dut = UsedRows(TINY)
 
     async def bench(ctx):
-        ctx.set(dut.start, 1)
-        await ctx.tick()
-        ctx.set(dut.start, 0)
-        ctx.set(dut.o.ready, 1)
-        ctx.set(dut.i.valid, 1)
-        ctx.set(dut.i.payload, {"rows": [2] * TINY.load_rows, "last": 1})
+        await offer_tiles(ctx, dut, row=2)
         await ctx.tick()
         ctx.set(dut.i.valid, 0)
         for _ in range(UsedRows.LATENCY - 1):
