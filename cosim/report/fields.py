@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from ...estimate.report import fields as base
+from ...estimate.report.baseline_fields import Baselines
 from ...estimate.report.comparison_fields import Comparison
 from ...estimate.report.density_fields import Density
 from ...estimate.report.fields import Count, Fields
@@ -164,7 +165,9 @@ class Cosimulation(Capture, Network, base.Hardware, base.Head):
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of all reports, which ``kind`` tells apart."""
-    union = Annotated[Cosimulation | base.Estimate | Density | Comparison | Soak, Field(discriminator="kind")]
+    union = Annotated[
+        Cosimulation | base.Estimate | Density | Comparison | Baselines | Soak, Field(discriminator="kind")
+    ]
     found = TypeAdapter(union).json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -14,11 +14,16 @@ import numpy as np
 from ...hw.arch.config import HardwareConfig
 from ...model.network.network import Network
 from ...model.prosparsity.bound import output_groups
-from ...model.prosparsity.tiles import Counts, count_packed
+from ...model.prosparsity.tiles import Counts, count_packed, tile_starts
 from ...model.prosparsity.tiling import network_tiles
+from .accelerator import Accelerator
+from .workload import ROWS, WORD, Workload
 
-TILE_K = 16
+TILE_K = WORD
 """Bits of a row in a tile of the published accelerator."""
+
+LANES = 128
+"""Output channels that the published accelerator computes side by side."""
 
 LOAD_ROWS = 8
 """Rows that the published detector takes in per cycle."""
@@ -71,3 +76,28 @@ def published_model_of_network(
         counts = count_packed(tiles.packed, tiles.starts)
         found[layer.name] = published_model_cycles(counts, output_groups(layer.channels, config.lanes))
     return found
+
+
+def counted(layer: Workload) -> Counts[np.ndarray]:
+    """Count what the published accelerator's tiles of a layer hold."""
+    return count_packed(layer.packed, tile_starts(len(layer.packed), ROWS))
+
+
+def matrix_cycles(layer: Workload) -> int:
+    """Return :func:`published_model_cycles` with the published sizes: tiles of 256 x 16, 128 lanes."""
+    return published_model_cycles(counted(layer), output_groups(layer.outputs, LANES))
+
+
+def neuron_cycles(layer: Workload) -> int:
+    """Return 0: the published simulator hides neurons behind the matrix product, but for a latency left out here."""
+    return 0
+
+
+PROSPERITY = Accelerator(
+    name="Prosperity",
+    what="128 adders, product sparsity in tiles of 256 x 16, without its memory (HPCA 2025)",
+    matrix=matrix_cycles,
+    neurons=neuron_cycles,
+    chip_milliwatt=446.5,
+    dram_ratio=1.0,
+)

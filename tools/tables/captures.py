@@ -2,7 +2,9 @@
 
 Those of the sample are computed. Densities of the published LeNet-5 are in ``docs/measured/density_lenet5.json``, which
 ``reprise density lenet5_mnist.npz --sweep --json FILE`` writes. The core's are in ``docs/measured/core.json``: ``make
-replay CAPTURE=FILE JSON=docs/measured/core.json`` plays them through the RTL and writes that file.
+replay CAPTURE=FILE JSON=docs/measured/core.json`` plays them through the RTL and writes that file. Published
+accelerators are compared on LeNet-5 and VGG-9 in ``docs/measured/baselines_lenet5.json`` and ``baselines_vgg9.json``,
+which ``reprise compare CAPTURE --json FILE`` writes.
 """
 
 from __future__ import annotations
@@ -10,7 +12,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from reprise.cosim.report.baselines import fact_lines, layer_lines
+from reprise.estimate.baselines import published
+from reprise.estimate.baselines.figures import draw_figure7, draw_figure8
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.frontend import FrontEnd
 
@@ -124,9 +130,49 @@ def core(config: str, what: str = "") -> str:
     return markdown(head, shown)
 
 
+@functools.cache
+def compared(name: str) -> dict[str, Any]:
+    """Return published accelerators beside ours: on LeNet-5 or VGG-9 as recorded, and on one image of the digits."""
+    if name in ("lenet5", "vgg9"):
+        return dict(record(f"baselines_{name}"))
+    from reprise.cosim.baselines import compare_network
+    from reprise.export.find import choose_images, open_network
+
+    config = HardwareConfig.load("paper")
+    file = open_network(name, config)
+    return compare_network(file.network, choose_images(file, 1, 0), config, "paper", None, lambda what: None)
+
+
+def baselines(name: str, what: str) -> str:
+    """Make the table of cycles by ``layers``, or that of what the ``accelerators`` are."""
+    lines = {"layers": layer_lines, "accelerators": fact_lines}[what](compared(name))
+    return markdown(lines.head, lines.rows)
+
+
+def densities() -> str:
+    """Make a table of published densities, and of ours rounded to as many digits."""
+    rows = []
+    for name in ("lenet5", "vgg9"):
+        found = compared(name)
+        for key in ("bit_density", "product_density"):
+            own, known = found["total"][key], found["benchmark"][key]
+            rows.append((found["subject"], key.replace("_", " "), f"{known:g}", f"{own:.6g}", f"{own!r}"))
+    return markdown(("capture", "quantity", "published", "ours, rounded", "ours"), rows)
+
+
+def means() -> str:
+    """Make a table of the published speed and energy over Eyeriss."""
+    rows = [
+        (one["name"], "published", f"{one['speedup']:.2f}x", f"{one['energy_saving']:.2f}x", one["benchmarks"])
+        for one in published.means()
+    ]
+    return markdown(("accelerator", "origin", "speed-up", "energy saved", "networks"), rows)
+
+
 def table(kind: str, *words: str) -> str:
-    """Make a table of :func:`density` or :func:`core`."""
-    makers: dict[str, Callable[..., str]] = {"density": density, "core": core}
+    """Make a table of one of the functions above."""
+    makers: dict[str, Callable[..., str]] = {"density": density, "core": core, "baselines": baselines}
+    makers |= {"densities": densities, "means": means}
     return makers[kind](*words)
 
 
@@ -136,4 +182,7 @@ def _draw(name: str, path: Path) -> None:
     draw_density(report(name), path)
 
 
-PICTURES = {f"density_{name}.svg": functools.partial(_draw, name) for name in ("sample", "lenet5")}
+PICTURES: dict[str, Callable[[Path], None]] = {
+    f"density_{name}.svg": functools.partial(_draw, name) for name in ("sample", "lenet5")
+}
+PICTURES |= {"published_figure7.svg": draw_figure7, "published_figure8.svg": draw_figure8}

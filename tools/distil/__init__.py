@@ -1,0 +1,1 @@
+"""Programs that distil published data into the small tables that Reprise ships, with their sources."""
