@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from ...model.files.arrays import exactly
+from ...model.files.plain_pickle import PickleError, read_pickle
 from ...support.errors import RepriseError
-from .plain_pickle import PickleError, read_pickle
 
 MAX_FILE = 1 << 30
 """Bytes of the largest file, and of what a compressed one may hold; no data set that is read here has more in one."""

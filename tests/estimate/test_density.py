@@ -12,7 +12,8 @@ import pytest
 from reprise.estimate.density import density_report, density_sweep
 from reprise.estimate.plots import draw_density
 from reprise.hw.arch.config import HardwareConfig
-from reprise.model.files.capture import SAMPLE, Capture, ConvSpec, LinearSpec, captured_layer, load_capture
+from reprise.model.files.capture import SAMPLE, Capture, captured_layer, load_capture
+from reprise.model.files.capture_spec import ConvSpec, LinearSpec
 from tests.reprise.command import reprise
 from tests.support.oracles import naive_tile
 

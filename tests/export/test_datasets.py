@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reprise.export.train import datasets
-from reprise.export.train.plain_pickle import read_pickle
+from reprise.model.files.plain_pickle import read_pickle
 from reprise.support.errors import RepriseError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

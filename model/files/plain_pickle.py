@@ -2,19 +2,23 @@
 
 A pickle is a small program, and Python's own reader runs it: it can call any function, and even one that may call
 nothing can take all memory by a damaged number. This reader knows dictionaries, lists, tuples, numbers, texts, bytes
-and NumPy arrays of integers. It goes through the instructions itself and calls nothing that the file names.
+and NumPy arrays. It goes through the instructions itself and calls nothing that the file names: a closed list says what
+each name that is allowed stands for (:class:`Names`), and any other is refused.
 """
 
 from __future__ import annotations
 
+import io
 import pickletools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import IO, Any
 
 import numpy as np
 
-ARRAYS = frozenset({"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"})
-"""NumPy's names of the types of arrays that are read."""
+INTEGERS = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8")
+"""NumPy's names of the integer types."""
 
 _VALUES = frozenset(
     {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "BINFLOAT", "SHORT_BINUNICODE", "BINUNICODE"}
@@ -58,34 +62,84 @@ class _Mark:
 
 
 _MARK = _Mark()
-_RECONSTRUCT = ("numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct")
-_KNOWN = frozenset(
-    {*_RECONSTRUCT, "numpy ndarray", "numpy dtype", "_codecs encode", "__builtin__ bytes", "builtins bytes"}
-)
 
 
-def _named(text: object) -> _Name:
-    if text not in _KNOWN:
-        raise PickleError(f"a CIFAR batch holds NumPy arrays only, not {str(text).replace(' ', '.')[:80]}")
-    return _Name(str(text))
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What a pickle may name.
+
+    Members
+    -------
+    rule : what such a pickle holds, as a sentence that begins with its kind
+    calls : what a call of a function gives that the pickle names by "module name"; the argument is what it is given
+    stored : what stands for something that lies outside of the pickle, by its identity, or None if nothing does
+    """
+
+    rule: str
+    calls: Mapping[str, Callable[[Any], Any]]
+    stored: Callable[[Any], Any] | None = None
+
+    def named(self, text: object) -> _Name:
+        """Return a function or class that is allowed."""
+        if text not in self.calls:
+            raise PickleError(f"{self.rule}, not {str(text).replace(' ', '.')[:80]}")
+        return _Name(str(text))
+
+    def called(self, name: object, given: object) -> Any:
+        """Return what a call of a known name would give."""
+        if not isinstance(name, _Name):
+            raise PickleError(WRONG_CALL)
+        return self.calls[name.text](given)
 
 
-def _called(name: object, given: object) -> Any:
-    """Return what a call of a known name would give."""
-    text = name.text if isinstance(name, _Name) else ""
+WRONG_CALL = "it calls a function in a way that NumPy does not"
+
+
+def _array(_given: object) -> _Array:
+    return _Array()
+
+
+def _type(kinds: tuple[str, ...], what: str, given: object) -> _Type:
     parts = given if isinstance(given, tuple) else ()
-    if text in _RECONSTRUCT:
-        return _Array()
-    if text == "numpy dtype" and parts and isinstance(parts[0], str | bytes):
-        kind = parts[0].decode("latin-1") if isinstance(parts[0], bytes) else parts[0]
-        if kind not in ARRAYS:
-            raise PickleError(f"an array must be of integers, not of type {kind[:40]!r}")
-        return _Type(kind)
-    if text == "_codecs encode" and len(parts) == 2 and isinstance(parts[0], str) and parts[1] in ("latin1", "latin-1"):
+    if not parts or not isinstance(parts[0], str | bytes):
+        raise PickleError(WRONG_CALL)
+    kind = parts[0].decode("latin-1") if isinstance(parts[0], bytes) else parts[0]
+    if kind not in kinds:
+        raise PickleError(f"an array must be of {what}, not of type {kind[:40]!r}")
+    return _Type(kind)
+
+
+def _encoded(given: object) -> bytes:
+    parts = given if isinstance(given, tuple) else ()
+    if len(parts) == 2 and isinstance(parts[0], str) and parts[1] in ("latin1", "latin-1"):
         return parts[0].encode("latin-1")
-    if text.endswith(" bytes") and given == ():
-        return b""
-    raise PickleError("it calls a function in a way that NumPy does not")
+    raise PickleError(WRONG_CALL)
+
+
+def _no_bytes(given: object) -> bytes:
+    if given != ():
+        raise PickleError(WRONG_CALL)
+    return b""
+
+
+def _refused(_given: object) -> Any:
+    raise PickleError(WRONG_CALL)
+
+
+def arrays_of(kinds: tuple[str, ...], what: str) -> dict[str, Callable[[Any], Any]]:
+    """Return what a pickle of NumPy arrays calls, for arrays of these types, which ``what`` tells in words."""
+    return {
+        "numpy.core.multiarray _reconstruct": _array,
+        "numpy._core.multiarray _reconstruct": _array,
+        "numpy ndarray": _refused,
+        "numpy dtype": partial(_type, kinds, what),
+        "_codecs encode": _encoded,
+        "__builtin__ bytes": _no_bytes,
+        "builtins bytes": _no_bytes,
+    }
+
+
+CIFAR = Names(rule="a CIFAR batch holds NumPy arrays only", calls=arrays_of(INTEGERS, "integers"))
 
 
 def _filled(one: object, state: object) -> None:
@@ -137,7 +191,7 @@ def _put(target: object, pairs: list) -> None:
         target[key] = value
 
 
-def _run(data: bytes) -> Any:
+def _run(data: bytes | IO[bytes], names: Names) -> Any:
     stack: list[Any] = []
     memo: dict[Any, Any] = {}
     argument: Any
@@ -179,18 +233,20 @@ def _run(data: bytes) -> Any:
             found = _popped(stack)
             _put(stack[-1], found)
         elif name == "GLOBAL":
-            stack.append(_named(argument))
+            stack.append(names.named(argument))
         elif name == "STACK_GLOBAL":
             texts = [one for one in stack[-2:] if isinstance(one, str)]
-            stack[-2:] = [_named(" ".join(texts))]
+            stack[-2:] = [names.named(" ".join(texts))]
         elif name == "REDUCE":
-            stack[-2:] = [_called(stack[-2], stack[-1])]
+            stack[-2:] = [names.called(stack[-2], stack[-1])]
+        elif name == "BINPERSID" and names.stored is not None:
+            stack[-1] = names.stored(stack[-1])
         elif name == "BUILD":
             _filled(stack[-2], stack.pop())
         elif name == "STOP":
             return stack.pop()
         elif name not in ("PROTO", "FRAME"):
-            raise PickleError(f"a CIFAR batch has no instruction {name}")
+            raise PickleError(f"{names.rule}: it has no instruction {name}")
     raise PickleError("it has no end")
 
 
@@ -200,23 +256,35 @@ def _extend(target: object, values: list) -> None:
     target.extend(values)
 
 
-def read_pickle(data: bytes) -> Any:
+def read_pickle(data: bytes | IO[bytes], names: Names = CIFAR) -> Any:
     """Return the plain value that a pickle holds. What was a text in Python 2 is bytes.
+
+    Of a stream, one pickle is read, and the stream stands behind it.
 
     Raises
     ------
     PickleError
-        It is damaged, or holds anything other than plain values and arrays of integers.
+        It is damaged, or holds anything other than plain values and what ``names`` allows.
     """
     try:
-        found = _run(data)
-    except (ValueError, IndexError, KeyError) as error:  # a cut file, an unknown instruction, an empty stack
+        found = _run(io.BytesIO(data) if isinstance(data, bytes) else data, names)
+    except (ValueError, IndexError, KeyError, TypeError) as error:  # cut, an unknown instruction, an empty stack
         raise PickleError(f"it is damaged: {' '.join(str(error).split())[:120]}") from None
     return _plain(found)
 
 
 def _plain(value: Any) -> Any:
-    """Return the arrays of a dictionary as NumPy has them."""
-    if isinstance(value, dict):
-        return {key: one.values if isinstance(one, _Array) else one for key, one in value.items()}
-    return value.values if isinstance(value, _Array) else value
+    """Return the arrays of a dictionary, and those of lists in it, as NumPy has them; each list is copied once."""
+    done: dict[int, Any] = {}
+
+    def array(one: Any) -> Any:
+        return one.values if isinstance(one, _Array) else one
+
+    def listed(one: Any) -> Any:
+        if isinstance(one, list):
+            if id(one) not in done:
+                done[id(one)] = [array(part) for part in one]
+            return done[id(one)]
+        return array(one)
+
+    return {key: listed(one) for key, one in value.items()} if isinstance(value, dict) else listed(value)
