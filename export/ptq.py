@@ -12,6 +12,7 @@ from ..model.inference.runner import run
 from ..model.network.network import Network
 from ..support.checks import require, require_int
 from ..support.errors import RepriseError
+from . import explain as explaining
 from . import source_check
 from .importers import brevitas, norse, snntorch, spikingjelly, torch_modules
 from .qat import check, deploy
@@ -43,12 +44,14 @@ class Imported:
     changes : every numerical difference from the source network, as sentences
     agreement : for each layer, the share of its levels that equal those of the same network without rounding, on the
         calibration images
+    causes : for each layer, the share of its spikes that each kind of rounding changes, if that was asked for
     statistics, widths, hardware, accuracy, samples : as :func:`reprise.model.files.network_file.save` takes them
     """
 
     network: Network
     changes: tuple
     agreement: dict
+    causes: dict
     statistics: dict
     widths: dict
     hardware: dict
@@ -91,6 +94,7 @@ def convert(
     images: int = 64,
     accept_differences: bool = False,
     allow_silent: bool = False,
+    explain: bool = False,
 ) -> Imported:
     """Turn a traced graph into an integer network, which a data set calibrates and measures.
 
@@ -103,6 +107,7 @@ def convert(
     input_scale : the source network was trained on ``pixel * input_scale``
     accept_differences : record where the lowered network differs from the source network, instead of refusing it
     allow_silent : take networks with layers that fire for none of the images
+    explain : measure which rounding changes how many spikes of each layer (:mod:`reprise.export.explain`)
 
     Raises
     ------
@@ -124,6 +129,7 @@ def convert(
         test=data,
         accept_differences=accept_differences,
         allow_silent=allow_silent,
+        explain=explain,
     )
 
 
@@ -139,6 +145,7 @@ def quantize(
     test: Dataset | None = None,
     accept_differences: bool = False,
     allow_silent: bool = False,
+    explain: bool = False,
 ) -> Imported:
     """Turn a traced graph into an integer network, calibrated on images uint8[n, C, H, W] of 0..``input_levels``.
 
@@ -185,6 +192,10 @@ def quantize(
         changes.append(
             f"{layer}: {100 * share:.2f} % of its spikes equal the network without rounding on {images} images"
         )
+    causes = explaining.causes(net, calibration) if explain else {}
+    for layer, parts in causes.items():
+        told = ", ".join(f"{cause} {100 * parts[cause]:.2f} %" for cause in parts if cause != "all")
+        changes.append(f"{layer}: spikes that each rounding alone changes: {told}")
     network, statistics, widths = deploy.deploy(net, name, calibration, hardware)
     for layer in network.layers:
         least = int(layer.neuron.threshold.min())
@@ -203,6 +214,7 @@ def quantize(
         network=network,
         changes=tuple(changes),
         agreement=shares,
+        causes=causes,
         statistics=statistics,
         widths=widths,
         hardware=sizes(hardware),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api import cosimulate, estimate_cycles, load, quantize, write_verilog
     from .hw.arch.config import HardwareConfig
+    from .recording import record
     from .results import Cosimulation, Estimate, Result
     from .support.errors import RepriseError
 
@@ -32,6 +33,7 @@ __all__ = [
     "estimate_cycles",
     "load",
     "quantize",
+    "record",
     "write_verilog",
 ]
 
@@ -41,6 +43,7 @@ _ELSEWHERE = {
     "HardwareConfig": ".hw.arch.config",
     "RepriseError": ".support.errors",
     "Result": ".results",
+    "record": ".recording",
 }
 """Where a name comes from, if not from :mod:`reprise.api`."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .arguments import batch_of, hardware_of, name_of, told
+from .arguments import batch_of, hardware_of, labelled, name_of
 from .results import Cosimulation, Estimate
 from .support.checks import require, require_int
 from .support.errors import missing_package
@@ -67,6 +67,7 @@ def quantize(
     relu_levels: int | None = None,
     accept_differences: bool = False,
     allow_silent: bool = False,
+    explain: bool = False,
 ) -> NetworkFile:
     """Quantize a trained PyTorch module, and return the network of integers.
 
@@ -91,6 +92,7 @@ def quantize(
     relu_levels : each ``nn.ReLU`` becomes a multi-level neuron of so many levels, chosen on the images; presets run 15.
     accept_differences : record in ``changes`` where the module fires differently, instead of refusing it.
     allow_silent : take a module of which a layer fires for none of the images.
+    explain : say in ``changes`` which rounding (weights, leak, threshold, layers before) changes how many spikes.
 
     Raises
     ------
@@ -101,17 +103,9 @@ def quantize(
     WidthError
         When a sum could overflow a register of ``config``. It is a RepriseError.
     """
-    import numpy as np
-
     from .model.files.network_file import NetworkFile
 
-    images = np.asarray(images)
-    require(images.ndim == 4 and images.dtype == np.uint8, "images", "uint8[n, C, H, W]", told(images))
-    require(len(images) > 0, "images", "at least one image", told(images))
-    require_int("levels", levels, 1, 255)
-    require(int(images.max()) <= levels, "images", f"in 0..levels={levels}", int(images.max()))
-    known = np.full(len(images), -1) if labels is None else np.asarray(labels)
-    require(known.shape == images.shape[:1], "labels", f"one per image ({len(images)})", known.shape)
+    images, known = labelled(images, levels, labels)
     try:
         from .export import ptq
         from .export.importers import relu
@@ -132,12 +126,13 @@ def quantize(
         input_scale=scale,
         accept_differences=accept_differences,
         allow_silent=allow_silent,
+        explain=explain,
     )
     accuracy = None if labels is None else ptq.accuracy_of(result.network, images, known, name)
     return NetworkFile(
         network=result.network,
         images=images,
-        labels=known.astype(np.int64),
+        labels=known,
         accuracy=accuracy,
         statistics=result.statistics,
         widths=result.widths,

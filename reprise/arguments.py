@@ -55,6 +55,20 @@ def batch_of(file: NetworkFile, images: AnyImages, seed: int = 0) -> Batch:
     return Batch(images=given, labels=np.full(len(given), -1), numbers=np.arange(len(given)))
 
 
+def labelled(images: np.ndarray, levels: int, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return checked images uint8[n, C, H, W] of 0..``levels``, and labels int64[n], which are -1 if there are none."""
+    import numpy as np
+
+    images = np.asarray(images)
+    require(images.ndim == 4 and images.dtype == np.uint8, "images", "uint8[n, C, H, W]", told(images))
+    require(len(images) > 0, "images", "at least one image", told(images))
+    require_int("levels", levels, 1, 255)
+    require(int(images.max()) <= levels, "images", f"in 0..levels={levels}", int(images.max()))
+    known = np.full(len(images), -1) if labels is None else np.asarray(labels)
+    require(known.shape == images.shape[:1], "labels", f"one per image ({len(images)})", known.shape)
+    return images, known.astype(np.int64)
+
+
 def told(array: np.ndarray) -> str:
     """Return type and shape of an array, for a message."""
     return f"{array.dtype}{list(array.shape)}"

@@ -23,7 +23,7 @@ from ...model.prosparsity.tiling import layer_tiles
 from ...support.errors import RepriseError
 from .layers import QatLayer
 from .network import QatNetwork
-from .specs import SourceSpec
+from .specs import ROUNDINGS, SourceSpec
 
 MAX_PLANES = 8  # of a hardware that does not say how many planes it has: pixels of 8 bits need these
 MAX_THERMOMETER = 64  # planes beyond which thermometer rows cost more than bit-planes in any case
@@ -99,7 +99,7 @@ def to_network(net: QatNetwork, name: str) -> Network:
         ``net`` is not quantized.
     """
     net.eval()
-    if not all(layer.quantize for layer in net.layers):
+    if not all(layer.rounding == ROUNDINGS for layer in net.layers):
         raise RepriseError(
             "network: quantize must be on for every layer (it was trained or evaluated in floating point)"
         )

@@ -26,7 +26,7 @@ from torch import nn
 from ...support.errors import RepriseError
 from ..nn.gradients import fire, round_ste
 from ..nn.neurons import reset_potential
-from .specs import WEIGHT_MAX, NeuronSpec, SourceSpec, kept_step
+from .specs import ROUNDINGS, WEIGHT_MAX, NeuronSpec, SourceSpec, kept_step
 
 LEAST_GAMMA = 1e-2  # training divides by the factor of a batch norm
 NEGLIGIBLE = 1e-6  # the sum of a channel's inputs, relative to its threshold or bias, that can be left out
@@ -44,8 +44,8 @@ class QatLayer(nn.Module):
     """One layer of the accelerator, which can be trained.
 
     ``forward(inputs)`` takes a tensor of levels (T, B, C, H, W) for each source, and returns the levels
-    (T, B, O, H', W'), or the potentials of a readout. With ``quantize = False`` nothing is rounded, which gives the
-    network in floating point. The largest levels of the sources, ``levels_in``, bound the sums.
+    (T, B, O, H', W'), or the potentials of a readout. ``rounding`` has the kinds of rounding that are on; with none
+    of them, it is the network in floating point. The largest levels of the sources, ``levels_in``, bound the sums.
     """
 
     bias: nn.Parameter | None
@@ -78,7 +78,7 @@ class QatLayer(nn.Module):
         super().__init__()
         self.name, self.neuron, self.pool, self.timesteps = name, neuron, pool, timesteps
         self.specs, self.levels_in = tuple(sources), tuple(levels_in)
-        self.quantize = True
+        self.rounding: frozenset[str] = ROUNDINGS
         self.record = None
         self.weights = nn.ParameterList(
             nn.Parameter(s.weight.detach().clone().to(dtype), requires_grad=not s.fixed) for s in sources
@@ -162,7 +162,7 @@ class QatLayer(nn.Module):
         out = []
         for w, s in zip(self.weights, self.specs, strict=True):
             q = w if s.fixed else w / scale.view(-1, *(1,) * (w.ndim - 1))
-            out.append(round_ste(q).clamp(-WEIGHT_MAX, WEIGHT_MAX) if self.quantize else q)
+            out.append(round_ste(q).clamp(-WEIGHT_MAX, WEIGHT_MAX) if "weights" in self.rounding else q)
         return out
 
     def dtype_for(
@@ -216,7 +216,7 @@ class QatLayer(nn.Module):
             y = y.expand(x.shape[0], *y.shape[1:]) if repeated else y
             total = y if total is None else total + y
         assert total is not None
-        if self.quantize and total.device.type != "cpu":
+        if "weights" in self.rounding and total.device.type != "cpu":
             total = round_ste(total)
         return total
 
@@ -227,7 +227,8 @@ class QatLayer(nn.Module):
 
         If ``y`` is given, its statistics are used instead of the running ones, and are averaged into these.
         """
-        rnd = round_ste if self.quantize else (lambda v: v)
+        rounds = "threshold" in self.rounding
+        rnd = round_ste if rounds else (lambda v: v)
         mean, var = (self.mean, self.var) if self.normed else (None, None)
         if self.normed and y is not None:
             var, mean = torch.var_mean(y[:1] if y.stride(0) == 0 else y, dim=(0, 1, 3, 4), unbiased=False)
@@ -236,13 +237,13 @@ class QatLayer(nn.Module):
                 self.mean.lerp_(mean, self.momentum)
                 self.var.lerp_(var, self.momentum)
         d, c = self._unrounded(scale, mean, var)
-        if self.quantize:
+        if rounds:
             d, c = rnd(d).clamp_min(1), rnd(c)
         if self.readout:
             return d, c, torch.zeros_like(d)
         v0 = self.neuron.v0 * d
         # A sum of integers reaches half a step only with the next whole number, so that v0 rounded up fires too soon.
-        return d, c, v0.floor() if self.quantize and self.fixed else rnd(v0)
+        return d, c, v0.floor() if rounds and self.fixed else rnd(v0)
 
     def forward(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         scale = self.scale()
@@ -250,7 +251,7 @@ class QatLayer(nn.Module):
         dtype = self.dtype_for(weights)
         y = self.partial_sums(inputs, [w.to(dtype) for w in weights])
         d, c, v0 = self.constants(scale, y if self.training and self.normed else None)
-        if self.quantize and dtype == torch.float32:
+        if self.rounding and dtype == torch.float32:
             dtype = self.dtype_for(weights, c, v0)
         potentials: list[torch.Tensor] | None = None if self.record is None else []
         d, c, v0 = (p.to(dtype).view(-1, 1, 1) for p in (d, c, v0))
@@ -291,5 +292,6 @@ class QatLayer(nn.Module):
         """
         if self.neuron.kind != "lif":
             return v
-        leaked = v * (self.leaks.round() if self.quantize else self.leaks) / 256
-        return leaked + (leaked.floor() - leaked).detach() if self.quantize else leaked
+        rounds = "leak" in self.rounding
+        leaked = v * (self.leaks.round() if rounds else self.leaks) / 256
+        return leaked + (leaked.floor() - leaked).detach() if rounds else leaked

@@ -10,6 +10,7 @@ from torch import nn
 from ...model.network.network import InputMode
 from ...support.errors import RepriseError
 from .layers import QatLayer
+from .specs import ROUNDINGS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class QatNetwork(nn.Module):
     def quantize(self, on: bool) -> Self:
         """Switch all rounding on or off, and return the network."""
         for layer in self.layers:
-            layer.quantize = on
+            layer.rounding = ROUNDINGS if on else frozenset()
         return self
 
     def present(self, images: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,8 @@ from ...model.network.neuron import NeuronKind, Reset
 
 WEIGHT_MAX = 127
 WHOLE = 1e-3  # how far from a whole number the weights of a source network's integers may be
+ROUNDINGS = frozenset({"weights", "leak", "threshold"})
+"""The kinds of rounding: weights to int8; leaks to 1/256 and the leaked potentials; thresholds, biases and v0."""
 COARSE = 16  # weight steps of a threshold below which its rounding is coarse
 
 

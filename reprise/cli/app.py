@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ..support import command_line
 from ..support.collector import collect_rarely
@@ -17,6 +18,16 @@ RESUME = "interrupted: start the same command again; training goes on from its l
 app = commands()
 
 
+class _Group(TyperGroup):
+    """The commands, whose list fills a screen: that ``--help`` shows it need not stand there."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.hidden = True
+        return option
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -25,7 +36,9 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog=example("reprise cosim digits --config tiny"), context_settings={"max_content_width": 100})
+@app.callback(
+    cls=_Group, epilog=example("reprise cosim digits --config tiny"), context_settings={"max_content_width": 100}
+)
 def _reprise(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, hidden=True, help="show the version")

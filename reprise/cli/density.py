@@ -1,4 +1,4 @@
-"""``reprise density`` tells how much product sparsity recorded spikes have."""
+"""``reprise density`` tells how much product sparsity recorded spikes have, and ``reprise record`` records them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..support.command_line import INPUT_FILE, OUTPUT_FILE, commands, example
-from .options import Config, Json, Set, hardware, terminal, write_json, writing
+from ..support.command_line import INPUT_FILE, OUTPUT_FILE, at_least, commands, example
+from .options import (
+    Config,
+    Data,
+    Dataset,
+    Factory,
+    Json,
+    Scale,
+    Set,
+    Steps,
+    Weights,
+    hardware,
+    needs,
+    scale_of,
+    terminal,
+    write_json,
+    writing,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -78,7 +94,9 @@ def density(
     capture: Annotated[
         Path | None,
         typer.Argument(
-            metavar="CAPTURE", callback=INPUT_FILE, help="recorded layer inputs (.npz); without it, the sample is taken"
+            metavar="CAPTURE",
+            callback=INPUT_FILE,
+            help="recorded layer inputs (.npz, or .pkl of tensors); by default a sample",
         ),
     ] = None,
     spec: Annotated[
@@ -121,3 +139,48 @@ def density(
         with writing(plot):
             draw_density(report, plot)
         console.print(f"plot: {plot}", highlight=False, markup=False)
+
+
+@app.command(epilog=example("reprise record mynets:make --timesteps 4 --input-scale 0.0625"))
+def record(
+    factory: Factory,
+    weights: Weights = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", callback=OUTPUT_FILE, help="capture to write"),
+    ] = None,
+    dataset: Dataset = "digits",
+    data: Data = None,
+    image: Annotated[int, typer.Option(metavar="N", callback=at_least(0), help="number of the test image")] = 0,
+    timesteps: Steps = 1,
+    input_scale: Scale = None,
+    time: Annotated[
+        Literal["auto", "steps", "frames", "folded", "once"],
+        typer.Option(metavar="HOW", help="how it takes timesteps: auto, steps, frames, folded or once"),
+    ] = "auto",
+) -> None:
+    """Record the spikes that layers of any PyTorch network read, and write them as a capture."""
+    needs("torch")
+    from ..export.importers.factory import make
+    from ..export.record import capture as recording
+    from ..export.train import datasets
+    from ..support.checks import require
+
+    loaded = datasets.load(dataset, data)
+    scale = scale_of(input_scale, loaded.levels)
+    count = len(loaded.test_images)
+    require(image < count, "--image", f"below {count}, the number of test images", image)
+    found = recording.record(
+        make(factory, weights),
+        loaded.test_images[image],
+        output or Path(f"{factory.split(':')[-1]}.npz"),
+        timesteps=timesteps,
+        scale=scale,
+        time=time,
+    )
+    console = terminal()
+    for name, said in found.layers.items():
+        console.print(f"{name}: {said}", highlight=False, markup=False)
+    for name, why in found.left_out.items():
+        console.print(f"{name}: left out: {why}", highlight=False, markup=False)
+    console.print(f"capture: {found.path}, layers: {found.layers_file}", highlight=False, markup=False)

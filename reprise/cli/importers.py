@@ -1,18 +1,39 @@
-"""``reprise import`` makes network files of other tools' networks, by post-training quantization."""
+"""``reprise import`` makes network files of other tools' networks, by post-training quantization.
+
+The commands differ in what they read. How a graph becomes integers is told by the options of :func:`_how`, which every
+command has behind its own.
+"""
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from ..support.command_line import INPUT_FILE, POSITIVE, at_least, commands, example
-from .options import Config, Data, Output, Set, hardware, needs, terminal
+from ..support.command_line import POSITIVE, at_least, commands, example
+from .options import (
+    Config,
+    Data,
+    Dataset,
+    Factory,
+    Output,
+    Scale,
+    Set,
+    Steps,
+    Weights,
+    hardware,
+    needs,
+    scale_of,
+    terminal,
+)
 
 if TYPE_CHECKING:
+    from ..export.ptq import Imported
     from ..export.trace.graph import Graph
     from ..hw.arch.config import HardwareConfig
 
@@ -24,29 +45,21 @@ app = commands(
 UNNAMEABLE = re.compile(r"[^A-Za-z0-9_.-]+")
 """What neither a network's name nor its file's can hold."""
 
-Dataset = Annotated[
-    Literal["digits", "mnist", "cifar10"],
-    typer.Option(metavar="NAME", help="images that decide encodings: digits, mnist or cifar10"),
-]
-Steps = Annotated[int, typer.Option(metavar="T", callback=at_least(1), help="timesteps of the imported network")]
-Scale = Annotated[
-    float | None,
-    typer.Option(metavar="FACTOR", callback=POSITIVE, help="the network was trained on pixel * FACTOR; must be given"),
-]
 Calibration = Annotated[
     int, typer.Option(metavar="N", callback=at_least(1), help="how many images choose the encodings")
 ]
-Accept = Annotated[
-    bool, typer.Option("--accept-differences", help="record where it fires unlike the source, not refuse it")
-]
-Silent = Annotated[bool, typer.Option("--allow-silent", help="take layers that never fire")]
+Accept = Annotated[bool, typer.Option("--accept-differences", hidden=True)]
+Silent = Annotated[bool, typer.Option("--allow-silent", hidden=True)]
+"""These two are named by the errors whose remedies they are, and by docs/imports.md."""
+Explain = Annotated[bool, typer.Option("--explain", help="say which rounding changes how many spikes of each layer")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
-    """How an imported graph becomes integers: for which hardware, and by which images."""
+    """How an imported graph becomes integers: for which hardware, by which images, and where the file goes."""
 
     config: HardwareConfig
+    output: Path | None
     dataset: str
     data: Path | None
     timesteps: int
@@ -54,12 +67,76 @@ class Quantization:
     images: int
     accept_differences: bool
     allow_silent: bool
+    explain: bool
 
 
-def finish(graph: Graph, name: str, path: Path | None, folder: Path, how: Quantization) -> None:
+def _how(
+    output: Output = None,
+    config: Config = "paper",
+    changes: Set = None,
+    dataset: Dataset = "digits",
+    data: Data = None,
+    timesteps: Steps = 1,
+    input_scale: Scale = None,
+    calibration: Calibration = 64,
+    accept_differences: Accept = False,
+    allow_silent: Silent = False,
+    explain: Explain = False,
+) -> Quantization:
+    return Quantization(
+        config=hardware(config, changes).config,
+        output=output,
+        dataset=dataset,
+        data=data,
+        timesteps=timesteps,
+        input_scale=input_scale,
+        images=calibration,
+        accept_differences=accept_differences,
+        allow_silent=allow_silent,
+        explain=explain,
+    )
+
+
+Own = Callable[..., None]
+"""What a command does with its own options and with ``how``."""
+
+
+def importing(name: str, needed: str, epilog: str, **defaults: Any) -> Callable[[Own], Own]:
+    """Make a command of a function that takes its own options and ``how``, with the options of :func:`_how`.
+
+    ``needed`` is the package without which it is refused, and ``defaults`` are those of this command alone.
+    """
+
+    def command_of(own: Own) -> Own:
+        common = dict(inspect.signature(_how).parameters)
+        types = {"HardwareConfig": object, "Quantization": object}  # which are imported for the types alone
+        hints = {
+            key: hint
+            for one in (_how, own)
+            for key, hint in get_type_hints(one, {**globals(), **types}, include_extras=True).items()
+        }
+        parts = [one for key, one in inspect.signature(own).parameters.items() if key != "how"]
+        parts += [one.replace(default=defaults.get(key, one.default)) for key, one in common.items()]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parts = [one.replace(kind=keyword, annotation=hints[one.name]) for one in parts]
+
+        def command(**given: Any) -> None:
+            needs(needed)
+            own(how=_how(**{key: given.pop(key) for key in common}), **given)
+
+        command.__doc__ = own.__doc__
+        command.__annotations__ = {one.name: one.annotation for one in parts}
+        command.__signature__ = inspect.Signature(parts)  # type: ignore[attr-defined]  # a function may have one
+        app.command(name, epilog=epilog)(command)
+        return own
+
+    return command_of
+
+
+def finish(graph: Graph, name: str, folder: Path, how: Quantization) -> None:
     """Quantize a graph, write its network file and tell its accuracy and what changed.
 
-    Without a ``path``, the file lies in ``folder`` and has the network's name.
+    Unless a path was given, the file lies in ``folder`` and has the network's name.
 
     Raises
     ------
@@ -73,7 +150,7 @@ def finish(graph: Graph, name: str, path: Path | None, folder: Path, how: Quanti
     from ..support.errors import RepriseError
 
     name = UNNAMEABLE.sub("_", name)
-    path = path or folder / f"{name}.yaml"
+    path = how.output or folder / f"{name}.yaml"
     if UNNAMEABLE.search(path.name):
         raise RepriseError(
             field="--output",
@@ -81,21 +158,17 @@ def finish(graph: Graph, name: str, path: Path | None, folder: Path, how: Quanti
             value=path.name,
         )
     data = datasets.load(how.dataset, how.data)
-    if how.input_scale is None:
-        raise RepriseError(
-            f"--input-scale must be given: the factor that pixels 0..{data.levels} were multiplied by in training. "
-            f"It is {1 / data.levels:.10g} for pixels in 0..1, and 1 for the levels themselves"
-        )
     result = ptq.convert(
         graph,
         data,
         how.config,
         name=name,
         timesteps=how.timesteps,
-        input_scale=how.input_scale,
+        input_scale=scale_of(how.input_scale, data.levels),
         images=how.images,
         accept_differences=how.accept_differences,
         allow_silent=how.allow_silent,
+        explain=how.explain,
     )
     written = network_file.save(
         result.network,
@@ -107,9 +180,22 @@ def finish(graph: Graph, name: str, path: Path | None, folder: Path, how: Quanti
         accuracy=result.accuracy,
         samples=result.samples,
     )
+    tell(result, written)
+
+
+def tell(result: Imported, written: Path) -> None:
+    """Print what changed, the causes if they were asked for, the accuracy, and the file."""
     console = terminal()
     for change in result.changes:
         console.print(f"changed: {change}")
+    if result.causes:
+        from ..support.terminal import Figures, percent, words
+
+        causes = list(next(iter(result.causes.values())))
+        table = Figures("layer", *map(words, causes), title="spikes that differ, by what is rounded")
+        for layer, shares in result.causes.items():
+            table.add_row(layer, *(percent(shares[cause]) for cause in causes))
+        console.print(table)
     if (known := result.accuracy) is not None:
         console.print(
             f"accuracy: {known['integer']:.2f} % of {known['images']} test images of {known['dataset']}, "
@@ -118,16 +204,10 @@ def finish(graph: Graph, name: str, path: Path | None, folder: Path, how: Quanti
     console.print(f"network file {written}")
 
 
-@app.command(epilog=example("reprise import nir graph.nir --dt 1e-4 --input-scale 0.0625"))
+@importing("nir", "nir", example("reprise import nir graph.nir --dt 1e-4 --input-scale 0.0625"), timesteps=4)
 def nir(
+    how: Quantization,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="a NIR graph (HDF5)", show_default=False)],
-    output: Output = None,
-    config: Config = "paper",
-    changes: Set = None,
-    dataset: Dataset = "digits",
-    data: Data = None,
-    timesteps: Steps = 4,
-    input_scale: Scale = None,
     dt: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", callback=POSITIVE, help="length of a timestep; time constants are in seconds"),
@@ -136,108 +216,32 @@ def nir(
         bool, typer.Option("--per-step", help="time constants are in timesteps; this or --dt must be given")
     ] = False,
     reset: Annotated[Literal["hard", "soft"], typer.Option(help="reset of the neurons; NIR defines hard")] = "hard",
-    calibration: Calibration = 64,
-    accept_differences: Accept = False,
-    allow_silent: Silent = False,
 ) -> None:
     """Make a network file of a graph of the Neuromorphic Intermediate Representation."""
-    needs("nir")
     from ..export.importers import nir as importer
+
+    there(file, "a NIR graph (HDF5)")
+    graph = importer.read(file, timesteps=how.timesteps, dt=dt, per_step=per_step, reset=reset)
+    finish(graph, file.stem, file.parent, how)
+
+
+def there(file: Path, rule: str) -> None:
+    """Refuse a file that is not there."""
     from ..support.errors import RepriseError
 
     if not file.is_file():
-        raise RepriseError(field="FILE", rule="a NIR graph (HDF5)", value=str(file), remedy="there is no such file")
-    how = Quantization(
-        config=hardware(config, changes).config,
-        dataset=dataset,
-        data=data,
-        timesteps=timesteps,
-        input_scale=input_scale,
-        images=calibration,
-        accept_differences=accept_differences,
-        allow_silent=allow_silent,
-    )
-    graph = importer.read(file, timesteps=timesteps, dt=dt, per_step=per_step, reset=reset)
-    finish(graph, file.stem, output, file.parent, how)
+        raise RepriseError(field="FILE", rule=rule, value=str(file), remedy="there is no such file")
 
 
-Factory = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODULE:FUNCTION", help="function that makes the network; your code is run", show_default=False
-    ),
-]
-Weights = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", callback=INPUT_FILE, help="the weights: .safetensors, or a .pt of tensors only"),
-]
+MINE = "mynets:make --weights weights.pt --input-scale 0.0625"
 
 
-def finish_module(factory: str, weights: Path | None, output: Path | None, how: Quantization) -> None:
-    """Make the network of a user's function, read it by the neurons that it has, and finish its graph."""
+@importing("spikingjelly", "spikingjelly", example(f"reprise import spikingjelly {MINE}"), timesteps=4)
+@importing("torch", "torch", example(f"reprise import torch {MINE}"))
+def torch_module(how: Quantization, factory: Factory, weights: Weights = None) -> None:
+    """Make a network file of a PyTorch module, with neurons of Reprise, snnTorch, Brevitas, SpikingJelly or Norse."""
     from ..export import ptq
     from ..export.importers.factory import make
 
     graph = ptq.graph_of(make(factory, weights), timesteps=how.timesteps)
-    name = factory.split(":")[-1]
-    finish(graph, name, output, Path("build/networks"), how)
-
-
-@app.command(epilog=example("reprise import spikingjelly mynets:make --weights weights.pt --input-scale 0.0625"))
-def spikingjelly(
-    factory: Factory,
-    weights: Weights = None,
-    output: Output = None,
-    config: Config = "paper",
-    changes: Set = None,
-    dataset: Dataset = "digits",
-    data: Data = None,
-    timesteps: Steps = 4,
-    input_scale: Scale = None,
-    calibration: Calibration = 64,
-    accept_differences: Accept = False,
-    allow_silent: Silent = False,
-) -> None:
-    """Make a network file of a network of SpikingJelly neurons."""
-    needs("spikingjelly")
-    how = Quantization(
-        config=hardware(config, changes).config,
-        dataset=dataset,
-        data=data,
-        timesteps=timesteps,
-        input_scale=input_scale,
-        images=calibration,
-        accept_differences=accept_differences,
-        allow_silent=allow_silent,
-    )
-    finish_module(factory, weights, output, how)
-
-
-@app.command("torch", epilog=example("reprise import torch mynets:make --weights weights.pt --input-scale 0.0625"))
-def torch_module(
-    factory: Factory,
-    weights: Weights = None,
-    output: Output = None,
-    config: Config = "paper",
-    changes: Set = None,
-    dataset: Dataset = "digits",
-    data: Data = None,
-    timesteps: Steps = 1,
-    input_scale: Scale = None,
-    calibration: Calibration = 64,
-    accept_differences: Accept = False,
-    allow_silent: Silent = False,
-) -> None:
-    """Make a network file of a PyTorch module, with neurons of Reprise, snnTorch, Brevitas, SpikingJelly or Norse."""
-    needs("torch")
-    how = Quantization(
-        config=hardware(config, changes).config,
-        dataset=dataset,
-        data=data,
-        timesteps=timesteps,
-        input_scale=input_scale,
-        images=calibration,
-        accept_differences=accept_differences,
-        allow_silent=allow_silent,
-    )
-    finish_module(factory, weights, output, how)
+    finish(graph, factory.split(":")[-1], Path("build/networks"), how)

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..support.command_line import INPUT_FOLDER, OUTPUT_FILE, POSITIVE, at_least
+from ..support.command_line import INPUT_FILE, INPUT_FOLDER, OUTPUT_FILE, POSITIVE, at_least
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,6 +55,37 @@ ClockMhz = Annotated[
         metavar="MHZ", callback=POSITIVE, help="clock at which times are stated", show_default="a routed one, or 80"
     ),
 ]
+Dataset = Annotated[
+    Literal["digits", "mnist", "cifar10"],
+    typer.Option(metavar="NAME", help="images of the network: digits, mnist or cifar10"),
+]
+Steps = Annotated[int, typer.Option(metavar="T", callback=at_least(1), help="timesteps of the network")]
+Scale = Annotated[
+    float | None,
+    typer.Option(metavar="FACTOR", callback=POSITIVE, help="the network was trained on pixel * FACTOR; must be given"),
+]
+Factory = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODULE:FUNCTION", help="function that makes the network; your code is run", show_default=False
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", callback=INPUT_FILE, help="the weights: .safetensors, or a .pt of tensors only"),
+]
+
+
+def scale_of(given: float | None, levels: int) -> float:
+    """Return the factor of the pixels; where it was left out, the error says what it is."""
+    from ..support.errors import RepriseError
+
+    if given is None:
+        raise RepriseError(
+            f"--input-scale must be given: the factor that pixels 0..{levels} were multiplied by in training. "
+            f"It is {1 / levels:.10g} for pixels in 0..1, and 1 for the levels themselves"
+        )
+    return given
 
 
 def assignments(texts: list[str] | None) -> dict[str, Any]:

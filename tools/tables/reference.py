@@ -18,7 +18,7 @@ from reprise.hw.arch.config import HardwareConfig
 
 from . import markdown
 
-VERBS = ("load", "quantize", "estimate_cycles", "write_verilog", "cosimulate")
+VERBS = ("load", "quantize", "record", "estimate_cycles", "write_verilog", "cosimulate")
 """The functions, in the order in which they are used; the classes follow."""
 SECTION = re.compile(r"^(\w+)\n-+\n", flags=re.MULTILINE)
 ITEM = re.compile(r"^(\w[\w, ]*?)(?: :|\n   ) ?(.*(?:\n    .*)*)", flags=re.MULTILINE)
