@@ -19,11 +19,11 @@ from ..fpga import sites
 from ..fpga.floorplan import plan_of
 from ..fpga.route import OPTIONS
 from . import check_manifest, drivers
+from .bench.testbench import Bench, make_bench, testbench_values
 from .board import all_boards
 from .drivers import write_drivers
 from .image_files import write_image
 from .rendering import render
-from .testbench import Bench, make_bench, testbench_values
 from .vectors import Vectors, hex_text, make_vectors
 from .wrappers import ip_ports, pin_ports, testbench_connections
 
@@ -44,6 +44,7 @@ FILES = {
     "sim/reprise_tb.v": ("Icarus Verilog, Verilator", RUN),
     "sim/axi_memory.v": ("testbench: the memory behind the AXI4 port", RUN),
     "sim/axi_checker.v": ("testbench: the numbered rules of AXI, on both ports", RUN),
+    "sim/state_checker.v": ("testbench: the registers after a reset, and when a job starts", RUN),
     "sim/memory.hex": ("testbench: memory before the jobs", RUN),
     "sim/golden.hex": ("testbench: memory after the jobs", RUN),
     "sim/run_icarus.sh": ("Icarus Verilog 11", RUN),
@@ -110,6 +111,7 @@ def _values(
     vectors: Vectors,
     bench: Bench,
     sidecar: dict,
+    verilog: str,
     targets: tuple[str, ...],
 ) -> dict:
     """Return the values of all names in the templates."""
@@ -134,7 +136,7 @@ def _values(
         "offsets": register_map.OFFSETS,
         "fields": register_map.FIELDS,
         "start": start_registers(image.program, image.windows),
-        **testbench_values(bench, image, sidecar),
+        **testbench_values(bench, image, sidecar, verilog),
         "connections": testbench_connections(sidecar),
         "pins": pins,
         "input_bits": input_bits,
@@ -163,6 +165,7 @@ RENDERED = {
     "rtl/reprise_ip.v": "reprise_ip.v",
     "sim/reprise_tb.v": "reprise_tb.v",
     "sim/axi_memory.v": "axi_memory.v",
+    "sim/state_checker.v": "state_checker.v",
     "sim/run_icarus.sh": "run_icarus.sh",
     "sim/run_verilator.sh": "run_verilator.sh",
     "constraints/reprise_pins.lpf": "reprise_pins.lpf",
@@ -232,7 +235,7 @@ def write_handoff(
     write_drivers(out / "drivers", config)
     shutil.copyfile(PACKAGE / "cosim" / "bench" / "rtl" / "axi_checker.v", out / "sim" / "axi_checker.v")
     shutil.copyfile(PACKAGE / "hw" / "waivers.vlt", out / "sim" / "waivers.vlt")
-    values = _values(name, config, vectors, bench, emitted.sidecar, targets)
+    values = _values(name, config, vectors, bench, emitted.sidecar, emitted.text, targets)
     if "ecp5" in targets:
         (out / "ecp5").mkdir()
         shutil.copyfile(sites.__file__, out / "ecp5" / "floorplan.py")

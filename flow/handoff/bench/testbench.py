@@ -10,21 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...compiler import CompileError, compile_network
-from ...compiler.golden.interpreter import Interpreter
-from ...compiler.golden.trace import RunTrace
-from ...cosim.jobs.random_networks import random_images, random_network
-from ...cosim.trace.log import joined, times
-from ...estimate.bench import MEMORY_DEPTH
-from ...estimate.cycles.state import EVENTS
-from ...estimate.network import Estimator, SystemTiming
-from ...hw.arch.config import HardwareConfig
-from ...hw.arch.memory_image import MemoryImage
-from ...hw.arch.program import Error
-from ...hw.csr.register_map import COUNTERS, OFFSETS
-from ...hw.csr.start import start_registers
-from ...model.network.network import Network
+from ....compiler import CompileError, compile_network
+from ....compiler.golden.interpreter import Interpreter
+from ....compiler.golden.trace import RunTrace
+from ....cosim.jobs.random_networks import random_images, random_network
+from ....cosim.trace.log import LATE, Log, joined, times
+from ....estimate.bench import MEMORY_DEPTH
+from ....estimate.cycles.state import EVENTS
+from ....estimate.network import Estimator, SystemTiming
+from ....hw.arch.config import HardwareConfig
+from ....hw.arch.memory_image import MemoryImage
+from ....hw.arch.program import Error
+from ....hw.csr.register_map import COUNTERS, OFFSETS
+from ....hw.csr.start import start_registers
+from ....model.network.network import Network
 from .refused import Refused, refused_programs
+from .state import registers
 
 LATENCIES = (6, 1, 45)
 """Cycles from an address to its first beat, in runs without stalls: of all jobs, and then of small ones."""
@@ -52,7 +53,12 @@ images are at most, how many cycles all of them take, and what an image begins a
 WORK = ("ROWS_WORDS", "WEIGHT_ROWS", "NEURON_ITEMS", "COMPUTE_ROWS", "REUSE_ROWS")
 """Counters of what is done, whenever it is done."""
 
-LOGGED = {name: (event,) for name, event in COUNTERS.items() if event in EVENTS} | {"REUSE_ROWS": ("reuse0", "reuse1")}
+MARKED = {"reuse_rows": ("reuse0", "reuse1")} | {
+    event: (event,) for event in EVENTS if event in COUNTERS.values() or event == "output_word"
+}
+"""Events of the profile, each with the events of the cycle model's log that it shows."""
+
+LOGGED = {name: MARKED[event] for name, event in COUNTERS.items() if event in MARKED}
 """The events of the cycle model's log that a counter counts."""
 
 CACHE = 0b0011
@@ -73,6 +79,8 @@ class Job:
     cycles : by the cycle model, for each of :data:`LATENCIES`
     work : what is counted of its work, by the names of the registers
     timed : what depends on when it happens, with the first latency and without stalls
+    marks : a sum of numbers that the cycles have in which something happens (:func:`mark`), for each of
+        :data:`LATENCIES`
     """
 
     name: str
@@ -87,6 +95,7 @@ class Job:
     cycles: list[int]
     work: dict[str, int]
     timed: dict[str, int]
+    marks: list[dict[str, int]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,6 +156,27 @@ def _others(config: HardwareConfig) -> list[tuple[Network, np.ndarray, bool]]:
     return chosen
 
 
+def mark(cycles: np.ndarray) -> np.ndarray:
+    """Return a number of 32 bits for each cycle, whose sums differ where cycles do."""
+    found = cycles.astype(np.uint32) * np.uint32(0x9E3779B1)
+    for shift in (13, -17, 5):
+        found ^= found << np.uint32(shift) if shift > 0 else found >> np.uint32(-shift)
+    return found
+
+
+def marks(log: Log, end: int) -> dict[str, int]:
+    """Return the sums of the marks of the cycles in which the profile shows each event of :data:`MARKED`.
+
+    Both count from the host's access. What happens in the processor goes through a register, so the profile shows it
+    a cycle late.
+    """
+    found = {}
+    for name, events in MARKED.items():
+        seen = [times(log, event, end) + (name == "reuse_rows" or event in LATE) for event in events]
+        found[name] = int(mark(np.concatenate(seen)).sum(dtype=np.uint32))
+    return found
+
+
 def _job(image: MemoryImage, before: np.ndarray, bottom: int) -> tuple[Job, np.ndarray]:
     """Time a job, count its work, and return it with the memory that it leaves; memory begins at ``bottom``."""
     estimators = [Estimator(image, SystemTiming(latency=latency), log=True) for latency in LATENCIES]
@@ -183,6 +213,7 @@ def _job(image: MemoryImage, before: np.ndarray, bottom: int) -> tuple[Job, np.n
         cycles=cycles,
         work=work,
         timed={name: n for name, n in counted.items() if name not in work},
+        marks=[marks(joined(one.machine.log), n + OUTSIDE) for one, n in zip(estimators, cycles, strict=True)],
     )
     return job, golden
 
@@ -202,8 +233,8 @@ def holes() -> list[int]:
     return sorted({at + 4 for at in OFFSETS.values()} - set(OFFSETS.values()) | {0xFFC})
 
 
-def testbench_values(bench: Bench, image: MemoryImage, sidecar: dict) -> dict:
-    """Return the values of the names that only the testbench's template has."""
+def testbench_values(bench: Bench, image: MemoryImage, sidecar: dict, verilog: str) -> dict:
+    """Return the values of the names that only the testbench's templates have."""
     events = sidecar["ports"]["profile"]["fields"]
     return {
         "jobs": bench.jobs,
@@ -217,7 +248,9 @@ def testbench_values(bench: Bench, image: MemoryImage, sidecar: dict) -> dict:
         "storms": STORMS,
         "memory_depth_bits": MEMORY_DEPTH.bit_length() - 1,
         "counters": [(name, events[e]["offset"], events[e]["width"]) for name, e in COUNTERS.items()],
+        "marked": [(e, events[e]["offset"], events[e]["width"]) for e in MARKED],
         "counter_names": list(COUNTERS),
+        "registers": registers(verilog, "reprise"),
         "regions": [(n, region) for n, job in enumerate(bench.jobs) for region in job.regions],
         "spoiled": [(n, *word) for n, case in enumerate(bench.refused) for word in case.words],
         "id_bits": sidecar["ports"]["m_axi_arid"]["width"],

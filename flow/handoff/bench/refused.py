@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...compiler.golden.errors import OrderBroken, ProgramError
-from ...compiler.golden.interpreter import Interpreter
-from ...cosim.fuzz.mutate import mutate
-from ...hw.arch.memory_image import MemoryImage
-from ...hw.arch.program import Error
+from ....compiler.golden.errors import OrderBroken, ProgramError
+from ....compiler.golden.interpreter import Interpreter
+from ....cosim.fuzz.mutate import mutate
+from ....hw.arch.memory_image import MemoryImage
+from ....hw.arch.program import Error
 
 SEED = 22
 

@@ -1,0 +1,1 @@
+"""What the delivered testbench of a hand-off runs, and what it must see."""
