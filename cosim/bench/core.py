@@ -102,21 +102,10 @@ class CoreBench:
         defines = [f"-D{name}_BITS={layout.size}" for name, layout in self.layouts.items()]
         sources = {p: (RTL / p).read_text() for p in ("core_tb.sv", "stream_source.sv", "stream_sink.sv")}
         sources["core.v"] = emitted.text
-        ports = [
-            "clk",
-            "rst",
-            "*_items",
-            "*_idle",
-            "output_stall",
-            "seed",
-            "layer",
-            "finished",
-            "cycle",
-            "first_row",
-            "received",
-            "truncated",
-        ]
-        self.model = verilator.build(sources, "core_tb", ports=ports, trace=trace, arguments=defines)
+        ports = (
+            "reset *_items *_idle output_stall seed layer_fields finished cycle first_row received truncated".split()
+        )
+        self.model = verilator.build(sources, "core_tb", ports=ports, clock="clk", trace=trace, arguments=defines)
 
     def run(
         self,

@@ -4,10 +4,9 @@ import os
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import First, RisingEdge, Timer
 
-PERIOD = 10  # ns of simulated time; any other number would do, because the design knows cycles only
+PERIOD = 10  # ns of simulated time, in which the main program makes a cycle of the clock
 
 
 def number(name: str) -> int:
@@ -18,7 +17,7 @@ def number(name: str) -> int:
 @cocotb.test()
 async def play(dut: Any) -> None:
     """Play the streams until every expected output has come, or the time is over."""
-    dut.rst.value = 1
+    dut.reset.value = 1
     dut.row_items.value = number("ROWS")
     dut.weight_items.value = number("WEIGHTS")
     dut.param_items.value = number("PARAMS")
@@ -26,10 +25,9 @@ async def play(dut: Any) -> None:
     dut.row_idle.value = dut.weight_idle.value = number("IDLE")
     dut.output_stall.value = number("STALL")
     dut.seed.value = number("SEED")
-    dut.layer.value = number("LAYER")
-    Clock(dut.clk, PERIOD, unit="ns", impl="gpi").start()
+    dut.layer_fields.value = number("LAYER")
     await Timer(5 * PERIOD, "ns")
-    dut.rst.value = 0
+    dut.reset.value = 0
     await First(RisingEdge(dut.finished), Timer(number("TIMEOUT") * PERIOD, "ns"))
     assert not int(dut.truncated.value), "a stream's file holds fewer items than it should"
     got = int(dut.received.value)

@@ -11,7 +11,7 @@ from ...hw.emission import TOP, Emitted
 from .verilator import Design
 
 RTL = Path(__file__).resolve().parent / "rtl"
-PORTS = "clk rst host_* latency stall gap seed fault_* dump_* load_request irq cycle beats_*".split()
+PORTS = "reset host_* latency stall gap seed fault_* dump_* load_request irq cycle beats_*".split()
 BENCH_NETS = ("s_axil_", "m_axi_")
 CORE = f"{TOP}.datapath.core"
 PROBES = {
@@ -100,6 +100,7 @@ def design(config: HardwareConfig, emitted: Emitted, trace: bool, memory_bytes: 
         sources={**sources, f"{TOP}.v": emitted.text},
         top="system_tb",
         ports=PORTS,
+        clock="clk",
         trace=trace,
         arguments=[f"-D{name}={value}" for name, value in defines.items()],
         includes={"dut.svh": instance(emitted.sidecar, probes(emitted.text))},

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import First, RisingEdge, Timer, ValueChange
 
-PERIOD = 10  # ns of simulated time; any other number would do, because the design knows cycles only
+PERIOD = 10  # ns of simulated time, in which the main program makes a cycle of the clock
 SIGNALS = ("latency", "stall", "gap", "seed", "fault_first", "fault_last")
 
 
@@ -102,15 +101,14 @@ async def play(dut: Any, host: Host, step: list) -> Any:
 async def steps(dut: Any) -> None:
     """Reset the design, play every step in order, and write down what they gave."""
     job = json.loads(Path(os.environ["SYSTEM_STEPS"]).read_text())
-    dut.rst.value = 1
+    dut.reset.value = 1
     for name in ("host_request", "host_write", "host_address", "host_data", "dump_request", "load_request"):
         getattr(dut, name).value = 0
     dut.dump_first.value = dut.dump_last.value = 0
     for name in SIGNALS:
         getattr(dut, name).value = job["signals"][name]
-    Clock(dut.clk, PERIOD, unit="ns", impl="gpi").start()
     await Timer(5 * PERIOD, "ns")
-    dut.rst.value = 0
+    dut.reset.value = 0
     await Timer(2 * PERIOD, "ns")
     host, results = Host(dut), []
     out = Path(os.environ["SYSTEM_RESULTS"])

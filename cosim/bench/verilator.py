@@ -25,6 +25,8 @@ from cocotb_tools.check_results import get_results
 
 from ...support.cache import Store, digest
 from ...support.errors import SimulationError
+from .initial_values import looped
+from .main_program import main_program
 from .toolchain import plain_paths, require_tools, run_program
 
 MAIN = "bench_main.cpp"
@@ -44,7 +46,7 @@ MAKE_VARIABLES = [
     "CFG_CXXFLAGS_PCH_I=-include",
     "CFG_CXXFLAGS_STD=-std=gnu++17",
     "CFG_LDLIBS_THREADS=-pthread",
-    "OPT_FAST=-O1",
+    "OPT_FAST=-Os",
     "OPT_SLOW=-O0",
     "OPT_GLOBAL=-O1",
 ]
@@ -72,24 +74,6 @@ class Model:
     cached: bool
 
 
-CYCLE_PS = 10_000
-"""The simulated picoseconds of a cycle, in every bench."""
-
-
-def windowed(main: str) -> str:
-    """Change cocotb's C++ main so that waveforms can be bounded; those of a whole job at paper size take gigabytes."""
-    dump = "        if (tfp) {\n            tfp->dump(main_time);"
-    if dump not in main:
-        raise SimulationError("cocotb's verilator.cpp has changed: waveforms can't be bounded")
-    bounded = (
-        '        static const char *first = getenv("TRACE_FIRST"), *last = getenv("TRACE_LAST");\n'
-        f"        static const vluint64_t low = first ? {CYCLE_PS}ULL * atoll(first) : 0;\n"
-        f"        static const vluint64_t high = last ? {CYCLE_PS}ULL * atoll(last) : ~0ULL;\n"
-        "        if (tfp && main_time >= low && main_time <= high) {\n            tfp->dump(main_time);"
-    )
-    return "#include <cstdlib>\n" + main.replace(dump, bounded)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Design:
     """Verilog texts of which a model is built.
@@ -99,6 +83,7 @@ class Design:
     sources : Verilog texts by file name; ``.vlt`` files are passed first
     top : name of the top module, whose ports are what cocotb sees
     ports : names, or patterns, of the top's signals that Python may see; the fewer there are, the faster it is
+    clock : the top's port whose clock the C++ main program makes; without one, Python makes its clocks
     trace : build with FST waveforms, which ``TRACE_FIRST`` and ``TRACE_LAST`` (cycles) in a run's environment bound
     arguments : further arguments of Verilator
     includes : texts of the files that ``sources`` include, by file name
@@ -107,6 +92,7 @@ class Design:
     sources: Mapping[str, str]
     top: str
     ports: Sequence[str] = ("*",)
+    clock: str = ""
     trace: bool = False
     arguments: Sequence[str] = ()
     includes: Mapping[str, str] = field(default_factory=dict)
@@ -114,12 +100,12 @@ class Design:
     @cached_property
     def _files(self) -> dict[str, str]:
         visible = "".join(f'public_flat_rw -module "{self.top}" -var "{port}"\n' for port in self.ports)
-        return {**self.sources, "ports.vlt": f"`verilator_config\n{visible}"}
+        texts = {name: looped(text) if name.endswith(".v") else text for name, text in self.sources.items()}
+        return {**texts, "ports.vlt": f"`verilator_config\n{visible}"}
 
     @cached_property
     def _others(self) -> dict[str, str]:
-        main = (cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text()
-        return {**self.includes, MAIN: windowed(main) if self.trace else main}
+        return {**self.includes, MAIN: main_program(clock=self.clock, windowed=self.trace)}
 
     @cached_property
     def _key(self) -> str:

@@ -2,7 +2,7 @@
 // cycles and events. The widths of the packed payloads are macros, which are made from the core's sidecar.
 module core_tb (
     input  logic        clk,
-    input  logic        rst,
+    input  logic        reset,
     input  logic [31:0] row_items,
     input  logic [31:0] weight_items,
     input  logic [31:0] param_items,
@@ -11,13 +11,22 @@ module core_tb (
     input  logic [7:0]  weight_idle,
     input  logic [7:0]  output_stall,
     input  logic [31:0] seed,
-    input  logic [`LAYER_BITS-1:0] layer,
+    input  logic [`LAYER_BITS-1:0] layer_fields,
     output logic        finished,
     output logic [31:0] cycle,
     output logic [31:0] first_row,     // the cycle in which the first beat of rows was taken
     output logic [31:0] received,
     output logic        truncated          // a file held fewer items than were announced
 );
+    // The inputs of the core go through flip-flops, because Verilator evaluates all logic behind an input of the top at
+    // both edges of the clock, and that behind a flip-flop at one.
+    logic rst = 1'b1;
+    logic [`LAYER_BITS-1:0] layer;
+    always_ff @(posedge clk) begin
+        rst <= reset;
+        layer <= layer_fields;
+    end
+
     logic row_valid, row_ready, weight_valid, weight_ready, param_valid, param_ready, out_valid, out_ready;
     logic [`ROWS_BITS-1:0] row_payload;
     logic [`WEIGHTS_BITS-1:0] weight_payload;

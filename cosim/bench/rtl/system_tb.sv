@@ -6,7 +6,7 @@
 // are macros, which come with it.
 module system_tb (
     input  logic        clk,
-    input  logic        rst,
+    input  logic        reset,
     // The host toggles host_request, and host_done takes the same value when the access is complete.
     input  logic        host_request,
     input  logic        host_write,
@@ -33,6 +33,11 @@ module system_tb (
     output logic [63:0] beats_read,
     output logic [63:0] beats_written
 );
+    // The reset goes through a flip-flop, because Verilator evaluates all logic behind an input of the top at both edges
+    // of the clock, and that behind a flip-flop at one.
+    logic rst = 1'b1;
+    always_ff @(posedge clk) rst <= reset;
+
     // The host's port to the registers, AXI4-Lite
     logic s_axil_awvalid, s_axil_awready, s_axil_wvalid, s_axil_wready, s_axil_bvalid, s_axil_bready;
     logic s_axil_arvalid, s_axil_arready, s_axil_rvalid, s_axil_rready;
