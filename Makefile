@@ -25,7 +25,7 @@ IMAGES ?= 8
 SEED ?= 0
 COSIM_OPTIONS = --config $(CONFIG) $(if $(CAPTURE),,--images $(IMAGES)) --seed $(SEED) $(if $(WAVES),--waves) $(if $(TRACE),--trace)
 
-.PHONY: help setup verilog cosim fpga fpga-check check test frameworks lint format bench docs screenshot replay fuzz soak mutate handoff-faults clean
+.PHONY: help setup verilog cosim asic energy energy-check fpga fpga-check check test frameworks lint format bench docs screenshot replay fuzz soak mutate handoff-faults clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -40,6 +40,15 @@ verilog: $(BASE)  ## build/verilog/CONFIG/reprise.v and its JSON sidecar  [CONFI
 
 cosim: $(BASE)  ## a network, or recorded spikes, in RTL against the model  [NETWORK=digits CONFIG=paper IMAGES=8 SEED=0 WAVES=1 TRACE=1 CAPTURE=file]
 	$(REPRISE) cosim $(if $(CAPTURE),--capture $(CAPTURE),$(NETWORK)) $(COSIM_OPTIONS)
+
+asic: $(FPGA)  ## area by block, memory macros and clock of the accelerator as a chip (IHP SG13G2, 130 nm)  [CONFIG=paper]
+	$(REPRISE) asic --config $(CONFIG)
+
+energy: $(FPGA)  ## energy of a network by layer and block, from the RTL's switching  [NETWORK=digits CONFIG=paper]
+	$(REPRISE) energy $(NETWORK) --config $(CONFIG)
+
+energy-check: $(ALL)  ## the replay that energy rests on against a gate-level simulation of `tiny`; minutes
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m slow tests/flow/chip
 
 fpga: $(FPGA)  ## build/handoff/CONFIG: RTL, constraints, drivers, testbench, image  [NETWORK=sample CONFIG=small TARGET=ecp5]
 	$(REPRISE) fpga handoff --config $(FPGA_CONFIG) --target $(TARGET) --network $(FPGA_NETWORK)

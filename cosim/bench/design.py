@@ -102,6 +102,6 @@ def design(config: HardwareConfig, emitted: Emitted, trace: bool, memory_bytes: 
         ports=PORTS,
         clock="clk",
         trace=trace,
-        arguments=[f"-D{name}={value}" for name, value in defines.items()],
+        arguments=[f"-D{name}={value}" for name, value in defines.items()] + trace * ["--trace-underscore"],
         includes={"dut.svh": instance(emitted.sidecar, probes(emitted.text))},
     )

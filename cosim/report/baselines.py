@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...estimate.tables import Lines
 from .html import templates
 
 COLOURS = {"model": "#56B4E9", "published": "#E69F00", "measured": "#009E73"}
@@ -52,14 +53,6 @@ class Chart:
     bars: list[Bar]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lines:
-    """A table."""
-
-    head: list[str]
-    rows: list[list[str]]
-
-
 def chart(title: str, text: str, values: Sequence[tuple[str, float, str, str]]) -> Chart:
     """Make a chart of (name, value, origin, what), whose values are ratios."""
     most = max(value for _, value, _, _ in values)
@@ -88,14 +81,14 @@ def layer_lines(report: dict[str, Any]) -> Lines:
                 cells.append(f"{layer['matrix_cycles'][name]:,} + {layer['neuron_cycles'][name]:,}")
             else:
                 cells.append(f"{layer['our_cycles'][name]:,}")
-        rows.append([layer["name"], *cells])
-    rows.append(["total", *(f"{row['cycles']:,}" for row in report["accelerators"])])
-    return Lines(head=["layer", *names], rows=rows)
+        rows.append((layer["name"], *cells))
+    rows.append(("total", *(f"{row['cycles']:,}" for row in report["accelerators"])))
+    return Lines(head=("layer", *names), rows=rows)
 
 
 def fact_lines(report: dict[str, Any]) -> Lines:
     """Return what each accelerator is, its speed, time and energy."""
-    head = ["accelerator", "origin", "cycles", "speed-up", "time at 500 MHz", "chip energy, no DRAM", "what it is"]
+    head = ("accelerator", "origin", "cycles", "speed-up", "time at 500 MHz", "chip energy, no DRAM", "what it is")
     rows = []
     for row in report["accelerators"]:
         time = row.get("microseconds")
@@ -104,11 +97,11 @@ def fact_lines(report: dict[str, Any]) -> Lines:
         cells.append(f"{row['speedup']:.2f}x" if row["speedup"] else "-")
         cells.append("-" if time is None else f"{time:,.1f} us")
         cells.append("-" if energy is None else f"{energy:,.2f} uJ")
-        rows.append([*cells, row["what"]])
+        rows.append((*cells, row["what"]))
     for one in report["published"]:
         if one["name"] in NOT_MODELLED:
             what = f"measured by others on {one['benchmarks']} of the published networks: geometric mean over Eyeriss"
-            rows.append([one["name"], "published", "-", f"{one['speedup']:.2f}x", "-", "-", what])
+            rows.append((one["name"], "published", "-", f"{one['speedup']:.2f}x", "-", "-", what))
     return Lines(head=head, rows=rows)
 
 

@@ -200,10 +200,13 @@ def _made(report: dict) -> str:
     return "; ".join(parts) + "."
 
 
-def templates() -> Environment:
-    """Return the environment of the pages' templates: nothing is left undefined, and all text is escaped."""
+def templates(*folders: Path) -> Environment:
+    """Return the environment of the pages' templates: nothing is left undefined, and all text is escaped.
+
+    ``folders`` hold further templates, which may include those here.
+    """
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).resolve().parent),
+        loader=FileSystemLoader([Path(__file__).resolve().parent, *folders]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

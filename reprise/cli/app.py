@@ -12,6 +12,7 @@ from ..support import command_line
 from ..support.collector import collect_rarely
 from ..support.command_line import commands, example
 from . import area, compare, cosim, density, estimate, fpga, image, importers, train, verilog
+from .chip import asic, energy
 
 RESUME = "interrupted: start the same command again; training goes on from its last epoch, and what was built is kept"
 
@@ -53,7 +54,7 @@ def _reprise(
 
 app.registered_commands += train.app.registered_commands
 app.add_typer(importers.app, name="import")
-for part in (density, estimate, compare, area, cosim, verilog, image):
+for part in (density, estimate, compare, area, cosim, asic, energy, verilog, image):
     app.registered_commands += part.app.registered_commands
 app.add_typer(fpga.app, name="fpga")
 

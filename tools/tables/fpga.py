@@ -1,4 +1,4 @@
-"""Tables of area and clock on FPGAs, from ``docs/measured/resources.json``.
+"""Tables of area and clock on FPGAs, from ``docs/measured/resources.json``, and of the accelerator as a chip.
 
 ``reprise fpga synth --record`` and ``reprise fpga route --record`` add what they measure to that file. What reports
 need of it comes with the package, in ``estimate/area/measured.json``.
@@ -11,10 +11,14 @@ import json
 from reprise.estimate.area.measured import from_records
 from reprise.estimate.area.model import fits
 from reprise.estimate.area.netlist import is_earlier
+from reprise.flow.asic import page as asic_page
+from reprise.flow.asic import report as asic_report
+from reprise.flow.energy import measure
+from reprise.flow.energy import page as energy_page
 from reprise.flow.fpga import results
 from reprise.flow.fpga.parts import ECP5_PARTS, RESOURCES, TARGETS
 
-from . import MEASURED, markdown, number
+from . import MEASURED, markdown, number, record
 
 
 def records(**wanted: object) -> list[dict]:
@@ -134,9 +138,41 @@ def core(*configs: str) -> str:
     return markdown(("LUT / FF / block RAM", *(f"`{c}`" for c in configs)), rows)
 
 
+CHIPS = {"tiny": ("asic_tiny", "energy_tiny"), "paper": ("asic_paper", "")}
+"""The records of area and of energy by preset: report.json of ``reprise asic --config PRESET`` and of ``reprise energy
+digits --config PRESET``."""
+
+
+def chip(preset: str, what: str) -> str:
+    """Make a table of a chip's area by ``blocks`` or ``memories``, or of energy by ``layers`` or ``parts``.
+
+    With ``total``, ``clock`` or ``energy``, make sentences.
+    """
+    area, energy = (record(name) if name else {} for name in CHIPS[preset])
+    sentences = {
+        "total": lambda: asic_page.total_line(area),
+        "clock": lambda: asic_page.clock_line(area),
+        "energy": lambda: "\n".join(f"- {line}" for line in energy_page.verdicts(energy)),
+    }
+    if what in sentences:
+        return sentences[what]()
+    lines = {
+        "blocks": lambda: asic_page.block_lines(area),
+        "memories": lambda: asic_page.memory_lines(area),
+        "layers": lambda: energy_page.layer_lines(energy),
+        "parts": lambda: energy_page.block_lines(energy),
+    }[what]()
+    return markdown(lines.head, lines.rows)
+
+
+def limits(of: str) -> str:
+    """Make the list of what figures of ``area`` or ``energy`` leave out."""
+    return "\n".join(f"- {limit}" for limit in {"area": asic_report.LIMITS, "energy": measure.LIMITS}[of])
+
+
 def table(kind: str, *words: str) -> str:
     """Make one of the tables above."""
-    known = {f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, faults, core)}
+    known = {f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, faults, core, chip, limits)}
     return known[kind](*words)
 
 

@@ -13,6 +13,8 @@ from reprise.cosim.report import fields as cosim
 from reprise.cosim.report import soak_fields
 from reprise.estimate.report import baseline_fields, comparison_fields, density_fields, help_fields, limit_fields
 from reprise.estimate.report import fields as base
+from reprise.flow.asic import fields as asic_fields
+from reprise.flow.energy import fields as energy_fields
 
 from . import markdown
 
@@ -40,7 +42,10 @@ def kind(annotation: object, absent: bool) -> str:
 
 def described(name: str) -> type[base.Fields]:
     """Return the class of a name."""
-    modules = cosim, base, density_fields, limit_fields, help_fields, comparison_fields, soak_fields, baseline_fields
+    modules = (
+        *(cosim, base, density_fields, limit_fields, help_fields, comparison_fields, soak_fields),
+        *(baseline_fields, asic_fields, energy_fields),
+    )
     found: type[base.Fields] = next(getattr(module, name) for module in modules if hasattr(module, name))
     return found
 

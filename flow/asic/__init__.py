@@ -1,0 +1,1 @@
+"""Chips: netlists of standard cells, their area, memory macros, clock and leakage."""
