@@ -8,7 +8,7 @@ state in which the accelerator was when the layer before it had ended, so that n
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import combinations
@@ -99,7 +99,7 @@ class Explorer:
             self._start, self._before, self._data, self._work = self.machine.fork(), fresh(data), [], {}
         self.machine.advance(data)
 
-    def _end(self, command: int, ideal: Sequence[str]) -> int:
+    def _end(self, command: int, ideal: Collection[str]) -> int:
         """Return when the layer ends if some blocks are idealized."""
         machine = self._start.fork(ideal)
         machine.advance(fresh(self._before))
@@ -108,11 +108,18 @@ class Explorer:
         machine.advance(fresh(self._data[-1]), stops=True)
         return int(machine.ends[command])
 
-    def _ends(self, command: int, done: Sequence[str], sets: Sequence[Blocks]) -> dict[Blocks, int]:
-        """Return when the layer ends if a set of blocks is idealized beside those that are already, for every set."""
+    def _ends(
+        self, command: int, done: Sequence[str], sets: Sequence[Blocks], known: dict[frozenset[str], int]
+    ) -> dict[Blocks, int]:
+        """Return when the layer ends if a set of blocks is idealized beside those that are already, for every set.
+
+        What was tried before is ``known``; an earlier step may have tried the same blocks together.
+        """
+        wanted = {blocks: frozenset((*done, *blocks)) for blocks in sets}
+        missing = list(dict.fromkeys(one for one in wanted.values() if one not in known))
         with _pool() as pool:
-            ends = pool.map(partial(self._end, command), ([*done, *blocks] for blocks in sets))
-            return dict(zip(sets, ends, strict=True))
+            known |= zip(missing, pool.map(partial(self._end, command), missing), strict=True)
+        return {blocks: known[one] for blocks, one in wanted.items()}
 
     def _sets(self, done: Sequence[str]) -> list[Blocks]:
         """Return what a step tries: each block alone, and every two or more of the busiest together.
@@ -136,9 +143,10 @@ class Explorer:
         left = end = int(self.machine.ends[command])
         saved: dict[str, int] = {}
         steps: list[dict[str, Any]] = []
+        known: dict[frozenset[str], int] = {}
         for _ in range(STEPS):
             done = [name for one in steps for name in one["blocks"]]
-            ends = self._ends(command, done, self._sets(done))
+            ends = self._ends(command, done, self._sets(done), known)
             if not saved:
                 saved = {name: max(0, end - ends[name,]) for name in IDEAL}
             best = max(ends, key=lambda blocks: (left - ends[blocks]) / len(blocks))

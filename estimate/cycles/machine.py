@@ -140,7 +140,7 @@ def _begin(c: Record, so: Record, p: Record, dr: Record, nr: Record, out: Record
     output.begin(out)
 
 
-@kernel(error_model="numpy", nogil=True)
+@kernel(error_model="numpy", nogil=True, _nrt=False)
 def _simulate(
     c: Record,
     program: np.ndarray,

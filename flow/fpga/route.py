@@ -46,6 +46,10 @@ OPTIONS = ("--placer", "static", "--router", "router2")
 """How nextpnr runs. Its electrostatic placer needs a fifth less wire than the default one, so the router comes to its
 end."""
 
+PINS = ("clk", "G2"), ("rst", "P3")
+"""Pins of the CABGA381 package, on every part, from which the global nets are reached. A clock at a pin that the placer
+chooses may find no way to them."""
+
 UTILIZATION = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "ram": "DP16KD", "dsp": "MULT18X18D"}
 
 
@@ -129,11 +133,14 @@ def place(netlist: Path, *, part: str, seed: int, goal: float, limit: float, nat
         "--timing-allow-fail", "--lpf-allow-unconstrained", *OPTIONS, "--no-route",
     ]  # fmt: skip
 
+    pins = "".join(f'LOCATE COMP "{port}" SITE "{site}";\n' for port, site in PINS)
+
     def make(folder: Path) -> None:
-        files = ["--json", str(netlist), "--write", str(folder / "placed.json")]
+        (folder / "pins.lpf").write_text(pins)
+        files = ["--json", str(netlist), "--lpf", str(folder / "pins.lpf"), "--write", str(folder / "placed.json")]
         nextpnr([*arguments, *files], native, log=folder / "placed.log", what=f"place, seed {seed}", limit=limit)
 
-    key = f"{netlist.stem}-{part}-{seed}-{digest(netlist.read_bytes(), arguments, tool_version(native))}"
+    key = f"{netlist.stem}-{part}-{seed}-{digest(netlist.read_bytes(), arguments, pins, tool_version(native))}"
     return PLACEMENTS.get(key, make).folder / "placed.json"
 
 
