@@ -1,5 +1,6 @@
 """Makes a network file of a recipe: it trains, evaluates, deploys, checks and writes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from .train import datasets, train
 from .train.datasets import Dataset
 from .train.recipe import Recipe
 from .train.train import FloatNetwork
+from .train.tune import trainable
 
 CALIBRATION = 64  # training images on which encodings are chosen
 SAMPLES = 64  # test images that are put into the file
@@ -51,6 +53,7 @@ def fit(
     checkpoint: str | Path | None = None,
     device: str | None = None,
     console: Console | None = None,
+    network: QatNetwork | None = None,
 ) -> QatNetwork | FloatNetwork:
     """Train as :func:`reprise.export.train.train.train` does, and show the progress over all epochs."""
     console = console or Console(stderr=True)
@@ -59,7 +62,7 @@ def fit(
         def show(epoch: int, step: int, steps: int, loss: float) -> None:
             count.advance(epoch + (step == steps) - count.done, f"loss {loss:.4f}")
 
-        return train.train(recipe, data, checkpoint=checkpoint, device=device, progress=show)
+        return train.train(recipe, data, checkpoint=checkpoint, device=device, progress=show, network=network)
 
 
 def produce(
@@ -92,16 +95,61 @@ def produce(
     dataset = datasets.load(recipe.dataset, data)
     model = fit(recipe, dataset, checkpoint=checkpoint, device=device, console=console)
     images, labels = train.subset(dataset.test_images, dataset.test_labels, recipe.test_images)
-    accuracy, spikes = train.evaluate(model, images, labels)
     if not recipe.quantize:
+        accuracy, spikes = train.evaluate(model, images, labels)
         return Product(
             path=None, accuracy=accuracy, float_accuracy=accuracy, spikes=spikes, seconds=model.train_seconds
         )
     assert isinstance(model, QatNetwork) and path is not None  # a quantized network always has a file
+    return write(model, recipe, recipe.title, path, hardware, dataset)
+
+
+def tune(
+    file: network_file.NetworkFile,
+    recipe: Recipe,
+    path: str | Path,
+    hardware: Hardware,
+    *,
+    data: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    device: str | None = None,
+    progress: bool = True,
+) -> tuple[float, Product]:
+    """Train a network file's integers further and write them as another file; return the accuracy before, too.
+
+    Raises
+    ------
+    RepriseError
+        The data set is not of the images that the network reads.
+    Refused
+        As :func:`produce` says.
+    """
+    console = Console(stderr=True, quiet=not progress)
+    dataset = datasets.load(recipe.dataset, data)
+    model = trainable(file.network, dataset)
+    images, labels = train.subset(dataset.test_images, dataset.test_labels, recipe.test_images)
+    before = train.evaluate(model, images, labels)[0]
+    fit(recipe, dataset, checkpoint=checkpoint, device=device, console=console, network=model)
+    changes = (*file.changes, f"trained further for {recipe.epochs} epochs on {dataset.name}")
+    return before, write(model, recipe, file.network.name, path, hardware, dataset, changes)
+
+
+def write(
+    model: QatNetwork,
+    recipe: Recipe,
+    name: str,
+    path: str | Path,
+    hardware: Hardware,
+    dataset: Dataset,
+    changes: Sequence[str] = (),
+) -> Product:
+    """Evaluate a trained network, check its integers, and write its network file."""
+    images, labels = train.subset(dataset.test_images, dataset.test_labels, recipe.test_images)
+    accuracy, spikes = train.evaluate(model, images, labels)
     plain = train.evaluate(model.quantize(False), images, labels)[0]
     model.quantize(True)
     model.to(torch.device("cpu"))
-    network, statistics, widths = deploy.deploy(model, recipe.title, dataset.train_images[:CALIBRATION], hardware)
+    network, statistics, widths = deploy.deploy(model, name, dataset.train_images[:CALIBRATION], hardware)
     report = check.compare(network, images[:CHECKED], model)
     if report.difference is not None:
         raise Refused(f"the trained network and the model differ: {report.difference}")
@@ -115,6 +163,7 @@ def produce(
         statistics=statistics,
         widths=widths,
         hardware=sizes(hardware),
+        changes=changes,
         samples=(images[:SAMPLES], labels[:SAMPLES]),
     )
     return Product(path=path, accuracy=accuracy, float_accuracy=plain, spikes=spikes, seconds=model.train_seconds)

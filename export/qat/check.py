@@ -21,7 +21,7 @@ class IntegerLayer(QatLayer):
     int_v0: torch.Tensor
 
     def __init__(self, layer: Layer, network: Network) -> None:
-        specs = [_spec(s, network.feature_shape(s.feature)) for s in layer.sources]
+        specs = [spec_of(s, network.feature_shape(s.feature)) for s in layer.sources]
         n = layer.neuron
         levels_in = [
             128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.sources
@@ -38,7 +38,8 @@ class IntegerLayer(QatLayer):
         return self.int_threshold, self.int_bias, self.int_v0
 
 
-def _spec(source: Source, shape: tuple[int, ...]) -> SourceSpec:
+def spec_of(source: Source, shape: tuple[int, ...]) -> SourceSpec:
+    """Return a source of integers as PyTorch has it; ``shape`` is that of the map that it reads."""
     weight = torch.tensor(source.weight.astype(np.float32))
     if source.flatten:  # the columns go back from the hardware's order (y, x, c) to PyTorch's (c, y, x)
         c, h, w = shape

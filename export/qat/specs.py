@@ -50,16 +50,16 @@ class SourceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class NeuronSpec:
-    """The neuron of a layer, which with ``levels`` 0 is a readout; ``threshold`` is a scalar or a tensor (O,).
+    """The neuron of a layer, which with ``levels`` 0 is a readout.
 
-    ``leak`` is the part of the potential that is kept, in 1/256: a scalar or a tensor (O,). It need not be a whole
-    number, to which the integers round it.
+    ``threshold``, ``leak`` and ``v0`` are scalars or tensors (O,). The leak is the part of the potential that is kept,
+    in 1/256, and need not be a whole number, to which the integers round it; v0 is a part of the threshold.
     """
 
     levels: int
     kind: NeuronKind = "if"
     reset: Reset = "soft"
-    v0: float = 0.5
+    v0: torch.Tensor | float = 0.5
     leak: torch.Tensor | float = 256
     surrogate: str = "rectangular"
     width: float | None = None

@@ -188,8 +188,9 @@ def train(
     progress: Callable[[int, int, int, float], None] | None = None,
     stop_after: int | None = None,
     initial: dict | None = None,
+    network: QatNetwork | None = None,
 ) -> QatNetwork | FloatNetwork:
-    """Train the network of a recipe.
+    """Train the network of a recipe, or ``network`` by it.
 
     Parameters
     ----------
@@ -212,7 +213,7 @@ def train(
         torch.set_num_threads(recipe.threads)
     place = find_device(device)
     images, labels = (torch.tensor(a) for a in subset(data.train_images, data.train_labels, recipe.train_images))
-    model = build(recipe, data)
+    model = network or build(recipe, data)
     if initial is not None:
         model.load_state_dict(initial)
     model.to(place)

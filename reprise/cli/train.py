@@ -7,20 +7,41 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..support.command_line import OUTPUT_FILE, at_least, commands, example
+from ..support.command_line import INPUT_FILE, OUTPUT_FILE, at_least, commands, example
 from .options import Config, Data, Network, Output, assignments, hardware, terminal, writing
 
 if TYPE_CHECKING:
     from ..export.train.recipe import Recipe
     from ..hw.arch.config import HardwareConfig
+    from ..model.files.network_file import NetworkFile
 
 app = commands()
+SETS = ("digits", "mnist", "cifar10")
+
+
+def opened(start: Path, network: str | None) -> NetworkFile:
+    """Return the network file of ``--from``, which has a network of its own."""
+    from ..model.files.network_file import load
+    from ..support.errors import RepriseError
+
+    if network is not None:
+        raise RepriseError(
+            field="--from", rule="given without NETWORK", value=network, remedy="the file has the network: leave it out"
+        )
+    return load(start)
 
 
 def chosen(
-    network: str, config: str, changes: list[str] | None, **recipe_fields: int | None
+    network: str,
+    config: str,
+    changes: list[str] | None,
+    file: NetworkFile | None = None,
+    **recipe_fields: int | None,
 ) -> tuple[Recipe, HardwareConfig]:
-    """Return the recipe and the hardware that a command line names; ``--set`` changes fields of either."""
+    """Return the recipe and the hardware that a command line names; ``--set`` changes fields of either.
+
+    With the network file of ``--from``, the recipe is that of training it further, on the data set of its accuracy.
+    """
     from ..export.train.recipe import Recipe, make, preset
     from ..hw.arch.config import HardwareConfig
     from ..support.errors import RepriseError
@@ -30,8 +51,23 @@ def chosen(
     for name in values:
         if name not in known:
             raise RepriseError(f"--set: unknown field {name!r}; known: {', '.join(known)}", where="--set", field=name)
-    recipe = preset(network).model_dump() | {n: v for n, v in values.items() if n in Recipe.model_fields}
-    recipe |= {name: value for name, value in recipe_fields.items() if value is not None}
+    fields = {n: v for n, v in values.items() if n in Recipe.model_fields}
+    fields |= {name: value for name, value in recipe_fields.items() if value is not None}
+    if file is not None:
+        from ..export.train.tune import tuning_recipe
+
+        tested = (file.accuracy or {}).get("dataset")
+        if "dataset" not in fields and tested not in SETS:
+            raise RepriseError(
+                field="--set dataset",
+                rule=f"one of {', '.join(SETS)}",
+                value=tested,
+                remedy="the file names none of them",
+            )
+        fields = {"dataset": tested, **fields}
+        recipe = tuning_recipe(file.network, **fields).model_dump()
+    else:
+        recipe = preset(network).model_dump() | fields
     hardware |= {name: value for name, value in values.items() if name in hardware}
     return make("recipe", recipe), HardwareConfig.from_dict(hardware, origin="--set")
 
@@ -39,8 +75,9 @@ def chosen(
 @app.command(epilog=example("reprise train lenet5 --data MNIST_FOLDER --set levels=8 -o mine.yaml"))
 def train(
     network: Annotated[
-        str, typer.Argument(metavar="NETWORK", help="a preset, or a recipe of your own (YAML)")
-    ] = "digits",
+        str | None,
+        typer.Argument(metavar="NETWORK", help="a preset, or a recipe of your own (YAML); default: digits"),
+    ] = None,
     config: Config = "paper",
     changes: Annotated[
         list[str] | None,
@@ -65,28 +102,38 @@ def train(
         ),
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="ignore an existing checkpoint")] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", callback=INPUT_FILE, help="go on from the integers of a network file"),
+    ] = None,
 ) -> None:
     """Train a network and write its network file. An interrupted run goes on when it is started again.
 
-    Encodings are chosen for the hardware, and sums must fit it. Fields of a recipe: levels, timesteps, neuron, leak,
-    reset, surrogate, width, blocks, batch, lr, train_images, quantize, threads; more in docs/training.md.
+    Encodings are chosen for the hardware, and sums must fit it. docs/training.md has the fields of a recipe.
     """
-    recipe, hardware = chosen(network, config, changes, epochs=epochs, seed=seed)
     from ..export import cache, pipeline
     from ..export.train.train import find_device
     from ..support.cache import root
 
     find_device(device)  # better now than after the data is read
-    checkpoint = checkpoint or root() / "checkpoints" / f"{recipe.title}-{recipe.key()}.pt"
+    file = None if start is None else opened(start, network)
+    recipe, hardware = chosen(network or "digits", config, changes, file, epochs=epochs, seed=seed)
+    key = recipe.key() if file is None else recipe.key(file.sha256)
+    checkpoint = checkpoint or root() / "checkpoints" / f"{recipe.title}-{key}.pt"
     if restart:
         checkpoint.unlink(missing_ok=True)
-    if output is None and recipe.quantize:
+    before = None
+    if file is not None and start is not None:
+        output = output or start.with_name(f"{start.stem}-tuned.yaml")
+        before, product = pipeline.tune(file, recipe, output, hardware, data=data, checkpoint=checkpoint, device=device)
+    elif output is None and recipe.quantize:
         product = cache.keep(recipe, hardware, data=data, checkpoint=checkpoint, device=device)
     else:
         product = pipeline.produce(
             recipe, output or Path(recipe.title), hardware, data=data, checkpoint=checkpoint, device=device
         )
-    found = {"integer accuracy" if recipe.quantize else "accuracy (floating point)": f"{product.accuracy:.2f} %"}
+    found = {} if before is None else {"integer accuracy before": f"{before:.2f} %"}
+    found |= {"integer accuracy" if recipe.quantize else "accuracy (floating point)": f"{product.accuracy:.2f} %"}
     if recipe.quantize:
         found["without rounding"] = f"{product.float_accuracy:.2f} %"
     found["spikes per inference"] = f"{sum(product.spikes.values()):.1f}"

@@ -1,0 +1,121 @@
+"""Makes a trainable network of an integer one, so that training goes on where a quantization lost accuracy.
+
+A network file holds integers alone. Each channel is divided by its threshold, so that a threshold is 1 again, and its
+step is one integer: what begins to be trained computes what the file computes. Weights that are zero stay zero, so that
+groups and pruned weights remain; and sums of spikes stay the integers that they are.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from ...model.inference.runner import run
+from ...model.network.layer import Layer, Source
+from ...model.network.network import Network
+from ...support.checks import require
+from ..qat.check import spec_of
+from ..qat.layers import QatLayer
+from ..qat.network import QatNetwork
+from ..qat.specs import NeuronSpec
+from .datasets import Dataset
+from .recipe import Recipe, make
+
+SPREAD = 3.0
+"""The standard deviation of a readout's scores, in which cross entropy is neither flat nor saturated."""
+
+V0_ROUNDING = 0.25
+"""Keeps a part of the threshold, times the threshold, from being less than the whole number that it stands for."""
+
+EPOCHS, LEARNING_RATE = 10, 0.002
+
+
+def is_identity(source: Source) -> bool:
+    """Return whether a source takes its map as it is, times one number."""
+    kernel = source.weight
+    if source.flatten or kernel.shape[0] != kernel.shape[1] or kernel.shape[2:] != (1, 1):
+        return False
+    return bool((kernel[:, :, 0, 0] == kernel[0, 0, 0, 0] * np.eye(len(kernel))).all())
+
+
+def tuning_recipe(network: Network, dataset: str, **fields: object) -> Recipe:
+    """Return the recipe of fine-tuning a network; ``fields`` replace its defaults."""
+    levels = max([layer.neuron.levels for layer in network.layers] + [1])
+    own = dict(network=network.name, dataset=dataset, levels=levels, timesteps=network.timesteps)
+    own |= dict(input_mode=network.input_mode, epochs=EPOCHS, lr=LEARNING_RATE, weight_decay=0.0)
+    return make("recipe", own | fields)
+
+
+def trainable(network: Network, data: Dataset) -> QatNetwork:
+    """Make a network whose training begins with the integers of ``network``.
+
+    Raises
+    ------
+    RepriseError
+        The images of the data set are not those that the network reads.
+    """
+    shape, frames = tuple(network.input_shape), network.input_mode
+    require(frames != "given", "the network", "one that is shown images", "one that is given a frame for each timestep")
+    require(data.shape == shape, "the data set", f"images of {shape}", data.shape, "name another one (--set dataset=)")
+    require(data.levels == network.input_levels, "pixels", f"0..{network.input_levels}", f"0..{data.levels}")
+    classes = network.layers[-1].channels
+    require(data.classes <= classes, "the data set", f"of at most {classes} classes", data.classes)
+    spread = 1.0
+    if network.layers[-1].neuron.levels == 0:
+        scores = run(network, data.train_images[:64]).output[:, -1].mean((-2, -1)) / network.timesteps
+        spread = SPREAD / max(float(scores.std()), 1e-6)
+    return QatNetwork(
+        [_layer(layer, network, spread) for layer in network.layers],
+        input_shape=network.input_shape,
+        input_levels=network.input_levels,
+        timesteps=network.timesteps,
+        input_mode=network.input_mode,
+        input_signed=network.input_signed,
+    )
+
+
+def _kept(nonzero: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    return gradient * nonzero.to(gradient.device)
+
+
+def _layer(layer: Layer, network: Network, spread: float) -> QatLayer:
+    """Return one layer; ``spread`` is what one step of a readout is worth."""
+    n = layer.neuron
+    readout = n.levels == 0
+    threshold, bias, v0 = (torch.tensor(value, dtype=torch.float64) for value in (n.threshold, n.bias, n.v0))
+    sums = all(is_identity(source) for source in layer.sources)
+    one = torch.ones_like(threshold)
+    step = one if sums else spread * one if readout else 1 / threshold
+    specs = []
+    for source in layer.sources:
+        spec = spec_of(source, network.feature_shape(source.feature))
+        weight = spec.weight.double() * step.view(-1, *(1,) * (spec.weight.ndim - 1))
+        specs.append(replace(spec, weight=weight, fixed=sums, step=None if sums else step.float()))
+    neuron = NeuronSpec(
+        levels=n.levels,
+        kind=n.kind,
+        reset=n.reset,
+        v0=0.0 if readout else ((v0 + V0_ROUNDING) / threshold).float(),
+        threshold=(threshold * step).float(),
+        leak=torch.tensor(n.leak, dtype=torch.float64),
+    )
+    made = QatLayer(
+        layer.name,
+        specs,
+        neuron,
+        bias=bias * step,
+        pool=layer.pool.kernel if layer.pool else 0,
+        levels_in=[
+            128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.sources
+        ],
+        timesteps=network.timesteps,
+    )
+    for weight, source in zip(made.weights, layer.sources, strict=True):
+        if is_identity(source):
+            weight.requires_grad_(False)
+        elif bool((weight == 0).any()):
+            weight.register_hook(partial(_kept, (weight != 0).detach()))
+    if sums and made.bias is not None:
+        made.bias.requires_grad_(False)
+    return made
