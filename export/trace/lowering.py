@@ -20,7 +20,16 @@ from ..qat.network import End
 from ..qat.specs import NeuronSpec
 from . import joins
 from .graph import Graph, Node, UnsupportedError
-from .sources import averaged, conv_current, factor_of, foldable, identity_current, linear_current, voting
+from .sources import (
+    averaged,
+    averaged_current,
+    conv_current,
+    factor_of,
+    foldable,
+    identity_current,
+    linear_current,
+    voting,
+)
 from .values import Current, Feature, fold_norm, scaled
 
 Value = TypeVar("Value", Feature, Current)
@@ -214,9 +223,23 @@ class Lowering:
         c, h, w = x.shape
         return replace(x, shape=(c, h // k, w // k))
 
-    def avgpool_(self, node: Node, x: Feature | Current) -> Feature:
-        x = self.need(node, x, Feature, "put the average pool behind a neuron")
-        return averaged(node, x)
+    def avgpool_(self, node: Node, x: Feature | Current) -> Feature | Current:
+        if isinstance(x, Feature):
+            return averaged(node, x)
+        x = fold_norm(x) if x.norm is not None else x
+        if x.pool:
+            raise UnsupportedError(node.name, "an average pool behind a max pool of currents", "put a neuron between")
+        kernel = node.attrs["kernel"] or x.shape[1] // node.attrs.get("output", 1)
+        if not (tuple(x.shape[1:]) == (kernel, kernel) and self.ends_behind(node)):
+            return averaged_current(node, x)
+        return averaged(node, self.emit(x, NeuronSpec(levels=0, kind="readout", reset="none", v0=0.0)))
+
+    def ends_behind(self, node: Node) -> bool:
+        """Return whether nothing but flattening lies between a node and the output."""
+        readers = self.graph.consumers(node.name)
+        if len(readers) == 1 and readers[0].op == "flatten":
+            return self.ends_behind(readers[0])
+        return [reader.op for reader in readers] == ["output"]
 
     def flatten_(self, node: Node, x: Feature | Current) -> Feature:
         x = replace(self.need(node, x, Feature, "put a neuron in front"), flat=True)

@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 
 from ..qat.specs import SourceSpec
 from .graph import Node, UnsupportedError
@@ -75,6 +76,33 @@ def averaged(node: Node, x: Feature) -> Feature:
                 node.name, f"pooling a map of {size} to {wanted} positions needs equal square windows", "use AvgPool2d"
             )
     return replace(x, avgpool=x.avgpool * k, unit=x.unit * (1 if divisor is None else k * k / divisor))
+
+
+def averaged_current(node: Node, x: Current) -> Current:
+    """Return the current x averaged over 2x2 windows: one of larger kernels, whose stride is 2.
+
+    Raises
+    ------
+    UnsupportedError
+        The windows are others, or a kernel would become too large.
+    """
+    k, divisor = node.attrs["kernel"], node.attrs.get("divisor")
+    rule = f"a {k}x{k} average pool of a current" if k else "an average pool of a current to one size"
+    if k != 2 or any(s.linear or s.avgpool > 1 or s.stride > 1 or s.weight.shape[2] >= MAX_KERNEL for s in x.sources):
+        raise UnsupportedError(
+            node.name, f"{rule} needs a larger kernel or stride than there is", "put it behind a neuron, or pool by 2"
+        )
+    share = 1 / (4 if divisor is None else divisor)
+    sources = []
+    for s in x.sources:
+        parts = [F.pad(s.weight, (i, 1 - i, j, 1 - j)) for i in (0, 1) for j in (0, 1)]
+        weight = share * torch.stack(parts).sum(0)
+        sources.append(
+            replace(s, weight=weight, stride=2, step=None if s.step is None else share * s.step, fixed=False)
+        )
+    c, h, w = x.shape
+    bias = None if x.bias is None else x.bias * (4 * share)
+    return replace(x, sources=tuple(sources), shape=(c, h // 2, w // 2), bias=bias, identity=False)
 
 
 def step_of(node: Node, x: Feature) -> torch.Tensor | None:

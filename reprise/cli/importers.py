@@ -225,6 +225,18 @@ def nir(
     finish(graph, file.stem, file.parent, how)
 
 
+@importing("qonnx", "onnx", example("reprise import qonnx network.onnx --input-scale 0.0625"))
+def qonnx(
+    how: Quantization,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a QONNX file (.onnx)", show_default=False)],
+) -> None:
+    """Make a network file of a quantized network in a QONNX file, as Brevitas exports it."""
+    from ..export.importers.qonnx.read import read
+
+    there(file, "a QONNX file (.onnx)")
+    finish(read(file, timesteps=how.timesteps), file.stem, file.parent, how)
+
+
 def there(file: Path, rule: str) -> None:
     """Refuse a file that is not there."""
     from ..support.errors import RepriseError

@@ -82,7 +82,7 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "a max pool with ceil_mode": lambda: S(
         nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.MaxPool2d(4, ceil_mode=True), *tail(16)
     ),
-    "an average pool of a current": lambda: S(nn.Conv2d(1, 4, 3), nn.AvgPool2d(2), MultiLevelIF(4), *tail(36)),
+    "an average pool of a current by 3": lambda: S(nn.Conv2d(1, 4, 3), nn.AvgPool2d(3), MultiLevelIF(4), *tail(16)),
     "an average pool by 3 at the end": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.AvgPool2d(3)),
     "a max pool of currents over time": lambda: S(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), MultiLevelIF(4, 4), *tail(36)),
     "a flattened map at the end": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.Flatten()),
