@@ -27,6 +27,7 @@ class LayerEnergy(EnergyColumns):
     name: str = Field(description="name of the layer")
     cycles: Count = Field(description="cycles in the RTL")
     dram_nj: float = Field(description="bits that its commands move x 12.45 pJ")
+    operation_count_nj: float = Field(description="what the operation-count account of the literature says, at 45 nm")
 
 
 class BlockEnergy(EnergyColumns):
@@ -40,6 +41,7 @@ class TotalEnergy(EnergyColumns):
 
     cycles: Count = Field(description="cycles from the start command to the interrupt")
     dram_nj: float = Field(description="bits that all commands move x 12.45 pJ")
+    operation_count_nj: float = Field(description="the operation-count account of all layers")
     wires_nj: float = Field(description="what of the sum the assumed wires take")
     chip_nj_by_wire: dict[str, float] = Field(description="the sum with half and with twice the wires")
     chip_nj_as_built: float = Field(description="the sum if every enabled read of a memory is charged")

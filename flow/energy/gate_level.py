@@ -6,7 +6,6 @@ first cycle of the reset on; its flip-flops and memories go their own way.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from ...cosim.trace.fst import Waveform
 from ...hw.emission import TOP
 from ..asic.library import Library
 from ..asic.netlist import Netlist
-from .gates import verilog
+from .gates import GateLevel
 from .replay import Activity, Replay
 from .sources import CYCLE, DUT, load
 
@@ -102,7 +101,8 @@ def simulate(
     padded = np.zeros((-(-len(bits) // 8) * 8, bits.shape[1]), bool)
     padded[: len(bits)] = bits
     words = np.packbits(padded, axis=0, bitorder="little").T[:, ::-1]
-    (folder / "netlist.v").write_text(verilog(netlist, library, top))
+    gates = GateLevel(netlist, library)
+    (folder / "netlist.v").write_text(gates.text(top))
     (folder / "vectors.hex").write_text("\n".join(word.tobytes().hex() for word in words) + "\n")
     bench = BENCH.format(width=len(bits) - 1, last=bits.shape[1] - 1, top=top, ports=", ".join(ports), first=first)
     (folder / "bench.v").write_text(bench)
@@ -111,21 +111,31 @@ def simulate(
     command += ["-MAKEFLAGS", " ".join(FLAGS), "--output-split", "20000", "--output-split-cfuncs", "2000"]
     run_tool([*command, "bench.v", "netlist.v"], cwd=folder, what="Verilator (netlist)")
     run_tool([str(folder / "obj" / "Vbench")], cwd=folder, what="gate-level simulation")
-    return counted(folder / "nets.vcd", netlist.nets)
+    return counted(folder / "nets.vcd", gates.vectors, netlist.nets)
 
 
-def counted(path: Path, nets: int) -> np.ndarray:
-    """Return how often every net changes in a VCD file after its first values, int64[nets]."""
-    codes: dict[str, list[int]] = {}  # nets that are always equal share one
-    found, times = np.zeros(nets, np.int64), 0
+def counted(path: Path, vectors: dict[str, list[int]], nets: int) -> np.ndarray:
+    """Return how often every bit of some vectors changes in a VCD file after its first values, int64[nets]."""
+    codes: dict[str, list[str]] = {}  # signals that are always equal share one
+    changes: dict[str, list[int]] = {}
+    times = 0
     for line in path.read_text().splitlines():
         word = line.split()
-        if word[:1] == ["$var"] and re.fullmatch(r"n\d+", word[4]):
-            codes.setdefault(word[3], []).append(int(word[4][1:]))
+        if word[:1] == ["$var"] and word[4] in vectors:
+            codes.setdefault(word[3], []).append(word[4])
         elif line.startswith("#"):
             times += 1
-        elif times > 1 and line[:1] in ("0", "1") and line[1:] in codes:
-            found[codes[line[1:]]] += 1
+        elif line[:1] in ("b", "0", "1") and times:
+            value, code = (word[0][1:], word[1]) if line[0] == "b" else (line[0], line[1:])
+            if code in codes:
+                changes.setdefault(code, []).append(int(value, 2))
+    found = np.zeros(nets, np.int64)
+    for code, values in changes.items():
+        states = np.array(values, np.uint64)
+        moved = states[1:] ^ states[:-1]
+        for name in codes[code]:
+            for bit, net in enumerate(vectors[name]):
+                found[net] = np.count_nonzero(moved >> np.uint64(bit) & np.uint64(1))
     return found
 
 

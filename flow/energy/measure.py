@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ...cosim.command import simulate
 from ...cosim.jobs.run import Outcome
 from ...cosim.options import Options
+from ...estimate.baselines.operations import of_network
 from ...estimate.report.head import head
 from ...export.find import Batch
 from ...model.files.network_file import NetworkFile
@@ -78,9 +80,11 @@ def measured(
     SimulationError
         The RTL and the model differ, or the replay does not give what the RTL did.
     """
-    with stages.stage("map", f"Yosys, {options.config_name} (minutes the first time)"):
-        mapped = synthesize(options.config, name=options.config_name)
-    outcome, cosimulation = simulate(file, batch, options, stages)
+    with ThreadPoolExecutor(1) as pool:  # Yosys works beside the C++ compiler
+        mapping = pool.submit(synthesize, options.config, name=options.config_name)
+        outcome, cosimulation = simulate(file, batch, options, stages)
+        with stages.stage("map", f"Yosys, {options.config_name} (minutes the first time)"):
+            mapped = mapping.result()
     if outcome.mismatches:
         raise SimulationError(
             f"the RTL must equal the model before its energy counts; {outcome.mismatches} elements differ"
@@ -109,10 +113,19 @@ def measured(
         "period_ns": round(period, 3),
         "wire_ff": wire_ff,
         "replay": {"compared_bits": activity.checked, "differing_bits": activity.wrong},
-        **figures(cosimulation, layers, energies, mapped.netlist.blocks),
+        **figures(cosimulation, layers, energies, mapped.netlist.blocks, operation_counts(outcome)),
         "limits": list(LIMITS),
     }
     return report, outcome, mapped, activity, energies
+
+
+def operation_counts(outcome: Outcome) -> dict[str, float]:
+    """Return the account of operation counts by layer, in nanojoules."""
+    return {
+        name: round(one.energy_pj / 1000, 4)
+        for part in outcome.parts
+        for name, one in of_network(part.network, part.expected.features).items()
+    }
 
 
 def _columns(parts: dict[str, float]) -> dict[str, float]:
@@ -121,14 +134,19 @@ def _columns(parts: dict[str, float]) -> dict[str, float]:
 
 
 def figures(
-    cosimulation: dict[str, Any], layers: Sequence[tuple[str, int, int]], energies: Energies, blocks: Sequence[str]
+    cosimulation: dict[str, Any],
+    layers: Sequence[tuple[str, int, int]],
+    energies: Energies,
+    blocks: Sequence[str],
+    counts: dict[str, float],
 ) -> dict[str, Any]:
-    """Return the energies of a report by layer, by block and in all."""
+    """Return the energies of a report by layer, by block and in all; ``counts`` are by layer, in nanojoules."""
     moved = [one["bytes_read"] + one["bytes_written"] for one in [*cosimulation["layers"], cosimulation["rest"]]]
     rows = []
     for n, ((name, first, last), count) in enumerate(zip(layers, moved, strict=True)):
         dram = {"dram_nj": round(8 * count * DRAM_PJ_PER_BIT / 1000, 4)}
-        rows.append({"name": name, "cycles": last - first, **_columns(_parts(energies, n)), **dram})
+        counted = {"operation_count_nj": counts.get(name, 0.0)}
+        rows.append({"name": name, "cycles": last - first, **_columns(_parts(energies, n)), **dram, **counted})
     groups: dict[str, np.ndarray] = {}
     names = [group(name) if name else "top" for name in blocks]
     for name in dict.fromkeys(names):
@@ -147,6 +165,7 @@ def figures(
         "cycles": layers[-1][2],
         **columns,
         "dram_nj": round(sum(row["dram_nj"] for row in rows), 4),
+        "operation_count_nj": round(sum(counts.values()), 4),
         "wires_nj": round(wires, 4),
         "chip_nj_by_wire": {
             "half": round(columns["chip_nj"] - wires / 2, 4),

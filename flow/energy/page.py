@@ -57,7 +57,10 @@ def lines(rows: Sequence[dict[str, Any]], columns: Sequence[str], total: dict[st
 
 def layer_lines(report: dict[str, Any]) -> Lines:
     """Return the energies by layer."""
-    return lines(report["layers"], tuple(COLUMNS), report["total"])
+    found = lines(report["layers"], tuple(COLUMNS), report["total"])
+    counts = [f"{one['operation_count_nj']:,.1f}" for one in [*report["layers"], report["total"]]]
+    rows = [(*row, count) for row, count in zip(found.rows, counts, strict=True)]
+    return Lines(head=(*found.head, "operation count, nJ"), rows=rows)
 
 
 def block_lines(report: dict[str, Any]) -> Lines:

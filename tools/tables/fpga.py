@@ -7,10 +7,12 @@ need of it comes with the package, in ``estimate/area/measured.json``.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from reprise.estimate.area.measured import from_records
 from reprise.estimate.area.model import fits
 from reprise.estimate.area.netlist import is_earlier
+from reprise.estimate.baselines import published
 from reprise.flow.asic import page as asic_page
 from reprise.flow.asic import report as asic_report
 from reprise.flow.energy import measure
@@ -138,7 +140,7 @@ def core(*configs: str) -> str:
     return markdown(("LUT / FF / block RAM", *(f"`{c}`" for c in configs)), rows)
 
 
-CHIPS = {"tiny": ("asic_tiny", "energy_tiny"), "paper": ("asic_paper", "")}
+CHIPS = {"tiny": ("asic_tiny", "energy_tiny"), "paper": ("asic_paper", "energy_paper")}
 """The records of area and of energy by preset: report.json of ``reprise asic --config PRESET`` and of ``reprise energy
 digits --config PRESET``."""
 
@@ -148,7 +150,7 @@ def chip(preset: str, what: str) -> str:
 
     With ``total``, ``clock`` or ``energy``, make sentences.
     """
-    area, energy = (record(name) if name else {} for name in CHIPS[preset])
+    area, energy = (record(name) for name in CHIPS[preset])
     sentences = {
         "total": lambda: asic_page.total_line(area),
         "clock": lambda: asic_page.clock_line(area),
@@ -165,6 +167,35 @@ def chip(preset: str, what: str) -> str:
     return markdown(lines.head, lines.rows)
 
 
+def claims() -> str:
+    """Make a table of multi-level against binary spikes, by every account of energy that there is.
+
+    The binary network is that of ``reprise train digits --set levels=1 --set timesteps=4 -o binary.yaml``.
+    """
+    levels, binary = record("energy_paper")["total"], record("energy_binary")["total"]
+    rows = []
+    for name, keys in (
+        ("cycles", ("cycles",)),
+        ("measured, chip, nJ", ("chip_nj",)),
+        ("measured, chip without the clock of flip-flops, nJ", ("logic_nj", "memories_nj", "leakage_nj")),
+        ("measured, chip and DRAM, nJ", ("chip_nj", "dram_nj")),
+        ("operation count, 45 nm, nJ", ("operation_count_nj",)),
+    ):
+        few, many = (sum(one[key] for key in keys) for one in (levels, binary))
+        rows.append((name, f"{few:,.0f}", f"{many:,.0f}", f"{many / few:.2f}x"))
+    return markdown(("account", "levels 0..4, T = 1", "binary, T = 4", "binary / levels"), rows)
+
+
+def published_energy() -> str:
+    """Say how much energy the published tables save, over PTB and over a machine with bit sparsity."""
+    means = {one["name"]: one["energy_saving"] for one in published.means("Prosperity")}
+    ratios = {name: 1 / value for name, value in means.items()}
+    return (
+        f"In the published tables Prosperity takes {ratios['PTB']:.1f}x less energy than PTB, {ratios['A100']:.0f}x "
+        f"less than an A100, and {ratios['MINT']:.1f}x less than MINT, which has bit sparsity and no product sparsity."
+    )
+
+
 def limits(of: str) -> str:
     """Make the list of what figures of ``area`` or ``energy`` leave out."""
     return "\n".join(f"- {limit}" for limit in {"area": asic_report.LIMITS, "energy": measure.LIMITS}[of])
@@ -172,7 +203,10 @@ def limits(of: str) -> str:
 
 def table(kind: str, *words: str) -> str:
     """Make one of the tables above."""
-    known = {f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, faults, core, chip, limits)}
+    known: dict[str, Callable[..., str]] = {
+        f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, faults, core)
+    }
+    known |= {f.__name__: f for f in (chip, limits, claims, published_energy)}
     return known[kind](*words)
 
 
