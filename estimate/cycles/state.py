@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 import numba as nb
 import numpy as np
@@ -12,11 +13,14 @@ from ...hw.neurons.select import QUEUE
 Record: TypeAlias = Any
 """A record inside compiled code. Its fields are attributes there, which NumPy's type ``np.void`` does not know."""
 
-jit = nb.njit(error_model="numpy", _nrt=False)
+Function = TypeVar("Function", bound=Callable)
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}  # Numba's types do not know all of them
+jit: Callable[[Function], Function] = nb.njit(**OPTIONS)
 """The decorator of every block's functions. They are compiled into the loop over them, which the cache keeps.
 
 They allocate nothing. So they do without Numba's run-time library, which would count the references to every array of a
-:class:`RunData` in each call, by atomic instructions that take four fifths of all time.
+:class:`reprise.estimate.cycles.run_data.RunData` in each call, by atomic instructions that take four fifths of all
+time.
 """
 
 FETCH, WEIGHTS, LOADS = range(3)
