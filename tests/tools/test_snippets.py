@@ -16,6 +16,9 @@ PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md")), *(ROOT / "e
 ELSEWHERE = {
     "README.md": "tests/reprise/test_api.py",
     "docs/add-a-block.md": "tests/reprise/test_pages.py",
+    "docs/from-nir.md": "tests/export/imports/test_pages.py",
+    "docs/from-pytorch.md": "tests/export/imports/test_pages.py",
+    "docs/from-spikingjelly.md": "tests/export/imports/test_pages.py",
     "docs/model.md": "tests/model/test_docs.py",
     "docs/training.md": "tests/export/test_docs.py",
 }
