@@ -106,7 +106,7 @@ mutate: $(ALL)  ## deliberate faults in the sources, each must be caught by its 
 	$(PY) -m tests.mutation.runner
 
 handoff-faults: $(ALL)  ## random faults in the delivered Verilog, and which of them the delivered testbench finds
-	OMP_NUM_THREADS=1 $(PY) -m tests.flow.delivered.verilog_mutants --seed 1 --count 50
+	OMP_NUM_THREADS=1 $(PY) -m tests.flow.delivered.measure --seed 1 --count 50
 
 clean:  ## remove build products (not .venv)
 	rm -rf build

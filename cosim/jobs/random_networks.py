@@ -36,9 +36,12 @@ ROOM = ((7, 1 << 30), (7, 1 << 30), (5, 24), (3, 16), (3, 8), (1, 4), (1, 1))
 class _Maker:
     """Makes one network, layer by layer, out of one stream of random numbers."""
 
-    def __init__(self, seed: int, config: HardwareConfig, most_size: int, most_channels: int, wide: bool) -> None:
+    def __init__(
+        self, seed: int, config: HardwareConfig, most_size: int, most_channels: int, wide: bool, multiple: int
+    ) -> None:
         self.r = np.random.default_rng([seed, 5])
         self.config, self.most_size, self.most_channels, self.wide = config, most_size, most_channels, wide
+        self.multiple = multiple
         self.features: dict[str, tuple[tuple[int, int, int], int]] = {}  # name -> shape, levels
         self.kernel, self.outputs = ROOM[0]
         self.many = self.seldom(0.25)  # some of its layers have MANY channels
@@ -142,7 +145,7 @@ class _Maker:
             outputs = 1
         elif self.seldom(0.2):
             outputs = inputs
-        return min(outputs, self.outputs)
+        return -(-min(outputs, self.outputs) // self.multiple) * self.multiple
 
     def work(self, layer: Layer, size: tuple[int, int]) -> int:
         """Return how many rows the tiles of a layer have, for one image."""
@@ -211,6 +214,7 @@ def random_network(
     size: int = 11,
     channels: int = 20,
     wide: bool = False,
+    multiple: int = 1,
 ) -> Network:
     """Make a network of convolutions, linear layers, joins, pools and maybe a readout, whose sums fit ``config``.
 
@@ -222,13 +226,14 @@ def random_network(
     size : largest height or width of the input
     channels : largest number of channels of a layer that is drawn at random
     wide : reach further, and keep each layer small (see the module)
+    multiple : the number of channels of a layer is rounded up to a multiple of this one
     """
     config = config or HardwareConfig.load("tiny")
     layers = layers or int(np.random.default_rng([seed, 1]).integers(1, 5))
     widths = Widths.of(config)
     for span in (127, 63, 31, 15, 7, 3, 1):
         span = min(span, (1 << (config.weight_bits - 1)) - 1)
-        network = _Maker(seed, config, size, channels, wide).make(span, layers)
+        network = _Maker(seed, config, size, channels, wide, multiple).make(span, layers)
         try:
             check(network, widths, config.tile_k)
         except WidthError:

@@ -106,18 +106,36 @@ def faults() -> str:
     found = json.loads((MEASURED / "handoff_faults.json").read_text())
 
     def code(text: str) -> str:
-        return f"`{text.strip()}`".replace("|", chr(92) + "|")
+        short = text.strip() if len(text) <= 80 else f"{text[:80]}..."
+        return f"`{short}`".replace("|", chr(92) + "|")
 
-    rows = [
-        (code(one["module"].strip(chr(92)).removeprefix("reprise.")), one["kind"], code(one["good"]), code(one["bad"]))
-        for one in found["missed"]
+    runs = [
+        (
+            one["seed"],
+            one["count"] + len(one["without_effect"]),
+            len(one["without_effect"]),
+            f"{one['found']} of {one['count']}",
+            f"{one['longest']:.1f}",
+            f"`{one['command']}`",
+        )
+        for one in found
     ]
-    told = (
-        f"`{found['command']}` plays {found['count']} faults in `{found['config']}`. The testbench finds "
-        f"{found['found']} of them, and none takes longer than {found['longest']:.1f} times the good run. "
-        "These are not found:"
-    )
-    return f"{told}\n\n{markdown(('module', 'kind', 'in the Verilog', 'with the fault'), rows)}"
+    rows = [
+        (
+            record["seed"],
+            code(one["module"].strip(chr(92)).removeprefix("reprise.")),
+            one["kind"],
+            code(one["good"]),
+            code(one["bad"]),
+            "yes" if key == "without_effect" else "",
+        )
+        for record in found
+        for key in ("missed", "without_effect")
+        for one in record[key]
+    ]
+    heads = ("seed", "drawn", "without effect", "found of the others", "longest run, in good runs", "command")
+    told = ("seed", "module", "kind", "in the Verilog", "with the fault", "proven to be without effect")
+    return f"{markdown(heads, runs)}\n\nThese are not found:\n\n{markdown(told, rows)}"
 
 
 def core(*configs: str) -> str:

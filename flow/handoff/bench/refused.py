@@ -13,14 +13,19 @@ import numpy as np
 
 from ....compiler.golden.errors import OrderBroken, ProgramError
 from ....compiler.golden.interpreter import Interpreter
-from ....cosim.fuzz.mutate import mutate
+from ....cosim.fuzz.mutate import Mutant, mutate
 from ....hw.arch.memory_image import MemoryImage
-from ....hw.arch.program import Error
+from ....hw.arch.products import SUM_BITS
+from ....hw.arch.program import LOOPS, Error
 
 SEED = 22
 
-REFUSED, TRIED, MOST_WORDS = 64, 900, 3
+REFUSED, TRIED, MOST_WORDS = 90, 900, 3
 """How many spoiled programs the testbench plays, of how many they are chosen, and how many bus words each spoils."""
+
+LINES = 5
+"""How many programs of the same rule go together where what is read has not been loaded: each line that the row builder
+reads at once has its own check, and no program says which one it is for."""
 
 AHEAD = 2
 """Commands that can have been issued behind a RUN that is refused: loads for the next one."""
@@ -46,31 +51,53 @@ def refused_programs(image: MemoryImage, before: np.ndarray) -> list[Refused]:
     """Return spoiled programs that the accelerator must refuse, with as many different errors as there are.
 
     Each spoils a few words of the memory, and no command is moved. The first have a code each. Then, of every rule that
-    is broken, as the interpreter's error words it, one goes before a second one. Those that end early go first.
+    a kind of command breaks, as the interpreter's error words it, one goes before a second one. Those that end early go
+    first.
     """
     r, found = np.random.default_rng(SEED), list[tuple[str, Refused]]()
-    for _ in range(TRIED):
-        mutant = mutate(image, r)
+    for mutant in [_wrapped(image, r), *(mutate(image, r) for _ in range(TRIED))]:
         if len(mutant.commands) != len(image.commands()):
             continue
         spoiled = before.copy()
         for address, raw in {image.program: mutant.program(), **mutant.data}.items():
             spoiled[address - image.base : address - image.base + len(raw)] = np.frombuffer(raw, np.uint8)
         words = _changed(before, spoiled, image.config.bus_bits // 8)
-        end = _end(image, spoiled) if 0 < len(words) <= MOST_WORDS else None
+        end = _end(image, spoiled) if 0 < len(words) <= MOST_WORDS or not found else None
         if end is not None:
-            rule = re.sub(r"0x[0-9a-f]+|[\d-]+|\(.*?\)", "", end[2])
+            rule = image.commands()[end[1]][0] + re.sub(r"0x[0-9a-f]+|[\d-]+|\(.*?\)", "", end[2])
             ahead = AHEAD if image.commands()[end[1]][0] == "RUN" else 0
             stale = end[0] is Error.UNLOADED and "the features that a RUN reads" in end[2]
             case = Refused(words=words, code=end[0].value, name=end[0].name, command=end[1], ahead=ahead, stale=stale)
-            found.append((rule, case))
+            found.append(("" if not found else rule, case))
     found.sort(key=lambda pair: pair[1].command)
     ranks: Counter[str | int] = Counter()
     ranked: list[tuple[bool, int, int, int, Refused]] = []
     for rule, case in found:
         ranks.update((rule, case.code))
-        ranked.append((ranks[case.code] > 1, ranks[rule], case.command, len(ranked), case))
+        rank = -(-ranks[rule] // (LINES if case.code == Error.UNLOADED else 1))
+        ranked.append((ranks[case.code] > 1, rank, case.command, len(ranked), case))
     return [case for *_, case in sorted(ranked)[:REFUSED]]
+
+
+def _wrapped(image: MemoryImage, r: np.random.Generator) -> Mutant:
+    """Return the program with far too large loops in its first RUN, whose product is right in its lowest bits.
+
+    It is right in those that the hardware multiplies (:data:`SUM_BITS`).
+    """
+    commands = [(op, dict(fields)) for op, fields in image.commands()]
+    run = next(fields for op, fields in commands if op == "RUN")
+    rows = np.uint64((run["m_tiles"] - 1) * run["rows"] + run["rows_last"])
+    first, second = r.integers(1 << 14, 1 << 15, (2, 1 << 22)).astype(np.uint64) * np.uint64(2) + np.uint64(1)
+    product = first * second
+    inverse = product.copy()
+    for _ in range(5):  # Newton's method doubles the bits that are right, of which there are three at first
+        inverse *= np.uint64(2) - product * inverse
+    third = (rows * inverse) & np.uint64((1 << SUM_BITS) - 1)
+    good = int(np.flatnonzero((third > 0) & (third < 1 << 16))[0])
+    for n, count in enumerate((first, second, third)):
+        run[f"loop{n}_count"] = int(count[good])
+    run |= {f"loop{n}_count": 1 for n in range(3, LOOPS)}
+    return Mutant(commands=commands, flips=[], data={}, what=["wrapped"])
 
 
 def _changed(old: np.ndarray, new: np.ndarray, word: int) -> list[tuple[int, int]]:

@@ -10,22 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....compiler import CompileError, compile_network
 from ....compiler.golden.interpreter import Interpreter
 from ....compiler.golden.trace import RunTrace
-from ....cosim.jobs.random_networks import random_images, random_network
 from ....cosim.trace.log import LATE, Log, joined, times
 from ....estimate.bench import MEMORY_DEPTH
 from ....estimate.cycles.state import EVENTS
 from ....estimate.network import Estimator, SystemTiming
-from ....hw.arch.config import HardwareConfig
 from ....hw.arch.memory_image import MemoryImage
 from ....hw.arch.program import Error
 from ....hw.csr.register_map import COUNTERS, OFFSETS
 from ....hw.csr.start import start_registers
-from ....model.network.network import Network
 from .refused import Refused, refused_programs
 from .state import registers
+from .stimuli import stimuli
 
 LATENCIES = (6, 1, 45)
 """Cycles from an address to its first beat, in runs without stalls: of all jobs, and then of small ones."""
@@ -46,9 +43,9 @@ FILL = 0xA5
 SMALL, STORMS = 6000, 32
 """The most cycles of a job that is played again and again, and how many times one of them is cut short."""
 
-OTHERS, CANDIDATES, MOST_COMMANDS, MOST_BYTES, MOST_CYCLES, PAGE = 14, 100, 40, 1 << 15, 80_000, 4096
-"""How many random networks the testbench runs besides and of how many they are chosen, how large their programs and
-images are at most, how many cycles all of them take, and what an image begins at a multiple of."""
+OTHERS, MOST_CYCLES, PAGE = 30, 100_000, 4096
+"""How many random networks the testbench runs besides and how many cycles all of them take, at most, and what an image
+begins at a multiple of."""
 
 WORK = ("ROWS_WORDS", "WEIGHT_ROWS", "NEURON_ITEMS", "COMPUTE_ROWS", "REUSE_ROWS")
 """Counters of what is done, whenever it is done."""
@@ -117,10 +114,10 @@ def make_bench(image: MemoryImage, pixels: np.ndarray) -> Bench:
     memories: list[np.ndarray] = []
     goldens: list[np.ndarray] = []
     refused: list[Refused] = []
-    for network, images, keep in [(None, pixels, True), *_others(image.config)]:
+    for other in [None, *stimuli(image.config)]:
         base = BASES[len(jobs) % 2] + sum(len(part) for part in memories)
-        one = compile_network(network, image.config, 2, base=base, keep_features=keep) if network else image.at(base)
-        memory = one.initial_memory(images, FILL)
+        one = other.compiled(image.config, base) if other else image.at(base)
+        memory = one.initial_memory(other.images if other else pixels, FILL)
         job, golden = _job(one, memory, BASES[len(jobs) % 2])
         refused = refused or refused_programs(one, memory)
         taken = sum(earlier.cycles[0] for earlier in jobs[1:])
@@ -129,31 +126,6 @@ def make_bench(image: MemoryImage, pixels: np.ndarray) -> Bench:
             for found, part in ((memories, memory), (goldens, golden)):
                 found.append(np.append(part, np.full(-len(part) % PAGE, FILL, np.uint8)))
     return Bench(jobs=jobs, refused=refused, before=np.concatenate(memories), golden=np.concatenate(goldens))
-
-
-def _others(config: HardwareConfig) -> list[tuple[Network, np.ndarray, bool]]:
-    """Return small random networks with their images, and whether all features are kept.
-
-    Of many, those are taken that use most of what commands can say and the ones before do not: each field of each
-    command being 0, 1, 2, or more.
-    """
-    found = []
-    for number in range(CANDIDATES):
-        network = random_network(number, config, size=6 + 5 * (number % 3), channels=(12, 20)[number % 2], layers=2)
-        images, keep = random_images(number, network, 2), bool(number % 2)
-        try:
-            image = compile_network(network, config, 2, keep_features=keep)
-        except CompileError:
-            continue
-        uses = {(op, field, min(abs(value), 3)) for op, fields in image.commands() for field, value in fields.items()}
-        if len(image.commands()) <= MOST_COMMANDS and image.size <= MOST_BYTES:
-            found.append((uses, (network, images, keep)))
-    chosen: list = []
-    for _ in range(min(2 * OTHERS, len(found))):
-        uses, one = max(found, key=lambda pair: len(pair[0]))
-        chosen.append(one)
-        found = [(others - uses, other) for others, other in found if other is not one]
-    return chosen
 
 
 def mark(cycles: np.ndarray) -> np.ndarray:

@@ -1,31 +1,22 @@
-"""Random faults in the delivered Verilog, all in one text: which of them is live is chosen when the simulation starts.
+"""Faults in the delivered Verilog, all in one text: which of them is live is chosen when the simulation starts.
 
-    python -m tests.flow.delivered.verilog_mutants --seed 1 --count 50 --write
-
-builds the delivered testbench of `tiny` once in Verilator, plays every fault, and records in
-docs/measured/handoff_faults.json which of them it finds.
+``python -m tests.flow.delivered.measure`` draws random ones and counts how many the delivered testbench finds.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import random
 import re
 import resource
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from reprise.cosim.bench.verilator import MAKE_VARIABLES, VERILATOR_ROOT
-from reprise.flow.handoff.handoff import write_handoff
-from reprise.hw.arch.config import HardwareConfig
 
-RECORD = Path("docs/measured/handoff_faults.json")
 FLAGS = [*MAKE_VARIABLES[:3], "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "OPT_FAST=-O0", "OPT_GLOBAL=-O0"]
 
 NAME = r"(?:\\\S+\s|[A-Za-z_][\w$]*)"
@@ -248,43 +239,3 @@ def build(folder: Path, faults: list[Fault]) -> list[str]:
     done = subprocess.run(script, capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and "PASS" in done.stdout.splitlines(), done.stdout + done.stderr
     return [str(folder / "sim" / "obj" / "Vreprise_tb")]
-
-
-def main() -> None:
-    """Draw faults, play them, and print and record what was found."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=50)
-    parser.add_argument("--write", action="store_true", help=f"record the outcome in {RECORD}")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as work:
-        folder = write_handoff("tiny", HardwareConfig.load("tiny"), Path(work) / "tiny")
-        faults = draw((folder / "rtl" / "reprise.v").read_text(), given.seed, given.count)
-        command = build(folder, faults)
-        (good,) = play(folder / "sim", command, [0], 3600)
-        found = play(folder / "sim", command, list(range(1, len(faults) + 1)), 10 * good["cpu"] + 600)
-    print(f"seed {given.seed}; the good run: {good['cpu']:.2f} s of CPU")
-    for n, (fault, one) in enumerate(zip(faults, found, strict=True), 1):
-        word = "found" if one["found"] else "NOT FOUND"
-        print(
-            f"{n:3} {word} {one['cpu']:.2f} s  {fault.module} {fault.kind}: {fault.good} -> {fault.bad}: {one['told']}"
-        )
-    longest = max(one["cpu"] for one in found) / good["cpu"]
-    caught = sum(one["found"] for one in found)
-    print(f"{caught} of {len(found)} found; the longest run takes {longest:.1f} times the good one")
-    if given.write:
-        options = f"--seed {given.seed} --count {given.count} --write"
-        record = {
-            "command": f"python -m tests.flow.delivered.verilog_mutants {options}",
-            "config": "tiny",
-            "seed": given.seed,
-            "count": len(found),
-            "found": caught,
-            "longest": round(longest, 2),
-            "missed": [asdict(f) for f, one in zip(faults, found, strict=True) if not one["found"]],
-        }
-        RECORD.write_text(json.dumps(record, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
