@@ -17,7 +17,7 @@ from .blocks.neurons import SUM
 from .commands import program_of
 from .parameters import STEPS, WORDS, parameters
 from .run_data import RunData
-from .state import PSUM_ROW, Record, jit
+from .state import PSUM_ROW, Record, jit, merged
 
 STANDSTILL = 100
 """How many times as long a RUN may take as all its work one after the other; after that the model counts as stuck."""
@@ -31,7 +31,7 @@ RECORDS = (
 )  # fmt: skip
 
 
-@jit
+@merged
 def _leave(
     c: Record,
     p: Record,
@@ -52,7 +52,7 @@ def _leave(
     psum.step(c, p, dr, data, run.groups, ready)
 
 
-@jit
+@merged
 def _core(
     c: Record,
     ft: Record,

@@ -14,14 +14,19 @@ Record: TypeAlias = Any
 """A record inside compiled code. Its fields are attributes there, which NumPy's type ``np.void`` does not know."""
 
 Function = TypeVar("Function", bound=Callable)
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}  # Numba's types do not know all of them
+OPTIONS: dict[str, Any] = {  # Numba's types do not know all of them
+    "error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True,
+}  # fmt: skip
 jit: Callable[[Function], Function] = nb.njit(**OPTIONS)
 """The decorator of every block's functions. They are compiled into the loop over them, which the cache keeps.
 
 They allocate nothing. So they do without Numba's run-time library, which would count the references to every array of a
 :class:`reprise.estimate.cycles.run_data.RunData` in each call, by atomic instructions that take four fifths of all
-time.
+time. Python cannot call them: what it needs for that would take a third of the time of compiling.
 """
+
+merged: Callable[[Function], Function] = nb.njit(**OPTIONS, inline="always")
+"""The decorator of functions that only call those of the blocks: they become part of the loop before it is compiled."""
 
 FETCH, WEIGHTS, LOADS = range(3)
 """The readers of the bus, the one of highest priority first."""
