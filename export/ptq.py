@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from ..model.hardware import Hardware, sizes
 from ..model.inference.runner import run
@@ -78,9 +79,30 @@ def graph_of(module: nn.Module, *, timesteps: int) -> Graph:
     """Trace a module, whose neurons may be ours, SpikingJelly's or snnTorch's."""
     require(isinstance(module, nn.Module), "module", "a torch.nn.Module", type(module).__name__)
     require_int("timesteps", timesteps, 1)
+    check_parameters(module)
     packages = {type(part).__module__.partition(".")[0] for part in module.modules()}
-    found = [reader for package, reader in READERS.items() if package in packages]
-    return (found[0] if found else torch_modules).read(module, timesteps=timesteps)
+    package = next((name for name in READERS if name in packages), "")
+    try:
+        return READERS.get(package, torch_modules).read(module, timesteps=timesteps)
+    except AttributeError as error:
+        if not package:
+            raise
+        raise RepriseError(
+            f"{type(module).__name__}: its modules are not those of {package} that are known here ({error}): use the "
+            "version in constraints-frameworks.txt",
+            where=package,
+        ) from error
+
+
+def check_parameters(module: nn.Module) -> None:
+    """Refuse a module whose parameters are no finite numbers, or have no values at all, by the parameter's name."""
+    # One without a shape yet is told by the layer's name.
+    given = [
+        (name, value) for name, value in module.named_parameters() if not isinstance(value, UninitializedParameter)
+    ]
+    for name, value in given:
+        require(not value.is_meta, f"parameter {name}", "numbers", "on the device 'meta'", "load the weights")
+        require(bool(value.detach().isfinite().all()), f"parameter {name}", "finite numbers", "NaN or infinite")
 
 
 def convert(

@@ -66,6 +66,7 @@ def labelled(images: np.ndarray, levels: int, labels: np.ndarray | None) -> tupl
     require(int(images.max()) <= levels, "images", f"in 0..levels={levels}", int(images.max()))
     known = np.full(len(images), -1) if labels is None else np.asarray(labels)
     require(known.shape == images.shape[:1], "labels", f"one per image ({len(images)})", known.shape)
+    require(np.issubdtype(known.dtype, np.integer), "labels", "integers", str(known.dtype))
     return images, known.astype(np.int64)
 
 

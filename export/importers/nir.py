@@ -114,8 +114,9 @@ def operation(name: str, n: Any, source: str) -> Node:
         weight = torch.tensor(np.asarray(n.weight), dtype=torch.float64)
         return node("linear", weight=weight, bias=bias, step=whole_step(weight))
     if kind == "Flatten":
-        shape = np.atleast_1d(n.input_type["input"]) if n.input_type["input"] is not None else [0]
-        if any(v != 1 for v in shape[: n.start_dim]) or n.end_dim not in (-1, len(shape) - 1):
+        shape = tuple(int(v) for v in np.ravel(n.input_type["input"])) if n.input_type["input"] is not None else (0,)
+        kept = nir_reference.without_images(shape)
+        if any(v != 1 for v in shape[len(shape) - len(kept) : n.start_dim]) or n.end_dim not in (-1, len(shape) - 1):
             raise UnsupportedError(
                 name,
                 f"flattens the axes {n.start_dim}..{n.end_dim} of {tuple(int(v) for v in shape)}, not all of them",
@@ -192,7 +193,7 @@ def read(
         n, inputs = graph.nodes[name], before[name]
         kind = type(n).__name__
         if kind == "Input":
-            shape = tuple(int(v) for v in np.ravel(n.input_type["input"]))
+            shape = nir_reference.without_images(tuple(int(v) for v in np.ravel(n.input_type["input"])))
             nodes.append(Node(name=name, op="input", attrs=dict(flat=len(shape) == 1, shape=shape)))
             continue
         if not inputs:

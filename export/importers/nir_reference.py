@@ -33,6 +33,18 @@ def lost_part(name: str, tau: Any, dt: float) -> np.ndarray:
     return lost
 
 
+def without_images(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape without the axis of images that some exporters (sinabs) write in front of (C, H, W)."""
+    return shape[1:] if len(shape) == 4 and shape[0] in (0, 1) else shape
+
+
+def first_axis(node: Any) -> int:
+    """Return from which axis of a map a Flatten node begins, without an axis of images."""
+    given = node.input_type["input"]
+    shape = () if given is None else tuple(int(v) for v in np.ravel(given))
+    return int(node.start_dim) - (len(shape) - len(without_images(shape)))
+
+
 def _tensor(value: Any) -> torch.Tensor:
     return torch.tensor(np.asarray(value, dtype=np.float64))
 
@@ -76,7 +88,9 @@ class NirSource:
                 node = self.graph.nodes[name]
                 kind = type(node).__name__
                 if kind == "Input":
-                    values[name] = images.reshape(len(images), *(int(v) for v in np.ravel(node.input_type["input"])))
+                    values[name] = images.reshape(
+                        len(images), *without_images(tuple(int(v) for v in np.ravel(node.input_type["input"])))
+                    )
                     continue
                 value = values[before[name][0]]
                 for other in before[name][1:]:
@@ -122,7 +136,7 @@ class NirSource:
             return F.avg_pool2d(value, kernel, stride, padding, divisor_override=divisor)
         if kind == "Flatten":
             end = int(node.end_dim)
-            return value.flatten(1 + int(node.start_dim), end if end < 0 else 1 + end)
+            return value.flatten(1 + first_axis(node), end if end < 0 else 1 + end)
         if kind == "Scale":
             return value * _tensor(node.scale)
         if kind == "I":

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...support.checks import require_int
+from ...support.checks import require, require_int
 from ...support.errors import RepriseError
 from ..nn.neurons import MultiLevelIF
 from ..trace.graph import Graph
@@ -42,6 +42,21 @@ def best_step(values: torch.Tensor, levels: int) -> float:
     return min((share * most / levels for share in SHARES), key=error)
 
 
+def own_output(module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    """Return what a network returns; an error of its forward pass, or another thing than a tensor, is told."""
+    kind = type(module).__name__
+    try:
+        found = module(pixels)
+    except Exception as error:
+        text = " ".join(str(error).split())[:300] or type(error).__name__
+        raise RepriseError(
+            f"{kind}: its own forward pass fails on images of shape {tuple(pixels.shape)} in float64: {text}",
+            where=kind,
+        ) from error
+    require(isinstance(found, torch.Tensor), "module", "a network that returns one tensor", type(found).__name__)
+    return found
+
+
 @torch.no_grad()
 def read(module: nn.Module, images: np.ndarray, *, scale: float, levels: int) -> Graph:
     """Replace the ReLUs of a module by multi-level neurons and trace the result.
@@ -59,6 +74,7 @@ def read(module: nn.Module, images: np.ndarray, *, scale: float, levels: int) ->
         The module has no ReLU, or one of them gives nothing for these images.
     """
     require_int("relu_levels", levels, 1, 255)
+    require(isinstance(module, nn.Module), "module", "a torch.nn.Module", type(module).__name__)
     found = copy.deepcopy(module).double().eval()
     names = [name for name, part in found.named_modules() if type(part) is nn.ReLU and name]
     if not names:
@@ -69,7 +85,7 @@ def read(module: nn.Module, images: np.ndarray, *, scale: float, levels: int) ->
         part = plain.get_submodule(name)
         part.inplace = False  # type: ignore[assignment]  # a field of ReLU
         part.register_forward_hook(lambda _module, _inputs, out, name=name: seen.__setitem__(name, out.detach()))
-    theirs = plain(pixels)
+    theirs = own_output(plain, pixels)
     changes = []
     for name in names:
         values = seen.get(name, torch.zeros(1)).flatten()
@@ -84,7 +100,7 @@ def read(module: nn.Module, images: np.ndarray, *, scale: float, levels: int) ->
         neuron.threshold.fill_(step)  # in float64
         parent, _, last = name.rpartition(".")
         setattr(found.get_submodule(parent), last, nn.Sequential(neuron, Times(step)))
-    same = float((found(pixels).flatten(1).argmax(1) == theirs.flatten(1).argmax(1)).double().mean())
+    same = float((own_output(found, pixels).flatten(1).argmax(1) == theirs.flatten(1).argmax(1)).double().mean())
     changes.append(f"with these levels, {100 * same:.2f} % of {len(images)} images keep the module's class")
     graph = torch_modules.read(found, timesteps=1)
     return replace(graph, changes=(*changes, *graph.changes))

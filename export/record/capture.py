@@ -104,7 +104,10 @@ def record(
     if not specs:
         reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items()) or "it has no Conv2d and no Linear"
         raise RepriseError(f"{type(module).__name__}: no layer reads spikes: {reasons}")
-    written, beside = save_capture(Path(path), arrays, specs, timesteps)
+    try:
+        written, beside = save_capture(Path(path), arrays, specs, timesteps)
+    except OSError as error:
+        raise RepriseError(f"{path}: cannot be written: {error.strerror}", field=str(path)) from None
     return Recording(path=written, layers_file=beside, timesteps=timesteps, layers=layers, left_out=left_out)
 
 
