@@ -15,7 +15,7 @@ from .core import Core
 from .im2col.im2col import Im2col
 from .interface.events import events_layout
 from .interface.memory import BURST_BEATS, window
-from .interface.streams import epoch_bits, layer_config
+from .interface.streams import epoch_bits, feature_banks, layer_config
 from .loader.loader import Loader
 from .loader.used_rows import UsedRows
 from .loader.weights import WeightLoader
@@ -45,7 +45,7 @@ class Datapath(wiring.Component):
     begin, program : In, strobe to fetch the first command; its byte address
     enable : In(1), commands may be issued
     halt : In(1), no new bursts may begin
-    epoch, clear, clear_pair : In, the number of the job, and the words of the feature buffer to clear between jobs
+    epoch, clear, clear_entry : In, the number of the job, and the entry of the feature buffer to clear between jobs
     read_window, write_window : In, where bursts may read and write
     finished, command_error, command_code, taken : Out, from the job scheduler
     read_error, write_error, read_outside, write_outside : Out(1), from the bus masters
@@ -71,7 +71,7 @@ class Datapath(wiring.Component):
                 "halt": In(1),
                 "epoch": In(epoch_bits(c)),
                 "clear": In(1),
-                "clear_pair": In(range(c.feature_words // 2)),
+                "clear_entry": In(range(c.feature_words // feature_banks(c))),
                 "read_window": In(window(c)),
                 "write_window": In(window(c)),
                 **{name: Out(1) for name in (*outs, "progress")},
@@ -118,7 +118,7 @@ class Datapath(wiring.Component):
             *(block.run.eq(scheduler.front) for block in (im2col, used_rows, weights)),
             im2col.prepare.eq(scheduler.front_start),
             im2col.start.eq(scheduler.run_start),
-            *(getattr(im2col, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_pair")),
+            *(getattr(im2col, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_entry")),
             *(block.start.eq(scheduler.front_start) for block in (used_rows, weights)),
             # Weights of the next run give way to the loads that it waits for, since memory answers in order.
             reads.hold[1].eq(scheduler.prepared & loads_asked),

@@ -24,8 +24,8 @@ class Loader(wiring.Component):
     A chunk lies together in memory and on chip. From one chunk to the next, the strides of the job are added to both
     places.
 
-    Throughput: in each cycle two words of features (or one, where a bus word is a single feature word), or one segment,
-    or one bus word of parameters.
+    Throughput: in each cycle a bus word of features (or as many words as the feature buffer has banks, if these are
+    fewer), or one segment, or one bus word of parameters.
 
     Parameters
     ----------

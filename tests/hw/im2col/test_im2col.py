@@ -10,6 +10,7 @@ import pytest
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import SEGMENT
 from reprise.hw.im2col.im2col import Im2col
+from reprise.hw.interface.streams import feature_banks
 from reprise.hw.im2col.row_table import RowTable
 from tests.hw.im2col.im2col_jobs import Geometry, Job, random_job
 from tests.support.simulation import design, simulate
@@ -18,14 +19,18 @@ TINY = HardwareConfig(
     tile_m=16, tile_k=8, lanes=8, load_rows=4, neuron_lanes=4, weight_tiles=3, bus_bits=64, feature_words=512,
     segments=128, psum_bits=20, membrane_bits=24,
 )  # fmt: skip
+BANKS_4 = {"bus_bits": 128, "feature_words": 2048}
+BANKS_8 = {"bus_bits": 512, "feature_words": 4096}
+"""Neighbouring words of the feature buffer lie in so many banks; with TINY's own sizes it has two."""
 RUN_FLAGS = {"weights_keep": 0, "weights_ready": 0, "weights_hold": 0}
 
 
 async def load(ctx, dut, job):
     """Features and segments of a job."""
-    for address in sorted({a & ~1 for a in job.words}):
-        write = {"pair": address // 2, "mask": 3, "words": [job.words.get(address, 0), job.words.get(address + 1, 0)]}
-        ctx.set(dut.i_features.payload, write)
+    banks = feature_banks(job.config)
+    for entry in sorted({address // banks for address in job.words}):
+        words = [job.words.get(entry * banks + bank, 0) for bank in range(banks)]
+        ctx.set(dut.i_features.payload, {"entry": entry, "mask": (1 << banks) - 1, "words": words})
         ctx.set(dut.i_features.valid, 1)
         await ctx.tick()
     ctx.set(dut.i_features.valid, 0)
@@ -110,6 +115,7 @@ def test_random_geometries(seed):
     """Three random runs one after the other on the same block, with and without backpressure."""
     rng = np.random.default_rng(seed)
     config = TINY.replace(tile_k=int(rng.choice([4, 8, 16, 64])), load_rows=int(rng.choice([2, 4, 16])))
+    config = config.replace(**[{}, BANKS_4, BANKS_8][seed % 3])
     dut = design(Im2col, config)
 
     async def bench(ctx):
@@ -166,11 +172,13 @@ def test_bits_beyond_the_tile_count_as_zero(depth):
     check(job)
 
 
-def test_addresses_wrap():
+@pytest.mark.parametrize("sizes", [{}, BANKS_4, BANKS_8])
+def test_addresses_wrap(sizes):
     """The feature buffer is a ring: a map may run over its end."""
-    job = Job(TINY, [Geometry(height=4, width=4, channels=8, kernel=(2, 2))], rng=np.random.default_rng(3))
-    shift = 500
-    job.words = {(a + shift) % TINY.feature_words: v for a, v in job.words.items()}
+    config = TINY.replace(**sizes)
+    job = Job(config, [Geometry(height=4, width=4, channels=8, kernel=(2, 2))], rng=np.random.default_rng(3))
+    shift = config.feature_words - 12
+    job.words = {(a + shift) % config.feature_words: v for a, v in job.words.items()}
     job.fields["row_address0"] += shift
     check(job)
 
