@@ -21,7 +21,8 @@ class FeatureBuffer(wiring.Component):
     the job in which it was written.
 
     Latency: ``window`` belongs to ``address`` of the cycle before. Throughput: in each cycle every reader gets one
-    window and a word of each bank is written. What is read from a word in the cycle in which it is written is undefined.
+    window and a word of each bank is written. What is read from a word in the cycle in which it is written is
+    undefined.
 
     Parameters
     ----------

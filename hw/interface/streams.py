@@ -8,7 +8,6 @@ from amaranth.lib import data
 from ..arch.config import HardwareConfig
 from .commands import segment_bus_layout
 
-
 BANK_ENTRIES = 512
 """The fewest entries that a bank of the feature buffer has, if there are more than two: a block RAM holds so many words
 of 36 bits, so that more banks of fewer words would need more block RAM."""
@@ -20,7 +19,7 @@ def feature_banks(c: HardwareConfig) -> int:
 
 
 def feature_write(c: HardwareConfig) -> data.StructLayout:
-    """Neighbouring words of the feature buffer, one of each bank: word ``entry * feature_banks(c)`` and those behind it.
+    """Neighbouring words of the feature buffer, one of each bank, from word ``entry * feature_banks(c)`` on.
 
     ``mask`` has a bit for each of them, which says that it is to be written.
     """
@@ -121,6 +120,9 @@ def psum_row(c: HardwareConfig) -> data.StructLayout:
         {
             "psum": data.ArrayLayout(signed(c.psum_bits), c.lanes),
             "dirty": 1,  # if 0, nothing was added to the row: its partial sums are zero, whatever ``psum`` says
+            "plane": range(c.max_planes),
+            "first": 1,  # the first row of its position and timestep; clean rows of all but the last plane are left out
+            "last_plane": 1,
             "last_position": 1,  # its position is the last of its block, so the next timestep follows (row_order)
             "last": 1,  # the last row of the m tile
         }

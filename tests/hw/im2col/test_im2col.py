@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from reprise.hw.arch.config import HardwareConfig
-from reprise.hw.arch.program import SEGMENT
+from reprise.hw.arch.program import LOOPS, SEGMENT
 from reprise.hw.im2col.im2col import Im2col
-from reprise.hw.interface.streams import feature_banks
 from reprise.hw.im2col.row_table import RowTable
+from reprise.hw.interface.streams import feature_banks
 from tests.hw.im2col.im2col_jobs import Geometry, Job, random_job
 from tests.support.simulation import design, simulate
 
@@ -149,10 +149,20 @@ NAMED = {
 }
 
 
+def single_turns_last(fields):
+    """The same rows by loops of which those of a single turn, which never step, are the outermost."""
+    names = ["count", *(f"{name}{source}" for name in ("address", "x", "y") for source in range(2))]
+    loops = [{name: fields[f"loop{n}_{name}"] for name in names} for n in range(LOOPS)]
+    loops.sort(key=lambda loop: loop["count"] == 1)
+    return fields | {f"loop{n}_{name}": loop[name] for n, loop in enumerate(loops) for name in names}
+
+
+@pytest.mark.parametrize("single_last", [False, True])
 @pytest.mark.parametrize("name", NAMED)
-def test_named_geometry(name):
+def test_named_geometry(name, single_last):
     geometry, run = NAMED[name]
     job = Job(TINY, [Geometry(**geometry)], rng=np.random.default_rng(1), **run)
+    job.fields = single_turns_last(job.fields) if single_last else job.fields
     check(job)
 
 
@@ -198,6 +208,18 @@ def test_throughput_is_one_segment_per_cycle(kernel, channels):
     # Row table (rows + 2), then the first word's pieces through the pipeline and the queue.
     first_pieces = next(i for i, s in enumerate(job.segments) if s["last"]) + 1
     assert taken[0] == job.fields["rows"] + RowTable.LATENCY + first_pieces - 1 + Im2col.LATENCY
+
+
+@pytest.mark.parametrize("q, load_rows", [(1, 4), (2, 4), (3, 4), (8, 4), (5, 2), (3, 16), (7, 8)])
+def test_rows_of_a_turn_of_the_innermost_loop_are_written_together(q, load_rows):
+    """A position has q rows, one for each plane and timestep: those that share a word take one cycle."""
+    config = TINY.replace(load_rows=load_rows)
+    job = Job(config, [Geometry(height=1, width=3, channels=8)], rng=np.random.default_rng(4), q=q)
+    rows = job.fields["rows"]
+    assert job.fields["loop0_count"] == q or q == 1
+    taken, _ = check(job, prepare=0)
+    cycles = len({(row // load_rows, row // q) for row in range(rows)})
+    assert taken[0] == cycles + RowTable.LATENCY + Im2col.LATENCY
 
 
 @pytest.mark.parametrize("m_tiles, k_tiles", [(1, 1), (3, 2), (2, 5)])
