@@ -19,7 +19,7 @@ import numpy as np
 from ..hw.arch.memory_image import MemoryImage
 from .cycles import Machine
 from .cycles.parameters import IDEAL
-from .cycles.run_data import RunData, fresh, no_rows
+from .cycles.run_data import RunData
 
 Blocks = tuple[str, ...]
 
@@ -71,6 +71,7 @@ class Explorer:
     Members
     -------
     machine : the exact one
+    ended : one that has played the last layer of which all RUNs are known, and nothing of the next one
     runs : numbers of the RUN commands
     limits : for every layer so far, what :meth:`_explore` found
     """
@@ -79,7 +80,7 @@ class Explorer:
         self.runs = [n for n, (opcode, _) in enumerate(image.commands()) if opcode == "RUN"]
         self._layer_of = {max(n for n in self.runs if one.first <= n < one.last): one.name for one in image.layers}
         self.machine, self._progress = machine, progress
-        self._start, self._before = machine.fork(), no_rows()
+        self._start = self.ended = machine.fork()
         self._data: list[RunData] = []
         self._work: dict[str, int] = {}
         self.limits: list[dict[str, Any]] = []
@@ -89,24 +90,28 @@ class Explorer:
 
         ``work`` says for how many cycles a block has work in the RUN, if it never waits.
         """
-        self._data.append(fresh(data))
+        self._data.append(data)
         self._work = {name: self._work.get(name, 0) + cycles for name, cycles in work.items()}
         if command in self._layer_of:
             if self._progress:
                 self._progress(self._layer_of[command])
-            self.machine.advance(data, stops=True)
+            self.ended = self._play(())
             self.limits.append(self._explore(command))
-            self._start, self._before, self._data, self._work = self.machine.fork(), fresh(data), [], {}
+            self._start, self._data, self._work = self.ended, [], {}
         self.machine.advance(data)
+
+    def _play(self, ideal: Collection[str]) -> Machine:
+        """Return a machine that has played the layer with some blocks idealized, and nothing of the next one."""
+        machine = self._start.fork(ideal)
+        machine.advance(None)
+        for data in self._data[:-1]:
+            machine.advance(data)
+        machine.advance(self._data[-1], stops=True)
+        return machine
 
     def _end(self, command: int, ideal: Collection[str]) -> int:
         """Return when the layer ends if some blocks are idealized."""
-        machine = self._start.fork(ideal)
-        machine.advance(fresh(self._before))
-        for data in self._data[:-1]:
-            machine.advance(fresh(data))
-        machine.advance(fresh(self._data[-1]), stops=True)
-        return int(machine.ends[command])
+        return int(self._play(ideal).ends[command])
 
     def _ends(
         self, command: int, done: Sequence[str], sets: Sequence[Blocks], known: dict[frozenset[str], int]
@@ -140,7 +145,7 @@ class Explorer:
         what saves most cycles per block: a block, or two or three that limit the layer together. Beside that, the next
         step idealizes what saves most of what is left, and so on.
         """
-        left = end = int(self.machine.ends[command])
+        left = end = int(self.ended.ends[command])
         saved: dict[str, int] = {}
         steps: list[dict[str, Any]] = []
         known: dict[frozenset[str], int] = {}
@@ -185,7 +190,7 @@ def named(blocks: Sequence[str]) -> str:
 
 
 def start_and_end(machine: Machine, commands: Sequence[int], before: int) -> dict[str, int]:
-    """Return the cycles of RUNs in which the processor has not begun yet, or has finished already.
+    """Return the cycles of RUNs in which no partial sum is computed: none of the RUN in progress, nor of the next one.
 
     Parameters
     ----------
@@ -196,15 +201,15 @@ def start_and_end(machine: Machine, commands: Sequence[int], before: int) -> dic
     Returns
     -------
     ``wait`` (nothing runs: commands and loads of the next RUN are awaited), ``fill`` (from the RUN's start to its first
-    update of a partial sum) and ``empty`` (from the last one to the RUN's end).
+    update of a partial sum) and ``empty`` (from the last one to the RUN's end). The rows of a RUN may have started
+    while the one before was in progress. Then its first update ends all of these.
     """
     starts, ends = machine.starts[commands], machine.ends[commands]
     first, last = machine.work[0][commands], machine.work[1][commands]
     first = np.where(first == 0, ends, first)  # a RUN without a single bit has no update
     last = np.where(last == 0, ends, last)
     previous = np.concatenate(([before], ends[:-1]))
-    return {
-        "wait": int((starts - previous).sum()),
-        "fill": int((first - starts).sum()),
-        "empty": int((ends - last).sum()),
-    }
+    waited = np.clip(np.minimum(starts, first) - previous, 0, None)
+    filled = np.clip(first - np.maximum(starts, previous), 0, None)
+    emptied = np.clip(np.minimum(ends, np.concatenate((first[1:], ends[-1:]))) - last, 0, None)
+    return {"wait": int(waited.sum()), "fill": int(filled.sum()), "empty": int(emptied.sum())}

@@ -7,7 +7,7 @@ is exact. Beside these cycles stands how long single parts would take if nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +25,7 @@ from ..model.prosparsity.bound import bound
 from ..model.prosparsity.tiles import TileBlock, analyze_packed
 from .baselines.prosperity import published_model_of_network
 from .cycles import Machine
-from .cycles.run_data import no_rows, run_data
+from .cycles.run_data import run_data
 from .layers import add_limits, of_layer, of_total, traffic
 from .limits import Explorer
 
@@ -91,6 +91,7 @@ class Estimator:
     limits : find out what limits each layer, for which every layer is run again some twenty times
     progress : called with the name of each layer that is run again
     log : keep what happens in every cycle
+    older : steps that the hardware is to lack (:data:`reprise.estimate.cycles.parameters.OLDER`)
     """
 
     def __init__(
@@ -100,15 +101,17 @@ class Estimator:
         limits: bool = False,
         progress: Callable[[str], None] | None = None,
         log: bool = False,
+        older: Collection[str] = (),
     ) -> None:
         self.image, self.config, self.timing = image, image.config, timing
+        self._clean = "clean" in older
         self.runs: list[dict] = []
         self._last: tuple[np.ndarray, TileBlock] | None = None  # packed rows of the RUN before, and their analysis
         word = image.program * 8 // self.config.bus_bits
         speed = {"latency": timing.latency, "gap": timing.gap}
-        self.machine = Machine(image.commands(), self.config, word=word, log=log, **speed)
+        self.machine = Machine(image.commands(), self.config, word=word, log=log, older=older, **speed)
         self.explorer = Explorer(self.machine, image, progress) if limits else None
-        self.machine.advance(no_rows())
+        self.machine.advance(None)
 
     def _analyze(self, trace: RunTrace) -> TileBlock:
         """Return the analysed tiles of a RUN; the next RUN often takes the same rows, for other output channels."""
@@ -129,10 +132,11 @@ class Estimator:
         extract = -(-rows // c.load_rows)[:, None] * trace.segments[None]
         weight_rows = np.bitwise_count(trace.weight_rows).astype(np.int64)
         weight_cycles = int(weight_rows.sum()) * f["weight_beats"] * (1 + t.gap)
-        neurons = rows * f["groups"]
+        facts = trace.segments, trace.first_slot, trace.command
+        data = run_data(block, trace.packed, c, f, *facts, clean=self._clean)
+        neurons = np.diff(data.walk_end, prepend=0) * f["groups"]
         if f["readout"]:
             neurons = neurons + rows // f["planes"] * f["groups"] * c.neuron_lanes
-        data = run_data(block, trace.packed, c, f, trace.segments, trace.first_slot)
         if self.explorer:
             nonzero = int(block.counts.nonzero.sum())
             work = {"im2col": int(extract.sum()), "detector": nonzero // c.queries, "psum": nonzero // c.banks}
@@ -141,12 +145,10 @@ class Estimator:
             self.explorer.advance(trace.command, data, work)
         else:
             self.machine.advance(data)
-        start, end = self.machine.starts[trace.command], self.machine.ends[trace.command]
         self.runs.append(
             {
                 "command": trace.command,
                 "layer": trace.layer,
-                "cycles": int(end - start),
                 "bound": bound(block.counts, banks=c.banks, weight_banks=c.weight_banks),
                 "weights": weight_cycles,
                 "im2col": int(extract.sum()),
@@ -157,18 +159,24 @@ class Estimator:
                 "rows": int(rows.sum()),
                 "counts": block.counts,
                 "add_steps": block.counts.add_steps(c.weight_banks),
-                "start": int(start),
-                "end": int(end),
                 # A tile that uses no row gets one all the same, which tells that it is complete.
                 "weight_rows": np.where(tiles_fetched(f), np.maximum(weight_rows, 1), 0),
                 "beats": data.beats,
                 "reuses": data.reuse_count,
                 "items": rows // f["planes"] * f["groups"],
+                "drained": np.diff(data.walk_end, prepend=0),
             }
         )
 
     def schedule(self) -> list[int]:
-        """Return the end of the last RUN up to every command; for END, the last command, the end of the job."""
+        """Return the end of the last RUN up to every command; for END, the last command, the end of the job.
+
+        The runs are told their cycles, which are known when the job has ended: rows of a RUN start before the RUN
+        before it has ended.
+        """
+        for one in self.runs:
+            start, end = (int(times[one["command"]]) for times in (self.machine.starts, self.machine.ends))
+            one |= {"start": start, "end": end, "cycles": end - start}
         ends = np.maximum.accumulate(self.machine.ends).tolist()
         return [*ends[:-1], self.machine.cycles]
 
@@ -219,14 +227,15 @@ def estimate_image(
     fill: int = 0,
     limits: bool = False,
     recording: Recording | None = None,
+    older: Collection[str] = (),
 ) -> tuple[dict, np.ndarray]:
     """Compute the cycles of a program that is compiled already, and the memory that the interpreter leaves.
 
     ``parts`` are its networks: one, or those that were joined. Memory that nobody has written holds ``fill``. A
-    ``recording`` is filled in. All else is as for :func:`estimate`.
+    ``recording`` is filled in. The hardware lacks the steps ``older``. All else is as for :func:`estimate`.
     """
     told = (lambda layer: progress(f"what limits {layer}")) if progress else None
-    estimator = Estimator(compiled, timing or SystemTiming(), limits, told, log=recording is not None)
+    estimator = Estimator(compiled, timing or SystemTiming(), limits, told, log=recording is not None, older=older)
 
     def observe(trace: RunTrace) -> None:
         if progress:

@@ -89,7 +89,7 @@ class Accelerator(wiring.Component):
             epochs.done.eq(sequencer.done),
             datapath.epoch.eq(epochs.epoch),
             datapath.clear.eq(epochs.clear),
-            datapath.clear_pair.eq(epochs.pair),
+            datapath.clear_entry.eq(epochs.entry),
             sequencer.bus_quiet.eq(datapath.bus_quiet & ~epochs.clear),
             datapath.program.eq(windows.program),
             datapath.read_window.eq(windows.read),

@@ -15,7 +15,7 @@ from .core import Core
 from .im2col.im2col import Im2col
 from .interface.events import events_layout
 from .interface.memory import BURST_BEATS, window
-from .interface.streams import epoch_bits, layer_config
+from .interface.streams import epoch_bits, feature_banks, layer_config
 from .loader.loader import Loader
 from .loader.used_rows import UsedRows
 from .loader.weights import WeightLoader
@@ -45,7 +45,7 @@ class Datapath(wiring.Component):
     begin, program : In, strobe to fetch the first command; its byte address
     enable : In(1), commands may be issued
     halt : In(1), no new bursts may begin
-    epoch, clear, clear_pair : In, the number of the job, and the words of the feature buffer to clear between jobs
+    epoch, clear, clear_entry : In, the number of the job, and the entry of the feature buffer to clear between jobs
     read_window, write_window : In, where bursts may read and write
     finished, command_error, command_code, taken : Out, from the job scheduler
     read_error, write_error, read_outside, write_outside : Out(1), from the bus masters
@@ -71,7 +71,7 @@ class Datapath(wiring.Component):
                 "halt": In(1),
                 "epoch": In(epoch_bits(c)),
                 "clear": In(1),
-                "clear_pair": In(range(c.feature_words // 2)),
+                "clear_entry": In(range(c.feature_words // feature_banks(c))),
                 "read_window": In(window(c)),
                 "write_window": In(window(c)),
                 **{name: Out(1) for name in (*outs, "progress")},
@@ -112,31 +112,29 @@ class Datapath(wiring.Component):
             *(getattr(scheduler, n).eq(getattr(fetch, n)) for n in ("command", "valid", "bad_header", "bad_field")),
             scheduler.enable.eq(self.enable),
             scheduler.loads_idle.eq(~loader.busy),
+            scheduler.rows_loaded.eq(~loader.rows_busy),
             scheduler.writes_idle.eq(writes.idle),
             scheduler.run_done.eq(output.o_done),
             scheduler.front_busy.eq(im2col.busy | weights.busy),
             *(block.run.eq(scheduler.front) for block in (im2col, used_rows, weights)),
             im2col.prepare.eq(scheduler.front_start),
-            im2col.start.eq(scheduler.run_start),
-            *(getattr(im2col, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_pair")),
+            im2col.start.eq(scheduler.rows_start),
+            *(getattr(im2col, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_entry")),
             *(block.start.eq(scheduler.front_start) for block in (used_rows, weights)),
-            # Weights of the next run give way to the loads that it waits for, since memory answers in order.
-            reads.hold[1].eq(scheduler.prepared & loads_asked),
+            # Weights of the next run give way to the loads that it waits for, since memory answers in order. But they
+            # do not wait with parameters for the run in progress to end.
+            reads.hold[1].eq(scheduler.prepared & loads_asked & (loader.rows_busy | ~scheduler.run_busy)),
             output.i_start.eq(scheduler.run_start),
+            core.i_start.eq(scheduler.run_start),
+            core.i_m_tiles.eq(run.m_tiles),
             *(core.i_layer[name].eq(run[name]) for name in layer_config(c).members),
             *(output.i_config[name].eq(run[name]) for name in writer_config(c).members),
             # The parameters of the next run wait until no row of this run needs the old ones.
             core.i_params.payload.eq(loader.o_params.payload),
             core.i_params.valid.eq(loader.o_params.valid & ~scheduler.run_busy),
             loader.o_params.ready.eq(core.i_params.ready & ~scheduler.run_busy),
-            # The output writer counts its offsets from the run's output address, which is added here.
-            writes.i.valid.eq(output.o.valid & scheduler.may_write),
-            output.o.ready.eq(writes.i.ready & scheduler.may_write),
-            writes.i.payload.address.eq(output.o.payload.address + run.output),
-            writes.i.payload.data.eq(output.o.payload.data),
-            writes.i.payload.strobe.eq(output.o.payload.strobe),
-            writes.i.payload.last.eq(output.o.payload.last),
         ]
+        self._connect_writes(m, scheduler, output, writes)
         self._order_errors(m, fetch, scheduler, loader, im2col, reads)
         self._count(m, scheduler, loader, im2col, weights, core, output, reads, writes)
         return m
@@ -162,6 +160,16 @@ class Datapath(wiring.Component):
             wiring.connect(m, reads.o[n], reader.i_data)
             wiring.connect(m, reader.o, user.i)
         return reads, loader.o_request.valid | reader.busy
+
+    def _connect_writes(self, m: Module, scheduler: JobScheduler, output: OutputWriter, writes: WriteMaster) -> None:
+        """Connect the output writer, which counts its offsets from the run's output address, to the write master."""
+        word, may = output.o.payload, scheduler.may_write
+        m.d.comb += [
+            writes.i.valid.eq(output.o.valid & may),
+            output.o.ready.eq(writes.i.ready & may),
+            writes.i.payload.address.eq(word.address + scheduler.run.output),
+            *(writes.i.payload[name].eq(word[name]) for name in ("data", "strobe", "last")),
+        ]
 
     def _connect_bus(self, m: Module, reads: ReadArbiter, writes: WriteMaster) -> None:
         for block, members in ((reads, read_members), (writes, write_members)):
@@ -204,7 +212,7 @@ class Datapath(wiring.Component):
             self.command_code.eq(scheduler.code),
             self.taken.eq(scheduler.take),
         ]
-        unloaded = Signal()
+        unloaded, ahead = Signal(), Signal()
         bad_data = Signal(2)  # of a load before the run in progress, and of one after it
         young = Signal(LOAD_CHECK)  # the run in progress has just started, so that the loads before it are looked at
         m.d.sync += young.eq(Cat(scheduler.run_start, young))
@@ -212,7 +220,10 @@ class Datapath(wiring.Component):
             m.d.sync += bad_data.eq(
                 bad_data | Mux(scheduler.run_busy & ~young.any() & ~scheduler.run_start, 0b10, 0b01)
             )
-        with m.If(im2col.unloaded):
+        # The rows of the next run may have started: what they lack is told when that run has.
+        lacking = im2col.unloaded | ahead
+        m.d.sync += ahead.eq(lacking & scheduler.rows_ahead)
+        with m.If(lacking & ~scheduler.rows_ahead):
             m.d.sync += unloaded.eq(1)
         of_fetch, _, of_loads = reads.outside  # weights that leave the window are found with the rules about products
         done = ~scheduler.run_busy

@@ -71,6 +71,7 @@ def make_job(
     bitplane : plane p weighs 2**p, and else every plane weighs 1
     signed : the last plane is a sign plane
     """
+    assert tiles.timesteps <= config.max_timesteps, "the core's field for the timesteps would be cut"
     weights = tiles.weights.astype(np.int64)
     played = []
     for m in range(tiles.m_tiles):

@@ -30,7 +30,7 @@ COLOURS = {
 }
 """For every cause, the name of that colour of Chrome's viewer which is nearest to the report's."""
 
-HIDDEN = ("tile", "weight_rows", "beats", "reuse0", "reuse1", "items")
+HIDDEN = ("tile", "weight_rows", "beats", "reuse0", "reuse1", "items", "drained")
 """Figures of tiles by which their slices are found, and which say nothing to a reader."""
 
 SOURCES = {

@@ -53,6 +53,7 @@ def m_tiles(runs: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     items = [one["items"] for one in runs]
     found = {"m": np.concatenate([np.arange(len(one)) for one in rows])}
     found |= {"rows": np.concatenate(rows), "items": np.concatenate(items)}
+    found |= {"drained": np.concatenate([one["drained"] for one in runs])}
     return found | {
         key: np.concatenate([np.full(len(n), one[key], object) for n, one in zip(rows, runs, strict=True)])
         for key in ("layer", "command")

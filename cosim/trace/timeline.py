@@ -200,7 +200,7 @@ class Timeline:
 
     def _m_tiles(self) -> list[Track]:
         tile = m_tiles(self.runs)
-        sums = self.times("psum_row"), tile["rows"], "the finished partial sums of an m tile are drained"
+        sums = self.times("psum_row"), tile["drained"], "the finished partial sums of an m tile are drained"
         items = self.times("neurons_item"), tile["items"], "the levels or potentials of an m tile leave the neurons"
         found = [self._spans("drain", sums, tile), self._spans("neurons", items, tile)]
         return [one for one in found if one is not None]

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.arch.program import OPCODES, PARAM_BYTES, SEGMENT_BYTES
+from ...hw.interface import row_order
 from .state import COMMAND
 
 
@@ -39,6 +40,8 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
                 "image_stride": f["image_stride"] // bus,
                 "line_words": f["line_bytes"] // bus,
                 "last_width": (f["channels"] - 1) % c.neuron_lanes + 1,
+                "interleaved": row_order.block_positions(c, f) > 1,
+                "inner": f["loop0_count"],
             }
         for name, value in values.items():
             at[name] = value

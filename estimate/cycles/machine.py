@@ -10,13 +10,13 @@ import numpy as np
 from ...hw.arch.config import HardwareConfig
 from ...hw.processor.issue import STEAL_AFTER
 from ...support.kernels import kernel
-from . import state
+from . import in_flight, state
 from .blocks import axi, im2col, neurons, output, processor, psum, sorter, weights
 from .blocks import sequencer as control
 from .blocks.neurons import SUM
 from .commands import program_of
 from .parameters import STEPS, WORDS, parameters
-from .run_data import RunData
+from .run_data import RunData, no_rows
 from .state import PSUM_ROW, Record, jit, merged
 
 STANDSTILL = 100
@@ -41,15 +41,16 @@ def _leave(
     data: RunData,
     run: Record,
     write_takes: bool,
+    t: int,
 ) -> None:
     """Do what lies between the partial sums and the write master, from its end to its beginning."""
-    leaves = output.results(c, nr, out, run, data.interleaved, write_takes)
+    leaves = output.results(c, nr, out, run, run.interleaved != 0, write_takes)
     neurons.advance(nr, run, leaves)
     ready = neurons.select(nr, run)
     if dr.o_valid and ready:
         dr.events = PSUM_ROW
-        neurons.take(nr, dr.o_last_position, dr.o_last)
-    psum.step(c, p, dr, data, run.groups, ready)
+        neurons.take(nr, dr.o_last_plane, dr.o_last_position, dr.o_last)
+    psum.step(c, p, dr, data, run.groups, ready, t)
 
 
 @merged
@@ -63,6 +64,7 @@ def _core(
     nr: Record,
     out: Record,
     data: RunData,
+    front: Record,
     run: Record,
     may_write: bool,
     t: int,
@@ -78,13 +80,13 @@ def _core(
         waits = dr.running or nr.full or nr.inside or nr.ro_valid or out.read_valid or out.pool_valid or out.e_valid
         if step > 0 and not waits:
             break
-        _leave(c, p, dr, nr, out, data, run, write_takes and step == 0)
+        _leave(c, p, dr, nr, out, data, run, write_takes and step == 0, t)
         if step == 0:
             psum.update(c, p, data)
     takes = sorter.detect(c, so, data, t)
-    processor.contexts(c, p, so, w, data, run, t)
+    processor.contexts(c, p, so, w, data, t)
     claimed, tile = processor.issue(c, p, so, data, t)
-    processor.scoreboard(c, p, so, w, dr, data, run, claimed, tile, t)
+    processor.scoreboard(c, p, so, w, dr, data, claimed, tile, t)
     if c.no_psum:
         _reuse_at_once(c, p, so, data)
     room = c.queue_depth - c.margin
@@ -94,7 +96,7 @@ def _core(
     if c.no_detector:
         so.t_valid = so.t_valid and not accept
         sorter.search_at_once(c, so, data, t)
-    sorter.load(c, ft, w, run, so, data, accept, t)
+    sorter.load(c, ft, w, front, so, data, accept, t)
     for n in range(1 + c.banks):
         sorter.fifo(so, n, data.push[n, t % state.RING])
         data.push[n, t % state.RING] = 0
@@ -112,32 +114,18 @@ def _reuse_at_once(c: Record, p: Record, so: Record, data: RunData) -> None:
 
 
 @jit
-def _rows_at_once(
-    c: Record, ft: Record, w: Record, so: Record, data: RunData, front: Record, run: Record, t: int
-) -> None:
+def _rows_at_once(c: Record, ft: Record, w: Record, so: Record, data: RunData, front: Record, t: int) -> None:
     """Build and load in one cycle all rows for which there is room, as an idealized im2col does."""
     still = 0
     while still < 4:  # as many steps can pass before one of its registers is seen to move another
         before = ft.t_row + ft.t_left + ft.in_ + ft.out + ft.segment + ft.g_left + ft.g_k + ft.g_count
         full = ft.full[ft.t_read]
-        im2col.table(ft, front, False)
-        im2col.build(c, ft, run, data.segments, full, t)
-        im2col.scan(c, ft, run, data.segments, False)
-        sorter.load(c, ft, w, run, so, data, False, t)
+        im2col.table(c, ft, front, False)
+        im2col.build(c, ft, front, data.segments, full, t)
+        im2col.scan(c, ft, front, data.segments, False)
+        sorter.load(c, ft, w, front, so, data, False, t)
         after = ft.t_row + ft.t_left + ft.in_ + ft.out + ft.segment + ft.g_left + ft.g_k + ft.g_count
         still = still + 1 if after == before else 0
-
-
-@jit
-def _begin(c: Record, so: Record, p: Record, dr: Record, nr: Record, out: Record, run: Record) -> None:
-    """Count rows and tiles from 0 again; nothing else is left from the run before."""
-    so.tile = so.loaded = so.released = so.row = so.begun_tiles = so.c_class = so.v_visit = 0
-    p.entered = p.c_head = p.oldest = p.closing = 0
-    p.r_head[:] = 0
-    p.held[:] = 0
-    dr.m = 0
-    out.output = run.output
-    output.begin(out)
 
 
 @kernel(error_model="numpy", nogil=True, _nrt=False)
@@ -150,42 +138,43 @@ def _simulate(
     starts: np.ndarray,
     work: np.ndarray,
     log: np.ndarray,
-    stops: bool,
+    last: int,
     t: int,
     limit: int,
 ) -> int:
-    """Run the accelerator from cycle ``t`` until the next RUN is taken or END is reached, and return that cycle.
+    """Run the accelerator from cycle ``t`` until the next RUN's rows start or END is reached, and return that cycle.
 
-    With ``stops``, the end of a RUN is waited for as well. If nothing happens before ``limit``, that is returned. What
-    happens in a cycle goes into the ring ``log``, unless that is empty.
+    If ``last`` is the number of a RUN, its end is waited for instead, before which no rows of the next one start. If
+    nothing happens before ``limit``, that is returned. What happens in a cycle goes into the ring ``log``, unless that
+    is empty.
     """
     bus, s, load, ft, w, so, p, dr, nr, out = records
-    began = s.run_start >= 0
+    began = s.rows_start >= 0
     while t < limit:
         run = program[s.run]
         hold = s.prepared and (load.ask_left > 0 or bus.left[2] > 0 or bus.offer[2] > 0)
+        hold = hold and (not c.overlap or not s.run_busy or control.rows_busy(load))
         front_busy = ft.left > 0 or weights.busy(w)
         busy = s.run_busy
-        takes = control.dispatch(c, s, load, program, front_busy, out.done, axi.idle(out), t)
+        takes = control.dispatch(c, s, load, program, front_busy, out.done, axi.idle(out), c.overlap and last < 0, t)
         ended = busy and not s.run_busy
         if ended:
             ends[s.taken_run] = t + 1
         if s.run_start == t:
-            _begin(c, so, p, dr, nr, out, run)
+            psum.begin(dr, run, t)
+            output.begin(out, run)
             starts[s.run] = t
+        front = program[s.front]
         full = ft.full[ft.t_read]
-        im2col.table(ft, program[s.front], s.front_start == t)
-        if began or s.run_start == t:
-            im2col.build(c, ft, run, data.segments, full, t)
-            im2col.scan(c, ft, run, data.segments, s.run_start == t)
-            _core(c, ft, w, so, p, dr, nr, out, data, run, t >= s.may_write, t)
+        im2col.table(c, ft, front, s.front_start == t)
+        if began or s.rows_start == t:
+            im2col.build(c, ft, front, data.segments, full, t)
+            im2col.scan(c, ft, front, data.segments, s.rows_start == t)
+            _core(c, ft, w, so, p, dr, nr, out, data, front, run, t >= s.may_write, t)
             if c.no_im2col:
-                _rows_at_once(c, ft, w, so, data, program[s.front], run, t)
-            if p.active >= 0 or p.slot[0] or p.slot[1]:
-                work[1, s.run] = t
-                if work[0, s.run] == 0:
-                    work[0, s.run] = t
-        weights.weights(c, w, bus, program[s.front], data, s.front_start == t, t)
+                _rows_at_once(c, ft, w, so, data, front, t)
+            psum.mark(p, data, work, t)
+        weights.weights(c, w, bus, front, data, s.front_start == t, t)
         control.loads(c, s, load, bus, program, busy, t)
         control.fetch(c, s, bus, program, takes, t)
         for _ in range(1 + c.no_memory * (WORDS - 1)):
@@ -193,7 +182,7 @@ def _simulate(
         if len(log):
             state.collect(log, t, bus, s, w, so, p, dr, out)
         t += 1
-        if s.run_start == t or s.finished or (stops and ended):
+        if s.rows_start == t or s.finished or (ended and s.taken_run == last):
             break
     return t
 
@@ -206,9 +195,9 @@ class Machine:
     program : (opcode, fields) of every command
     config : HardwareConfig
     word : address of the first command in bus words
-    latency : cycles of the memory from an address to its first beat
-    gap : idle cycles of the memory after every beat
+    latency, gap : cycles of the memory from an address to its first beat, and its idle cycles after every beat
     log : keep what happens in every cycle
+    older : steps that the hardware is to lack (:data:`reprise.estimate.cycles.parameters.OLDER`)
 
     Members
     -------
@@ -219,10 +208,11 @@ class Machine:
     """
 
     def __init__(
-        self, program: list, config: HardwareConfig, *, word: int, latency: int, gap: int, log: bool = False
-    ) -> None:
+        self, program: list, config: HardwareConfig, *, word: int, latency: int, gap: int, log: bool = False,
+        older: Collection[str] = (),
+    ) -> None:  # fmt: skip
         self._memory = config, latency, gap
-        self._config = parameters(config, latency, gap)
+        self._config = parameters(config, latency, gap, older=older)
         self._program = program_of(program, config)
         self._ring, self.log = np.zeros(RING if log else 0, np.int64), list[tuple[np.ndarray, np.ndarray]]()
         self.starts = np.zeros(len(program), np.int64)
@@ -231,7 +221,7 @@ class Machine:
         self._states = tuple(np.zeros(1, dtype) for dtype in RECORDS)
         _, sequencer, _, front, weight, sort, processor, _, neurons, output = (one[0] for one in self._states)
         sequencer["wanted"], sequencer["address"], sequencer["command"] = 1, word, -1
-        sequencer["load"] = sequencer["front_start"] = sequencer["run_start"] = -1
+        sequencer["load"] = sequencer["front_start"] = sequencer["rows_start"] = sequencer["run_start"] = -1
         front["credits"], weight["release"] = self._config[0]["rows_queue"], -1
         sort["first"] = 1
         for name in ("stage", "active", "finish_tile", "hold", "reuse"):
@@ -240,6 +230,7 @@ class Machine:
         neurons["stages"] = SUM + 1 + config.level_bits
         neurons["pipe"], neurons["room"] = -1, 1
         output["done"] = 1
+        self._rows = no_rows()
         self._cycle = int(self._config[0]["begin"])
 
     def fork(self, ideal: Collection[str] = ()) -> Machine:
@@ -253,24 +244,29 @@ class Machine:
         twin._ring = np.zeros(0, np.int64)
         twin._config = parameters(*self._memory, ideal)
         twin._states = tuple(one.copy() for one in self._states)
+        twin._rows = in_flight.twin(self._rows)
         twin.starts, twin.ends, twin.work = self.starts.copy(), self.ends.copy(), self.work.copy()
         return twin
 
-    def advance(self, data: RunData, *, stops: bool = False) -> int:
-        """Go on until the next RUN is taken or END is reached, and return the cycle.
+    def advance(self, data: RunData | None, *, stops: bool = False) -> int:
+        """Go on until the rows of the next RUN start or END is reached, and return the cycle.
 
-        ``data`` holds the rows of the RUN that was taken last; before the first one it is
-        :func:`reprise.estimate.cycles.run_data.no_rows`. With ``stops``, the end of this RUN is waited for as well, and
-        the call after it goes on with the same ``data``.
+        ``data`` holds the rows of the RUN that begins now. It is None before the first one, and after a stop. With
+        ``stops``, the end of this RUN is waited for, before which no rows of the next one start.
 
         Raises
         ------
         RuntimeError
             This never happens, which means that the model contradicts itself.
         """
-        c, run = self._config[0], self._program[self._states[1][0]["run"]]
-        work = data.bits.sum() + data.ends[-1] + data.beats.sum() * data.segments.max()
-        work += data.m_rows.sum() * run["groups"] * (run["out_planes"] + 32 * run["readout"])
+        c, front = self._config[0], int(self._states[1][0]["front"])
+        run, last = self._program[front], front if stops else -1
+        if data is not None:
+            counting = {"sort": self._states[5][0], "processor": self._states[6][0], "drain": self._states[7][0]}
+            self._rows = in_flight.follow(self._rows, data, counting)
+        data = self._rows
+        work = data.bits.sum() + len(data.rows) + data.beats.sum() * data.segments.max(initial=0)
+        work += len(data.order) * run["groups"] * (run["out_planes"] + 32 * run["readout"])
         work += len(data.beats) * run["tile_depth"] * run["weight_beats"]
         work += (self._program["beats"] * self._program["chunks"]).sum() + len(self._program) * (c["latency"] + 100)
         limit = self._cycle + STANDSTILL * int(work) * (1 + int(c["gap"]))
@@ -278,13 +274,13 @@ class Machine:
         marks = self.ends, self.starts, self.work
         while True:
             first, end = self._cycle, min(limit, self._cycle + (len(self._ring) or limit))
-            self._cycle = int(_simulate(c, self._program, records, data, *marks, self._ring, stops, first, end))
+            self._cycle = int(_simulate(c, self._program, records, data, *marks, self._ring, last, first, end))
             if self._cycle >= limit:
                 raise RuntimeError(f"the cycle model stands still: nothing taken up to cycle {limit}")
             if len(self._ring):
                 self._keep(first)
             s = self._states[1][0]
-            if self._cycle in (s["run_start"], self.ends[s["taken_run"]] if stops else -1) or s["finished"]:
+            if self._cycle in (s["rows_start"], self.ends[front] if stops else -1) or s["finished"]:
                 return self._cycle
 
     def _keep(self, first: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -67,6 +67,20 @@ infinitely fast and all others were as they are; ``no_NAME`` of the record says 
 - ``memory``: the memory answers at once, and gives :data:`WORDS` words in each cycle.
 """
 
+OLDER: dict[str, Callable[[HardwareConfig], dict[str, int]]] = {
+    "features": lambda c: {"feature_parts": max(1, c.bus_bits // (2 * c.feature_bits))},
+    "overlap": lambda c: {"overlap": 0},
+    "clean": lambda c: {"places": 0},
+    "table": lambda c: {"table_rows": 1},
+}
+"""What the model can leave out, so that it is exact for earlier hardware: benchmarks tell what each step has saved.
+
+- ``features``: only two words of features are written in a cycle.
+- ``overlap``: the rows of a RUN start when the RUN before it has ended.
+- ``clean``: the drain hands out all rows.
+- ``table``: the row table makes a row in a cycle.
+"""
+
 STEPS = 16
 """How many steps the idealized neurons take in a cycle."""
 
@@ -74,7 +88,9 @@ WORDS = 4
 """How many words the idealized memory gives in a cycle, which is more than its three readers take."""
 
 
-def parameters(c: HardwareConfig, latency: int, gap: int, ideal: Collection[str] = ()) -> np.ndarray:
+def parameters(
+    c: HardwareConfig, latency: int, gap: int, ideal: Collection[str] = (), older: Collection[str] = ()
+) -> np.ndarray:
     """Return the record CONFIG[1] for a configuration.
 
     Parameters
@@ -82,6 +98,7 @@ def parameters(c: HardwareConfig, latency: int, gap: int, ideal: Collection[str]
     c : HardwareConfig
     latency, gap : of the memory, in cycles
     ideal : blocks of :data:`IDEAL` that take no time
+    older : steps of :data:`OLDER` that the hardware lacks
     """
     group_bits = c.neuron_lanes * PARAM_BYTES * 8
     flight = Detector.LATENCY + Pruner.LATENCY
@@ -115,6 +132,9 @@ def parameters(c: HardwareConfig, latency: int, gap: int, ideal: Collection[str]
         "margin": queue_margin(c, flight),
         "queue_depth": queue_depth(c, flight),
         "starved": STARVED,
+        "overlap": 1,
+        "places": 1,
+        "table_rows": c.load_rows,
         "write_words": WRITE_WORDS,
         "write_bursts": WRITE_BURSTS,
         "write_age": CLOSE_AFTER,
@@ -123,6 +143,8 @@ def parameters(c: HardwareConfig, latency: int, gap: int, ideal: Collection[str]
     }
     for block in ideal:
         values |= IDEAL[block] | {f"no_{block}": 1}
+    for step in older:
+        values |= OLDER[step](c)
     found = np.zeros(1, CONFIG)
     for name, value in values.items():
         found[0][name] = value

@@ -14,6 +14,7 @@ from ...model.prosparsity.search import fullest_class
 from ...model.prosparsity.tiles import TileBlock
 from ...support.kernels import kernel
 from .state import COMPUTE, REUSE, RING
+from .walks import drain_walks
 
 
 class RunData(NamedTuple):
@@ -30,16 +31,20 @@ class RunData(NamedTuple):
         its beats.
     class_end, class_words, visit_rows : how reprise.hw.sorter.class_walker visits the rows
         The classes up to the end of each tile, the words of each class, and the rows of the class in each word.
-    m_rows, segments : rows of every m tile, segments of every K tile
-    order, last_position : the drain's walk through an m tile; number 1 is that of the last m tile
+    slot, release, last_k, m_of, command : of every tile
+        The slot of its weights, whether nobody needs them after it, whether it is the last of its m tile, its m tile,
+        and its RUN's number in the program.
+    walk_end : the steps of the drain's walk up to the end of every m tile
+    order, last_position, last_plane : of every step: its row, and whether that is of the last position of its block and
+        of the last plane
+    segments : segments of every K tile
     bank_of_row : the bank of every row index of a tile
     push : ring of what will be pushed into each FIFO
     dirty : the rows that are dirty in the two buffers of partial sums
-    base : slot of the run's first weights
+    first : the first tile of the run whose rows began last; those before it belong to the run before
     run_first, run_rows : first row and number of rows of every run of neighbouring weight rows that a tile uses; a tile
         that uses none has a run of 0 rows
     run_end : the runs up to the end of each tile
-    interleaved : whether the neurons interleave the positions of a block
     """
 
     bits: np.ndarray
@@ -59,20 +64,23 @@ class RunData(NamedTuple):
     class_end: np.ndarray
     class_words: np.ndarray
     visit_rows: np.ndarray
-    m_rows: np.ndarray
-    segments: np.ndarray
+    slot: np.ndarray
+    release: np.ndarray
+    last_k: np.ndarray
+    m_of: np.ndarray
+    command: np.ndarray
+    walk_end: np.ndarray
     order: np.ndarray
     last_position: np.ndarray
+    last_plane: np.ndarray
+    segments: np.ndarray
     bank_of_row: np.ndarray
     push: np.ndarray
     dirty: np.ndarray
     run_first: np.ndarray
     run_rows: np.ndarray
     run_end: np.ndarray
-    m_tiles: int
-    k_tiles: int
-    base: int
-    interleaved: bool
+    first: int
 
 
 @lru_cache(maxsize=64)
@@ -183,28 +191,29 @@ def _runs(masks: np.ndarray, tile_k: int, first: np.ndarray, rows: np.ndarray, e
     return count
 
 
-@lru_cache(maxsize=64)
-def drain_order(rows: int, planes: int, timesteps: int, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of an m tile in the order in which the drain hands them out, as reprise.hw.psum.cursor has it.
-
-    The second array says of each row whether it is of the last position of its block.
-    """
-    order, last = [], []
-    per = planes * timesteps
-    for first in range(0, rows, block * per):
-        count = min(block, -(-(rows - first) // per))
-        for t in range(timesteps):
-            for position in range(count):
-                for plane in range(planes):
-                    row = first + position * per + t * planes + plane
-                    if row < rows:
-                        order.append(row)
-                        last.append(position == count - 1)
-    return np.array(order, np.int64), np.array(last, np.int64)
+def _by_tile(c: HardwareConfig, fields: dict[str, int], m_tiles: int, base: int) -> dict[str, np.ndarray]:
+    """Return what follows from a RUN's fields for every tile; ``base`` is the slot of the run's first weights."""
+    k_tiles, keep = fields["k_tiles"], fields["weights_keep"]
+    tile = np.arange(m_tiles * k_tiles)
+    kept = bool(keep) & ((tile < (m_tiles - 1) * k_tiles) | bool(fields["weights_hold"]))
+    return {
+        "slot": (base + (tile % k_tiles if keep else tile)) % c.weight_tiles,
+        "release": (~kept).astype(np.int64),
+        "last_k": (tile % k_tiles == k_tiles - 1).astype(np.int64),
+        "m_of": tile // k_tiles,
+    }
 
 
 def run_data(
-    block: TileBlock, packed: np.ndarray, c: HardwareConfig, fields: dict[str, int], segments: np.ndarray, base: int
+    block: TileBlock,
+    packed: np.ndarray,
+    c: HardwareConfig,
+    fields: dict[str, int],
+    segments: np.ndarray,
+    base: int,
+    command: int,
+    *,
+    clean: bool = False,
 ) -> RunData:
     """Return all that the time of one RUN depends on.
 
@@ -215,6 +224,8 @@ def run_data(
     fields : of the RUN command
     segments : int64[k_tiles], how many im2col segments each K tile has
     base : slot of the RUN's first weights
+    command : the RUN's number in the program
+    clean : the drain hands out rows that are clean, too
     """
     nonzero = block.counts.nonzero
     total, tiles, k_tiles = int(nonzero.sum()), nonzero.size, nonzero.shape[1]
@@ -228,46 +239,30 @@ def run_data(
     most = total + tiles
     class_end, class_words, visit_rows = (np.zeros(n, np.int64) for n in (tiles, most, most))
     word_rows = word_beats(c) * c.load_rows
-    _visits(packed, block.starts, word_rows, words(c), c.tile_k, class_end, class_words, visit_rows)
+    classes, visits = _visits(packed, block.starts, word_rows, words(c), c.tile_k, class_end, class_words, visit_rows)
     masks = np.bitwise_or.reduceat(packed, block.starts[:-1], axis=0).ravel()
     run_first, run_rows = (np.zeros(tiles * (c.tile_k // 2 + 1), np.int64) for _ in range(2))
     run_end = np.zeros(tiles, np.int64)
     count = _runs(masks, c.tile_k, run_first, run_rows, run_end)
-    positions = row_order.block_positions(c, fields)
-    order = np.zeros((2, c.tile_m), np.int64)
-    last = np.zeros((2, c.tile_m), np.int64)
-    for kind, most in enumerate((int(m_rows[0]), int(m_rows[-1]))):
-        order[kind, :most], last[kind, :most] = drain_order(most, fields["planes"], fields["timesteps"], positions)
     bits, rows, prefix, tile_of, bank_of, after, queue_of, computes = ints
     return RunData(
         bits=bits, rows=rows, prefix=prefix, tile_of=tile_of, bank_of=bank_of, after=after, queue_of=queue_of,
         computes=computes, reuses=reuses, ends=by_tile[0], compute_count=by_tile[1], reuse_count=by_tile[2],
         end_time=np.full(tiles, np.int64(1) << 60), beats=np.repeat(-(-m_rows // c.load_rows), k_tiles),
-        class_end=class_end, class_words=class_words, visit_rows=visit_rows,
-        m_rows=m_rows, segments=segments.astype(np.int64), order=order, last_position=last,
+        class_end=class_end, class_words=class_words[:classes], visit_rows=visit_rows[:visits],
+        **_by_tile(c, fields, len(m_rows), base), command=np.full(tiles, command),
+        **drain_walks(c, fields, packed, block.starts, clean), segments=segments.astype(np.int64),
         bank_of_row=banks_of,
         run_first=run_first[:count], run_rows=run_rows[:count], run_end=run_end,
         push=np.zeros((3, RING), np.int64),
-        dirty=np.zeros((2, c.tile_m), np.int64), m_tiles=len(m_rows), k_tiles=k_tiles, base=base,
-        interleaved=positions > 1,
+        dirty=np.zeros((2, c.tile_m), np.int64), first=0,
     )  # fmt: skip
 
 
 def no_rows() -> RunData:
     """Return the data of no run at all, for the cycles before the first one."""
-    one = np.zeros(1, np.int64)
-    two = np.zeros((2, 1), np.int64)
-    flat: dict[str, Any] = {name: one for name in RunData._fields} | {
-        name: two for name in ("reuses", "reuse_count", "order")
-    }
-    flat |= {"last_position": two, "push": np.zeros((3, RING), np.int64), "dirty": two, "interleaved": False}
-    return RunData(**(flat | {"m_tiles": 0, "k_tiles": 1, "base": 0}))
-
-
-def fresh(data: RunData) -> RunData:
-    """Return the data of a run as it was before any machine worked on it, to be used by a machine of its own."""
-    return data._replace(
-        end_time=np.full_like(data.end_time, np.int64(1) << 60),
-        push=np.zeros_like(data.push),
-        dirty=np.zeros_like(data.dirty),
-    )
+    some = np.zeros(0, np.int64)
+    two = np.zeros((2, 0), np.int64)
+    flat: dict[str, Any] = dict.fromkeys(RunData._fields, some)
+    flat |= dict.fromkeys(("reuses", "reuse_count", "dirty"), two)
+    return RunData(**(flat | {"push": np.zeros((3, RING), np.int64), "first": 0}))

@@ -67,7 +67,7 @@ CONFIG = record(
     " command_words feature_parts segment_parts param_words param_parts load_jobs"
     " product_cycles rows_ready rows_queue scan_queue used_rows tiles_known runs_asked"
     " word_beats ring_words"
-    " begins ends detect margin queue_depth starved"
+    " begins ends detect margin queue_depth starved overlap places table_rows"
     " write_words write_bursts write_latency write_age begin finish"
     " no_im2col no_detector no_pe_array no_psum no_neurons no_weights no_loads no_memory",  # see parameters.IDEAL
     reader_depth=3,
@@ -78,7 +78,7 @@ COMMAND = record(
     "opcode word beats chunks stride items"  # of loads; addresses and strides count bus words
     " weights weight_beats tile_depth whole_tiles keep ready hold k_tiles m_tiles rows rows_last"
     " readout no_reset planes groups timesteps channels out_width out_lines images pool out_planes"
-    " output image_stride line_words last_width"
+    " output image_stride line_words last_width interleaved inner"
 )
 """A command of the program, as far as time depends on it."""
 
@@ -91,7 +91,7 @@ BUS = record(
 
 SEQUENCER = record(
     "wanted address beat valid checking0 checking1 ahead command"  # command fetch
-    " checked may_write prepared front front_start front_used"  # job scheduler
+    " checked may_write prepared front front_start front_used rows_start rows_ahead"  # job scheduler
     " run run_start run_busy taken_run finished"
     " load"  # the load taken in this cycle, or -1
     " events"
@@ -105,7 +105,7 @@ LOADER = record(
 )
 
 FRONT = record(
-    "prime t_left t_row t_buffer t_read"  # row table
+    "prime t_left t_row t_inner t_buffer t_read"  # row table
     " g_left g_k g_count g_valid g_stored g_ready"  # scan of the segment table
     " k word segment credits left in_ out",  # row builder; im2col's queue
     full=2, rows=2, time=RING,
@@ -136,19 +136,20 @@ PROCESSOR = record(
     "stage active active_bits active_tile steal_left finish_tile finish_row c_head entered"
     " oldest closing fresh buffer hold inside events",
     reuse=2, reuse_ok=2, r_head=2, held=2, held_tile=2, held_row=2,
-    slot=2, slot_buffer=2, slot_row=2, before=2, before_buffer=2, before_row=2,
+    slot=2, slot_buffer=2, slot_row=2, slot_tile=2, before=2, before_buffer=2, before_row=2,
     tile=2, valid=2, tile_buffer=2, weights_ok=2, issued=2, ended=2, computes_done=2, reuse_done=2, closed=2,
     next_weights=2, next_ended=2, next_computes=2, next_reuse=2, reused=4, buffer_busy=2, full=2, full_m=2,
 )  # fmt: skip
 """The issue stage and the scoreboard. A row is its number in issue order, or -1 if there is none."""
 
 DRAIN = record(
-    "running buffer m asking again at starved second second_at third third_at o_valid o_last_position o_last events",
+    "left open running buffer m asking again at starved second second_at third third_at"
+    " begun o_valid o_last_plane o_last_position o_last events",
     drained=2,
 )
 
 NEURONS = record(
-    "full last_position last group plane t base stages room inside_then inside q_in q_out"
+    "full last_plane last_position last group t base stages room inside_then inside q_in q_out"
     " w_buffer w_t r_buffer r_t r_group r_base ro_valid ro_group ro_last_t",
     pipe=24, queue=QUEUE, buffer_full=2, buffer_context=2,
 )  # fmt: skip

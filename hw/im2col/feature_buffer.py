@@ -8,18 +8,21 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from ..interface.streams import epoch_bits, feature_write
+from ..interface.streams import epoch_bits, feature_banks, feature_write
 
 
 class FeatureBuffer(wiring.Component):
     """Keeps ``feature_words`` words in ``load_rows`` copies, so that every row of a beat has a reader of its own.
 
-    Reader r gets the ``2 * feature_bits`` bits that begin with word ``address[r]``. Each copy consists of a bank of
-    even words and a bank of odd words. Therefore it gives any word together with its successor, counted modulo
-    ``feature_words``. With its bits a word keeps the epoch of the job in which it was written.
+    Reader r gets the ``2 * feature_bits`` bits that begin with word ``address[r]``. In each copy neighbouring words lie
+    in different banks, of which there are two or more (:func:`reprise.hw.interface.streams.feature_banks`): word w is
+    entry ``w // banks`` of bank ``w % banks``. Therefore a copy gives any word together with its successor, counted
+    modulo ``feature_words``, and takes as many words at once as it has banks. With its bits a word keeps the epoch of
+    the job in which it was written.
 
     Latency: ``window`` belongs to ``address`` of the cycle before. Throughput: in each cycle every reader gets one
-    window and one pair of words is written. What is read from a word in the cycle in which it is written is undefined.
+    window and a word of each bank is written. What is read from a word in the cycle in which it is written is
+    undefined.
 
     Parameters
     ----------
@@ -29,7 +32,7 @@ class FeatureBuffer(wiring.Component):
     -------
     i_write : In stream of feature_write (always ready)
     epoch : In, of the job in progress
-    clear, clear_pair : In, set the epoch of this pair of words to 0; nothing is written meanwhile
+    clear, clear_entry : In, set the epoch of the words of this entry to 0; nothing is written meanwhile
     address : In x load_rows, the words at which the windows begin
     window : Out x load_rows, ``2 * feature_bits`` bits each
     stale : Out x load_rows, with ``window``: which of its two words was not written in this epoch
@@ -44,7 +47,7 @@ class FeatureBuffer(wiring.Component):
                 "window": Out(2 * c.feature_bits).array(c.load_rows),
                 "epoch": In(epoch_bits(c)),
                 "clear": In(1),
-                "clear_pair": In(range(c.feature_words // 2)),
+                "clear_entry": In(range(c.feature_words // feature_banks(c))),
                 "stale": Out(2).array(c.load_rows),
             }
         )
@@ -52,28 +55,32 @@ class FeatureBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
-        pairs = c.feature_words // 2
+        banks = feature_banks(c)
+        entries, inside = c.feature_words // banks, clog2(banks)
         stored = data.StructLayout({"bits": c.feature_bits, "epoch": epoch_bits(c)})
         for r in range(c.load_rows):
             reads: list[data.View] = []
-            odd = Signal(name=f"odd{r}")
-            m.d.sync += odd.eq(self.address[r][0])
-            for bank in range(2):
-                memory = Memory(shape=stored, depth=pairs, init=[])
+            first = Signal(range(banks), name=f"first{r}")  # the bank of the window's first word
+            m.d.sync += first.eq(self.address[r][:inside])
+            for bank in range(banks):
+                memory = Memory(shape=stored, depth=entries, init=[])
                 m.submodules[f"bank{r}_{bank}"] = memory
                 write, read = memory.write_port(), memory.read_port()
-                pair = self.address[r][1:]
+                entry = self.address[r][inside:]
                 m.d.comb += [
-                    write.addr.eq(Mux(self.clear, self.clear_pair, self.i_write.payload.pair)),
+                    write.addr.eq(Mux(self.clear, self.clear_entry, self.i_write.payload.entry)),
                     write.data.bits.eq(self.i_write.payload.words[bank]),
                     write.data.epoch.eq(Mux(self.clear, 0, self.epoch)),
                     write.en.eq(self.clear | (self.i_write.valid & self.i_write.payload.mask[bank])),
-                    # The successor of an odd word is the even word of the next pair.
-                    read.addr.eq(pair if bank else (pair + self.address[r][0])[: clog2(pairs)]),
+                    # The successor of the last bank's word is the first bank's word of the next entry.
+                    read.addr.eq(entry if bank else (entry + self.address[r][:inside].all())[: clog2(entries)]),
                 ]
                 reads.append(read.data)
-            even_first = Cat(reads[0].bits, reads[1].bits)
-            m.d.comb += self.window[r].eq(Mux(odd, Cat(reads[1].bits, reads[0].bits), even_first))
             stale = [word.epoch != self.epoch for word in reads]
-            m.d.comb += self.stale[r].eq(Mux(odd, Cat(stale[1], stale[0]), Cat(*stale)))
+            with m.Switch(first):
+                for bank in range(banks):
+                    both = [bank, (bank + 1) % banks]
+                    with m.Case(bank):
+                        m.d.comb += self.window[r].eq(Cat(reads[b].bits for b in both))
+                        m.d.comb += self.stale[r].eq(Cat(stale[b] for b in both))
         return m

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..interface.commands import run_layout
-from ..interface.streams import epoch_bits, feature_write, segment_write, tile_word
+from ..interface.streams import epoch_bits, feature_banks, feature_write, segment_write, tile_word
 from ..lib.fifo import StreamFifo
 from .extract import Extractor
 from .feature_buffer import FeatureBuffer
@@ -95,7 +95,7 @@ class Im2col(wiring.Component):
     i_segments : In stream of segment_write (always ready)
     o : Out stream of tile words
     busy : Out(1), from ``prepare`` until the run's last word is taken
-    epoch, clear, clear_pair : In, of the job, and what the feature buffer is to clear between jobs
+    epoch, clear, clear_entry : In, of the job, and what the feature buffer is to clear between jobs
     unloaded : Out(1), strobe: the run needs a segment or an on-chip word that its job has not loaded
     """
 
@@ -114,7 +114,7 @@ class Im2col(wiring.Component):
                 "busy": Out(1),
                 "epoch": In(epoch_bits(c)),
                 "clear": In(1),
-                "clear_pair": In(range(c.feature_words // 2)),
+                "clear_entry": In(range(c.feature_words // feature_banks(c))),
                 "unloaded": Out(1),
             }
         )
@@ -139,7 +139,7 @@ class Im2col(wiring.Component):
         for r in range(c.load_rows):
             m.d.comb += [features.address[r].eq(extractor.address[r]), extractor.window[r].eq(features.window[r])]
             m.d.comb += extractor.stale[r].eq(features.stale[r])
-        m.d.comb += [getattr(features, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_pair")]
+        m.d.comb += [getattr(features, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_entry")]
         m.d.comb += self.unloaded.eq(extractor.unloaded | segments.unloaded)
         left = Signal(16)
         taken = Signal()

@@ -8,15 +8,24 @@ from amaranth.lib import data
 from ..arch.config import HardwareConfig
 from .commands import segment_bus_layout
 
+BANK_ENTRIES = 512
+"""The fewest entries that a bank of the feature buffer has, if there are more than two: a block RAM holds so many words
+of 36 bits, so that more banks of fewer words would need more block RAM."""
+
+
+def feature_banks(c: HardwareConfig) -> int:
+    """Return how many banks of the feature buffer neighbouring words lie in: those of a bus word, and at least two."""
+    return max(2, min(c.bus_bits // c.feature_bits, c.feature_words // BANK_ENTRIES))
+
 
 def feature_write(c: HardwareConfig) -> data.StructLayout:
-    """Two neighbouring words of the feature buffer, at the addresses ``2 * pair`` and ``2 * pair + 1``.
+    """Neighbouring words of the feature buffer, one of each bank, from word ``entry * feature_banks(c)`` on.
 
     ``mask`` has a bit for each of them, which says that it is to be written.
     """
-    return data.StructLayout(
-        {"pair": range(c.feature_words // 2), "words": data.ArrayLayout(c.feature_bits, 2), "mask": 2}
-    )
+    banks = feature_banks(c)
+    words = data.ArrayLayout(c.feature_bits, banks)
+    return data.StructLayout({"entry": range(c.feature_words // banks), "words": words, "mask": banks})
 
 
 def epoch_bits(c: HardwareConfig) -> int:
@@ -111,6 +120,9 @@ def psum_row(c: HardwareConfig) -> data.StructLayout:
         {
             "psum": data.ArrayLayout(signed(c.psum_bits), c.lanes),
             "dirty": 1,  # if 0, nothing was added to the row: its partial sums are zero, whatever ``psum`` says
+            "plane": range(c.max_planes),
+            "first": 1,  # the first row of its position and timestep; clean rows of all but the last plane are left out
+            "last_plane": 1,
             "last_position": 1,  # its position is the last of its block, so the next timestep follows (row_order)
             "last": 1,  # the last row of the m tile
         }

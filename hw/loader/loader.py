@@ -24,8 +24,8 @@ class Loader(wiring.Component):
     A chunk lies together in memory and on chip. From one chunk to the next, the strides of the job are added to both
     places.
 
-    Throughput: in each cycle two words of features (or one, where a bus word is a single feature word), or one segment,
-    or one bus word of parameters.
+    Throughput: in each cycle a bus word of features (or as many words as the feature buffer has banks, if these are
+    fewer), or one segment, or one bus word of parameters.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Loader(wiring.Component):
     i_job : In stream of LOAD_JOB; a job is taken when all requests of the job before have been made
     o_request, i : Out stream of requests, In stream of the bus words that they bring
     o_features, o_segments, o_params : Out streams to the feature buffer, the segment table and the neuron array
-    busy : Out(1), a load is under way
+    busy, rows_busy : Out(1), a load is under way; one that is not of parameters, or is followed by another
     bad_data : Out(1), strobe: a segment or a channel's parameters break a rule
     """
 
@@ -51,6 +51,7 @@ class Loader(wiring.Component):
                 "o_segments": Out(stream.Signature(segment_write(c), always_ready=True)),
                 "o_params": Out(stream.Signature(neuron_params(c))),
                 "busy": Out(1),
+                "rows_busy": Out(1),
                 "bad_data": Out(1),
             }
         )
@@ -70,7 +71,7 @@ class Loader(wiring.Component):
         m.submodules.jobs = jobs = StreamFifo(shape=LOAD_JOB, depth=JOBS)
         asking = self._ask(m, jobs.i)
         job = Signal(LOAD_JOB)
-        chunk_end, taken, start = Signal(), Signal(), Signal()
+        chunk_end, taken, start, only_params = Signal(), Signal(), Signal(), Signal()
         bringing = self._bring(m, job, jobs.o, start, taken, chunk_end)
         m.d.comb += taken.eq(self.i.valid & self.i.ready)
         unpackers: dict[Kind, FeatureUnpacker | SegmentUnpacker | ParamUnpacker]
@@ -95,6 +96,8 @@ class Loader(wiring.Component):
             start.eq(jobs.o.valid & ~bringing & ~features.busy & ~segments.busy & ~params.busy),
             jobs.o.ready.eq(start),
             self.busy.eq(asking | (jobs.level != 0) | bringing | features.busy | segments.busy | params.busy),
+            only_params.eq(bringing & (job.kind == Kind.PARAMS)),
+            self.rows_busy.eq((jobs.level != 0) | features.busy | segments.busy | ((asking | bringing) & ~only_params)),
         ]
         return m
 

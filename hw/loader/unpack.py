@@ -7,16 +7,16 @@ from amaranth.hdl import ValueLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arch.config import HardwareConfig
+from ..arch.config import HardwareConfig, clog2
 from ..arch.program import PARAM_BYTES, PARAMETERS, SEGMENT, SEGMENT_BYTES
 from ..arch.rules import data_rules, named_bits
 from ..interface.checker import broken, fields_view
-from ..interface.streams import feature_write, neuron_params, segment_write
+from ..interface.streams import feature_banks, feature_write, neuron_params, segment_write
 
 
 def words_per_cycle(c: HardwareConfig) -> int:
-    """Return how many feature words are written per cycle: two, or one where a bus word is a single feature word."""
-    return 2 if c.bus_bits >= 2 * c.feature_bits else 1
+    """Return how many feature words are written per cycle: those of a bus word, if there are banks for all of them."""
+    return min(c.bus_bits // c.feature_bits, feature_banks(c))
 
 
 def _members(c: HardwareConfig, output: stream.Signature) -> dict:
@@ -51,7 +51,7 @@ class _Splitter:
 
 
 class FeatureUnpacker(wiring.Component):
-    """Turns bus words into pairs of feature words, or into single words where the bus is as wide as one.
+    """Turns bus words into as many feature words as the feature buffer has banks, or as a bus word has.
 
     Throughput: :func:`words_per_cycle` feature words per cycle.
 
@@ -85,14 +85,14 @@ class FeatureUnpacker(wiring.Component):
                 m.d.sync += [chunk.eq(chunk + self.target_stride), following.eq(chunk + self.target_stride)]
         with m.If(self.start):
             m.d.sync += [chunk.eq(self.target), following.eq(self.target)]
-        words = self.o.payload.words
-        bits = c.feature_bits
+        bits, banks = c.feature_bits, feature_banks(c)
+        inside = clog2(banks)
+        every = (1 << step) - 1  # a mask of the words that are written, moved to the first one's bank
         m.d.comb += [
             self.o.valid.eq(splitter.valid),
-            self.o.payload.pair.eq(address[1:]),
-            self.o.payload.mask.eq(0b11 if step == 2 else Mux(address[0], 0b10, 0b01)),
-            words[0].eq(splitter.part[:bits]),
-            words[1].eq(splitter.part[(step - 1) * bits :]),
+            self.o.payload.entry.eq(address[inside:]),
+            self.o.payload.mask.eq(every if step == banks else every << address[:inside]),
+            *(self.o.payload.words[n].eq(splitter.part.word_select(n % step, bits)) for n in range(banks)),
             self.busy.eq(splitter.valid),
         ]
         return m

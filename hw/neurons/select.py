@@ -24,7 +24,7 @@ It is more than are on their way when one group leaves in each cycle (6 + level_
 
 
 class NeuronSelect(wiring.Component):
-    """Buffers one row, gives out its groups one by one, and counts planes, positions of the block and timesteps.
+    """Buffers one row, gives out its groups one by one, and counts positions of the block and timesteps.
 
     A row is taken when the buffer is empty or gives out its last group, so rows of G groups follow each other
     every G cycles. A group of the last plane leaves the buffer only under two conditions. The first is that there is
@@ -43,7 +43,7 @@ class NeuronSelect(wiring.Component):
     i : In(stream of psum_row)
         A row of partial sums of all lanes.
     i_layer : In(layer_config)
-        The layer's numbers of groups, planes and timesteps, and how its planes weigh.
+        The layer's numbers of groups and timesteps, and how its planes weigh.
     i_early : In(1)
         The layer's potentials come round in :data:`reprise.hw.interface.row_order.EARLY` cycles.
     i_inside : In(range(QUEUE + 1))
@@ -115,8 +115,11 @@ class NeuronSelect(wiring.Component):
         The enable has thousands of loads, so it comes straight from a register.
         """
         item = self.i.payload
+        names = ("last", "last_position", "first", "last_plane")
         with m.If(ready):
-            m.d.sync += [row.last.eq(item.last), row.last_position.eq(item.last_position)]
+            m.d.sync += [row[name].eq(item[name]) for name in names]
+            m.d.sync += self.weight.eq(Mux(self.i_layer.weigh, 1 << item.plane, 1))
+        m.d.comb += self.coming.plane.eq(Mux(ready, item.last_plane, row.last_plane))
         c = self.config
         # There are four copies at most, because synthesis would merge the eighth with ``ready`` (hw/lib/fanout.py),
         # which is on the path of the handshake.
@@ -128,7 +131,6 @@ class NeuronSelect(wiring.Component):
     def _head(self, m: Module, row: data.View, group: Signal, selected: Value) -> data.View:
         """Return the group that leaves the buffer next; in the next cycle it is the ``selected`` one."""
         c, layer = self.config, self.i_layer
-        self.plane = Signal(range(c.max_planes))
         self.t = Signal(range(c.max_timesteps))
         self.base = Signal(range(contexts(c)))  # the context of the position's first group
         self.weight = Signal(c.max_planes, init=1)
@@ -141,7 +143,7 @@ class NeuronSelect(wiring.Component):
             head.step.context.eq(self.base + group),
             head.step.group.eq(group),
             head.step.last_group.eq(self.ends.group),
-            head.step.first_plane.eq(self.plane == 0),
+            head.step.first_plane.eq(row.first),
             head.step.last_plane.eq(self.ends.plane),
             head.step.first_t.eq(self.begins),
             head.step.last_t.eq(self.ends.t),
@@ -162,12 +164,12 @@ class NeuronSelect(wiring.Component):
         return head
 
     def _ahead(self, m: Module, group: Signal, step: data.View, issue: Value, row_done: Value) -> tuple[Value, Value]:
-        """Count planes, positions and timesteps.
+        """Count positions and timesteps.
 
         Return whether the group of the next cycle is the last of its row, and whether it may leave then.
         """
-        layer, plane, t = self.i_layer, self.plane, self.t
-        # The planes, the positions of the block, and (if positions do) the timesteps begin again.
+        layer, t = self.i_layer, self.t
+        # The positions of the block, and (if positions do) the timesteps begin again.
         position_done, wrap, restart = Signal(), Signal(), Signal()
         coming, begins = self.coming, Signal()
         m.d.comb += [
@@ -178,25 +180,14 @@ class NeuronSelect(wiring.Component):
             coming.group.eq(
                 Mux(row_done, layer.groups == 1, Mux(issue, group + 2 == layer.groups, group + 1 == layer.groups))
             ),
-            coming.plane.eq(
-                Mux(
-                    position_done,
-                    layer.planes == 1,
-                    Mux(row_done, plane + 2 == layer.planes, plane + 1 == layer.planes),
-                )
-            ),
             coming.t.eq(
                 Mux(wrap, Mux(restart, layer.timesteps == 1, t + 2 == layer.timesteps), t + 1 == layer.timesteps)
             ),
             begins.eq(Mux(wrap, restart, self.begins)),
         ]
         m.d.sync += [self.ends.eq(coming), self.begins.eq(begins)]
-        with m.If(row_done):
-            m.d.sync += plane.eq(plane + 1)
-            with m.If(layer.weigh):
-                m.d.sync += self.weight.eq(self.weight << 1)
         with m.If(position_done):
-            m.d.sync += [plane.eq(0), self.weight.eq(1), self.base.eq(step.context + 1)]
+            m.d.sync += self.base.eq(step.context + 1)
         with m.If(wrap):
             m.d.sync += [self.base.eq(0), t.eq(Mux(restart, 0, t + 1))]
         room = Mux(self.o_issue, self.i_inside < QUEUE - 1, self.i_inside < QUEUE)

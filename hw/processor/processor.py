@@ -8,7 +8,7 @@ from ..arch.config import HardwareConfig
 from ..interface.events import processor_events
 from ..interface.row_order import to_channels, to_lanes
 from ..interface.streams import compute_row, layer_config, psum_row, reuse_row, tile_begin, tile_end, weight_row
-from ..psum.bank import PsumBank
+from ..psum.bank import PsumBank, sweep_words
 from ..psum.dirty import Sweep
 from ..psum.drain import PsumDrain
 from .issue import Issue
@@ -35,7 +35,7 @@ class Processor(wiring.Component):
     pipeline, which docs/processor.md shows. Rows beyond ``rows`` of the m tile must be zero. (Prosperity, HPCA
     2025, arXiv 2503.03379, section "PPU".)
 
-    Latency: 4 cycles from a last bit or a reuse row until its partial sum is in memory; 7 cycles from the last row of
+    Latency: 4 cycles from a last bit or a reuse row until its partial sum is in memory; 8 cycles from the last row of
     an m tile to its first ``o_psum``. Throughput: one residual bit of each bank of weights, and one row for
     each bank of partial sums, per cycle.
 
@@ -47,7 +47,8 @@ class Processor(wiring.Component):
     i_reuse : for each bank: stream of :func:`reprise.hw.interface.streams.reuse_row`
     i_weights : stream of :func:`reprise.hw.interface.streams.weight_row`
     i_layer : the layer (:func:`reprise.hw.interface.streams.layer_config`), which determines the order of the partial
-        sums; constant while a row is inside
+        sums; constant from ``i_start`` until the last row of the run has been given out
+    i_start, i_m_tiles : strobe: the m tiles of the next run may be drained; their number, constant as the layer is
     o_psum : stream of :func:`reprise.hw.interface.streams.psum_row`, whose order of rows is that of
         hw/interface/row_order.py
     counters : what happens in this cycle (:func:`reprise.hw.interface.events.processor_events`)
@@ -63,6 +64,8 @@ class Processor(wiring.Component):
                 "i_reuse": In(stream.Signature(reuse_row(c))).array(c.banks),
                 "i_weights": In(stream.Signature(weight_row(c))),
                 "i_layer": In(layer_config(c)),
+                "i_start": In(1),
+                "i_m_tiles": In(16),
                 "o_psum": Out(stream.Signature(psum_row(c))),
                 "counters": Out(processor_events(c)),
             }
@@ -75,7 +78,7 @@ class Processor(wiring.Component):
         m.submodules.scoreboard = scoreboard = Scoreboard(c)
         m.submodules.weights = weights = WeightBuffer(c)
         m.submodules.pe_array = pe_array = PEArray(c)
-        m.submodules.sweep = sweep = Sweep(c.tile_m // c.banks)
+        m.submodules.sweep = sweep = Sweep(sweep_words(c))
         m.submodules.drain = drain = PsumDrain(c)
         connect(m, flipped(self.i_begin), scoreboard.i_begin)
         connect(m, flipped(self.i_end), scoreboard.i_end)
@@ -106,6 +109,8 @@ class Processor(wiring.Component):
             drain.full.eq(scoreboard.full),
             drain.rows.eq(scoreboard.rows),
             drain.i_layer.eq(self.i_layer),
+            drain.i_start.eq(self.i_start),
+            drain.i_m_tiles.eq(self.i_m_tiles),
         ]
         for b in range(c.banks):
             connect(m, flipped(self.i_reuse[b]), issue.i_reuse[b])
@@ -119,7 +124,7 @@ class Processor(wiring.Component):
                 bank.clear.eq(drain.clear[b]),
                 bank.sweep.eq(sweep.o),
                 drain.grant[b].eq(bank.grant),
-                drain.dirty[b].eq(bank.dirty),
+                drain.marks[b].eq(bank.marks),
                 drain.data[b].eq(bank.o),
             ]
         self._count(m, issue, scoreboard)

@@ -8,7 +8,7 @@ from ..arch.config import HardwareConfig, clog2
 from ..lib.fanout import fan_out, replicate
 from ..lib.logic import precompute
 from ..lib.wide_memory import block_parts, wide_memory
-from .dirty import DirtyMap, sweep_layout
+from .dirty import DirtyMap, dirty_words, sweep_layout
 
 
 def bank_row(c: HardwareConfig) -> data.StructLayout:
@@ -24,6 +24,16 @@ def bank_slot(c: HardwareConfig) -> data.StructLayout:
 def bank_read(c: HardwareConfig) -> data.StructLayout:
     """Return the layout of a row of a bank that the drain asks for. It is read only if it is dirty."""
     return data.StructLayout({**bank_slot(c).members, "dirty": 1})
+
+
+def window(c: HardwareConfig) -> int:
+    """Return how many neighbouring rows of a bank the planes of an output position take at most."""
+    return c.max_planes if c.banks == 1 else c.max_planes // 2 + 1
+
+
+def sweep_words(c: HardwareConfig) -> int:
+    """Return the number of words of the dirty maps."""
+    return dirty_words(c.tile_m // c.banks, window(c))
 
 
 class PsumBank(wiring.Component):
@@ -50,7 +60,8 @@ class PsumBank(wiring.Component):
     next_slot : what ``slot`` will be in the next cycle, ``valid`` included; never the row that ``slot`` has now
     slot : the row that is updated (stage 1)
     operand : the ``lanes`` signed tile results that are added to it, of ``result_bits`` each (stage 3)
-    look, dirty : the row that the drain will want next, and whether it holds a partial sum or counts as zero (stage 0)
+    look, marks : the first of the rows that the drain will want, and for each of a window (:func:`window`) of rows
+        from there on whether it holds a partial sum or counts as zero
     drain, grant : the row that the drain wants to read, and that it is read now (stage 1); no row of its buffer may be
         updated meanwhile
     o : the ``lanes`` signed partial sums that were granted two cycles ago, of ``psum_bits`` each (stage 3)
@@ -71,12 +82,12 @@ class PsumBank(wiring.Component):
                 "slot": In(bank_slot(c)),
                 "operand": In(c.lanes * c.result_bits),
                 "look": In(bank_row(c)),
-                "dirty": Out(1),
+                "marks": Out(window(c)),
                 "drain": In(bank_read(c)),
                 "grant": Out(1),
                 "o": Out(c.lanes * c.psum_bits),
                 "clear": In(bank_slot(c)),
-                "sweep": In(sweep_layout(self.rows)),
+                "sweep": In(sweep_layout(sweep_words(c))),
             }
         )
 
@@ -154,22 +165,22 @@ class PsumBank(wiring.Component):
         m.d.sync += cleared.eq(self.clear)
         dirty_maps = []
         for h in range(2):
-            m.submodules[f"dirty{h}"] = dirty = DirtyMap(self.rows)
+            m.submodules[f"dirty{h}"] = dirty = DirtyMap(self.rows, window(self.config))
             puts = self.slot.valid & (self.slot.buffer == h)
             clear = cleared.valid & (cleared.buffer == h)
             m.d.comb += [
-                dirty.read[0].eq(self.next_slot.row),
-                dirty.read[1].eq(self.look.row),
+                dirty.read.eq(self.next_slot.row),
+                dirty.look.eq(self.look.row),
                 dirty.write.row.eq(Mux(clear, cleared.row, self.slot.row)),
                 dirty.write.value.eq(~clear),
                 dirty.write.en.eq(clear | puts),
                 dirty.sweep.eq(self.sweep),
             ]
-            dirty_maps.append(dirty.o)
+            dirty_maps.append(dirty)
         following = self.next_slot
-        m.d.sync += first.eq(~Mux(following.buffer, dirty_maps[1][0], dirty_maps[0][0]))
+        m.d.sync += first.eq(~Mux(following.buffer, dirty_maps[1].o, dirty_maps[0].o))
         # The maps' outputs come late in the cycle. So what is known before them is worked out first, for each map.
         which = [precompute(m, following.valid & buffer) for buffer in (~following.buffer, following.buffer)]
-        m.d.sync += update.eq((which[0] & dirty_maps[0][0]) | (which[1] & dirty_maps[1][0]))
-        m.d.comb += self.dirty.eq(Mux(self.look.buffer, dirty_maps[1][1], dirty_maps[0][1]))
+        m.d.sync += update.eq((which[0] & dirty_maps[0].o) | (which[1] & dirty_maps[1].o))
+        m.d.comb += self.marks.eq(Mux(self.look.buffer, dirty_maps[1].marks, dirty_maps[0].marks))
         return first, update

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
-from ..interface.streams import epoch_bits
+from ..interface.streams import epoch_bits, feature_banks
 
 
 class JobEpochs(wiring.Component):
@@ -15,13 +15,13 @@ class JobEpochs(wiring.Component):
 
     A word of the feature buffer keeps the epoch in which it was written, so that a word which an earlier job left there
     is told from one that this job has loaded. Epoch 0 stands for no job. After the last epoch all words are set back
-    to it, a pair of words per cycle; a job that begins meanwhile waits for that.
+    to it, an entry of all banks per cycle; a job that begins meanwhile waits for that.
 
     Members
     -------
     done : In(1), strobe: a job has ended
     epoch : Out, that of the job in progress, or of the next one
-    clear, pair : Out, this pair of words is to be set back; no load is under way
+    clear, entry : Out, the words of this entry of all banks are to be set back; no load is under way
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -31,7 +31,7 @@ class JobEpochs(wiring.Component):
                 "done": In(1),
                 "epoch": Out(epoch_bits(c), init=1),
                 "clear": Out(1),
-                "pair": Out(range(c.feature_words // 2)),
+                "entry": Out(range(c.feature_words // feature_banks(c))),
             }
         )
 
@@ -40,9 +40,9 @@ class JobEpochs(wiring.Component):
         last = Signal()
         m.d.comb += last.eq(self.epoch == (1 << len(self.epoch)) - 1)
         with m.If(self.done):
-            m.d.sync += [self.epoch.eq(Mux(last, 1, self.epoch + 1)), self.clear.eq(last), self.pair.eq(0)]
+            m.d.sync += [self.epoch.eq(Mux(last, 1, self.epoch + 1)), self.clear.eq(last), self.entry.eq(0)]
         with m.Elif(self.clear):
-            m.d.sync += self.pair.eq(self.pair + 1)
-            with m.If(self.pair == self.config.feature_words // 2 - 1):
+            m.d.sync += self.entry.eq(self.entry + 1)
+            with m.If(self.entry == self.config.feature_words // feature_banks(self.config) - 1):
                 m.d.sync += self.clear.eq(0)
         return m

@@ -23,9 +23,12 @@ class JobScheduler(wiring.Component):
 
     - A LOAD is issued when the loader takes it. (The data path holds the parameters of LOAD_PARAMS back until the run
       before has ended.)
-    - A RUN is issued in two steps. Its front, which is the row table and the weights, is prepared as soon as the front
-      of the run before is free. The run starts when all loads are complete and the run before has ended. The rules
-      about products are worked out beside that: nothing that the run computes may be written before.
+    - A RUN is issued in three steps. Its front, which is the row table and the weights, is prepared as soon as the
+      front of the run before is free. Its rows start when all loads but those of parameters are complete, although the
+      run before is still being drained, if the rules about products hold, which are worked out beside that. The run
+      starts, with its partial sums, neurons and output, when all loads are complete and the run before has ended. If
+      nothing is in its way, its rows start with it; nothing that the run computes may be written before the rules about
+      products are worked out.
     - A RUN whose weights do not lie in the host's read window is refused when its rules about products hold.
     - A command that breaks a rule is refused when all before it are done and all writes have been answered, so that
       their errors come first.
@@ -42,11 +45,14 @@ class JobScheduler(wiring.Component):
     front, front_start : Out, for the front: fields of the RUN that is prepared or in progress; strobe to prepare it
     front_busy : In(1), the front has rows or weights left; it rises in the cycle after ``front_start``
     prepared : Out(1), a RUN has been handed to the front and has not started yet
+    rows_start : Out(1), strobe: the rows of the RUN in ``front`` start
+    rows_ahead : Out(1), the rows of the RUN in ``front`` have started, and the run has not
     run, run_start : Out, fields of the RUN in progress; strobe at its start, in whose cycle the fields are there
     run_done : In(1), the run's last word has been handed out; it falls in the cycle after ``run_start``
     run_busy : Out(1), a run is in progress
     may_write : Out(1), all rules of the run in progress are worked out, so that what it computes may be written
-    loads_idle, writes_idle : In(1), no load is under way; all writes have been answered
+    loads_idle, rows_loaded : In(1), no load is under way; none but one of parameters
+    writes_idle : In(1), all writes have been answered
     finished : Out(1), strobe: the END command is reached
     error, code : Out, a command was refused in the cycle before; the error code that says why
     """
@@ -69,12 +75,15 @@ class JobScheduler(wiring.Component):
                 "front_start": Out(1),
                 "front_busy": In(1),
                 "prepared": Out(1),
+                "rows_start": Out(1),
+                "rows_ahead": Out(1),
                 "run": Out(run_layout()),
                 "run_start": Out(1),
                 "run_done": In(1),
                 "run_busy": Out(1),
                 "may_write": Out(1),
                 "loads_idle": In(1),
+                "rows_loaded": In(1),
                 "writes_idle": In(1),
                 "finished": Out(1),
                 "error": Out(1),
@@ -88,7 +97,7 @@ class JobScheduler(wiring.Component):
         job = Signal()
         m.d.comb += job.eq(self.valid & self.enable)
         front_used = Signal()  # the front still works for the run in progress
-        m.d.sync += [self.run_start.eq(0), self.front_start.eq(0)]
+        m.d.sync += [self.run_start.eq(0), self.front_start.eq(0), self.rows_start.eq(0)]
         with m.If(~self.front_busy & ~self.front_start & ~self.prepared):
             m.d.sync += front_used.eq(0)
         with m.If(self.run_busy & ~self.run_start & self.run_done & ~front_used):
@@ -111,6 +120,7 @@ class JobScheduler(wiring.Component):
         ]
         self._refuse(m, refused, known)
         self._let_write(m, known)
+        broken = self.bad_product | self.weights_outside
         with m.If(job & ~bad):
             with m.Switch(opcode):
                 for name in ("LOAD_FEATURES", "LOAD_SEGMENTS", "LOAD_PARAMS"):
@@ -124,7 +134,10 @@ class JobScheduler(wiring.Component):
                         m.d.comb += self.take.eq(1)
                         m.d.sync += [self.run_start.eq(1), self.run_busy.eq(1)]
                         m.d.sync += [self.prepared.eq(0), front_used.eq(1)]
+                        m.d.sync += [self.rows_start.eq(~self.rows_ahead), self.rows_ahead.eq(0)]
                         m.d.sync += [self.run[f].eq(self.front[f]) for f in self.run.shape().members]
+                    with m.Elif(self.prepared & ~self.rows_ahead & self.rows_loaded & known & ~broken):
+                        m.d.sync += [self.rows_start.eq(1), self.rows_ahead.eq(1)]
                 with m.Default():
                     with m.If(self.loads_idle & ~self.run_busy & self.writes_idle):
                         is_end = opcode == OPCODES["END"]

@@ -116,7 +116,7 @@ def test_what_would_help_where_one_block_limits(no_area):
 
     No pixel is set, and every neuron of the convolution fires, so that the linear layer uses all of its weights.
     """
-    network, images = network_of(shape=(3, 12, 12), bias=9), np.zeros((1, 3, 12, 12), int)
+    network, images = network_of(shape=(3, 12, 14), bias=9), np.zeros((1, 3, 12, 14), int)
     config = TINY.replace(lanes=16, neuron_lanes=4, segments=256, weight_tiles=4)
     report = helped(network, images, config)
     full = {str(one["change"]): one["cycles_percent"] for one in report["layers"][1]["helps"]}

@@ -31,8 +31,21 @@ MUTATIONS = [
     _fault("im2col/extract", "room >= k, ones", "room > k, ones", IM2COL, "a full word at the line's end is lost"),
     _fault("im2col/extract", "bit2 <= -k, 0,", "bit2 < -k, 0,", IM2COL, "bits left of the line are read"),
     _fault("im2col/extract", "(row >= controls[1].tile.rows) | ", "", IM2COL, "rows beyond the m tile aren't zero"),
-    _fault("im2col/feature_buffer", "(pair + self.address[r][0])", "(pair)", IM2COL, "odd words get a wrong successor"),
+    _fault(
+        "im2col/feature_buffer",
+        "(entry + self.address[r][:inside].all())",
+        "(entry)",
+        IM2COL,
+        "last words get a wrong successor",
+    ),
     _fault("im2col/row_table", "inner_done[n] & ~at_end[n]", "~at_end[n]", IM2COL, "several loops step at once"),
+    _fault(
+        "im2col/row_table", "put.same_word, -ways[1],", "put.same_word, 0,", IM2COL, "a turn of the loop is a step off"
+    ),
+    _fault("im2col/row_table", "one & (n < stop)", "n < stop", IM2COL, "rows before are written again"),
+    _fault(
+        "im2col/row_table", "Mux(here < short, here, short)", "short", IM2COL, "a row of the next m tile is written"
+    ),
     _fault("im2col/row_table", "full[read_buffer].eq(0), ", "", IM2COL, "a half isn't given back"),
     _fault("im2col/segment_table", "segment.bit - segment.shift", "segment.bit", IM2COL, "segments aren't shifted"),
     _fault("im2col/row_builder", "(credits != 0)", "1", IM2COL, "words are lost under backpressure"),
@@ -65,7 +78,13 @@ MUTATIONS = [
         LOAD,
         "lanes beyond a short row keep old weights",
     ),
-    _fault("loader/unpack", "0b10, 0b01", "0b01, 0b10", LOAD, "single words go to the wrong bank"),
+    _fault(
+        "loader/unpack",
+        "every << address[:inside]",
+        "every << ~address[:inside]",
+        LOAD,
+        "single words go to the wrong bank",
+    ),
     _fault("loader/unpack", "splitter.valid & (left != 0)", "splitter.valid", LOAD, "more segments than asked for"),
     _fault("sequencer/sequencer", "(self.watchdog != 0) & ", "", SEQ, "watchdog 0 isn't off"),
     _fault(

@@ -25,8 +25,8 @@ MUTATIONS = [
     fault(
         "thermometer planes weighed as bit-planes",
         "neurons/select",
-        "with m.If(layer.weigh):",
-        "with m.If(1):",
+        "Mux(self.i_layer.weigh, 1 << item.plane, 1)",
+        "1 << item.plane",
         f"{ARRAY}::test_random_layers",
     ),
     fault(
@@ -83,7 +83,7 @@ MUTATIONS = [
         "psum/cursor",
         "(o.position == walk.most) | (o.row >= walk.edge)",
         "(o.position == walk.most)",
-        f"{INTERLEAVE}::test_cursor_walks_every_row_once",
+        f"{INTERLEAVE}::test_cursor_walks_every_place_once",
     ),
     fault(
         "interleave: blocks are twice as large as needed",

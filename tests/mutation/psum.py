@@ -1,8 +1,12 @@
-"""Deliberate faults in the memories of partial sums and their drain, with the test that must catch each."""
+"""Deliberate faults in the memories of partial sums and their drain, and in what lets the rows of two runs overlap."""
 
 from tests.mutation.runner import fault
 
 TESTS = "tests/hw/processor/test_processor.py::"
+ORDER = "tests/hw/psum/test_row_order.py::test_processor_drains_in_order"
+OVERLAP = "tests/hw/sequencer/test_overlap.py::"
+BESIDE = "test_rows_start_beside_the_run_in_progress"
+BEFORE = "tests/cosim/fuzz/test_fuzz.py::test_rows_that_start_beside_the_run_before_do_not_end_it"
 
 
 def _fault(file, original, mutated, test, what):
@@ -20,7 +24,7 @@ MUTATIONS = [
     _fault("psum/bank", "fresh.eq(first)", "fresh.eq(0)", "test_corner", "first touch adds to old data"),
     _fault(
         "psum/bank",
-        "update.eq((which[0] & dirty_maps[0][0]) | (which[1] & dirty_maps[1][0]))",
+        "update.eq((which[0] & dirty_maps[0].o) | (which[1] & dirty_maps[1].o))",
         "update.eq(0)",
         "test_random_stream",
         "drain reads before updates",
@@ -41,8 +45,8 @@ MUTATIONS = [
     ),
     _fault(
         "psum/drain",
-        "o.dirty.eq(item.dirty)",
-        "o.dirty.eq(1)",
+        '[o[name].eq(item[name]) for name in ("dirty", ',
+        "o.dirty.eq(1)\n            m.d.sync += [o[name].eq(item[name]) for name in (",
         "test_corner",
         "untouched rows aren't zero",
     ),
@@ -68,11 +72,13 @@ MUTATIONS = [
         "last flag a row early",
     ),
     _fault("psum/drain", "cursor.clear.eq(1)]", "]", "test_random_stream", "a half begins where the other ended"),
-    _fault("psum/drain", "with m.If(catch_up):", "with m.If(0):", "test_slow_consumer_gets_every_row", "a row twice"),
+    _fault(
+        "psum/drain", "with m.If(catch_up[0]):", "with m.If(0):", "test_slow_consumer_gets_every_row", "a row twice"
+    ),
     _fault(
         "psum/drain",
-        "catch_up.eq(reject & ~again)",
-        "catch_up.eq(reject)",
+        "catch_up.eq(Cat(dropped, catch_up[0]))",
+        "catch_up.eq(Cat(dropped, dropped))",
         "test_slow_consumer_gets_every_row",
         "a row is left out after one that was dropped twice",
     ),
@@ -85,15 +91,15 @@ MUTATIONS = [
     ),
     _fault(
         "psum/drain",
-        "self._one_hot(cursor.o.row)).any()",
-        "self._one_hot(cursor.o.row ^ 1)).any()",
+        "odd = bank_of(c, Cat(0, address))",
+        "odd = bank_of(c, Cat(1, address))",
         "test_random_stream",
         "the other bank's touch map",
     ),
     _fault(
         "psum/bank",
-        "dirty.read[1].eq(self.look.row)",
-        "dirty.read[1].eq(self.drain.row)",
+        "dirty.look.eq(self.look.row)",
+        "dirty.look.eq(self.drain.row)",
         "test_corner",
         "a row late",
     ),
@@ -111,4 +117,53 @@ MUTATIONS = [
         "test_slow_consumer_gets_every_row",
         "a row leaves before it is taken",
     ),
+    fault("clean last planes are left out", "psum/drain", "self.inside) | self.last_plane)", "self.inside))", ORDER),
+    fault("a place has rows of the next one", "psum/drain", "(dirty & self.inside) |", "dirty |", ORDER),
+    fault("a dropped row comes with all planes", "psum/drain", "asked.left, place.marks", "-1, place.marks", ORDER),
+    fault("windows end with their first word", "psum/dirty", "self.look[low:] + 1", "self.look[low:]", ORDER),
+    fault("planes of a place begin anew", "psum/drain", "row.first.eq(~same)", "row.first.eq(1)", ORDER),
+    fault(
+        "the next run is drained with the layer of this one",
+        "psum/drain",
+        "some.eq(left != 1)",
+        "some.eq(1)",
+        OVERLAP + "test_the_next_run_is_not_drained_before_it_starts",
+    ),
+    fault(
+        "rows start before they are loaded",
+        "sequencer/scheduler",
+        " & self.rows_loaded & known",
+        " & known",
+        OVERLAP + BESIDE,
+    ),
+    fault(
+        "rows start before the rules are known",
+        "sequencer/scheduler",
+        " & known & ~broken):",
+        " & ~broken):",
+        OVERLAP + BESIDE,
+    ),
+    fault(
+        "rows of a RUN that breaks a rule start",
+        "sequencer/scheduler",
+        "broken = self.bad_product | self.weights_outside",
+        "broken = self.weights_outside",
+        OVERLAP + "test_rows_of_a_run_that_will_be_refused_do_not_start",
+    ),
+    fault(
+        "rows start twice",
+        "sequencer/scheduler",
+        "rows_start.eq(~self.rows_ahead)",
+        "rows_start.eq(1)",
+        OVERLAP + BESIDE,
+    ),
+    fault(
+        "a load behind parameters is not seen",
+        "loader/loader",
+        "rows_busy.eq((jobs.level != 0) | ",
+        "rows_busy.eq(",
+        OVERLAP + "test_only_parameters_may_be_under_way",
+    ),
+    fault("what rows lack is told too early", "datapath", "lacking & ~scheduler.rows_ahead", "lacking", BEFORE),
+    fault("what rows lack is forgotten", "datapath", "lacking & scheduler.rows_ahead", "0", BEFORE),
 ]

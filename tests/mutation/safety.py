@@ -163,8 +163,8 @@ MUTATIONS = [
     fault(
         "not all words are cleared",
         "sequencer/epoch",
-        "self.config.feature_words // 2 - 1",
-        "self.config.feature_words // 2 - 2",
+        "feature_banks(self.config) - 1",
+        "feature_banks(self.config) - 2",
         EPOCH,
     ),
     fault(

@@ -222,7 +222,8 @@ def test_the_cycle_model_follows_every_block_of_its_own():
     found = {name.removeprefix("reprise.estimate.cycles.") for name in reached(machine)}
     folder = Path(machine.__file__).parent
     blocks = {".".join(p.relative_to(folder).with_suffix("").parts) for p in folder.rglob("*.py")}
-    python = {"__init__", "blocks.__init__", "parameters", "commands", "run_data"}  # what is not compiled into the loop
+    # These are not compiled into the loop.
+    python = {"__init__", "blocks.__init__", "parameters", "commands", "run_data", "in_flight", "walks"}
     assert blocks - found <= python, "a block whose changes the loop would not notice"
     constants = "\n".join(part for parts in reached(machine).values() for part in parts)
     assert "RING=64" in constants and f"STEAL_AFTER={machine.STEAL_AFTER}" in constants

@@ -4,12 +4,15 @@ from reprise.model.files.capture import SAMPLE, load_capture
 from tests.support.benches import TINY, core_bench
 from tools import replay_core
 
+LONG = TINY.replace(max_timesteps=16)
+"""A configuration for the sample's 16 timesteps."""
+
 
 def test_layers_wider_than_the_lanes_are_played_in_blocks(monkeypatch):
     """Every output was compared (a difference raises); cycles and bounds are those of all blocks of a layer."""
     layers = [layer for layer in load_capture(SAMPLE) if layer.name in ("conv2", "fc2")]
     monkeypatch.setattr(replay_core, "load_capture", lambda path: layers)
-    report = replay_core.replay(SAMPLE, TINY, bench=core_bench())
+    report = replay_core.replay(SAMPLE, LONG, bench=core_bench(LONG))
     assert [(layer["name"], layer["blocks"]) for layer in report["layers"]] == [("conv2", 2), ("fc2", 2)]
     for layer in report["layers"]:
         assert layer["tiles"] % layer["blocks"] == 0 and layer["cycles"] > 0

@@ -54,6 +54,9 @@ STEPS = {
     "fits": "`load_rows=4`, `feature_words=4096`",
     "k32": "`tile_k=32`",
     "weight_banks": "`weight_banks=4`",
+    "features": "a bus word of features is written in a cycle, and not two feature words",
+    "overlap": "the rows of a RUN start while the RUN before is drained",
+    "table": "clean rows are not drained, and the row table makes several rows in a cycle",
 }
 """What each step of ``tools/benches/steps.py`` adds to those before it."""
 

@@ -57,6 +57,7 @@ module core_tb (
 
     core dut (
         .clk, .rst, .i_layer(layer), .events(events),
+        .i_start(1'b1), .i_m_tiles(16'd1),  // held: no m tile waits for its run to start
         .i_rows__valid(row_valid), .i_rows__ready(row_ready), .i_rows__payload(row_payload),
         .i_weights__valid(weight_valid), .i_weights__ready(weight_ready), .i_weights__payload(weight_payload),
         .i_params__valid(param_valid), .i_params__ready(param_ready), .i_params__payload(param_payload),

@@ -11,20 +11,27 @@ from ..state import RING, Record, jit
 
 
 @jit
-def table(front: Record, run: Record, starts: bool) -> None:
-    """Write the rows of the next m tile, one in each cycle, into the side of the row table that is free."""
+def table(c: Record, front: Record, run: Record, starts: bool) -> None:
+    """Write rows of the next m tile into the side of the row table that is free.
+
+    In each cycle it is those of a word, if they belong to the same turn of the innermost loop.
+    """
     if front.prime:
         front.prime = 0
     elif front.t_left and not front.full[front.t_buffer]:
         count = run.rows_last if front.t_left == 1 else run.rows
-        front.t_row += 1
+        lane = front.t_row % c.table_rows
+        word, turn = front.t_row - lane, lane + front.t_inner
+        stop = min(c.table_rows, turn, count - word)
+        front.t_inner = run.inner if turn == stop else turn - stop
+        front.t_row = word + stop
         if front.t_row == count:
             front.full[front.t_buffer], front.rows[front.t_buffer] = 1, count
             front.t_buffer = 1 - front.t_buffer
             front.t_row = 0
             front.t_left -= 1
     if starts:
-        front.prime, front.t_left, front.t_row = 1, run.m_tiles, 0
+        front.prime, front.t_left, front.t_row, front.t_inner = 1, run.m_tiles, 0, run.inner
         front.left = run.m_tiles
 
 

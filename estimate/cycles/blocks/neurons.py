@@ -109,7 +109,7 @@ def select(neurons: Record, run: Record) -> bool:
     room, neurons.room = neurons.room, neurons.inside_then < QUEUE  # the RTL knows it a cycle ahead
     if not neurons.full:
         return True
-    last_plane, last_t = neurons.plane + 1 == run.planes, neurons.t + 1 == run.timesteps
+    last_plane, last_t = neurons.last_plane, neurons.t + 1 == run.timesteps
     last_group = neurons.group + 1 == run.groups
     context = neurons.base + neurons.group
     if last_plane and not (room and (neurons.t == 0 or written(neurons, run, context))):
@@ -122,9 +122,7 @@ def select(neurons: Record, run: Record) -> bool:
     if not last_group:
         return False
     neurons.group = neurons.full = 0
-    neurons.plane += 1
     if last_plane or neurons.last:
-        neurons.plane = 0
         neurons.base = context + 1
         if neurons.last_position or neurons.last:
             neurons.base = 0
@@ -133,6 +131,6 @@ def select(neurons: Record, run: Record) -> bool:
 
 
 @jit
-def take(neurons: Record, last_position: bool, last: bool) -> None:
+def take(neurons: Record, last_plane: bool, last_position: bool, last: bool) -> None:
     """Put a row into the buffer."""
-    neurons.full, neurons.last_position, neurons.last = 1, last_position, last
+    neurons.full, neurons.last_plane, neurons.last_position, neurons.last = 1, last_plane, last_position, last

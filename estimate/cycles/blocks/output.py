@@ -86,8 +86,9 @@ def _move(o: Record, run: Record, width: int, last_plane: bool, last_group: bool
 
 
 @jit
-def begin(o: Record) -> None:
+def begin(o: Record, run: Record) -> None:
     """Set the output side to the beginning of a run, as the strobe ``i_start`` does."""
+    o.output = run.output
     o.x = o.y = o.image = o.bit = o.position_bit = 0
     o.line = o.t_line = o.row_line = o.image_line = 0
     o.pool_position = o.readout_piece = o.done = 0

@@ -120,10 +120,11 @@ def issue(c: Record, p: Record, sort: Record, data: RunData, t: int) -> tuple[bo
         if claim == b:
             p.held[b], p.held_tile[b], p.held_row[b] = 1, p.active_tile, active_row
         if claim == b:
-            p.slot_buffer[b], p.slot_row[b] = active_buffer, active_row
+            p.slot_buffer[b], p.slot_row[b], p.slot_tile[b] = active_buffer, active_row, p.active_tile
         elif took:
-            i = data.tile_of[n] & 1
-            p.slot_buffer[b], p.slot_row[b] = p.tile_buffer[i], data.rows[n]
+            from_tile = data.tile_of[n]
+            p.slot_buffer[b], p.slot_row[b] = p.tile_buffer[from_tile & 1], data.rows[n]
+            p.slot_tile[b] = from_tile
         if took:
             p.events |= state.REUSE1 if b else state.REUSE0
             p.reused[2 * (data.tile_of[n] & 1) + b] += 1
@@ -198,15 +199,7 @@ def reuse_one(p: Record, sort: Record, data: RunData, b: int) -> bool:
 
 
 @jit
-def weight_slot(c: Record, run: Record, base: int, tile: int) -> tuple[int, bool]:
-    """Return the slot of a tile's weights, and whether nobody needs them after that tile."""
-    step = tile % run.k_tiles if run.keep else tile
-    release = not run.keep or (tile >= (run.m_tiles - 1) * run.k_tiles and not run.hold)
-    return (base + step) % c.weight_tiles, release
-
-
-@jit
-def contexts(c: Record, p: Record, sort: Record, weights: Record, data: RunData, run: Record, t: int) -> None:
+def contexts(c: Record, p: Record, sort: Record, weights: Record, data: RunData, t: int) -> None:
     """Find out what the registers of both tiles will hold next, from the counts before this cycle's rows are issued."""
     for i in range(2):
         p.next_weights[i], p.next_computes[i], p.next_reuse[i] = p.weights_ok[i], 0, 0
@@ -214,11 +207,11 @@ def contexts(c: Record, p: Record, sort: Record, weights: Record, data: RunData,
         if not p.valid[i]:
             continue
         tile, other = p.tile[i], 1 - i
-        slot = weight_slot(c, run, data.base, tile)[0]
+        slot = data.slot[tile]
         stale = False
         if p.valid[other] and p.oldest != i and not p.closed[other]:
-            older, release = weight_slot(c, run, data.base, p.tile[other])
-            stale = release and older == slot
+            older = p.tile[other]
+            stale = data.release[older] and data.slot[older] == slot
         p.next_weights[i] = p.weights_ok[i] or (weights.filled[slot] and not stale) or c.no_weights
         p.next_computes[i] = p.ended[i] and p.issued[i] == data.compute_count[tile] and p.weights_ok[i]
         done = p.ended[i] != 0
@@ -238,7 +231,6 @@ def scoreboard(
     weights: Record,
     drain: Record,
     data: RunData,
-    run: Record,
     claimed: bool,
     claimed_tile: int,
     t: int,
@@ -275,21 +267,20 @@ def scoreboard(
     if closes >= 0:
         p.closed[closes] = 1
         p.closing = 1 - p.closing
-        slot, release = weight_slot(c, run, data.base, p.tile[closes])
-        if release:
-            weights.release = slot
+        if data.release[p.tile[closes]]:
+            weights.release = data.slot[p.tile[closes]]
     if retires >= 0:
         p.valid[retires] = 0
         p.oldest = 1 - o
         done = p.tile[retires]
-        if (done + 1) % data.k_tiles == 0:
+        if data.last_k[done]:
             h = p.tile_buffer[retires]
-            p.full[h], p.full_m[h] = 1, done // data.k_tiles
+            p.full[h], p.full_m[h] = 1, data.m_of[done]
     if enters >= 0:
         sort.begins_stored -= 1
         p.entered += 1
         p.events |= state.TILE_ENTER
-        last_k = (tile + 1) % data.k_tiles == 0
+        last_k = data.last_k[tile]
         p.tile[enters], p.valid[enters], p.tile_buffer[enters] = tile, 1, p.buffer
         p.buffer_busy[p.buffer] = 1
         p.fresh = last_k

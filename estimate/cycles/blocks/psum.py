@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..run_data import RunData
 from ..state import Record, jit
+
+START = 2
+"""Cycles from the start of a run until its m tiles may be drained."""
+
+
+@jit
+def begin(drain: Record, run: Record, t: int) -> None:
+    """Let the m tiles of a run be drained, those of the run before having been."""
+    drain.left, drain.open = run.m_tiles, t + START
 
 
 @jit
@@ -17,7 +28,13 @@ def wants(c: Record, drain: Record, data: RunData) -> int:
 @jit
 def _row(drain: Record, data: RunData, at: int) -> int:
     """Return the row that the drain hands out as number ``at`` of the m tile."""
-    return data.order[int(drain.m == data.m_tiles - 1), at]
+    return data.order[_first(drain, data) + at]
+
+
+@jit
+def _first(drain: Record, data: RunData) -> int:
+    """Return the first step of the m tile that is drained."""
+    return data.walk_end[drain.m - 1] if drain.m else 0
 
 
 @jit
@@ -34,7 +51,7 @@ def _granted(c: Record, p: Record, drain: Record, data: RunData, row: int) -> bo
 
 
 @jit
-def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready: bool) -> None:
+def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready: bool, t: int) -> None:
     """Take the drain one cycle on.
 
     ``ready`` says that the neurons take the row at the output. Rows are read in the hope that the output will be free
@@ -43,7 +60,7 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
     buffer = drain.buffer
     asking, again = drain.asking, drain.again
     row = _row(drain, data, drain.at) if asking else 0
-    rows = data.m_rows[drain.m] if drain.m < data.m_tiles else 0
+    rows = data.walk_end[drain.m] - _first(drain, data)
     granted = asking and _granted(c, p, drain, data, row)
     free = not drain.o_valid or ready
     waiting = asking and not granted and free
@@ -61,8 +78,9 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
             drain.at += 1
     if capture:
         drain.o_valid = 1
-        kind = int(drain.m == data.m_tiles - 1)
-        drain.o_last, drain.o_last_position = last, data.last_position[kind, third_at]
+        step = _first(drain, data) + third_at
+        drain.o_last, drain.o_last_position = last, data.last_position[step]
+        drain.o_last_plane = data.last_plane[step]
         data.dirty[buffer, _row(drain, data, third_at)] = 0
     if reject or (capture and again):
         # The row is asked for again until it is taken, so that what is on its way behind it is of no use.
@@ -74,15 +92,18 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
         if reject and again:  # what is on its way then are copies of the same row, which remain of use
             drain.second, drain.third = granted, second
             drain.second_at, drain.third_at = third_at, third_at
+    if drain.begun:
+        drain.asking, drain.begun = 1, 0
     if not drain.running:
-        if p.full[buffer] and not drain.drained[buffer]:
-            drain.running = drain.asking = 1
+        if p.full[buffer] and not drain.drained[buffer] and drain.left > 0 and t >= drain.open:
+            drain.running, drain.begun, drain.asking = 1, c.places, not c.places
             drain.m = p.full_m[buffer]
         drain.again = drain.at = 0
     if capture and last:
         drain.running = drain.again = 0
         drain.buffer = 1 - buffer
         drain.drained[buffer] = 1
+        drain.left -= 1
     if waiting and drain.starved < c.starved:
         drain.starved += groups
     else:
@@ -95,3 +116,15 @@ def update(c: Record, p: Record, data: RunData) -> None:
     for b in range(c.banks):
         if p.slot[b]:
             data.dirty[p.slot_buffer[b], p.slot_row[b]] = 1
+
+
+@jit
+def mark(p: Record, data: RunData, work: np.ndarray, t: int) -> None:
+    """Note the first and the last cycle in which something is added to partial sums, for the RUN that it belongs to."""
+    for n in range(3):
+        there = p.active >= 0 if n == 2 else p.slot[n]
+        if there:
+            command = data.command[p.active_tile if n == 2 else p.slot_tile[n]]
+            work[1, command] = t
+            if work[0, command] == 0:
+                work[0, command] = t

@@ -20,10 +20,28 @@ def loads_idle(load: Record) -> bool:
 
 
 @jit
+def rows_busy(load: Record) -> bool:
+    """Return whether a load is under way that is not of parameters, or is followed by another one."""
+    if load.stored or load.ready or load.feature_valid or load.segment_valid:
+        return True
+    return (load.left or load.ask_left) and not (load.left and load.job == PARAMS)
+
+
+@jit
 def dispatch(
-    c: Record, s: Record, load: Record, program: np.ndarray, front_busy: bool, run_done: bool, writes_idle: bool, t: int
+    c: Record,
+    s: Record,
+    load: Record,
+    program: np.ndarray,
+    front_busy: bool,
+    run_done: bool,
+    writes_idle: bool,
+    ahead: bool,
+    t: int,
 ) -> bool:
     """Issue the command that is complete and checked, and return whether it is taken.
+
+    ``ahead`` says that the rows of a RUN may start before the RUN before has ended.
 
     It comes first in a cycle, because it must see only what the registers held.
     """
@@ -47,8 +65,13 @@ def dispatch(
             takes = True
             s.may_write = s.checked + 1
             s.run_start, s.run_busy, s.prepared, s.front_used = t + 1, 1, 0, 1
+            if not s.rows_ahead:
+                s.rows_start = t + 1
+            s.rows_ahead = 0
             s.run = command
             s.taken_run = command
+        elif ahead and prepared and not s.rows_ahead and not rows_busy(load) and t >= s.checked:
+            s.rows_start, s.rows_ahead = t + 1, 1
     elif opcode == BARRIER or opcode == END:
         if idle and not busy and writes_idle:
             takes = opcode == BARRIER

@@ -175,12 +175,11 @@ def load(c: Record, front: Record, w: Record, run: Record, sort: Record, data: R
             sort.events |= ROWS_WORD
             sort.beat += 1
             sort.b_valid, sort.b_last = 1, sort.beat == data.beats[sort.tile]
-            weights.passes(c, w, run, sort.tile, sort.b_last, t)
+            weights.passes(c, w, run, sort.tile - data.first, sort.b_last, t)
             if sort.b_last:
                 sort.beat = 0
+                front.left -= data.last_k[sort.tile]
                 sort.tile += 1
-                if sort.tile % data.k_tiles == 0:
-                    front.left -= 1
     sort.room = used < c.ring_words
 
 

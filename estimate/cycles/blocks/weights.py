@@ -95,7 +95,7 @@ def _ask(c: Record, w: Record, bus: Record, run: Record, data: RunData, place: b
             w.whole_left -= w.whole_left > 0
         elif w.r_valid:
             w.stands, w.stands_row, w.stands_rows = 1, first_row + data.run_first[w.r_run], data.run_rows[w.r_run]
-            w.stands_last = w.r_run + 1 == data.run_end[w.asked_tile]
+            w.stands_last = w.r_run + 1 == data.run_end[data.first + w.asked_tile]
             w.r_valid = 0
         if w.stands and w.stands_last:
             w.asked -= 1
@@ -105,7 +105,7 @@ def _ask(c: Record, w: Record, bus: Record, run: Record, data: RunData, place: b
         w.cut += 1
         w.cutting = w.cut < w.cut_end
     if not w.cutting and w.known_in > w.known_out and w.known_time[w.known_out % RING] <= t:
-        tile = run.whole_tiles + w.known_out
+        tile = data.first + run.whole_tiles + w.known_out
         w.cutting, w.cut_end = 1, data.run_end[tile]
         w.cut = data.run_end[tile - 1] if tile else 0
         w.known_out += 1

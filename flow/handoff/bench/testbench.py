@@ -31,7 +31,7 @@ OUTSIDE = 6
 """Cycles that the model counts and CYCLES does not: from the host's access to the start, and from the end to the
 interrupt. The testbench shows that it is exact."""
 
-PATIENCE = 3
+PATIENCE = 4
 """A job is given up after so many times the cycles of the good one."""
 
 BASES = (0x5A5A5A5000, 0xA5A5A5A000)

@@ -17,6 +17,7 @@ from reprise.cosim.fuzz import run
 from reprise.cosim.jobs.host import Status, end_steps, read, run_job, start_steps
 from reprise.hw.arch.memory_image import AddressWindow, Windows
 from reprise.hw.arch.program import Error
+from reprise.model.network.network import Layer, Network, Neuron, Source
 from tests.support.benches import system_bench
 from tests.support.cosim_jobs import FILL, TIMEOUT, TINY, Job, encoded, place_programs, small_network, spoiled
 
@@ -202,3 +203,22 @@ def test_bad_data_of_a_last_load_is_seen(job):
     weights = fields | {"source": job.compiled.input_address}  # levels and filling are no parameters
     for rtl, golden in ends_of(job, [encoded([(opcode, weights), ("END", {})])]):
         assert rtl == golden == Error.DATA
+
+
+def test_rows_that_start_beside_the_run_before_do_not_end_it():
+    """What the rows of a run lack is told after all of the run before: its writes, and their errors, come first."""
+    weight = np.random.default_rng(1).integers(-9, 9, (2 * TINY.lanes, 4, 1, 1)).astype(np.int8)
+    neuron = Neuron.uniform(len(weight), threshold=8, levels=7)  # whose planes keep the output busy
+    layer = Layer(name="a", sources=(Source(feature="input", weight=weight),), neuron=neuron)
+    network = Network(name="n", input_shape=(4, 6, 6), input_levels=1, timesteps=1, layers=(layer,))
+    job = Job.make(network, np.ones((1, 4, 6, 6), int))
+    commands = job.commands
+    first, second = (n for n, (opcode, _) in enumerate(commands) if opcode == "RUN")
+    assert all(opcode != "BARRIER" for opcode, _ in commands[first:second]), "nothing keeps the two apart"
+    before, behind = commands[first][1], commands[second][1]
+    lacking = ("RUN", behind | {"row_address0": behind["row_address0"] - 1})  # for the first rows
+    window, size = job.compiled.windows.write, before["out_lines"] * before["out_planes"] * before["line_bytes"]
+    astray = ("RUN", before | {"output": window.base + window.size - size + TINY.bus_bits // 8})  # with its last word
+    programs = [{second: lacking}, {first: astray, second: lacking}]
+    packed = [encoded([changed.get(n, one) for n, one in enumerate(commands)]) for changed in programs]
+    assert list(ends_of(job, packed)) == [(code, code) for code in (Error.UNLOADED, Error.WRITE_WINDOW)]

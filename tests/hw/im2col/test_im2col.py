@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from reprise.hw.arch.config import HardwareConfig
-from reprise.hw.arch.program import SEGMENT
+from reprise.hw.arch.program import LOOPS, SEGMENT
 from reprise.hw.im2col.im2col import Im2col
 from reprise.hw.im2col.row_table import RowTable
+from reprise.hw.interface.streams import feature_banks
 from tests.hw.im2col.im2col_jobs import Geometry, Job, random_job
 from tests.support.simulation import design, simulate
 
@@ -18,14 +19,18 @@ TINY = HardwareConfig(
     tile_m=16, tile_k=8, lanes=8, load_rows=4, neuron_lanes=4, weight_tiles=3, bus_bits=64, feature_words=512,
     segments=128, psum_bits=20, membrane_bits=24,
 )  # fmt: skip
+BANKS_4 = {"bus_bits": 128, "feature_words": 2048}
+BANKS_8 = {"bus_bits": 512, "feature_words": 4096}
+"""Neighbouring words of the feature buffer lie in so many banks; with TINY's own sizes it has two."""
 RUN_FLAGS = {"weights_keep": 0, "weights_ready": 0, "weights_hold": 0}
 
 
 async def load(ctx, dut, job):
     """Features and segments of a job."""
-    for address in sorted({a & ~1 for a in job.words}):
-        write = {"pair": address // 2, "mask": 3, "words": [job.words.get(address, 0), job.words.get(address + 1, 0)]}
-        ctx.set(dut.i_features.payload, write)
+    banks = feature_banks(job.config)
+    for entry in sorted({address // banks for address in job.words}):
+        words = [job.words.get(entry * banks + bank, 0) for bank in range(banks)]
+        ctx.set(dut.i_features.payload, {"entry": entry, "mask": (1 << banks) - 1, "words": words})
         ctx.set(dut.i_features.valid, 1)
         await ctx.tick()
     ctx.set(dut.i_features.valid, 0)
@@ -110,6 +115,7 @@ def test_random_geometries(seed):
     """Three random runs one after the other on the same block, with and without backpressure."""
     rng = np.random.default_rng(seed)
     config = TINY.replace(tile_k=int(rng.choice([4, 8, 16, 64])), load_rows=int(rng.choice([2, 4, 16])))
+    config = config.replace(**[{}, BANKS_4, BANKS_8][seed % 3])
     dut = design(Im2col, config)
 
     async def bench(ctx):
@@ -143,10 +149,20 @@ NAMED = {
 }
 
 
+def single_turns_last(fields):
+    """The same rows by loops of which those of a single turn, which never step, are the outermost."""
+    names = ["count", *(f"{name}{source}" for name in ("address", "x", "y") for source in range(2))]
+    loops = [{name: fields[f"loop{n}_{name}"] for name in names} for n in range(LOOPS)]
+    loops.sort(key=lambda loop: loop["count"] == 1)
+    return fields | {f"loop{n}_{name}": loop[name] for n, loop in enumerate(loops) for name in names}
+
+
+@pytest.mark.parametrize("single_last", [False, True])
 @pytest.mark.parametrize("name", NAMED)
-def test_named_geometry(name):
+def test_named_geometry(name, single_last):
     geometry, run = NAMED[name]
     job = Job(TINY, [Geometry(**geometry)], rng=np.random.default_rng(1), **run)
+    job.fields = single_turns_last(job.fields) if single_last else job.fields
     check(job)
 
 
@@ -166,11 +182,13 @@ def test_bits_beyond_the_tile_count_as_zero(depth):
     check(job)
 
 
-def test_addresses_wrap():
+@pytest.mark.parametrize("sizes", [{}, BANKS_4, BANKS_8])
+def test_addresses_wrap(sizes):
     """The feature buffer is a ring: a map may run over its end."""
-    job = Job(TINY, [Geometry(height=4, width=4, channels=8, kernel=(2, 2))], rng=np.random.default_rng(3))
-    shift = 500
-    job.words = {(a + shift) % TINY.feature_words: v for a, v in job.words.items()}
+    config = TINY.replace(**sizes)
+    job = Job(config, [Geometry(height=4, width=4, channels=8, kernel=(2, 2))], rng=np.random.default_rng(3))
+    shift = config.feature_words - 12
+    job.words = {(a + shift) % config.feature_words: v for a, v in job.words.items()}
     job.fields["row_address0"] += shift
     check(job)
 
@@ -190,6 +208,18 @@ def test_throughput_is_one_segment_per_cycle(kernel, channels):
     # Row table (rows + 2), then the first word's pieces through the pipeline and the queue.
     first_pieces = next(i for i, s in enumerate(job.segments) if s["last"]) + 1
     assert taken[0] == job.fields["rows"] + RowTable.LATENCY + first_pieces - 1 + Im2col.LATENCY
+
+
+@pytest.mark.parametrize("q, load_rows", [(1, 4), (2, 4), (3, 4), (8, 4), (5, 2), (3, 16), (7, 8)])
+def test_rows_of_a_turn_of_the_innermost_loop_are_written_together(q, load_rows):
+    """A position has q rows, one for each plane and timestep: those that share a word take one cycle."""
+    config = TINY.replace(load_rows=load_rows)
+    job = Job(config, [Geometry(height=1, width=3, channels=8)], rng=np.random.default_rng(4), q=q)
+    rows = job.fields["rows"]
+    assert job.fields["loop0_count"] == q or q == 1
+    taken, _ = check(job, prepare=0)
+    cycles = len({(row // load_rows, row // q) for row in range(rows)})
+    assert taken[0] == cycles + RowTable.LATENCY + Im2col.LATENCY
 
 
 @pytest.mark.parametrize("m_tiles, k_tiles", [(1, 1), (3, 2), (2, 5)])

@@ -9,26 +9,31 @@ import pytest
 
 from reprise.hw.arch.program import SEGMENT
 from reprise.hw.im2col.im2col import Im2col
+from reprise.hw.interface.streams import feature_banks
 from tests.hw.im2col.im2col_jobs import Geometry, Job, random_job
 from tests.hw.sequencer.bench import TINY
 from tests.support.simulation import design, simulate
 
 EPOCH = 3
+WIDE = TINY.replace(bus_bits=256, feature_words=4096)
+"""Words of the feature buffer lie in eight banks."""
 FLAGS = {"weights_keep": 0, "weights_ready": 0, "weights_hold": 0}
 
 
 def run(job, *, words=None, stale=(), segments=None, fields=None):
     """The rows that come out, and whether the run needs something that is not loaded.
 
-    ``stale`` pairs of words are written in an earlier epoch; ``words`` holds other contents of some words.
+    ``stale`` entries of all banks are written in an earlier epoch; ``words`` holds other contents of some words.
     """
     dut = design(Im2col, job.config)
     rows, told = [], []
     content = job.words | (words or {})
 
-    async def write(ctx, pair):
-        values = [content.get(2 * pair + n, 0) for n in range(2)]
-        ctx.set(dut.i_features.payload, {"pair": pair, "mask": 3, "words": values})
+    banks = feature_banks(job.config)
+
+    async def write(ctx, entry):
+        values = [content.get(banks * entry + n, 0) for n in range(banks)]
+        ctx.set(dut.i_features.payload, {"entry": entry, "mask": (1 << banks) - 1, "words": values})
         ctx.set(dut.i_features.valid, 1)
         await ctx.tick()
         ctx.set(dut.i_features.valid, 0)
@@ -36,9 +41,9 @@ def run(job, *, words=None, stale=(), segments=None, fields=None):
     async def bench(ctx):
         for epoch in (EPOCH - 1, EPOCH):
             ctx.set(dut.epoch, epoch)
-            for pair in sorted({address // 2 for address in content}):
-                if epoch < EPOCH or pair not in stale:
-                    await write(ctx, pair)
+            for entry in sorted({address // banks for address in content}):
+                if epoch < EPOCH or entry not in stale:
+                    await write(ctx, entry)
         for index, segment in enumerate(job.segments[:segments]):
             raw = sum((segment[f.name] & ((1 << f.bits) - 1)) << (32 * f.word + f.offset) for f in SEGMENT)
             ctx.set(dut.i_segments.payload.index, index)
@@ -65,21 +70,25 @@ def run(job, *, words=None, stale=(), segments=None, fields=None):
     return rows, any(told)
 
 
+@pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_stale_words_are_told_where_they_count(seed):
-    """A pair counts if other bits in it make other rows: padding, line ends and strides leave some out."""
+def test_stale_words_are_told_where_they_count(seed, wide):
+    """An entry counts if other bits in it make other rows: padding, line ends and strides leave some out."""
     print("seed", seed)
     rng, pick = np.random.default_rng(seed), random.Random(seed)
-    job = random_job(TINY, rng, base=2 * pick.randrange(20))
+    config = WIDE if wide else TINY
+    banks = feature_banks(config)
+    assert banks == (8 if wide else 2)
+    job = random_job(config, rng, base=banks * pick.randrange(20))
     right, told = run(job)
     assert not told, "everything is loaded"
-    ones = (1 << TINY.feature_bits) - 1
-    pairs = sorted({address // 2 for address in job.words})
-    for pair in pick.sample(pairs, min(4, len(pairs))):
-        places = [2 * pair, 2 * pair + 1]
+    ones = (1 << config.feature_bits) - 1
+    entries = sorted({address // banks for address in job.words})
+    for entry in pick.sample(entries, min(4, len(entries))):
+        places = range(banks * entry, banks * entry + banks)
         counts = run(job, words=dict.fromkeys(places, 0))[0] != run(job, words=dict.fromkeys(places, ones))[0]
-        rows, told = run(job, stale={pair})
-        assert told == counts and rows == right, f"pair {pair}"
+        rows, told = run(job, stale={entry})
+        assert told == counts and rows == right, f"entry {entry}"
 
 
 def edge_job(base, seed=0):
@@ -116,10 +125,12 @@ def test_a_table_that_ends_before_its_run_is_told():
     assert run(job)[1]
 
 
-def test_a_word_that_counts_only_as_the_second_of_a_window():
+@pytest.mark.parametrize("config, base", [(TINY, 1), (WIDE, 7)])
+def test_a_word_that_counts_only_as_the_second_of_a_window(config, base):
     """The last bits of a line lie in a word of their own, and no piece begins in it."""
     geometry = Geometry(height=1, width=6, channels=6, kernel=(1, 1))
-    job = Job(TINY, [geometry], rng=np.random.default_rng(1), base=1)
-    assert sorted(job.words)[-1] == 2, "the line's second word is in another pair"
+    job = Job(config, [geometry], rng=np.random.default_rng(1), base=base)
+    banks = feature_banks(config)
+    assert (base + 1) % banks == 0 and base + 1 in job.words, "the line's second word is in another entry"
     assert not run(job)[1]
-    assert run(job, stale={1})[1]
+    assert run(job, stale={(base + 1) // banks})[1]

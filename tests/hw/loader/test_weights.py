@@ -128,9 +128,13 @@ def features_expected(memory, config, job):
 
 
 @pytest.mark.parametrize("idle", [0.0, 0.7])
-@pytest.mark.parametrize("bus_bits, tile_k", [(64, 8), (64, 64), (256, 16), (512, 64)])
-def test_feature_loads(bus_bits, tile_k, idle):
-    config = TINY.replace(bus_bits=bus_bits, tile_k=tile_k, lanes=64)
+@pytest.mark.parametrize(
+    "bus_bits, tile_k, feature_words, banks",
+    [(64, 8, 512, 2), (64, 64, 512, 2), (256, 16, 512, 2), (512, 64, 512, 2), (128, 8, 2048, 4), (256, 32, 2048, 4),
+     (256, 8, 4096, 8), (512, 64, 8192, 8)],
+)  # fmt: skip
+def test_feature_loads(bus_bits, tile_k, feature_words, banks, idle):
+    config = TINY.replace(bus_bits=bus_bits, tile_k=tile_k, lanes=64, feature_words=feature_words)
     memory = random.Random(1).randbytes(16384)
     dut = design(Loader, config)
     words = bus_bits // config.feature_bits
@@ -146,9 +150,9 @@ def test_feature_loads(bus_bits, tile_k, idle):
     async def watch(ctx):
         while True:
             _, _, valid, write = await ctx.tick().sample(dut.o_features.valid, dut.o_features.payload)
-            for bank in range(2):
+            for bank in range(banks):
                 if valid and write.mask >> bank & 1:
-                    written[2 * write.pair + bank] = write.words[bank]
+                    written[banks * write.entry + bank] = write.words[bank]
 
     async def bench(ctx):
         for job in jobs:
@@ -164,9 +168,9 @@ def test_feature_loads(bus_bits, tile_k, idle):
             await ctx.tick()
             expected = features_expected(memory, config, job)
             assert written == expected
-            pace = max(1, words // 2)
+            pace = max(1, words // banks)
             if not idle:
-                # The chunks' words at two feature words a cycle, after the first request's way.
+                # The chunks' words at a feature word of each bank a cycle, after the first request's way.
                 assert cycles == job["beats"] * job["chunks"] * pace + 3
 
     simulate(dut, bench, background=[feed.run, watch], limit=20_000)

@@ -63,18 +63,24 @@ def ends_tile(position: int, positions: int, positions_per_tile: int) -> bool:
 
 
 def row_items(psums: np.ndarray, positions_per_tile: int, block: int = 1) -> list[dict]:
-    """psums: [positions, T, P, O]; ``block`` positions take turns; ``last`` at the end of m tiles and of the layer."""
+    """psums: [positions, T, P, O]; ``block`` positions take turns; ``last`` at the end of m tiles and of the layer.
+
+    Clean rows are left out, but those of last planes.
+    """
     positions, timesteps, planes, channels = psums.shape
-    items, position = [], 0
+    items, position, first = [], 0, True
     while position < positions:
         here = [position]
         while len(here) < block and not ends_tile(here[-1], positions, positions_per_tile):
             here.append(here[-1] + 1)
         for t, n, p in itertools.product(range(timesteps), here, range(planes)):
             end = ends_tile(n, positions, positions_per_tile) and (t, p) == (timesteps - 1, planes - 1)
-            sums = psums[n, t, p]
-            row = {"psum": sums.tolist() if sums.any() else [-21] * channels, "dirty": bool(sums.any())}
-            items.append(row | {"last_position": n == here[-1], "last": end})
+            sums, last_plane = psums[n, t, p], p == planes - 1
+            if sums.any() or last_plane:
+                row = {"psum": sums.tolist() if sums.any() else [-21] * channels, "dirty": bool(sums.any())}
+                row |= {"plane": p, "first": first, "last_plane": last_plane}
+                items.append(row | {"last_position": n == here[-1], "last": end})
+                first = last_plane
         position = here[-1] + 1
     return items
 

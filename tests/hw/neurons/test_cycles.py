@@ -22,12 +22,17 @@ from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
 
+def no_clean_row(psums):
+    """The same partial sums with ones in rows of zeros, which would be left out."""
+    return np.where(psums.any(axis=-1, keepdims=True), psums, 1)
+
+
 def steady(c, timesteps, planes, groups, positions=12, kind="if"):
     """Cycles between the transfers of each position's last group, with nothing in the way."""
     rng = np.random.default_rng(5)
     reset = "none" if kind == "readout" else "soft"
     neuron = make_neuron(rng, groups * c.neuron_lanes, kind=kind, reset=reset, levels=min(5, c.max_levels))
-    psums = random_psums(rng, c, positions, timesteps, planes, groups * c.neuron_lanes)
+    psums = no_clean_row(random_psums(rng, c, positions, timesteps, planes, groups * c.neuron_lanes))
     dut, rows, sink = run_layer(c, neuron, psums)
     return dut, rows, sink, set(np.diff(sink.cycles[groups * timesteps - 1 :: groups * timesteps])[1:].tolist())
 
@@ -73,7 +78,7 @@ def test_interleaved_positions_hide_the_recurrence(timesteps, planes, groups, bl
     rng = np.random.default_rng(timesteps)
     tiles = 6
     neuron = make_neuron(rng, groups * c.neuron_lanes, levels=5)
-    psums = random_psums(rng, c, tiles * positions, timesteps, planes, groups * c.neuron_lanes)
+    psums = no_clean_row(random_psums(rng, c, tiles * positions, timesteps, planes, groups * c.neuron_lanes))
     dut, rows, sink = run_layer(c, neuron, psums, positions_per_tile=positions)
     layer = layer_fields(neuron, groups, timesteps, planes, True)
     assert block_positions(c, layer) == block
@@ -93,6 +98,19 @@ def test_interleaved_positions_hide_the_recurrence(timesteps, planes, groups, bl
         assert sink.cycles[-1] - rows.cycles[-1] == dut.latency + 2 + 7 * 32, "no bubble behind the first position"
     if positions == 1:
         assert set(np.diff(sink.cycles[-timesteps:]).tolist()) == {dut.recurrence}, "items leave as they come"
+
+
+def test_clean_rows_take_no_cycle():
+    """T = 1: of the planes of a position only those with a sum and the last one come, each for as many cycles."""
+    c, groups = TINY, 2
+    rng = np.random.default_rng(6)
+    neuron = make_neuron(rng, groups * c.neuron_lanes)
+    psums = random_psums(rng, c, 40, 1, 8, groups * c.neuron_lanes) * (rng.random((40, 1, 8, 1)) < 0.4)
+    _, rows, sink = run_layer(c, neuron, psums)
+    come = psums.any(axis=-1).reshape(40, 8)
+    come[:, -1] = True
+    assert len(rows.cycles) == come.sum() < 200
+    assert np.diff(sink.cycles[groups - 1 :: groups]).tolist() == (groups * come.sum(axis=1))[1:].tolist()
 
 
 def test_latency_of_a_block():

@@ -67,15 +67,20 @@ class Job:
     def expected(self):
         """Rows of partial sums, in the order in which they leave, with their flags."""
         k = np.arange(self.config.tile_k, dtype=np.uint64)
-        rows, total = [], 0
+        rows, total, touched = [], 0, False
+        planes = self.layer["planes"] if self.layer else 1
         for words, index, last_k in self.tiles:
             bits = (words[:, None] >> k & np.uint64(1)).astype(np.int64)
-            total = total + bits @ self.weights[index]
+            total, touched = total + bits @ self.weights[index], touched | (words != 0)
             if last_k:
-                end = len(words) - 1
+                end, first = len(words) - 1, True
                 for n, last_position in self.order(len(words)):
-                    rows.append({"psum": total[n].tolist(), "last_position": last_position, "last": n == end})
-                total = 0
+                    plane, last_plane = n % planes, n % planes == planes - 1
+                    if touched[n] or last_plane:  # clean rows are left out, but that of the last plane
+                        row = {"psum": total[n].tolist(), "last_position": last_position, "last": n == end}
+                        rows.append(row | {"plane": plane, "first": first, "last_plane": last_plane})
+                        first = last_plane
+                total, touched = 0, False
         return rows
 
     def order(self, rows: int):
@@ -220,7 +225,7 @@ def run(
             assert stalls, f"cycle {cycle}: no reason for an idle cycle"
 
     def setup(ctx):
-        ctx.set(dut.i_layer, job.layer or {"groups": c.groups})
+        start(ctx, dut, job.layer or {"groups": c.groups})
 
     cycles = run_streams(dut, sources, [sink], seed=seed, each=count, setup=setup, limit=10_000)
     for n, (got, want) in enumerate(zip(sums_of(sink.items), expected, strict=True)):
@@ -231,6 +236,13 @@ def run(
     assert counts["reuse_rows"] == sum(map(len, reuses))
     span = (issued[0], issued[-1]) if issued else (0, 0)
     return Run(cycles=cycles, counts=counts, first=span[0], last=span[1], output=sink.cycles)
+
+
+def start(ctx, dut, layer):
+    """Say what the layer is; the start is held, so that m tiles are drained as soon as they are full."""
+    ctx.set(dut.i_layer, {"planes": 1, "timesteps": 1} | layer)
+    ctx.set(dut.i_start, 1)
+    ctx.set(dut.i_m_tiles, 1)
 
 
 def random_rows(rng, m, tile_k, *, density=0.3, distinct=None):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reprise.hw.processor.processor import Processor
-from tests.hw.processor.bench import CONFIGS, FULL, Job, front_end, job_of, run, singles, sums_of
+from tests.hw.processor.bench import CONFIGS, FULL, Job, front_end, job_of, run, singles, start, sums_of
 from tests.support.simulation import design
 from tests.support.streams import Sink, Source, run_streams
 
@@ -62,13 +62,13 @@ def test_exact_matches_take_a_slot_each(config):
 
 
 def test_latency_of_one_row(config):
-    """From the transfer of a one-bit row to its partial sum: 9 cycles."""
+    """From the transfer of a one-bit row to its partial sum: 10 cycles."""
     job = job_of(config, [[[1]]])
     dut = design(Processor, config)
     begins, ends, computes, _, weights = front_end(job)
     compute = Source(dut.i_compute, [computes[0][1]], gate=lambda cycle: cycle == 40)
     sources = [Source(dut.i_begin, begins), Source(dut.i_end, ends), compute, Source(dut.i_weights, weights)]
     sink = Sink(dut.o_psum, expect=1)
-    run_streams(dut, sources, [sink])
+    run_streams(dut, sources, [sink], setup=lambda ctx: start(ctx, dut, {}))
     assert sums_of(sink.items) == job.expected()
-    assert sink.cycles[0] - compute.cycles[0] == 9
+    assert sink.cycles[0] - compute.cycles[0] == 10

@@ -155,7 +155,7 @@ LATE_ROW = 52
 def late_start(patterns):
     """Cycles of the slots: exact matches flow while a compute row comes late, whose prefix is not at hand."""
     from reprise.hw.processor.processor import Processor
-    from tests.hw.processor.bench import front_end
+    from tests.hw.processor.bench import front_end, start
     from tests.support.streams import Sink, Source, run_streams
 
     config = CONFIGS["one bank"].replace(tile_m=128)
@@ -170,7 +170,7 @@ def late_start(patterns):
     slots = []
 
     def setup(ctx):
-        ctx.set(dut.i_layer, {"groups": config.groups})
+        start(ctx, dut, {"groups": config.groups})
 
     def count(ctx, cycle):
         if ctx.get(dut.counters.compute_row) or ctx.get(dut.counters.reuse_rows):

@@ -1,12 +1,13 @@
-"""Commands with random legal fields, for the tests of the sequencer."""
+"""Commands with random legal fields, and who offers them to a job scheduler, for the tests of the sequencer."""
 
 from __future__ import annotations
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.products import product_violations
-from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS
+from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS, pack
 from reprise.hw.arch.rule_kinds import Aligned, Range
 from reprise.hw.arch.rules import rules, violations
+from reprise.hw.sequencer.scheduler import LOAD_CHECK
 
 TINY = HardwareConfig.load("tiny")
 
@@ -50,3 +51,34 @@ def random_fields(rng, config, opcode):
     )
     assert not broken, "a rule that random_fields doesn't know"
     return values
+
+
+class Play:
+    """Drives a dispatcher with commands; the order of what it issues."""
+
+    def __init__(self, dut):
+        self.dut = dut
+
+    async def begin(self, ctx):
+        """Nothing is under way, and parameters for all groups have been loaded."""
+        for name in ("enable", "loads_idle", "writes_idle", "run_done", "products_done"):
+            ctx.set(getattr(self.dut, name), 1)
+        ctx.set(self.dut.o_load.ready, 1)
+        await self.offer(ctx, "LOAD_PARAMS", source=64, groups=TINY.groups)
+        assert await self.taken_after(ctx, 1)
+        ctx.set(self.dut.o_load.ready, 0)
+        await ctx.tick().repeat(LOAD_CHECK)
+
+    async def offer(self, ctx, opcode, **fields):
+        command = pack(opcode, **fields)
+        ctx.set(self.dut.command, int.from_bytes(command, "little"))
+        ctx.set(self.dut.valid, 1)
+
+    async def taken_after(self, ctx, cycles):
+        """Whether the command is taken within so many cycles."""
+        for _ in range(cycles):
+            _, _, take, finished = await ctx.tick().sample(self.dut.take, self.dut.finished)
+            if take or finished:
+                ctx.set(self.dut.valid, 0)
+                return True
+        return False

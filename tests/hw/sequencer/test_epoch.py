@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reprise.hw.interface.streams import feature_banks
 from reprise.hw.sequencer.epoch import JobEpochs
 from tests.hw.sequencer.bench import TINY
 from tests.support.simulation import simulate
@@ -19,16 +20,16 @@ def test_a_number_comes_again_only_after_all_words_were_cleared():
             ctx.set(dut.done, 1)
             await ctx.tick()
             ctx.set(dut.done, 0)
-            pairs = []
+            entries = []
             while ctx.get(dut.clear):
-                pairs.append(ctx.get(dut.pair))
+                entries.append(ctx.get(dut.entry))
                 await ctx.tick()
-            cleared.append(pairs)
+            cleared.append(entries)
             await ctx.tick().repeat(3)
             assert not ctx.get(dut.clear)
 
     simulate(dut, bench, limit=5000)
     assert epochs == [*range(1, most + 1), *range(1, most + 1), 1], "epoch 0 stands for no job"
-    every = list(range(config.feature_words // 2))
-    assert [bool(pairs) for pairs in cleared] == [epoch == most for epoch in epochs]
-    assert all(pairs in ([], every) for pairs in cleared)
+    every = list(range(config.feature_words // feature_banks(config)))
+    assert [bool(entries) for entries in cleared] == [epoch == most for epoch in epochs]
+    assert all(entries in ([], every) for entries in cleared)

@@ -6,43 +6,12 @@ import random
 
 import pytest
 
-from reprise.hw.arch.program import Error, pack
+from reprise.hw.arch.program import Error
 from reprise.hw.arch.rules import order_violations
 from reprise.hw.sequencer.scheduler import LOAD_CHECK, JobScheduler
-from tests.hw.sequencer.bench import TINY, random_fields
+from tests.hw.sequencer.bench import TINY, Play, random_fields
 from tests.support.simulation import simulate
 from tests.support.streams import unpack
-
-
-class Play:
-    """Drives a dispatcher with commands; the order of what it issues."""
-
-    def __init__(self, dut):
-        self.dut = dut
-
-    async def begin(self, ctx):
-        """Nothing is under way, and parameters for all groups have been loaded."""
-        for name in ("enable", "loads_idle", "writes_idle", "run_done", "products_done"):
-            ctx.set(getattr(self.dut, name), 1)
-        ctx.set(self.dut.o_load.ready, 1)
-        await self.offer(ctx, "LOAD_PARAMS", source=64, groups=TINY.groups)
-        assert await self.taken_after(ctx, 1)
-        ctx.set(self.dut.o_load.ready, 0)
-        await ctx.tick().repeat(LOAD_CHECK)
-
-    async def offer(self, ctx, opcode, **fields):
-        command = pack(opcode, **fields)
-        ctx.set(self.dut.command, int.from_bytes(command, "little"))
-        ctx.set(self.dut.valid, 1)
-
-    async def taken_after(self, ctx, cycles):
-        """Whether the command is taken within so many cycles."""
-        for _ in range(cycles):
-            _, _, take, finished = await ctx.tick().sample(self.dut.take, self.dut.finished)
-            if take or finished:
-                ctx.set(self.dut.valid, 0)
-                return True
-        return False
 
 
 def test_dispatch_order():
