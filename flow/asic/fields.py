@@ -60,13 +60,19 @@ class AsicTiming(Fields):
     period_ns_by_wire: dict[str, float] = Field(description="the period with half, once and twice that capacitance")
 
 
-class Asic(Head):
+class Chip(Head):
+    """What a report says of the chip."""
+
+    configuration_name: str = Field(description="preset or file of the configuration, with changed fields behind it")
+    configuration: dict[str, int] = Field(description="every field of the configuration")
+    netlist: str = Field(description="the netlist that the sources described: a digest of the Verilog of `tiny`")
+    library: dict[str, str] = Field(description="the cell library: its name, where it comes from, and its licence")
+
+
+class Asic(Chip):
     """What ``reprise asic`` writes."""
 
     kind: Literal["asic"] = Field(description="which report this is")
-    configuration_name: str = Field(description="preset or file of the configuration, with changed fields behind it")
-    configuration: dict[str, int] = Field(description="every field of the configuration")
-    library: dict[str, str] = Field(description="the cell library: its name, where it comes from, and its licence")
     total: AsicTotal = Field(description="the whole accelerator")
     blocks: list[AsicBlock] = Field(description="every block that has cells or memories, without the blocks in it")
     memories: list[AsicMemory] = Field(description="the memories of the design")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...estimate.area.netlist import NETLIST
 from ...estimate.report.head import head
 from ...hw.arch.config import HardwareConfig
 from .library import Library
@@ -85,6 +86,7 @@ def asic_report(config: HardwareConfig, name: str, mapped: Mapped, wire_ff: floa
     return {
         **head("asic"),
         "configuration_name": name,
+        "netlist": NETLIST,
         "configuration": config.to_dict(),
         "library": {"name": library.name, **library.source},
         "total": {key: round(value, 1) if key.endswith("um2") else value for key, value in total.items()},

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from ...estimate.report.fields import Count, Fields, Head
+from ...estimate.report.fields import Count, Fields
+from ..asic.fields import Chip
 
 
 class EnergyColumns(Fields):
@@ -55,15 +56,12 @@ class EnergyReplay(Fields):
     differing_bits: Count = Field(description="how many differ")
 
 
-class Energy(Head):
+class Energy(Chip):
     """What ``reprise energy`` writes."""
 
     kind: Literal["energy"] = Field(description="which report this is")
     network: str = Field(description="name of the network")
     images: Count = Field(description="images of the batch; energies are those of all")
-    configuration_name: str = Field(description="preset or file of the configuration, with changed fields behind it")
-    configuration: dict[str, int] = Field(description="every field of the configuration")
-    library: dict[str, str] = Field(description="the cell library: its name, where it comes from, and its licence")
     period_ns: float = Field(description="clock period by static timing, which leakage depends on")
     wire_ff: float = Field(description="assumed capacitance of the wire to one pin")
     replay: EnergyReplay = Field(description="the replay's own check")

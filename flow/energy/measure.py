@@ -11,6 +11,7 @@ import numpy as np
 from ...cosim.command import simulate
 from ...cosim.jobs.run import Outcome
 from ...cosim.options import Options
+from ...estimate.area.netlist import NETLIST
 from ...estimate.baselines.operations import of_network
 from ...estimate.report.head import head
 from ...export.find import Batch
@@ -108,6 +109,7 @@ def measured(
         "network": file.network.name,
         "images": len(batch.images),
         "configuration_name": options.config_name,
+        "netlist": NETLIST,
         "configuration": options.config.to_dict(),
         "library": {"name": mapped.library.name, **mapped.library.source},
         "period_ns": round(period, 3),

@@ -22,6 +22,10 @@ groups, it must begin in time.
 
 
 MOMENTS = ("granted", "free", "capture", "reject", "dropped", "ending")
+"""Signals that say what happens in a cycle.
+
+The row that is asked for is read; the output register can be loaded; it is, or cannot be, with the row that comes from
+the memory; rows behind that are of no use; the m tile ends."""
 
 
 class PsumDrain(wiring.Component):

@@ -115,7 +115,8 @@ def faults() -> str:
             one["count"] + len(one["without_effect"]),
             len(one["without_effect"]),
             f"{one['found']} of {one['count']}",
-            f"{one['longest']:.1f}",
+            f"{one['longest']:.1f} good ones",
+            _netlist(one),
             f"`{one['command']}`",
         )
         for one in found
@@ -133,7 +134,7 @@ def faults() -> str:
         for key in ("missed", "without_effect")
         for one in record[key]
     ]
-    heads = ("seed", "drawn", "without effect", "found of the others", "longest run, in good runs", "command")
+    heads = ("seed", "drawn", "without effect", "found of the others", "longest run", "netlist", "command")
     told = ("seed", "module", "kind", "in the Verilog", "with the fault", "proven to be without effect")
     return f"{markdown(heads, runs)}\n\nThese are not found:\n\n{markdown(told, rows)}"
 
@@ -158,6 +159,8 @@ def core(*configs: str) -> str:
     return markdown(("LUT / FF / block RAM", *(f"`{c}`" for c in configs)), rows)
 
 
+EARLIER = " (with an earlier netlist)"
+
 CHIPS = {"tiny": ("asic_tiny", "energy_tiny"), "paper": ("asic_paper", "energy_paper")}
 """The records of area and of energy by preset: report.json of ``reprise asic --config PRESET`` and of ``reprise energy
 digits --config PRESET``."""
@@ -175,7 +178,8 @@ def chip(preset: str, what: str) -> str:
         "energy": lambda: "\n".join(f"- {line}" for line in energy_page.verdicts(energy)),
     }
     if what in sentences:
-        return sentences[what]()
+        old = is_earlier(energy if what == "energy" else area)
+        return sentences[what]() + old * {"energy": "\n- The netlist was an earlier one."}.get(what, EARLIER)
     lines = {
         "blocks": lambda: asic_page.block_lines(area),
         "memories": lambda: asic_page.memory_lines(area),
@@ -201,7 +205,11 @@ def claims() -> str:
     ):
         few, many = (sum(one[key] for key in keys) for one in (levels, binary))
         rows.append((name, f"{few:,.0f}", f"{many:,.0f}", f"{many / few:.2f}x"))
-    return markdown(("account", "levels 0..4, T = 1", "binary, T = 4", "binary / levels"), rows)
+    told = markdown(("account", "levels 0..4, T = 1", "binary, T = 4", "binary / levels"), rows)
+    return (
+        told
+        + any(map(is_earlier, map(record, ("energy_paper", "energy_binary")))) * "\n\nThe netlist was an earlier one."
+    )
 
 
 def published_energy() -> str:

@@ -35,6 +35,7 @@ def report():
         "network": "n",
         "images": 1,
         "configuration_name": "small",
+        "netlist": "0",
         "configuration": {},
         "library": {"name": "l", **mapped.library.source},
         "period_ns": 10.0,

@@ -16,6 +16,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from reprise.estimate.area.netlist import NETLIST
 from reprise.flow.handoff.handoff import write_handoff
 from reprise.hw.arch.config import HardwareConfig
 from tests.flow.delivered.equivalent import proven
@@ -51,6 +52,7 @@ def measured(seed: int, count: int, work: Path) -> dict:
     assert len(same) < SPARE, "more faults than there are spare ones change nothing"
     print(f"{count - len(missed)} of {count} found, {len(same)} drawn anew; the longest run: {longest:.2f}")
     return {
+        "netlist": NETLIST,
         "command": f"python -m tests.flow.delivered.measure --seed {seed} --count {count} --write",
         "config": CONFIG,
         "seed": seed,
