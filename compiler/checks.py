@@ -12,6 +12,20 @@ from .errors import CompileError, IllegalCommand, limit
 from .plan import Work
 
 
+def check_kinds(network: Network) -> None:
+    """Refuse layers that no program can express.
+
+    Raises
+    ------
+    CompileError
+        A layer is a product of two maps, or its neurons are sums; the message names the layer.
+    """
+    for layer in network.layers:
+        what = "a product of two maps" if layer.product else "a sum of integers" if layer.neuron.kind == "sum" else ""
+        if what:
+            raise CompileError(f"layer {layer.name!r}: must not be {what}: no program can express it yet")
+
+
 def check_layer(work: Work, config: HardwareConfig) -> None:
     """Check one layer against the limits of a configuration.
 

@@ -9,7 +9,7 @@ from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
 from ..model.network.network import Network
 from ..support.checks import require, require_int
-from .checks import check_layer, check_widths
+from .checks import check_kinds, check_layer, check_widths
 from .depths import ALL_WHOLE, TileChoice, choose_tiles
 from .emit import Constants
 from .errors import limit
@@ -66,6 +66,7 @@ class NetworkCompiler:
         whole_tiles: Mapping[str, int] | None = None,
         prefix: str = "",
     ) -> None:
+        check_kinds(network)
         check_widths(network, config)
         depths, wholes = tile_depths or {}, whole_tiles or {}
         self._check_names(network, {"tile_depths": depths, "whole_tiles": wholes})
@@ -110,7 +111,7 @@ class NetworkCompiler:
             planes = layer_planes(self.network, layer)
             names = [s.feature for s in layer.sources]
             keys = tuple(self._key(n, encoding_of(self.network, layer, n)) for n in names)
-            inputs = tuple(lower_source(s, self.features[k]) for s, k in zip(layer.sources, keys, strict=True))
+            inputs = tuple(lower_source(s, self.features[k]) for s, k in zip(layer.convolutions, keys, strict=True))
             for out in self.kinds[layer.name]:
                 output = self._key(layer.name, out)
                 work = Work(

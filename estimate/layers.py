@@ -27,7 +27,7 @@ def of_layer(
 
     ``published`` are its cycles in the published model.
     """
-    depth = sum(source.depth for source in layer.sources)
+    depth = sum(source.depth for source in layer.convolutions)
     mine = [r for r in runs if entry.first <= r["command"] < entry.last]
     before = max(ends[: entry.first], default=0)
     totals = [r["counts"].total() for r in mine]

@@ -151,7 +151,7 @@ class _Maker:
         """Return how many rows the tiles of a layer have, for one image."""
         most = max(self.features[source.feature][1] for source in layer.sources)
         planes = most if layer.encoding == "thermometer" else most.bit_length()
-        tiles = sum(-(-source.depth // self.config.tile_k) for source in layer.sources)
+        tiles = sum(-(-source.depth // self.config.tile_k) for source in layer.convolutions)
         return size[0] * size[1] * self.timesteps * planes * tiles * -(-layer.channels // self.config.lanes)
 
     def layer(self, number: int, last: bool) -> Layer:

@@ -72,7 +72,7 @@ def captured_network(captured: CapturedLayer, config: HardwareConfig, *, seed: i
     """
     timesteps, *shape = captured.spikes.shape
     widths = Widths.of(config)
-    (source,) = captured.layer.sources
+    (source,) = captured.layer.convolutions
     for span in SPANS:
         rng = np.random.default_rng(seed)
         span = min(span, (1 << (config.weight_bits - 1)) - 1)

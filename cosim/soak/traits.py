@@ -110,7 +110,7 @@ def _traits(case: Case) -> Iterator[str]:
             yield "max pool"
         if len(layer.sources) > 1:
             yield "join"
-        for source in layer.sources:
+        for source in layer.convolutions:
             height, width = source.weight.shape[2:]
             yield from ("flattened",) if source.flatten else (f"kernel {height}", f"kernel {width}")
             yield from (name for name, there in (

@@ -72,7 +72,7 @@ def of_layer(layer: Layer, inputs: list[np.ndarray], levels: list[int], outputs:
     images, timesteps = inputs[0].shape[:2]
     spikes = weights = read = 0
     synapses = multiplied = 0.0
-    for source, feature, count in zip(layer.sources, inputs, levels, strict=True):
+    for source, feature, count in zip(layer.convolutions, inputs, levels, strict=True):
         kernel = 1 if source.flatten else int(np.prod(source.weight.shape[2:])) / source.stride**2
         events = int(np.count_nonzero(feature))
         spikes += events
@@ -104,9 +104,9 @@ def of_network(network: Network, features: Mapping[str, np.ndarray]) -> dict[str
     """Count every layer of a network; ``features`` are those of the model's run, the input among them."""
     found = {}
     for layer in network.layers:
-        inputs = [features[source.feature] for source in layer.sources]
-        levels = [network.feature_levels(source.feature) for source in layer.sources]
-        height, width = layer.sources[0].output_size(*inputs[0].shape[3:])
+        inputs = [features[source.feature] for source in layer.convolutions]
+        levels = [network.feature_levels(source.feature) for source in layer.convolutions]
+        height, width = layer.convolutions[0].output_size(*inputs[0].shape[3:])
         fired = int(np.count_nonzero(features[layer.name])) if layer.name in features else 0
         found[layer.name] = of_layer(layer, inputs, levels, fired, layer.channels * height * width)
     return found

@@ -14,8 +14,8 @@ import numpy as np
 from ...hw.arch.config import HardwareConfig
 from ...model.network.network import Network
 from ...model.prosparsity.bound import output_groups
+from ...model.prosparsity.products import network_counts
 from ...model.prosparsity.tiles import Counts, count_packed, tile_starts
-from ...model.prosparsity.tiling import network_tiles
 from .accelerator import Accelerator
 from .workload import ROWS, WORD, Workload
 
@@ -72,9 +72,8 @@ def published_model_of_network(
     found = {}
     tile_k = min(config.tile_k, TILE_K)
     for layer in network.layers:
-        tiles = network_tiles(network, layer.name, features, tile_m=config.tile_m, tile_k=tile_k, published=True)
-        counts = count_packed(tiles.packed, tiles.starts)
-        found[layer.name] = published_model_cycles(counts, output_groups(layer.channels, config.lanes))
+        counts = network_counts(network, layer.name, features, tile_m=config.tile_m, tile_k=tile_k, published=True)
+        found[layer.name] = published_model_cycles(counts, output_groups(layer.columns, config.lanes))
     return found
 
 

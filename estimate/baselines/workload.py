@@ -78,7 +78,7 @@ def of_capture(capture: Capture) -> list[Workload]:
                 depth=one.depth,
                 outputs=one.outputs,
                 neurons=one.outputs * positions,
-                linear=_is_linear(tiles, [source.weight.shape[2:] for source in one.layer.sources]),
+                linear=_is_linear(tiles, [source.weight.shape[2:] for source in one.layer.convolutions]),
             )
         )
     return found
@@ -103,10 +103,10 @@ def of_network(network: Network, features: dict[str, np.ndarray]) -> Iterator[li
                 positions=positions,
                 timesteps=tiles.timesteps,
                 planes=len(tiles.plane_weights),
-                depth=sum(source.depth for source in layer.sources),
+                depth=network.depth(layer.name),
                 outputs=layer.channels,
                 neurons=layer.channels * positions if layer.neuron.kind != "readout" else 0,
-                linear=_is_linear(tiles, [source.weight.shape[2:] for source in layer.sources]),
+                linear=_is_linear(tiles, [source.weight.shape[2:] for source in layer.convolutions]),
             )
             for packed in rows
         ]

@@ -13,12 +13,12 @@ def shape_of(network: Network, name: str) -> dict[str, Any]:
     layer = network.layer(name)
     signed = any(network.feature_signed(source.feature) for source in layer.sources)
     levels = [network.feature_levels(source.feature) for source in layer.sources]
-    linear = all(s.flatten or network.feature_shape(s.feature)[1:] == (1, 1) for s in layer.sources)
+    linear = all(s.flatten or network.feature_shape(s.feature)[1:] == (1, 1) for s in layer.convolutions)
     return {
         "kind": "linear" if linear else "convolution",
-        "reads": [source.feature for source in layer.sources],
-        "weights": [[int(n) for n in source.weight.shape] for source in layer.sources],
-        "k": sum(source.depth for source in layer.sources),
+        "reads": list(layer.reads),
+        "weights": [[int(n) for n in source.weight.shape] for source in layer.convolutions],
+        "k": network.depth(name),
         "channels": layer.channels,
         "output": [int(n) for n in network.feature_shape(name)],
         "pool": layer.pool.kernel if layer.pool else 1,

@@ -23,6 +23,8 @@ def _refuse(network: Network) -> str:
     resets = set()
     for layer in network.layers:
         n = layer.neuron
+        if layer.product or n.kind == "sum":
+            raise UnsupportedError(layer.name, "attention", "NIR multiplies no two maps: keep the network file")
         if n.kind == "readout":
             continue
         resets.add(n.reset)
@@ -57,14 +59,14 @@ def graph_of(network: Network) -> tuple[Any, str]:
     nodes: dict[str, Any] = {"input": nir.Input(input_type=np.array(network.input_shape))}
     edges: list[tuple[str, str]] = []
     for layer in network.layers:
-        ends = [_source(nir, network, layer, i, nodes, edges) for i in range(len(layer.sources))]
+        ends = [_source(nir, network, layer, i, nodes, edges) for i in range(len(layer.convolutions))]
         if layer.neuron.kind != "readout":
             nodes[layer.name] = _neuron(nir, network, layer)
             edges += [(end, layer.name) for end in ends]
             ends = [layer.name]
     last = network.layers[-1]
     shape = network.feature_shape(last.name)
-    nodes["output"] = nir.Output(output_type=np.array(shape[:1] if last.sources[0].flatten else shape))
+    nodes["output"] = nir.Output(output_type=np.array(shape[:1] if last.convolutions[0].flatten else shape))
     edges += [(end, "output") for end in ends]
     return nir.NIRGraph(nodes, edges, type_check=False), reset
 
@@ -73,7 +75,7 @@ def _source(
     nir: Any, network: Network, layer: Layer, index: int, nodes: dict[str, Any], edges: list[tuple[str, str]]
 ) -> str:
     """Add the node of one source, which has the bias if it is the first; return its name."""
-    source, name = layer.sources[index], f"{layer.name}.source{index}"
+    source, name = layer.convolutions[index], f"{layer.name}.source{index}"
     shape = network.feature_shape(source.feature)
     bias = (layer.neuron.bias if index == 0 else np.zeros_like(layer.neuron.bias)).astype(np.float64)
     before = source.feature
@@ -92,7 +94,7 @@ def _source(
 
 def _neuron(nir: Any, network: Network, layer: Layer) -> Any:
     n = layer.neuron
-    linear = all(source.flatten for source in layer.sources)
+    linear = all(source.flatten for source in layer.convolutions)
     shape = (len(n.threshold),) if linear else tuple(network.feature_shape(layer.name))
 
     def each(values: np.ndarray) -> np.ndarray:

@@ -21,10 +21,10 @@ class IntegerLayer(QatLayer):
     int_v0: torch.Tensor
 
     def __init__(self, layer: Layer, network: Network) -> None:
-        specs = [spec_of(s, network.feature_shape(s.feature)) for s in layer.sources]
+        specs = [spec_of(s, network.feature_shape(s.feature)) for s in layer.convolutions]
         n = layer.neuron
         levels_in = [
-            128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.sources
+            128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.convolutions
         ]
         spec = NeuronSpec(levels=n.levels, kind=n.kind, reset=n.reset, leak=torch.tensor(n.leak, dtype=torch.float64))
         pool = layer.pool.kernel if layer.pool else 0

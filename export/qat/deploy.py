@@ -18,8 +18,7 @@ from ...model.network.network import Network
 from ...model.network.neuron import Neuron
 from ...model.prosparsity.bound import bound, output_groups
 from ...model.prosparsity.density import Density
-from ...model.prosparsity.tiles import count_packed
-from ...model.prosparsity.tiling import layer_tiles
+from ...model.prosparsity.products import network_counts
 from ...support.errors import RepriseError
 from .layers import QatLayer
 from .network import QatNetwork
@@ -133,22 +132,15 @@ def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> 
         options: list[Encoding] = ["bitplane"]
         if 1 < max(levels) <= min(MAX_THERMOMETER, hardware.tile_m // network.timesteps) and not signed:
             options.append("thermometer")
-        depth = sum(s.depth for s in layer.sources)
         costs[layer.name] = {"cycles": {}, "density": {}}
         for encoding in options:
-            tiles = layer_tiles(
-                replace(layer, encoding=encoding),
-                tuple(features[s.feature] for s in layer.sources),
-                levels,
-                tile_m=hardware.tile_m,
-                tile_k=hardware.tile_k,
-                signed=signed,
-            )
-            counts = count_packed(tiles.packed, tiles.starts)
-            groups = output_groups(layer.channels, hardware.lanes)
+            variant = replace(layer, encoding=encoding)
+            other = replace(network, layers=tuple(variant if y is layer else y for y in network.layers))
+            counts = network_counts(other, layer.name, features, tile_m=hardware.tile_m, tile_k=hardware.tile_k)
+            groups = output_groups(layer.columns, hardware.lanes)
             cycles = bound(counts, groups, banks=hardware.banks, weight_banks=hardware.weight_banks)
             costs[layer.name]["cycles"][encoding] = cycles / n
-            costs[layer.name]["density"][encoding] = Density.of(counts, depth)
+            costs[layer.name]["density"][encoding] = Density.of(counts, network.depth(layer.name))
     return costs
 
 

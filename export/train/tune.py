@@ -84,11 +84,11 @@ def _layer(layer: Layer, network: Network, spread: float) -> QatLayer:
     n = layer.neuron
     readout = n.levels == 0
     threshold, bias, v0 = (torch.tensor(value, dtype=torch.float64) for value in (n.threshold, n.bias, n.v0))
-    sums = all(is_identity(source) for source in layer.sources)
+    sums = all(is_identity(source) for source in layer.convolutions)
     one = torch.ones_like(threshold)
     step = one if sums else spread * one if readout else 1 / threshold
     specs = []
-    for source in layer.sources:
+    for source in layer.convolutions:
         spec = spec_of(source, network.feature_shape(source.feature))
         weight = spec.weight.double() * step.view(-1, *(1,) * (spec.weight.ndim - 1))
         specs.append(replace(spec, weight=weight, fixed=sums, step=None if sums else step.float()))
@@ -107,11 +107,11 @@ def _layer(layer: Layer, network: Network, spread: float) -> QatLayer:
         bias=bias * step,
         pool=layer.pool.kernel if layer.pool else 0,
         levels_in=[
-            128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.sources
+            128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.convolutions
         ],
         timesteps=network.timesteps,
     )
-    for weight, source in zip(made.weights, layer.sources, strict=True):
+    for weight, source in zip(made.weights, layer.convolutions, strict=True):
         if is_identity(source):
             weight.requires_grad_(False)
         elif bool((weight == 0).any()):

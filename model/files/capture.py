@@ -65,7 +65,7 @@ class CapturedLayer:
     @property
     def depth(self) -> int:
         """K of the layer's rows."""
-        return self.layer.sources[0].depth
+        return self.layer.convolutions[0].depth
 
     @property
     def outputs(self) -> int:

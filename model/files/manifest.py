@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ...support.errors import MissingFileError, RepriseError, explain
 from ...support.yaml_file import read_yaml
 
-FORMAT, VERSION = "reprise-network", 1
+FORMAT = "reprise-network"
+VERSION = 2
+"""The newest version, which is written where a network has sums or products; all others are written in the first."""
+
 PARAMETERS = ("threshold", "bias", "v0", "leak")
 
 Size = Annotated[int, Field(ge=1, le=1 << 24)]
@@ -62,18 +65,45 @@ class SourceEntry(Part):
     flatten: bool = False
 
 
+class ProductEntry(Part):
+    feature: Name
+    operand: Name
+    over: Literal["tokens", "channels"]
+    heads: Size
+    channels: Size
+
+
 class NeuronEntry(Part):
-    kind: Literal["if", "lif", "readout"]
+    kind: Literal["if", "lif", "readout", "sum"]
     levels: Annotated[int, Field(ge=0, le=255)]
     reset: Literal["soft", "hard", "none"]
+    bits: Annotated[Literal[8, 16, 32], Whole] = 32
+    shift: Annotated[int, Field(ge=0, le=31)] = 0
 
 
 class LayerEntry(Part):
     name: Name
-    sources: Annotated[tuple[SourceEntry, ...], Field(min_length=1, max_length=2)]
+    sources: Annotated[tuple[SourceEntry, ...], Field(min_length=1, max_length=2)] = ()
+    product: ProductEntry | None = None
     neuron: NeuronEntry
     encoding: Literal["bitplane", "thermometer"]
     pool: Annotated[Literal[2, 3, 4] | None, Whole] = None
+
+    @model_validator(mode="after")
+    def _reads(self) -> "LayerEntry":
+        if bool(self.sources) == (self.product is not None):
+            raise ValueError(f"layer {self.name!r} must have either sources or a product")
+        return self
+
+    @property
+    def channels(self) -> int:
+        """O, the number of output channels."""
+        return self.product.channels if self.product else self.sources[0].shape[0]
+
+    @property
+    def version(self) -> int:
+        """The first version of the format that has such layers."""
+        return 2 if self.product or self.neuron.kind == "sum" else 1
 
 
 class Accuracy(Part):
@@ -87,7 +117,7 @@ class Manifest(Part):
     """The contents of the manifest."""
 
     format: Literal["reprise-network"]
-    version: Annotated[Literal[1], Whole]
+    version: Annotated[Literal[1, 2], Whole]
     name: Name
     tensors: Tensors
     input: Input
@@ -99,6 +129,14 @@ class Manifest(Part):
     widths: dict[str, dict[str, tuple[int, int, int]]] = {}
     hardware: dict[str, int] = {}
     changes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _version(self) -> "Manifest":
+        for layer in self.layers:
+            if layer.version > self.version:
+                what = "a product" if layer.product else "a sum"
+                raise ValueError(f"version must be {layer.version}, not {self.version}: layer {layer.name!r} is {what}")
+        return self
 
     @field_validator("statistics")
     @classmethod
@@ -119,7 +157,7 @@ def tensor_shapes(manifest: Manifest) -> dict[str, tuple[type[np.integer], tuple
         for i, source in enumerate(layer.sources):
             found[f"{layer.name}.weight{i}"] = (np.int8, source.shape)
         for name in PARAMETERS:
-            found[f"{layer.name}.{name}"] = (np.int32, (layer.sources[0].shape[0],))
+            found[f"{layer.name}.{name}"] = (np.int32, (layer.channels,))
     return found
 
 
@@ -135,10 +173,10 @@ def read_manifest(path: str | Path) -> Manifest:
     if not path.is_file():
         raise MissingFileError(f"network file {str(path)!r} does not exist (the manifest NAME.yaml is meant)")
     values = read_yaml(path, kind=NetworkFileError)
-    if values.get("format") == FORMAT and isinstance(values.get("version"), int) and values["version"] != VERSION:
+    version = values.get("version")
+    if values.get("format") == FORMAT and isinstance(version, int) and not 1 <= version <= VERSION:
         raise NetworkFileError(
-            f"{path}: version must be {VERSION}, not {values.get('version')!r}: "
-            "written by another release, export it again"
+            f"{path}: version must be 1 or {VERSION}, not {version!r}: written by another release, export it again"
         )
     try:
         return Manifest(**_tupled(values))

@@ -17,11 +17,10 @@ from safetensors.numpy import save as save_tensors
 
 from ...support.errors import MissingFileError, explain
 from ...support.yaml_file import to_yaml
-from ..network.layer import Layer, MaxPool, Source
 from ..network.network import Network
-from ..network.neuron import Neuron
 from .arrays import ArrayFileError, check_size, read_tensors
-from .manifest import FORMAT, PARAMETERS, VERSION, Manifest, NetworkFileError, read_manifest, tensor_shapes
+from .layers import layer_entry, to_network, to_tensors, version_of
+from .manifest import FORMAT, VERSION, Manifest, NetworkFileError, read_manifest, tensor_shapes
 
 __all__ = ["FORMAT", "VERSION", "NetworkFile", "NetworkFileError", "load", "read_manifest", "save"]
 
@@ -74,25 +73,6 @@ class NetworkFile:
         )
 
 
-def to_tensors(network: Network, images: np.ndarray | None, labels: np.ndarray | None) -> dict[str, np.ndarray]:
-    tensors = {}
-    for layer in network.layers:
-        for i, source in enumerate(layer.sources):
-            tensors[f"{layer.name}.weight{i}"] = np.ascontiguousarray(source.weight)
-        for name in PARAMETERS:
-            values = getattr(layer.neuron, name)
-            if np.abs(values).max() >= 1 << 31:
-                worst = int(values[np.abs(values).argmax()])
-                raise NetworkFileError(
-                    f"layer {layer.name!r}: neuron.{name} must fit 32 bits (it is stored so), not {worst}; "
-                    "a channel with almost no variance in training causes this: train longer or remove it"
-                )
-            tensors[f"{layer.name}.{name}"] = values.astype(np.int32)
-    tensors["samples.images"] = np.ascontiguousarray(images)
-    tensors["samples.labels"] = np.asarray(labels, dtype=np.int64)
-    return tensors
-
-
 def _paths(path: str | Path) -> tuple[Path, Path]:
     path = Path(path)
     if path.suffix not in (".yaml", ".yml"):
@@ -133,10 +113,13 @@ def save(
     pixel = np.int8 if network.input_signed else np.uint8
     frame = (network.timesteps,) * (network.input_mode == "given") + network.input_shape
     images, labels = samples if samples is not None else (np.zeros((0, *frame), pixel), np.zeros(0, np.int64))
-    blob = save_tensors(to_tensors(network, np.asarray(images, pixel), labels))
+    tensors = to_tensors(network)
+    tensors["samples.images"] = np.ascontiguousarray(np.asarray(images, pixel))
+    tensors["samples.labels"] = np.asarray(labels, dtype=np.int64)
+    blob, layers = save_tensors(tensors), tuple(layer_entry(layer) for layer in network.layers)
     values: dict[str, Any] = dict(
         format=FORMAT,
-        version=VERSION,
+        version=version_of(network),
         name=network.name,
         tensors=dict(file=tensor_path.name, sha256=hashlib.sha256(blob).hexdigest()),
         input=dict(
@@ -146,7 +129,7 @@ def save(
             mode=network.input_mode,
         ),
         timesteps=network.timesteps,
-        layers=tuple(_entry(layer) for layer in network.layers),
+        layers=layers,
         recipe=recipe or {},
         accuracy=accuracy,
         statistics=statistics or {},
@@ -160,21 +143,8 @@ def save(
         raise explain(str(path), e, NetworkFileError) from e
     path.parent.mkdir(parents=True, exist_ok=True)
     tensor_path.write_bytes(blob)
-    path.write_text(to_yaml(_plain(manifest.model_dump(by_alias=True))))
+    path.write_text(to_yaml(_plain(manifest.model_dump(by_alias=True) | {"layers": layers})))
     return path
-
-
-def _entry(layer: Layer) -> dict:
-    return dict(
-        name=layer.name,
-        sources=tuple(
-            dict(feature=s.feature, shape=s.weight.shape, stride=s.stride, padding=s.padding, flatten=s.flatten)
-            for s in layer.sources
-        ),
-        neuron=dict(kind=layer.neuron.kind, levels=layer.neuron.levels, reset=layer.neuron.reset),
-        encoding=layer.encoding,
-        pool=layer.pool.kernel if layer.pool else None,
-    )
 
 
 def _plain(value: Any) -> Any:
@@ -215,7 +185,7 @@ def load(path: str | Path) -> NetworkFile:
     images, labels = _samples(tensor_path, manifest, tensors)
     _check_tensors(tensor_path, tensor_shapes(manifest), tensors)
     try:
-        network = replace(_network(manifest, tensors), calibration=images)
+        network = replace(to_network(manifest, tensors), calibration=images)
     except ValueError as e:
         raise NetworkFileError(f"{path}: {e}") from e
     return NetworkFile(
@@ -266,31 +236,3 @@ def _check_tensors(
             raise NetworkFileError(
                 f"{path}: {name} must be {np.dtype(dtype)}{list(shape)}, not {have.dtype}{list(have.shape)}"
             )
-
-
-def _network(manifest: Manifest, tensors: dict[str, np.ndarray]) -> Network:
-    layers = []
-    for e in manifest.layers:
-        sources = tuple(
-            Source(
-                feature=s.feature,
-                weight=tensors[f"{e.name}.weight{i}"],
-                stride=s.stride,
-                padding=s.padding,
-                flatten=s.flatten,
-            )
-            for i, s in enumerate(e.sources)
-        )
-        parameters = {n: tensors[f"{e.name}.{n}"].astype(np.int64) for n in PARAMETERS}
-        neuron = Neuron(kind=e.neuron.kind, levels=e.neuron.levels, reset=e.neuron.reset, **parameters)
-        pool = None if e.pool is None else MaxPool(kernel=e.pool)
-        layers.append(Layer(name=e.name, sources=sources, neuron=neuron, encoding=e.encoding, pool=pool))
-    return Network(
-        name=manifest.name,
-        input_shape=manifest.input.shape,
-        input_levels=manifest.input.levels,
-        input_signed=manifest.input.signed,
-        timesteps=manifest.timesteps,
-        input_mode=manifest.input.mode,
-        layers=tuple(layers),
-    )

@@ -10,7 +10,7 @@ is used; 8-bit levels and weights cannot come to that below K = 2**38.
 import numpy as np
 
 from ...support.checks import require
-from ..network.layer import Layer, MaxPool, Source
+from ..network.layer import Layer, MaxPool, Product, Source
 from .kernels import int_conv
 
 
@@ -106,7 +106,36 @@ def source_sums(source: Source, levels: np.ndarray, size: tuple[int, int], metho
 
 def layer_sums(layer: Layer, inputs: list[np.ndarray], size: tuple[int, int], method: str = "blas") -> np.ndarray:
     """Add the products of a layer's sources: integers (frames, O, h, w)."""
-    sums = source_sums(layer.sources[0], inputs[0], size, method)
-    for source, levels in zip(layer.sources[1:], inputs[1:], strict=True):
+    sums = source_sums(layer.convolutions[0], inputs[0], size, method)
+    for source, levels in zip(layer.convolutions[1:], inputs[1:], strict=True):
         sums = sums.astype(np.int64) + source_sums(source, levels, size, method)
     return sums
+
+
+def product_sums(product: Product, feature: np.ndarray, operand: np.ndarray, method: str = "blas") -> np.ndarray:
+    """Compute the products of two maps, head by head.
+
+    A sum has fewer than 2**26 terms of less than 2**15, so that float64 holds every intermediate sum exactly.
+
+    Parameters
+    ----------
+    product : Product
+    feature : levels (frames, C, H, W)
+    operand : integers that fit int8 (frames, C, H, W)
+    method : "blas" or "integer"
+        Floating point, which is exact, or integers.
+
+    Returns
+    -------
+    int64 (frames, O, H, W), in the shape that :class:`reprise.model.network.layer.Product` tells
+    """
+    dtype = np.int64 if method == "integer" else np.float64
+    frames, channels, height, width = feature.shape
+    heads = product.heads
+    rows = feature.astype(dtype).reshape(frames, heads, channels // heads, height * width)
+    weights = operand.astype(dtype)
+    if product.over == "channels":
+        by_head = weights.transpose(0, 2, 1, 3)  # of (dv, d) for each head
+        return (by_head @ rows).reshape(frames, -1, height, width).astype(np.int64)
+    by_head = weights.reshape(frames, heads, -1, height * width)
+    return (by_head @ rows.transpose(0, 1, 3, 2)).transpose(0, 2, 1, 3).astype(np.int64)

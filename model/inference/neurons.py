@@ -8,7 +8,9 @@ One timestep of an output channel::
         0 where z > 0, else U         hard reset
         U                             no reset
 
-A readout does not fire: V becomes V + psum + c, and V is the output of the timestep.
+A readout does not fire: V becomes V + psum + c, and V is the output of the timestep. A sum does not fire either and
+keeps nothing, so that U = psum + c, and its output is the integer ``clip(U >> shift, -2**(bits-1), 2**(bits-1) - 1)``,
+where the shift is arithmetic (floor).
 """
 
 import numba as nb
@@ -48,7 +50,8 @@ def step(v: np.ndarray, psum: np.ndarray, neuron: Neuron, channel_axis: int = -3
 
     Returns
     -------
-    (z, v) : levels int64 in 0..N, and the membrane potential after the step. For a readout both are the potential.
+    (z, v) : levels int64 in 0..N, and the membrane potential after the step. For a readout both are the potential, and
+        for a sum they are its integers and U.
     """
     v, psum = np.asarray(v), np.asarray(psum)
     for name, array in (("v", v), ("psum", psum)):
@@ -66,6 +69,8 @@ def step(v: np.ndarray, psum: np.ndarray, neuron: Neuron, channel_axis: int = -3
     u = ((v.astype(np.int64) * leak) >> 8) + psum.astype(np.int64) + bias
     if neuron.kind == "readout":
         return u, u.copy()
+    if neuron.kind == "sum":
+        return np.clip(u >> neuron.shift, *neuron.integers), u
     z = np.clip(np.floor_divide(u, threshold), 0, neuron.levels)
     if neuron.reset == "soft":
         return z, u - z * threshold
@@ -125,11 +130,15 @@ def integrate(
     Returns
     -------
     (levels, potentials) : uint8[n, T, O, H, W], or None for a readout, and int64[n, T, O, H, W], or None
+        In place of levels, a sum gives its integers, int8, int16 or int32 as it has bits.
     """
     n, timesteps, channels, height, width = psum.shape
     if channels != neuron.channels:
         raise RepriseError(f"psum must have {neuron.channels} channels on axis 2, not {channels}")
-    fires = neuron.kind != "readout"
+    if neuron.kind == "sum":
+        u = psum.astype(np.int64) + _per_channel(neuron.bias, 5, 2)
+        return np.clip(u >> neuron.shift, *neuron.integers).astype(f"i{neuron.bits // 8}"), u if potentials else None
+    fires = neuron.fires
     keep = potentials or not fires
     shape = (n, timesteps, channels, height * width)
     z = np.zeros(shape if fires else (0, 0, 0, 0), dtype=np.uint8)

@@ -13,10 +13,10 @@ import numpy as np
 from ...support.checks import require
 from ..network.layer import Layer
 from ..network.network import Network
+from ..prosparsity.products import network_jobs
 from ..prosparsity.rows import check_levels
-from ..prosparsity.tiling import network_tiles
 from .kernels import reuse_matmul
-from .layers import layer_sums, max_pool
+from .layers import layer_sums, max_pool, product_sums
 from .neurons import integrate
 
 CHUNK_BYTES = 192 << 20  # im2col or row sums of the images taken at a time
@@ -30,9 +30,10 @@ class Result:
     Members
     -------
     output : uint8 or int64 [n, T, O, H, W]
-        The levels of the last layer, or its potentials if it is a readout.
+        The levels of the last layer, or its potentials if it is a readout, or its integers if it is a sum.
     features : dict[str, uint8[n, T, C, H, W]]
-        "input" (int8 if signed) and the levels of every layer that fires, after its pool, if they are recorded.
+        "input" (int8 if signed) and the levels of every layer that fires, after its pool, if they are recorded; of a
+        sum its integers, int8, int16 or int32.
     potentials : dict[str, int64[n, T, O, H, W]]
         The membrane potential after each timestep at the positions that are computed, if it is recorded.
     psums : dict[str, int64[n, T, O, H, W]]
@@ -93,7 +94,7 @@ def _chunk(network: Network, method: str) -> int:
     worst = 1
     for layer in network.layers:
         height, width = network.geometry[layer.name].computed
-        depth = sum(source.depth for source in layer.sources)
+        depth = network.depth(layer.name)
         planes = max(network.feature_levels(source.feature) for source in layer.sources)
         planes = planes if layer.encoding == "thermometer" else planes.bit_length()
         per_row = 8 * layer.channels * 3 + (
@@ -104,18 +105,25 @@ def _chunk(network: Network, method: str) -> int:
 
 
 def _tiled_sums(network: Network, layer: Layer, features: dict, tile_m: int, tile_k: int) -> np.ndarray:
-    tiles = network_tiles(network, layer.name, features, tile_m=tile_m, tile_k=tile_k)
-    return tiles.combine(reuse_matmul(tiles.packed, tiles.starts, tiles.weights, tile_k))
+    shape = (*features[layer.sources[0].feature].shape[:2], layer.channels, *network.geometry[layer.name].computed)
+    sums = np.empty(shape, dtype=np.int64)
+    for job in network_jobs(network, layer.name, features, tile_m=tile_m, tile_k=tile_k):
+        tiles = job.tiles
+        sums[job.part] = tiles.combine(reuse_matmul(tiles.packed, tiles.starts, tiles.weights, tile_k))
+    return sums
 
 
 def _plain_sums(network: Network, layer: Layer, features: dict, method: str) -> np.ndarray:
-    inputs = [features[source.feature] for source in layer.sources]
+    inputs = [features[name] for name in layer.reads]
     n, timesteps = inputs[0].shape[:2]
     shown = timesteps
-    if network.input_mode == "repeat" and all(source.feature == "input" for source in layer.sources):
+    if network.input_mode == "repeat" and all(name == "input" for name in layer.reads):
         shown = 1  # the same frame at every timestep has the same sums
     frames = [x[:, :shown].reshape(n * shown, *x.shape[2:]) for x in inputs]
-    sums = layer_sums(layer, frames, network.geometry[layer.name].computed, method)
+    if layer.product:
+        sums = product_sums(layer.product, frames[0], frames[1], method)
+    else:
+        sums = layer_sums(layer, frames, network.geometry[layer.name].computed, method)
     return np.broadcast_to(sums.reshape(n, shown, *sums.shape[1:]), (n, timesteps, *sums.shape[1:]))
 
 
@@ -124,7 +132,7 @@ def _run_chunk(network: Network, levels: np.ndarray, method: str, tile: tuple[in
     potentials: dict[str, np.ndarray] = {}
     psums: dict[str, np.ndarray] = {}
     output = levels
-    last_use = {s.feature: i for i, layer in enumerate(network.layers) for s in layer.sources}
+    last_use = {name: i for i, layer in enumerate(network.layers) for name in layer.reads}
     for number, layer in enumerate(network.layers):
         if method == "tiled":
             sums = _tiled_sums(network, layer, features, *tile)

@@ -7,10 +7,15 @@ They hold for each layer and output channel, over every input that the levels al
 - *psum* is the sum of the weighted planes, ``sum level * w`` with levels up to the real N (not the planes' 2**P - 1),
   and every intermediate sum when planes are added from the least significant one up;
 - *membrane* is U before and V after each of the T timesteps, by intervals over the cases of the reset;
-- *steps* is ``N * D``, the largest multiple that the comparators compare with.
+- *steps* is ``N * D``, the largest multiple that the comparators compare with;
+- *integers* is what the shift of a sum leaves of U, before it is clipped to the sum's bits.
 
-Some input attains the first three, so these bounds are tight. The interval of the membrane is sound, and may be wider
-than any input reaches. The arithmetic is in Python's integers, so that the proof itself cannot overflow.
+In a product of two maps, the integers of the operand stand where other layers have weights. Each lies in the range
+that was proven for the operand's channel, so layers are taken in their order.
+
+Some input attains the first three where weights are constant, so these bounds are tight. Those of products, and the
+interval of the membrane, are sound and may be wider than any input reaches. The arithmetic is in integers of Python or
+of 64 bits, so that the proof itself cannot overflow.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ import numpy as np
 from ...support.checks import require
 from ...support.errors import RepriseError
 from ..hardware import Registers
-from ..network.layer import Layer
+from ..network.layer import Layer, Product
 from ..network.network import Network
 from ..network.neuron import LEAK_ONE, Neuron
 from ..prosparsity.tiling import weight_rows
@@ -52,7 +57,9 @@ class Range:
 class LayerBounds:
     """The proven ranges of one layer, over all its output channels.
 
-    ``observed`` holds the ranges of "psum" and "membrane" that were seen on the images given to :func:`prove`, or None.
+    ``integers`` is that of a sum, and None for other neurons; ``clips`` says that it exceeds the sum's bits, so that
+    an input may be clipped. ``observed`` holds the ranges of "psum" and "membrane" that were seen on the images given
+    to :func:`prove`, or None.
     """
 
     tile_result: Range
@@ -60,6 +67,8 @@ class LayerBounds:
     psum: Range
     membrane: Range
     steps: Range
+    integers: Range | None = None
+    clips: bool = False
     observed: dict[str, Range] | None = None
 
 
@@ -90,11 +99,42 @@ def _parts(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(wide, 0).sum(axis=0), np.minimum(wide, 0).sum(axis=0)
 
 
-def _sums(network: Network, layer: Layer, tile_k: int) -> tuple[Range, Range, np.ndarray, np.ndarray]:
-    """Bound the tile result, the row psum, and the psum of every channel (low, high)."""
+Sums = tuple[Range, Range, np.ndarray, np.ndarray]
+"""The tile result, the row psum, and the psum of every channel (low, high)."""
+
+Values = tuple[np.ndarray, np.ndarray]
+"""The smallest and the largest value of every channel of a map."""
+
+
+def _product_sums(network: Network, product: Product, operand: Values, tile_k: int) -> Sums:
+    terms, heads = product.depth(network.feature_shape(product.feature)), product.heads
+    low, high = np.minimum(operand[0], 0), np.maximum(operand[1], 0)
+    if product.over == "tokens":  # a channel of the output has the products of all heads
+        low, high = low.reshape(heads, -1).min(axis=0), high.reshape(heads, -1).max(axis=0)
+    else:
+        low, high = np.tile(low, heads), np.tile(high, heads)
+    row, most = _covering(terms * low, terms * high), network.feature_levels(product.feature) * terms
+    few = min(terms, tile_k)
+    return _covering(few * low, few * high), row, most * low, most * high
+
+
+def _values(layer: Layer, low: np.ndarray, high: np.ndarray) -> tuple[Values, Range | None]:
+    """Return the values of a layer's map for sums in ``low`` to ``high``, and the range of a sum before it is clipped.
+
+    A readout has no map; its values have no meaning.
+    """
+    neuron = layer.neuron
+    if neuron.kind != "sum":
+        return (np.zeros(layer.channels, np.int64), np.full(layer.channels, neuron.levels)), None
+    ends = [(end + neuron.bias) >> neuron.shift for end in (low, high)]
+    clipped = [np.clip(end, *neuron.integers) for end in ends]
+    return (clipped[0], clipped[1]), _covering(*ends)
+
+
+def _sums(network: Network, layer: Layer, tile_k: int) -> Sums:
     tile = row = Range(0, 0)
     row_high = row_low = high = low = np.zeros(layer.channels, dtype=np.int64)
-    for source in layer.sources:
+    for source in layer.convolutions:
         matrix = weight_rows(source, network.feature_shape(source.feature)[0])
         for k in range(0, len(matrix), tile_k):
             up, down = _parts(matrix[k : k + tile_k])
@@ -182,16 +222,22 @@ def prove(network: Network, tile_k: int, images: np.ndarray | None = None) -> di
     """
     require(1 <= tile_k <= 64, "tile_k", "in 1..64", tile_k)
     seen = {} if images is None else _observe(network, images)
-    bounds = {}
+    bounds, values = dict[str, LayerBounds](), dict[str, Values]()
     for layer in network.layers:
-        tile, row, low, high = _sums(network, layer, tile_k)
+        if layer.product:
+            tile, row, low, high = _product_sums(network, layer.product, values[layer.product.operand], tile_k)
+        else:
+            tile, row, low, high = _sums(network, layer, tile_k)
         neuron = layer.neuron
+        values[layer.name], integers = _values(layer, low, high)
         bounds[layer.name] = LayerBounds(
             tile_result=tile,
             row_psum=row,
             psum=_covering(low, high) | Range(0, 0),
             membrane=membrane_range(neuron, low, high, network.timesteps),
             steps=Range(0, int(neuron.threshold.max()) * neuron.levels),
+            integers=integers,
+            clips=integers is not None and integers.bits > neuron.bits,
             observed=seen.get(layer.name),
         )
     return bounds

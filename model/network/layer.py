@@ -12,6 +12,7 @@ from ...support.checks import int_array, require, require_int
 from .neuron import Neuron
 
 Encoding = Literal["bitplane", "thermometer"]
+Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -72,6 +73,69 @@ class Source:
         )
 
 
+OPERAND_LEVELS = 127
+"""The largest level, and the largest integer, of a product's operand: it takes the place of int8 weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """The product of two feature maps, head by head, at the same image and timestep: what attention is made of.
+
+    Channels of both maps are cut into ``heads`` parts of equal size, d channels of the feature and dv of the operand::
+
+        over "tokens"     out[j, head, i] = sum over positions p of feature[head*d + i, p] * operand[head*dv + j, p]
+        over "channels"   out[head*dv + j, y, x] = sum over i of feature[head*d + i, y, x] * operand[j, head, i]
+
+    So the first, of K and V, gives ``G = K^T V`` as a map (dv, heads, d), and the second, of Q and G, gives ``Q G`` as
+    a map of dv channels a head. The levels of ``feature`` become binary rows, as those of a source do; the integers of
+    ``operand`` take the place of weights.
+
+    Parameters
+    ----------
+    feature : str
+        "input" or the name of an earlier layer that fires.
+    operand : str
+        The name of an earlier layer whose map fits int8: the integer map of a sum of 8 bits, or levels up to 127.
+    over : "tokens" or "channels"
+        What is summed over.
+    heads : int
+    """
+
+    feature: str
+    operand: str
+    over: Literal["tokens", "channels"]
+    heads: int = 1
+
+    def __post_init__(self) -> None:
+        for field in ("feature", "operand"):
+            name = getattr(self, field)
+            require(isinstance(name, str) and name != "", f"product.{field}", "a name", name)
+        require(self.over in ("tokens", "channels"), "product.over", "'tokens' or 'channels'", self.over)
+        require_int("product.heads", self.heads, 1)
+
+    def __repr__(self) -> str:
+        return f"Product({self.feature} x {self.operand} over {self.over}, {self.heads} heads)"
+
+    def output_shape(self, feature: Shape, operand: Shape) -> Shape:
+        """Return (C, H, W) of the product of two maps of these shapes, or refuse maps that do not fit together."""
+        heads, here = self.heads, f"product of {self.feature!r} and {self.operand!r}"
+        require(feature[0] % heads == 0, f"{here}: heads", f"a divisor of the feature's {feature[0]} channels", heads)
+        d = feature[0] // heads
+        if self.over == "channels":
+            rule = f"(dv, {heads}, {d}), of a column for each channel of a head"
+            why = "a product over tokens of as many heads makes such a map"
+            require(operand[1:] == (heads, d), f"{here}: shape of the operand", rule, operand, why)
+            return heads * operand[0], *feature[1:]
+        rule = f"(C, {feature[1]}, {feature[2]}), of the positions of the feature"
+        require(operand[1:] == feature[1:], f"{here}: shape of the operand", rule, operand)
+        require(operand[0] % heads == 0, f"{here}: heads", f"a divisor of the operand's {operand[0]} channels", heads)
+        return operand[0] // heads, heads, d
+
+    def depth(self, feature: Shape) -> int:
+        """Return K, the products per output: the positions of a feature of that shape, or the channels of a head."""
+        return feature[1] * feature[2] if self.over == "tokens" else feature[0] // self.heads
+
+
 POOL_KERNELS = (2, 4)
 """Smallest and largest kernel of a max pool: what the hardware has (its ``MAX_POOL``; a test holds them together)."""
 
@@ -98,17 +162,18 @@ class Layer:
     ----------
     name : str
         Unique in the network. The feature that the layer writes has the same name.
-    sources : tuple[Source, ...]
-        One, or two (main and shortcut) of the same output shape, whose products are added.
+    sources : tuple[Source, ...] or tuple[Product]
+        One, or two (main and shortcut) of the same output shape, whose products are added. A product of two maps is
+        alone.
     neuron : Neuron
     encoding : "bitplane" or "thermometer"
         How the levels that this layer *reads* become binary rows; one choice for all its sources.
     pool : MaxPool or None
-        What follows the neuron; a readout has none.
+        What follows the neuron; one that does not fire has none, and neither has a product.
     """
 
     name: str
-    sources: tuple[Source, ...]
+    sources: tuple[Source | Product, ...]
     neuron: Neuron
     encoding: Encoding = "bitplane"
     pool: MaxPool | None = None
@@ -120,15 +185,20 @@ class Layer:
         require(len(self.sources) in (1, 2), f"{here}: sources", "one or two", len(self.sources))
         encodings = ("bitplane", "thermometer")
         require(self.encoding in encodings, f"{here}: encoding", f"one of {encodings}", self.encoding)
-        for source in self.sources:
+        if self.product:
+            require(len(self.sources) == 1, f"{here}: sources", "one, as one is a product", len(self.sources))
+            require(self.pool is None, f"{here}: pool", "None behind a product", self.pool, "pool its operands instead")
+        for source in self.convolutions:
             require(
                 source.weight.shape[0] == self.neuron.channels,
                 f"{here}: weight of source {source.feature!r}",
                 f"of {self.neuron.channels} output channels, as the neuron has",
                 source.weight.shape,
             )
-        if self.neuron.kind == "readout":
-            require(self.pool is None, f"{here}: pool", "None", self.pool, "a readout has no levels to pool")
+        if not self.neuron.fires:
+            require(
+                self.pool is None, f"{here}: pool", "None", self.pool, f"a {self.neuron.kind} has no levels to pool"
+            )
 
     def __repr__(self) -> str:
         pool = f", max pool {self.pool.kernel}" if self.pool else ""
@@ -139,3 +209,25 @@ class Layer:
     def channels(self) -> int:
         """O, the number of output channels."""
         return self.neuron.channels
+
+    @property
+    def columns(self) -> int:
+        """The columns of a weight matrix: O, but those of one head where a product writes all heads side by side."""
+        product = self.product
+        return self.channels // product.heads if product and product.over == "channels" else self.channels
+
+    @property
+    def product(self) -> Product | None:
+        """The product of two maps that the layer computes, or None if its weights are its own."""
+        return next((source for source in self.sources if isinstance(source, Product)), None)
+
+    @property
+    def convolutions(self) -> tuple[Source, ...]:
+        """The sources that bring their own weights, which are all or none of them."""
+        return tuple(source for source in self.sources if isinstance(source, Source))
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The features that the layer reads: that of each source, and the operand of a product."""
+        operand = (self.product.operand,) if self.product else ()
+        return *(source.feature for source in self.sources), *operand

@@ -1,7 +1,8 @@
 """The integer network: what the exporter produces, the model runs and the compiler turns into a program.
 
 Everything is an integer. A network is a tuple of layers in execution order. A layer is
-``neuron(sum over its sources of conv(feature, weight))``, and max pooling on the levels may follow.
+``neuron(sum over its sources of conv(feature, weight))``, and max pooling on the levels may follow; or it is
+``neuron(product of two features)``, as in attention.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from ...support.checks import require, require_int
-from .layer import Encoding, Layer, MaxPool, Source
+from .layer import OPERAND_LEVELS, Encoding, Layer, MaxPool, Product, Shape, Source
 from .neuron import LEAK_ONE, MAX_LEVELS, Neuron, NeuronKind, Reset
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Network",
     "Neuron",
     "NeuronKind",
+    "Product",
     "Reset",
     "Source",
     "equal",
@@ -44,7 +46,7 @@ class Geometry:
 
     Members
     -------
-    conv : (H, W) that the convolution could give
+    conv : (H, W) that the convolution could give, or the product
     computed : (H, W) of the part that is computed, without edges that no pool window covers
     feature : (C, H, W) that the layer writes
     """
@@ -72,7 +74,8 @@ class Network:
         A static image is shown at every timestep ("repeat") or at the first only ("once"), or the caller gives all T
         frames ("given").
     layers : tuple[Layer, ...]
-        The layers in execution order. A source names "input" or an earlier layer that fires.
+        The layers in execution order. A source names "input" or an earlier layer that fires, and a product's operand an
+        earlier layer whose map fits int8.
     calibration : (n, C, H, W), or (n, T, C, H, W), or None
         Some images, by which a compiler may find out how the layers' spikes are. They change no result.
     """
@@ -116,7 +119,12 @@ class Network:
         found: dict[str, Geometry] = {}
         for layer in self.layers:
             require(layer.name not in found, "layer.name", "unique in the network", layer.name)
-            sizes = [self._source_size(layer, source, found) for source in layer.sources]
+            if layer.product:
+                shape = self._product_shape(layer, layer.product, found)
+                self._check_size(f"layer {layer.name!r}: output shape", shape)
+                found[layer.name] = Geometry(conv=shape[1:], computed=shape[1:], feature=shape)
+                continue
+            sizes = [self._source_size(layer, source, found) for source in layer.convolutions]
             require(
                 len(set(sizes)) == 1,
                 f"layer {layer.name!r}: output sizes of the sources",
@@ -141,20 +149,52 @@ class Network:
         rule, why = f"of at most {MOST_ELEMENTS} elements over all timesteps", "memory is taken in proportion"
         require(size <= MOST_ELEMENTS, name, rule, shape, why)
 
+    def _read_shape(self, layer: Layer, feature: str, found: dict[str, Geometry]) -> Shape:
+        """Return the shape of a feature that a layer reads as rows, or refuse one that has no levels."""
+        here = f"layer {layer.name!r}: source {feature!r}"
+        known = feature == "input" or feature in found
+        require(known, here, f"'input' or an earlier layer {list(found)}", feature)
+        if feature != "input":
+            kind = self.layer(feature).neuron.kind
+            require(kind != "readout", here, "a layer that fires", feature, "a readout writes potentials, not levels")
+            why = "a sum writes integers, not levels; put a neuron that fires in front"
+            require(kind != "sum", here, "a layer that fires", feature, why)
+            return found[feature].feature
+        if self.input_signed:
+            only = len({s.feature for s in layer.sources}) == 1
+            require(only, here, "alone in its layer when the input is signed", feature, "planes differ")
+            require(layer.encoding == "bitplane", f"{here}: encoding", "'bitplane'", layer.encoding)
+        return self.input_shape
+
+    def _product_shape(self, layer: Layer, product: Product, found: dict[str, Geometry]) -> Shape:
+        shape = self._read_shape(layer, product.feature, found)
+        signed = product.feature == "input" and self.input_signed
+        require(
+            not signed,
+            f"layer {layer.name!r}: source 'input'",
+            "unsigned in a product",
+            "signed",
+            "it has no sign plane",
+        )
+        here = f"layer {layer.name!r}: operand {product.operand!r}"
+        why = "its integers take the place of weights, which are int8"
+        known = product.operand in found
+        require(known, here, f"an earlier layer {list(found)}", product.operand, "a map in memory is read as weights")
+        neuron = self.layer(product.operand).neuron
+        require(neuron.kind != "readout", here, "a sum or a layer that fires", product.operand, "no potentials; " + why)
+        if neuron.kind == "sum":
+            remedy = f"{why}; give the sum 8 bits, and a shift that lets its values fit"
+            require(neuron.bits == 8, f"{here}: bits", "8", neuron.bits, remedy)
+        most = neuron.levels
+        require(most <= OPERAND_LEVELS, f"{here}: levels", f"at most {OPERAND_LEVELS}", most, why)
+        made = product.output_shape(shape, found[product.operand].feature)
+        rule = f"{made[0]}, as the product has"
+        require(layer.channels == made[0], f"layer {layer.name!r}: channels of the neuron", rule, layer.channels)
+        return made
+
     def _source_size(self, layer: Layer, source: Source, found: dict[str, Geometry]) -> tuple[int, int]:
         here = f"layer {layer.name!r}: source {source.feature!r}"
-        known = source.feature == "input" or source.feature in found
-        require(known, here, f"'input' or an earlier layer {list(found)}", source.feature)
-        if source.feature == "input":
-            shape = self.input_shape
-            if self.input_signed:
-                only = len({s.feature for s in layer.sources}) == 1
-                require(only, here, "alone in its layer when the input is signed", source.feature, "planes differ")
-                require(layer.encoding == "bitplane", f"{here}: encoding", "'bitplane'", layer.encoding)
-        else:
-            shape = found[source.feature].feature
-            fires = self.layer(source.feature).neuron.kind != "readout"
-            require(fires, here, "a layer that fires", source.feature, "a readout writes potentials, not levels")
+        shape = self._read_shape(layer, source.feature, found)
         channels = int(np.prod(shape)) if source.flatten else shape[0]
         require(
             source.weight.shape[1] == channels,
@@ -178,8 +218,20 @@ class Network:
         return self.input_shape if name == "input" else self.geometry[name].feature
 
     def feature_levels(self, name: str) -> int:
-        """Return N of a feature, which is 0 for a readout."""
+        """Return N of a feature, which is 0 where a layer does not fire."""
         return self.input_levels if name == "input" else self.layer(name).neuron.levels
+
+    def feature_bits(self, name: str) -> int:
+        """Return the bits of an integer map, 8, 16 or 32, which is 0 for levels and for the potentials of a readout."""
+        if name == "input" or (neuron := self.layer(name).neuron).kind != "sum":
+            return 0
+        return neuron.bits
+
+    def depth(self, name: str) -> int:
+        """Return K of a layer, the number of products per output; a product's is that of one head and timestep."""
+        layer = self.layer(name)
+        product, sources = layer.product, layer.convolutions
+        return product.depth(self.feature_shape(product.feature)) if product else sum(s.depth for s in sources)
 
     def feature_signed(self, name: str) -> bool:
         """Return whether a feature is in two's complement, as only an input can be."""

@@ -222,19 +222,21 @@ def layer_tiles(
         False cuts every ``tile_m`` rows, through a position if need be, as the published simulator does.
     """
     require_int("tile_k", tile_k, 1, 64, "a row of a tile is one machine word")
-    require(len(inputs) == len(layer.sources), "inputs", f"one per source ({len(layer.sources)})", len(inputs))
+    sources = layer.convolutions
+    require(len(sources) > 0, "layer", "one with weights of its own", layer, "product_jobs makes the rows of a product")
+    require(len(inputs) == len(sources), "inputs", f"one per source ({len(sources)})", len(inputs))
     features = [_batched(feature) for feature in inputs]
     n, timesteps = features[0].shape[:2]
-    sizes = {s.output_size(*f.shape[3:]) for s, f in zip(layer.sources, features, strict=True)}
+    sizes = {s.output_size(*f.shape[3:]) for s, f in zip(sources, features, strict=True)}
     require(len(sizes) == 1, f"layer {layer.name!r}: output sizes of the sources", "equal", sizes)
     positions = issue_positions(*sizes.pop(), layer.pool.kernel if layer.pool else 1)
     tables = [plane_table(count, layer.encoding, signed) for count in n_levels]
     planes = max(table.shape[1] for table in tables)
-    depths = [-(-source.depth // tile_k) for source in layer.sources]
+    depths = [-(-source.depth // tile_k) for source in sources]
     packed = np.zeros((n * len(positions) * timesteps * planes, sum(depths)), dtype=np.uint64)
     weights = np.zeros((sum(depths) * tile_k, layer.channels), dtype=np.int8)
     word = 0
-    for source, feature, count, table, depth in zip(layer.sources, features, n_levels, tables, depths, strict=True):
+    for source, feature, count, table, depth in zip(sources, features, n_levels, tables, depths, strict=True):
         name = f"layer {layer.name!r}: input {source.feature!r}"
         channels = feature.shape[2]
         expected = source.weight.shape[1]

@@ -198,9 +198,9 @@ def show(
         neuron = layer.neuron
         table.add_row(
             layer.name,
-            " + ".join(source.feature for source in layer.sources),
-            " + ".join("x".join(map(str, source.weight.shape)) for source in layer.sources),
-            f"{neuron.kind} N={neuron.levels} {neuron.reset}",
+            (" x " if layer.product else " + ").join(layer.reads),
+            " + ".join("x".join(map(str, source.weight.shape)) for source in layer.convolutions),
+            f"{neuron.kind} N={neuron.levels} {neuron.reset}" if neuron.kind != "sum" else f"sum int{neuron.bits}",
             layer.encoding,
             "x".join(map(str, n.feature_shape(layer.name))),
             f"{s['spikes']:.1f}" if "spikes" in s else "-",

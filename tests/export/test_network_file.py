@@ -16,6 +16,7 @@ from reprise.model.files.shipped import shipped
 from reprise.model.network.layer import Layer, MaxPool, Source
 from reprise.model.network.network import Network, equal
 from reprise.model.network.neuron import Neuron
+from tests.support.random_models import random_attention
 
 HERE = Path(__file__).parents[1]
 
@@ -92,6 +93,52 @@ def test_round_trip(tmp_path_factory, seed, signed, mode):
     assert loaded.changes == ("nothing",)
 
 
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10**6))
+def test_round_trip_of_attention(tmp_path_factory, seed):
+    network = random_attention(seed)
+    path = network_file.save(network, tmp_path_factory.mktemp("file") / "net")
+    assert equal(network_file.load(path).network, network)
+
+
+def test_the_version_is_the_first_that_has_what_the_network_needs(tmp_path):
+    """Networks without sums and products have files that older releases read."""
+    old = yaml.safe_load(network_file.save(random_network(1), tmp_path / "old").read_text())
+    new = yaml.safe_load(network_file.save(random_attention(1), tmp_path / "new").read_text())
+    assert (old["version"], new["version"]) == (1, 2)
+    assert all(set(one["neuron"]) == {"kind", "levels", "reset"} for one in old["layers"])
+    assert not any("product" in one for one in old["layers"]) and "sources" not in new["layers"][3]
+
+
+ATTENTION_RULES = [
+    (["version"], 1, "version must be 2, not 1: layer 'g' is a product"),
+    (["layers", 3, "product"], ..., "layer 'g' must have either sources or a product"),
+    (
+        ["layers", 0, "product"],
+        dict(feature="k", operand="v", over="tokens", heads=1, channels=1),
+        "layer 'q' must have",
+    ),
+    (["layers", 3, "product", "over"], "heads", "layers.3.product.over: .*'tokens' or 'channels', not 'heads'"),
+    (["layers", 3, "product", "heads"], 0, "layers.3.product.heads: .*greater than or equal to 1, not 0"),
+    (["layers", 3, "product", "operand"], ..., "layers.3.product.operand: Field required"),
+    (["layers", 3, "product", "operand"], "zz", "layer 'g': operand 'zz' must be an earlier layer"),
+    (["layers", 3, "product", "channels"], 77, r"g.threshold must be int32\[77\], not int32"),
+    (["layers", 3, "neuron", "bits"], 12, "layers.3.neuron.bits: .*8, 16 or 32, not 12"),
+    (["layers", 3, "neuron", "bits"], 16, "layer 'a': operand 'g': bits must be 8, not 16"),
+    (["layers", 3, "neuron", "shift"], 32, "layers.3.neuron.shift: .*less than or equal to 31, not 32"),
+    (["layers", 3, "neuron", "kind"], "readout", "neuron.leak must be 256 for kind 'readout', not 0"),
+    (["layers", 0, "neuron", "shift"], 1, "neuron.shift must be 0 for kind 'l?if', not 1: only a sum is shifted"),
+]
+
+
+@pytest.mark.parametrize(("keys", "value", "message"), ATTENTION_RULES)
+def test_manifest_rules_of_attention(tmp_path, keys, value, message):
+    saved = network_file.save(random_attention(1), tmp_path / "net")
+    change(saved, keys, value)
+    with pytest.raises(ValueError, match=message):
+        network_file.load(saved)
+
+
 def test_same_content_same_bytes(tmp_path):
     paths = [network_file.save(random_network(1), tmp_path / d / "net") for d in "ab"]
     for suffix in (".yaml", ".safetensors"):
@@ -120,7 +167,7 @@ def change(path, keys, value):
     ("keys", "value", "message"),
     [
         (["format"], "other", "format: Input should be 'reprise-network', not 'other'"),
-        (["version"], 2, "version must be 1, not 2: written by another release"),
+        (["version"], 3, "version must be 1 or 2, not 3: written by another release"),
         (["version"], 1.0, "version: .*valid integer, not 1.0"),
         (["version"], True, "version: .*valid integer, not True"),
         (["layers", 1, "pool"], 2.0, "layers.1.pool: .*valid integer, not 2.0"),

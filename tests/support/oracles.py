@@ -4,7 +4,7 @@ from math import floor
 
 import numpy as np
 
-from reprise.model.network.layer import Source
+from reprise.model.network.layer import Product, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 
@@ -68,13 +68,37 @@ def naive_sums(source: Source, levels: np.ndarray) -> np.ndarray:
     return naive_conv(levels, source.weight, source.stride, source.padding)
 
 
+def naive_product(product: Product, feature: np.ndarray, operand: np.ndarray) -> np.ndarray:
+    """Product of two maps (C, H, W) of one timestep, one product at a time in Python integers: int64 (C, H, W)."""
+    heads, d, (height, width) = product.heads, len(feature) // product.heads, feature.shape[1:]
+    if product.over == "channels":
+        dv = len(operand)
+        out = np.zeros((heads * dv, height, width), dtype=np.int64)
+        for head, j, y, x in np.ndindex(heads, dv, height, width):
+            terms = (int(feature[head * d + i, y, x]) * int(operand[j, head, i]) for i in range(d))
+            out[head * dv + j, y, x] = sum(terms)
+        return out
+    dv = len(operand) // heads
+    out = np.zeros((dv, heads, d), dtype=np.int64)
+    for j, head, i in np.ndindex(dv, heads, d):
+        k, v = feature[head * d + i], operand[head * dv + j]
+        out[j, head, i] = sum(int(k[y, x]) * int(v[y, x]) for y in range(height) for x in range(width))
+    return out
+
+
 def naive_neuron(neuron: Neuron, channel: int, psums: list[int]) -> tuple[list[int], list[int]]:
-    """One neuron over time in Python integers: (levels, potentials); levels are potentials for a readout.
+    """One neuron over time in Python integers: (levels, potentials).
+
+    Levels are potentials for a readout, and integers for a sum, whose potentials are what was shifted.
 
     The level is found as hardware may: the number of multiples of D, up to N of them, that U reaches.
     """
     v, d = int(neuron.v0[channel]), int(neuron.threshold[channel])
     levels, potentials = [], []
+    if neuron.kind == "sum":
+        potentials = [int(psum) + int(neuron.bias[channel]) for psum in psums]
+        half = 2 ** (neuron.bits - 1)
+        return [max(-half, min(half - 1, u // 2**neuron.shift)) for u in potentials], potentials
     for psum in psums:
         leaked = floor(v * int(neuron.leak[channel]) / 256) if abs(v) < 2**40 else (v * int(neuron.leak[channel])) >> 8
         u = leaked + int(psum) + int(neuron.bias[channel])
@@ -93,12 +117,18 @@ def naive_neuron(neuron: Neuron, channel: int, psums: list[int]) -> tuple[list[i
 def naive_run(network: Network, frames: np.ndarray) -> dict[str, np.ndarray]:
     """Every feature of a network for one image, from frames (T, C, H, W): name -> (T, C, H, W).
 
-    A readout's entry holds its potentials.
+    A readout's entry holds its potentials, and a sum's its integers.
     """
     features = {"input": frames}
     for layer in network.layers:
+        p = layer.product
         sums = np.stack(
-            [sum(naive_sums(s, features[s.feature][t]) for s in layer.sources) for t in range(network.timesteps)]
+            [
+                naive_product(p, features[p.feature][t], features[p.operand][t])
+                if p
+                else sum(naive_sums(s, features[s.feature][t]) for s in layer.sources)
+                for t in range(network.timesteps)
+            ]
         )
         levels = np.zeros_like(sums)
         for o, y, x in np.ndindex(*sums.shape[1:]):

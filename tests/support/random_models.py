@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, MaxPool, Product, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 
@@ -74,6 +74,48 @@ def random_network(seed: int, *, size: int = 7, timesteps: int | None = None, in
         input_signed=signed,
         timesteps=timesteps or int(rng.integers(1, 4)),
         input_mode=str(rng.choice(["repeat", "once", "given"])),
+        layers=layers,
+    )
+
+
+def random_attention(seed: int, *, timesteps: int | None = None) -> Network:
+    """A small network with attention: q, k and v of the input, G = K^T V as a sum of 8 bits, neuron(Q G), a readout.
+
+    v is a sum of 8 bits with signs, or fires. G may be clipped.
+    """
+    rng = np.random.default_rng(seed)
+    heads, d, dv = (int(rng.choice(sizes)) for sizes in ((1, 2, 3), (1, 3, 5, 6), (1, 2, 5)))
+    height, width = (int(n) for n in rng.integers(1, 5, 2))
+
+    def layer(name: str, feature: str, neuron: Neuron, channels: int) -> Layer:
+        weight = random_weight(rng, neuron.channels, channels, 1, 1)
+        encoding = "bitplane" if feature == "input" else str(rng.choice(["bitplane", "thermometer"]))
+        return Layer(name=name, sources=(Source(feature=feature, weight=weight),), neuron=neuron, encoding=encoding)
+
+    def product(name: str, over: str, feature: str, operand: str, neuron: Neuron) -> Layer:
+        one = Product(feature=feature, operand=operand, over=over, heads=heads)
+        encoding = str(rng.choice(["bitplane", "thermometer"]))
+        return Layer(name=name, sources=(one,), neuron=neuron, encoding=encoding)
+
+    def fires(channels: int) -> Neuron:
+        return random_neuron(rng, channels, levels=int(rng.integers(1, 4)), scale=300)
+
+    v = Neuron.sum(heads * dv, bits=8, shift=3, bias=rng.integers(-9, 9, heads * dv))
+    g = Neuron.sum(dv, bits=8, shift=int(rng.integers(0, 3)), bias=rng.integers(-9, 9, dv))
+    layers = (
+        layer("q", "input", fires(heads * d), 2),
+        layer("k", "input", fires(heads * d), 2),
+        layer("v", "input", v if rng.random() < 0.5 else fires(heads * dv), 2),
+        product("g", "tokens", "k", "v", g),
+        product("a", "channels", "q", "g", fires(heads * dv)),
+        layer("end", "a", Neuron.readout(3), heads * dv),
+    )
+    return Network(
+        name=f"attention_{seed}",
+        input_shape=(2, height, width),
+        input_levels=int(rng.choice([1, 3, 15])),
+        timesteps=timesteps or int(rng.integers(1, 5)),
+        input_mode=str(rng.choice(["repeat", "given"])),
         layers=layers,
     )
 

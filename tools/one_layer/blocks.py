@@ -33,7 +33,7 @@ def hexes(data: np.ndarray) -> str:
 
 def layer(walk: Walk) -> str:
     """Tell what training left: the layer in PyTorch's words and in integers, and its input."""
-    source, neuron, c = walk.layer.sources[0], walk.layer.neuron, walk.channel
+    source, neuron, c = walk.layer.convolutions[0], walk.layer.neuron, walk.channel
     out, channels, kernel = source.weight.shape[:3]
     y, x = walk.place(walk.position)
     first = walk.tap[0] * walk.config.tile_k
@@ -76,7 +76,7 @@ def program(walk: Walk) -> str:
 def loader(walk: Walk) -> str:
     """Tell of one line of the input: its bytes in memory and its words on chip."""
     f, (block, ky, _) = walk.source, walk.tap
-    y = walk.place(walk.position)[0] - walk.layer.sources[0].padding + ky
+    y = walk.place(walk.position)[0] - walk.layer.convolutions[0].padding + ky
     plane = walk.row % walk.planes
     line = (block * f.height + y) * f.lines_per_row + plane
     address = f.address + line * f.line_bytes

@@ -116,8 +116,9 @@ class Walk:
     @cached_property
     def tap(self) -> tuple[int, int, int]:
         """Block of channels, ky and kx of the K tile, which is one tap because a block has ``tile_k`` channels."""
-        block, tap = divmod(K_TILE, self.layer.sources[0].weight.shape[2] * self.layer.sources[0].weight.shape[3])
-        return block, *divmod(tap, self.layer.sources[0].weight.shape[3])
+        kernel = self.layer.convolutions[0].weight.shape[2:]
+        block, tap = divmod(K_TILE, kernel[0] * kernel[1])
+        return block, *divmod(tap, kernel[1])
 
     @cached_property
     def row(self) -> int:

@@ -83,8 +83,8 @@ def _uses(one: Stimulus, image: MemoryImage, config: HardwareConfig) -> set[tupl
             ("pool", filled, pool),
             ("levels", neuron.levels, one.network.timesteps),
             ("timesteps", one.network.timesteps, one.network.input_mode, layer.encoding),
-            *(("depth", s.depth % config.tile_k == 0, len(layer.sources)) for s in layer.sources),
-            *(("kernel", *s.weight.shape[2:], s.stride, s.padding) for s in layer.sources),
+            *(("depth", s.depth % config.tile_k == 0, len(layer.convolutions)) for s in layer.convolutions),
+            *(("kernel", *s.weight.shape[2:], s.stride, s.padding) for s in layer.convolutions),
         }
     return found
 

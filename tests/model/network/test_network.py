@@ -36,7 +36,7 @@ def network(*layers, **fields):
 
 READOUT = Neuron.readout(2)
 WRONG = {
-    "kind": (lambda: neuron(kind="relu"), "neuron.kind must be 'if', 'lif' or 'readout', not 'relu'"),
+    "kind": (lambda: neuron(kind="relu"), "neuron.kind must be 'if', 'lif', 'readout' or 'sum', not 'relu'"),
     "reset": (lambda: neuron(reset="mild"), "neuron.reset must be 'soft', 'hard' or 'none', not 'mild'"),
     "levels 0": (lambda: neuron(levels=0), "neuron.levels must be an integer in 1..255, not 0"),
     "levels 256": (lambda: neuron(levels=256), "neuron.levels must be an integer in 1..255, not 256"),
