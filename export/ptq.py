@@ -193,7 +193,7 @@ def quantize(
     compared = source_check.compare(net, graph, calibration, scale=input_scale, accept=accept_differences)
     net.float().quantize(True)
     images = len(calibration)
-    changes = [*graph.changes, *compared.sentences(images)]
+    changes = [*net.changes, *compared.sentences(images)]
     shares, silent = agreement(net, calibration)
     if silent and not allow_silent:
         raise RepriseError(

@@ -24,6 +24,7 @@ from ...support.checks import require
 from ...support.errors import RepriseError
 from ..qat.specs import WEIGHT_MAX, NeuronSpec
 from ..trace.graph import Graph, Node, UnsupportedError, square
+from ..trace.kernels import pair, same_padding, sides
 from . import nir_reference
 from .leaks import per_channel, told_leak
 
@@ -96,18 +97,14 @@ def operation(name: str, n: Any, source: str) -> Node:
 
     if kind == "Conv2d":
         weight = torch.tensor(np.asarray(n.weight), dtype=torch.float64)
+        dilation = pair(np.ravel(n.dilation).tolist())
         if isinstance(n.padding, str):
-            same = n.padding == "same" and weight.shape[2] % 2 and number(name, n.stride, "stride") == 1
-            if n.padding != "valid" and not same:
-                raise UnsupportedError(name, f"padding {n.padding!r} is not symmetric", "give it as a number")
-            padding = weight.shape[2] // 2 if same else 0
+            padding = same_padding(weight.shape[2:], dilation) if n.padding == "same" else sides(0)
         else:
-            padding = number(name, n.padding, "padding")
-        if number(name, n.dilation, "dilation") != 1:
-            raise UnsupportedError(name, f"dilation must be 1, is {n.dilation}", "use a larger dense kernel")
+            padding = sides(np.ravel(n.padding).tolist())
         bias = None if n.bias is None else torch.tensor(np.asarray(n.bias), dtype=torch.float64)
         stride = number(name, n.stride, "stride")
-        attrs = dict(weight=weight, bias=bias, stride=stride, padding=padding, groups=int(n.groups))
+        attrs = dict(weight=weight, bias=bias, stride=stride, padding=padding, dilation=dilation, groups=int(n.groups))
         return node("conv", **attrs, step=whole_step(weight))
     if kind in ("Linear", "Affine"):
         bias = torch.tensor(np.asarray(n.bias), dtype=torch.float64) if kind == "Affine" else None

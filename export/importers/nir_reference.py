@@ -124,10 +124,17 @@ class NirSource:
 
     def _apply(self, kind: str, node: Any, value: torch.Tensor) -> torch.Tensor:
         if kind == "Conv2d":
-            padding = node.padding if isinstance(node.padding, str) else _pair(node.padding)
+            dilation, around = _pair(node.dilation), (0, 0)
+            if (
+                isinstance(node.padding, str) and node.padding == "same"
+            ):  # half of what a kernel takes, and the odd one below and on the right
+                lost = [d * (n - 1) for d, n in zip(dilation, node.weight.shape[2:], strict=True)]
+                value = F.pad(value, (lost[1] // 2, lost[1] - lost[1] // 2, lost[0] // 2, lost[0] - lost[0] // 2))
+            elif not isinstance(node.padding, str):
+                around = _pair(node.padding)
             bias = None if node.bias is None else _tensor(node.bias)
-            steps = dict(stride=_pair(node.stride), dilation=_pair(node.dilation))
-            return F.conv2d(value, _tensor(node.weight), bias, padding=padding, groups=int(node.groups), **steps)
+            steps = dict(stride=_pair(node.stride), dilation=dilation, padding=around)
+            return F.conv2d(value, _tensor(node.weight), bias, groups=int(node.groups), **steps)
         if kind in ("Affine", "Linear"):
             return F.linear(value, _tensor(node.weight), _tensor(node.bias) if kind == "Affine" else None)
         if kind in ("SumPool2d", "AvgPool2d"):

@@ -56,8 +56,8 @@ class QatLayer(nn.Module):
     var: torch.Tensor
     origin: str = ""
     """The node of the source network's neuron that this layer is, if it is one."""
-    unit: float = 1.0
-    """The value of one level in the source network."""
+    unit: float | torch.Tensor = 1.0
+    """The value of one level in the source network, a number or one for each channel."""
     pool_first: bool = False
     """The source network pools in front of its neuron."""
     record: Callable[[QatLayer, torch.Tensor, torch.Tensor, list[torch.Tensor] | None], None] | None

@@ -214,6 +214,17 @@ def on_stack(reading: Reading, n: fx.Node) -> str:
     return names.pop()
 
 
+def on_cat(reading: Reading, n: fx.Node) -> str:
+    """torch.cat([a, b], 1)."""
+    given = arguments(n, ("dim", "axis"))
+    parts = n.args[0]
+    dim = given.get("dim", given.get("axis", 0))
+    if not isinstance(parts, tuple | list) or not parts or not isinstance(dim, int):
+        raise reading.unknown(n)
+    names = [reading.tensor(n, part) for part in parts]
+    return reading.emit(n.name, "cat", *names, dim=dim, frames=bool(reading.frames))
+
+
 def on_same(reading: Reading, n: fx.Node) -> str:
     """What leaves the values as they are: x.contiguous(), x.clone(), x.float()."""
     return reading.tensor(n, n.args[0])
@@ -237,6 +248,7 @@ FUNCTIONS: dict[str, Callable[[Reading, fx.Node], str]] = {
     "unsqueeze": on_unsqueeze,
     "getitem": on_getitem,
     "stack": on_stack,
+    **dict.fromkeys(("cat", "concat", "concatenate"), on_cat),
 }
 
 

@@ -2,7 +2,8 @@
 
 The operations have these attributes, of which arrays are torch tensors in the module's precision:
 
-- ``conv``: weight (O, C/groups, KH, KW), bias, stride, padding, groups
+- ``conv``: weight (O, C/groups, KH, KW), bias, stride, padding (a number, a pair for rows and columns, or four numbers
+  for above, left, below and right), dilation (a number or a pair; 1), groups
 - ``linear``: weight (O, K), bias
 - both, if the weights are quantized already: step (O,), the value of one integer; and bias_in_steps, true if the bias
   is rounded to steps of the sum
@@ -10,7 +11,8 @@ The operations have these attributes, of which arrays are torch tensors in the m
 - ``neuron``: spec (:class:`reprise.export.qat.specs.NeuronSpec`), timesteps, and unit, the value of one level (1)
 - ``avgpool``: kernel, or 0 for windows that give ``output`` (1) positions in both directions; and divisor, by which the
   sum of a window is divided, or None for the mean
-- ``maxpool``: kernel
+- ``maxpool``: kernel; stride, which is the kernel if it is left out; padding (0); and ceil (False), whether windows
+  that hang over the edge count, as average pools may say, too
 - ``scale``: factor, a number or a tensor that NumPy's rules broadcast to the map (C, H, W), or to its flattened form
 - ``bias``: value
 - ``flatten``: columns, how many there must be, or None
@@ -18,8 +20,10 @@ The operations have these attributes, of which arrays are torch tensors in the m
 - ``output``: reduce, which is "mean" or "sum" over the timesteps, or None
 - ``vote``: size, the number of neighbouring channels whose mean is one output
 - ``add`` has none
+- ``cat``: dim, the axis; and frames, true if an axis of time may stand in front
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +31,9 @@ from typing import Any
 import torch
 
 from ...support.errors import RepriseError
+
+FORBIDDEN = re.compile(r"[^A-Za-z0-9_]+")
+"""What the name of a layer in a network file cannot hold."""
 
 
 class UnsupportedError(RepriseError):
@@ -77,6 +84,23 @@ class Graph:
     def consumers(self, name: str) -> list[Node]:
         """Return the nodes that read a node."""
         return [n for n in self.nodes if name in n.inputs]
+
+    def ends_behind(self, node: Node) -> bool:
+        """Return whether nothing but flattening lies between a node and the output."""
+        readers = self.consumers(node.name)
+        if len(readers) == 1 and readers[0].op == "flatten":
+            return self.ends_behind(readers[0])
+        return [reader.op for reader in readers] == ["output"]
+
+
+def unique_name(name: str, taken: set[str]) -> str:
+    """Return a name that a network file may hold and that is not yet among those ``taken``, and add it to them."""
+    base = FORBIDDEN.sub("_", name).strip("_") or "layer"
+    unique, i = base, 2
+    while unique in taken:
+        unique, i = f"{base}_{i}", i + 1
+    taken.add(unique)
+    return unique
 
 
 def square(where: str, value: Any, what: str) -> int:

@@ -7,7 +7,6 @@ refused by its name, with a remedy.
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -19,7 +18,9 @@ from ..qat.layers import LEAST_GAMMA, QatLayer
 from ..qat.network import End
 from ..qat.specs import NeuronSpec
 from . import joins
-from .graph import Graph, Node, UnsupportedError
+from .concat import Maps, columns, concatenated, copying, positions, read_apart, read_by_weights
+from .graph import Graph, Node, UnsupportedError, unique_name
+from .kernels import squared
 from .sources import (
     averaged,
     averaged_current,
@@ -28,12 +29,14 @@ from .sources import (
     foldable,
     identity_current,
     linear_current,
+    one_a_channel,
+    overlapped,
     voting,
+    whole_windows,
 )
 from .values import Current, Feature, fold_norm, scaled
 
 Value = TypeVar("Value", Feature, Current)
-NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
 class Lowering:
@@ -58,14 +61,14 @@ class Lowering:
         self.input = Feature(name="input", shape=tuple(input_shape), levels=input_levels, unit=input_scale)
         self.layers: list[QatLayer] = []
         self.names = {"input"}
-        self.values: dict[str, Feature | Current] = {}
+        self.values: dict[str, Feature | Current | Maps] = {}
         self.changes = list(graph.changes)
         self.end = End()
 
     def run(self) -> list[QatLayer]:
         """Return the layers of the graph."""
         for node in self.graph.nodes:
-            args = [self.values[i] for i in node.inputs]
+            args = [self.given(node, i) for i in node.inputs]
             value = getattr(self, node.op + "_")(node, *args)
             if isinstance(value, Current) and value.identity:
                 if [c.op for c in self.graph.consumers(node.name)] not in (["neuron"], ["norm"]):
@@ -74,15 +77,6 @@ class Lowering:
         return self.layers
 
     # --- helpers
-    def layer_name(self, name: str) -> str:
-        """Return a name that a network file may hold and that no layer has yet."""
-        base = NAME.sub("_", name).strip("_") or "layer"
-        unique, i = base, 2
-        while unique in self.names:
-            unique, i = f"{base}_{i}", i + 1
-        self.names.add(unique)
-        return unique
-
     def need(self, node: Node, value: Any, kind: type[Value], what: str) -> Value:
         """Return the value if it is of ``kind``, and else raise UnsupportedError with ``what`` to do."""
         if not isinstance(value, kind):
@@ -90,18 +84,13 @@ class Lowering:
             raise UnsupportedError(node.name, f"{node.op} reads {have}", what)
         return value
 
-    def emit(self, current: Current, spec: NeuronSpec, unit: float = 1.0, origin: str = "") -> Feature:
+    def emit(self, current: Current, spec: NeuronSpec, unit: float | torch.Tensor = 1.0, origin: str = "") -> Feature:
         """Append the layer that fires a current, and return its map of levels; ``origin`` is the node of the neuron."""
-        for what, value in (("threshold", spec.threshold), ("leak", spec.leak)):
-            count = torch.as_tensor(value).numel()
-            if count not in (1, current.shape[0]):
-                raise UnsupportedError(
-                    origin, f"has {count} values of its {what} for {current.shape[0]} channels", "use one a channel"
-                )
+        one_a_channel(origin, spec, current.shape[0])
         if current.norm is not None and (self.fold or (current.norm.weight < LEAST_GAMMA).any()):
             current = fold_norm(current)
         layer = QatLayer(
-            self.layer_name(current.name),
+            unique_name(current.name, self.names),
             current.sources,
             spec,
             bias=current.bias,
@@ -133,6 +122,26 @@ class Lowering:
             whole = self.spikes(identity_current(replace(whole, avgpool=2, unit=1.0), f"{where}.pool"))
         return replace(whole, unit=unit / k**2, flat=flat)
 
+    def given(self, node: Node, name: str) -> Feature | Current | Maps:
+        """Return the value that a node reads; whatever cannot read maps apart gets one map of them."""
+        x = self.values[name]
+        if not isinstance(x, Maps) or node.op in ("cat", "flatten"):
+            return x
+        if not all(read_by_weights(self.graph, reader) for reader in self.graph.consumers(name)):
+            self.values[name] = self.copied(x, name)
+        elif len(x.parts) > 2:
+            self.values[name] = Maps(parts=(self.copied(Maps(parts=x.parts[:-1]), name), x.parts[-1]))
+        return self.values[name]
+
+    def copied(self, x: Maps, where: str) -> Feature:
+        """Emit layers that copy maps into one."""
+        first, *rest = (replace(p if p.avgpool == 1 else self.summed(p, where), flat=False) for p in x.parts)
+        for part in rest:
+            if part.shape[1:] != first.shape[1:]:
+                raise UnsupportedError(where, "maps of different sizes become one", "let one Linear read them")
+            first = self.emit(*copying(where, first, part))
+        return replace(first, flat=x.flat)
+
     # --- operations
     def input_(self, node: Node) -> Feature:
         shape, given = node.attrs.get("shape", self.input.shape), self.input.shape
@@ -140,16 +149,26 @@ class Lowering:
             raise UnsupportedError(node.name, f"the network reads {shape}, the images are {given}", "give such images")
         return replace(self.input, flat=node.attrs.get("flat", False))
 
-    def conv_(self, node: Node, x: Feature | Current) -> Current:
+    def conv_(self, node: Node, x: Feature | Current | Maps) -> Current:
+        if isinstance(x, Maps):
+            return read_apart(node, x, self.conv_, lambda part: part.shape[0])
         x = self.need(node, x, Feature, "put a neuron between the two")
+        node, told = squared(node, positions(x))
+        if told is not None and told not in self.changes:
+            self.changes.append(told)
         return conv_current(node, x if foldable(node, x) else self.summed(x, node.name))
 
-    def linear_(self, node: Node, x: Feature | Current) -> Current:
+    def linear_(self, node: Node, x: Feature | Current | Maps) -> Current:
+        if isinstance(x, Maps):
+            return read_apart(node, x, self.linear_, columns)
         return linear_current(node, self.need(node, x, Feature, "put a neuron between the two"))
 
     def vote_(self, node: Node, x: Feature | Current) -> Current:
         x = self.need(node, x, Feature, "put a neuron in front")
         return linear_current(voting(node, x), x)
+
+    def cat_(self, node: Node, *values: Feature | Current | Maps) -> Maps | Current:
+        return concatenated(node, list(values))
 
     def add_(self, node: Node, a: Feature | Current, b: Feature | Current) -> Current:
         return joins.add_currents(node.name, a, b)
@@ -200,6 +219,10 @@ class Lowering:
 
     def maxpool_(self, node: Node, x: Feature | Current) -> Feature | Current:
         k = node.attrs["kernel"]
+        whole_windows(node, x.shape)
+        if node.attrs.get("stride", k) != k or node.attrs.get("padding", 0):
+            x = self.need(node, x, Feature, "put the pool behind the neuron")
+            return self.emit(*overlapped(node, x, self.timesteps))
         least, most = POOL_KERNELS
         if not least <= k <= most:
             raise UnsupportedError(node.name, f"max pools of {least}..{most} exist, not {k}", "pool by 2, 3 or 4")
@@ -224,29 +247,27 @@ class Lowering:
         return replace(x, shape=(c, h // k, w // k))
 
     def avgpool_(self, node: Node, x: Feature | Current) -> Feature | Current:
+        if node.attrs["kernel"]:
+            whole_windows(node, (x.shape[0], *positions(x)) if isinstance(x, Feature) else x.shape)
         if isinstance(x, Feature):
             return averaged(node, x)
         x = fold_norm(x) if x.norm is not None else x
         if x.pool:
             raise UnsupportedError(node.name, "an average pool behind a max pool of currents", "put a neuron between")
         kernel = node.attrs["kernel"] or x.shape[1] // node.attrs.get("output", 1)
-        if not (tuple(x.shape[1:]) == (kernel, kernel) and self.ends_behind(node)):
+        if not (tuple(x.shape[1:]) == (kernel, kernel) and self.graph.ends_behind(node)):
             return averaged_current(node, x)
         return averaged(node, self.emit(x, NeuronSpec(levels=0, kind="readout", reset="none", v0=0.0)))
 
-    def ends_behind(self, node: Node) -> bool:
-        """Return whether nothing but flattening lies between a node and the output."""
-        readers = self.graph.consumers(node.name)
-        if len(readers) == 1 and readers[0].op == "flatten":
-            return self.ends_behind(readers[0])
-        return [reader.op for reader in readers] == ["output"]
-
-    def flatten_(self, node: Node, x: Feature | Current) -> Feature:
-        x = replace(self.need(node, x, Feature, "put a neuron in front"), flat=True)
-        columns = x.shape[0] * (x.shape[1] // x.avgpool) * (x.shape[2] // x.avgpool)
-        if node.attrs.get("columns") not in (None, columns):
+    def flatten_(self, node: Node, x: Feature | Current | Maps) -> Feature | Maps:
+        if isinstance(x, Maps):
+            x, count = Maps(parts=tuple(replace(p, flat=True) for p in x.parts)), sum(map(columns, x.parts))
+        else:
+            x = replace(self.need(node, x, Feature, "put a neuron in front"), flat=True)
+            count = columns(x)
+        if node.attrs.get("columns") not in (None, count):
             raise UnsupportedError(
-                node.name, f"flattens to {node.attrs['columns']} columns, an image has {columns}", "keep images apart"
+                node.name, f"flattens to {node.attrs['columns']} columns, an image has {count}", "keep images apart"
             )
         return x
 

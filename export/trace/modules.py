@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 from ..nn.neurons import MultiLevelIF, MultiLevelLIF
 from ..qat.specs import NeuronSpec
 from .graph import Node, UnsupportedError, square
+from .kernels import pair, same_padding, sides
 
 LAYERS: tuple[type[nn.Module], ...] = (
     MultiLevelIF,
@@ -53,45 +54,42 @@ def computes_as(m: nn.Module, kind: type[nn.Module]) -> bool:
 
 def conv_attrs(name: str, m: nn.Conv2d) -> dict[str, Any]:
     """Return the attributes of a convolution; one that is not plain raises UnsupportedError."""
+    dilation = pair(m.dilation)
     if isinstance(m.padding, str):
-        if m.padding == "valid":
-            padding = 0
-        elif all(k % 2 for k in m.kernel_size) and square(name, m.stride, "stride") == 1:
-            padding = (m.kernel_size[0] - 1) // 2
-        else:
-            raise UnsupportedError(name, f"padding {m.padding!r} is not symmetric", "give the padding as a number")
+        padding = same_padding(m.kernel_size, dilation) if m.padding == "same" else sides(0)
     else:
-        padding = square(name, m.padding, "padding")
+        padding = sides(m.padding)
     if m.padding_mode != "zeros":
         raise UnsupportedError(name, f"padding_mode must be 'zeros', is {m.padding_mode!r}", "pad with zeros")
-    if square(name, m.dilation, "dilation") != 1:
-        raise UnsupportedError(name, f"dilation must be 1, is {m.dilation}", "use a larger dense kernel")
     return dict(
         weight=m.weight.detach(),
         bias=None if m.bias is None else m.bias.detach(),
         stride=square(name, m.stride, "stride"),
         padding=padding,
+        dilation=dilation,
         groups=m.groups,
     )
 
 
 def pool_attrs(name: str, m: nn.MaxPool2d | nn.AvgPool2d) -> dict[str, Any]:
-    """Return the attributes of a pool; windows that overlap or are padded raise UnsupportedError."""
+    """Return the attributes of a pool; average pools that overlap and windows with padding raise UnsupportedError."""
     kernel = square(name, m.kernel_size, "kernel")
     stride = kernel if m.stride is None else square(name, m.stride, "stride")
-    padding = square(name, m.padding, "padding")
-    if stride != kernel or padding or getattr(m, "ceil_mode", False) or getattr(m, "dilation", 1) not in (1, (1, 1)):
-        raise UnsupportedError(
-            name,
-            f"pools must have stride equal to kernel, no padding, no ceil_mode, no dilation; this has kernel {kernel}, "
-            f"stride {stride}, padding {padding}",
-            "use non-overlapping pooling or a strided convolution",
-        )
+    padding, ceil = square(name, m.padding, "padding"), bool(m.ceil_mode)
     if isinstance(m, nn.MaxPool2d):
         if m.return_indices:
             raise UnsupportedError(name, "return_indices gives two tensors", "leave it out")
-        return dict(kernel=kernel)
-    return dict(kernel=kernel, divisor=getattr(m, "divisor_override", None))
+        if m.dilation not in (1, (1, 1)):
+            raise UnsupportedError(name, f"a max pool of dilation {m.dilation}", "use one without")
+        return dict(kernel=kernel, stride=stride, padding=padding, ceil=ceil)
+    if stride != kernel or padding:
+        raise UnsupportedError(
+            name,
+            "average pools must have stride equal to kernel and no padding; this has kernel "
+            f"{kernel}, stride {stride}, padding {padding}",
+            "use non-overlapping pooling or a strided convolution",
+        )
+    return dict(kernel=kernel, divisor=getattr(m, "divisor_override", None), ceil=ceil)
 
 
 def adaptive_attrs(name: str, size: Any) -> dict[str, Any]:

@@ -5,16 +5,16 @@ by its name, with a remedy.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 
-from ..qat.specs import SourceSpec
+from ..qat.specs import NeuronSpec, SourceSpec
 from .graph import Node, UnsupportedError
+from .kernels import MAX_KERNEL, MAX_STRIDE
 from .values import Current, Feature
-
-MAX_KERNEL, MAX_STRIDE = 7, 2
 
 
 def factor_of(node: Node, x: Feature | Current) -> torch.Tensor:
@@ -60,6 +60,54 @@ def in_units(weight: torch.Tensor, x: Feature, groups: int = 1) -> torch.Tensor:
     o = weight.shape[0]
     read = unit.view(groups, -1).repeat_interleave(o // groups, 0)  # (O, C / groups)
     return weight * read[:, :, None, None]
+
+
+def one_a_channel(name: str, spec: NeuronSpec, channels: int) -> None:
+    """Refuse a neuron whose threshold or leak is neither one number nor one for each channel."""
+    for what, value in (("threshold", spec.threshold), ("leak", spec.leak)):
+        count = torch.as_tensor(value).numel()
+        if count not in (1, channels):
+            raise UnsupportedError(
+                name, f"has {count} values of its {what} for {channels} channels", "use one a channel"
+            )
+
+
+def whole_windows(node: Node, shape: Sequence[int]) -> None:
+    """Refuse a pool with ``ceil_mode`` whose last windows hang over the edge of a map (C, H, W)."""
+    k, a = node.attrs["kernel"], node.attrs
+    stride, padding = a.get("stride", k), a.get("padding", 0)
+    if a.get("ceil") and any((n + 2 * padding - k) % stride for n in shape[1:]):
+        raise UnsupportedError(
+            node.name,
+            f"with ceil_mode, windows of {k} hang over the edge of a {shape[1]}x{shape[2]} map",
+            "leave it out",
+        )
+
+
+def overlapped(node: Node, x: Feature, timesteps: int) -> tuple[Current, NeuronSpec, float | torch.Tensor]:
+    """Return the current, the neuron and the unit of a layer that is a max pool whose windows overlap or are padded.
+
+    A window of spikes has the maximum 1 if its sum is at least 1: a neuron that forgets its potential says so.
+    """
+    k, stride, padding = (node.attrs[name] for name in ("kernel", "stride", "padding"))
+    if x.levels > 1 or x.flat or x.avgpool > 1 or bool((torch.as_tensor(x.unit) < 0).any()):
+        raise UnsupportedError(
+            node.name,
+            f"a max pool of kernel {k}, stride {stride} and padding {padding} is exact of spikes 0 and 1 alone",
+            "put it behind a neuron of one level, or use stride equal to kernel",
+        )
+    if k > MAX_KERNEL or stride > MAX_STRIDE:
+        raise UnsupportedError(
+            node.name, f"a max pool of kernel {k} and stride {stride} needs a larger layer than there is", "pool by 2"
+        )
+    c, h, w = x.shape
+    ones = torch.ones(c, 1, k, k, dtype=torch.float64)
+    spec = SourceSpec(
+        feature=x.name, weight=ones, stride=stride, padding=padding, groups=c, in_shape=x.shape, fixed=True
+    )
+    shape = (c, (h + 2 * padding - k) // stride + 1, (w + 2 * padding - k) // stride + 1)
+    forgets = NeuronSpec(levels=1, v0=0.0) if timesteps == 1 else NeuronSpec(levels=1, v0=0.0, kind="lif", leak=0)
+    return Current(name=node.name, sources=(spec,), levels_in=(1,), shape=shape), forgets, x.unit
 
 
 def averaged(node: Node, x: Feature) -> Feature:
@@ -155,8 +203,6 @@ def refuse_conv(node: Node, x: Feature) -> None:
     """Raise UnsupportedError for a convolution that the accelerator's kernels cannot hold."""
     a, k = node.attrs, x.avgpool
     kernel, stride, padding = a["weight"].shape[2] * k, a["stride"] * k, a["padding"] * k
-    if a["weight"].shape[2] != a["weight"].shape[3]:
-        raise UnsupportedError(node.name, f"the kernel must be square, is {tuple(a['weight'].shape[2:])}", "pad it")
     if kernel > MAX_KERNEL or stride > MAX_STRIDE:
         raise UnsupportedError(
             node.name,

@@ -18,7 +18,7 @@ INPUT, OUTPUT = "(input)", "(output)"
 Stateful = Callable[[nn.Module], bool]
 Convert = Callable[[str, nn.Module, tuple[str, ...]], Node | None | list[Node]]
 WHOLE = "network"
-REPEATED = ("scale", "flatten", "maxpool", "avgpool", "add")
+REPEATED = ("scale", "flatten", "maxpool", "avgpool", "add", "cat")
 """Operations without state and weights: two of the same inputs are one."""
 
 

@@ -183,6 +183,8 @@ def _nodes(file: _File, step: Step, alias: dict[str, str]) -> Iterator[Node]:
         if len(sizes) != 2 or (sizes[0] not in (0, 1, -1) and sizes[1] != -1) or sizes == [-1, -1]:
             raise UnsupportedError(step.name, f"a reshape to {sizes} is no flattening of each image", "use Flatten")
         yield node("flatten", columns=None if sizes[1] == -1 else sizes[1])
+    elif step.kind == "Concat" and len(data) == len(step.inputs):
+        yield node("cat", dim=int(a["axis"]), frames=False)
     elif step.kind in ("Add", "Sub", "Mul", "Div") and len(data) in (1, 2):
         yield _arithmetic(step, inputs, constant, first=step.inputs[0] in alias)
     elif step.kind not in ("Identity", "Dropout", "Cast"):
@@ -234,14 +236,9 @@ def _layer(file: _File, step: Step, inputs: tuple[str, ...]) -> Node:
             attrs["step"] = steps[:, 0].clone()
     if step.kind != "Conv":
         return Node(name=step.name, op="linear", inputs=inputs, attrs=attrs)
-    top, left, bottom, right = pads(a)
     if str(a.get("auto_pad", "NOTSET")) not in ("NOTSET", "VALID"):
         raise UnsupportedError(step.name, f"auto_pad {a['auto_pad']}", "give pads as numbers")
-    if (top, left) != (bottom, right):
-        raise UnsupportedError(step.name, f"pads {pads(a)} are not symmetric", "pad both sides alike")
-    attrs["padding"] = square(step.name, (top, left), "padding")
-    if square(step.name, tuple(a.get("dilations", (1, 1))), "dilation") != 1:
-        raise UnsupportedError(step.name, f"dilation must be 1, is {a['dilations']}", "use a larger dense kernel")
+    attrs["padding"], attrs["dilation"] = tuple(pads(a)), tuple(a.get("dilations", (1, 1)))
     attrs["stride"] = square(step.name, tuple(a.get("strides", (1, 1))), "stride")
     attrs["groups"] = int(a.get("group", 1))
     return Node(name=step.name, op="conv", inputs=inputs, attrs=attrs)
@@ -259,10 +256,10 @@ def _norm(constant: list[torch.Tensor], epsilon: float) -> nn.BatchNorm2d:
 def _pool(step: Step, inputs: tuple[str, ...]) -> Node:
     a, average = step.attributes, step.kind == "AveragePool"
     kernel, stride = tuple(a["kernel_shape"]), tuple(a.get("strides", (1, 1)))
-    padding = max(pads(a))
-    options = dict(stride=stride, padding=min(padding, min(kernel) // 2), ceil_mode=bool(a.get("ceil_mode", 0)))
-    if padding or any(d != 1 for d in a.get("dilations", (1, 1))):
-        raise UnsupportedError(step.name, "a pool with padding or dilation", "use windows that do not overlap")
+    around, dilations = set(pads(a)), tuple(a.get("dilations", (1, 1)))
+    if len(around) > 1 or set(dilations) != {1} or str(a.get("auto_pad", "NOTSET")) not in ("NOTSET", "VALID"):
+        raise UnsupportedError(step.name, f"a pool with pads {pads(a)} and dilation {dilations}", "pad all sides alike")
+    options: dict[str, Any] = dict(stride=stride, padding=around.pop(), ceil_mode=bool(a.get("ceil_mode", 0)))
     m: nn.MaxPool2d | nn.AvgPool2d = nn.AvgPool2d(kernel, **options) if average else nn.MaxPool2d(kernel, **options)
     op = "avgpool" if average else "maxpool"
     return Node(name=step.name, op=op, inputs=inputs, attrs=pool_attrs(step.name, m))

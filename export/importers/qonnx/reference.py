@@ -111,6 +111,7 @@ OPERATIONS: dict[str, Callable[[Values, Attributes], torch.Tensor]] = {
     "Flatten": lambda v, a: v[0].flatten(int(a.get("axis", 1))),
     "Reshape": _reshape,
     "Transpose": _transpose,
+    "Concat": lambda v, a: torch.cat(v, int(a["axis"])),
     "Add": lambda v, a: v[0] + v[1],
     "Sub": lambda v, a: v[0] - v[1],
     "Mul": lambda v, a: v[0] * v[1],

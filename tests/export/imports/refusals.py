@@ -66,10 +66,13 @@ def filled(value):
 
 MODULES: dict[str, Callable[[], nn.Module]] = {
     "a kernel that is not square": lambda: S(nn.Conv2d(1, 4, (1, 3)), MultiLevelIF(4), *tail(192)),
-    "padding that is not square": lambda: S(nn.Conv2d(1, 4, 3, padding=(0, 1)), MultiLevelIF(4), *tail(192)),
+    "padding that differs between rows and columns": lambda: S(
+        nn.Conv2d(1, 4, 3, padding=(0, 1)), MultiLevelIF(4), *tail(192)
+    ),
     "a stride that is not square": lambda: S(nn.Conv2d(1, 4, 3, stride=(2, 1)), MultiLevelIF(4), *tail(72)),
     "a large stride": lambda: S(nn.Conv2d(1, 4, 4, stride=4), MultiLevelIF(4), *tail(16)),
-    "dilation": lambda: S(nn.Conv2d(1, 4, 3, dilation=2), MultiLevelIF(4), *tail(64)),
+    "a large kernel": lambda: S(nn.Conv2d(1, 4, 8), MultiLevelIF(4), *tail(4)),
+    "a large dilation": lambda: S(nn.Conv2d(1, 4, 3, dilation=4, padding=4), MultiLevelIF(4), *tail(256)),
     "padding by reflection": lambda: S(
         nn.Conv2d(1, 4, 3, padding=1, padding_mode="reflect"), MultiLevelIF(4), *tail(256)
     ),
@@ -78,7 +81,15 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "weights without a shape": lambda: S(nn.Flatten(), nn.LazyLinear(20), MultiLevelIF(4), nn.Linear(20, 10)),
     "a weight that is NaN": lambda: filled(float("nan")),
     "a weight that is infinite": lambda: filled(float("inf")),
-    "a max pool that overlaps": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.MaxPool2d(3, 2), *tail(16)),
+    "a max pool of levels that overlaps": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.MaxPool2d(3, 2), *tail(16)),
+    "a max pool of currents that overlaps": lambda: S(
+        nn.Conv2d(1, 4, 3), nn.MaxPool2d(3, 2), MultiLevelIF(4), *tail(16)
+    ),
+    "a max pool of stride 3 that overlaps": lambda: S(
+        nn.Conv2d(1, 4, 3), MultiLevelIF(1), nn.MaxPool2d(4, 3), *tail(4)
+    ),
+    "a max pool with dilation": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(1), nn.MaxPool2d(2, 2, 0, 2), *tail(16)),
+    "an average pool that overlaps": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.AvgPool2d(3, 2), *tail(16)),
     "a max pool with ceil_mode": lambda: S(
         nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.MaxPool2d(4, ceil_mode=True), *tail(16)
     ),
@@ -97,7 +108,19 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "a softmax": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), *tail(), nn.LogSoftmax(1)),
     "an LSTM": lambda: S(nn.Flatten(), nn.LSTM(64, 10)),
     "attention": lambda: S(nn.Flatten(), nn.Linear(64, 16), nn.MultiheadAttention(16, 2)),
-    "concatenation": lambda: Net(lambda m, x: m.fc(torch.flatten(torch.cat([fires(m, x), x], 1), 1))),
+    "concatenation of maps of two sizes": lambda: Net(
+        lambda m, x: m.fc(torch.flatten(torch.cat([fires(m, x), x], 1), 1))
+    ),
+    "concatenation of rows": lambda: Net(
+        lambda m, x: m.fc(torch.flatten((lambda z: torch.cat([z, z], 2))(fires(m, x)), 1))
+    ),
+    "concatenation of images": lambda: Net(
+        lambda m, x: m.fc(torch.flatten((lambda z: torch.cat([z, z]))(fires(m, x)), 1))
+    ),
+    "concatenation of spikes and a current": lambda: Net(
+        lambda m, x: m.fc(torch.flatten(m.two(torch.cat([fires(m, x), m.more(x)], 1)), 1)),
+        **dict(more=nn.Conv2d(1, 4, 3), two=MultiLevelIF(4), fc=nn.Linear(288, 10)),
+    ),
     "a product of maps": lambda: Net(lambda m, x: (lambda z: m.fc(torch.flatten(z * z, 1)))(fires(m, x))),
     "a map minus a number": lambda: Net(lambda m, x: m.fc(torch.flatten(m.neuron(m.conv(x - 0.5)), 1))),
     "a parameter of the module itself": lambda: Net(
@@ -203,8 +226,8 @@ GRAPHS: dict[str, Callable[[], nir.NIRGraph]] = {
     "NIR: a threshold below the reset": lambda: mlp(cells(v_reset=np.full(20, 2.0))),
     "NIR: a time constant below a timestep": lambda: mlp(leaky(tau=np.full(20, 0.5))),
     "NIR: a kernel that is not square": lambda: convolution(kernel=(1, 3)),
-    "NIR: dilation": lambda: convolution(dilation=2),
-    "NIR: padding that is not symmetric": lambda: convolution(kernel=4, padding="same"),
+    "NIR: a large dilation": lambda: convolution(dilation=4, padding=4),
+    "NIR: a stride that is not square": lambda: convolution(stride=(1, 2)),
     "NIR: flattening a part": lambda: chain(
         *list(convolution().nodes.values())[1:-1],
         nir.Flatten(input_type=np.array([10, 6, 6]), start_dim=1),
