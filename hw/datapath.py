@@ -121,9 +121,6 @@ class Datapath(wiring.Component):
             im2col.start.eq(scheduler.rows_start),
             *(getattr(im2col, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_entry")),
             *(block.start.eq(scheduler.front_start) for block in (used_rows, weights)),
-            # Weights of the next run give way to the loads that it waits for, since memory answers in order. But they
-            # do not wait with parameters for the run in progress to end.
-            reads.hold[1].eq(scheduler.prepared & loads_asked & (loader.rows_busy | ~scheduler.run_busy)),
             output.i_start.eq(scheduler.run_start),
             core.i_start.eq(scheduler.run_start),
             core.i_m_tiles.eq(run.m_tiles),
@@ -134,6 +131,10 @@ class Datapath(wiring.Component):
             core.i_params.valid.eq(loader.o_params.valid & ~scheduler.run_busy),
             loader.o_params.ready.eq(core.i_params.ready & ~scheduler.run_busy),
         ]
+        # Weights of the next run give way to the loads that it waits for, since memory answers in order. But they do
+        # not wait with parameters for the run in progress to end.
+        waits = scheduler.prepared & loads_asked & (loader.rows_busy | ~scheduler.run_busy)
+        m.d.sync += reads.hold[1].eq(waits)
         self._connect_writes(m, scheduler, output, writes)
         self._order_errors(m, fetch, scheduler, loader, im2col, reads)
         self._count(m, scheduler, loader, im2col, weights, core, output, reads, writes)

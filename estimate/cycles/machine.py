@@ -178,7 +178,8 @@ def _simulate(
         control.loads(c, s, load, bus, program, busy, t)
         control.fetch(c, s, bus, program, takes, t)
         for _ in range(1 + c.no_memory * (WORDS - 1)):
-            axi.read_step(c, bus, hold, t)
+            axi.read_step(c, bus, s.holds, t)
+        s.holds = hold  # the arbiter knows it a cycle later
         if len(log):
             state.collect(log, t, bus, s, w, so, p, dr, out)
         t += 1

@@ -91,7 +91,7 @@ BUS = record(
 
 SEQUENCER = record(
     "wanted address beat valid checking0 checking1 ahead command"  # command fetch
-    " checked may_write prepared front front_start front_used rows_start rows_ahead"  # job scheduler
+    " checked may_write holds prepared front front_start front_used rows_start rows_ahead"  # job scheduler
     " run run_start run_busy taken_run finished"
     " load"  # the load taken in this cycle, or -1
     " events"
@@ -158,11 +158,12 @@ OUTPUT = record(
     "read_valid read_last read_item pool_valid pool_last pool_item pool_position"  # stages of the max pool
     " e_valid e_item e_plane readout_piece"
     " x y image bit position_bit line t_line row_line image_line"  # line cursor
-    " p_valid p_give p_twice p_last p_word p_second o_valid o_word o_last done"  # line packer
+    " chunks_in p_valid p_give p_twice p_last p_word p_second o_valid o_word o_last done"  # line packer
     " count burst finished age"  # the open burst of the write master
     " output"  # first word of the run's output
     " words words_ready b_in b_out l_in l_out awvalid sending left waiting"
     " w_in w_out w_gap awready a_in a_out bvalid events",
+    chunks=2,
     b_time=RING, b_length=RING, l_time=RING, l_length=RING, a_time=RING,
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -71,19 +71,23 @@ class BurstReader(wiring.Component):
 
         word = Signal(ADDRESS_BITS - shift)
         left = Signal(LENGTH_BITS)
-        reserved = Signal(range(self.depth + 1))
-        room = Signal(range(BURST_BEATS + 1))  # the words up to the next multiple of BURST_BEATS words
-        beats = Signal.like(room)
-        offer, leaves = Signal(), Signal()
+        beats = Signal(range(BURST_BEATS + 1))  # those of the next burst, which are some as long as words are left
+        free = Signal(range(self.depth + 1), init=self.depth)  # words of the buffer for which no burst was asked
+        rest, less = Signal(LENGTH_BITS), Signal.like(free)
+        asked, begin = self.i.payload, self.i.payload.address[shift:]
+        room = Signal.like(beats)  # the words from there up to the next multiple of BURST_BEATS words
+        offer, leaves, some = Signal(), Signal(), Signal()
         m.d.comb += [
-            room.eq(BURST_BEATS - word[: clog2(BURST_BEATS)]),
-            beats.eq(Mux(left < room, left, room)),
-            offer.eq((left != 0) & (self.depth - reserved >= beats) & (~self.o_burst.valid | self.o_burst.ready)),
+            some.eq(beats != 0),
+            offer.eq(some & (free >= beats) & (~self.o_burst.valid | self.o_burst.ready)),
             leaves.eq(self.o.valid & self.o.ready),
-            self.i.ready.eq(left == 0),
-            self.busy.eq((left != 0) | self.o_burst.valid),
+            rest.eq(left - beats),
+            room.eq(BURST_BEATS - begin[: clog2(BURST_BEATS)]),
+            less.eq(Mux(offer, free - beats, free)),
+            self.i.ready.eq(~some),
+            self.busy.eq(some | self.o_burst.valid),
         ]
-        m.d.sync += reserved.eq(reserved + Mux(offer, beats, 0) - leaves)
+        m.d.sync += free.eq(Mux(leaves, less + 1, less))
         with m.If(self.o_burst.ready):
             m.d.sync += self.o_burst.valid.eq(0)
         with m.If(offer):
@@ -92,11 +96,18 @@ class BurstReader(wiring.Component):
                 self.o_burst.payload.address.eq(word << shift),
                 self.o_burst.payload.beats.eq(beats),
                 word.eq(word + beats),
-                left.eq(left - beats),
+                left.eq(rest),
+                beats.eq(_at_most(rest, Const(BURST_BEATS))),
             ]
         with m.If(self.i.valid & self.i.ready):
-            m.d.sync += [word.eq(self.i.payload.address >> shift), left.eq(self.i.payload.beats)]
+            m.d.sync += [word.eq(begin), left.eq(asked.beats), beats.eq(_at_most(asked.beats, room))]
         return m
+
+
+def _at_most(length: Value, most: Value) -> Value:
+    """Return the smaller one of a length and a number of at most BURST_BEATS, without a comparison of all bits."""
+    low = clog2(BURST_BEATS) + 1
+    return Mux(length[low:].any() | (length[:low] > most), most, length[:low])
 
 
 class ReadArbiter(wiring.Component):
@@ -141,10 +152,11 @@ class ReadArbiter(wiring.Component):
         m.submodules.owners = owners = StreamFifo(shape=range(self.readers), depth=OUTSTANDING)
         free = Signal()
         chosen = Signal(BURST)  # the burst of the first reader that wants one
-        allowed = Signal()
+        allowed, inner = Signal(), Signal(self.readers)  # it lies in the window, and that of each reader does
         shift = clog2(self.config.bus_bits // 8)
         m.d.comb += [
-            allowed.eq(inside(self.window, chosen.address[shift:], chosen.beats - 1)),
+            # Every reader's burst is compared, beside the choice, rather than the chosen one behind it.
+            inner.eq(Cat(inside(self.window, b.payload.address[shift:], b.payload.beats - 1) for b in self.i_burst)),
             *constant_address_signals(self, "ar", self.config.bus_bits),
             free.eq(~self.halt & owners.i.ready & (~self.arvalid | self.arready)),
             self.rready.eq(owners.o.valid),
@@ -162,7 +174,7 @@ class ReadArbiter(wiring.Component):
             wanted = request.valid & ~held
             m.d.comb += request.ready.eq(free & ~earlier & ~held)
             with m.If(wanted & ~earlier):
-                m.d.comb += [chosen.eq(request.payload), owners.i.payload.eq(n)]
+                m.d.comb += [chosen.eq(request.payload), owners.i.payload.eq(n), allowed.eq(inner[n])]
             earlier = earlier | wanted
             m.d.comb += [
                 self.o[n].payload.eq(self.rdata),

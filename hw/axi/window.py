@@ -20,11 +20,12 @@ def inside(allowed: data.View, word: Value, beats_less_one: Value) -> Value:
     """Return whether a burst lies in a window, as an expression.
 
     A burst never spans a multiple of BURST_BEATS words, so that its last word differs from its first, ``word``, in the
-    lowest bits only.
+    lowest bits only. The other bits are compared without waiting for the sum of these.
     """
     low = clog2(BURST_BEATS)
-    last = Cat((word[:low] + beats_less_one)[:low], word[low:])
-    return allowed.open & (word >= allowed.first) & (last <= allowed.last)
+    last = (word[:low] + beats_less_one)[:low]
+    ends = (word[low:] < allowed.last[low:]) | ((word[low:] == allowed.last[low:]) & (last <= allowed.last[:low]))
+    return allowed.open & (word >= allowed.first) & ends
 
 
 class Windows(wiring.Component):
@@ -43,7 +44,7 @@ class Windows(wiring.Component):
     bad : Out(1), the program's address or a window is not whole bus words, or a window ends beyond the address space
     """
 
-    LATENCY = 1
+    LATENCY = 2
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
@@ -63,17 +64,20 @@ class Windows(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         shift = clog2(self.config.bus_bits // 8)
-        bad: list[Value] = [self.i_program[:shift].any()]
+        bad: list[Value] = [self.program[:shift].any()]
         with m.If(self.start):
             m.d.sync += self.program.eq(self.i_program)
-            for name, given, out in (("read", self.i_read, self.read), ("write", self.i_write, self.write)):
-                end = Signal(ADDRESS_BITS + 2, name=f"end_{name}")
-                m.d.comb += end.eq(given.base + given.size)
-                m.d.sync += [
-                    out.first.eq(given.base >> shift),
-                    out.last.eq((end >> shift) - 1),
-                    out.open.eq(given.size != 0),
-                ]
-                bad += [given.base[:shift].any(), given.size[:shift].any(), end > 1 << ADDRESS_BITS]
-            m.d.sync += self.bad.eq(Cat(bad).any())
+        for name, given, out in (("read", self.i_read, self.read), ("write", self.i_write, self.write)):
+            taken = Signal(host_window(), name=f"taken_{name}")  # so that the start does not wait for sums
+            end = Signal(ADDRESS_BITS + 2, name=f"end_{name}")
+            with m.If(self.start):
+                m.d.sync += taken.eq(given)
+            m.d.comb += end.eq(taken.base + taken.size)
+            m.d.sync += [
+                out.first.eq(taken.base >> shift),
+                out.last.eq((end >> shift) - 1),
+                out.open.eq(taken.size != 0),
+            ]
+            bad += [taken.base[:shift].any(), taken.size[:shift].any(), end > 1 << ADDRESS_BITS]
+        m.d.sync += self.bad.eq(Cat(bad).any())
         return m

@@ -39,8 +39,8 @@ class WriteMaster(wiring.Component):
     i : In stream of write_word
         The words to write and their addresses.
     halt : In(1)
-        No word is taken and no burst begins; the address and data of bursts that have begun are still sent. The words
-        of all other bursts stay inside and are lost with the reset that follows.
+        No burst begins; the address and data of bursts that have begun are still sent. The words of all other bursts
+        stay inside and are lost with the reset that follows.
     window : In
         Where bursts may write (:func:`reprise.hw.interface.memory.window`).
     outside : Out(1)
@@ -102,8 +102,9 @@ class WriteMaster(wiring.Component):
             word.eq(item.address >> shift),
             fits.eq((count == 0) | ((word == burst.word + count) & ~aligned & ~finished)),
             close.eq((count != 0) & (finished | (age == CLOSE_AFTER) | (self.i.valid & ~fits))),
-            take.eq(self.i.valid & (fits | bursts.ready) & words.ready & ~self.halt),
-            self.i.ready.eq((fits | bursts.ready) & words.ready & ~self.halt),
+            # A word that fits could do without room for another burst. But ``ready`` would wait for the comparison.
+            self.i.ready.eq(bursts.ready & words.ready),
+            take.eq(self.i.valid & self.i.ready),
             words.valid.eq(take),
             words.payload.data.eq(item.data),
             words.payload.strobe.eq(item.strobe),

@@ -6,7 +6,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arch.config import HardwareConfig
+from ..arch.config import HardwareConfig, clog2
 from ..interface.streams import tile_info
 from .extract import piece_control
 from .segment_table import k_tile
@@ -56,15 +56,19 @@ class RowBuilder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
-        segment = Signal.like(self.i.payload.count)
+        segment = Signal.like(self.i.payload.others)
+        following = Signal(range(1, c.tile_beats + 1), init=1)  # the word after this one
         credits = Signal(range(QUEUE_WORDS + 1), init=QUEUE_WORDS)
-        tile = self.i.payload
+        tile, inside = self.i.payload, clog2(c.load_rows)
         issue, first, last_segment, last_word = Signal(), Signal(), Signal(), Signal()
         info = Signal(tile_info(c))
         m.d.comb += [
             first.eq(segment == 0),
-            last_segment.eq(segment + 1 == tile.count),
-            last_word.eq((self.word + 1) * c.load_rows >= self.rows),
+            last_segment.eq(segment == tile.others),
+            # Whether the next word begins behind the last row, without a carry: words go up one by one.
+            last_word.eq(
+                Mux(self.rows[:inside].any(), self.rows[inside:] == self.word, self.rows[inside:] == following)
+            ),
             issue.eq(self.ready & self.i.valid & (~first | (credits != 0))),
             self.index.eq(tile.first + segment),
             self.i.ready.eq(issue & last_segment & last_word),
@@ -79,7 +83,8 @@ class RowBuilder(wiring.Component):
         with m.If(issue):
             m.d.sync += segment.eq(segment + 1)
             with m.If(last_segment):
-                m.d.sync += [segment.eq(0), self.word.eq(Mux(last_word, 0, self.word + 1))]
+                m.d.sync += [segment.eq(0), self.word.eq(Mux(last_word, 0, following))]
+                m.d.sync += following.eq(Mux(last_word, 1, following + 1))
         m.d.sync += [
             self.control.valid.eq(issue),
             self.control.first.eq(first),

@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import LOOPS, SOURCES
 from ..interface.commands import run_layout
+from ..lib.logic import precompute
 
 POSITION = data.StructLayout({"address": signed(16), "x": signed(16), "y": signed(16)})
 """Where a row begins in one source: the on-chip word of its line, its first bit in that line, and the y of its line for
@@ -25,8 +26,7 @@ def put_layout(c: HardwareConfig) -> data.StructLayout:
         {
             "step": 1,  # something is
             "mask": c.load_rows,  # the lanes, which follow each other
-            "count": range(c.load_rows + 1),  # their number
-            "last": range(c.load_rows),  # the last one
+            "stop": range(c.load_rows + 1),  # the one behind them
             "same_word": 1,  # the next row goes into the same word, because the turn of the innermost loop ends
             "turn_ends": 1,
         }
@@ -132,25 +132,26 @@ class RowTable(wiring.Component):
         rows = Array(Signal(c.count_bits, name=f"rows{h}") for h in range(2))
         buffer = Signal()  # the buffer that is being written
         read_buffer = Signal()
-        row = Signal(c.row_bits)  # the first row that is written
-        inner = Signal(16)  # rows from there on that belong to this turn of the innermost loop
+        lane = Signal(range(c.load_rows))  # of the first row that is written, in its word
+        word = Signal(range(c.tile_beats))
         left = Signal(16)  # number of m tiles whose rows are still to be generated
-        count = Signal(c.count_bits)
+        count = Signal(c.count_bits)  # the rows of this m tile
+        # From the word's first row on: the rows of the m tile, and those up to the end of this turn of the inner loop.
+        here, reach = Signal(c.count_bits), Signal(17)
         m.d.comb += [
-            count.eq(Mux(left == 1, self.run.rows_last, self.run.rows)),
             step.eq(~prime & (left != 0) & ~full[buffer]),
             self.ready.eq(full[read_buffer]),
             self.rows.eq(rows[read_buffer]),
         ]
         m.d.sync += prime.eq(self.start)
-        put, tile_ends = self._put(m, row, inner, count)
+        put, tile_ends = self._put(m, lane, here, reach)
         m.d.comb += [put.step.eq(step), loops.step.eq(step & put.turn_ends)]
+        self._measure(m, put, tile_ends, left, count, here, reach)
         with m.If(step):
-            m.d.sync += row.eq(row + put.count)
-            m.d.sync += inner.eq(Mux(put.turn_ends, self.run.loop0_count, inner - put.count))
+            m.d.sync += [lane.eq(Mux(put.same_word, put.stop, 0)), word.eq(word + ~put.same_word)]
             with m.If(tile_ends):
                 m.d.sync += [
-                    row.eq(0),
+                    word.eq(0),
                     full[buffer].eq(1),
                     rows[buffer].eq(count),
                     buffer.eq(~buffer),
@@ -159,55 +160,97 @@ class RowTable(wiring.Component):
         with m.If(self.release):
             m.d.sync += [full[read_buffer].eq(0), read_buffer.eq(~read_buffer)]
         with m.If(self.start):
-            m.d.sync += [left.eq(self.run.m_tiles), row.eq(0), inner.eq(self.run.loop0_count)]
+            m.d.sync += [left.eq(self.run.m_tiles), lane.eq(0), word.eq(0)]
         for source in range(SOURCES):
-            self._source(m, source, loops.select, put, Cat(row[clog2(c.load_rows) :], buffer), read_buffer)
+            self._source(m, source, loops.select, (put, tile_ends, here), Cat(word, buffer), read_buffer)
         return m
 
-    def _put(self, m: Module, row: Value, inner: Value, count: Value) -> tuple[data.View, Value]:
-        """Return what is written of the rows from ``row`` on, and whether the m tile of ``count`` rows ends with it."""
+    def _put(self, m: Module, lane: Value, here: Value, reach: Value) -> tuple[data.View, Value]:
+        """Return what is written of the word's rows from ``lane`` on, and whether the m tile ends with it.
+
+        It ends with the word, with the m tile, or with the turn of the innermost loop. How far off these are stands in
+        registers, so that two small numbers are compared.
+        """
         c = self.config
-        lane_bits = clog2(c.load_rows)
-        lane, word = row[:lane_bits], row[lane_bits:]
+        bits = clog2(c.load_rows) + 1
         put, tile_ends = Signal(put_layout(c)), Signal()
         begun = [*(lane <= n for n in range(c.load_rows - 1)), Const(1)]  # lanes from the first row on
-        stop = Signal(range(c.load_rows + 1))  # the lane behind the last row that is written
-        # Rows of the m tile from the word's first one on, and the lane behind the turn of the innermost loop.
-        here, turn, short = Signal(c.count_bits), Signal(range(2 * c.load_rows)), Signal.like(stop)
+        tile, turn = here[:bits], reach[:bits]
+        tile_near, turn_near = precompute(m, here <= c.load_rows), precompute(m, reach <= c.load_rows)
+        turn_first = precompute(m, turn < tile)
+        tile_first = precompute(m, tile < turn)
         m.d.comb += [
-            here.eq(count - Cat(Const(0, lane_bits), word)),
-            turn.eq(Mux(inner < c.load_rows, lane + inner[:lane_bits], c.load_rows)),
-            short.eq(Mux(turn < c.load_rows, turn, c.load_rows)),
-            stop.eq(Mux(here < short, here, short)),
-            tile_ends.eq(here == stop),
-            put.mask.eq(Cat(one & (n < stop) for n, one in enumerate(begun))),
-            put.count.eq(stop - lane),
-            put.last.eq(stop - 1),
-            put.same_word.eq((stop != c.load_rows) & ~tile_ends),
-            put.turn_ends.eq(inner == put.count),
+            tile_ends.eq(tile_near & ~(turn_near & turn_first)),
+            put.turn_ends.eq(turn_near & ~(tile_near & tile_first)),
+            put.stop.eq(Mux(tile_ends, tile, Mux(turn_near, turn, c.load_rows))),
+            put.mask.eq(Cat(one & (n < put.stop) for n, one in enumerate(begun))),
+            put.same_word.eq(turn_near & (turn != c.load_rows) & ~tile_ends),
         ]
         return put, tile_ends
 
-    def _source(self, m: Module, s: int, select: Value, put: data.View, address: Value, read_buffer: Value) -> None:
-        """Build the adders and the memory of one source."""
+    def _measure(
+        self, m: Module, put: data.View, tile_ends: Value, left: Value, count: Signal, here: Signal, reach: Signal
+    ) -> None:
+        """Keep how far off the ends of the m tile and of the innermost turn are, from the word's first row on."""
+        c, run = self.config, self.run
+        turn = reach[: clog2(c.load_rows)]  # if the turn ends within the word
+        again = Signal.like(reach)
+        m.d.comb += again.eq(run.loop0_count + Mux(put.same_word, turn, 0))
+        following = Signal.like(count)  # of the next m tile
+        m.d.comb += following.eq(Mux(left == 2, run.rows_last, run.rows))
+        with m.If(put.step):
+            m.d.sync += reach.eq(reach - Mux(tile_ends, here[: clog2(c.load_rows) + 1], c.load_rows))
+            with m.If(put.turn_ends):
+                m.d.sync += reach.eq(again)
+            with m.If(~put.same_word):
+                m.d.sync += here.eq(here - c.load_rows)
+            with m.If(tile_ends):
+                m.d.sync += [here.eq(following), count.eq(following)]
+        with m.If(self.start):
+            first = Mux(run.m_tiles == 1, run.rows_last, run.rows)
+            m.d.sync += [here.eq(first), count.eq(first), reach.eq(run.loop0_count)]
+
+    def _source(
+        self,
+        m: Module,
+        s: int,
+        select: Value,
+        written: tuple[data.View, Value, Value],
+        address: Value,
+        read_buffer: Value,
+    ) -> None:
+        """Build the adders and the memory of one source.
+
+        ``written`` is what is written, whether the m tile ends with it, and the rows of the m tile from this word on.
+        """
         c = self.config
+        put, tile_ends, here = written
         lanes = [Signal(POSITION, name=f"lane{s}_{n}") for n in range(c.load_rows)]
         for name in ("address", "x", "y"):
             # What row 0 of the word would have if the innermost loop had begun there.
             base = Signal(signed(16), name=f"{name}{s}")
             inner = self.run[f"loop0_{name}{s}"]
-            ways = [Signal(signed(16), name=f"way{n}_{name}{s}") for n in range(c.load_rows)]  # n steps of that loop
+            # So many steps of that loop.
+            ways = [Signal(signed(16), name=f"way{n}_{name}{s}") for n in range(c.load_rows + 1)]
             m.d.sync += [way.eq(n * inner) for n, way in enumerate(ways)]
-            m.d.comb += [lane[name].eq(base + way) for lane, way in zip(lanes, ways, strict=True)]
+            m.d.comb += [lane[name].eq(base + way) for lane, way in zip(lanes, ways, strict=False)]
             outer = Signal(signed(16), name=f"outer_{name}{s}")
             # At most one of them is not zero, so OR is enough.
             m.d.comb += outer.eq(
                 reduce(or_, (Mux(select[n - 1], self.run[f"loop{n}_{name}{s}"], 0) for n in range(1, LOOPS)))
             )
-            # From the last row that is written to the next one, seen from row 0 of that one's word.
-            moved = Mux(put.same_word, -ways[1], Array(ways)[put.last])
+            # From row 0 of this word to what row 0 of the next one would have. Where the turn ends, the way goes from
+            # its last row by the outer loops' step. Only which way it is waits for what is written.
+            onward, moved = Signal.like(base, name=f"onward_{name}{s}"), Signal.like(base, name=f"moved_{name}{s}")
+            m.d.comb += onward.eq(base + outer)
+            to_tile_end, behind_tile_end = (
+                precompute(m, Array(ways[n : n + c.load_rows])[(here - 1)[: clog2(c.load_rows)]]) for n in range(2)
+            )
+            m.d.comb += moved.eq(Mux(tile_ends, behind_tile_end, ways[-1]))
+            with m.If(put.turn_ends):
+                m.d.comb += moved.eq(Mux(tile_ends, to_tile_end, Mux(put.same_word, -ways[1], ways[-2])))
             with m.If(put.step):
-                m.d.sync += base.eq(base + moved + Mux(put.turn_ends, outer, ways[1]))
+                m.d.sync += base.eq(Mux(put.turn_ends, onward, base) + moved)
             with m.If(self.start):
                 m.d.sync += base.eq(self.run[f"row_{name}{s}"])
         depth = 2 * c.tile_beats

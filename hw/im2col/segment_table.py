@@ -17,8 +17,8 @@ TILES_AHEAD = 4
 
 
 def k_tile(c: HardwareConfig) -> data.StructLayout:
-    """The segments ``first .. first + count - 1`` of a K tile; ``last`` says that its m tile ends with it."""
-    return data.StructLayout({"first": range(c.segments), "count": clog2(c.segments) + 1, "last": 1})
+    """The segments ``first .. first + others`` of a K tile; ``last`` says that its m tile ends with it."""
+    return data.StructLayout({"first": range(c.segments), "others": range(c.segments), "last": 1})
 
 
 class SegmentTable(wiring.Component):
@@ -89,7 +89,7 @@ class SegmentTable(wiring.Component):
         tile = tiles.i.payload
         wiring.connect(m, wiring.flipped(self.o), tiles.o)
         first = Signal.like(tile.first)
-        count = Signal.like(tile.count)
+        others = Signal.like(tile.others)  # the segments of this K tile before the one at the memory's output
         m_left = Signal(16)
         k_left = Signal(16)
         index = Signal(range(c.segments))  # the segment whose flag is read in this cycle
@@ -102,7 +102,7 @@ class SegmentTable(wiring.Component):
             end.eq(take & read_last.data),
             tile.last.eq(k_left == 1),
             tile.first.eq(first),
-            tile.count.eq(count),
+            tile.others.eq(others),
             tiles.i.valid.eq(end),
             # The memory's output is held while the queue is full, so that the flag is not lost.
             read_last.addr.eq(index),
@@ -114,14 +114,14 @@ class SegmentTable(wiring.Component):
         with m.If((~valid | tiles.i.ready) & (m_left != 0)):
             m.d.sync += [index.eq(index + 1), flagged.eq(index), valid.eq(1)]
         with m.If(take):
-            m.d.sync += count.eq(count + 1)
+            m.d.sync += others.eq(others + 1)
         with m.If(end):
-            m.d.sync += [count.eq(1), first.eq(flagged + 1), k_left.eq(k_left - 1)]
+            m.d.sync += [others.eq(0), first.eq(flagged + 1), k_left.eq(k_left - 1)]
             with m.If(k_left == 1):
                 m.d.sync += [m_left.eq(m_left - 1), k_left.eq(self.run.k_tiles), valid.eq(0)]
                 m.d.sync += [index.eq(self.run.segment_first), first.eq(self.run.segment_first)]
         with m.If(self.start):
-            m.d.sync += [m_left.eq(self.run.m_tiles), k_left.eq(self.run.k_tiles), valid.eq(0), count.eq(1)]
+            m.d.sync += [m_left.eq(self.run.m_tiles), k_left.eq(self.run.k_tiles), valid.eq(0), others.eq(0)]
             m.d.sync += [index.eq(self.run.segment_first), first.eq(self.run.segment_first)]
 
     def _loaded(self, m: Module, index: Value) -> Value:

@@ -179,7 +179,7 @@ class StreamFifo(wiring.Component):
             leaves = ~self.o.valid | self.o.ready
             inside = inside + some
         m.d.comb += [
-            self.i.ready.eq(stored != self._depth),
+            self.i.ready.eq(~stored[-1]),  # the depth is a power of two
             put.eq(self.i.valid & self.i.ready),
             take.eq((stored != 0) & (~some | leaves)),
             write.data.eq(self.i.payload),

@@ -71,8 +71,8 @@ class Loader(wiring.Component):
         m.submodules.jobs = jobs = StreamFifo(shape=LOAD_JOB, depth=JOBS)
         asking = self._ask(m, jobs.i)
         job = Signal(LOAD_JOB)
-        chunk_end, taken, start, only_params = Signal(), Signal(), Signal(), Signal()
-        bringing = self._bring(m, job, jobs.o, start, taken, chunk_end)
+        last_beat, taken, start, only_params = Signal(), Signal(), Signal(), Signal()
+        bringing = self._bring(m, job, jobs.o, start, taken, last_beat)
         m.d.comb += taken.eq(self.i.valid & self.i.ready)
         unpackers: dict[Kind, FeatureUnpacker | SegmentUnpacker | ParamUnpacker]
         unpackers = {Kind.FEATURES: features, Kind.SEGMENTS: segments, Kind.PARAMS: params}
@@ -91,7 +91,7 @@ class Loader(wiring.Component):
                 unpacker.items.eq(jobs.o.payload.items),
             ]
         m.d.comb += [
-            features.chunk_end.eq(chunk_end),
+            features.last_beat.eq(last_beat),
             features.target_stride.eq(job.target_stride),
             start.eq(jobs.o.valid & ~bringing & ~features.busy & ~segments.busy & ~params.busy),
             jobs.o.ready.eq(start),
@@ -129,16 +129,16 @@ class Loader(wiring.Component):
         return left != 0
 
     def _bring(
-        self, m: Module, job: data.View, jobs: stream.Interface, start: Value, taken: Value, chunk_end: Value
+        self, m: Module, job: data.View, jobs: stream.Interface, start: Value, taken: Value, last_beat: Signal
     ) -> Value:
-        """Count the bus words that come; return whether chunks of the current job are left."""
+        """Count the bus words that come, and say which is a chunk's last; return whether chunks of the job are left."""
         left = Signal(16)
         beats = Signal(32)
-        m.d.comb += chunk_end.eq(taken & (beats == 1))
+        m.d.comb += last_beat.eq(beats == 1)
         with m.If(taken):
-            m.d.sync += beats.eq(Mux(chunk_end, job.beats, beats - 1))
-        with m.If(chunk_end):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += beats.eq(Mux(last_beat, job.beats, beats - 1))
+            with m.If(last_beat):
+                m.d.sync += left.eq(left - 1)
         with m.If(start):
             m.d.sync += [job.eq(jobs.payload), left.eq(jobs.payload.chunks), beats.eq(jobs.payload.beats)]
         return left != 0

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
-from ..lib.logic import encode
+from ..lib.logic import encode, several
 
 
 def row_run(c: HardwareConfig) -> data.StructLayout:
@@ -42,6 +42,7 @@ class RowRuns(wiring.Component):
         # Adding the lowest bit carries through its run: it clears the run and sets the bit behind it.
         lowest, carried, rest = Signal(bits), Signal(bits + 1), Signal(bits)
         first, end = Signal(range(bits)), Signal(range(bits + 1))
+        begins, more = Signal(bits), Signal()  # the bits that begin a run; there are several
         m.d.comb += [
             move.eq(~self.o.valid | self.o.ready),
             lowest.eq(left & -left),
@@ -49,17 +50,19 @@ class RowRuns(wiring.Component):
             rest.eq(left & carried[:bits]),
             first.eq(encode(lowest)),
             end.eq(encode(carried & ~Cat(left, C(0, 1)))),
-            self.i.ready.eq(~busy | (move & (rest == 0))),
+            begins.eq(left & ~(left << 1)),
+            more.eq(several(begins)[1]),
+            self.i.ready.eq(~busy | (move & ~more)),
         ]
         with m.If(move):
             m.d.sync += [
                 self.o.valid.eq(busy),
                 self.o.payload.first.eq(first),
                 self.o.payload.rows.eq(end - first),
-                self.o.payload.last.eq(rest == 0),
+                self.o.payload.last.eq(~more),
             ]
             with m.If(busy):
-                m.d.sync += [left.eq(rest), busy.eq(rest != 0)]
+                m.d.sync += [left.eq(rest), busy.eq(more)]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [left.eq(self.i.payload), busy.eq(1)]
         return m

@@ -58,7 +58,7 @@ class FeatureUnpacker(wiring.Component):
     Members
     -------
     start, target : In, strobe, and the on-chip word at which to begin; ``items`` is not used
-    chunk_end : In(1), 1 with the transfer of a chunk's last bus word
+    last_beat : In(1), the next bus word is the last one of its chunk
     target_stride : In, words from the first word of a chunk to that of the next
     i, o : In stream of bus words, Out stream of feature_write
     busy : Out(1), a bus word is held
@@ -67,7 +67,7 @@ class FeatureUnpacker(wiring.Component):
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
         members = _members(c, stream.Signature(feature_write(c), always_ready=True))
-        super().__init__(members | {"chunk_end": In(1), "target_stride": In(16)})
+        super().__init__(members | {"last_beat": In(1), "target_stride": In(16)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -81,7 +81,7 @@ class FeatureUnpacker(wiring.Component):
         m.d.sync += address.eq(address + step)
         with m.If(taken):
             m.d.sync += [address.eq(following), following.eq(following + c.bus_bits // c.feature_bits)]
-            with m.If(self.chunk_end):
+            with m.If(self.last_beat):
                 m.d.sync += [chunk.eq(chunk + self.target_stride), following.eq(chunk + self.target_stride)]
         with m.If(self.start):
             m.d.sync += [chunk.eq(self.target), following.eq(self.target)]

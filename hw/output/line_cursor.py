@@ -16,6 +16,7 @@ class LineCursor(wiring.Component):
 
     A position fills the same bits in the lines of all its planes and timesteps, so one bit index serves all of them. It
     moves on after the last plane of a group, and back to the position's first bit after the last group of a timestep.
+    Images, y and x are counted down, so that no sum is compared.
     Line addresses are sums, so no multiplier is needed: each plane adds ``line_bytes``, and the last line of a row plus
     ``line_bytes`` is the first line of the next row.
 
@@ -28,7 +29,7 @@ class LineCursor(wiring.Component):
     i_config : In(line_config)
         The geometry of the lines, which is constant during a run.
     i_start : In(1)
-        A run begins: all counters return to 0.
+        A run begins: the counters take their first values.
     o : Out(line_position)
         The place of the chunk at ``i``, combinational.
     """
@@ -47,14 +48,14 @@ class LineCursor(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        c, chunk = self.config, self.i
+        c, chunk, config = self.config, self.i, self.i_config
         self._counters()
         bus = clog2(c.bus_bits)
         last_x, last_y, last_image = Signal(), Signal(), Signal()
         m.d.comb += [
-            last_x.eq(self.x + 1 == self.i_config.out_width),
-            last_y.eq(self.y + 1 == self.i_config.out_lines),
-            last_image.eq(self.image + 1 == self.i_config.images),
+            last_x.eq(self.x_left == 1),
+            last_y.eq(self.y_left == 1),
+            last_image.eq(self.images_left == 1),
             self.o.q.eq(self.q),
             self.o.fill.eq(self.bit[:bus]),
             self.o.address.eq(self.line + Cat(Const(0, bus - 3), self.bit[bus:])),
@@ -66,18 +67,21 @@ class LineCursor(wiring.Component):
             self._step(m, last_x, last_y)
         with m.If(self.i_start):
             m.d.sync += [counter.eq(0) for counter in self.counters]
+            m.d.sync += [self.x_left.eq(config.out_width), self.y_left.eq(config.out_lines)]
+            m.d.sync += self.images_left.eq(config.images)
         return m
 
     def _counters(self) -> None:
         q_bits = len(self.o.q)
-        self.x, self.y, self.image = Signal(16), Signal(16), Signal(16)
+        # The positions of a line, the lines of an image and the images that are left, with those of the chunk at ``i``.
+        self.x_left, self.y_left, self.images_left = Signal(16), Signal(16), Signal(16)
         self.bit, self.position_bit = Signal(LINE_BITS), Signal(LINE_BITS)
         self.q, self.t_q = Signal(q_bits), Signal(q_bits)  # the line, and the first line of its timestep
         # The addresses of the line, of its timestep's first line, of its row's first line and of its image.
         self.line, self.t_line = Signal(OFFSET_BITS), Signal(OFFSET_BITS)
         self.row_line, self.image_line = Signal(OFFSET_BITS), Signal(OFFSET_BITS)
         self.counters = [
-            *(self.x, self.y, self.image, self.bit, self.position_bit, self.q, self.t_q),
+            *(self.bit, self.position_bit, self.q, self.t_q),
             *(self.line, self.t_line, self.row_line, self.image_line),
         ]
 
@@ -103,11 +107,13 @@ class LineCursor(wiring.Component):
             m.d.sync += move(next_q, next_line, self.position_bit)
             m.d.sync += [self.t_q.eq(next_q), self.t_line.eq(next_line)]
         with m.Else():
-            m.d.sync += [self.t_q.eq(0), self.x.eq(self.x + 1), self.position_bit.eq(next_bit)]
+            m.d.sync += [self.t_q.eq(0), self.x_left.eq(self.x_left - 1), self.position_bit.eq(next_bit)]
             m.d.sync += [*move(0, self.row_line, next_bit), self.t_line.eq(self.row_line)]
             with m.If(last_x):
-                m.d.sync += [self.x.eq(0), self.position_bit.eq(0), self.y.eq(self.y + 1), self.row_line.eq(next_line)]
+                m.d.sync += [self.x_left.eq(config.out_width), self.y_left.eq(self.y_left - 1)]
+                m.d.sync += [self.position_bit.eq(0), self.row_line.eq(next_line)]
                 m.d.sync += [*move(0, next_line, 0), self.t_line.eq(next_line)]
             with m.If(last_x & last_y):
-                m.d.sync += [self.y.eq(0), self.image.eq(self.image + 1), self.image_line.eq(next_image)]
+                m.d.sync += [self.y_left.eq(config.out_lines), self.images_left.eq(self.images_left - 1)]
+                m.d.sync += self.image_line.eq(next_image)
                 m.d.sync += [line.eq(next_image) for line in (self.line, self.t_line, self.row_line)]

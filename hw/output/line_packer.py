@@ -7,8 +7,12 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import ConfigError, HardwareConfig, clog2
+from ..lib.fifo import SmallFifo
 from .layouts import line_config, packer_stage, plane_chunk, write_command
 from .line_cursor import LineCursor
+
+QUEUE = 2
+"""The chunks that wait in front of the packer."""
 
 
 def check_chunk(c: HardwareConfig) -> None:
@@ -29,7 +33,10 @@ class LinePacker(wiring.Component):
     filled side by side, so a memory keeps the unfinished word of each q. Words are always whole, so every strobe bit is
     set.
 
-    Latency: 2 cycles from the chunk that completes a word to that word. Throughput: one chunk per cycle, and a cycle
+    Chunks come through a queue. So neither does memory hold pool and neurons back within the cycle, nor does a chunk
+    pass the encoder or the readout and the first half of the shift in one.
+
+    Latency: 3 cycles from the chunk that completes a word to that word. Throughput: one chunk per cycle, and a cycle
     more where the last chunk of a line both completes a word and begins another.
 
     Parameters
@@ -74,13 +81,16 @@ class LinePacker(wiring.Component):
         m.submodules.cursor = cursor = LineCursor(c)
         m.submodules.words = words = memory.Memory(shape=c.bus_bits, depth=1 << len(cursor.o.q), init=[])
         read, write = words.read_port(), words.write_port()
+        m.submodules.queue = queue = SmallFifo(shape=plane_chunk(c), depth=QUEUE)
+        wiring.connect(m, wiring.flipped(self.i), queue.i)
+        chunk = queue.o
         valid = Signal()
         held = Signal(packer_stage(c), reset_less=True)
         accept, leave = Signal(), Signal()
         m.d.comb += [
-            self.i.ready.eq(~valid | leave),
-            accept.eq(self.i.valid & self.i.ready),
-            cursor.i.eq(self.i.payload),
+            chunk.ready.eq(~valid | leave),
+            accept.eq(chunk.valid & chunk.ready),
+            cursor.i.eq(chunk.payload),
             cursor.i_step.eq(accept),
             cursor.i_config.eq(self.i_config),
             cursor.i_start.eq(self.i_start),
@@ -88,10 +98,10 @@ class LinePacker(wiring.Component):
             read.addr.eq(cursor.o.q),
             write.addr.eq(held.position.q),
         ]
-        with m.If(self.i.ready):
-            m.d.sync += valid.eq(self.i.valid)
+        with m.If(chunk.ready):
+            m.d.sync += valid.eq(chunk.valid)
         with m.If(accept):
-            self._align(m, held, cursor.o)
+            self._align(m, held, chunk.payload, cursor.o)
         self._join(m, valid, leave, accept, held, read, write)
         with m.If(self.o.valid & self.o.ready & self.o.payload.last):
             m.d.sync += self.o_done.eq(1)
@@ -99,9 +109,9 @@ class LinePacker(wiring.Component):
             m.d.sync += self.o_done.eq(0)
         return m
 
-    def _align(self, m: Module, held: data.View, position: data.View) -> None:
+    def _align(self, m: Module, held: data.View, chunk: data.View, position: data.View) -> None:
         """Build the first half of the shift, which moves the chunk inside a slot of ``neuron_lanes`` bits."""
-        c, chunk = self.config, self.i.payload
+        c = self.config
         inside = clog2(c.neuron_lanes) if c.neuron_lanes > 1 else 0
         end = position.fill + chunk.width
         m.d.sync += [

@@ -32,7 +32,7 @@ class OutputWriter(wiring.Component):
     run may write only some lines of a map, or some positions of its lines, so addresses count from the run's first
     word.
 
-    Latency: without a pool, 5 cycles from the item that completes a word of its first plane to that word, and 2 cycles
+    Latency: without a pool, 6 cycles from the item that completes a word of its first plane to that word, and 3 cycles
     for a readout. Throughput: one plane of one group per cycle; a potential takes ``32 / min(neuron_lanes, 32)``
     cycles.
 

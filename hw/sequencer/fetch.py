@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -80,7 +80,7 @@ class CommandFetch(wiring.Component):
                 beat.eq(beat + 1),
                 self.command.eq(Cat(self.command[bits:], self.i.payload)),
             ]
-            self._check_header(m, beat)
+        self._check_header(m, taken, beat)
         with m.If(self.take):
             m.d.sync += self.valid.eq(0)
             with m.If(~ahead):
@@ -90,31 +90,33 @@ class CommandFetch(wiring.Component):
         self._check_fields(m)
         return m
 
-    def _check_header(self, m: Module, beat: Value) -> None:
-        """Check each bus word as it comes: no bit may be set that the fields of its command do not name.
+    def _check_header(self, m: Module, taken: Value, beat: Value) -> None:
+        """Check each bus word in the cycle after it has come: no bit may be set that the fields do not name.
 
         The opcode, which says what fields there are, is in the first bus word, and so is the whole header.
         """
         bits = self.config.bus_bits
-        word = self.i.payload
-        opcode = Signal(8)  # the opcode, for the words after the first
-        current = Signal(8)
+        word = self.command[-bits:]
+        came, number = Signal(), Signal.like(beat)  # a word came in the cycle before, and which one of the command
+        opcode = Signal(8)
         allowed = Signal(bits)
-        m.d.comb += current.eq(Mux(beat == 0, word[:8], opcode))
+        m.d.sync += [came.eq(taken), number.eq(beat)]
+        with m.If(taken & (beat == 0)):
+            m.d.sync += opcode.eq(self.i.payload[:8])
         headers = [(word[:32] == header_word(name)) for name in OPCODES]
         known = Cat(headers).any()
         for name, code in OPCODES.items():
-            with m.If(current == code):
-                with m.Switch(beat):
+            with m.If(opcode == code):
+                with m.Switch(number):
                     for n in range(COMMAND_BYTES * 8 // bits):
                         part = named_bits(HEADER + COMMANDS[name]) >> (n * bits) & ((1 << bits) - 1)
                         if part:
                             with m.Case(n):
                                 m.d.comb += allowed.eq(part)
         reserved = (word & ~allowed).any()
-        with m.If(beat == 0):
-            m.d.sync += [opcode.eq(word[:8]), self.bad_header.eq(~known | reserved)]
-        with m.Elif(reserved):
+        with m.If(came & (number == 0)):
+            m.d.sync += self.bad_header.eq(~known | reserved)
+        with m.Elif(came & reserved):
             m.d.sync += self.bad_header.eq(1)
 
     def _check_fields(self, m: Module) -> None:

@@ -37,7 +37,8 @@ class JobScheduler(wiring.Component):
 
     Members
     -------
-    command, valid, bad_header, bad_field, take : what the command fetch offers, and ``take`` back to it
+    command, valid, bad_header, bad_field, take : what the command fetch offers, and ``take`` back to it; the bits of
+        ``command`` are there at least a cycle before ``valid``
     products_done : In(1), the rules about products of the RUN in ``front`` are worked out
     bad_product, weights_outside : In(1), then: one is broken; its weights leave the read window
     enable : In(1), commands may be issued
@@ -107,7 +108,10 @@ class JobScheduler(wiring.Component):
         rule = FOLLOWS["RUN"]
         held = self.front[rule.before]  # the run before, which stays in the front, leaves its weights in the buffer
         unready = (run[rule.flag] != held) | (held & Cat(run[name] != self.front[name] for name in rule.same).any())
-        bad_field = self.bad_field | ((opcode == OPCODES["RUN"]) & unready & ~self.prepared)
+        # Found a cycle ahead, because when it is asked neither the command nor ``front`` has just changed.
+        follows_badly = Signal()
+        m.d.sync += follows_badly.eq((opcode == OPCODES["RUN"]) & unready)
+        bad_field = self.bad_field | (follows_badly & ~self.prepared)
         idle_for, settled = Signal(LOAD_CHECK), Signal()  # all loads have ended, and what they brought is known
         m.d.comb += settled.eq(self.loads_idle & idle_for.all())
         m.d.sync += idle_for.eq(Mux(self.loads_idle, Cat(1, idle_for), 0))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from amaranth import Signal
+from amaranth import Mux, Signal
 from amaranth.hdl import Assert, Assume
+from amaranth.lib import data
 
 from reprise.hw.arch.config import clog2
-from reprise.hw.axi import write
+from reprise.hw.axi import read, write
 from reprise.hw.axi.read import ReadArbiter
 from reprise.hw.axi.write import WriteMaster
 from reprise.hw.interface.memory import BURST_BEATS
@@ -75,6 +76,44 @@ class Reads(Harness):
         keeps(m, "ar", dut.arvalid, dut.arready, dut.araddr, dut.arlen)
 
 
+class Bursts(Harness):
+    """A burst reader with any requests, grants, stalls and answers.
+
+    Its bursts make up each request, in order. Each stays in its group of BURST_BEATS words and is as long as it can be.
+    No more words are asked for than the buffer has room for.
+    """
+
+    def build(self, m):
+        m.submodules.dut = dut = read.BurstReader(CONFIG, depth=2 * read.BURST_BEATS)
+        asked, burst, group = dut.i.payload, dut.o_burst.payload, read.BURST_BEATS
+        free_stream(m, dut.i, "i")
+        m.d.comb += [dut.o.ready.eq(arbitrary(m, 1, name="ready")), dut.o_burst.ready.eq(arbitrary(m, 1, name="grant"))]
+        m.d.comb += Assume((asked.address < 1 << SHIFT + 4) & (asked.address[:SHIFT] == 0) & (asked.beats < 8))
+        # What is left of the request whose bursts come out, and the request behind it.
+        word, left, next_word, next_left = Signal(5), Signal(4), Signal(5), Signal(4)
+        put, take = dut.i.valid & dut.i.ready, dut.o_burst.valid & dut.o_burst.ready
+        rest, stands = Signal(4), Signal()
+        m.d.comb += rest.eq(Mux(take, left - burst.beats, left))
+        m.d.sync += [left.eq(rest), word.eq(Mux(take, word + burst.beats, word))]
+        with m.If((rest == 0) & (stands | put)):
+            m.d.sync += [word.eq(Mux(stands, next_word, asked.address >> SHIFT)), stands.eq(stands & put)]
+            m.d.sync += left.eq(Mux(stands, next_left, asked.beats))
+        with m.Elif(put):
+            m.d.sync += stands.eq(1)
+        with m.If(put):
+            m.d.sync += [next_word.eq(asked.address >> SHIFT), next_left.eq(asked.beats)]
+        room = group - word % group
+        with m.If(dut.o_burst.valid):
+            m.d.comb += [Assert(burst.address == word << SHIFT), Assert(burst.beats == Mux(left < room, left, room))]
+            m.d.comb += Assert(burst.beats != 0)
+        under_way, inside = Signal(4), Signal(4)
+        comes = dut.i_data.valid
+        m.d.comb += comes.eq(arbitrary(m, 1, name="comes") & (under_way != 0))
+        m.d.sync += under_way.eq(under_way + Mux(take, burst.beats, 0) - comes)
+        m.d.sync += inside.eq(inside + comes - (dut.o.valid & dut.o.ready))
+        m.d.comb += Assert(under_way + inside <= dut.depth)
+
+
 class Jobs(Harness):
     """The sequencer with any host, any data path and any bus."""
 
@@ -122,6 +161,14 @@ def test_bursts_end_at_their_group(tmp_path, monkeypatch):
     for name, value in {"OUTSTANDING": 2, "QUEUE_WORDS": 4, "CLOSE_AFTER": 1}.items():
         monkeypatch.setattr(write, name, value)
     prove(Writes(groups=True), tmp_path, depth=None)
+
+
+def test_bursts_make_up_their_request(tmp_path, monkeypatch):
+    """Without a bound: what a burst reader asks for is what it was asked for (in bursts of two words)."""
+    for name, value in {"BURST_BEATS": 2, "LENGTH_BITS": 3, "ADDRESS_BITS": SHIFT + 5}.items():
+        monkeypatch.setattr(read, name, value)
+    monkeypatch.setattr(read, "BURST", data.StructLayout({"address": SHIFT + 5, "beats": range(3)}))
+    prove(Bursts(), tmp_path, depth=None)
 
 
 def test_jobs_forever(tmp_path):

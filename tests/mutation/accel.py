@@ -14,6 +14,7 @@ SEQ_FETCH = "tests/hw/sequencer/test_fetch.py"
 RULES = "tests/hw/sequencer/test_rules.py"
 FIFO = "tests/hw/lib/test_fifo.py"
 PROOF = "tests/formal/test_stream_proofs.py"
+BURSTS = "tests/formal/test_window_proofs.py::test_bursts_make_up_their_request"
 CSR = "tests/hw/csr/test_csr.py"
 
 
@@ -42,18 +43,26 @@ MUTATIONS = [
     _fault(
         "im2col/row_table", "put.same_word, -ways[1],", "put.same_word, 0,", IM2COL, "a turn of the loop is a step off"
     ),
-    _fault("im2col/row_table", "one & (n < stop)", "n < stop", IM2COL, "rows before are written again"),
+    _fault("im2col/row_table", "one & (n < put.stop)", "n < put.stop", IM2COL, "rows before are written again"),
+    _fault("im2col/row_table", "left == 2", "left == 1", IM2COL, "the last m tile is as long as the others"),
+    _fault("im2col/row_table", "Mux(put.same_word, turn, 0)", "0", IM2COL, "a turn within a word is too short"),
     _fault(
-        "im2col/row_table", "Mux(here < short, here, short)", "short", IM2COL, "a row of the next m tile is written"
+        "im2col/row_table",
+        "Mux(tile_ends, tile, Mux(",
+        "Mux(0, tile, Mux(",
+        IM2COL,
+        "a row of the next m tile is written",
     ),
     _fault("im2col/row_table", "full[read_buffer].eq(0), ", "", IM2COL, "a half isn't given back"),
     _fault("im2col/segment_table", "segment.bit - segment.shift", "segment.bit", IM2COL, "segments aren't shifted"),
     _fault("im2col/row_builder", "(credits != 0)", "1", IM2COL, "words are lost under backpressure"),
     _fault("im2col/im2col", "& ~self.run.weights_hold", "", IM2COL, "held weights are released"),
-    _fault("axi/read", "(self.depth - reserved >= beats) & ", "", AXI, "a burst is asked for without room"),
+    _fault("axi/read", "(free >= beats) & ", "", AXI, "a burst is asked for without room"),
     _fault(
-        "axi/read", "room.eq(BURST_BEATS - word[: clog2(BURST_BEATS)])", "room.eq(BURST_BEATS)", AXI, "4 KiB crossed"
+        "axi/read", "room.eq(BURST_BEATS - begin[: clog2(BURST_BEATS)])", "room.eq(BURST_BEATS)", AXI, "4 KiB crossed"
     ),
+    _fault("axi/read", "length[low:].any() | ", "", BURSTS, "a long request ends with its first burst"),
+    _fault("axi/read", "Mux(leaves, less + 1, less)", "Mux(leaves, free + 1, less)", BURSTS, "room is given twice"),
     _fault("axi/read", "~self.halt & ", "", AXI, "bursts begin after a halt"),
     _fault("axi/read", "free & ~earlier & ", "free & ", AXI, "two readers get one burst"),
     _fault("axi/write", "& ~aligned ", "", AXI_WRITE, "a write burst crosses 4 KiB"),
@@ -61,7 +70,7 @@ MUTATIONS = [
     _fault("axi/write", "waiting + begin - answered", "waiting + begin", AXI_WRITE, "answers aren't counted"),
     _fault("lib/fifo", "(stored != 0) & ", "", FIFO, "the FIFO gives what it hasn't"),
     _fault(
-        "lib/fifo", "stored != self._depth", "stored != self._depth + 1", FIFO, "what isn't read yet is overwritten"
+        "lib/fifo", "self.i.ready.eq(~stored[-1])", "self.i.ready.eq(1)", FIFO, "what isn't read yet is overwritten"
     ),
     _fault(
         "lib/fifo", "leaves = ~self.o.valid | self.o.ready", "leaves = self.o.ready", FIFO, "a cycle more of latency"
@@ -110,9 +119,10 @@ MUTATIONS = [
     ),
     _fault("sequencer/sequencer", "self.bus_quiet | (left == 0)", "self.bus_quiet", SEQ, "a dead bus is waited for"),
     _fault("sequencer/fetch", "more = ~self.bad_header & ", "more = ", SEQ_FETCH, "fetches behind a bad command"),
+    _fault("sequencer/fetch", "number.eq(beat)", "number.eq(0)", SEQ_FETCH, "every word is taken for the first"),
     _fault(
         "sequencer/fetch",
-        "with m.Elif(reserved):",
+        "with m.Elif(came & reserved):",
         "with m.Elif(0):",
         SEQ_FETCH,
         "reserved bits beyond the first word pass",
@@ -231,6 +241,9 @@ MUTATIONS = [
         "loader/row_runs", "end - first", "end", f"{LOADER_PROOF}::test_runs_make_up_their_set", "runs are too long"
     ),
     _fault("loader/row_runs", "~Cat(left, C(0, 1))", "~left", USED, "a run up to the last row has no end"),
+    _fault("loader/row_runs", "several(begins)[1]", "several(left)[1]", USED, "a run of several rows is not the last"),
+    _fault("im2col/row_builder", "Mux(last_word, 1, following + 1)", "following + 1", IM2COL, "words are left out"),
+    _fault("im2col/row_builder", "== self.word, self", "== following, self", IM2COL, "a word that is not full is lost"),
     _fault(
         "loader/weights",
         "row.eq(Mux(last, 0, row + 1))",

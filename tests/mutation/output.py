@@ -122,6 +122,20 @@ MUTATIONS = [
         f"{PACKER}::test_two_words_at_the_end_of_a_line_cost_one_cycle",
     ),
     fault(
+        "packer: chunks wait although the packer is free",
+        "output/line_packer",
+        "chunk.ready.eq(~valid | leave),",
+        "chunk.ready.eq(~valid),",
+        f"{PACKER}::test_one_chunk_per_cycle",
+    ),
+    fault(
+        "cursor: the lines of an image are not counted anew",
+        "output/line_cursor",
+        "m.d.sync += [self.y_left.eq(config.out_lines), self.images_left",
+        "m.d.sync += [self.images_left",
+        f"{PACKER}::test_corners",
+    ),
+    fault(
         "cursor: the next timestep does not begin at the position's first bit",
         "output/line_cursor",
         "move(next_q, next_line, self.position_bit)",

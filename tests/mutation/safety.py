@@ -16,7 +16,7 @@ IN_WINDOW, WRITE, JOB = (f"tests/formal/test_{name}_proofs.py" for name in ("win
 FRONT, STREAM = "tests/formal/test_frontend_proofs.py", "tests/formal/test_stream_proofs.py"
 
 MUTATIONS = [
-    fault("the last word of a burst is not looked at", "axi/window", "(last <= allowed.last)", "1", WINDOW),
+    fault("the last word of a burst is not looked at", "axi/window", "(last <= allowed.last[:low])", "1", WINDOW),
     fault("the first word of a burst is not looked at", "axi/window", "(word >= allowed.first)", "1", WINDOW),
     fault("an empty window allows a word", "axi/window", "allowed.open & ", "", WINDOW),
     fault(
@@ -30,8 +30,8 @@ MUTATIONS = [
     fault(
         "windows move during a job",
         "axi/window",
-        "with m.If(self.start):",
-        "with m.If(1):",
+        "with m.If(self.start):\n                m.d.sync += taken",
+        "with m.If(1):\n                m.d.sync += taken",
         WINDOW,
     ),
     fault("a read outside is issued", "axi/read", "self.arvalid.eq(allowed)", "self.arvalid.eq(1)", WINDOW),
@@ -185,8 +185,8 @@ MUTATIONS = [
     fault(
         "the last word of a burst is not looked at when it is read",
         "axi/read",
-        "chosen.address[shift:], chosen.beats - 1)),",
-        "chosen.address[shift:], chosen.beats - 2)),",
+        "b.payload.address[shift:], b.payload.beats - 1)",
+        "b.payload.address[shift:], b.payload.beats - 2)",
         f"{IN_WINDOW}::test_windows_hold_forever[reads]",
     ),
     fault(

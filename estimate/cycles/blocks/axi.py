@@ -108,12 +108,6 @@ def _room(c: Record, o: Record, t: int) -> bool:
 
 
 @jit
-def takes(c: Record, o: Record, room: bool) -> bool:
-    """Return whether a word of the packer would be taken in this cycle."""
-    return (_fits(c, o) or room) and o.words < c.write_words
-
-
-@jit
 def idle(o: Record) -> bool:
     """Return whether no word is stored and every burst has been answered."""
     return o.waiting == 0 and o.count == 0 and o.b_in == o.b_out
@@ -128,7 +122,7 @@ def write_step(c: Record, o: Record, may_write: bool, t: int) -> bool:
     It comes before the packer's own function, because it takes the word that stood there.
     """
     room = _room(c, o, t)
-    taken = may_write and o.o_valid and takes(c, o, room)
+    taken = may_write and o.o_valid and room and o.words < c.write_words
     beat = o.sending and o.words_ready and o.w_in != o.w_out and o.a_in - o.a_out < c.memory_depth and o.w_gap == 0
     free = not o.sending or (beat and o.left == 0)
     answered = o.bvalid

@@ -8,8 +8,8 @@ from .neurons import LAST_GROUP, LAST_T
 
 
 @jit
-def pack_ready(o: Record, write_takes: bool) -> bool:
-    """Return whether the line packer takes a chunk in this cycle."""
+def _steps(o: Record, write_takes: bool) -> bool:
+    """Return whether the line packer would take a chunk from its queue in this cycle."""
     return not o.p_valid or ((not o.p_give or not o.o_valid or write_takes) and not _twice(o))
 
 
@@ -31,8 +31,8 @@ def pack(
     last_t: bool,
     write_takes: bool,
 ) -> None:
-    """Take the line packer one cycle on; ``chunk`` says that it takes one, of ``width`` bits."""
-    free = not o.o_valid or write_takes
+    """Take the line packer one cycle on; ``chunk`` says that its queue takes one, of ``width`` bits."""
+    steps, free = _steps(o, write_takes), not o.o_valid or write_takes
     if o.o_valid and write_takes and o.o_last:
         o.done = 1
     twice = _twice(o)
@@ -45,8 +45,16 @@ def pack(
             o.p_second = twice
     if leave:
         o.p_valid = 0
-    if not chunk:
+    taken = -1
+    if steps and o.chunks_in:
+        taken, o.chunks[0] = o.chunks[0], o.chunks[1]
+        o.chunks_in -= 1
+    if chunk:
+        o.chunks[o.chunks_in] = 8 * width + 4 * last_plane + 2 * last_group + last_t
+        o.chunks_in += 1
+    if taken < 0:
         return
+    width, last_plane, last_group, last_t = taken // 8, taken & 4 != 0, taken & 2 != 0, taken & 1 != 0
     fill = o.bit % c.bus_bits
     end = o.x + 1 == run.out_width and last_group
     last = end and last_t and last_plane and o.y + 1 == run.out_lines and o.image + 1 == run.images
@@ -162,7 +170,7 @@ def pool(o: Record, run: Record, item: int, encoder_takes: bool) -> None:
 @jit
 def results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, write_takes: bool) -> bool:
     """Do what lies between the neurons' queue and the write master, and return whether the queue hands over an item."""
-    packs = pack_ready(out, write_takes)
+    packs = out.chunks_in < len(out.chunks)
     offered = neurons.offered(nr)
     if run.readout:
         chunk, width, ends, leaves = readout(c, out, run, offered, packs)

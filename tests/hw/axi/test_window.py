@@ -148,10 +148,11 @@ def test_what_the_host_may_set(name):
         for which, port in (("READ", dut.i_read), ("WRITE", dut.i_write)):
             ctx.set(port, {"base": value(f"{which}_BASE"), "size": value(f"{which}_SIZE")})
         ctx.set(dut.start, 1)
-        await ctx.tick().repeat(Windows.LATENCY)
+        await ctx.tick()
         ctx.set(dut.start, 0)
         for port in (dut.i_program, dut.i_read.base, dut.i_write.base):
             ctx.set(port, 0x55)  # a host that writes on during the job
+        await ctx.tick().repeat(Windows.LATENCY - 1)
         assert ctx.get(dut.bad) == bad
         for _ in range(3):
             assert ctx.get(dut.program) == given["program"]

@@ -148,11 +148,11 @@ def test_large_stride():
 
 @pytest.mark.parametrize("planes, channels", [(1, 4), (1, 8), (2, 4), (3, 8)])
 def test_one_chunk_per_cycle(planes, channels):
-    """Whole words only: nothing ever waits; the word leaves two cycles after the chunk that completes it."""
+    """Whole words only: nothing ever waits; the word leaves three cycles after the chunk that completes it."""
     shape = dict(BASE, lines=2, width=64 // channels * 2, timesteps=1, planes=planes, channels=channels)
     source, sink = run_packer(TINY, **shape)
     assert set(np.diff(source.cycles).tolist()) == {1}
-    assert sink.cycles[-1] == source.cycles[-1] + 2
+    assert sink.cycles[-1] == source.cycles[-1] + 3
 
 
 def test_two_words_at_the_end_of_a_line_cost_one_cycle():
@@ -164,7 +164,7 @@ def test_two_words_at_the_end_of_a_line_cost_one_cycle():
     source, sink = run_packer(c, **dict(BASE, lines=3, width=13, timesteps=1, planes=1, channels=5))
     gaps = np.diff(source.cycles).tolist()
     assert gaps.count(2) == 2 and gaps.count(1) == len(gaps) - 2
-    assert gaps[12] == gaps[25] == 2, "the chunk after a line's end waits"
+    assert gaps[14] == gaps[27] == 2, "two chunks wait in the queue, and the next one outside"
 
 
 def test_runs_follow_each_other():
@@ -177,11 +177,14 @@ def test_runs_follow_each_other():
     dut = design(LinePacker, c)
     fields = {"image_stride": stride, "line_bytes": pitch, "out_width": 5, "out_lines": 2, "images": 2}
     lead = 50  # inside the second row: four whole lines of the first have been written
-    source = Source(dut.i, chunks[:lead] + chunks, gate=lambda cycle: len(source.cycles) != lead or cycle > 100)
+    starts = 0, 90
+    source = Source(
+        dut.i, chunks[:lead] + chunks, gate=lambda cycle: cycle > (100 if len(source.cycles) == lead else 0)
+    )
     sink = Sink(dut.o, expect=4 + len(memory))
 
     def each(ctx, cycle):
-        ctx.set(dut.i_start, cycle == 90)
+        ctx.set(dut.i_start, cycle in starts)
 
     run_streams(dut, [source], [sink], setup=lambda ctx: ctx.set(dut.i_config, fields), each=each)
     check_commands(c, sink.items[4:], memory)

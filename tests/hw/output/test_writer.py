@@ -148,11 +148,11 @@ def test_bytes_of_potentials():
 
 
 def test_latency_and_throughput():
-    """Whole words, one plane: an item per cycle, the word five cycles after the item that completes it."""
+    """Whole words, one plane: an item per cycle, the word six cycles after the item that completes it."""
     levels = np.random.default_rng(0).integers(0, 2, (1, 1, 8, 4, 16))
     source, sink = run_writer(TINY, levels, level_fields(TINY, levels.shape, 1, 1))
     assert set(np.diff(source.cycles).tolist()) == {1}
-    assert sink.offered[-1] == source.cycles[-1] + 5
+    assert sink.offered[-1] == source.cycles[-1] + 6
 
 
 @pytest.mark.parametrize("planes", [2, 3, 4])

@@ -72,6 +72,7 @@ class Play:
     async def offer(self, ctx, opcode, **fields):
         command = pack(opcode, **fields)
         ctx.set(self.dut.command, int.from_bytes(command, "little"))
+        await ctx.tick()  # the fetch has a command's bits before it offers the command
         ctx.set(self.dut.valid, 1)
 
     async def taken_after(self, ctx, cycles):
