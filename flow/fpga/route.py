@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 from ...support.cache import Store, digest
 from ...support.checks import require
 from .. import yosys
+from .endpoints import Ends, ends_of
 from .parts import ECP5_PARTS
 from .synth import instances_of, owner
 
@@ -26,6 +27,7 @@ class Route:
     utilization : what is used and what is available of each resource ("lut", "ff", "ram", "dsp"), with the harness.
     path : the critical path, a dictionary for each step: block, cell, kind ("routing" or what the cell does), delay in
         ns, and element (one of :data:`ELEMENTS`, or "").
+    ends : how late the inputs of registers are, by block.
     """
 
     part: str
@@ -38,6 +40,7 @@ class Route:
     seconds: float
     tool: str
     ripup: bool = False
+    ends: list[Ends] = field(default_factory=list)
 
 
 PLACEMENTS, ROUTES = Store("placements"), Store("routes")
@@ -214,6 +217,7 @@ def place_and_route(
     report = ROUTES.get(key, make).folder / "route.json"
     found = json.loads(report.read_text())
     used = {n: (found["utilization"][k]["used"], found["utilization"][k]["available"]) for n, k in UTILIZATION.items()}
+    cells = yosys.cells_of(netlist, top)
     return Route(
         part=part,
         grade=grade,
@@ -221,7 +225,8 @@ def place_and_route(
         ripup=ripup,
         fmax=round(min(c["achieved"] for c in found["fmax"].values()), 2),
         utilization=used,
-        path=critical_path(found, yosys.cells_of(netlist, top)),
+        path=critical_path(found, cells),
+        ends=ends_of(found, cells),
         luts=lut_totals(placed.with_suffix(".log").read_text()),
         seconds=time.perf_counter() - start,
         tool=tool_version(native),

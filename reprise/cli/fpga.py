@@ -132,6 +132,7 @@ def route(
         float, typer.Option(metavar="MINUTES", callback=POSITIVE, help="time after which nextpnr is stopped")
     ] = 120,
     ripup: Annotated[bool, typer.Option("--ripup", help="let the router try nets again that are too slow")] = False,
+    ends: Annotated[bool, typer.Option("--ends", help="show how late the inputs of registers are, by block")] = False,
     record: Record = False,
 ) -> None:
     """Synthesize, place and route for ECP5, and show clock, resources and critical path."""
@@ -160,6 +161,10 @@ def route(
     )
     used = ", ".join(f"{k} {u:,}/{n:,}" for k, (u, n) in found.utilization.items())
     console.print(f"used (with harness): {used}\ncritical path: {measured['critical']}", highlight=False)
+    if ends:
+        from ..flow.fpga.endpoints import table
+
+        console.print(table(found.ends))
 
 
 @app.command(epilog=example("reprise fpga check --no-fmax"))

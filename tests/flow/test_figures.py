@@ -11,6 +11,7 @@ from amaranth.back import rtlil
 
 from reprise.estimate.area import model
 from reprise.flow.fpga import baseline, parts, results
+from reprise.flow.fpga.endpoints import ends_of
 from reprise.flow.fpga.route import critical_path, summary
 from reprise.flow.fpga.synth import by_block, owner, ports_of, synthesize, with_harness
 from reprise.flow.harness import BLOCKS, make_block
@@ -39,6 +40,29 @@ def test_owner_and_blocks():
     cells |= {name: {"type": "$scopeinfo"} for name in ("a", "a.b")}
     found = by_block(parts.TARGETS["ecp5"], cells)
     assert found == {"a": {"lut": 1, "ff": 1, "ram": 0, "dsp": 0}, "a.b": {"lut": 1, "ff": 0, "ram": 0, "dsp": 0}}
+
+
+def test_endpoints_by_block():
+    """An endpoint belongs to the block of its register; paths from and to pins do not count."""
+
+    def net(event, *found):
+        return {"event": event, "endpoints": [{"cell": c, "delay": [0, d], "event": e} for c, d, e in found]}
+
+    clock = "posedge clk"
+    report = {
+        "detailed_net_timings": [
+            net(clock, ("dut.core.a", 14.0, clock), ("dut.core.b", 21.0, clock), ("dut.output.c", 13.0, clock)),
+            net(clock, ("dut.output.pin", 99.0, "async"), ("dut.x", 17.0, clock)),
+            net("async", ("dut.core.d", 99.0, clock)),
+        ]
+    }
+    cells = {name: {"type": "$scopeinfo"} for name in ("dut", "dut.core", "dut.output")}
+    found = ends_of(report, cells)
+    assert [(one.block, one.worst, one.cell, one.count, one.late) for one in found] == [
+        ("core", 21.0, "dut.core.b", 2, (1, 1, 2)),
+        ("", 17.0, "dut.x", 1, (0, 1, 1)),
+        ("output", 13.0, "dut.output.c", 1, (0, 0, 0)),
+    ]
 
 
 def test_critical_path_names_blocks():
