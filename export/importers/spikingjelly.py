@@ -28,7 +28,7 @@ from .torch_modules import paths, reads_flat
 
 __all__ = ["make", "read"]
 
-NODES = ("IFNode", "LIFNode", "ParametricLIFNode", "ILIFNode")
+NODES = ("IFNode", "LIFNode", "ParametricLIFNode", "ILIFNode", "HalfThresholdIFNode", "SimpleIFNode", "SimpleLIFNode")
 PACKAGE = "spikingjelly.activation_based."
 LEAVES = tuple(f"{PACKAGE}{part}." for part in ("layer", "neuron", "encoding", "ann2snn"))
 CONTAINERS = ("SeqToANNContainer", "MultiStepContainer", "StepModeContainer")
@@ -53,7 +53,11 @@ def neuron_nodes(name: str, m: Any, changes: list[str]) -> tuple[float, float, N
     if threshold <= 0:
         raise UnsupportedError(name, f"v_threshold must exceed v_reset, {m.v_threshold} and {m.v_reset}", "raise it")
     leak, levels, v0, gain, bias = 256.0, 1, 0.0, 1.0, 0.0
-    if kind != "IFNode":
+    if kind == "HalfThresholdIFNode":
+        v0 = 0.5
+    if kind.startswith("Simple"):  # which starts from 0, be its reset potential as it may
+        v0 = -rest / threshold
+    if kind.endswith("LIFNode"):
         tau = 1 / float(torch.sigmoid(m.w.detach().double())) if kind == "ParametricLIFNode" else float(m.tau)
         leak = 256 * (1 - 1 / tau)
         gain = 1 / tau if m.decay_input else 1.0
@@ -104,7 +108,7 @@ def read(module: nn.Module, *, timesteps: int) -> Graph:
 
     module = twin(module, reset)
     steps = any(getattr(m, "step_mode", "s") == "m" or is_ours(m, *CONTAINERS) for m in module.modules())
-    if steps:
+    if steps and not outside(module, "m"):  # only containers know of time: what stands between them gets it, too
         _multi_step(module)
     reading = trace(module, convert, leaves=LEAVES, frames=timesteps)
     graph = reading.graph()
@@ -119,6 +123,12 @@ def read(module: nn.Module, *, timesteps: int) -> Graph:
         reduced=reading.reduce is not None,
     )
     return replace(graph, nodes=tuple(_with_gains(graph.nodes, pending)), changes=tuple(changes), source=source)
+
+
+def outside(module: nn.Module, mode: str) -> bool:
+    """Return whether a module in this step mode stands outside of containers that fold the time away themselves."""
+    parts = [part for part in module.children() if not is_ours(part, *CONTAINERS)]
+    return any(getattr(part, "step_mode", "") == mode or outside(part, mode) for part in parts)
 
 
 def _multi_step(module: Any) -> None:

@@ -8,9 +8,11 @@ arithmetic with shapes. A call that has no exact meaning here is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import fx, nn
 
 from .graph import UnsupportedError
@@ -161,24 +163,32 @@ def on_sum(reading: Reading, n: fx.Node) -> str:
 
 
 def on_unsqueeze(reading: Reading, n: fx.Node) -> str:
-    """x.unsqueeze(0) of the image, in front of repeat(T, 1, 1, 1, 1)."""
+    """x.unsqueeze(0) of the image, or of what layers make of it, in front of repeat(T, 1, 1, 1, 1)."""
     given = arguments(n, ("dim",))
-    if not reading.frames or given["dim"] != 0 or reading.tensor(n, n.args[0]) != reading.input:
+    if not reading.frames or given["dim"] != 0:
         raise reading.unknown(n)
-    return reading.input
+    return _shown(reading, n)
 
 
 def on_repeat(reading: Reading, n: fx.Node) -> str:
-    """x.repeat(T, 1, 1, 1, 1) of the image: it is shown at every timestep."""
+    """x.repeat(T, 1, 1, 1, 1) of the image, or of what layers make of it: it is shown at every timestep."""
     sizes = n.args[1] if len(n.args) == 2 and isinstance(n.args[1], tuple | list) else n.args[1:]
-    if not reading.frames or reading.tensor(n, n.args[0]) != reading.input or set(sizes[1:]) - {1, -1}:
+    if not reading.frames or set(sizes[1:]) - {1, -1}:
         raise reading.unknown(n)
     if sizes[0] != reading.frames:
         raise UnsupportedError(
             n.name, f"shows the image {sizes[0]} times, not {reading.frames}", "use one T everywhere"
         )
     reading.unrolled = True
-    return reading.input
+    return _shown(reading, n)
+
+
+def _shown(reading: Reading, n: fx.Node) -> str:
+    """Return the node of what is shown at every timestep; what a neuron fires in one of them is refused."""
+    found = reading.tensor(n, n.args[0])
+    if not reading.static(n.args[0]):
+        raise UnsupportedError(n.name, "repeats what a neuron has fired", "repeat it over time in front of all neurons")
+    return found
 
 
 def on_getitem(reading: Reading, n: fx.Node) -> str:
@@ -189,8 +199,10 @@ def on_getitem(reading: Reading, n: fx.Node) -> str:
             if index == 1:
                 reading.states[n.name] = str(source.target)
             return reading.tensor(n, source)
+    if reading.frames and index is None and reading.static(source):  # x[None], as x.unsqueeze(0)
+        return reading.tensor(n, source)
     if reading.frames and isinstance(index, int) and reading.tensor(n, source) == reading.input:
-        reading.indexed = True
+        reading.indexed = not reading.unrolled  # of images that the module has repeated itself, or that it is given
         return reading.input
     raise reading.unknown(n)
 
@@ -211,6 +223,9 @@ def on_stack(reading: Reading, n: fx.Node) -> str:
         raise reading.unknown(n)
     if True in states:
         reading.states[n.name] = "stack"
+    if reading.static(parts[0]):
+        reading.unrolled = True
+    reading.stacks.add(n.name)
     return names.pop()
 
 
@@ -238,6 +253,7 @@ FUNCTIONS: dict[str, Callable[[Reading, fx.Node], str]] = {
     **dict.fromkeys(("view", "reshape"), on_view),
     **dict.fromkeys(("contiguous", "clone", "float", "double", "detach"), on_same),
     **dict.fromkeys(("repeat", "expand"), on_repeat),
+    **dict.fromkeys(("unsqueeze", "unsqueeze_"), on_unsqueeze),
     "flatten": on_flatten,
     "max_pool2d": on_max_pool2d,
     "avg_pool2d": on_avg_pool2d,
@@ -245,15 +261,33 @@ FUNCTIONS: dict[str, Callable[[Reading, fx.Node], str]] = {
     "dropout": on_dropout,
     "mean": on_mean,
     "sum": on_sum,
-    "unsqueeze": on_unsqueeze,
     "getitem": on_getitem,
     "stack": on_stack,
     **dict.fromkeys(("cat", "concat", "concatenate"), on_cat),
 }
 
 
+@contextmanager
+def sizes_of_images() -> Iterator[None]:
+    """Let torch.zeros(x.shape[0], 10) be traced as torch.zeros((x.shape[0], 10)) is."""
+    own = torch.zeros
+
+    def zeros(*size: Any, **options: Any) -> Any:
+        return own(
+            size if any(isinstance(n, fx.Proxy) for n in size) else size[0] if len(size) == 1 else size, **options
+        )
+
+    torch.zeros = zeros
+    try:
+        yield
+    finally:
+        torch.zeros = own
+
+
 def shape_of(reading: Reading, n: fx.Node, target: str) -> str | None:
     """Return "batch" for the size of axis 0, "size" for any other arithmetic with shapes, and None for all else."""
+    if target == "getattr" and n.args[1] in ("device", "dtype"):
+        return "size"
     if target == "size" or (target == "getattr" and n.args[1] == "shape"):
         axis = n.args[1] if target == "size" and len(n.args) > 1 else None
         return "shape" if axis is None else "batch" if axis == 0 else "size"

@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 
 from ...support.errors import RepriseError
-from .functions import FUNCTIONS, shape_of
+from .functions import FUNCTIONS, shape_of, sizes_of_images
 from .graph import Graph, Node, UnsupportedError
 from .modules import module_node, parent
 
@@ -73,6 +73,8 @@ class Reading:
     calls : how often it calls what it calls more than once
     states : potentials, by the ``fx`` node's name: the path of their neuron, or "" for initial ones
     left_out : the module returns potentials beside its spikes
+    timeless : the names of nodes that no neuron stands in front of
+    stacks : what holds all timesteps, one behind the other, by the ``fx`` node's name
     reductions : how values were reduced over time, "sum" or "mean", by the ``fx`` node's name
     reduce : how the module reduces its output over time
     """
@@ -89,6 +91,7 @@ class Reading:
         self.states: dict[str, str] = {}
         self.known: dict[Any, str] = {}
         self.calls: dict[str, int] = {}
+        self.stacks, self.timeless = set[str](), set[str]()
         self.reductions: dict[str, str] = {}
         self.reduce: str | None = None
         self.used: dict[str, str] = {}
@@ -109,6 +112,8 @@ class Reading:
         if same is not None and same in self.known:
             return self.known[same]
         self.nodes.append(Node(name=name, op=op, inputs=inputs, attrs=attrs))
+        if op != "neuron" and self.timeless.issuperset(inputs):
+            self.timeless.add(name)
         if same is not None:
             self.known[same] = name
         return name
@@ -132,6 +137,10 @@ class Reading:
             raise UnsupportedError(n.name, f"it stands behind the {how} over time", "reduce at the very end")
         return self.alias[value.name]
 
+    def static(self, value: Any) -> bool:
+        """Return whether an argument is the image, or what layers without a memory make of it."""
+        return isinstance(value, fx.Node) and self.alias.get(value.name, "") in self.timeless
+
     def is_batch(self, value: Any) -> bool:
         """Return whether an argument is the size of the batch."""
         return isinstance(value, fx.Node) and self.shapes.get(value.name) == "batch"
@@ -145,10 +154,10 @@ class Reading:
             self._output(n)
         elif n.op == "call_module":
             self.alias[n.name] = self._module(n, str(n.target))
-        elif (shape := shape_of(self, n, target)) is not None:
-            self.shapes[n.name] = shape
         elif self._initial(n, target):
             self.states[n.name] = ""
+        elif (shape := shape_of(self, n, target)) is not None:
+            self.shapes[n.name] = shape
         elif target in FUNCTIONS and n.args:
             self.alias[n.name] = FUNCTIONS[target](self, n)
         else:
@@ -209,6 +218,8 @@ class Reading:
             )
             raise UnsupportedError("output", f"the network returns {kind}", "return one tensor, the scores")
         self.reduce = self.reduction(value)
+        if self.calls and self.frames > 1 and self.reduce is None and value.name not in self.stacks:
+            raise UnsupportedError("output", "the network returns its last timestep alone", "return torch.stack of all")
         self.emit(OUTPUT, "output", self.tensor(n, value, reduced=True), reduce=self.reduce)
 
     def graph(self) -> Graph:
@@ -252,7 +263,8 @@ def trace(
     _refuse_inputs(module)
     whole = _Whole(module)
     try:
-        traced = _Tracer(leaves, frames).trace(whole)
+        with sizes_of_images():
+            traced = _Tracer(leaves, frames).trace(whole)
     except fx.proxy.TraceError as e:
         raise UnsupportedError(
             type(module).__name__, f"its forward depends on data or cannot be traced ({e})", "write it without branches"
