@@ -1,13 +1,13 @@
 """Chooses spoiled programs that the delivered testbench plays, and says how the accelerator must refuse each.
 
-The programs are those of the fuzz, and how they end is the golden interpreter's.
+The programs are those of the fuzz, and those at the boundaries of the rules. How they end is the golden interpreter's.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from ....compiler.golden.interpreter import Interpreter
 from ....cosim.fuzz.mutate import Mutant, mutate
 from ....hw.arch.memory_image import MemoryImage
 from ....hw.arch.products import SUM_BITS
-from ....hw.arch.program import LOOPS, Error
+from ....hw.arch.program import COMMAND_BYTES, LOOPS, Error, unpack
+from ....hw.arch.rules import violations
+from .boundaries import Boundary
 
 SEED = 22
 
@@ -28,7 +30,11 @@ LINES = 5
 reads at once has its own check, and no program says which one it is for."""
 
 AHEAD = 2
-"""Commands that can have been issued behind a RUN that is refused: loads for the next one."""
+"""Commands that can have been issued behind a RUN that is refused: loads for the next one. The rules that speak of one
+command without products are checked before it is issued."""
+
+MAGIC_BIT = 16
+"""A bit of a command's magic, from the command's first bit on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +53,16 @@ class Refused:
     stale: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class _End:
+    """How a program is refused: an error, a command, the interpreter's words, and whether the command was issued."""
+
+    code: Error
+    command: int
+    told: str
+    late: bool
+
+
 def refused_programs(image: MemoryImage, before: np.ndarray) -> list[Refused]:
     """Return spoiled programs that the accelerator must refuse, with as many different errors as there are.
 
@@ -58,17 +74,12 @@ def refused_programs(image: MemoryImage, before: np.ndarray) -> list[Refused]:
     for mutant in [_wrapped(image, r), *(mutate(image, r) for _ in range(TRIED))]:
         if len(mutant.commands) != len(image.commands()):
             continue
-        spoiled = before.copy()
-        for address, raw in {image.program: mutant.program(), **mutant.data}.items():
-            spoiled[address - image.base : address - image.base + len(raw)] = np.frombuffer(raw, np.uint8)
+        spoiled = _spoiled(image, before, mutant)
         words = _changed(before, spoiled, image.config.bus_bits // 8)
         end = _end(image, spoiled) if 0 < len(words) <= MOST_WORDS or not found else None
         if end is not None:
-            rule = image.commands()[end[1]][0] + re.sub(r"0x[0-9a-f]+|[\d-]+|\(.*?\)", "", end[2])
-            ahead = AHEAD if image.commands()[end[1]][0] == "RUN" else 0
-            stale = end[0] is Error.UNLOADED and "the features that a RUN reads" in end[2]
-            case = Refused(words=words, code=end[0].value, name=end[0].name, command=end[1], ahead=ahead, stale=stale)
-            found.append(("" if not found else rule, case))
+            rule = image.commands()[end.command][0] + re.sub(r"0x[0-9a-f]+|[\d-]+|\(.*?\)", "", end.told)
+            found.append(("" if not found else rule, _case(image, words, end)))
     found.sort(key=lambda pair: pair[1].command)
     ranks: Counter[str | int] = Counter()
     ranked: list[tuple[bool, int, int, int, Refused]] = []
@@ -79,6 +90,39 @@ def refused_programs(image: MemoryImage, before: np.ndarray) -> list[Refused]:
     return [case for *_, case in sorted(ranked)[:REFUSED]]
 
 
+def boundary_programs(image: MemoryImage, before: np.ndarray, at: list[Boundary]) -> list[Refused]:
+    """Return the programs at both sides of the rules' boundaries.
+
+    On the one side the command, or what it loads, is refused. On the other side it is not, and so the command behind it
+    is spoiled, which must be refused instead; unless the command fails in another way.
+    """
+    found = []
+    for one in at:
+        spoiled = _spoiled(image, before, one.mutant)
+        ends = [(spoiled, _end(image, spoiled))]
+        if not one.broken:
+            stopped = _spoiled(image, before, replace(one.mutant, flips=[(one.at + 1) * 8 * COMMAND_BYTES + MAGIC_BIT]))
+            ends = [(stopped, end) for end in [_end(image, stopped)] if end and end.command > one.at] or ends
+        for memory, end in ends:
+            if end is not None:
+                found.append(_case(image, _changed(before, memory, image.config.bus_bits // 8), end))
+    return found
+
+
+def _case(image: MemoryImage, words: list[tuple[int, int]], end: _End) -> Refused:
+    ahead = AHEAD if end.late and image.commands()[end.command][0] == "RUN" else 0
+    stale = end.code is Error.UNLOADED and "the features that a RUN reads" in end.told
+    return Refused(words=words, code=end.code.value, name=end.code.name, command=end.command, ahead=ahead, stale=stale)
+
+
+def _spoiled(image: MemoryImage, before: np.ndarray, mutant: Mutant) -> np.ndarray:
+    """Return the memory with a mutated program in it."""
+    spoiled = before.copy()
+    for address, raw in {image.program: mutant.program(), **mutant.data}.items():
+        spoiled[address - image.base : address - image.base + len(raw)] = np.frombuffer(raw, np.uint8)
+    return spoiled
+
+
 def _wrapped(image: MemoryImage, r: np.random.Generator) -> Mutant:
     """Return the program with far too large loops in its first RUN, whose product is right in its lowest bits.
 
@@ -87,15 +131,17 @@ def _wrapped(image: MemoryImage, r: np.random.Generator) -> Mutant:
     commands = [(op, dict(fields)) for op, fields in image.commands()]
     run = next(fields for op, fields in commands if op == "RUN")
     rows = np.uint64((run["m_tiles"] - 1) * run["rows"] + run["rows_last"])
-    first, second = r.integers(1 << 14, 1 << 15, (2, 1 << 22)).astype(np.uint64) * np.uint64(2) + np.uint64(1)
-    product = first * second
-    inverse = product.copy()
-    for _ in range(5):  # Newton's method doubles the bits that are right, of which there are three at first
-        inverse *= np.uint64(2) - product * inverse
-    third = (rows * inverse) & np.uint64((1 << SUM_BITS) - 1)
-    good = int(np.flatnonzero((third > 0) & (third < 1 << 16))[0])
+    good = np.zeros(0, np.int64)
+    while not len(good):
+        first, second = r.integers(1 << 14, 1 << 15, (2, 1 << 18)).astype(np.uint64) * np.uint64(2) + np.uint64(1)
+        product = first * second
+        inverse = product.copy()
+        for _ in range(5):  # Newton's method doubles the bits that are right, of which there are three at first
+            inverse *= np.uint64(2) - product * inverse
+        third = (rows * inverse) & np.uint64((1 << SUM_BITS) - 1)
+        good = np.flatnonzero((third > 0) & (third < 1 << 16))
     for n, count in enumerate((first, second, third)):
-        run[f"loop{n}_count"] = int(count[good])
+        run[f"loop{n}_count"] = int(count[good[0]])
     run |= {f"loop{n}_count": 1 for n in range(3, LOOPS)}
     return Mutant(commands=commands, flips=[], data={}, what=["wrapped"])
 
@@ -107,11 +153,8 @@ def _changed(old: np.ndarray, new: np.ndarray, word: int) -> list[tuple[int, int
     return [(int(n), int.from_bytes(padded[1][n].tobytes(), "little")) for n in at]
 
 
-def _end(image: MemoryImage, memory: np.ndarray) -> tuple[Error, int, str] | None:
-    """Return the error with which the program in a memory is refused, the command, and the interpreter's words.
-
-    If it is not refused, return None.
-    """
+def _end(image: MemoryImage, memory: np.ndarray) -> _End | None:
+    """Return how the program in a memory is refused, or None if it is not, or if it breaks a rule of order."""
     interpreter = Interpreter(image, memory.copy(), strict=False)
     try:
         interpreter.run()
@@ -119,5 +162,11 @@ def _end(image: MemoryImage, memory: np.ndarray) -> tuple[Error, int, str] | Non
         return None
     except ProgramError as error:
         found = re.match(r"command (\d+):", str(error))
-        return (error.code, int(found[1]), str(error)) if error.code and found else None
+        if not error.code or not found:
+            return None
+        command, late = int(found[1]), error.code is not Error.COMMAND
+        if error.code is Error.FIELD:
+            at = image.program - image.base + command * COMMAND_BYTES
+            late = not violations(image.config, *unpack(memory[at : at + COMMAND_BYTES].tobytes()))
+        return _End(code=error.code, command=command, told=str(error), late=late)
     return None

@@ -20,7 +20,8 @@ from ....hw.arch.memory_image import MemoryImage
 from ....hw.arch.program import Error
 from ....hw.csr.register_map import COUNTERS, OFFSETS
 from ....hw.csr.start import start_registers
-from .refused import Refused, refused_programs
+from .boundaries import boundaries
+from .refused import Refused, boundary_programs, refused_programs
 from .state import registers
 from .stimuli import stimuli
 
@@ -31,8 +32,9 @@ OUTSIDE = 6
 """Cycles that the model counts and CYCLES does not: from the host's access to the start, and from the end to the
 interrupt. The testbench shows that it is exact."""
 
-PATIENCE = 4
-"""A job is given up after so many times the cycles of the good one."""
+MARGIN, SPARE = 2, 500
+"""A job is given up after so many times what it may take, which is what it takes by the cycle model at the memory's
+latency, as often as the slowest channel of the memory stalls, and some cycles for the host's accesses."""
 
 BASES = (0x5A5A5A5000, 0xA5A5A5A000)
 """Where the testbench's memory lies, for one job and the next: the upper bits of one are those that the other lacks."""
@@ -74,6 +76,7 @@ class Job:
     regions : the feature maps that it writes: name, first bus word, and number of bus words
     high : what is added to an address in the testbench's memory
     cycles : by the cycle model, for each of :data:`LATENCIES`
+    waits : how many cycles it takes longer with each cycle of latency, by the cycle model, at most
     work : what is counted of its work, by the names of the registers
     timed : what depends on when it happens, with the first latency and without stalls
     marks : a sum of numbers that the cycles have in which something happens (:func:`mark`), for each of
@@ -90,6 +93,7 @@ class Job:
     regions: list[dict]
     high: int
     cycles: list[int]
+    waits: int
     work: dict[str, int]
     timed: dict[str, int]
     marks: list[dict[str, int]]
@@ -119,7 +123,7 @@ def make_bench(image: MemoryImage, pixels: np.ndarray) -> Bench:
         one = other.compiled(image.config, base) if other else image.at(base)
         memory = one.initial_memory(other.images if other else pixels, FILL)
         job, golden = _job(one, memory, BASES[len(jobs) % 2])
-        refused = refused or refused_programs(one, memory)
+        refused = refused or [*refused_programs(one, memory), *boundary_programs(one, memory, boundaries(one))]
         taken = sum(earlier.cycles[0] for earlier in jobs[1:])
         if not jobs or (taken + job.cycles[0] <= MOST_CYCLES and len(jobs) <= OTHERS):
             jobs.append(job)
@@ -183,6 +187,7 @@ def _job(image: MemoryImage, before: np.ndarray, bottom: int) -> tuple[Job, np.n
         ],
         high=bottom,
         cycles=cycles,
+        waits=-(-(cycles[-1] - cycles[0]) // (LATENCIES[-1] - LATENCIES[0])),
         work=work,
         timed={name: n for name, n in counted.items() if name not in work},
         marks=[marks(joined(one.machine.log), n + OUTSIDE) for one, n in zip(estimators, cycles, strict=True)],
@@ -212,7 +217,8 @@ def testbench_values(bench: Bench, image: MemoryImage, sidecar: dict, verilog: s
         "jobs": bench.jobs,
         "refused": bench.refused,
         "words": len(bench.before) * 8 // image.config.bus_bits,
-        "patience": PATIENCE,
+        "margin": MARGIN,
+        "spare": SPARE,
         "latencies": LATENCIES,
         "small": SMALL,
         "clearing": image.config.feature_words // 2,

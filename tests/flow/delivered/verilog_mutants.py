@@ -17,7 +17,8 @@ from pathlib import Path
 
 from reprise.cosim.bench.verilator import MAKE_VARIABLES, VERILATOR_ROOT
 
-FLAGS = [*MAKE_VARIABLES[:3], "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "OPT_FAST=-O0", "OPT_GLOBAL=-O0"]
+# With -Og the simulation runs five times as fast as with -O0, and takes a third longer to build.
+FLAGS = [*MAKE_VARIABLES[:3], "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "OPT_FAST=-Og", "OPT_GLOBAL=-O1"]
 
 NAME = r"(?:\\\S+\s|[A-Za-z_][\w$]*)"
 NUMBER = re.compile(r"\d+'h[0-9a-fA-F]+")
