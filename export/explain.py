@@ -34,13 +34,13 @@ def causes(net: QatNetwork, images: np.ndarray) -> dict[str, dict[str, float]]:
         def share(levels: torch.Tensor, name: str = layer.name) -> float:
             return float((levels != plain[name]).double().mean())
 
-        inputs = [plain[s.feature] for s in layer.specs]
+        inputs = [plain[name] for name in layer.reads]
         found[layer.name] = {}
         for cause in ALONE:
             layer.rounding = frozenset({cause})
             found[layer.name][cause] = share(layer(inputs))
         layer.rounding = frozenset()
-        found[layer.name]["input"] = share(layer([rounded[s.feature] for s in layer.specs]))
+        found[layer.name]["input"] = share(layer([rounded[name] for name in layer.reads]))
         found[layer.name]["all"] = share(rounded[layer.name])
     net.quantize(True)
     return found

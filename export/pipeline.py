@@ -163,7 +163,7 @@ def write(
         statistics=statistics,
         widths=widths,
         hardware=sizes(hardware),
-        changes=changes,
+        changes=(*model.changes, *changes),
         samples=(images[:SAMPLES], labels[:SAMPLES]),
     )
     return Product(path=path, accuracy=accuracy, float_accuracy=plain, spikes=spikes, seconds=model.train_seconds)

@@ -113,7 +113,7 @@ class _Judge:
         if unknown:
             raise DifferentError(f"{min(unknown)}: this neuron of your network is missing in what was made of it")
         for layer in self.net.layers:
-            maps[layer.name] = self._layer(layer, [maps[s.feature] for s in layer.specs])
+            maps[layer.name] = self._layer(layer, [maps[name] for name in layer.reads])
         self._output(maps)
 
     def _layer(self, layer: QatLayer, inputs: list[torch.Tensor]) -> torch.Tensor:
@@ -121,6 +121,8 @@ class _Judge:
         scale = layer.scale()
         y = layer.partial_sums(inputs, layer.integer_weights(scale))
         d, c, v0 = (p.view(-1, 1, 1) for p in layer.constants(scale))
+        if layer.neuron.kind == "sum":
+            return layer.fire(y, d, c, v0)
         if layer.readout:
             return (y + c) * scale.view(-1, 1, 1)
         theirs = self.run.spikes.get(layer.origin)

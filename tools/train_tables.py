@@ -6,14 +6,14 @@ They compare binary spikes over four timesteps with multi-level spikes in one ti
     python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 6000 --epochs 8 --width 8 --blocks 2]
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
     python -m tools.train_tables vgg9   --data CIFAR_FOLDER
+    python -m tools.train_tables spikformer
     python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2
     python -m tools.train_tables plot      # the joins at equal accuracy
 
 Each run writes ``build/tables/NAME.json`` and, if the network can be exported, ``build/networks/NAME.yaml``. What the
-tables show of it goes to ``docs/measured/training.json`` with ``--write``, and for curves to
-``docs/measured/joins.json`` instead of ``build/tables/joins.json``; ``make docs`` makes the tables from there. A CIFAR
-folder holds the usual batches, or train.npz and test.npz with the arrays ``jpeg`` (the bytes of all images), ``offset``
-and ``label``.
+tables show of it goes to docs/measured/training.json with ``--write``, and for curves to joins.json there instead of
+``build/tables/joins.json``; ``make docs`` makes the tables from there. A CIFAR folder holds the usual batches, or
+train.npz and test.npz with the arrays ``jpeg`` (the bytes of all images), ``offset`` and ``label``.
 """
 
 import io
@@ -214,6 +214,14 @@ def vgg9(data: Folder, train: Images = 1000, epochs: Epochs = 2, width: Width = 
     cifar = load_cifar(data, train, 500)
     size = dict(train_images=train, test_images=500, width=width)
     one_run(recipe.preset("vgg9", epochs=epochs, lr=0.005, shift=2, batch=50, **size), cifar, "vgg9", write)
+
+
+@app.command(epilog=example(f"{NAME} spikformer"))
+def spikformer(write: Write = False) -> None:
+    """Train the preset digits-spikformer with three seeds."""
+    for seed in (0, 1, 2):
+        name = "digits-spikformer"
+        one_run(recipe.preset(name, seed=seed), datasets.load("digits"), f"{name}-s{seed}", write)
 
 
 @app.command(epilog=example(f"{NAME} curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2"))

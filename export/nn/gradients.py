@@ -61,6 +61,27 @@ def fire(u: torch.Tensor, d: torch.Tensor, neuron: Firing) -> torch.Tensor:
     return _Fire.apply(u, d, neuron.levels, neuron.surrogate, neuron.width or 1.0)
 
 
+class _Floor(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return x.floor()
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
+        return grad
+
+
+def floor_ste(x: torch.Tensor) -> torch.Tensor:
+    """Round down, with a gradient of 1."""
+    return _Floor.apply(x)
+
+
+def sums(u: torch.Tensor, bits: int, shift: int) -> torch.Tensor:
+    """Return ``u >> shift``, clipped to two's complement of ``bits``: what a sum writes of integer sums."""
+    half = 1 << (bits - 1)
+    return floor_ste(u / (1 << shift)).clamp(-half, half - 1)
+
+
 def round_ste(x: torch.Tensor) -> torch.Tensor:
     """Round, with a gradient of 1."""
     return _Round.apply(x)

@@ -21,15 +21,17 @@ from torch import nn
 
 from ...support.errors import RepriseError
 from .neurons import Barrier, MultiLevelIF, MultiLevelLIF
+from .spikformer import Spikformer
 
 JOINS = ("spiking", "sew", "ms", "sparse")
 
 
-def neuron_factory(levels: int, timesteps: int, neuron: str = "if", **kwargs: Any) -> Callable[[], MultiLevelIF]:
+def neuron_factory(levels: int, timesteps: int, neuron: str = "if", **kwargs: Any) -> Callable[..., MultiLevelIF]:
     """Return a function that makes one neuron, of kind "if" or "lif"; ``kwargs`` are those of the neuron."""
     if neuron not in ("if", "lif"):
         raise RepriseError(f"neuron must be if or lif, not {neuron!r}")
-    return partial(MultiLevelLIF if neuron == "lif" else MultiLevelIF, levels, timesteps, **kwargs)
+    kind = MultiLevelLIF if neuron == "lif" else MultiLevelIF
+    return partial(kind, levels=levels, timesteps=timesteps, **kwargs)
 
 
 class Chain:
@@ -173,8 +175,10 @@ class ResNet(nn.Module):
         return self.fc(self.flatten(self.pool(x)))
 
 
-NETWORKS = ("digits", "lenet5", "vgg9", *(f"resnet-{j}" for j in JOINS))
-SHAPES, COLOUR = {"digits": (1, 8, 8), "lenet5": (1, 28, 28)}, (3, 32, 32)
+NETWORKS = ("digits", "lenet5", "vgg9", *(f"resnet-{j}" for j in JOINS), "spikformer")
+SHAPES, COLOUR = {"digits": (1, 8, 8), "lenet5": (1, 28, 28), "spikformer": (1, 8, 8)}, (3, 32, 32)
+HEAD = 16
+"""The channels of a head of the attention."""
 
 
 def fits(name: str, shape: Sequence[int]) -> bool:
@@ -207,8 +211,9 @@ def build(
     Parameters
     ----------
     name : one of :data:`NETWORKS`
-    width : base channels of vgg9 (64 by default) and of residual networks (16 by default)
-    blocks : blocks of each stage of a residual network
+    width : base channels of vgg9 (64 by default) and of residual networks (16 by default), and the channels of a token
+        of spikformer (32 by default)
+    blocks : blocks of each stage of a residual network, or of spikformer
     barrier : levels of a sum for each level that a barrier emits
     barrier_levels : largest level of barriers, 1..255; by default ``levels``
     barrier_surrogate : "identity", or "clipped", which has no gradient where barriers clip and is needed with fewer
@@ -229,11 +234,16 @@ def build(
     sn = neuron_factory(levels, timesteps, neuron, **kwargs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if name.startswith("resnet-"):
-            v0 = 0.0 if barrier == 1 else 0.5  # fractions of a level are rounded, and whole levels need no rounding
-            step: dict[str, Any] = dict(threshold=barrier, v0=v0, surrogate=barrier_surrogate)
-            make_barrier = partial(Barrier, barrier_levels or levels, timesteps, **step)
-            net: nn.Module = ResNet(sn, name[7:], make_barrier, classes, width or 16, blocks)
+        v0 = 0.0 if barrier == 1 else 0.5  # fractions of a level are rounded, and whole levels need no rounding
+        step: dict[str, Any] = dict(threshold=barrier, v0=v0, surrogate=barrier_surrogate)
+        make_barrier = partial(Barrier, barrier_levels or levels, timesteps, **step)
+        if name == "spikformer":
+            dim = width or 32
+            stem, heads = ((dim // 2, False), (dim, True)), max(dim // HEAD, 1)
+            options: dict[str, Any] = dict(neuron=sn, barrier=make_barrier, classes=classes)
+            net: nn.Module = Spikformer(1, stem, heads=heads, depth=blocks, **options)
+        elif name.startswith("resnet-"):
+            net = ResNet(sn, name[7:], make_barrier, classes, width or 16, blocks)
         elif name == "vgg9":
             net = vgg9(sn, classes, width or 64)
         else:

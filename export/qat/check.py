@@ -8,34 +8,76 @@ import torch
 from ...model.inference.runner import run
 from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
+from ...model.network.neuron import Neuron
 from .layers import QatLayer
 from .network import QatNetwork
-from .specs import NeuronSpec, SourceSpec
+from .products import QatProduct
+from .specs import NeuronSpec, ProductSpec, SourceSpec
 
 
-class IntegerLayer(QatLayer):
-    """A layer of an integer network, which the same forward pass computes as in training."""
+class _Integers(QatLayer):
+    """A layer whose threshold, bias and v0 are the integers of a neuron."""
 
     int_threshold: torch.Tensor
     int_bias: torch.Tensor
     int_v0: torch.Tensor
 
-    def __init__(self, layer: Layer, network: Network) -> None:
-        specs = [spec_of(s, network.feature_shape(s.feature)) for s in layer.convolutions]
-        n = layer.neuron
-        levels_in = [
-            128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.convolutions
-        ]
-        spec = NeuronSpec(levels=n.levels, kind=n.kind, reset=n.reset, leak=torch.tensor(n.leak, dtype=torch.float64))
-        pool = layer.pool.kernel if layer.pool else 0
-        super().__init__(layer.name, specs, spec, pool=pool, levels_in=levels_in, timesteps=network.timesteps)
+    def keep(self, neuron: Neuron) -> None:
+        """Take the integers of a neuron."""
         for name in ("threshold", "bias", "v0"):
-            self.register_buffer(f"int_{name}", torch.tensor(getattr(n, name), dtype=torch.float64))
+            self.register_buffer(f"int_{name}", torch.tensor(getattr(neuron, name), dtype=torch.float64))
 
     def constants(
         self, scale: torch.Tensor, y: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         return self.int_threshold, self.int_bias, self.int_v0
+
+
+class IntegerLayer(_Integers):
+    """A layer of an integer network, which the same forward pass computes as in training."""
+
+    def __init__(self, layer: Layer, network: Network) -> None:
+        specs = [spec_of(s, network.feature_shape(s.feature)) for s in layer.convolutions]
+        levels_in = [
+            128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.convolutions
+        ]
+        pool = layer.pool.kernel if layer.pool else 0
+        super().__init__(
+            layer.name, specs, neuron_spec(layer.neuron), pool=pool, levels_in=levels_in, timesteps=network.timesteps
+        )
+        self.keep(layer.neuron)
+
+
+class IntegerProduct(_Integers, QatProduct):
+    """A product of two maps of an integer network."""
+
+    def __init__(self, layer: Layer, network: Network) -> None:
+        unit = torch.ones(layer.channels, 1, 1, 1)
+        QatProduct.__init__(
+            self, layer.name, product_spec(layer, network), unit, neuron_spec(layer.neuron), timesteps=network.timesteps
+        )
+        self.keep(layer.neuron)
+
+
+def neuron_spec(n: Neuron) -> NeuronSpec:
+    """Return the specification of an integer neuron, but for its threshold, bias and v0."""
+    leak = torch.tensor(n.leak, dtype=torch.float64)
+    return NeuronSpec(levels=n.levels, kind=n.kind, reset=n.reset, leak=leak, bits=n.bits, shift=n.shift)
+
+
+def product_spec(layer: Layer, network: Network) -> ProductSpec:
+    """Return the specification of a product of two maps."""
+    p = layer.product
+    assert p is not None, "the layer has weights of its own"
+    return ProductSpec(
+        feature=p.feature,
+        operand=p.operand,
+        over=p.over,
+        heads=p.heads,
+        levels=network.feature_levels(p.feature),
+        most=network.feature_levels(p.operand) or 128,
+        depth=network.depth(layer.name),
+    )
 
 
 def spec_of(source: Source, shape: tuple[int, ...]) -> SourceSpec:
@@ -57,7 +99,7 @@ def spec_of(source: Source, shape: tuple[int, ...]) -> SourceSpec:
 
 def from_network(network: Network) -> QatNetwork:
     """Make the PyTorch twin of an integer network."""
-    layers = [IntegerLayer(layer, network) for layer in network.layers]
+    layers = [(IntegerProduct if layer.product else IntegerLayer)(layer, network) for layer in network.layers]
     twin = QatNetwork(
         layers,
         input_shape=network.input_shape,
@@ -144,7 +186,7 @@ def compare(network: Network, images: np.ndarray, net: QatNetwork | None = None,
         result = run(network, part, record=("features", "psums", "potentials"))
         for layer in network.layers:
             h, w = result.psums[layer.name].shape[-2:]
-            fired = layer.neuron.kind != "readout"
+            fired = layer.neuron.kind != "readout"  # a sum writes integers, as others write levels
             membrane = potentials[layer.name] if fired else maps[layer.name]
             pairs = [
                 ("partial sum", sums[layer.name][..., :h, :w], result.psums[layer.name]),

@@ -13,7 +13,7 @@ from ...model.hardware import Hardware
 from ...model.inference.layers import flatten_columns
 from ...model.inference.runner import run
 from ...model.inference.widths import Widths, check
-from ...model.network.layer import Encoding, Layer, MaxPool, Source
+from ...model.network.layer import Encoding, Layer, MaxPool, Product, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron
 from ...model.prosparsity.bound import bound, output_groups
@@ -71,7 +71,9 @@ def to_layer(layer: QatLayer, timesteps: int) -> Layer:
     weights = [integers(w) for w in layer.integer_weights(scale)]
     d, c, v0 = (integers(p) for p in layer.constants(scale))
     n = layer.neuron
-    if layer.readout:
+    if n.kind == "sum":
+        neuron = Neuron.sum(layer.channels, bits=n.bits, shift=n.shift, bias=c)
+    elif layer.readout:
         neuron = Neuron.readout(layer.channels, bias=c)
     else:
         leak = np.broadcast_to(integers(layer.leaks.round().flatten()) if n.kind == "lif" else 256, layer.channels)
@@ -81,9 +83,14 @@ def to_layer(layer: QatLayer, timesteps: int) -> Layer:
         )
         d = np.minimum(d, np.maximum(1, np.maximum(v0, 0) + timesteps * (high + np.maximum(c, 0)) + 1))
         neuron = Neuron(kind=n.kind, levels=n.levels, reset=n.reset, threshold=d, bias=c, v0=v0, leak=leak)
+    sources: tuple[Source | Product, ...]
+    if (p := layer.product) is not None:
+        sources = (Product(feature=p.feature, operand=p.operand, over=p.over, heads=p.heads),)
+    else:
+        sources = tuple(source(s, w.astype(np.int8)) for s, w in zip(layer.specs, weights, strict=True))
     return Layer(
         name=layer.name,
-        sources=tuple(source(s, w.astype(np.int8)) for s, w in zip(layer.specs, weights, strict=True)),
+        sources=sources,
         neuron=neuron,
         pool=MaxPool(kernel=layer.pool) if layer.pool else None,
     )
@@ -171,7 +178,7 @@ def statistics(network: Network, costs: dict, images: np.ndarray, spikes: dict |
             **cost["density"][layer.encoding].figures(),
             "cycles": {k: round(v, 2) for k, v in cost["cycles"].items()},
         }
-        if layer.name in out:
+        if layer.neuron.fires:
             measured = float(out[layer.name].sum(dtype=np.int64)) / len(images)
             entry = {"spikes": round((spikes or {}).get(layer.name, measured), 3), **entry}
         found[layer.name] = entry
@@ -186,11 +193,12 @@ def width_proof(network: Network, hardware: Hardware) -> dict:
     WidthError
         A sum could overflow; the message names the layer, the sum, its bound and the width.
     """
-    names = ("tile_result", "row_psum", "psum", "membrane", "steps")
-    bounds = check(network, Widths.of(hardware), hardware.tile_k)
-    return {
-        k: {n: (getattr(b, n).low, getattr(b, n).high, getattr(b, n).bits) for n in names} for k, b in bounds.items()
-    }
+    names = ("tile_result", "row_psum", "psum", "membrane", "steps", "integers")
+    found = {}
+    for layer, bounds in check(network, Widths.of(hardware), hardware.tile_k).items():
+        ranges = {name: getattr(bounds, name) for name in names}
+        found[layer] = {name: (r.low, r.high, r.bits) for name, r in ranges.items() if r is not None}
+    return found
 
 
 def deploy(net: QatNetwork, name: str, calibration: np.ndarray, hardware: Hardware) -> tuple[Network, dict, dict]:
@@ -238,7 +246,7 @@ def totals(network: Network, costs: dict, hardware: Hardware) -> dict:
     density, cycles = Density(), 0.0
     for layer in network.layers:
         cost = costs[layer.name]
-        for _ in range(output_groups(layer.channels, hardware.lanes)):
+        for _ in range(output_groups(layer.columns, hardware.lanes)):
             density += cost["density"][layer.encoding]
         cycles += cost["cycles"][layer.encoding]
     return {**density.figures(), "cycles": cycles}

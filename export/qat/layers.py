@@ -24,9 +24,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from ...support.errors import RepriseError
-from ..nn.gradients import fire, round_ste
+from ..nn.gradients import fire, round_ste, sums
 from ..nn.neurons import reset_potential
-from .specs import ROUNDINGS, WEIGHT_MAX, NeuronSpec, SourceSpec, kept_step
+from .specs import ROUNDINGS, WEIGHT_MAX, NeuronSpec, ProductSpec, SourceSpec, kept_step
 
 LEAST_GAMMA = 1e-2  # training divides by the factor of a batch norm
 NEGLIGIBLE = 1e-6  # the sum of a channel's inputs, relative to its threshold or bias, that can be left out
@@ -54,12 +54,10 @@ class QatLayer(nn.Module):
     step: torch.Tensor | None
     mean: torch.Tensor
     var: torch.Tensor
-    origin: str = ""
-    """The node of the source network's neuron that this layer is, if it is one."""
-    unit: float | torch.Tensor = 1.0
-    """The value of one level in the source network, a number or one for each channel."""
-    pool_first: bool = False
-    """The source network pools in front of its neuron."""
+    origin: str = ""  # the node of the source network's neuron that this layer is, if it is one
+    unit: float | torch.Tensor = 1.0  # the value of one level in the source network, or one for each channel
+    pool_first: bool = False  # the source network pools in front of its neuron
+    product: ProductSpec | None = None  # of two maps, if the layer computes one
     record: Callable[[QatLayer, torch.Tensor, torch.Tensor, list[torch.Tensor] | None], None] | None
 
     def __init__(
@@ -78,6 +76,7 @@ class QatLayer(nn.Module):
         super().__init__()
         self.name, self.neuron, self.pool, self.timesteps = name, neuron, pool, timesteps
         self.specs, self.levels_in = tuple(sources), tuple(levels_in)
+        self.reads = tuple(s.feature for s in sources)  # the maps that ``forward`` takes
         self.rounding: frozenset[str] = ROUNDINGS
         self.record = None
         self.weights = nn.ParameterList(
@@ -270,8 +269,12 @@ class QatLayer(nn.Module):
         v0: torch.Tensor,
         potentials: list[torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        """Return the levels (T, B, O, H, W) of partial sums; ``potentials`` takes V after each timestep."""
+        """Return the levels (T, B, O, H, W) of partial sums; ``potentials`` takes V, or a sum's U, of each timestep."""
         n = self.neuron
+        if n.kind == "sum":  # not a rounding that could be switched off, but what the network computes
+            if potentials is not None:
+                potentials.extend(y + c)
+            return sums(y + c, n.bits, n.shift)
         if self.readout:
             return (y + c).cumsum(0)
         v, out = v0, []

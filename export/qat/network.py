@@ -63,7 +63,7 @@ class QatNetwork(nn.Module):
         self.timesteps, self.input_mode, self.input_signed = timesteps, input_mode, input_signed
         last = {}
         for i, layer in enumerate(layers):
-            last.update({s.feature: i for s in layer.specs})
+            last.update(dict.fromkeys(layer.reads, i))
         self.last_use = last
 
     def quantize(self, on: bool) -> Self:
@@ -83,12 +83,12 @@ class QatNetwork(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         maps = {"input": self.present(images)}
         for i, layer in enumerate(self.layers):
-            out = layer([maps[s.feature] for s in layer.specs])
-            for s in layer.specs:
-                if self.last_use[s.feature] == i:
-                    maps.pop(s.feature, None)
+            out = layer([maps[name] for name in layer.reads])
+            for name in layer.reads:
+                if self.last_use[name] == i:
+                    maps.pop(name, None)
             maps[layer.name] = out
-        if layer.readout:
+        if layer.readout and layer.neuron.kind != "sum":
             out = out[-1].to(torch.float32) * layer.scale().view(-1, 1, 1) / self.timesteps
         else:
             out = out.sum(0)
@@ -100,7 +100,7 @@ class QatNetwork(nn.Module):
     ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """Return the feature maps and the partial sums of a batch by name; all are (T, B, O, H, W) and of integers.
 
-        ``potentials`` is a dictionary that takes V of every firing layer after each timestep.
+        ``potentials`` is a dictionary that takes V of every firing layer after each timestep, and U of sums.
         """
         maps, sums = {"input": self.present(images)}, dict[str, torch.Tensor]()
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 
-from ...model.network.neuron import NeuronKind, Reset
+from ...model.network.neuron import NeuronKind, Reset, SumBits
 
 WEIGHT_MAX = 127
 WHOLE = 1e-3  # how far from a whole number the weights of a source network's integers may be
@@ -49,8 +50,28 @@ class SourceSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProductSpec:
+    """A product of two maps (:class:`reprise.model.network.layer.Product`).
+
+    Members
+    -------
+    levels : the largest level of the feature
+    most : the largest integer of the operand
+    depth : K, the products of each output
+    """
+
+    feature: str
+    operand: str
+    over: Literal["tokens", "channels"]
+    heads: int
+    levels: int
+    most: int
+    depth: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NeuronSpec:
-    """The neuron of a layer, which with ``levels`` 0 is a readout.
+    """The neuron of a layer, which with ``levels`` 0 is a readout, or a sum of ``bits``, shifted by ``shift``.
 
     ``threshold``, ``leak`` and ``v0`` are scalars or tensors (O,). The leak is the part of the potential that is kept,
     in 1/256, and need not be a whole number, to which the integers round it; v0 is a part of the threshold.
@@ -65,6 +86,8 @@ class NeuronSpec:
     width: float | None = None
     threshold: torch.Tensor | float = 1.0
     trainable: bool = False
+    bits: SumBits = 32
+    shift: int = 0
 
 
 def kept_step(specs: Sequence[SourceSpec], neuron: NeuronSpec) -> tuple[int, torch.Tensor | None]:

@@ -56,6 +56,8 @@ def concatenated(node: Node, values: list[Feature | Current | Maps]) -> Maps | C
     allowed = {*AXES, *((-1,) if flat else ()), *((2,) if node.attrs["frames"] else ())}
     if node.attrs["dim"] not in allowed:
         raise UnsupportedError(node.name, f"concatenates along axis {node.attrs['dim']}", "concatenate channels: dim=1")
+    if any(c.product for c in currents):
+        raise UnsupportedError(node.name, "concatenates what attention gives", "put a neuron behind it")
     if currents:
         return stacked(node.name, [fold_norm(c) if c.norm is not None else c for c in currents])
     if not flat and (len({positions(p) for p in parts}) > 1 or any(p.flat for p in parts)):

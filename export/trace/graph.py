@@ -19,6 +19,7 @@ The operations have these attributes, of which arrays are torch tensors in the m
 - ``input``: flat, true if the network reads its images flattened
 - ``output``: reduce, which is "mean" or "sum" over the timesteps, or None
 - ``vote``: size, the number of neighbouring channels whose mean is one output
+- ``attention``: heads and shift; it reads Q, K and V (:class:`reprise.export.nn.attention.AttentionProducts`)
 - ``add`` has none
 - ``cat``: dim, the axis; and frames, true if an axis of time may stand in front
 """

@@ -1,13 +1,27 @@
-"""Residual joins: two currents become one current of two sources, and sums of levels become layers of integers."""
+"""Where maps meet. Two currents are added as one of two sources, and sums of levels become layers of integers.
+
+Attention multiplies three maps: a layer writes G = K^T V, and the current Q G is left for a neuron. G is an integer map
+of 8 bits, which takes the place of weights. It is at most L N_K N_V for L tokens; what exceeds 127 is clipped, after a
+shift if the network has one, and ``changes`` says so.
+"""
+
+from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..qat.specs import WEIGHT_MAX
-from .graph import UnsupportedError
+from ...model.network.layer import OPERAND_LEVELS
+from ..qat.layers import QatLayer
+from ..qat.products import QatProduct
+from ..qat.specs import WEIGHT_MAX, NeuronSpec, ProductSpec
+from .graph import Node, UnsupportedError
 from .sources import identity_current
-from .values import Current, Feature, fold_norm
+from .values import Current, Feature, fold_norm, product_current
+
+if TYPE_CHECKING:
+    from .lowering import Lowering
 
 WHOLE = 1e-6
 """Relative difference from a whole number that counts as float32's rounding."""
@@ -16,6 +30,10 @@ WHOLE = 1e-6
 def add_currents(where: str, a: Feature | Current, b: Feature | Current) -> Current:
     """Add two values, each a map or a current; the one with weights comes first, and batch norms are folded."""
     parts = [identity_current(v, where) if isinstance(v, Feature) else v for v in (a, b)]
+    if any(p.product for p in parts):
+        raise UnsupportedError(
+            where, "an addition to what attention gives, in front of its neuron", "put a neuron first"
+        )
     parts = [fold_norm(p) if p.norm is not None else p for p in parts]
     joint = all(p.identity for p in parts)
     parts.sort(key=lambda p: p.identity)
@@ -93,3 +111,91 @@ def summed_levels(join: Current) -> int:
             "put a Barrier behind it",
         )
     return levels
+
+
+def layer_of(name: str, current: Current, spec: NeuronSpec, **options: Any) -> QatLayer:
+    """Return the layer of a current and its neuron."""
+    options |= dict(bias=current.bias, norm=current.norm)
+    if current.product:
+        return QatProduct(name, current.product, current.sources[0].weight, spec, **options)
+    return QatLayer(name, current.sources, spec, pool=current.pool, levels_in=current.levels_in, **options)
+
+
+def refuse_product(node: Node, x: Current) -> None:
+    """Refuse a pool between the products of attention and their neuron."""
+    if x.product:
+        raise UnsupportedError(node.name, "a pool of what attention gives", "put a neuron in front of the pool")
+
+
+def attention_current(lowering: Lowering, node: Node, *maps: Feature | Current) -> Current:
+    """Emit the layer of G, and return the current ``Q G``.
+
+    Raises
+    ------
+    UnsupportedError
+        The maps do not fit together, or what would stand in the place of weights does not fit int8.
+    """
+    heads, shift = node.attrs["heads"], node.attrs["shift"]
+    named = zip(maps, "QKV", strict=True)
+    q, k, v = (lowering.need(node, x, Feature, f"put a neuron behind {name}") for x, name in named)
+    _refuse(node, q, k, v)
+    (_, height, width), tokens = k.shape, k.shape[1] * k.shape[2]
+    d, dv = k.shape[0] // heads, v.shape[0] // heads
+    most = (tokens * k.levels * v.levels) >> shift
+    if most > OPERAND_LEVELS:
+        shifted = f" >> {shift}" if shift else ""
+        product = f"{tokens} tokens x {k.levels} x {v.levels}"
+        lowering.changes.append(
+            f"{node.name}: K^T V{shifted} can reach {most} ({product}), and is clipped at {OPERAND_LEVELS}"
+        )
+    over_tokens = ProductSpec(
+        feature=k.name,
+        operand=v.name,
+        over="tokens",
+        heads=heads,
+        levels=k.levels,
+        most=v.levels,
+        depth=tokens,
+    )
+    unit = _unit(k) * _unit(v)
+    current = product_current(over_tokens, (dv, heads, d), unit, f"{node.name}.kv")
+    spec = NeuronSpec(levels=0, kind="sum", reset="none", v0=0.0, bits=8, shift=shift)
+    g = lowering.emit(current, spec, unit * (1 << shift))
+    over_channels = ProductSpec(
+        feature=q.name,
+        operand=g.name,
+        over="channels",
+        heads=heads,
+        levels=q.levels,
+        most=min(most, OPERAND_LEVELS),
+        depth=d,
+    )
+    return product_current(over_channels, (v.shape[0], height, width), _unit(q) * unit * (1 << shift), node.name)
+
+
+def _unit(x: Feature) -> float:
+    return float(torch.as_tensor(x.unit))
+
+
+def _refuse(node: Node, q: Feature, k: Feature, v: Feature) -> None:
+    heads = node.attrs["heads"]
+    for what, x in (("Q", q), ("K", k), ("V", v)):
+        if x.flat or x.avgpool > 1:
+            raise UnsupportedError(node.name, f"{what} is a pooled or flattened map", "put a neuron in front")
+        unit = torch.as_tensor(x.unit)
+        if unit.ndim or unit <= 0:
+            raise UnsupportedError(node.name, f"{what} has a factor that is not one positive number", "leave it out")
+        if x.shape[0] % heads:
+            raise UnsupportedError(node.name, f"{what} has {x.shape[0]} channels for {heads} heads", "use whole heads")
+    if q.shape[0] != k.shape[0]:
+        raise UnsupportedError(node.name, f"Q has {q.shape[0]} channels, K {k.shape[0]}", "make them equal")
+    if k.shape[1:] != v.shape[1:]:
+        raise UnsupportedError(node.name, f"K has {k.shape[1:]} positions, V {v.shape[1:]}", "make them equal")
+    if v.name == "input":
+        raise UnsupportedError(node.name, "V is the input, not what a neuron fires", "put a neuron in front of V")
+    if v.levels > OPERAND_LEVELS:
+        raise UnsupportedError(
+            node.name,
+            f"V has levels up to {v.levels}, and what takes the place of weights has at most {OPERAND_LEVELS}",
+            "use fewer levels for V",
+        )

@@ -89,17 +89,8 @@ class Lowering:
         one_a_channel(origin, spec, current.shape[0])
         if current.norm is not None and (self.fold or (current.norm.weight < LEAST_GAMMA).any()):
             current = fold_norm(current)
-        layer = QatLayer(
-            unique_name(current.name, self.names),
-            current.sources,
-            spec,
-            bias=current.bias,
-            norm=current.norm,
-            pool=current.pool,
-            levels_in=current.levels_in,
-            timesteps=self.timesteps,
-            dtype=self.dtype,
-        )
+        made_of = dict(timesteps=self.timesteps, dtype=self.dtype)
+        layer = joins.layer_of(unique_name(current.name, self.names), current, spec, **made_of)
         layer.origin, layer.unit, layer.pool_first = origin, unit, current.pool > 0
         self.layers.append(layer)
         _, h, w = current.shape
@@ -170,6 +161,9 @@ class Lowering:
     def cat_(self, node: Node, *values: Feature | Current | Maps) -> Maps | Current:
         return concatenated(node, list(values))
 
+    def attention_(self, node: Node, *maps: Feature | Current) -> Current:
+        return joins.attention_current(self, node, *maps)
+
     def add_(self, node: Node, a: Feature | Current, b: Feature | Current) -> Current:
         return joins.add_currents(node.name, a, b)
 
@@ -227,6 +221,7 @@ class Lowering:
         if not least <= k <= most:
             raise UnsupportedError(node.name, f"max pools of {least}..{most} exist, not {k}", "pool by 2, 3 or 4")
         if isinstance(x, Current):
+            joins.refuse_product(node, x)
             if self.timesteps > 1 or x.pool:
                 raise UnsupportedError(
                     node.name, "a max pool of currents equals one of spikes only for T = 1", "put it behind the neuron"
@@ -251,6 +246,7 @@ class Lowering:
             whole_windows(node, (x.shape[0], *positions(x)) if isinstance(x, Feature) else x.shape)
         if isinstance(x, Feature):
             return averaged(node, x)
+        joins.refuse_product(node, x)
         x = fold_norm(x) if x.norm is not None else x
         if x.pool:
             raise UnsupportedError(node.name, "an average pool behind a max pool of currents", "put a neuron between")

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from ..nn.attention import AttentionProducts
 from ..nn.neurons import MultiLevelIF, MultiLevelLIF
 from ..qat.specs import NeuronSpec
 from .graph import Node, UnsupportedError, square
@@ -17,6 +18,7 @@ from .kernels import pair, same_padding, sides
 
 LAYERS: tuple[type[nn.Module], ...] = (
     MultiLevelIF,
+    AttentionProducts,
     nn.Conv2d,
     nn.Linear,
     nn.BatchNorm2d,
@@ -34,12 +36,36 @@ LAYERS: tuple[type[nn.Module], ...] = (
 COPIES = "spikingjelly.activation_based.layer."
 """The package whose layers compute as the layers of ``torch.nn`` of the same name, with a time axis."""
 
+ATTENTION = "use SpikingSelfAttention or AttentionProducts (reprise.export.nn.attention), which have no softmax"
+"""What to do where attention is written with softmax or as products of tensors."""
+
+SOFT = (nn.Softmax, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
+"""Modules of PyTorch that compute attention with softmax, or are a part of it."""
+
+WRITTEN = ("matmul", "bmm", "einsum", "baddbmm", "softmax", "scaled_dot_product_attention", "transpose", "permute")
+REMEDIES = {
+    **dict.fromkeys(
+        ("relu", "relu_", "sigmoid", "tanh", "gelu", "silu"),
+        "replace it by MultiLevelIF (its levels are a quantized ReLU) and train",
+    ),
+    **dict.fromkeys(WRITTEN, ATTENTION),
+    **dict.fromkeys(
+        ("layer_norm", "group_norm", "rms_norm"), "use the module BatchNorm2d, whose statistics are constants"
+    ),
+}
+"""What to do where a forward pass calls a function that the accelerator has not; attention is written with some."""
+
 LEAST_THRESHOLD = 1e-6  # below which MultiLevelIF's forward pass does not go
 
 
 def parent(m: nn.Module) -> type[nn.Module] | None:
     """Return the class of :data:`LAYERS` that a module is one of, be it by inheritance, or None."""
     return next((kind for kind in LAYERS if isinstance(m, kind)), None)
+
+
+def inputs_of(m: nn.Module) -> int:
+    """Return how many tensors a leaf module reads."""
+    return 3 if isinstance(m, AttentionProducts) else 1
 
 
 def computes_as(m: nn.Module, kind: type[nn.Module]) -> bool:
@@ -148,6 +174,8 @@ def module_node(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None
 
     if isinstance(m, MultiLevelIF):
         return node("neuron", spec=neuron_spec(m), timesteps=m.timesteps)
+    if isinstance(m, AttentionProducts):
+        return node("attention", heads=m.heads, shift=m.shift)
     if isinstance(m, nn.Conv2d):
         return node("conv", **conv_attrs(name, m))
     if isinstance(m, nn.Linear):
@@ -169,7 +197,11 @@ def module_node(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None
 
 def _unknown(name: str, m: nn.Module) -> UnsupportedError:
     remedy = "use Conv2d, Linear, BatchNorm2d, MaxPool2d, AvgPool2d, Flatten, MultiLevelIF/LIF, Barrier or additions"
-    if isinstance(m, (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU)):
+    if isinstance(m, (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)):
+        remedy = "use BatchNorm2d, whose statistics are constants; a deviation of each token would need its square root"
+    elif isinstance(m, SOFT):
+        remedy = ATTENTION
+    elif isinstance(m, (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU)):
         remedy = "replace it by MultiLevelIF (its levels are a quantized ReLU) and train, or quantize with relu_levels"
     elif isinstance(m, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         remedy = "give the network inside it (.module)"

@@ -10,7 +10,7 @@ from torch import fx, nn
 from ...support.errors import RepriseError
 from .functions import FUNCTIONS, shape_of, sizes_of_images
 from .graph import Graph, Node, UnsupportedError
-from .modules import module_node, parent
+from .modules import REMEDIES, SOFT, inputs_of, module_node, parent
 
 INPUT, OUTPUT = "(input)", "(output)"
 """The names of the graph's ends, which no module can have."""
@@ -99,9 +99,7 @@ class Reading:
     def unknown(self, n: fx.Node) -> UnsupportedError:
         """Return the error for a function that has no form here."""
         target = getattr(n.target, "__name__", str(n.target)).removeprefix(f"{WHOLE}.")
-        remedy = "use modules, additions of two maps and products with a positive number"
-        if target in ("relu", "relu_", "sigmoid", "tanh", "gelu", "silu"):
-            remedy = "replace it by MultiLevelIF (its levels are a quantized ReLU) and train"
+        remedy = REMEDIES.get(target, "use modules, additions of two maps and products with a positive number")
         return UnsupportedError(
             n.name.removeprefix(f"{WHOLE}_"), f"operation {target!r} does not exist on the accelerator", remedy
         )
@@ -186,16 +184,18 @@ class Reading:
             state = n.args[1] if len(n.args) == 2 else next(iter(n.kwargs.values()))
             if state is not None and self.states.get(getattr(state, "name", "")) not in ("", path):
                 raise UnsupportedError(name, "its second input is no potential of its own", "hand on its own potential")
-        elif given != 1 or not n.args:
-            raise UnsupportedError(name, f"is called with {given} inputs", "give it one tensor")
+        elif given != (wanted := inputs_of(module)) or len(n.args) != wanted:
+            _ = isinstance(module, SOFT) and module_node(name, module, ())  # refuses it
+            remedy = "give it one tensor" if wanted == 1 else "give it Q, K and V, one after the other"
+            raise UnsupportedError(name, f"is called with {given} inputs", remedy)
         if path in self.used:
             if not self.frames:
                 raise UnsupportedError(name, "the module is used twice", "make one module for each use")
             self.calls[name] = self.calls.get(name, 1) + 1
             self.unrolled = True
             return self.used[path]
-        source = self.tensor(n, n.args[0])
-        found = self.convert(name, module, (source,))
+        sources = tuple(self.tensor(n, one) for one in n.args[: inputs_of(module)])
+        found, source = self.convert(name, module, sources), sources[0]
         for node in found if isinstance(found, list) else [] if found is None else [found]:
             source = self.emit(node.name, node.op, *node.inputs, **node.attrs)
         self.used[path] = source

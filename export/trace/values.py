@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from ..qat.specs import ProductSpec, SourceSpec
+
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
@@ -37,6 +39,8 @@ class Current:
     shape : (C, H, W)
     pool : kernel of the max pool that follows the neuron, or 0
     identity : all sources take their maps as they are
+    product : the product of two maps that the current is, in place of sources; the one source that it has then holds
+        the value of one integer of the product for each channel
     """
 
     name: str
@@ -47,6 +51,14 @@ class Current:
     norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None
     pool: int = 0
     identity: bool = False
+    product: ProductSpec | None = None
+
+
+def product_current(product: ProductSpec, shape: tuple, unit: float, where: str) -> Current:
+    """Return the product of two maps as a current of ``shape``; ``unit`` is the value of one of its integers."""
+    weight = torch.full((shape[0], 1, 1, 1), unit, dtype=torch.float64)
+    source = SourceSpec(feature=product.feature, weight=weight, fixed=True)
+    return Current(name=where, sources=(source,), levels_in=(product.levels,), shape=shape, product=product)
 
 
 def over_weight(gain: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -66,7 +66,7 @@ class Recipe(BaseModel):
     @model_validator(mode="after")
     def _barriers(self) -> Self:
         changed = [name for name in BARRIER_FIELDS if getattr(self, name) != type(self).model_fields[name].default]
-        if changed and self.network != "resnet-sparse":
+        if changed and self.network not in ("resnet-sparse", "spikformer"):
             raise ValueError(f"{changed[0]} is of resnet-sparse, the network with barriers, not of {self.network}")
         return self
 

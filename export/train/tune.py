@@ -7,6 +7,7 @@ groups and pruned weights remain; and sums of spikes stay the integers that they
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +16,10 @@ from ...model.inference.runner import run
 from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
 from ...support.checks import require
-from ..qat.check import spec_of
+from ..qat.check import product_spec, spec_of
 from ..qat.layers import QatLayer
 from ..qat.network import QatNetwork
+from ..qat.products import QatProduct
 from ..qat.specs import NeuronSpec
 from .datasets import Dataset
 from .recipe import Recipe, make
@@ -99,19 +101,18 @@ def _layer(layer: Layer, network: Network, spread: float) -> QatLayer:
         v0=0.0 if readout else ((v0 + V0_ROUNDING) / threshold).float(),
         threshold=(threshold * step).float(),
         leak=torch.tensor(n.leak, dtype=torch.float64),
+        bits=n.bits,
+        shift=n.shift,
     )
-    made = QatLayer(
-        layer.name,
-        specs,
-        neuron,
-        bias=bias * step,
-        pool=layer.pool.kernel if layer.pool else 0,
-        levels_in=[
+    options: dict[str, Any] = dict(bias=bias * step, timesteps=network.timesteps)
+    if layer.product:
+        made: QatLayer = QatProduct(layer.name, product_spec(layer, network), one.view(-1, 1, 1, 1), neuron, **options)
+    else:
+        options["levels_in"] = [
             128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.convolutions
-        ],
-        timesteps=network.timesteps,
-    )
-    for weight, source in zip(made.weights, layer.convolutions, strict=True):
+        ]
+        made = QatLayer(layer.name, specs, neuron, pool=layer.pool.kernel if layer.pool else 0, **options)
+    for weight, source in zip(made.weights, layer.convolutions, strict=not layer.product):
         if is_identity(source):
             weight.requires_grad_(False)
         elif bool((weight == 0).any()):

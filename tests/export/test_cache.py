@@ -33,7 +33,7 @@ def trainings(tmp_path, monkeypatch):
     return done
 
 
-@pytest.mark.parametrize("name", ["digits", "lenet5"])
+@pytest.mark.parametrize("name", shipped_names())
 def test_shipped_networks(name, trainings):
     """They are what their presets say, they hold 64 samples, and every configuration takes them."""
     file, known = find.find_network(name, HardwareConfig.load("tiny"))
@@ -44,9 +44,9 @@ def test_shipped_networks(name, trainings):
 
 
 def test_what_is_shipped_is_small():
-    assert shipped_names() == ["digits", "lenet5"]
+    assert shipped_names() == ["digits", "digits-spikformer", "lenet5"]
     sizes = [path.stat().st_size for name in shipped_names() for path in shipped(name).parent.glob(f"{name}.*")]
-    assert len(sizes) == 4 and sum(sizes) < 300_000
+    assert len(sizes) == 6 and sum(sizes) < 300_000
 
 
 @pytest.mark.parametrize("name", ["nothing", "../networks/digits", "digits.yaml", ""])

@@ -106,6 +106,18 @@ def _fewer(rows: Sequence[dict], join: str, like: dict, seeds: Sequence[int]) ->
     return [f"{one['fewer']:.0f} % ({one['accuracy']:.2f} %)" for one in reversed(found)]
 
 
+def seeds(name: str) -> str:
+    """Say what accuracy a network reaches that was trained with several seeds."""
+    rows = [row for title, row in record("training").items() if title.startswith(f"{name}-s")]
+    reached = [row["accuracy"] for row in rows]
+    each = ", ".join(f"{accuracy:.2f}" for accuracy in reached)
+    mean = sum(reached) / len(reached)
+    return (
+        f"Trained with {len(rows)} seeds, `{name}` reaches {each} % with integers: {mean:.2f} % in the mean, and"
+        f" {min(reached):.2f} to {max(reached):.2f} %."
+    )
+
+
 def conclusion(goal: str) -> str:
     """Say how many fewer spikes the first line of :func:`curves` has, and whether that reaches ``goal`` percent."""
     _, join, like, seeds = CURVES[0]
@@ -128,7 +140,7 @@ def curves() -> str:
 
 def table(kind: str, *names: str) -> str:
     """Make one of the tables and sentences above."""
-    known = {one.__name__: one for one in (networks, activity, curves, commands, trained, conclusion)}
+    known = {one.__name__: one for one in (networks, activity, curves, commands, trained, seeds, conclusion)}
     return known[kind](*names)
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from reprise.export import ptq
 from reprise.export.importers import nir as nir_import
+from reprise.export.nn.attention import AttentionProducts
 from reprise.export.nn.neurons import MultiLevelIF
 from reprise.support.errors import RepriseError
 from tests.support.export_helpers import PAPER
@@ -108,6 +109,19 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "a softmax": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), *tail(), nn.LogSoftmax(1)),
     "an LSTM": lambda: S(nn.Flatten(), nn.LSTM(64, 10)),
     "attention": lambda: S(nn.Flatten(), nn.Linear(64, 16), nn.MultiheadAttention(16, 2)),
+    "attention as products of tensors": lambda: Net(
+        lambda m, x: (lambda z: m.fc(torch.flatten(torch.matmul(z, z), 1)))(fires(m, x))
+    ),
+    "attention whose V has many levels": lambda: Net(
+        lambda m, x: (lambda z: m.fc(torch.flatten(m.two(m.products(z, z, z)), 1)))(fires(m, x)),
+        **dict(neuron=MultiLevelIF(200), products=AttentionProducts(2), two=MultiLevelIF(4)),
+    ),
+    "a join behind attention without a neuron": lambda: Net(
+        lambda m, x: (lambda z: m.fc(torch.flatten(m.two(m.products(z, z, z) + z), 1)))(fires(m, x)),
+        **dict(products=AttentionProducts(2), two=MultiLevelIF(4)),
+    ),
+    "a layer norm": lambda: S(nn.Conv2d(1, 4, 3), nn.LayerNorm([4, 6, 6]), MultiLevelIF(4), *tail()),
+    "an inner softmax": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.Softmax(1), *tail()),
     "concatenation of maps of two sizes": lambda: Net(
         lambda m, x: m.fc(torch.flatten(torch.cat([fires(m, x), x], 1), 1))
     ),

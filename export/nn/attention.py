@@ -1,0 +1,113 @@
+"""Spiking self-attention (Zhou et al. 2023, Spikformer) as modules that the accelerator runs.
+
+Attention without softmax is a product of three maps of levels, ``(Q K^T) V = Q (K^T V)``, in heads. ``G = K^T V`` comes
+first, because it is a small matrix for each head and timestep: it takes the place of int8 weights, and the rows of both
+products are spikes. Time is folded into the batch, and tokens are the positions (y, x) of a map.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from ...support.errors import RepriseError
+from .gradients import floor_ste
+
+G_MOST = 127
+"""The largest integer of G, which is stored as int8."""
+
+
+def over_tokens(k: torch.Tensor, v: torch.Tensor, heads: int) -> torch.Tensor:
+    """Return ``G = K^T V`` of maps (..., heads * d, H, W) and (..., heads * dv, H, W): (..., dv, heads, d)."""
+    rows, weights = (x.unflatten(-3, (heads, -1)).flatten(-2) for x in (k, v))
+    return (weights @ rows.transpose(-1, -2)).transpose(-3, -2)
+
+
+def over_channels(q: torch.Tensor, g: torch.Tensor, heads: int) -> torch.Tensor:
+    """Return ``Q G`` of a map (..., heads * d, H, W) and of G (..., dv, heads, d): (..., heads * dv, H, W)."""
+    rows = q.unflatten(-3, (heads, -1)).flatten(-2)
+    return (g.transpose(-3, -2) @ rows).flatten(-3, -2).unflatten(-1, q.shape[-2:])
+
+
+class AttentionProducts(nn.Module):
+    """``Q (K^T V)``, head by head, of three maps of levels: what stands between the neurons of attention.
+
+    Where G could exceed 127, which is L N_K N_V for L tokens, it is shifted to the right by ``shift`` and clipped to
+    127. That is a part of what is computed and trained; the result stays in the same units.
+
+    Parameters
+    ----------
+    heads : int
+        Into so many parts of equal size the channels of each map are cut.
+    shift : int
+        Low bits of G that are dropped, 0..31.
+
+    Raises
+    ------
+    ValueError
+        A parameter is out of range.
+    """
+
+    def __init__(self, heads: int, *, shift: int = 0) -> None:
+        super().__init__()
+        if heads < 1:
+            raise RepriseError(f"heads must be at least 1, not {heads}")
+        if not 0 <= shift <= 31:
+            raise RepriseError(f"shift must be in 0..31, not {shift}")
+        self.heads, self.shift = heads, shift
+
+    def forward(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        step = 1 << self.shift
+        g = floor_ste(over_tokens(k, v, self.heads) / step).clamp(max=G_MOST)
+        return over_channels(q, g * step, self.heads)
+
+    def extra_repr(self) -> str:
+        return f"heads={self.heads}, shift={self.shift}"
+
+
+class SpikingSelfAttention(nn.Module):
+    """``neuron(BN(proj(neuron(Q (K^T V)))))`` with q, k, v = neuron(BN(linear(x))).
+
+    Parameters
+    ----------
+    channels : int
+        Of the map x (T * B, channels, H, W), whose positions are the tokens.
+    heads : int
+    neuron : callable
+        Makes the neurons of q, v and proj.
+    key : callable or None
+        Makes the neuron of k, whose levels multiply the width of G; by default ``neuron``.
+    attention : callable
+        Makes the neuron of ``Q (K^T V)``. Its threshold is the step of attention, a whole number.
+    shift : int
+        Of :class:`AttentionProducts`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        *,
+        neuron: Callable[[], nn.Module],
+        attention: Callable[[], nn.Module],
+        key: Callable[[], nn.Module] | None = None,
+        shift: int = 0,
+    ) -> None:
+        super().__init__()
+        if channels % heads:
+            raise RepriseError(f"heads must divide the {channels} channels, not {heads}")
+        for name in ("q", "k", "v", "proj"):  # a convolution of 1x1 is a linear layer on every token
+            self.add_module(name, nn.Conv2d(channels, channels, 1, bias=False))
+            self.add_module(f"{name}_norm", nn.BatchNorm2d(channels))
+            self.add_module(f"{name}_neuron", key() if key and name == "k" else neuron())
+        self.products, self.neuron = AttentionProducts(heads, shift=shift), attention()
+
+    def branch(self, name: str, x: torch.Tensor) -> torch.Tensor:
+        """Return what the neuron of "q", "k", "v" or "proj" fires."""
+        for part in (name, f"{name}_norm", f"{name}_neuron"):
+            x = self.get_submodule(part)(x)
+        return x
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (self.branch(name, x) for name in "qkv")
+        return self.branch("proj", self.neuron(self.products(q, k, v)))

@@ -1,0 +1,1 @@
+"""Tests of attention: trained and exported as integers, and compared with SpikingJelly."""
