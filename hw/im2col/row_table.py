@@ -25,7 +25,7 @@ def put_layout(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "step": 1,  # something is
-            "mask": c.load_rows,  # the lanes, which follow each other
+            "mask": c.load_rows,  # the lanes; those from ``stop`` on are written again, or are of no row
             "stop": range(c.load_rows + 1),  # the one behind them
             "same_word": 1,  # the next row goes into the same word, because the turn of the innermost loop ends
             "turn_ends": 1,
@@ -183,7 +183,7 @@ class RowTable(wiring.Component):
             tile_ends.eq(tile_near & ~(turn_near & turn_first)),
             put.turn_ends.eq(turn_near & ~(tile_near & tile_first)),
             put.stop.eq(Mux(tile_ends, tile, Mux(turn_near, turn, c.load_rows))),
-            put.mask.eq(Cat(one & (n < put.stop) for n, one in enumerate(begun))),
+            put.mask.eq(Cat(begun)),
             put.same_word.eq(turn_near & (turn != c.load_rows) & ~tile_ends),
         ]
         return put, tile_ends

@@ -63,8 +63,7 @@ class LineCursor(wiring.Component):
             self.o.end.eq(last_x & chunk.last_group),
             self.o.last.eq(self.o.end & last_y & last_image & chunk.last_t & chunk.last_plane),
         ]
-        with m.If(self.i_step):
-            self._step(m, last_x, last_y)
+        self._step(m, self.i_step, last_x, last_y)
         with m.If(self.i_start):
             m.d.sync += [counter.eq(0) for counter in self.counters]
             m.d.sync += [self.x_left.eq(config.out_width), self.y_left.eq(config.out_lines)]
@@ -85,35 +84,50 @@ class LineCursor(wiring.Component):
             *(self.line, self.t_line, self.row_line, self.image_line),
         ]
 
-    def _step(self, m: Module, last_x: Value, last_y: Value) -> None:
+    def _step(self, m: Module, step: Value, last_x: Value, last_y: Value) -> None:
         chunk, config = self.i, self.i_config
         next_q, next_line = self.q + 1, Signal(OFFSET_BITS)
         next_bit = Signal(LINE_BITS)
-        next_image = Signal(OFFSET_BITS)
+        first = Signal(OFFSET_BITS)  # the line with which the next image begins
         m.d.comb += [
             next_line.eq(self.line + config.line_bytes),
             next_bit.eq(self.bit + chunk.width),
-            next_image.eq(self.image_line + config.image_stride),
+            first.eq(self.image_line + config.image_stride),
         ]
 
         def move(q: ValueLike, line: ValueLike, bit: ValueLike) -> list:
             return [self.q.eq(q), self.line.eq(line), self.bit.eq(bit)]
 
-        with m.If(~chunk.last_plane):
+        # What ends with the chunk is known before it is taken: only the enable of a register waits for that.
+        next_plane, next_group, next_t = Signal(), Signal(), Signal()
+        next_x, next_y, next_image = Signal(), Signal(), Signal()
+        m.d.comb += [
+            next_plane.eq(~chunk.last_plane),
+            next_group.eq(chunk.last_plane & ~chunk.last_group),
+            next_t.eq(chunk.last_plane & chunk.last_group & ~chunk.last_t),
+            next_x.eq(chunk.last_plane & chunk.last_group & chunk.last_t),
+            next_y.eq(next_x & last_x),
+            next_image.eq(next_x & last_x & last_y),
+        ]
+        with m.If(step):
             m.d.sync += move(next_q, next_line, self.bit)
-        with m.Elif(~chunk.last_group):
-            m.d.sync += move(self.t_q, self.t_line, next_bit)
-        with m.Elif(~chunk.last_t):
-            m.d.sync += move(next_q, next_line, self.position_bit)
+            with m.If(next_group):
+                m.d.sync += move(self.t_q, self.t_line, next_bit)
+            with m.If(next_t):
+                m.d.sync += move(next_q, next_line, self.position_bit)
+            with m.If(next_x):
+                m.d.sync += move(0, self.row_line, next_bit)
+            with m.If(next_y):
+                m.d.sync += move(0, next_line, 0)
+        with m.If(step & next_t):
             m.d.sync += [self.t_q.eq(next_q), self.t_line.eq(next_line)]
-        with m.Else():
-            m.d.sync += [self.t_q.eq(0), self.x_left.eq(self.x_left - 1), self.position_bit.eq(next_bit)]
-            m.d.sync += [*move(0, self.row_line, next_bit), self.t_line.eq(self.row_line)]
-            with m.If(last_x):
-                m.d.sync += [self.x_left.eq(config.out_width), self.y_left.eq(self.y_left - 1)]
-                m.d.sync += [self.position_bit.eq(0), self.row_line.eq(next_line)]
-                m.d.sync += [*move(0, next_line, 0), self.t_line.eq(next_line)]
-            with m.If(last_x & last_y):
-                m.d.sync += [self.y_left.eq(config.out_lines), self.images_left.eq(self.images_left - 1)]
-                m.d.sync += self.image_line.eq(next_image)
-                m.d.sync += [line.eq(next_image) for line in (self.line, self.t_line, self.row_line)]
+        with m.If(step & next_x):
+            m.d.sync += [self.t_q.eq(0), self.t_line.eq(self.row_line)]
+            m.d.sync += [self.x_left.eq(self.x_left - 1), self.position_bit.eq(next_bit)]
+        with m.If(step & next_y):
+            m.d.sync += [self.x_left.eq(config.out_width), self.y_left.eq(self.y_left - 1), self.position_bit.eq(0)]
+            m.d.sync += [self.row_line.eq(next_line), self.t_line.eq(next_line)]
+        with m.If(step & next_image):
+            m.d.sync += [self.y_left.eq(config.out_lines), self.images_left.eq(self.images_left - 1)]
+            m.d.sync += self.image_line.eq(first)
+            m.d.sync += [line.eq(first) for line in (self.line, self.t_line, self.row_line)]

@@ -43,7 +43,7 @@ MUTATIONS = [
     _fault(
         "im2col/row_table", "put.same_word, -ways[1],", "put.same_word, 0,", IM2COL, "a turn of the loop is a step off"
     ),
-    _fault("im2col/row_table", "one & (n < put.stop)", "n < put.stop", IM2COL, "rows before are written again"),
+    _fault("im2col/row_table", "put.mask.eq(Cat(begun))", "put.mask.eq(-1)", IM2COL, "rows before are written again"),
     _fault("im2col/row_table", "left == 2", "left == 1", IM2COL, "the last m tile is as long as the others"),
     _fault("im2col/row_table", "Mux(put.same_word, turn, 0)", "0", IM2COL, "a turn within a word is too short"),
     _fault(

@@ -145,7 +145,7 @@ MUTATIONS = [
     fault(
         "cursor: images follow without their stride",
         "output/line_cursor",
-        "m.d.sync += [line.eq(next_image) for line in (self.line, self.t_line, self.row_line)]",
+        "m.d.sync += [line.eq(first) for line in (self.line, self.t_line, self.row_line)]",
         "pass",
         f"{PACKER}::test_corners",
     ),
