@@ -25,8 +25,7 @@ def put_layout(c: HardwareConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "step": 1,  # something is
-            "mask": c.load_rows,  # the lanes; those from ``stop`` on are written again, or are of no row
-            "stop": range(c.load_rows + 1),  # the one behind them
+            "mask": c.load_rows,  # the lanes; what follows the turn or the m tile is written again, or is of no row
             "same_word": 1,  # the next row goes into the same word, because the turn of the innermost loop ends
             "turn_ends": 1,
         }
@@ -148,7 +147,7 @@ class RowTable(wiring.Component):
         m.d.comb += [put.step.eq(step), loops.step.eq(step & put.turn_ends)]
         self._measure(m, put, tile_ends, left, count, here, reach)
         with m.If(step):
-            m.d.sync += [lane.eq(Mux(put.same_word, put.stop, 0)), word.eq(word + ~put.same_word)]
+            m.d.sync += [lane.eq(Mux(put.same_word, reach[: clog2(c.load_rows)], 0)), word.eq(word + ~put.same_word)]
             with m.If(tile_ends):
                 m.d.sync += [
                     word.eq(0),
@@ -182,7 +181,6 @@ class RowTable(wiring.Component):
         m.d.comb += [
             tile_ends.eq(tile_near & ~(turn_near & turn_first)),
             put.turn_ends.eq(turn_near & ~(tile_near & tile_first)),
-            put.stop.eq(Mux(tile_ends, tile, Mux(turn_near, turn, c.load_rows))),
             put.mask.eq(Cat(begun)),
             put.same_word.eq(turn_near & (turn != c.load_rows) & ~tile_ends),
         ]

@@ -48,10 +48,10 @@ MUTATIONS = [
     _fault("im2col/row_table", "Mux(put.same_word, turn, 0)", "0", IM2COL, "a turn within a word is too short"),
     _fault(
         "im2col/row_table",
-        "Mux(tile_ends, tile, Mux(",
-        "Mux(0, tile, Mux(",
+        "tile_ends.eq(tile_near & ~(turn_near & turn_first))",
+        "tile_ends.eq(tile_near & ~turn_near)",
         IM2COL,
-        "a row of the next m tile is written",
+        "an m tile that ends with a turn goes on",
     ),
     _fault("im2col/row_table", "full[read_buffer].eq(0), ", "", IM2COL, "a half isn't given back"),
     _fault("im2col/segment_table", "segment.bit - segment.shift", "segment.bit", IM2COL, "segments aren't shifted"),
