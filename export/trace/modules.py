@@ -63,8 +63,10 @@ def parent(m: nn.Module) -> type[nn.Module] | None:
     return next((kind for kind in LAYERS if isinstance(m, kind)), None)
 
 
-def inputs_of(m: nn.Module) -> int:
-    """Return how many tensors a leaf module reads."""
+def inputs_of(name: str, m: nn.Module) -> int:
+    """Return how many tensors a leaf module reads; attention with softmax is refused, however many it reads."""
+    if isinstance(m, SOFT):
+        raise _unknown(name, m)
     return 3 if isinstance(m, AttentionProducts) else 1
 
 

@@ -10,7 +10,7 @@ from torch import fx, nn
 from ...support.errors import RepriseError
 from .functions import FUNCTIONS, shape_of, sizes_of_images
 from .graph import Graph, Node, UnsupportedError
-from .modules import REMEDIES, SOFT, inputs_of, module_node, parent
+from .modules import REMEDIES, inputs_of, module_node, parent
 
 INPUT, OUTPUT = "(input)", "(output)"
 """The names of the graph's ends, which no module can have."""
@@ -184,8 +184,7 @@ class Reading:
             state = n.args[1] if len(n.args) == 2 else next(iter(n.kwargs.values()))
             if state is not None and self.states.get(getattr(state, "name", "")) not in ("", path):
                 raise UnsupportedError(name, "its second input is no potential of its own", "hand on its own potential")
-        elif given != (wanted := inputs_of(module)) or len(n.args) != wanted:
-            _ = isinstance(module, SOFT) and module_node(name, module, ())  # refuses it
+        elif given != (wanted := inputs_of(name, module)) or len(n.args) != wanted:
             remedy = "give it one tensor" if wanted == 1 else "give it Q, K and V, one after the other"
             raise UnsupportedError(name, f"is called with {given} inputs", remedy)
         if path in self.used:
@@ -194,7 +193,7 @@ class Reading:
             self.calls[name] = self.calls.get(name, 1) + 1
             self.unrolled = True
             return self.used[path]
-        sources = tuple(self.tensor(n, one) for one in n.args[: inputs_of(module)])
+        sources = tuple(self.tensor(n, one) for one in n.args[: inputs_of(name, module)])
         found, source = self.convert(name, module, sources), sources[0]
         for node in found if isinstance(found, list) else [] if found is None else [found]:
             source = self.emit(node.name, node.op, *node.inputs, **node.attrs)
