@@ -7,23 +7,10 @@ import numpy as np
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.rules import ProgramRules
 from ..model.inference.widths import WidthError, Widths, check
+from ..model.network.layer import Layer
 from ..model.network.network import Network
 from .errors import CompileError, IllegalCommand, limit
 from .plan import Work
-
-
-def check_kinds(network: Network) -> None:
-    """Refuse layers that no program can express.
-
-    Raises
-    ------
-    CompileError
-        A layer is a product of two maps, or its neurons are sums; the message names the layer.
-    """
-    for layer in network.layers:
-        what = "a product of two maps" if layer.product else "a sum of integers" if layer.neuron.kind == "sum" else ""
-        if what:
-            raise CompileError(f"layer {layer.name!r}: must not be {what}: no program can express it yet")
 
 
 def check_layer(work: Work, config: HardwareConfig) -> None:
@@ -35,6 +22,7 @@ def check_layer(work: Work, config: HardwareConfig) -> None:
         The layer exceeds a limit; the message names the layer, the limit, the value and the remedy.
     """
     name, neuron, out = work.layer.name, work.layer.neuron, work.output
+    check_sum(work.layer)
 
     def at_most(field: str, value: int, what: str, remedy: str) -> None:
         most = getattr(config, field)
@@ -67,6 +55,12 @@ def check_layer(work: Work, config: HardwareConfig) -> None:
                 f"layer {name!r}: weights must be {-half}..{half - 1} (weight_bits={config.weight_bits}),"
                 f" not {low}..{high}: quantize to fewer bits or use more weight_bits"
             )
+
+
+def check_sum(layer: Layer) -> None:
+    """Refuse a sum that is shifted, which no hardware does."""
+    remedy = "let the sum clip, or make its weights smaller"
+    limit(layer.neuron.shift == 0, layer.name, "shift of a sum", layer.neuron.shift, 0, remedy)
 
 
 def check_widths(network: Network, config: HardwareConfig) -> None:

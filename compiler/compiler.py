@@ -18,10 +18,11 @@ from .errors import CompileError
 from .joined import JoinedImage
 from .layers import NetworkCompiler, Step
 from .place import PAGE, Builder, place_features
+from .products.step import ProductStep
 
 
 def _emit(
-    config: HardwareConfig, parts: Sequence[Sequence[Step]], features: dict[str, FeatureMap]
+    config: HardwareConfig, parts: Sequence[Sequence[Step | ProductStep]], features: dict[str, FeatureMap]
 ) -> tuple[bytes, list[tuple[LayerEntry, ...]]]:
     """Return the program of networks one after the other, and the layers of each.
 
@@ -41,7 +42,7 @@ def _emit(
             emitter.wait_for(f for f in read if f.name == "input")
         for step in steps:
             first = len(emitter.commands)
-            emitter.layer(step.placed(features), step.plan, step.constants, step.k_tiles)
+            step.emit(emitter, features)
             entries.append(
                 LayerEntry(
                     name=step.work.layer.name,
@@ -49,8 +50,8 @@ def _emit(
                     first=first,
                     last=len(emitter.commands),
                     k_tiles=step.k_tiles,
-                    blocks=step.work.output.blocks,
-                    jobs=len(step.plan.jobs),
+                    blocks=step.blocks,
+                    jobs=step.jobs,
                     planes=step.work.planes,
                 )
             )

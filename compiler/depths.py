@@ -118,6 +118,8 @@ def choose_tiles(
 
     found = {}
     for layer in network.layers:
+        if layer.product:
+            continue
         depth = -min(choices(layer.name))[1]
         share = float(used_rows(tiles_of(layer.name, depth, batch > 1)).mean()) / depth
         found[layer.name] = TileChoice(depth=depth, whole=ALL_WHOLE if share > WHOLE_SHARE else WHOLE_TILES)

@@ -27,12 +27,15 @@ class Constants:
     weights, parameters : byte addresses, one for each block of output channels
     segments : byte address of the segment table
     segment_count : entries of that table
+    offsets, k_tiles : for each block, its first entry of that table, and its K tiles
     """
 
     weights: tuple[int, ...]
     parameters: tuple[int, ...]
     segments: int
     segment_count: int
+    offsets: tuple[int, ...] = ()
+    k_tiles: tuple[int, ...] = ()
 
 
 @dataclass
@@ -52,7 +55,8 @@ class Emitter:
     _run: dict[str, int] | None = None
     _parameters: int | None = None
 
-    def _barrier(self) -> None:
+    def barrier(self) -> None:
+        """Wait until all runs have ended and all writes are answered."""
         self.commands.append(("BARRIER", {}))
         self._words, self._segments, self._written = range(0), range(0), set()
 
@@ -60,7 +64,20 @@ class Emitter:
     def _meet(a: range, b: range) -> bool:
         return a.start < b.stop and b.start < a.stop
 
-    def _load_segments(self, constants: Constants) -> int:
+    def uses(self, words: range) -> bool:
+        """Return whether the last RUN may still use some of these on-chip words."""
+        return self._meet(self._words, words)
+
+    def wrote(self, feature: FeatureMap) -> bool:
+        """Return whether a RUN since the last BARRIER writes a map."""
+        return (feature.address, feature.name) in self._written
+
+    def make_room(self, words: range, maps: Iterable[FeatureMap]) -> None:
+        """Emit a BARRIER unless these maps may be loaded now to these on-chip words."""
+        if self.uses(words) or any(self.wrote(one) for one in maps):
+            self.barrier()
+
+    def load_segments(self, constants: Constants) -> int:
         """Emit the load of a layer's segments and return the first entry of the table that it fills.
 
         If half of the table is enough, it takes the half that the last RUN does not use, and the load need not wait.
@@ -69,7 +86,7 @@ class Emitter:
         count = constants.segment_count
         target = half if count <= half and self._meet(self._segments, range(half)) else 0
         if self._meet(self._segments, range(target, target + count)):
-            self._barrier()
+            self.barrier()
         self.commands.append(("LOAD_SEGMENTS", {"source": constants.segments, "count": count, "target": target}))
         return target
 
@@ -78,72 +95,74 @@ class Emitter:
         return self.config.feature_words // 2 * ((start + number) % plan.regions)
 
     def _load_features(self, work: Work, plan: Plan, job: Job, region: int) -> None:
-        words = range(region, region + plan.words)
-        names = {(i.feature.address, i.feature.name) for i in work.inputs}
-        if self._meet(words, self._words) or names & self._written:
-            self._barrier()
+        self.make_room(range(region, region + plan.words), (i.feature for i in work.inputs))
         for i, pitch, start, part in zip(work.inputs, plan.pitches, plan.starts, job.slices, strict=True):
             f = i.feature
             image_words = f.blocks * pitch.block
             base = f.address + job.image * f.image_bytes
             if part.words * f.bus_bytes == f.line_bytes and part.lines == f.height:
-                self._chunks(base, job.images * f.image_bytes, 1, 0, region + start, 0)
+                self.chunks(base, job.images * f.image_bytes, 1, 0, region + start, 0)
                 continue
             for image in range(job.images):  # there is only one if lines or columns are cut
                 at = base + image * f.image_bytes + part.top * f.lines_per_row * f.line_bytes
                 target = region + start + image * image_words
                 if part.words * f.bus_bytes == f.line_bytes:
                     size = part.lines * f.lines_per_row * f.line_bytes
-                    self._chunks(at, size, f.blocks, f.block_bytes, target, pitch.block)
+                    self.chunks(at, size, f.blocks, f.block_bytes, target, pitch.block)
                     continue
                 for block in range(f.blocks):
                     source = at + block * f.block_bytes + part.first * f.bus_bytes
                     lines = part.lines * f.lines_per_row
                     size = part.words * f.bus_bytes
-                    self._chunks(source, size, lines, f.line_bytes, target + block * pitch.block, pitch.line)
+                    self.chunks(source, size, lines, f.line_bytes, target + block * pitch.block, pitch.line)
 
-    def _chunks(self, source: int, size: int, chunks: int, stride: int, target: int, target_stride: int) -> None:
+    def chunks(self, source: int, size: int, chunks: int, stride: int, target: int, target_stride: int) -> None:
+        """Emit a load of some chunks of ``size`` bytes."""
         if chunks == 1:
             stride = target_stride = 0
         fields = {"source": source, "bytes": size, "chunks": chunks, "stride": stride}
         self.commands.append(("LOAD_FEATURES", fields | {"target": target, "target_stride": target_stride}))
 
-    def _load_parameters(self, address: int, groups: int) -> None:
+    def load_parameters(self, address: int, groups: int) -> None:
+        """Emit the load of the parameters of so many groups, unless it was the last one."""
         if self._parameters != address:
             self.commands.append(("LOAD_PARAMS", {"source": address, "groups": groups}))
             self._parameters = address
 
-    def layer(self, work: Work, plan: Plan, constants: Constants, k_tiles: int) -> None:
-        """Append all commands of a layer that has ``k_tiles`` K tiles."""
+    def layer(self, work: Work, plan: Plan, constants: Constants) -> None:
+        """Append all commands of a layer."""
         half = self.config.feature_words // 2
-        start = 1 if plan.regions == 2 and self._meet(self._words, range(half)) else 0
-        segment_first = self._load_segments(constants)
-        groups = -(-work.output.block_channels // self.config.neuron_lanes)
+        start = 1 if plan.regions == 2 and self.uses(range(half)) else 0
+        segment_first = self.load_segments(constants)
         for number, job in enumerate(plan.jobs):
             region = self._region(plan, number, start)
             self._load_features(work, plan, job, region)
             place = loop_fields(work, plan, job, region, self.config)
-            for block in range(work.output.blocks):
-                self._load_parameters(constants.parameters[block], groups)
+            for block in range(work.blocks):
+                groups = -(-work.channels_of(block) // self.config.neuron_lanes)
+                self.load_parameters(constants.parameters[block], groups)
                 fields = place | self._layer_fields(work, groups) | self._output_fields(work, job, block)
-                fields |= self._tile_fields(work, job, k_tiles) | {
+                fields |= self._tile_fields(work, job, constants.k_tiles[block])
+                fields |= {
                     "weights": constants.weights[block],
-                    "segment_first": segment_first,
+                    "segment_first": segment_first + constants.offsets[block],
                 }
-                self._run_command(fields)
-                self._words = range(region, region + plan.words)
-                self._segments = range(segment_first, segment_first + constants.segment_count)
-                self._written.add((work.output.address, work.output.name))
+                segments = range(segment_first, segment_first + constants.segment_count)
+                self.run(fields, range(region, region + plan.words), segments, work.output)
 
     def wait_for(self, maps: Iterable[FeatureMap]) -> None:
         """Load these maps only behind a BARRIER, as if a RUN before had written them."""
         self._written |= {(f.address, f.name) for f in maps}
 
-    def _run_command(self, fields: dict[str, int]) -> None:
+    def run(self, fields: dict[str, int], words: range, segments: range, output: FeatureMap) -> None:
+        """Emit a RUN of a layer that uses these on-chip words and segments, and writes to a map."""
         if self._run and fields["weights_keep"] and self._run["weights"] == fields["weights"]:
             self._run["weights_hold"] = fields["weights_ready"] = 1
         self.commands.append(("RUN", fields))
         self._run = fields
+        self._words = words
+        self._segments = segments
+        self._written.add((output.address, output.name))
 
     def _tile_fields(self, work: Work, job: Job, k_tiles: int) -> dict[str, int]:
         per_tile = self.config.tile_m // work.rows_per_position
@@ -157,7 +176,7 @@ class Emitter:
             "m_tiles": m_tiles,
             "rows": min(per_tile, positions) * work.rows_per_position,
             "rows_last": last * work.rows_per_position,
-            "weight_beats": -(-work.output.block_channels * 8 // self.config.bus_bits),
+            "weight_beats": -(-work.block_channels * 8 // self.config.bus_bits),
             "weights_keep": int(k_tiles <= self.config.weight_tiles),
         }
 
@@ -165,7 +184,7 @@ class Emitter:
     def _layer_fields(work: Work, groups: int) -> dict[str, int]:
         neuron = work.layer.neuron
         return {
-            "readout": int(neuron.kind == "readout"),
+            "readout": int(not neuron.fires),
             "reset": RESETS[neuron.reset],
             "weigh": int(work.layer.encoding == "bitplane"),
             "signed": int(any(i.feature.signed for i in work.inputs)),
@@ -175,22 +194,32 @@ class Emitter:
             "timesteps": work.output.timesteps,
         }
 
-    @staticmethod
-    def _output_fields(work: Work, job: Job, block: int) -> dict[str, int]:
+    def _output_fields(self, work: Work, job: Job, block: int) -> dict[str, int]:
+        config = self.config
         f = work.output
-        element = 32 * f.timesteps if f.kind == "potentials" else 1
-        first = job.column * f.block_channels * element // 8
-        line = job.line * f.lines_per_row * f.line_bytes
-        return {
-            "channels": f.block_channels,
-            "output": f.address + job.image * f.image_bytes + block * f.block_bytes + line + first,
+        first = block * work.block_channels // f.block_channels  # block of the map
+        at = f.address + job.image * f.image_bytes + first * f.block_bytes
+        fields = {
+            "channels": work.channels_of(block),
             "image_stride": f.image_bytes,
             "line_bytes": f.line_bytes,
             "out_width": job.columns,
             "out_lines": job.lines,
             "images": job.images,
             "pool": work.pool,
-            "out_planes": 0 if f.kind == "potentials" else f.planes,
+        }
+        if f.int_bytes:
+            return fields | {
+                "output": at + job.line * f.row_bytes + job.column * f.line_bytes,
+                "int_bytes": f.int_bytes,
+                "int_groups": -(-f.block_channels // config.neuron_lanes),
+                "int_t": f.timestep_bytes,
+                "int_y": f.row_bytes,
+                "int_block": f.block_bytes,
+            }
+        return fields | {
+            "output": at + job.line * f.lines_per_row * f.line_bytes + job.column * f.block_channels // 8,
+            "out_planes": f.planes,
             "out_thermometer": int(f.encoding == "thermometer"),
         }
 

@@ -7,27 +7,35 @@ from dataclasses import dataclass, replace
 
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
+from ..model.network.layer import Layer
 from ..model.network.network import Network
 from ..support.checks import require, require_int
-from .checks import check_kinds, check_layer, check_widths
+from .checks import check_layer, check_widths
 from .depths import ALL_WHOLE, TileChoice, choose_tiles
-from .emit import Constants
+from .emit import Constants, Emitter
 from .errors import limit
 from .lower import (
+    INTEGERS,
+    by_tile,
     depth_tiles,
     encoding_of,
     layer_planes,
     lower_source,
     new_feature,
     parameter_bytes,
+    run_channels,
     segment_bytes,
     segments,
     tile_weights,
+    used_tiles,
     variants,
     weight_bytes,
 )
 from .place import Builder
 from .plan import Plan, Planner, Work
+from .products.maps import tile_depth
+from .products.step import ProductStep
+from .products.work import ProductWork, product_depth
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,6 +48,20 @@ class Step:
     plan: Plan
     constants: Constants
     k_tiles: int
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of output channels."""
+        return self.work.blocks
+
+    @property
+    def jobs(self) -> int:
+        """Pieces of work, each with a RUN for every block."""
+        return len(self.plan.jobs)
+
+    def emit(self, emitter: Emitter, features: dict[str, FeatureMap]) -> None:
+        """Append the commands, for feature maps that have addresses."""
+        emitter.layer(self.placed(features), self.plan, self.constants)
 
     def placed(self, features: dict[str, FeatureMap]) -> Work:
         """Return the same work on feature maps that have addresses."""
@@ -66,11 +88,12 @@ class NetworkCompiler:
         whole_tiles: Mapping[str, int] | None = None,
         prefix: str = "",
     ) -> None:
-        check_kinds(network)
         check_widths(network, config)
         depths, wholes = tile_depths or {}, whole_tiles or {}
         self._check_names(network, {"tile_depths": depths, "whole_tiles": wholes})
         for name, depth in depths.items():
+            product, why = network.layer(name).product, "its K tiles follow from its heads"
+            require(not product, f"tile_depths[{name!r}]", "of a layer that is no product", depth, why)
             require_int(f"tile_depths[{name!r}]", depth, 1, config.tile_k, "a K tile has at most tile_k bits")
         for name, whole in wholes.items():
             require_int(f"whole_tiles[{name!r}]", whole, 0, ALL_WHOLE, "the RUN has 16 bits for it")
@@ -83,7 +106,7 @@ class NetworkCompiler:
         }
         self.features = {k: f for k, f in self.features.items() if f.name == "input"} | self.features
         self.tiles = {layer.name: TileChoice(depth=config.tile_k) for layer in network.layers}
-        inputs = {work.layer.name: work.inputs for work, *_ in self.works()}
+        inputs = {work.layer.name: work.inputs for work, *_ in self.works() if isinstance(work, Work)}
         self.tiles |= choose_tiles(network, config, inputs, images)
         self.tiles |= {name: replace(self.tiles[name], depth=depth) for name, depth in depths.items()}
         self.tiles |= {name: replace(self.tiles[name], whole=whole) for name, whole in wholes.items()}
@@ -101,65 +124,96 @@ class NetworkCompiler:
         key = self.prefix + name if name == "input" else name
         return key if encoding == next(iter(self.kinds[name])) else f"{key}/{encoding}"
 
-    def works(self) -> list[tuple[Work, tuple[str, ...], str]]:
+    def works(self) -> list[tuple[Work | ProductWork, tuple[str, ...], str]]:
         """Return every layer once for each variant of its output, with the keys of what it reads and of what it writes.
 
         They are in the order of the program.
         """
-        found = []
+        found: list[tuple[Work | ProductWork, tuple[str, ...], str]] = []
         for layer in self.network.layers:
-            planes = layer_planes(self.network, layer)
-            names = [s.feature for s in layer.sources]
-            keys = tuple(self._key(n, encoding_of(self.network, layer, n)) for n in names)
-            inputs = tuple(lower_source(s, self.features[k]) for s, k in zip(layer.convolutions, keys, strict=True))
+            keys = tuple(self._key(s.feature, encoding_of(self.network, layer, s.feature)) for s in layer.sources)
+            if layer.product:
+                keys = (*keys, self._key(layer.product.operand, INTEGERS))
             for out in self.kinds[layer.name]:
                 output = self._key(layer.name, out)
-                work = Work(
-                    layer=layer,
-                    inputs=inputs,
-                    output=self.features[output],
-                    planes=planes,
-                    tile_depth=self.tiles[layer.name].depth,
-                    whole_tiles=self.tiles[layer.name].whole,
-                )
-                found.append((work, keys, output))
+                make = self._product if layer.product else self._work
+                found.append((make(layer, keys, self.features[output]), keys, output))
         return found
 
-    def constants(self, builder: Builder, work: Work, plan: Plan) -> Constants:
-        """Put a layer's weights, parameters and segments into the memory; all variants of the layer share them."""
-        name, out, c = work.layer.name, work.output, self.config
-        row_bytes = -(-out.block_channels * 8 // c.bus_bits) * c.bus_bits // 8
+    def _work(self, layer: Layer, keys: tuple[str, ...], output: FeatureMap) -> Work:
+        sources = zip(layer.convolutions, keys, strict=True)
+        return Work(
+            layer=layer,
+            inputs=tuple(lower_source(source, self.features[key]) for source, key in sources),
+            output=output,
+            planes=layer_planes(self.network, layer),
+            tile_depth=self.tiles[layer.name].depth,
+            whole_tiles=self.tiles[layer.name].whole,
+            block_channels=run_channels(output, self.config),
+        )
+
+    def _product(self, layer: Layer, keys: tuple[str, ...], output: FeatureMap) -> ProductWork:
+        assert layer.product is not None
+        feature, operand = (self.features[key] for key in keys)
+        return ProductWork(
+            layer=layer,
+            product=layer.product,
+            feature=feature,
+            operand=operand,
+            output=output,
+            planes=layer_planes(self.network, layer),
+            tile_depth=tile_depth(product_depth(layer.product, feature), self.config),
+            whole_tiles=self.tiles[layer.name].whole,
+        )
+
+    def constants(self, builder: Builder, work: Work, plan: Plan, name: str) -> Constants:
+        """Put a layer's weights, parameters and segments into the memory, under the name of what it writes."""
+        out, c = work.output, self.config
+        row_bytes = -(-work.block_channels * 8 // c.bus_bits) * c.bus_bits // 8
         weights = tile_weights(work.inputs, work.tile_depth)
-        channels = -(-out.block_channels // c.neuron_lanes) * c.neuron_lanes
+        tiles = by_tile(segments(work.inputs, plan.pitches, work.tile_depth))
+        used = used_tiles(weights, work.tile_depth, work.block_channels, [len(tile) for tile in tiles], c.segments)
+        channels = -(-work.block_channels // c.neuron_lanes) * c.neuron_lanes
         weight_at, parameter_at = [], []
-        for block in range(out.blocks):
-            first = block * out.block_channels
-            count = min(out.block_channels, out.channels - first)
-            data = weight_bytes(weights, first, count, row_bytes)
+        for block in range(work.blocks):
+            first = block * work.block_channels
+            count = min(work.block_channels, out.channels - first)
+            rows = weights.reshape(len(tiles), work.tile_depth, -1)[list(used[block])]
+            data = weight_bytes(rows.reshape(-1, rows.shape[2]), first, count, row_bytes)
             weight_at.append(builder.add(f"{name}/{block}", "weights", data))
             data = parameter_bytes(work.layer, first, count, channels)
             parameter_at.append(builder.add(f"{name}/{block}", "parameters", data))
-        entries = segments(work.inputs, plan.pitches, work.tile_depth)
+        entries: list[dict[str, int]] = []
+        offsets: dict[tuple[int, ...], int] = {}
+        for numbers in used:
+            if numbers not in offsets:
+                offsets[numbers] = len(entries)
+                entries += [entry for number in numbers for entry in tiles[number]]
         remedy = "use a configuration with more segments, or a larger tile_k"
-        limit(len(entries) <= c.segments, name, "im2col segments", len(entries), c.segments, remedy)
+        limit(len(entries) <= c.segments, work.layer.name, "im2col segments", len(entries), c.segments, remedy)
         segment_at = builder.add(name, "segments", segment_bytes(entries))
         return Constants(
             weights=tuple(weight_at),
             parameters=tuple(parameter_at),
             segments=segment_at,
             segment_count=len(entries),
+            offsets=tuple(offsets[numbers] for numbers in used),
+            k_tiles=tuple(len(numbers) for numbers in used),
         )
 
-    def steps(self, builder: Builder) -> list[Step]:
-        """Check and plan every layer, and put its constants into the memory."""
-        done: dict[str, Constants] = {}
-        found = []
+    def steps(self, builder: Builder) -> list[Step | ProductStep]:
+        """Check and plan every layer, and put its constants into the memory; variants that are alike share them."""
+        done: dict[tuple, Constants] = {}
+        found: list[Step | ProductStep] = []
         for work, keys, output in self.works():
+            if isinstance(work, ProductWork):
+                found.append(ProductStep.of(work, keys, output, builder, self.config))
+                continue
             check_layer(work, self.config)
             plan = Planner(work, self.config).plan()
-            name = work.layer.name
-            if name not in done:
-                done[name] = self.constants(builder, work, plan)
+            what = work.layer.name, work.block_channels, plan.pitches
+            if what not in done:
+                done[what] = self.constants(builder, work, plan, output)
             k_tiles = depth_tiles(work.inputs, work.tile_depth)
-            found.append(Step(work=work, keys=keys, output=output, plan=plan, constants=done[name], k_tiles=k_tiles))
+            found.append(Step(work=work, keys=keys, output=output, plan=plan, constants=done[what], k_tiles=k_tiles))
         return found

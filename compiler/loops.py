@@ -118,15 +118,34 @@ def loop_fields(work: Work, plan: Plan, job: Job, region: int, config: HardwareC
     CompileError
         The job needs more loops than the hardware has.
     """
-    loops = fold(merge(row_loops(work, plan, job)))
-    if len(loops) > LOOPS:
-        raise CompileError(f"layer {work.layer.name!r}: loops must be at most {LOOPS}, not {len(loops)}")
     fields = {}
     for s, (i, part) in enumerate(zip(work.inputs, job.slices, strict=True)):
         end = min(i.feature.line_bits, (part.first + part.words) * config.bus_bits)
         fields[f"line_bits{s}"] = end - part.first * config.bus_bits
         fields[f"lines{s}"] = part.lines
-    for s, step in enumerate(first_rows(work, plan, job, region, config)):
+    first = first_rows(work, plan, job, region, config)
+    return fields | position_fields(row_loops(work, plan, job), first, work.layer.name)
+
+
+def position_fields(loops: list[Loop], first: list[Step], name: str) -> dict[str, int]:
+    """Return the fields of a RUN that describe the first row and the loops.
+
+    Parameters
+    ----------
+    loops : innermost first
+    first : where the first row begins in each source
+    name : of the layer
+
+    Raises
+    ------
+    CompileError
+        There are more loops than the hardware has.
+    """
+    loops = fold(merge(loops))
+    if len(loops) > LOOPS:
+        raise CompileError(f"layer {name!r}: loops must be at most {LOOPS}, not {len(loops)}")
+    fields: dict[str, int] = {}
+    for s, step in enumerate(first):
         fields |= {f"row_address{s}": wrap(step.address), f"row_x{s}": step.x, f"row_y{s}": step.y}
     for n in range(LOOPS):
         count, steps = loops[n] if n < len(loops) else (1, ())

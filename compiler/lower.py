@@ -15,6 +15,7 @@ from ..hw.arch.feature_map import FeatureMap
 from ..hw.arch.program import SEGMENT, SEGMENT_BYTES, pack_fields
 from ..model.network.layer import Layer, Source
 from ..model.network.network import Network
+from .products.maps import for_products
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,6 +116,39 @@ def segments(inputs: tuple[Input, ...], pitches: tuple[Pitch, ...], tile_depth: 
     return found
 
 
+def by_tile(entries: list[dict[str, int]]) -> list[list[dict[str, int]]]:
+    """Return segments as a list for each K tile."""
+    found: list[list[dict[str, int]]] = [[]]
+    for entry in entries:
+        found[-1].append(entry)
+        if entry["last"]:
+            found.append([])
+    return found[:-1]
+
+
+def used_tiles(
+    weights: np.ndarray, tile_depth: int, block_channels: int, entries: list[int], most: int
+) -> list[tuple[int, ...]]:
+    """Return the K tiles that each block of output channels needs; in the others all its weights are zero.
+
+    Channels that are joined, and grouped convolutions, have such tiles. A block that needs none has one all the same.
+    If the segments of all blocks are more than the segment table holds, all blocks have the tiles that any of them
+    needs, so that they share their segments.
+
+    Parameters
+    ----------
+    weights : int8[k_tiles * tile_depth, O]
+    entries : number of segments of each K tile
+    most : number of segments that the table holds
+    """
+    tiles = weights.reshape(len(entries), tile_depth, -1)
+    needs = [tiles[..., n : n + block_channels].any(axis=(1, 2)) for n in range(0, tiles.shape[2], block_channels)]
+    found = [tuple(np.flatnonzero(one).tolist()) or (0,) for one in needs]
+    if sum(entries[number] for one in set(found) for number in one) <= most:
+        return found
+    return [tuple(sorted({number for one in found for number in one}))] * len(found)
+
+
 def segment_bytes(entries: list[dict[str, int]]) -> bytes:
     """Return the segment table as it lies in memory.
 
@@ -173,6 +207,14 @@ def block_channels(channels: int, lanes: int) -> int:
     return -(-channels // -(-channels // lanes))
 
 
+def run_channels(output: FeatureMap, config: HardwareConfig) -> int:
+    """Return the output channels that a RUN computes: of an integer map of small blocks, as many of them as fit."""
+    f = output
+    if not f.int_bytes or f.block_channels % config.neuron_lanes:
+        return f.block_channels
+    return block_channels(f.blocks, max(1, config.lanes // f.block_channels)) * f.block_channels
+
+
 def encoding_of(network: Network, layer: Layer, feature: str) -> str:
     """Return the encoding in which a layer reads a feature.
 
@@ -182,12 +224,16 @@ def encoding_of(network: Network, layer: Layer, feature: str) -> str:
     return layer.encoding if network.feature_levels(feature) > 1 else "bitplane"
 
 
+INTEGERS = "integers"
+"""Stands for an encoding where a feature is written as an integer map."""
+
+
 def variants(network: Network) -> dict[str, dict[str, int]]:
     """Return the encodings in which every feature must be written, each with its number of planes.
 
     A feature that is read in two encodings is computed and written once for each, and one that nobody reads is written
     in one. It has as many planes as the reader that wants the most; the others leave out the upper ones, which are
-    zero.
+    zero. What a product reads as weights, and what a sum computes, is an integer map, which has no planes.
     """
     wanted: dict[str, dict[str, int]] = {name: {} for name in ("input", *(layer.name for layer in network.layers))}
     for layer in network.layers:
@@ -196,8 +242,12 @@ def variants(network: Network) -> dict[str, dict[str, int]]:
             kinds = wanted[source.feature]
             encoding = encoding_of(network, layer, source.feature)
             kinds[encoding] = max(planes, kinds.get(encoding, 0))
+        if layer.product:
+            wanted[layer.product.operand][INTEGERS] = 0
     for layer in network.layers:
-        if not wanted[layer.name]:  # what nobody reads is a result of the network
+        if layer.neuron.kind == "sum":
+            wanted[layer.name][INTEGERS] = 0
+        elif not wanted[layer.name]:  # what nobody reads is a result of the network
             wanted[layer.name]["bitplane"] = max(1, layer.neuron.levels.bit_length())
     return wanted
 
@@ -207,10 +257,11 @@ def new_feature(
 ) -> FeatureMap:
     """Return the feature map of a layer, or of "input", in one encoding; it has no address yet."""
     channels, height, width = network.feature_shape(name)
-    readout = name != "input" and network.layer(name).neuron.kind == "readout"
-    return FeatureMap(
+    kind = "if" if name == "input" else network.layer(name).neuron.kind
+    integers = encoding == INTEGERS
+    feature = FeatureMap(
         name=name,
-        kind="potentials" if readout else "planes",
+        kind="potentials" if kind == "readout" else INTEGERS if integers else "planes",
         images=images,
         timesteps=network.timesteps,
         channels=channels,
@@ -218,9 +269,11 @@ def new_feature(
         width=width,
         levels=network.feature_levels(name),
         signed=network.feature_signed(name),
-        encoding=encoding,
+        encoding="bitplane" if integers else encoding,
         planes=planes,
         block_channels=block_channels(channels, config.lanes),
         bus_bytes=config.bus_bits // 8,
         repeat=name == "input" and network.input_mode == "repeat",
+        int_bytes=4 if kind == "readout" else max(8, network.feature_bits(name)) // 8 if integers else 0,
     )
+    return for_products(network, feature, config)

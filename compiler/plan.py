@@ -39,6 +39,8 @@ class Work:
     planes : P, the planes of its rows
     tile_depth : bits of a row in a K tile
     whole_tiles : K tiles of a RUN whose weights are fetched before its rows are known
+    block_channels : output channels of a block that is computed by RUNs of its own. It is a block of the output, or
+        several where that is an integer map of small blocks.
     """
 
     layer: Layer
@@ -47,6 +49,17 @@ class Work:
     planes: int
     tile_depth: int
     whole_tiles: int
+    block_channels: int
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks of output channels, each with RUNs of its own."""
+        return -(-self.output.channels // self.block_channels)
+
+    def channels_of(self, block: int) -> int:
+        """Return how many channels the RUNs of a block write: those of whole blocks of the map."""
+        f = self.output
+        return min(self.block_channels, f.blocks * f.block_channels - block * self.block_channels)
 
     @property
     def pool(self) -> int:
@@ -213,11 +226,11 @@ class Planner:
         jobs = -(-out.images // cut.images) * -(-out.height // cut.lines) * -(-out.width // cut.columns)
         positions = cut.images * cut.lines * cut.columns * work.pool**2
         m_tiles = jobs * -(-positions // (c.tile_m // work.rows_per_position))
-        beats = -(-out.block_channels * 8 // c.bus_bits) * work.tile_depth * self.k_tiles * out.blocks
+        beats = -(-work.block_channels * 8 // c.bus_bits) * work.tile_depth * self.k_tiles * work.blocks
         keep = self.k_tiles <= c.weight_tiles
-        weights = beats * ((1 if out.blocks == 1 else jobs) if keep else m_tiles)
+        weights = beats * ((1 if work.blocks == 1 else jobs) if keep else m_tiles)
         loads = jobs * self._layout(cut)[2] // min(self.bus_words, UNPACKED)
-        adders = m_tiles * self.k_tiles * out.blocks * c.tile_m / 2
+        adders = m_tiles * self.k_tiles * work.blocks * c.tile_m / 2
         exposed = loads + jobs * WAIT_CYCLES if cut.regions == 1 else loads / jobs
         return max(weights + loads, adders) + exposed + jobs * (JOB_CYCLES + c.tile_m)
 
@@ -239,8 +252,8 @@ class Planner:
         """Yield cuts of lines into columns, each of whose output begins on a bus word, as the writer demands."""
         out = self.work.output
         unit = self.config.bus_bits // math.gcd(self.config.bus_bits, out.block_channels)
-        if out.kind == "potentials":
-            unit = self.config.bus_bits // math.gcd(self.config.bus_bits, 32 * out.block_channels * out.timesteps)
+        if out.int_bytes:
+            unit = 1
         for regions in (2, 1):
             for lines in sorted({out.height, *(-(-out.height // n) for n in range(1, out.height + 1))}):
                 for columns in range(unit, out.width, unit):

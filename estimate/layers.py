@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..compiler.golden.interpreter import Interpreter
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.memory_image import LayerEntry, MemoryImage
-from ..model.network.layer import Layer
+from ..model.network.network import Network
 from ..model.prosparsity.density import Density
 from . import limits
 from .baselines.dense import bit_sparse_cycles, dense_cycles
@@ -21,13 +21,14 @@ COUNTED = {
 
 
 def of_layer(
-    entry: LayerEntry, ends: list[int], runs: list[dict], layer: Layer, config: HardwareConfig, published: int
+    entry: LayerEntry, ends: list[int], runs: list[dict], network: Network, config: HardwareConfig, published: int
 ) -> dict:
     """Return one layer's figures; its cycles are those from the end of the layer before to the end of its last RUN.
 
     ``published`` are its cycles in the published model.
     """
-    depth = sum(source.depth for source in layer.convolutions)
+    depth, layer = network.depth(entry.name), network.layer(entry.name)
+    heads = layer.product.heads if layer.product and layer.product.over == "tokens" else 1  # each has all channels
     mine = [r for r in runs if entry.first <= r["command"] < entry.last]
     before = max(ends[: entry.first], default=0)
     totals = [r["counts"].total() for r in mine]
@@ -48,7 +49,7 @@ def of_layer(
         **sum((Density.of(r["counts"], depth) for r in mine), Density()).figures(),
         "runs": len(mine),
         "tiles": sum(r["tiles"] for r in mine),
-        "tile_use": _use(mine, depth, layer.channels / entry.blocks, config),
+        "tile_use": _use(mine, depth, layer.channels * heads / entry.blocks, config),
         "counts": {name: sum(getattr(one, field) for one in totals) for name, field in COUNTED.items()},
     }
 

@@ -135,8 +135,8 @@ class Estimator:
         facts = trace.segments, trace.first_slot, trace.command
         data = run_data(block, trace.packed, c, f, *facts, clean=self._clean)
         neurons = np.diff(data.walk_end, prepend=0) * f["groups"]
-        if f["readout"]:
-            neurons = neurons + rows // f["planes"] * f["groups"] * c.neuron_lanes
+        words = 8 * f["int_bytes"] * c.neuron_lanes // c.bus_bits  # of a group of an integer map
+        neurons = neurons + rows // f["planes"] * f["groups"] * max(0, words - 1)
         if self.explorer:
             nonzero = int(block.counts.nonzero.sum())
             work = {"im2col": int(extract.sum()), "detector": nonzero // c.queries, "psum": nonzero // c.banks}
@@ -252,8 +252,7 @@ def estimate_image(
     for image, part in zip(parts_of(compiled), parts, strict=True):
         published = published_model_of_network(part.network, part.expected.features, compiled.config)
         for entry in image.layers:
-            layer = part.network.layer(entry.name)
-            figures = of_layer(entry, ends, estimator.runs, layer, compiled.config, published[entry.name])
+            figures = of_layer(entry, ends, estimator.runs, part.network, compiled.config, published[entry.name])
             layers.append(figures | traffic(interpreter, range(entry.first, entry.last)))
     total, rest = of_total(layers, ends[-1], interpreter)
     if estimator.explorer:

@@ -26,14 +26,15 @@ LANE, TURN = 20, 8
 
 STYLE = """
 .net{font:12px system-ui,sans-serif;--net-line:#888;--net-ink:#222;--net-conv:#e3eef8;--net-linear:#fdeedd;
---net-out:#e4f3ea;--net-in:#f0f0ee;--net-bar:#D55E00}
+--net-product:#f0e4f5;--net-out:#e4f3ea;--net-in:#f0f0ee;--net-bar:#D55E00}
 @media (prefers-color-scheme:dark){.net{--net-line:#999;--net-ink:#ddd;--net-conv:#1f3346;--net-linear:#45331d;
---net-out:#1e3b2a;--net-in:#2b2e30}}
+--net-out:#1e3b2a;--net-in:#2b2e30;--net-product:#39263f}}
 @media print{.net{--net-line:#888;--net-ink:#000;--net-conv:#e3eef8;--net-linear:#fdeedd;--net-out:#e4f3ea;
---net-in:#f0f0ee}}
+--net-in:#f0f0ee;--net-product:#f0e4f5}}
 .net text{fill:var(--net-ink)}.net .name{font-weight:600}.net .soft{opacity:.75}
 .net .edge{fill:none;stroke:var(--net-line);stroke-width:1.5}.net .tip{fill:var(--net-line)}
 .net rect{stroke:var(--net-line)}.net .convolution{fill:var(--net-conv)}.net .linear{fill:var(--net-linear)}
+.net .product{fill:var(--net-product)}
 .net .readout{fill:var(--net-out)}.net .input{fill:var(--net-in)}.net .bar{fill:var(--net-bar);stroke:none}
 .net .plus{fill:var(--net-in);stroke:var(--net-line);stroke-width:1.5}
 """
@@ -45,7 +46,7 @@ class Box:
 
     Members
     -------
-    name, kind : its name, and what it is: input, convolution, linear or readout
+    name, kind : its name, and what it is: input, convolution, linear, product or readout
     lines : of text below the name
     label : the shape of the feature map that it writes
     reads : the boxes that it reads, by their numbers
@@ -72,8 +73,9 @@ def _lines(shape: Mapping[str, Any]) -> tuple[str, ...]:
         for outputs, inputs, h, w in shape["weights"]
     ]
     pool = f", max pool {shape['pool']}" if shape["pool"] > 1 else ""
-    what = f"{shape['kind']} {' + '.join(kernels)}{pool}"
-    fires = "does not fire" if shape["neuron"] == "readout" else f"{shape['neuron']}, levels 0..{shape['levels']}"
+    what = f"{shape['kind']} {' + '.join(kernels)}{pool}".rstrip()
+    still = {"readout": "does not fire", "sum": "sums, does not fire"}
+    fires = still.get(shape["neuron"]) or f"{shape['neuron']}, levels 0..{shape['levels']}"
     planes = f"{shape['planes']} plane{'' if shape['planes'] == 1 else 's'}"
     return what, f"{fires}; reads {planes} ({shape['encoding']})"
 
@@ -104,7 +106,7 @@ def boxes(layers: Sequence[Mapping[str, Any]], input_shape: Sequence[int] | None
         found.append(
             Box(
                 name=one["name"],
-                kind="readout" if shape["neuron"] == "readout" else shape["kind"],
+                kind="readout" if shape["neuron"] == "readout" else shape["kind"].split()[0],
                 lines=lines,
                 label="x".join(map(str, shape["output"])),
                 reads=tuple(number[name] for name in shape["reads"]),

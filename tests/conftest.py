@@ -25,6 +25,7 @@ QUICK = (
     "tests/reprise/test_quick.py",
     "tests/hw/test_config.py",
     "tests/hw/test_frontend.py::test_latency_of_a_lone_tile",
+    "tests/hw/arch/test_feature_map.py::test_a_line_by_hand",
     "tests/hw/axi/test_read.py::test_read_sustains_the_bus",
     "tests/hw/axi/test_write.py::test_write_rate_and_bursts",
     "tests/hw/csr/test_csr.py::test_pulses_and_clearing",
@@ -49,7 +50,7 @@ QUICK = (
 )
 """Beginnings of the names of quick tests."""
 
-NOT_QUICK = ("tests/compiler/test_plan.py",)
+NOT_QUICK = ("tests/compiler/test_plan.py", "tests/compiler/products/")
 """What begins so and takes too long: it waits for ``make test``."""
 
 LONG = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ...hw.arch.program import LOOPS, SOURCES
@@ -164,18 +166,35 @@ def pool_levels(levels: np.ndarray, kernel: int) -> np.ndarray:
 
 
 def line_bytes(values: np.ndarray, f: dict[str, int], bus_bits: int) -> np.ndarray:
-    """Return the output lines uint8[images, lines, q, bytes] of values [images, lines, width, T, channels]."""
+    """Return the output lines uint8[images, lines, q, bytes] of levels [images, lines, width, T, channels]."""
     images, lines, width, timesteps, channels = values.shape
-    if f["readout"]:
-        data = np.ascontiguousarray(values, "<i4").reshape(images, lines, 1, -1).view(np.uint8)
-    else:
-        p = np.arange(f["out_planes"], dtype=np.uint8)
-        codes = values[..., None]
-        planes = (codes > p) if f["out_thermometer"] else (codes >> p) & 1
-        bits = planes.transpose(0, 1, 3, 5, 2, 4).reshape(images, lines, timesteps * len(p), width * channels)
-        data = np.packbits(bits.astype(np.uint8), axis=-1, bitorder="little")
-    fill = -data.shape[-1] % (bus_bits // 8)
-    return np.pad(data, ((0, 0), (0, 0), (0, 0), (0, fill)))
+    p = np.arange(f["out_planes"], dtype=np.uint8)
+    codes = values[..., None]
+    planes = (codes > p) if f["out_thermometer"] else (codes >> p) & 1
+    bits = planes.transpose(0, 1, 3, 5, 2, 4).reshape(images, lines, timesteps * len(p), width * channels)
+    return _whole_words(np.packbits(bits.astype(np.uint8), axis=-1, bitorder="little"), bus_bits)
+
+
+def _whole_words(data: np.ndarray, bus_bits: int) -> np.ndarray:
+    """Fill the last axis of bytes with zeros to whole bus words."""
+    return np.pad(data, [(0, 0)] * (data.ndim - 1) + [(0, -data.shape[-1] % (bus_bits // 8))])
+
+
+def integer_bytes(
+    values: np.ndarray, f: dict[str, int], neuron_lanes: int, bus_bits: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the strings of an integer map of values [images, lines, width, T, channels].
+
+    Each comes with its offset from the run's output address.
+    """
+    size = f["int_bytes"]
+    values = values.astype(np.int64).clip(-(1 << (8 * size - 1)), (1 << (8 * size - 1)) - 1).astype(f"<i{size}")
+    part = f["int_groups"] * neuron_lanes
+    for image, y, x, t in np.ndindex(values.shape[:-1]):
+        at = image * f["image_stride"] + y * f["int_y"] + x * f["line_bytes"] + t * f["int_t"]
+        for block in range(-(-values.shape[-1] // part)):
+            string = np.ascontiguousarray(values[image, y, x, t, block * part : (block + 1) * part]).view(np.uint8)
+            yield (at + block * f["int_block"]) % (1 << 32), _whole_words(string, bus_bits)
 
 
 def places(f: dict[str, int], rows: int) -> np.ndarray:

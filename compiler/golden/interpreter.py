@@ -24,7 +24,7 @@ from ...hw.arch.program import (
     unpack_fields,
 )
 from ...hw.arch.rules import ProgramRules, data_violations, decode, violations
-from .arithmetic import check_width, fire, gather, line_bytes, places, pool_levels, sum_rows, wrap
+from .arithmetic import check_width, fire, gather, integer_bytes, line_bytes, places, pool_levels, sum_rows, wrap
 from .errors import OrderBroken, ProgramError
 from .memory import Memory
 from .order import chunks, overtaken
@@ -265,11 +265,14 @@ class Interpreter:
     def _output(self, f: dict[str, int], levels: np.ndarray, potentials: np.ndarray) -> None:
         """Pool, encode, pack and write the lines of a run."""
         shape = (f["images"], f["out_lines"], f["out_width"], f["timesteps"])
-        if f["readout"]:
-            values = potentials[..., : f["channels"]].reshape(*shape, f["channels"])
-        else:
-            values = pool_levels(levels, f["pool"])[..., : f["channels"]].reshape(*shape, f["channels"])
-        lines = line_bytes(values, f, self.config.bus_bits)  # images, lines, q, bytes
+        values = potentials if f["readout"] else pool_levels(levels, f["pool"])
+        values = values[..., : f["channels"]].reshape(*shape, f["channels"])
+        c = self.config
+        if f["int_bytes"]:
+            for at, string in integer_bytes(values, f, c.neuron_lanes, c.bus_bits):
+                self.memory.write(self._at, f["output"] + at, string)
+            return
+        lines = line_bytes(values, f, c.bus_bits)  # images, lines, q, bytes
         for image in range(lines.shape[0]):
             for y in range(lines.shape[1]):
                 for q in range(lines.shape[2]):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 
+from ...hw.arch.feature_map import FeatureMap
 from ...hw.arch.memory_image import MemoryImage
 from ..bench.system import Mark, Traffic
 from .compare import Difference
@@ -19,12 +20,13 @@ LONGEST = 60_000  # cycles of a waveform; of a longer RUN the last ones are reco
 
 
 def element_address(compiled: MemoryImage, place: Difference) -> int:
-    """Return the byte address of the line that holds the lowest plane of an element."""
+    """Return the byte address of the line that holds the lowest plane of an element, or of its string of integers."""
     f = compiled.features[place.feature]
     block = place.channel // f.block_channels
-    line = 0 if f.kind == "potentials" else place.timestep * f.planes
-    lines = place.y * f.lines_per_row + line
-    return f.address + place.image * f.image_bytes + block * f.block_bytes + lines * f.line_bytes
+    address = f.address + place.image * f.image_bytes + block * f.block_bytes
+    if f.int_bytes:
+        return address + place.timestep * f.timestep_bytes + place.y * f.row_bytes + place.x * f.line_bytes
+    return address + (place.y * f.lines_per_row + place.timestep * f.planes) * f.line_bytes
 
 
 def writing_run(compiled: MemoryImage, place: Difference) -> int:
@@ -37,24 +39,34 @@ def writing_run(compiled: MemoryImage, place: Difference) -> int:
     """
     f = compiled.features[place.feature]
     address = element_address(compiled, place)
-    if f.kind == "potentials":
-        bit = (place.x * f.timesteps + place.timestep) * f.block_channels * 32
-    else:
-        bit = place.x * f.block_channels
-    address += bit // 8 // f.bus_bytes * f.bus_bytes
+    if not f.int_bytes:
+        address += place.x * f.block_channels // 8 // f.bus_bytes * f.bus_bytes
     entry = next(e for e in compiled.layers if e.feature == place.feature)
     for index, (opcode, fields) in enumerate(compiled.commands()):
-        if opcode != "RUN" or not entry.first <= index < entry.last:
-            continue
-        lines = fields["out_lines"] * f.lines_per_row
-        bits = fields["out_width"] * f.block_channels * (32 * f.timesteps if f.kind == "potentials" else 1)
-        width = -(-bits // (8 * f.bus_bytes)) * f.bus_bytes
-        for image in range(fields["images"]):
-            offset = address - fields["output"] - image * fields["image_stride"]
-            line, within = divmod(offset, fields["line_bytes"] or 1)
-            if 0 <= line < lines and within < width:
-                return index
+        if opcode == "RUN" and entry.first <= index < entry.last and _writes(f, fields, address):
+            return index
     raise ValueError(f"no RUN writes {place}")
+
+
+def _writes(f: FeatureMap, fields: dict[str, int], address: int) -> bool:
+    """Return whether a RUN that writes lines or strings of a map writes the one that holds an address."""
+    bits = fields["out_width"] * f.block_channels
+    width = fields["out_width"] * f.line_bytes if f.int_bytes else -(-bits // (8 * f.bus_bytes)) * f.bus_bytes
+    for image in range(fields["images"]):
+        first = fields["output"] + image * fields["image_stride"]
+        if f.int_bytes:
+            parts = -(-fields["groups"] // fields["int_groups"])
+            starts = [
+                first + part * fields["int_block"] + t * fields["int_t"] + y * fields["int_y"]
+                for part in range(parts)
+                for t in range(f.timesteps)
+                for y in range(fields["out_lines"])
+            ]
+        else:
+            starts = [first + n * fields["line_bytes"] for n in range(fields["out_lines"] * f.lines_per_row)]
+        if any(start <= address < start + width for start in starts):
+            return True
+    return False
 
 
 class Recorded(Protocol):

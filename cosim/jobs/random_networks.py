@@ -262,10 +262,11 @@ class RandomTiles(TypedDict):
 def random_tiles(seed: int, network: Network, config: HardwareConfig) -> RandomTiles:
     """Choose how K tiles are cut and fetched, as keywords of :func:`reprise.compiler.compile_network`.
 
-    For about half of the layers this is how many bits of a row their K tiles have, any number that is legal, and for
-    about half how many are fetched whole.
+    For about half of the layers this is how many bits of a row their K tiles have, any number that is legal unless the
+    layer is a product, and for about half how many are fetched whole.
     """
     r = np.random.default_rng([seed, 8])
-    depths = {layer.name: int(r.integers(1, config.tile_k + 1)) for layer in network.layers if r.random() < 0.5}
+    convolutions = [layer for layer in network.layers if not layer.product]
+    depths = {layer.name: int(r.integers(1, config.tile_k + 1)) for layer in convolutions if r.random() < 0.5}
     wholes = {layer.name: int(r.choice([0, 1, 3, 7, 65535])) for layer in network.layers if r.random() < 0.5}
     return RandomTiles(tile_depths=depths, whole_tiles=wholes)

@@ -17,12 +17,17 @@ from ...model.network.network import Network
 from ...support.cache import source
 from ..bench.system import Traffic
 from ..jobs import random_configs, random_networks
+from . import attention
+from .attention import random_attention
 
 PRESETS = ("tiny", "small")
 """Which are taken before random configurations."""
 
 CASES = 25
 """Networks of a shard, which are run one after the other in one simulation."""
+
+ATTENTIONS = 0.2
+"""The share of networks with attention."""
 
 ATTEMPTS = 8
 """How many networks are tried where the compiler refuses one for its configuration."""
@@ -89,7 +94,8 @@ def hardware(count: int) -> list[Hardware]:
 
 def generator() -> list[str]:
     """Return digests of the files that decide which jobs a seed gives."""
-    return [source(Path(str(module))) for module in (__file__, random_configs.__file__, random_networks.__file__)]
+    modules = (__file__, attention.__file__, random_configs.__file__, random_networks.__file__)
+    return [source(Path(str(module))) for module in modules]
 
 
 def cases(on: Hardware, shard: int) -> Iterator[Case | Refused]:
@@ -107,10 +113,15 @@ def _case(on: Hardware, seed: int, base: int) -> Case | Refused:
     batch, keep = int(r.integers(1, 4)), bool(r.random() < 0.7)
     stall = float(r.choice([0, 0, 0.1, 0.5]))
     gap, latency = int(r.choice([0, 0, 1, 3])), int(r.choice([0, 1, 7, 20, 40]))
+    attends = bool(r.random() < ATTENTIONS)
     refusals: list[str] = []
     while len(refusals) < ATTEMPTS:
         one = seed * ATTEMPTS + len(refusals)
-        network = random_networks.random_network(one, on.config, wide=True)
+        network = (
+            random_attention(one, on.config)
+            if attends and not refusals
+            else random_networks.random_network(one, on.config, wide=True)
+        )
         try:
             cuts = random_networks.random_tiles(one, network, on.config)
             compiled = compile_network(network, on.config, batch, base=base, keep_features=keep, **cuts)

@@ -32,8 +32,8 @@ KINDS = {
     "input": ("pixels", "signed input", "binary input", "input repeat", "input once", "input given", "several images"),
     "maps": ("map not square", "map of one line", "one channel", f"{MANY} channels", "maps kept", "maps reused"),
     "sources": ("kernel not square", "stride 2", "padding", "grouped weights", "flattened", "join"),
-    "layers": ("bit planes", "thermometer planes", "max pool"),
-    "neurons": ("IF", "LIF", "readout", "soft reset", "hard reset", "no reset"),
+    "layers": ("bit planes", "thermometer planes", "max pool", "attention"),
+    "neurons": ("IF", "LIF", "readout", "sum", "soft reset", "hard reset", "no reset"),
     "memory": ("no stalls", "stalls", "bandwidth limited"),
 }
 """Traits that are there or not, by what they are traits of."""
@@ -101,13 +101,15 @@ def _traits(case: Case) -> Iterator[str]:
         yield "one channel" if number == 1 else f"{MANY} channels"
     for layer in network.layers:
         neuron = layer.neuron
-        if neuron.kind == "readout":
-            yield "readout"
+        if not neuron.fires:
+            yield neuron.kind
         else:
             yield from (f"N {neuron.levels}", neuron.kind.upper(), f"{neuron.reset} reset".replace("none", "no"))
         yield {"bitplane": "bit planes", "thermometer": "thermometer planes"}[layer.encoding]
         if layer.pool:
             yield "max pool"
+        if layer.product:
+            yield "attention"
         if len(layer.sources) > 1:
             yield "join"
         for source in layer.convolutions:

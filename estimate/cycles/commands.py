@@ -28,7 +28,7 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
         elif opcode == "RUN":
             names = ["k_tiles", "m_tiles", "rows", "rows_last", "weight_beats", "tile_depth", "whole_tiles", "planes"]
             names += ["groups", "timesteps", "channels", "readout", "out_width", "out_lines", "images", "pool"]
-            names += ["out_planes"]
+            names += ["out_planes", "int_bytes", "int_groups"]
             values = {name: f[name] for name in names}
             values |= {
                 "weights": f["weights"] // bus,
@@ -39,6 +39,7 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
                 "output": f["output"] // bus,
                 "image_stride": f["image_stride"] // bus,
                 "line_words": f["line_bytes"] // bus,
+                **{name: f[name] // bus for name in ("int_t", "int_y", "int_block")},
                 "last_width": (f["channels"] - 1) % c.neuron_lanes + 1,
                 "interleaved": row_order.block_positions(c, f) > 1,
                 "inner": f["loop0_count"],

@@ -267,7 +267,7 @@ class Machine:
             self._rows = in_flight.follow(self._rows, data, counting)
         data = self._rows
         work = data.bits.sum() + len(data.rows) + data.beats.sum() * data.segments.max(initial=0)
-        work += len(data.order) * run["groups"] * (run["out_planes"] + 32 * run["readout"])
+        work += len(data.order) * run["groups"] * (run["out_planes"] + run["int_bytes"])
         work += len(data.beats) * run["tile_depth"] * run["weight_beats"]
         work += (self._program["beats"] * self._program["chunks"]).sum() + len(self._program) * (c["latency"] + 100)
         limit = self._cycle + STANDSTILL * int(work) * (1 + int(c["gap"]))

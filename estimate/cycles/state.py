@@ -78,7 +78,7 @@ COMMAND = record(
     "opcode word beats chunks stride items"  # of loads; addresses and strides count bus words
     " weights weight_beats tile_depth whole_tiles keep ready hold k_tiles m_tiles rows rows_last"
     " readout no_reset planes groups timesteps channels out_width out_lines images pool out_planes"
-    " output image_stride line_words last_width interleaved inner"
+    " output image_stride line_words last_width interleaved inner int_bytes int_groups int_t int_y int_block"
 )
 """A command of the program, as far as time depends on it."""
 
@@ -156,8 +156,9 @@ NEURONS = record(
 
 OUTPUT = record(
     "read_valid read_last read_item pool_valid pool_last pool_item pool_position"  # stages of the max pool
-    " e_valid e_item e_plane readout_piece"
-    " x y image bit position_bit line t_line row_line image_line"  # line cursor
+    " e_valid e_item e_plane"
+    " i_valid i_item i_end i_left i_slot i_slots i_group"  # integer packer
+    " x y image bit position_bit line t_line row_line image_line"  # line cursor, or integer cursor
     " chunks_in p_valid p_give p_twice p_last p_word p_second o_valid o_word o_last done"  # line packer
     " count burst finished age"  # the open burst of the write master
     " output"  # first word of the run's output

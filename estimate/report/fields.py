@@ -116,15 +116,19 @@ class End(Bytes):
 class Shape(Fields):
     """What a layer computes."""
 
-    kind: Literal["convolution", "linear"] = Field(description="a linear layer has one output position")
-    reads: list[str] = Field(description="the feature maps that it reads; two in a join")
+    kind: Literal["convolution", "linear", "product over tokens", "product over channels"] = Field(
+        description="a linear layer has one output position; a product is one of two feature maps, as in attention"
+    )
+    reads: list[str] = Field(description="the feature maps that it reads; two in a join and in a product")
     weights: list[list[Count]] = Field(description="shape of the weights of each: outputs, inputs, height, width")
     k: Count = Field(description="K, the inputs of an output: the bits of a row")
     channels: Count = Field(description="number of output channels")
     output: list[Count] = Field(description="shape of the feature map that it writes: channels, height, width")
     pool: Count = Field(description="side of the max pool behind it; 1 if there is none")
-    neuron: Literal["if", "lif", "readout"] = Field(description="kind of its neurons; a readout does not fire")
-    levels: Count = Field(description="N, the largest level that it fires; 0 in a readout")
+    neuron: Literal["if", "lif", "readout", "sum"] = Field(
+        description="kind of its neurons; a readout and a sum do not fire"
+    )
+    levels: Count = Field(description="N, the largest level that it fires; 0 in a readout and a sum")
     timesteps: Count = Field(description="T, the timesteps of the network")
     encoding: Literal["bitplane", "thermometer"] = Field(description="how levels that it reads become planes")
     planes: Count = Field(description="planes, hence rows, of an output position in a timestep")

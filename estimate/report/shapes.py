@@ -15,7 +15,7 @@ def shape_of(network: Network, name: str) -> dict[str, Any]:
     levels = [network.feature_levels(source.feature) for source in layer.sources]
     linear = all(s.flatten or network.feature_shape(s.feature)[1:] == (1, 1) for s in layer.convolutions)
     return {
-        "kind": "linear" if linear else "convolution",
+        "kind": f"product over {layer.product.over}" if layer.product else "linear" if linear else "convolution",
         "reads": list(layer.reads),
         "weights": [[int(n) for n in source.weight.shape] for source in layer.convolutions],
         "k": network.depth(name),

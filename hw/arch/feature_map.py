@@ -3,8 +3,12 @@
 There is a *line* for each ``[image][block][y][t][plane]``, and the lines lie in memory in this order. A line is a
 string of bits, with the lowest bit first in each byte, and it is filled with zeros to a whole bus word. Its bit
 ``x * block_channels + c`` belongs to pixel x and channel c of the block. All blocks have
-``block_channels = ceil(C / ceil(C / lanes))`` channels; those of the last block that are beyond C hold level 0. The
-potentials of a readout have a line for each ``[image][block][y]``, which holds the 32-bit integers ``[x][t][c]``.
+``block_channels = ceil(C / ceil(C / lanes))`` channels; those of the last block that are beyond C hold level 0.
+
+An *integer map*, such as the potentials of a readout, has a string of integers for each ``[image][block][t][y][x]``, in
+this order in memory, or with ``rows_first`` for each ``[image][block][y][t][x]``. It holds the block's channels as
+little-endian integers in two's complement, and is filled with zeros to a whole bus word. ``spare`` positions hold
+nothing; they are behind the last position of each timestep, or with ``rows_first`` of each row of a timestep.
 """
 
 from __future__ import annotations
@@ -14,10 +18,11 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from ...support.checks import from_fields, require, require_int
+from ...support.checks import LARGEST, from_fields, require, require_int
+from .program import INT_BYTES
 
-KINDS, ENCODINGS = ("planes", "potentials"), ("bitplane", "thermometer")
-DERIVED = ("blocks", "line_bits", "line_bytes", "block_bytes", "image_bytes", "bytes")
+KINDS, ENCODINGS = ("planes", "potentials", "integers"), ("bitplane", "thermometer")
+DERIVED = ("blocks", "line_bits", "line_bytes", "timestep_bytes", "row_bytes", "block_bytes", "image_bytes", "bytes")
 """Sizes that follow from the fields of a map, and stand in files beside them."""
 
 POSITIVE = ("images", "timesteps", "channels", "height", "width", "block_channels", "bus_bytes")
@@ -30,9 +35,10 @@ class FeatureMap:
     Parameters
     ----------
     name : "input" or the name of the layer that writes the map.
-    kind : "planes" for levels in binary planes, or "potentials" for the int32 potentials of a readout.
+    kind : "planes" for levels in binary planes, "potentials" for the int32 potentials of a readout, or "integers" for
+        sums or levels that are read as integers.
     images, timesteps, channels, height, width : sizes of the map.
-    levels : N, the largest level; 0 for potentials.
+    levels : N, the largest level; 0 for potentials and sums.
     signed : the levels are in two's complement, in 8 planes.
     encoding : "bitplane" or "thermometer".
     planes : number of planes of a level in memory; planes that the levels do not need are zero.
@@ -40,6 +46,8 @@ class FeatureMap:
     block_channels : channels of a block (Cb).
     bus_bytes : bytes of a bus word; a line is a whole number of bus words.
     address : byte address of the first line.
+    int_bytes : bytes of an integer of an integer map: 1, 2 or 4; 0 if the map is of planes.
+    spare, rows_first : where an integer map has positions that hold nothing, and whether rows come before timesteps.
     """
 
     name: str
@@ -57,6 +65,9 @@ class FeatureMap:
     bus_bytes: int
     repeat: bool = False
     address: int = 0
+    int_bytes: int = 0
+    spare: int = 0
+    rows_first: bool = False
 
     @property
     def blocks(self) -> int:
@@ -70,24 +81,37 @@ class FeatureMap:
 
     @property
     def lines_per_row(self) -> int:
-        """Number of lines of one image row y of a block: stored timesteps times planes, or one line of potentials."""
-        return 1 if self.kind == "potentials" else self.frames * self.planes
+        """Number of lines of one image row y of a block, which are stored timesteps times planes; 0 for integers."""
+        return self.frames * self.planes
 
     @property
     def line_bits(self) -> int:
-        """Bits of a line before the filler at its end."""
-        size = self.width * self.block_channels
-        return size * self.timesteps * 32 if self.kind == "potentials" else size
+        """Bits of a line, or of a string of integers, before the filler at its end."""
+        return self.block_channels * (8 * self.int_bytes or self.width)
 
     @property
     def line_bytes(self) -> int:
-        """Bytes of a line, which is a whole number of bus words."""
+        """Bytes of a line, or of a string of integers, which is a whole number of bus words."""
         return -(-self.line_bits // (8 * self.bus_bytes)) * self.bus_bytes
 
     @property
     def block_bytes(self) -> int:
         """Bytes of one block of one image."""
+        if self.int_bytes:
+            return self.height * self.row_bytes if self.rows_first else self.timesteps * self.timestep_bytes
         return self.height * self.lines_per_row * self.line_bytes
+
+    @property
+    def timestep_bytes(self) -> int:
+        """Bytes from one timestep of a block of an integer map to the next; 0 for planes."""
+        positions = (1 if self.rows_first else self.height) * self.width
+        return (positions + self.spare) * self.line_bytes if self.int_bytes else 0
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes from one image row of a timestep of an integer map to the next; 0 for planes."""
+        inside = self.timesteps * self.timestep_bytes if self.rows_first else self.width * self.line_bytes
+        return inside if self.int_bytes else 0
 
     @property
     def image_bytes(self) -> int:
@@ -126,6 +150,10 @@ class FeatureMap:
         require(made.kind in KINDS, f"{where}: kind", f"one of {', '.join(KINDS)}", made.kind)
         require(made.encoding in ENCODINGS, f"{where}: encoding", f"one of {', '.join(ENCODINGS)}", made.encoding)
         require_int(f"{where}: levels", made.levels, 255 if made.signed else 0, 255)
+        sizes = {"planes": (0,), "potentials": (4,), "integers": INT_BYTES}[made.kind]
+        require(made.int_bytes in sizes, f"{where}: int_bytes", f"one of {sizes} for {made.kind}", made.int_bytes)
+        require_int(f"{where}: spare", made.spare, 0, LARGEST if made.int_bytes else 0, "planes have none")
+        require(made.int_bytes > 0 or not made.rows_first, f"{where}: rows_first", "false for planes", made.rows_first)
         for name in DERIVED:
             value, given = getattr(made, name), fields.get(name)
             require(type(given) is int and given == value, f"{where}: {name}", str(value), given, "it follows")
@@ -179,19 +207,19 @@ class FeatureMap:
     def unpack(self, data: builtins.bytes | np.ndarray) -> np.ndarray:
         """Return what the map's bytes in memory hold, of shape (images, T, C, H, W).
 
-        These are levels (uint8, or int8 if they are signed) or potentials (int32).
+        These are levels (uint8, or int8 if they are signed), or int8, int16 or int32 of an integer map.
 
         Raises
         ------
         ValueError
             When the number of bytes is not that of the map, or when a bit is set that no legal map has: filler at the
-            end of a line, a channel beyond C, or a thermometer plane without the planes below it.
+            end of a line or string, a channel beyond C, or a thermometer plane without the planes below it.
         """
         data = np.frombuffer(data, np.uint8) if isinstance(data, (bytes, bytearray)) else np.asarray(data, np.uint8)
         if data.size != self.bytes:
             raise ValueError(f"feature {self.name!r} must be {self.bytes} bytes, not {data.size}")
-        if self.kind == "potentials":
-            return self._unpack_potentials(data)
+        if self.int_bytes:
+            return self._unpack_integers(data)
         shape = (self.images, self.blocks, self.height, self.frames, self.planes)
         bits = np.unpackbits(data.reshape(*shape, self.line_bytes), axis=-1, bitorder="little")
         if bits[..., self.line_bits :].any():
@@ -210,12 +238,13 @@ class FeatureMap:
         levels = np.repeat(codes[:, :, : self.channels], self.timesteps // self.frames, axis=1)
         return levels.astype(np.int8) if self.signed else levels
 
-    def _unpack_potentials(self, data: np.ndarray) -> np.ndarray:
-        shape = (self.images, self.blocks, self.height)
-        lines = np.ascontiguousarray(data.reshape(*shape, self.line_bytes)).view("<i4")
-        if lines[..., self.line_bits // 32 :].any():
-            raise ValueError(f"potentials {self.name!r}: words after the end of a line must be 0")
-        lines = lines[..., : self.line_bits // 32]
-        values = lines.reshape(*shape, self.width, self.timesteps, self.block_channels).transpose(0, 4, 1, 5, 2, 3)
+    def _unpack_integers(self, data: np.ndarray) -> np.ndarray:
+        rows = self.height if self.rows_first else 1  # of which each has all timesteps
+        size = self.height // rows * self.width
+        strings = data.reshape(self.images, self.blocks, rows, self.timesteps, size + self.spare, self.line_bytes)
+        values = np.ascontiguousarray(strings[..., :size, :]).view(f"<i{self.int_bytes}")
+        if values[..., self.block_channels :].any():
+            raise ValueError(f"integers {self.name!r}: those after the end of a string must be 0")
+        values = values[..., : self.block_channels].transpose(0, 3, 1, 5, 2, 4)  # n t b c y p
         values = values.reshape(self.images, self.timesteps, -1, self.height, self.width)
-        return values[:, :, : self.channels].astype(np.int32)
+        return values[:, :, : self.channels].astype(f"int{8 * self.int_bytes}")

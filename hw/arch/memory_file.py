@@ -12,6 +12,7 @@ from ...support.yaml_file import read_json
 from .config import HardwareConfig
 from .feature_map import FeatureMap
 from .memory_image import FORMAT, LayerEntry, MemoryImage, Region
+from .older_images import OLDER, upgraded
 from .program import COMMAND_BYTES
 
 MODES = ("repeat", "once", "given")
@@ -26,7 +27,8 @@ def _list(fields: dict[str, Any], name: str) -> list:
 
 def _image(fields: dict[str, Any], data: bytes) -> MemoryImage:
     given = fields.get("format")
-    require(type(given) is int and given == FORMAT, "format", str(FORMAT), fields.get("format"))
+    rule = f"{FORMAT}, or {OLDER} of an earlier version"
+    require(type(given) is int and given in (OLDER, FORMAT), "format", rule, fields.get("format"))
     for name in ("network", "input_mode"):
         require(isinstance(fields.get(name), str), name, "a text", fields.get(name))
     require(fields["input_mode"] in MODES, "input_mode", f"one of {', '.join(MODES)}", fields["input_mode"])
@@ -36,8 +38,13 @@ def _image(fields: dict[str, Any], data: bytes) -> MemoryImage:
     for name in ("features", "layers", "regions"):
         require(name in fields, name, "there", "missing")
     require(isinstance(fields["features"], dict), "features", "a mapping", type(fields["features"]).__name__)
+    config = HardwareConfig.from_dict(fields.get("config"))
+    follows: tuple[str, ...] = ("features",)
+    if given == OLDER:
+        fields, data = _upgraded(fields, data, config)
+        follows = ("features", "format", "windows", "configuration_hash")
     image = MemoryImage(
-        config=HardwareConfig.from_dict(fields.get("config")),
+        config=config,
         features={key: FeatureMap.from_dict(one) for key, one in fields["features"].items()},
         layers=tuple(from_fields(LayerEntry, one, f"layers.{n}") for n, one in enumerate(_list(fields, "layers"))),
         regions=tuple(from_fields(Region, one, f"regions.{n}") for n, one in enumerate(_list(fields, "regions"))),
@@ -64,13 +71,26 @@ def _image(fields: dict[str, Any], data: bytes) -> MemoryImage:
         require(known, f"layer {layer.name!r}: feature", f"one of {', '.join(image.features)}", layer.feature)
     for name in ("layers", "regions"):
         require(bool(getattr(image, name)), name, "at least one", "none")
-    rest = {name: value for name, value in fields.items() if name != "features"}
+    rest = {name: value for name, value in fields.items() if name not in follows}
     for name, value in image.to_dict().items():  # what else a file says follows from what was read
-        if name != "features":  # texts are compared, because 1, 1.0 and true are equal in Python
+        if name not in follows:  # texts are compared, because 1, 1.0 and true are equal in Python
             same = name in rest and json.dumps(rest.pop(name)) == json.dumps(value)
             require(same, name, f"{value!r}"[:200], fields.get(name))
     require(not rest, "the fields", "those that the compiler writes", ", ".join(rest))
     return image
+
+
+def _upgraded(fields: dict[str, Any], data: bytes, config: HardwareConfig) -> tuple[dict[str, Any], bytes]:
+    """Return an image of format 2 in the present format, or refuse one that is no such image."""
+    try:
+        return upgraded(fields, data, config.neuron_lanes)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, RepriseError):
+            raise
+        message = (
+            f"an image of format {OLDER} could not be read, because it is damaged: {type(error).__name__}: {error}"
+        )
+        raise RepriseError(f"{message}; compile the network again") from None
 
 
 def read_image(folder: Path) -> MemoryImage:

@@ -14,7 +14,7 @@ from .feature_map import FeatureMap
 from .program import COMMAND_BYTES, unpack
 from .relocation import BASE_ALIGNMENT, moved
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, kw_only=True)

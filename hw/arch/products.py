@@ -19,20 +19,14 @@ SUM_BITS = 34
 
 @dataclass(frozen=True, kw_only=True)
 class Factor:
-    """A factor of a product: a field, or a number, minus ``less``.
-
-    With ``readout`` given it counts only in a RUN whose flag ``readout`` has this value; in others the factor is 1.
-    """
+    """A factor of a product: a field, or a number, minus ``less``."""
 
     field: str = ""
     number: int = 1
     less: int = 0
-    readout: int | None = None
 
     def value(self, f: Fields) -> int:
         """Return the factor's value."""
-        if self.readout is not None and f["readout"] != self.readout:
-            return 1
         return (f[self.field] if self.field else self.number) - self.less
 
     def __str__(self) -> str:
@@ -56,42 +50,41 @@ def total(terms: Sum, f: Fields) -> int:
     return found
 
 
-def _words(terms: Sum, readout: int) -> str:
-    """Return a sum as it counts for a layer that fires, or for a readout."""
-    kept = [[str(one) for one in term if one.readout in (None, readout)] for term in terms]
-    return " + ".join(" * ".join(term) for term in kept)
+def _words(terms: Sum) -> str:
+    """Return a sum of products as a formula."""
+    return " + ".join(" * ".join(str(one) for one in term) for term in terms)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
     """The rule that one sum of products equals another, or is at most the other.
 
-    ``once`` names a field of which the value 1 sets the rule aside.
+    ``once`` names a field of which the value 1 sets the rule aside. With ``planes`` the rule is only one of RUNs that
+    write planes, and not of those that write an integer map.
     """
 
     left: Sum
     right: Sum
     equal: bool
     once: str = ""
+    planes: bool = False
 
     def holds(self, f: Fields) -> bool:
-        if self.once and f[self.once] == 1:
+        if (self.once and f[self.once] == 1) or (self.planes and f["int_bytes"]):
             return True
         left, right = total(self.left, f), total(self.right, f)
         return left == right if self.equal else left <= right
 
     def sentence(self, f: Fields) -> str:
         """Return what the rule says, with the values of both sides."""
-        readout = f.get("readout", 0)
-        rule = f"{_words(self.left, readout)} must be {'' if self.equal else 'at most '}{_words(self.right, readout)}"
+        rule = f"{_words(self.left)} must be {'' if self.equal else 'at most '}{_words(self.right)}"
         return f"{rule} = {total(self.right, f)}, not {total(self.left, f)}"
 
     def words(self) -> list[str]:
-        """Return what the rule says of a layer that fires and, if that is something else, of a readout."""
+        """Return what the rule says, and of which RUNs."""
         end = f", if {self.once} > 1" if self.once else ""
-        sign = "=" if self.equal else "<="
-        texts = [f"{_words(self.left, n)} {sign} {_words(self.right, n)}{end}" for n in (0, 1)]
-        return texts[:1] if texts[0] == texts[1] else [texts[0], f"{texts[1]} (readout)"]
+        of = " (if planes are written)" * self.planes
+        return [f"{_words(self.left)} {'=' if self.equal else '<='} {_words(self.right)}{end}{of}"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +99,11 @@ class MultipleOf:
 
     def sentence(self, f: Fields) -> str:
         """Return what the rule says, with the value of the field."""
-        return (
-            f"{self.field} must be a multiple of {_words((self.of,), 0)} = {total((self.of,), f)}, not {f[self.field]}"
-        )
+        return f"{self.field} must be a multiple of {_words((self.of,))} = {total((self.of,), f)}, not {f[self.field]}"
 
     def words(self) -> list[str]:
         """Return what the rule says."""
-        return [f"{self.field} is a multiple of {_words((self.of,), 0)}"]
+        return [f"{self.field} is a multiple of {_words((self.of,))}"]
 
 
 ProductRule = Compared | MultipleOf
@@ -145,19 +136,18 @@ def product_rules(c: HardwareConfig, opcode: str) -> tuple[ProductRule, ...]:
         )
     if opcode != "RUN":
         return ()
-    fires = {"readout": 0}
     rows = (_term(Factor(field="m_tiles", less=1), "rows"), _term("rows_last"))
     positions = _term("images", "out_lines", "out_width", "pool", "pool", "timesteps", "planes")
-    line = _term("out_width", "channels", Factor(field="timesteps", readout=1), Factor(number=32, readout=1))
-    image = _term("out_lines", "line_bytes", Factor(field="timesteps", **fires), Factor(field="out_planes", **fires))
+    line = _term("out_width", "channels")
+    image = _term("out_lines", "line_bytes", "timesteps", "out_planes")
     before = _term("image_stride", Factor(field="images", less=1))
     return (
         MultipleOf(field="rows", of=_term("timesteps", "planes")),
         Compared(left=(positions,), right=rows, equal=True),
         Compared(left=(_term(*(f"loop{n}_count" for n in range(LOOPS))),), right=rows, equal=True),
-        Compared(left=(line,), right=(_term("line_bytes", 8),), equal=False),
-        Compared(left=(image,), right=(_term("image_stride"),), equal=False, once="images"),
-        Compared(left=(before, image), right=(_term(1 << 32),), equal=False),
+        Compared(left=(line,), right=(_term("line_bytes", 8),), equal=False, planes=True),
+        Compared(left=(image,), right=(_term("image_stride"),), equal=False, once="images", planes=True),
+        Compared(left=(before, image), right=(_term(1 << 32),), equal=False, planes=True),
     )
 
 

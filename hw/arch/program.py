@@ -17,10 +17,14 @@ on-chip words or ``bus_bits / 64`` segments. On-chip words and their addresses c
 The lines of the output: there is a line for each ``(image, y, q)``, where ``q = t * out_planes + p``. It is at
 ``output + image * image_stride + (y * T * out_planes + q) * line_bytes``. It is a string of ``out_width * channels``
 bits, the lowest bit first, whose bit ``x * channels + c`` belongs to pixel x and channel c. It is filled with zeros to
-a whole bus word; only these words are written, also when ``line_bytes`` is more. The line ``(image, y)`` of a readout
-is at ``output + image * image_stride + y * line_bytes``. It holds the little-endian 32-bit integers
-``[x][t][channels]`` and is filled in the same way. The first m tile of a run begins with the run's first output
-position, and tiles know nothing of lines.
+a whole bus word; only these words are written, also when ``line_bytes`` is more. The first m tile of a run begins with
+the run's first output position, and tiles know nothing of lines.
+
+With ``int_bytes`` the output is an integer map instead, which a readout always writes: the potentials of a readout, or
+else the levels, as little-endian integers of so many bytes in two's complement, clipped to what these hold. The groups
+of a position and timestep are cut into sub-blocks of ``int_groups`` groups. The integers of sub-block b lie one after
+the other at ``output + image * image_stride + b * int_block + t * int_t + y * int_y + x * line_bytes``, where all that
+is added to ``output`` counts modulo 2**32, and zeros fill them up to a whole bus word.
 """
 
 from __future__ import annotations
@@ -48,6 +52,10 @@ SOURCES = 2  # A layer has up to so many source feature maps (two for a join).
 
 MAX_POOL = 4
 """Largest kernel, which is also the stride, of the max pool. The output side counts the positions of such a window."""
+
+
+INT_BYTES = (1, 2, 4)
+"""How many bytes an integer of an integer map may have."""
 
 
 OPCODES = {"END": 0, "LOAD_FEATURES": 1, "LOAD_SEGMENTS": 2, "LOAD_PARAMS": 3, "RUN": 4, "BARRIER": 5}
@@ -100,13 +108,18 @@ def _run_fields() -> list[Field]:
         Field("channels", 8, 16, 16, "Number of channels Cb of the block that is written."),
         Field("output", 9, 0, 64, "Byte address of the first line that is written."),
         Field("image_stride", 11, 0, 32, "Bytes from the first line of an image to that of the next."),
-        Field("line_bytes", 12, 0, 16, "Bytes from one output line to the next."),
+        Field("line_bytes", 12, 0, 16, "Bytes from one output line to the next; of an integer map, from x to x + 1."),
         Field("out_width", 12, 16, 16, "Number of output positions in a line, counted after pooling."),
         Field("out_lines", 13, 0, 16, "Number of output lines of an image in this RUN, counted after pooling."),
         Field("images", 13, 16, 16, "Number of images of this RUN."),
         Field("pool", 14, 0, 4, "Kernel and stride of the max pool; 1 means that there is none."),
         Field("out_planes", 14, 8, 8, "Number of planes P' in which an output level is written."),
         Field("out_thermometer", 14, 16, 1, "With 1, thermometer planes are written; with 0, bit planes."),
+        Field("int_bytes", 14, 17, 3, "Bytes of an integer of the map that is written: 1, 2 or 4; 0 for planes."),
+        Field("int_groups", 14, 24, 8, "Number of groups of a sub-block of an integer map."),
+        Field("int_t", 48, 0, 32, "Bytes from a timestep of an integer map to the next."),
+        Field("int_y", 49, 0, 32, "Bytes from an image row of an integer map to the next."),
+        Field("int_block", 50, 0, 32, "Bytes from a sub-block of an integer map to the next."),
     ]
     for s in range(SOURCES):
         base = 16 + 2 * s

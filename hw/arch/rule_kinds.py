@@ -201,7 +201,32 @@ class NonZeroUnless(OneField):
         return f"at least 1 without {self.flag}"
 
 
-Rule = Range | OneOf | CutInto | OneWhen | Aligned | AddressFits | SumAtMost | AtMostWhen | OnlyWith | NonZeroUnless
+@dataclass(frozen=True, kw_only=True)
+class NonZeroWith(OneField):
+    """The rule that ``field`` is at least 1 where ``flag`` is not 0."""
+
+    flag: str
+
+    def holds(self, f: Fields) -> bool:
+        return bool(not f[self.flag] or f[self.field])
+
+    def limit(self, spell: Spell = str) -> str:
+        return f"at least 1 with {self.flag}"
+
+
+Rule = (
+    Range
+    | OneOf
+    | CutInto
+    | OneWhen
+    | Aligned
+    | AddressFits
+    | SumAtMost
+    | AtMostWhen
+    | OnlyWith
+    | NonZeroUnless
+    | NonZeroWith
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import LOOPS, SOURCES
 from ..interface.commands import run_layout
-from ..lib.logic import precompute
+from ..lib.logic import multiple, precompute
 
 POSITION = data.StructLayout({"address": signed(16), "x": signed(16), "y": signed(16)})
 """Where a row begins in one source: the on-chip word of its line, its first bit in that line, and the y of its line for
@@ -230,7 +230,7 @@ class RowTable(wiring.Component):
             inner = self.run[f"loop0_{name}{s}"]
             # So many steps of that loop.
             ways = [Signal(signed(16), name=f"way{n}_{name}{s}") for n in range(c.load_rows + 1)]
-            m.d.sync += [way.eq(n * inner) for n, way in enumerate(ways)]
+            m.d.sync += [way.eq(multiple(inner, n)) for n, way in enumerate(ways)]
             m.d.comb += [lane[name].eq(base + way) for lane, way in zip(lanes, ways, strict=False)]
             outer = Signal(signed(16), name=f"outer_{name}{s}")
             # At most one of them is not zero, so OR is enough.

@@ -14,6 +14,7 @@ from ..arch.rule_kinds import (
     AtMostWhen,
     CutInto,
     NonZeroUnless,
+    NonZeroWith,
     OneOf,
     OneWhen,
     OnlyWith,
@@ -83,5 +84,7 @@ def broken(rule: Rule, view: data.View) -> list[Value]:
                 first = first | other
             return [first & ~view[rule.flag]]
         case NonZeroUnless():
-            return [~view[rule.flag] & (view[rule.field] == 0)]
+            return [(view[rule.flag] == 0) & (view[rule.field] == 0)]
+        case NonZeroWith():
+            return [(view[rule.flag] != 0) & (view[rule.field] == 0)]
     raise TypeError(f"no comparator for {rule!r}")

@@ -100,3 +100,9 @@ def equal(m: Module, late: Value, value: Value) -> Value:
     which it takes to be no slower.
     """
     return Cat(precompute(m, late[n : n + 2] == value[n : n + 2], name="equal") for n in range(0, len(late), 2)).all()
+
+
+def multiple(value: Value, n: int) -> ValueLike:
+    """Return ``n * value`` for a constant ``n`` of at least 0, as a sum of shifts: no multiplier is spent on it."""
+    terms: list[Value] = [value << k for k in range(n.bit_length()) if n >> k & 1]
+    return sum(terms[1:], terms[0]) if terms else 0

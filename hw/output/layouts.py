@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from amaranth import Value, signed
+from amaranth.hdl import ValueLike
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig, clog2
@@ -22,6 +24,24 @@ def line_config(c: HardwareConfig) -> data.StructLayout:
             "image_stride": 32,  # bytes from an image to the next
             "line_bytes": 16,  # bytes of a line, which is whole bus words
             "out_width": 16,  # positions in a line
+            "out_lines": 16,  # rows y of an image that this run writes
+            "images": 16,
+        }
+    )
+
+
+def integer_config(c: HardwareConfig) -> data.StructLayout:
+    """Return the layout of the geometry of an integer map: fields of a RUN command of the same names."""
+    return data.StructLayout(
+        {
+            "image_stride": 32,  # bytes from an image to the next
+            "int_y": 32,  # bytes from an image row to the next
+            "line_bytes": 16,  # bytes from a position to the next of its row
+            "int_t": 32,  # bytes from a timestep to the next
+            "int_block": 32,  # bytes from a sub-block to the next
+            "int_bytes": 3,  # bytes of an integer: 1, 2 or 4
+            "int_groups": range(c.groups + 1),  # groups of a sub-block
+            "out_width": 16,  # positions in a row
             "out_lines": 16,  # rows y of an image that this run writes
             "images": 16,
         }
@@ -90,18 +110,29 @@ def writer_config(c: HardwareConfig) -> data.StructLayout:
     """Return the layout of what the output side must know of a run: fields of a RUN command of the same names."""
     return data.StructLayout(
         {
-            "readout": 1,  # potentials are written instead of levels
+            "readout": 1,  # potentials are written instead of levels, always as an integer map
             "channels": 16,  # Cb, the channels of the output block
             "pool": range(MAX_POOL + 1),  # the kernel of the max pool; 1 means none, as a readout must have it
-            "out_planes": range(c.max_planes + 1),  # P', the planes of a level (it does not matter for a readout)
+            "out_planes": range(c.max_planes + 1),  # P', the planes of a level (of no matter for an integer map)
             "out_thermometer": 1,  # the planes are thermometer planes, not bit-planes
             "image_stride": 32,  # bytes from an image to the next
-            "line_bytes": 16,  # bytes of a line, which is whole bus words
+            "line_bytes": 16,  # bytes of a line, which is whole bus words; of an integer map, from x to x + 1
             "out_width": 16,  # positions in a line, after pooling
             "out_lines": 16,  # rows y of an image that this run writes, after pooling
             "images": 16,
+            "int_bytes": 3,  # bytes of an integer, if an integer map is written instead of planes; else 0
+            "int_groups": range(c.groups + 1),  # groups of a sub-block of an integer map
+            "int_t": 32,  # bytes from a timestep of an integer map to the next
+            "int_y": 32,  # bytes from an image row to the next
+            "int_block": 32,  # bytes from a sub-block to the next
         }
     )
+
+
+def integer_group(c: HardwareConfig) -> data.StructLayout:
+    """Return the layout of the integers of one group of channels at one position and timestep, before they are cut."""
+    wide = max(c.membrane_bits, c.level_bits + 1)
+    return data.StructLayout({"value": data.ArrayLayout(signed(wide), c.neuron_lanes), "last_group": 1, "last_t": 1})
 
 
 def plane_chunk(c: HardwareConfig) -> data.StructLayout:
@@ -119,3 +150,10 @@ def plane_chunk(c: HardwareConfig) -> data.StructLayout:
             "last_t": 1,
         }
     )
+
+
+def last_width(c: HardwareConfig, channels: Value) -> ValueLike:
+    """Return how many of ``channels`` channels the last group holds, 1..neuron_lanes."""
+    if c.neuron_lanes == 1:
+        return 1
+    return (channels - 1)[: c.neuron_lanes.bit_length() - 1] + 1

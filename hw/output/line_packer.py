@@ -53,8 +53,6 @@ class LinePacker(wiring.Component):
         A run begins; nothing of an earlier one may be inside.
     o : Out(stream of write_command)
         The bus words and their addresses.
-    o_done : Out(1)
-        The last word of the run has left. It is also set before the first run.
 
     Raises
     ------
@@ -71,7 +69,6 @@ class LinePacker(wiring.Component):
                 "i_config": In(line_config(c)),
                 "i_start": In(1),
                 "o": Out(stream.Signature(write_command(c))),
-                "o_done": Out(1, init=1),
             }
         )
 
@@ -103,10 +100,6 @@ class LinePacker(wiring.Component):
         with m.If(accept):
             self._align(m, held, chunk.payload, cursor.o)
         self._join(m, valid, leave, accept, held, read, write)
-        with m.If(self.o.valid & self.o.ready & self.o.payload.last):
-            m.d.sync += self.o_done.eq(1)
-        with m.If(self.i_start):
-            m.d.sync += self.o_done.eq(0)
         return m
 
     def _align(self, m: Module, held: data.View, chunk: data.View, position: data.View) -> None:

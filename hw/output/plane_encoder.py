@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal, Value
-from amaranth.hdl import ValueLike
+from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
-from .layouts import level_group, plane_chunk
-
-
-def last_width(c: HardwareConfig, channels: Value) -> ValueLike:
-    """Return how many of ``channels`` channels the last group holds, 1..neuron_lanes."""
-    if c.neuron_lanes == 1:
-        return 1
-    return (channels - 1)[: c.neuron_lanes.bit_length() - 1] + 1
+from .layouts import last_width, level_group, plane_chunk
 
 
 class PlaneEncoder(wiring.Component):

@@ -1,40 +1,38 @@
-"""The output writer: the way of a layer's levels or a readout's potentials to memory."""
+"""The output writer: the way of a layer's levels or potentials to memory."""
 
 from __future__ import annotations
 
-from amaranth import Module
+from amaranth import Module, Mux
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..interface.streams import neuron_out
-from .layouts import line_config, write_command, writer_config
+from .integer_packer import IntegerPacker
+from .layouts import integer_config, line_config, write_command, writer_config
 from .line_packer import LinePacker
 from .max_pool import MaxPool
 from .plane_encoder import PlaneEncoder
-from .readout import NeuronReadout
 
 
 class OutputWriter(wiring.Component):
-    """Writes a layer's levels as lines of packed planes, or a readout's potentials as lines of int32.
+    """Writes a layer's levels as lines of packed planes, or levels or potentials as an integer map.
 
-    Levels take this way, and lie in these lines::
+    Levels take one of two ways, and the potentials of a readout the last part of the second::
 
         i -> [MaxPool] -> [PlaneEncoder] -> [LinePacker] -> o
-        line (image, y, q = t * P' + p): bit x * Cb + c,     address = image * image_stride + (y * Q + q) * line_bytes
+        i -> [MaxPool] ----------------> [IntegerPacker] -> o
 
-    Here P' is the number of planes of a level, Q the number of planes of all timesteps, and Cb the number of channels
-    of the block. A readout has one line per image and y. It holds the potentials as int32 [x][t][c], little endian, at
-    address = image * image_stride + y * line_bytes.
+    What each of them writes, and where, is in :mod:`reprise.hw.arch.program`.
 
     Items come in the order of positions, timesteps and groups, for one image after the other; with a pool, the
     positions come window by window, and the windows in row-major order. A linear layer has one position per image. A
     run may write only some lines of a map, or some positions of its lines, so addresses count from the run's first
     word.
 
-    Latency: without a pool, 6 cycles from the item that completes a word of its first plane to that word, and 3 cycles
-    for a readout. Throughput: one plane of one group per cycle; a potential takes ``32 / min(neuron_lanes, 32)``
-    cycles.
+    Latency: without a pool, 6 cycles from the item that completes a word of its first plane to that word, 5 from a
+    level and 3 from a potential that completes a word of an integer map. Throughput: one plane of one group per cycle;
+    of an integer map a group per cycle, or a bus word where its integers are more.
 
     Parameters
     ----------
@@ -51,7 +49,8 @@ class OutputWriter(wiring.Component):
     o : Out(stream of write_command)
         The words of each line in order; the lines of a row take turns.
     o_done : Out(1)
-        Every word of the run has been handed out. It falls in the cycle after ``i_start``.
+        Every word of the run has been handed out. It is also set before the first run, and falls in the cycle after
+        ``i_start``.
     """
 
     def __init__(self, config: HardwareConfig) -> None:
@@ -62,45 +61,45 @@ class OutputWriter(wiring.Component):
                 "i_config": In(writer_config(c)),
                 "i_start": In(1),
                 "o": Out(stream.Signature(write_command(c))),
-                "o_done": Out(1),
+                "o_done": Out(1, init=1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        c, fields = self.config, self.i_config
+        c, fields, item = self.config, self.i_config, self.i.payload
         m.submodules.pool = pool = MaxPool(c)
         m.submodules.encoder = encoder = PlaneEncoder(c)
-        m.submodules.readout = readout = NeuronReadout(c)
         m.submodules.packer = packer = LinePacker(c)
-        wiring.connect(m, pool.o, encoder.i)
-        wiring.connect(m, packer.o, wiring.flipped(self.o))
+        m.submodules.integers = integers = IntegerPacker(c)
+        wiring.connect(m, encoder.o, packer.i)
+        whole = fields.int_bytes != 0
         m.d.comb += [
             pool.i_pool.eq(fields.pool),
             encoder.i_planes.eq(fields.out_planes),
             encoder.i_thermometer.eq(fields.out_thermometer),
-            encoder.i_channels.eq(fields.channels),
-            readout.i_channels.eq(fields.channels),
-            readout.i.payload.eq(self.i.payload),
-            self.o_done.eq(packer.o_done),
+            *(block.i_channels.eq(fields.channels) for block in (encoder, integers)),
+            *(block.i_start.eq(self.i_start) for block in (pool, packer, integers)),
+            *(packer.i_config[name].eq(fields[name]) for name in line_config(c).members),
+            *(integers.i_config[name].eq(fields[name]) for name in integer_config(c).members),
+            *(pool.i.payload[name].eq(item[name]) for name in pool.i.payload.shape().members),
+            pool.i.valid.eq(self.i.valid & ~fields.readout),
+            self.i.ready.eq(Mux(fields.readout, integers.i.ready, pool.i.ready)),
+            encoder.i.payload.eq(pool.o.payload),
+            encoder.i.valid.eq(pool.o.valid & ~whole),
+            pool.o.ready.eq(Mux(whole, integers.i.ready, encoder.i.ready)),
+            integers.i.valid.eq(Mux(fields.readout, self.i.valid, pool.o.valid & whole)),
+            *(one.ready.eq(self.o.ready) for one in (packer.o, integers.o)),
+            self.o.valid.eq(packer.o.valid | integers.o.valid),
+            self.o.payload.eq(Mux(whole, integers.o.payload.as_value(), packer.o.payload.as_value())),
         ]
-        m.d.comb += [block.i_start.eq(self.i_start) for block in (pool, readout, packer)]
-        m.d.comb += [packer.i_config[name].eq(fields[name]) for name in line_config(c).members]
-        m.d.comb += [pool.i.payload[name].eq(self.i.payload[name]) for name in pool.i.payload.shape().members]
-        with m.If(fields.readout):
-            m.d.comb += [
-                readout.i.valid.eq(self.i.valid),
-                self.i.ready.eq(readout.i.ready),
-                packer.i.payload.eq(readout.o.payload),
-                packer.i.valid.eq(readout.o.valid),
-                readout.o.ready.eq(packer.i.ready),
-            ]
-        with m.Else():
-            m.d.comb += [
-                pool.i.valid.eq(self.i.valid),
-                self.i.ready.eq(pool.i.ready),
-                packer.i.payload.eq(encoder.o.payload),
-                packer.i.valid.eq(encoder.o.valid),
-                encoder.o.ready.eq(packer.i.ready),
-            ]
+        into, level = integers.i.payload, pool.o.payload
+        for name in ("last_group", "last_t"):
+            m.d.comb += into[name].eq(Mux(fields.readout, item[name], level[name]))
+        for n, value in enumerate(into.value):
+            m.d.comb += value.eq(Mux(fields.readout, item.potential[n], level.level[n]))
+        with m.If(self.o.valid & self.o.ready & self.o.payload.last):
+            m.d.sync += self.o_done.eq(1)
+        with m.If(self.i_start):
+            m.d.sync += self.o_done.eq(0)
         return m

@@ -149,7 +149,6 @@ def compared(m: Module, rule: ProductRule, view: data.View) -> Value:
         for term in terms:
             product: Value = Const(1)
             for factor in term:
-                assert factor.readout is None
                 product = product * ((view[factor.field] if factor.field else factor.number) - factor.less)
             held.append(Signal(product.shape(), name=f"product{len(held)}"))
             m.d.sync += held[-1].eq(product)

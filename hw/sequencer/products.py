@@ -113,8 +113,6 @@ class ProductChecker(wiring.Component):
         with m.Switch(step):
             for what, numbers in places.items():
                 value: Value | int = (run[what.field] if what.field else what.number) - what.less
-                if what.readout is not None:
-                    value = Mux(run.readout == what.readout, value, 1)
                 with m.Case(*numbers):
                     m.d.sync += factor.eq(value)
 
@@ -164,7 +162,9 @@ class ProductChecker(wiring.Component):
                     m.d.sync += self.outside.eq((over_sum | (sums > room)) & ~run.weights_ready)
             if name == CHECK:
                 wrong = differs if rule.equal else above
-                skipped = (run[rule.once] == 1) if rule.once else 0
+                skipped: Value | int = (run[rule.once] == 1) if rule.once else 0
+                if rule.planes:
+                    skipped = skipped | (run.int_bytes != 0)
                 with m.If(step == n + 1):
                     m.d.sync += self.bad.eq(self.bad | ((over_left | wrong) & ~skipped))
 

@@ -11,7 +11,6 @@ from reprise.compiler.loops import Step, fold, merge
 from reprise.cosim.jobs.random_configs import random_config
 from reprise.cosim.jobs.random_networks import random_images, random_network
 from reprise.hw.arch.config import HardwareConfig
-from reprise.hw.arch.feature_map import FeatureMap
 from reprise.hw.arch.memory_image import MemoryImage
 from reprise.hw.arch.program import COMMANDS, HEADER, pack, unpack
 from reprise.model.network.layer import Layer, Source
@@ -20,90 +19,6 @@ from reprise.model.network.neuron import Neuron
 from tools.tables import memory_map
 
 TINY = HardwareConfig.load("tiny")
-
-
-def feature(**changes) -> FeatureMap:
-    fields = {
-        "name": "f",
-        "kind": "planes",
-        "images": 2,
-        "timesteps": 3,
-        "channels": 5,
-        "height": 2,
-        "width": 7,
-        "levels": 3,
-        "signed": False,
-        "encoding": "bitplane",
-        "planes": 2,
-        "block_channels": 3,
-        "bus_bytes": 8,
-    }
-    return FeatureMap(**(fields | changes))
-
-
-# Layouts
-
-
-def test_a_line_by_hand():
-    """Two channels in two columns: bit x * Cb + c, LSB first, one line per (y, t, plane), filled to a bus word."""
-    f = feature(images=1, timesteps=1, channels=2, height=2, width=2, block_channels=2)
-    levels = np.array([[[[[1, 2], [0, 3]], [[3, 0], [2, 1]]]]])  # n t c y x
-    lines = [f.pack(levels)[8 * n : 8 * n + 8] for n in range(4)]
-    y0_low, y0_high = 0b00_11, 0b01_10  # (x1: c1 c0)(x0: c1 c0)
-    y1_low, y1_high = 0b11_00, 0b01_10
-    assert lines == [bytes([b]) + bytes(7) for b in (y0_low, y0_high, y1_low, y1_high)]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_pack_and_unpack(seed):
-    r = np.random.default_rng(seed)
-    signed = seed % 5 == 0
-    levels = 255 if signed else int(r.integers(1, 8))
-    encoding = "bitplane" if signed else str(r.choice(["bitplane", "thermometer"]))
-    need = 8 if signed else levels if encoding == "thermometer" else levels.bit_length()
-    f = feature(
-        images=int(r.integers(1, 3)),
-        timesteps=int(r.integers(1, 4)),
-        channels=int(r.integers(1, 12)),
-        height=int(r.integers(1, 6)),
-        width=int(r.integers(1, 40)),
-        levels=levels,
-        signed=signed,
-        encoding=encoding,
-        planes=min(8, need + int(r.integers(0, 2))),
-        block_channels=int(r.integers(1, 6)),
-        bus_bytes=int(r.choice([8, 16, 64])),
-    )
-    shape = (f.images, f.timesteps, f.channels, f.height, f.width)
-    values = r.integers(-128 if signed else 0, 128 if signed else levels + 1, shape)
-    packed = f.pack(values)
-    assert len(packed) == f.bytes
-    np.testing.assert_array_equal(f.unpack(packed), values)
-
-
-def test_potentials_are_unpacked():
-    f = feature(kind="potentials", levels=0, channels=5, block_channels=3, height=1, width=2, timesteps=2, images=1)
-    assert f.line_bytes == 48 and f.bytes == 2 * 48
-    words = np.arange(12, dtype="<i4") - 3  # x, t, c of a block
-    other = np.where(np.arange(12) % 3 == 2, 0, words + 100).astype("<i4")
-    values = f.unpack(words.tobytes() + other.tobytes())
-    assert values.shape == (1, 2, 5, 1, 2)
-    assert values[0, 1, 2, 0, 1] == words[(1 * 2 + 1) * 3 + 2]
-    assert values[0, 0, 4, 0, 1] == other[(1 * 2 + 0) * 3 + 1]
-
-
-@pytest.mark.parametrize(
-    ("bits", "message"),
-    [([(0, 3)], "after the end"), ([(2, 2)], "beyond 5"), ([(0, 0), (1, 1)], "nested")],
-)
-def test_bytes_that_are_no_feature_map(bits, message):
-    """Bits (line, bit) that no level has: two blocks of three channels, two planes."""
-    f = feature(images=1, timesteps=1, height=1, width=1, encoding="thermometer", levels=2)
-    data = np.zeros(f.bytes, np.uint8)
-    for line, bit in bits:
-        data[line * f.line_bytes] |= 1 << bit
-    with pytest.raises(ValueError, match=message):
-        f.unpack(data)
 
 
 def test_wrong_input_is_refused():
@@ -196,7 +111,7 @@ def test_save_and_load(tmp_path):
         assert getattr(again, name) == getattr(compiled, name), name
     fields = json.loads((tmp_path / "memory.json").read_text())
     (tmp_path / "memory.json").write_text(json.dumps(fields | {"format": 0}))
-    with pytest.raises(ValueError, match="format must be 2, not 0"):
+    with pytest.raises(ValueError, match="format must be 3, or 2 of an earlier version, not 0"):
         MemoryImage.load(tmp_path)
 
 
@@ -229,16 +144,6 @@ def one_layer(*, outputs=4, shape=(3, 5, 5), levels=1, encoding="bitplane", time
     layer = Layer(name="one", sources=(source,), neuron=Neuron.uniform(outputs, **fields), encoding=encoding)
     modes = {"input_levels": levels, "timesteps": timesteps, "input_mode": "once"}
     return Network(name="one", input_shape=shape, layers=(layer,), **modes)
-
-
-def test_a_repeated_input_must_be_static():
-    f = feature(repeat=True, channels=2, block_channels=2)
-    levels = np.repeat(np.arange(2 * 2 * 2 * 7).reshape(2, 1, 2, 2, 7) % 4, 3, axis=1)
-    assert f.bytes * 3 == feature(channels=2, block_channels=2).bytes
-    np.testing.assert_array_equal(f.unpack(f.pack(levels)), levels)
-    levels[1, 2, 0, 0, 0] ^= 1
-    with pytest.raises(ValueError, match="all timesteps must be the same"):
-        f.pack(levels)
 
 
 @pytest.mark.parametrize(

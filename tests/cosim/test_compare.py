@@ -83,9 +83,8 @@ def test_the_writing_run_is_found(seed):
             image, t, channel, y, x = (int(r.integers(n)) for n in shape)
             where = {"image": image, "timestep": t, "channel": channel, "y": y, "x": x}
             place = Difference(feature=entry.feature, **where, got=0, expected=1)
-            bits = 32 * f.timesteps if f.kind == "potentials" else 1
-            first = x * f.block_channels * bits + (t * f.block_channels * 32 if f.kind == "potentials" else 0)
-            assert writing_run(compiled, place) == tracer.writer[element_address(compiled, place) + first // 8]
+            first = 0 if f.int_bytes else x * f.block_channels // 8
+            assert writing_run(compiled, place) == tracer.writer[element_address(compiled, place) + first]
 
 
 def test_region_is_bounded():

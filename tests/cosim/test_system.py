@@ -13,6 +13,7 @@ from reprise.cosim.bench.system import Traffic
 from reprise.cosim.jobs.compare import compare
 from reprise.cosim.jobs.host import JobFailed, Status, end_steps, read, run_job, start_steps, write
 from reprise.cosim.jobs.random_networks import random_images, random_network
+from reprise.cosim.soak.attention import random_attention
 from reprise.hw.arch.program import Error
 from reprise.hw.csr.register_map import FIELDS
 from reprise.hw.csr.start import OPEN
@@ -60,9 +61,10 @@ def test_traffic(bench, job, traffic):
     assert ran.counters["CYCLES_LO"] == pytest.approx(ran.cycles, abs=20)
 
 
+@pytest.mark.parametrize("make", [random_network, random_attention])
 @pytest.mark.parametrize("seed", range(12))
-def test_random_networks(bench, seed):
-    network = random_network(seed, TINY)
+def test_random_networks(bench, seed, make):
+    network = make(seed, TINY)
     images = random_images(seed, network, 1 + seed % 3)
     keep = seed % 2 == 0
     try:

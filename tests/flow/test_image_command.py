@@ -52,13 +52,14 @@ def test_header_and_json_agree(folder):
     }
     rows = re.findall(r'\{ "(\w+)", ([^}]*) \},', header)
     names = ("bytes", "timesteps", "channels", "height", "width", "block_channels", "blocks", "planes", "line_bytes")
+    integers = ("int_bytes", "timestep_bytes", "row_bytes", "block_bytes")
     assert [name for name, _ in rows] == ["input", *told["outputs"]]
     for name, row in rows:
         map_ = told["features"][name]
         numbers = [int(number) for number in row.split(",")]
         assert numbers[0] == map_["address"] - base and numbers[1:10] == [map_[key] for key in names]
         kinds = (map_["kind"] == "potentials", map_["encoding"] == "thermometer", map_["signed"])
-        assert numbers[11:] == [map_["levels"], *map(int, kinds)]
+        assert numbers[11:] == [*(map_[key] for key in integers), map_["levels"], *map(int, kinds)]
     assert MemoryImage.load(folder).base == base
 
 

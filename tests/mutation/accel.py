@@ -160,7 +160,7 @@ MUTATIONS = [
     _fault("interface/checker", "[first & ~view[rule.flag]]", "[]", RULES, "weights that are not kept are held"),
     _fault(
         "interface/checker",
-        "~view[rule.flag] & (view[rule.field] == 0)",
+        "(view[rule.flag] == 0) & (view[rule.field] == 0)",
         "view[rule.field] == 0",
         RULES,
         "a readout without levels is refused",

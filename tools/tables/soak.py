@@ -7,6 +7,8 @@ told by the Verilog of presets, which is compared with that of the record.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from reprise.cosim.fuzz.run import WAYS, verilog_sha256
 from reprise.cosim.soak.draw import PRESETS
 from reprise.cosim.soak.traits import KINDS, NEVER, NUMBERED
@@ -61,8 +63,8 @@ def configurations() -> str:
 
 
 def traits() -> str:
-    """Make the table of how many equal networks have each trait."""
-    found = record("soak")["traits"]
+    """Make the table of how many equal networks have each trait, which is none of one that the record does not know."""
+    found = Counter(record("soak")["traits"])
     rows = []
     for name, values in NUMBERED.items():
         cells = (f"{value} ({number(found[f'{name} {value}'])})" for value in values)

@@ -1,4 +1,4 @@
-"""The max pool, plane encoder, readout and line packer, which are the blocks of these names in hw.output."""
+"""The max pool, plane encoder, line packer and integer packer, which are the blocks of these names in hw.output."""
 
 from __future__ import annotations
 
@@ -99,25 +99,83 @@ def begin(o: Record, run: Record) -> None:
     o.output = run.output
     o.x = o.y = o.image = o.bit = o.position_bit = 0
     o.line = o.t_line = o.row_line = o.image_line = 0
-    o.pool_position = o.readout_piece = o.done = 0
+    o.pool_position = o.i_group = o.i_slot = o.done = 0
 
 
 @jit
-def readout(c: Record, o: Record, run: Record, item: int, packs: bool) -> tuple[bool, int, bool, bool]:
-    """Give out a readout's potentials in chunks.
+def _gives(o: Record, slots: int) -> bool:
+    """Return whether the piece that is next completes a word."""
+    return o.i_slot + 1 == slots or (o.i_left == 0 and o.i_end != 0)
 
-    Returns whether a chunk is given, its width in bits, whether it is the last of its position, and whether the item
-    leaves.
+
+@jit
+def _piece_leaves(o: Record, write_takes: bool) -> bool:
+    return o.i_valid != 0 and (not _gives(o, o.i_slots) or not o.o_valid or write_takes)
+
+
+@jit
+def integers(c: Record, o: Record, run: Record, item: int, write_takes: bool) -> None:
+    """Take the integer packer one cycle on; ``item`` is the group that its queue takes in this cycle, or -1."""
+    free = not o.o_valid or write_takes
+    if o.o_valid and write_takes and o.o_last:
+        o.done = 1
+    leave, give = _piece_leaves(o, write_takes), _gives(o, o.i_slots)
+    steps = not o.i_valid or (o.i_left == 0 and leave)
+    if free:
+        o.o_valid = o.i_valid and give
+    if leave:
+        o.i_slot = 0 if give else o.i_slot + 1
+        if give:
+            _next_word(o, run)
+        if o.i_left:
+            o.i_left -= 1
+        else:
+            o.i_valid = 0
+    taken = -1
+    if steps and o.chunks_in:
+        taken, o.chunks[0] = o.chunks[0], o.chunks[1]
+        o.chunks_in -= 1
+    if item >= 0:
+        o.chunks[o.chunks_in] = item
+        o.chunks_in += 1
+    if taken >= 0:
+        item = taken
+        width = run.last_width if item & LAST_GROUP else c.neuron_lanes
+        end = item & LAST_GROUP != 0 or o.i_group + 1 == run.int_groups
+        o.i_slots = max(1, c.bus_bits // (8 * run.int_bytes * c.neuron_lanes))
+        o.i_valid, o.i_item, o.i_end = 1, item, end
+        o.i_left = (width - 1) * 8 * run.int_bytes // c.bus_bits
+        o.i_group = 0 if end else o.i_group + 1
+
+
+@jit
+def _next_word(o: Record, run: Record) -> None:
+    """Give out the word that is complete, and move the integer cursor (hw.output.integer_cursor) to the next one.
+
+    Words are innermost, followed by sub-blocks, timesteps, positions, lines and images; ``bit`` stands for the address
+    where the sub-block began, and the other addresses for those of the levels around it.
     """
-    if item < 0:
-        return False, 0, False, False
-    size = min(c.neuron_lanes, 32)
-    lanes = run.last_width if item & LAST_GROUP else c.neuron_lanes
-    last = o.readout_piece + 1 == lanes * (32 // size)
-    if packs:
-        o.readout_piece = 0 if last else o.readout_piece + 1
-    ends = last and item & LAST_GROUP != 0 and item & LAST_T != 0
-    return packs, size, ends, packs and last
+    o.o_word, o.o_last = o.line, 0
+    if o.i_left or not o.i_end:
+        o.line += 1
+        return
+    if not o.i_item & LAST_GROUP:
+        o.line = o.bit = o.bit + run.int_block
+    elif not o.i_item & LAST_T:
+        o.line = o.bit = o.t_line = o.t_line + run.int_t
+    elif o.x + 1 < run.out_width:
+        o.x += 1
+        o.line = o.bit = o.t_line = o.position_bit = o.position_bit + run.line_words
+    else:
+        o.x = 0
+        o.y += 1
+        after = o.row_line + run.int_y
+        if o.y == run.out_lines:
+            o.y = 0
+            o.image += 1
+            o.o_last = o.image == run.images
+            after = o.image_line = o.image_line + run.image_stride
+        o.line = o.bit = o.t_line = o.position_bit = o.row_line = after
 
 
 @jit
@@ -146,13 +204,19 @@ def pool_ready(o: Record, encoder_takes: bool) -> bool:
 
 
 @jit
+def pooled(o: Record) -> int:
+    """Return the item of the last position of a window that the max pool offers, or -1."""
+    return o.pool_item if o.pool_valid and o.pool_last else -1
+
+
+@jit
 def pool(o: Record, run: Record, item: int, encoder_takes: bool) -> None:
     """Take the max pool one cycle on; the items of a window's last position go on to the encoder.
 
     ``item`` is the one that it takes in this cycle, or -1.
     """
     if o.pool_valid and (not o.pool_last or encoder_takes):
-        if o.pool_last:
+        if o.pool_last and not run.int_bytes:
             o.e_valid, o.e_item = 1, o.pool_item
         o.pool_valid = 0
     if o.read_valid and not o.pool_valid:
@@ -170,15 +234,18 @@ def pool(o: Record, run: Record, item: int, encoder_takes: bool) -> None:
 @jit
 def results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, write_takes: bool) -> bool:
     """Do what lies between the neurons' queue and the write master, and return whether the queue hands over an item."""
-    packs = out.chunks_in < len(out.chunks)
-    offered = neurons.offered(nr)
+    offered, packs = neurons.offered(nr), out.chunks_in < len(out.chunks)
     if run.readout:
-        chunk, width, ends, leaves = readout(c, out, run, offered, packs)
+        leaves = offered >= 0 and packs
         out.events |= NEURONS_ITEM * leaves
-        pack(c, out, run, chunk, width, True, ends, True, write_takes)
+        integers(c, out, run, offered if leaves else -1, write_takes)
         return leaves
-    chunk, width, last_plane, last_group, last_t, takes = encode(c, out, run, packs)
-    pack(c, out, run, chunk, width, last_plane, last_group, last_t, write_takes)
+    if run.int_bytes:
+        takes = packs
+        integers(c, out, run, pooled(out) if takes else -1, write_takes)
+    else:
+        chunk, width, last_plane, last_group, last_t, takes = encode(c, out, run, packs)
+        pack(c, out, run, chunk, width, last_plane, last_group, last_t, write_takes)
     ready = pool_ready(out, takes)
     item, leaves = -1, False
     if not interleaved:

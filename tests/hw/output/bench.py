@@ -70,16 +70,21 @@ def level_memory(levels: np.ndarray, planes: int, thermometer: bool, bus_bits: i
     return memory
 
 
-def potential_memory(values: np.ndarray, bus_bits: int, pitch: int, stride: int) -> dict:
-    """The same for potentials: one line of int32 [x][t][c] per image and y."""
-    images, timesteps, channels, height, width = values.shape
+def integer_memory(values: np.ndarray, c: HardwareConfig, fields: dict) -> dict:
+    """The same for an integer map of values [images, T, C, H, W] after pooling, each clipped to its bytes."""
+    size, part = fields["int_bytes"], fields["int_groups"] * c.neuron_lanes
+    top = 1 << (8 * size - 1)
     memory = {}
-    for image, y in itertools.product(range(images), range(height)):
-        order = itertools.product(range(width), range(timesteps), range(channels))
-        raw = b"".join(int(values[image, t, c, y, x]).to_bytes(4, "little", signed=True) for x, t, c in order)
-        bits = [(raw[i // 8] >> (i % 8)) & 1 for i in range(8 * len(raw))]
-        address = image * stride + y * pitch
-        memory |= {address + n * bus_bits // 8: word for n, word in enumerate(words_of(bits, bus_bits))}
+    images, timesteps, channels, height, width = values.shape
+    for image, t, y, x in itertools.product(*map(range, (images, timesteps, height, width))):
+        for block, first in enumerate(range(0, channels, part)):
+            own = values[image, t, first : first + part, y, x].tolist()
+            raw = b"".join(min(max(v, -top), top - 1).to_bytes(size, "little", signed=True) for v in own)
+            bits = [(byte >> n) & 1 for byte in raw for n in range(8)]
+            address = image * fields["image_stride"] + block * fields["int_block"] + t * fields["int_t"]
+            address += y * fields["int_y"] + x * fields["line_bytes"]
+            words = words_of(bits, c.bus_bits)
+            memory |= {(address + n * c.bus_bits // 8) % (1 << 32): word for n, word in enumerate(words)}
     return memory
 
 
@@ -121,21 +126,53 @@ def level_fields(c, shape, k, planes, thermometer=False, extra_pitch=0, extra_st
         "out_width": width // k,
         "out_lines": height // k,
         "images": images,
+        "int_bytes": 0,
     }
 
 
-def readout_fields(c, shape, extra_pitch=0) -> dict:
+def integer_fields(c, shape, k=1, size=4, groups=None, extra=(0, 0, 0, 0, 0), readout=False) -> dict:
+    """writer_config of an integer map [image][block][t][y][x] of values of this shape before pooling.
+
+    ``extra`` are bus words behind each string, row, timestep, block and image, which nothing may write.
+    """
     images, timesteps, channels, height, width = shape
-    fields = level_fields(c, (images, 1, channels * timesteps * 32, height, width), 1, 1, extra_pitch=extra_pitch)
-    return fields | {"readout": 1, "channels": channels, "out_planes": 0}
+    bus_bytes = c.bus_bits // 8
+    all_groups = -(-channels // c.neuron_lanes)
+    groups = groups or all_groups
+    string, row, timestep, block, image = (words * bus_bytes for words in extra)
+    string += line_bytes_of(min(channels, groups * c.neuron_lanes) * 8 * size, bus_bytes)
+    row += string * (width // k)
+    timestep += row * (height // k)
+    block += timestep * timesteps
+    return {
+        "readout": readout,
+        "channels": channels,
+        "pool": k,
+        "out_planes": 0,
+        "out_thermometer": 0,
+        "image_stride": block * -(-all_groups // groups) + image,
+        "line_bytes": string,
+        "out_width": width // k,
+        "out_lines": height // k,
+        "images": images,
+        "int_bytes": size,
+        "int_groups": groups,
+        "int_t": timestep,
+        "int_y": row,
+        "int_block": block,
+    }
+
+
+def readout_fields(c, shape, **how) -> dict:
+    return integer_fields(c, shape, readout=True, **how)
 
 
 def memory_of(c, values, fields) -> dict:
     pitch, stride = fields["line_bytes"], fields["image_stride"]
-    if fields["readout"]:
-        return potential_memory(values, c.bus_bits, pitch, stride)
-    levels = pooled(values, fields["pool"])
-    return level_memory(levels, fields["out_planes"], fields["out_thermometer"], c.bus_bits, pitch, stride)
+    values = pooled(values, fields["pool"])
+    if fields["int_bytes"]:
+        return integer_memory(values, c, fields)
+    return level_memory(values, fields["out_planes"], fields["out_thermometer"], c.bus_bits, pitch, stride)
 
 
 def run_writer(c, values, fields, *, idle=0.0, stall=0.0, seed=0):

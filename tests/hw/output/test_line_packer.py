@@ -66,17 +66,12 @@ def run_packer(c, *, idle=0.0, stall=0.0, seed=0, extra_pitch=0, extra_stride=0,
     }
     source = Source(dut.i, chunks, idle=idle, gate=lambda cycle: cycle > 1)
     sink = Sink(dut.o, stall=stall, expect=len(memory))
-    done = {}
 
     def each(ctx, cycle):
         ctx.set(dut.i_start, cycle == 1)
-        done[cycle] = ctx.get(dut.o_done)
 
     run_streams(dut, [source], [sink], seed=seed, setup=lambda ctx: ctx.set(dut.i_config, fields), each=each)
     check_commands(c, sink.items, memory)
-    last = sink.cycles[-1]
-    assert done[1] and done[last + 1], "done before the run and after its last word"
-    assert not any(done[cycle] for cycle in range(2, last + 1)), "not done while words are to come"
     return source, sink
 
 

@@ -2,33 +2,24 @@
 
 import numpy as np
 import pytest
-from amaranth import Module
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.feature_map import FeatureMap
-from reprise.hw.interface.row_order import block_positions
-from reprise.hw.interface.streams import layer_config, neuron_params, psum_row
-from reprise.hw.neurons.array import NeuronArray
-from reprise.hw.output.layouts import write_command, writer_config
+from reprise.hw.arch.program import INT_BYTES
 from reprise.hw.output.writer import OutputWriter
-from reprise.model.inference.neurons import RESETS, integrate
-from reprise.model.network.neuron import Neuron
-from tests.hw.neurons.bench import row_items
 from tests.hw.output.bench import (
     CONFIGS,
     TINY,
     check_commands,
+    group_items,
+    integer_fields,
     level_fields,
     memory_of,
     readout_fields,
     run_writer,
-    windows,
 )
-from tests.support.streams import Sink, Source, run_streams
+from tests.support.simulation import design, simulate
 
 
 @pytest.mark.parametrize("idle, stall", [(0, 0), (0.6, 0), (0, 0.6), (0.5, 0.5)], ids=str)
@@ -49,21 +40,24 @@ def test_random_levels(name, thermometer, idle, stall):
 @settings(max_examples=30, deadline=None)
 def test_hypothesis(data):
     c = CONFIGS[data.draw(st.sampled_from(list(CONFIGS)))]
-    readout = data.draw(st.booleans())
+    readout, whole = data.draw(st.booleans()), data.draw(st.booleans())
     k = 1 if readout else data.draw(st.integers(1, 3))
     shape = (
         data.draw(st.integers(1, 2)),
         data.draw(st.integers(1, 3)),
-        data.draw(st.integers(1, min(c.lanes, 10 if readout else 20))),
+        data.draw(st.integers(1, min(c.lanes, 20))),
         k * data.draw(st.integers(1, 2)) + data.draw(st.integers(0, k - 1)),
         k * data.draw(st.integers(1, 4)) + data.draw(st.integers(0, k - 1)),
     )
     seed = data.draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
     pitch, stride = data.draw(st.integers(0, 2)), data.draw(st.integers(0, 2))
-    if readout:
-        fields = readout_fields(c, shape, extra_pitch=pitch)
-        values = rng.integers(-(1 << (c.membrane_bits - 1)), 1 << (c.membrane_bits - 1), shape)
+    if readout or whole:
+        size, extra = data.draw(st.sampled_from(INT_BYTES)), data.draw(st.tuples(*[st.integers(0, 2)] * 5))
+        groups = data.draw(st.integers(1, -(-shape[2] // c.neuron_lanes)))
+        fields = integer_fields(c, shape, k, size, groups, extra, readout)
+        top = 1 << data.draw(st.sampled_from([7, c.membrane_bits - 1]))
+        values = rng.integers(-top, top, shape) if readout else rng.integers(0, c.max_levels + 1, shape)
     else:
         planes, thermometer = data.draw(st.integers(1, 8)), data.draw(st.booleans())
         fields = level_fields(c, shape, k, planes, thermometer, extra_pitch=pitch, extra_stride=stride)
@@ -75,7 +69,7 @@ def test_hypothesis(data):
 @pytest.mark.parametrize("channels", [1, 3, 4, 5, 8])
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (3, 1, 1, 1), (2, 3, 1, 1), (1, 2, 2, 3)], ids=str)
 def test_readout(shape, channels):
-    """Negative and positive potentials of a batch of linear layers, of a map, over time; odd numbers of words."""
+    """Negative and positive potentials of a batch of linear layers, of a map, over time; strings of odd lengths."""
     images, timesteps, height, width = shape
     shape = (images, timesteps, channels, height, width)
     values = np.random.default_rng(channels).integers(-(1 << 23), 1 << 23, shape)
@@ -88,6 +82,67 @@ def test_extreme_potentials(name):
     top = 1 << (c.membrane_bits - 1)
     values = np.array([-top, top - 1, -1, 0, 1]).reshape(1, 1, 5, 1, 1)
     run_writer(c, values, readout_fields(c, values.shape))
+
+
+@pytest.mark.parametrize("size", INT_BYTES)
+@pytest.mark.parametrize("name", CONFIGS)
+def test_clipped_at_both_ends(name, size):
+    """The largest and the least that the bytes hold, one beyond each, and the ends of the potential."""
+    c = CONFIGS[name]
+    top, most = 1 << (8 * size - 1), 1 << (c.membrane_bits - 1)
+    ends = [-most, -top - 1, -top, -1, 0, top - 1, top, most - 1]
+    values = np.array([v for v in ends if -most <= v < most]).reshape(1, 1, -1, 1, 1)
+    run_writer(c, values, readout_fields(c, values.shape, size=size))
+
+
+def test_levels_above_an_int8_are_clipped():
+    c = CONFIGS["one lane"]
+    levels = np.array([0, 1, 127, 128, 255]).reshape(1, 1, 5, 1, 1)
+    run_writer(c, levels, integer_fields(c, levels.shape, size=1))
+
+
+@pytest.mark.parametrize("stall", [0, 0.5])
+@pytest.mark.parametrize("pool", [1, 2])
+def test_levels_as_integers_of_sub_blocks(pool, stall):
+    """Two timesteps of two sub-blocks, the second of which is not full; nothing is written between the strings."""
+    levels = np.random.default_rng(3).integers(0, 16, (2, 2, 8, 4, 6))
+    run_writer(TINY, levels, integer_fields(TINY, levels.shape, pool, 1, groups=1, extra=(1, 2, 1, 3, 1)), stall=stall)
+
+
+def test_runs_follow_each_other():
+    """A run of planes, one of integers, and one of planes: each starts afresh, and is done with its own last word."""
+    rng = np.random.default_rng(4)
+    shape = (1, 1, 5, 1, 3)
+    runs = [level_fields(TINY, shape, 1, 1), integer_fields(TINY, shape, size=2), level_fields(TINY, shape, 1, 4)]
+    values = [rng.integers(0, 16, shape) for _ in runs]
+    dut = design(OutputWriter, TINY)
+    wanted = [memory_of(TINY, v, f) for v, f in zip(values, runs, strict=True)]
+    found = [[] for _ in runs]
+
+    async def play(ctx):
+        ctx.set(dut.o.ready, 1)
+        for number, (one, fields) in enumerate(zip(values, runs, strict=True)):
+            assert ctx.get(dut.o_done)
+            ctx.set(dut.i_config, fields)
+            ctx.set(dut.i_start, 1)
+            await ctx.tick()
+            ctx.set(dut.i_start, 0)
+            items = group_items(TINY, one, 1, "level", rng)
+            ctx.set(dut.i.valid, 1)
+            sent = 0
+            while not ctx.get(dut.o_done):
+                if sent < len(items):
+                    ctx.set(dut.i.payload, items[sent])
+                ctx.set(dut.i.valid, sent < len(items))
+                taken, given = ctx.get(dut.i.ready & dut.i.valid), ctx.get(dut.o.valid)
+                if given:
+                    found[number].append({n: ctx.get(dut.o.payload[n]) for n in ("address", "data", "strobe", "last")})
+                await ctx.tick()
+                sent += taken
+
+    simulate(dut, play)
+    for got, want in zip(found, wanted, strict=True):
+        check_commands(TINY, got, want)
 
 
 @pytest.mark.parametrize("encoding, n_levels", [("bitplane", 5), ("thermometer", 4), ("bitplane", 1)])
@@ -137,9 +192,12 @@ def test_bytes_of_potentials():
         planes=0,
         block_channels=5,
         bus_bytes=c.bus_bits // 8,
+        int_bytes=4,
+        spare=1,
     )
-    fields = readout_fields(c, values.shape)
+    fields = readout_fields(c, values.shape, extra=(0, 0, 3, 0, 0))
     assert (fields["line_bytes"], fields["image_stride"]) == (feature.line_bytes, feature.image_bytes)
+    assert (fields["int_t"], fields["int_y"]) == (feature.timestep_bytes, 3 * feature.line_bytes)
     _, sink = run_writer(c, values, fields)
     image = bytearray(feature.bytes)
     for command in sink.items:
@@ -162,90 +220,10 @@ def test_planes_of_a_group_take_a_cycle_each(planes):
     assert set(np.diff(source.cycles[3:]).tolist()) == {planes}
 
 
-def test_potentials_take_their_chunks():
-    """neuron_lanes = 4: eight chunks for each of 8 channels."""
-    values = np.random.default_rng(0).integers(-9, 9, (2, 2, 8, 1, 1))
-    source, _ = run_writer(TINY, values, readout_fields(TINY, values.shape))
-    assert set(np.diff(source.cycles).tolist()) == {8 * 4}
-
-
-class ArrayAndWriter(wiring.Component):
-    """NeuronArray and OutputWriter as the accelerator joins them."""
-
-    def __init__(self, config: HardwareConfig):
-        self.config = c = config
-        super().__init__(
-            {
-                "i_psum": In(stream.Signature(psum_row(c))),
-                "i_params": In(stream.Signature(neuron_params(c))),
-                "i_layer": In(layer_config(c)),
-                "i_config": In(writer_config(c)),
-                "i_start": In(1),
-                "o": Out(stream.Signature(write_command(c))),
-                "o_done": Out(1),
-            }
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.array = array = NeuronArray(self.config)
-        m.submodules.writer = writer = OutputWriter(self.config)
-        wiring.connect(m, wiring.flipped(self.i_psum), array.i_psum)
-        wiring.connect(m, wiring.flipped(self.i_params), array.i_params)
-        wiring.connect(m, array.o, writer.i)
-        wiring.connect(m, writer.o, wiring.flipped(self.o))
-        m.d.comb += [
-            array.i_layer.eq(self.i_layer),
-            writer.i_config.eq(self.i_config),
-            writer.i_start.eq(self.i_start),
-            self.o_done.eq(writer.o_done),
-        ]
-        return m
-
-
-@pytest.mark.parametrize("idle, stall", [(0, 0), (0.3, 0.3)], ids=str)
-@pytest.mark.parametrize("readout, k, positions_per_tile", [(False, 1, 4), (False, 2, 3), (False, 3, 1), (True, 1, 5)])
-def test_partial_sums_to_memory(readout, k, positions_per_tile, idle, stall):
-    """Rows of partial sums to words in memory, by the model; windows straddle m tiles; 7 of 8 channels are real."""
-    c, seed = TINY, 10 * k + int(10 * idle)
-    rng = np.random.default_rng(seed)
-    images, timesteps, planes, channels, height, width = 2, 2, 2, 7, 3, 7
-    neuron = Neuron(
-        kind="readout" if readout else "lif",
-        levels=0 if readout else 5,
-        reset="none" if readout else "soft",
-        threshold=rng.integers(1, 80, channels),
-        bias=rng.integers(-40, 40, channels),
-        v0=rng.integers(-40, 40, channels),
-        leak=np.full(channels, 256) if readout else rng.integers(0, 257, channels),
-    )
-    psums = rng.integers(-60, 120, (images, timesteps, planes, channels, height, width))
-    sums = psums[:, :, 0] + 2 * psums[:, :, 1]
-    levels, potentials = integrate(sums, neuron)
-    values = potentials if readout else levels
-    fields = readout_fields(c, values.shape) if readout else level_fields(c, values.shape, k, 3)
-    want = memory_of(c, values, fields)
-
-    lanes = np.pad(psums, ((0, 0), (0, 0), (0, 0), (0, 1), (0, 0), (0, 0)), constant_values=99)
-    positions = np.stack([lanes[image, ..., y, x] for image in range(images) for y, x in windows(height, width, k)])
-
-    def lanes_of(name, g):
-        return (getattr(neuron, name).tolist() + [1])[4 * g : 4 * g + 4]
-
-    params = [{"group": g} | {n: lanes_of(n, g) for n in ("bias", "threshold", "v0", "leak")} for g in range(2)]
-    layer = dict(readout=readout, reset=RESETS[neuron.reset], levels=neuron.levels, planes=planes, weigh=1, signed=0)
-    layer |= dict(timesteps=timesteps, groups=2)
-    rows = row_items(positions, positions_per_tile, block_positions(c, layer))
-    dut = ArrayAndWriter(c)
-
-    def setup(ctx):
-        ctx.set(dut.i_layer, layer)
-        ctx.set(dut.i_config, fields)
-
-    sources = [
-        Source(dut.i_params, params, idle=idle),
-        Source(dut.i_psum, rows, idle=idle, gate=lambda cycle: cycle > 30),
-    ]
-    sink = Sink(dut.o, stall=stall, expect=len(want))
-    run_streams(dut, sources, [sink], seed=seed, setup=setup, each=lambda ctx, cycle: ctx.set(dut.i_start, cycle == 20))
-    check_commands(c, sink.items, want)
+@pytest.mark.parametrize("size, cycles, latency", [(1, 1, 3), (2, 1, 3), (4, 2, 6)])
+def test_integers_take_a_group_or_a_bus_word_a_cycle(size, cycles, latency):
+    """neuron_lanes = 4 and a bus of 64 bits: four int32 are two words, and the last group waits for one before it."""
+    values = np.random.default_rng(0).integers(-9, 9, (2, 2, 8, 4, 1))
+    source, sink = run_writer(TINY, values, readout_fields(TINY, values.shape, size=size))
+    assert set(np.diff(source.cycles[4:]).tolist()) == {cycles}
+    assert sink.offered[-1] == source.cycles[-1] + latency

@@ -46,6 +46,8 @@ def random_fields(rng, config, opcode):
         values |= {"weights_keep": 0, "weights_ready": 0, "weights_hold": 0}
         values["levels"] = max(1, values["levels"])
         values["out_planes"] = max(1, values["out_planes"])
+        values["int_bytes"] = rng.choice([1, 2, 4] if values["readout"] else [0, 1, 2, 4])
+        values["int_groups"] = max(1, values["int_groups"])
     broken = violations(config, opcode, values) + (
         product_violations(config, opcode, values) if opcode != "RUN" else []
     )

@@ -122,8 +122,12 @@ def test_field_ranges():
     bad("RUN", weights_hold=1)
     bad("RUN", weights_ready=1)
     bad("RUN", readout=0, levels=0)
-    bad("RUN", readout=0, out_planes=0)
-    bad("RUN", readout=1, pool=2)
+    bad("RUN", readout=0, int_bytes=0, out_planes=0)
+    bad("RUN", readout=1, int_bytes=0, pool=1)
+    bad("RUN", int_bytes=2, int_groups=0)
+    for size in (3, 5, 6, 7):
+        bad("RUN", int_bytes=size)
+    bad("RUN", readout=1, int_bytes=4, pool=2)
     bad("RUN", channels=TINY.neuron_lanes + 1, groups=1)
     bad("LOAD_SEGMENTS", target=1, count=1)
     words = TINY.feature_words

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 
-import pytest
-
 from reprise.compiler import compile_network
 from reprise.cosim.jobs.random_networks import random_network
 from reprise.hw.arch.products import WEIGHT_WORDS, product_rules, product_violations, total
@@ -17,7 +15,7 @@ from tests.support.simulation import simulate
 
 BUS = TINY.bus_bits // 8
 SIZES = ("m_tiles", "rows", "rows_last", "images", "out_lines", "out_width", "pool", "timesteps", "planes", "channels")
-OTHERS = ("line_bytes", "image_stride", "out_planes", "readout", *(f"loop{n}_count" for n in range(6)))
+OTHERS = ("line_bytes", "image_stride", "out_planes", "int_bytes", *(f"loop{n}_count" for n in range(6)))
 
 
 def legal_runs(count):
@@ -49,13 +47,14 @@ def cases(rng):
     yield alone | {"image_stride": 0}  # a single image needs no distance to the next
     sizes = {"images": 1, "out_lines": 1 << 15, "out_width": 1, "pool": 1, "timesteps": 4, "planes": 1}
     tiles = {"rows": 16, "rows_last": 16, "m_tiles": 1 << 13, "loop0_count": 4, "loop1_count": 1 << 15}
-    lines = {"line_bytes": 1 << 15, "out_planes": 4, "readout": 0, "levels": 1}
+    lines = {"line_bytes": 1 << 15, "out_planes": 4, "int_bytes": 0, "readout": 0, "levels": 1}
     yield alone | {f"loop{n}_count": 1 for n in range(6)} | sizes | tiles | lines  # 2**34 bytes: the sum is 0
     for _ in range(250):
         yield changed(rng, rng.choice(runs))
     for _ in range(30):
         yield random_fields(rng, TINY, "RUN")
-    base = runs[0] | {"pool": 1, "planes": 1, "timesteps": 1, "readout": 0, "out_planes": 1, "rows": 8, "rows_last": 8}
+    base = runs[0] | {"pool": 1, "planes": 1, "timesteps": 1, "out_planes": 1, "rows": 8, "rows_last": 8}
+    base |= {"readout": 0, "int_bytes": 0}
     most = {"images": 65535, "out_lines": 65535, "out_width": 65535}
     ones = {f"loop{n}_count": 1 for n in range(6)}
     yield base | most | {"m_tiles": 65535}  # more than the numbers hold
@@ -129,12 +128,19 @@ def test_sentences():
     assert "target * 4 + (chunks - 1) * target_stride * 4 + bytes must be at most" in text
 
 
-@pytest.mark.parametrize("readout", [0, 1])
-def test_lines_that_overlap_are_refused(readout):
+def test_strides_of_an_integer_map_are_free():
+    """Its strings may lie anywhere; that they stay in the write window is found out when they are written."""
+    run = next(f for f in legal_runs(40) if f["int_bytes"])
+    for name in ("line_bytes", "image_stride", "int_t", "int_y", "int_block"):
+        assert not product_violations(TINY, "RUN", run | {name: 0} | {"images": 1})
+    assert product_violations(TINY, "RUN", run | {"line_bytes": 0, "int_bytes": 0, "out_planes": 1})
+
+
+def test_lines_that_overlap_are_refused():
     """A line, and an image, may fill its distance to the next, but no bit more."""
-    run = next(f for f in legal_runs(40) if f["readout"] == readout)
-    bits = run["out_width"] * run["channels"] * (32 * run["timesteps"] if readout else 1)
-    lines = run["out_lines"] * (1 if readout else run["timesteps"] * run["out_planes"])
+    run = next(f for f in legal_runs(40) if not f["int_bytes"])
+    bits = run["out_width"] * run["channels"]
+    lines = run["out_lines"] * run["timesteps"] * run["out_planes"]
     exact = -(-bits // 64) * 8
     fits = run | {"line_bytes": exact, "image_stride": lines * exact}
     assert not product_violations(TINY, "RUN", fits)

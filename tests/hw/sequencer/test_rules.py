@@ -55,7 +55,8 @@ def edges(config, opcode, field):
 
 def cases(rng, config, opcode):
     """Fields with one at each of its edges, under all flags and under none, then several at once."""
-    flags = [f.name for f in COMMANDS[opcode] if f.bits == 1]
+    flags = {f.name for f in COMMANDS[opcode] if f.bits == 1}
+    flags = sorted(flags | {rule.flag for rule in rules(config, opcode) if hasattr(rule, "flag")})
     for field in COMMANDS[opcode]:
         for value in edges(config, opcode, field):
             for flag in range(2):
@@ -120,7 +121,11 @@ def test_messages_name_field_rule_and_value():
     lanes = TINY.neuron_lanes
     text = f"RUN.groups must be channels / {lanes} (neuron_lanes), rounded up, not 1"
     assert message("RUN", channels=lanes + 1, groups=1) == text
-    assert message("RUN", readout=1, pool=2) == "RUN.pool must be 1 with readout, not 2"
+    assert message("RUN", int_bytes=0, readout=0, out_planes=0).endswith("at least 1 without int_bytes, not 0")
+    assert message("RUN", readout=1, int_bytes=0, pool=1) == "RUN.int_bytes must be at least 1 with readout, not 0"
+    assert message("RUN", int_bytes=1, int_groups=0) == "RUN.int_groups must be at least 1 with int_bytes, not 0"
+    assert message("RUN", int_bytes=3) == "RUN.int_bytes must be 0 or 1 or 2 or 4, not 3"
+    assert message("RUN", readout=1, int_bytes=4, pool=2) == "RUN.pool must be 1 with readout, not 2"
     held = {"weights_ready": 0, "weights_hold": 1, "k_tiles": 2, "tile_depth": 8}
     assert order_violations("RUN", held, None) == []
     assert order_violations("RUN", {**held, "k_tiles": 1}, held) == [

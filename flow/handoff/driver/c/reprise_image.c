@@ -192,12 +192,16 @@ int32_t reprise_value(const struct reprise_slot *slot, const struct reprise_map 
     const uint32_t block = channel / map->block_channels, within = channel % map->block_channels;
     uint32_t p, value = 0;
 
-    if (map->potentials) {
-        const size_t word = ((size_t)x * map->frames + frame) * map->block_channels + within;
-        const volatile unsigned char *from = slot->memory + line_offset(map, number, block, y, 0) + 4 * word;
+    if (map->int_bytes) {
+        const size_t before = ((size_t)number * map->blocks + block) * map->block_bytes;
+        const size_t place = (size_t)frame * map->frame_bytes + (size_t)y * map->row_bytes + x * map->line_bytes;
+        const volatile unsigned char *from = slot->memory + map->offset + before + place + within * map->int_bytes;
 
-        for (p = 0; p < 4; p++)
+        for (p = 0; p < map->int_bytes; p++)
             value |= (uint32_t)from[p] << (8 * p);
+        if (from[p - 1] & 0x80u)
+            for (; p < 4; p++)
+                value |= 0xffu << (8 * p);
     } else {
         const size_t bit = (size_t)x * map->block_channels + within;
 

@@ -21,7 +21,8 @@ extern "C" {
 #endif
 
 /* How a feature map lies in memory (docs/memory-map.md). It is cut into blocks of `block_channels` channels, and has a
- * line for each [image][block][y][frame][plane], or for each [image][block][y] if it holds potentials. */
+ * line for each [image][block][y][frame][plane]. An integer map, as of potentials, has a string of integers for each
+ * [image][block][frame][y][x], and maybe room behind each frame. */
 struct reprise_map {
     const char *name;
     uint64_t offset;         /* bytes from the image's base to the first line */
@@ -30,9 +31,14 @@ struct reprise_map {
     uint32_t channels, height, width;
     uint32_t block_channels, blocks;
     uint32_t planes;         /* of a level */
-    uint32_t line_bytes, lines_per_row;
-    uint32_t levels;         /* largest level, 0 for potentials */
-    int potentials;          /* int32 [x][frame][channel] in a line, instead of planes of bits */
+    uint32_t line_bytes;     /* of a line, or of a string of integers */
+    uint32_t lines_per_row;
+    uint32_t int_bytes;      /* of an integer, 0 for planes */
+    uint32_t frame_bytes;    /* from a frame of an integer map to the next */
+    uint32_t row_bytes;      /* from a row of an integer map to the next */
+    uint32_t block_bytes;
+    uint32_t levels;         /* largest level, 0 for potentials and sums */
+    int potentials;          /* a readout's: the last frame is the result */
     int thermometer;         /* a level is the number of planes that are set, instead of a binary number */
     int is_signed;           /* levels are 8 bits in two's complement */
 };

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import require
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Image:
@@ -163,9 +163,12 @@ def _pack(f: dict[str, Any], frames: np.ndarray) -> np.ndarray:
 def _unpack(f: dict[str, Any], data: np.ndarray) -> np.ndarray:
     head = (f["images"], f["blocks"], f["height"])
     cb, width, times = f["block_channels"], f["width"], f["timesteps"]
-    if f["kind"] == "potentials":
-        lines = data.reshape(head + (f["line_bytes"],)).view("<i4")[..., : f["line_bits"] // 32]
-        values = lines.reshape(head + (width, times, cb)).transpose(0, 4, 1, 5, 2, 3)
+    if f["int_bytes"]:
+        rows = f["height"] if f["rows_first"] else 1
+        positions = f["height"] // rows * width
+        strings = data.reshape(head[:2] + (rows, times, positions + f["spare"], f["line_bytes"]))
+        integers = np.ascontiguousarray(strings[..., :positions, :]).view("<i{}".format(f["int_bytes"]))[..., :cb]
+        values = integers.transpose(0, 3, 1, 5, 2, 4)  # n t b c y p
     else:
         lines = data.reshape(head + (times, f["planes"], f["line_bytes"]))
         bits = np.unpackbits(lines, axis=-1, bitorder="little")[..., : f["line_bits"]]

@@ -1,0 +1,86 @@
+"""The integer cursor finds where the next word of an integer map goes."""
+
+from __future__ import annotations
+
+from amaranth import Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import HardwareConfig
+from .layouts import OFFSET_BITS, integer_config
+
+
+class IntegerCursor(wiring.Component):
+    """Counts image, y, x and timestep, the sub-blocks of a timestep and the words of a sub-block along with the words.
+
+    Addresses are sums, so no multiplier is needed. Each level keeps the address where it began, and a step of a level
+    begins all levels inside it there: words are innermost, followed by sub-blocks, timesteps, positions, lines and
+    images.
+
+    Members
+    -------
+    i_step : In(1)
+        The cursor moves on, in the way that ``i_end`` and the next two members say.
+    i_end, i_last_group, i_last_t : In(1)
+        The word is the last of its sub-block, of its timestep, and of its position; each holds only with those before.
+    i_config : In(integer_config)
+        The geometry of the map, which is constant during a run.
+    i_start : In(1)
+        A run begins: all counters return to 0.
+    o_address : Out(OFFSET_BITS)
+        The byte offset of the word from the run's output address.
+    o_last : Out(1)
+        The position is the last of the run.
+    """
+
+    def __init__(self, config: HardwareConfig) -> None:
+        self.config = c = config
+        super().__init__(
+            {
+                "i_step": In(1),
+                "i_end": In(1),
+                "i_last_group": In(1),
+                "i_last_t": In(1),
+                "i_config": In(integer_config(c)),
+                "i_start": In(1),
+                "o_address": Out(OFFSET_BITS),
+                "o_last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.i_config
+        x, y, image = Signal(16), Signal(16), Signal(16)
+        last_x, last_y, last_image = Signal(), Signal(), Signal()
+        levels = ("block", "t", "position", "line", "image")
+        steps = (config.int_block, config.int_t, config.line_bytes, config.int_y, config.image_stride)
+        began = {name: Signal(OFFSET_BITS, name=f"{name}_began") for name in levels}
+        after = {name: Signal(OFFSET_BITS, name=f"after_{name}") for name in levels}
+        m.d.comb += [
+            last_x.eq(x + 1 == config.out_width),
+            last_y.eq(y + 1 == config.out_lines),
+            last_image.eq(image + 1 == config.images),
+            self.o_last.eq(last_x & last_y & last_image),
+            *(after[name].eq(began[name] + step) for name, step in zip(levels, steps, strict=True)),
+        ]
+        ends = (self.i_end, self.i_last_group, self.i_last_t, last_x, last_y)
+        with m.If(self.i_step):
+            with m.If(~self.i_end):
+                m.d.sync += self.o_address.eq(self.o_address + self.config.bus_bits // 8)
+            ended: Value = self.i_end
+            for n, name in enumerate(levels):
+                goes_on = ended if n + 1 == len(levels) else ended & ~ends[n + 1]
+                with m.If(goes_on):
+                    m.d.sync += self.o_address.eq(after[name])
+                    m.d.sync += [began[inner].eq(after[name]) for inner in levels[: n + 1]]
+                ended = ended & ends[n + 1] if n + 1 < len(levels) else ended
+            with m.If(self.i_end & self.i_last_group & self.i_last_t):
+                m.d.sync += x.eq(x + 1)
+                with m.If(last_x):
+                    m.d.sync += [x.eq(0), y.eq(y + 1)]
+                    with m.If(last_y):
+                        m.d.sync += [y.eq(0), image.eq(image + 1)]
+        with m.If(self.i_start):
+            m.d.sync += [one.eq(0) for one in (x, y, image, self.o_address, *began.values())]
+        return m

@@ -1,0 +1,1 @@
+"""Tests of what software must know of the hardware."""
