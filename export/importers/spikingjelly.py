@@ -24,6 +24,7 @@ from ..trace.running import ModuleSource, twin
 from ..trace.tracer import trace
 from .factory import make
 from .leaks import told_leak
+from .spikingjelly_attention import attention_nodes
 from .torch_modules import paths, reads_flat
 
 __all__ = ["make", "read"]
@@ -88,15 +89,23 @@ def read(module: nn.Module, *, timesteps: int) -> Graph:
     """
     changes: list[str] = []
     pending: dict[str, tuple[float, float]] = {}
+    paths_of: dict[str, str] = {}
+    parts: dict[str, tuple[int, int]] = {}
 
     def convert(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None | list[Node]:
         if is_ours(m, *CONTAINERS):
             return chained(name, m, inputs)
-        if hasattr(m, "v_threshold"):
-            gain, bias, spec = neuron_nodes(name, m, changes)
-            pending[name] = (gain, bias)
-            return Node(name=name, op="neuron", inputs=inputs, attrs=dict(spec=spec, timesteps=timesteps))
-        return layer_node(name, m, inputs)
+        if is_ours(m, "SpikingSelfAttention"):
+            nodes, neurons, found = attention_nodes(name, m, *inputs)
+            parts.update(found)
+            paths_of.update({node: path for node, (path, _) in neurons.items()})
+            return [fired(n.name, neurons[n.name][1], n.inputs) if n.op == "neuron" else n for n in nodes]
+        return fired(name, m, inputs) if hasattr(m, "v_threshold") else layer_node(name, m, inputs)
+
+    def fired(name: str, m: Any, inputs: tuple[str, ...]) -> Node:
+        gain, bias, spec = neuron_nodes(name, m, changes)
+        pending[name] = (gain, bias)
+        return Node(name=name, op="neuron", inputs=inputs, attrs=dict(spec=spec, timesteps=timesteps))
 
     def chained(name: str, m: Any, inputs: tuple[str, ...]) -> list[Node]:
         nodes: list[Node] = []
@@ -115,7 +124,8 @@ def read(module: nn.Module, *, timesteps: int) -> Graph:
     changes.append("every neuron starts from its reset potential for each image")
     source = ModuleSource(
         module=module,
-        neurons=paths(graph),
+        neurons=paths(graph) | paths_of,
+        parts=parts,
         timesteps=timesteps,
         feed="once" if reading.unrolled else "frames" if steps else "steps",
         flat=reads_flat(graph),

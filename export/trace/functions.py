@@ -16,22 +16,13 @@ import torch
 from torch import fx, nn
 
 from .graph import UnsupportedError
-from .modules import adaptive_attrs, flatten_attrs, pool_attrs
+from .modules import adaptive_attrs, arguments, flatten_attrs, pool_attrs
 
 if TYPE_CHECKING:
     from .tracer import Reading
 
 MAX_POOL = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
 AVG_POOL = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
-
-
-def arguments(n: fx.Node, names: tuple[str, ...], **defaults: Any) -> dict[str, Any]:
-    """Return the arguments behind the tensor by their names; one that nobody knows is refused."""
-    given = {**defaults, **dict(zip(names, n.args[1:], strict=False)), **n.kwargs}
-    given.pop("input", None)
-    if len(n.args) - 1 > len(names) or (unknown := sorted(set(given) - set(names))):
-        raise UnsupportedError(n.name, f"unknown arguments {unknown or list(n.args[1:])}", "leave them out")
-    return given
 
 
 def on_add(reading: Reading, n: fx.Node, sign: float = 1.0) -> str:
@@ -92,8 +83,10 @@ def _scaled(reading: Reading, n: fx.Node, *, divide: bool) -> str:
 
 
 def on_flatten(reading: Reading, n: fx.Node) -> str:
-    """torch.flatten(x, 1)."""
+    """torch.flatten(x, 1); or x.flatten(3) where time is an axis: tokens are a map's positions, one after the other."""
     given = arguments(n, ("start_dim", "end_dim"), start_dim=0, end_dim=-1)
+    if reading.frames and given["start_dim"] in (3, -2) and given["end_dim"] in (-1, 4):
+        return reading.tensor(n, n.args[0])
     if reading.frames and given["start_dim"] == 2:  # behind the axes of time and images
         given["start_dim"] = 1
     attrs = flatten_attrs(n.name, given["start_dim"], given["end_dim"])
@@ -143,12 +136,13 @@ def on_dropout(reading: Reading, n: fx.Node) -> str:
 
 
 def on_mean(reading: Reading, n: fx.Node) -> str:
-    """x.mean((2, 3)), a global average pool; or the mean over the timesteps, where they are an axis of their own."""
+    """x.mean((2, 3)), a global average pool, or x.mean(-1) of tokens; or the mean over an axis of timesteps."""
     given = arguments(n, ("dim", "keepdim"), dim=None, keepdim=False)
     dims = given["dim"] if isinstance(given["dim"], tuple | list) else (given["dim"],)
     if reading.frames and tuple(dims) == (0,):
         return reading.reduced(n, "mean", n.args[0])
-    if {d % 4 for d in dims if isinstance(d, int)} != {2, 3} or len(dims) != 2:
+    tokens = bool(reading.frames) and tuple(dims) in ((-1,), (3,))
+    if not tokens and ({d % 4 for d in dims if isinstance(d, int)} != {2, 3} or len(dims) != 2):
         raise reading.unknown(n)
     pooled = reading.emit(n.name, "avgpool", reading.tensor(n, n.args[0]), **adaptive_attrs(n.name, 1))
     return pooled if given["keepdim"] else reading.emit(f"{n.name}.flat", "flatten", pooled, columns=None)

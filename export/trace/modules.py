@@ -7,7 +7,7 @@ its own code says what it computes.
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.nn.parameter import is_lazy
 
 from ..nn.attention import AttentionProducts
@@ -78,6 +78,15 @@ def computes_as(m: nn.Module, kind: type[nn.Module]) -> bool:
     methods = ("forward", "_conv_forward", "__call__")
     inherited = all(getattr(own, name, None) is getattr(kind, name, None) for name in methods)
     return inherited and "forward" not in vars(m)
+
+
+def arguments(n: fx.Node, names: tuple[str, ...], **defaults: Any) -> dict[str, Any]:
+    """Return the arguments behind the tensor by their names; one that nobody knows is refused."""
+    given = {**defaults, **dict(zip(names, n.args[1:], strict=False)), **n.kwargs}
+    given.pop("input", None)
+    if len(n.args) - 1 > len(names) or (unknown := sorted(set(given) - set(names))):
+        raise UnsupportedError(n.name, f"unknown arguments {unknown or list(n.args[1:])}", "leave them out")
+    return given
 
 
 def conv_attrs(name: str, m: nn.Conv2d) -> dict[str, Any]:

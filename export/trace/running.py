@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -47,6 +47,7 @@ class ModuleSource:
     pick : what of a neuron's output is its spikes
     result : what of the module's output is compared, (B, ...) or (T, B, ...)
     reduced : it returns one value for all timesteps
+    parts : of nodes whose spikes are only a part of their neuron's channels, in (T, B, C, ...): which of how many
     """
 
     module: nn.Module
@@ -58,6 +59,7 @@ class ModuleSource:
     pick: Callable[[Any], torch.Tensor] = lambda out: out
     result: Callable[[Any], torch.Tensor] = lambda out: out
     reduced: bool = False
+    parts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @torch.no_grad()
     def __call__(self, images: torch.Tensor) -> SourceRun:
@@ -74,7 +76,7 @@ class ModuleSource:
         modules = dict(self.module.named_modules())
         hooks = [
             modules[path].register_forward_hook(
-                lambda _module, _inputs, out, name=name: seen[name].append(self.pick(out).detach().clone())
+                lambda _module, _inputs, out, name=name: seen[name].append(self._spikes(name, out).clone())
             )
             for name, path in self.neurons.items()
         ]
@@ -101,6 +103,12 @@ class ModuleSource:
         shape = (self.timesteps, len(images))
         spikes = {name: torch.cat(parts).reshape(*shape, -1) for name, parts in seen.items() if parts}
         return SourceRun(spikes=spikes, output=output)
+
+    def _spikes(self, name: str, out: Any) -> torch.Tensor:
+        """Return the spikes of a node from what its neuron returns."""
+        index, count = self.parts.get(name, (0, 1))
+        spikes = self.pick(out).detach()
+        return spikes if count == 1 else spikes.chunk(count, dim=2)[index]
 
     def _run(self, images: torch.Tensor) -> torch.Tensor:
         t, result = self.timesteps, self.result

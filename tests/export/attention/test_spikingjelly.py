@@ -6,13 +6,17 @@ import torch
 
 pytest.importorskip("spikingjelly.activation_based", reason="the optional extra 'import' is not installed")
 
-from spikingjelly.activation_based import functional
+from spikingjelly.activation_based import functional, layer, neuron
 from spikingjelly.activation_based.layer import SpikingSelfAttention
+from torch import nn
 
+from reprise.export import ptq
 from reprise.model.inference.runner import run
 from reprise.model.network.layer import Layer, Product, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from reprise.support.errors import RepriseError
+from tests.support.export_helpers import PAPER
 
 T, CHANNELS, HEADS, H, W = 4, 24, 3, 2, 5
 UNITS = 8  # weights and biases are multiples of 1/8
@@ -91,3 +95,62 @@ def test_every_spike_is_that_of_the_module(seed, density):
         expected = out.reshape(T, 3, CHANNELS, H, W).transpose(0, 1).numpy()
         assert np.array_equal(features[name], expected), name
     assert features["g"].max() > 0 and 0 < features["proj"].mean() < 1
+
+
+class Net(nn.Module):
+    """A convolution makes tokens of a map, which attention reads, and the mean over all tokens is classified."""
+
+    def __init__(self, tokens=True, **options):
+        super().__init__()
+        self.tokens = tokens
+        self.conv, self.norm = layer.Conv2d(1, CHANNELS, 3, 2, 1, bias=False), layer.BatchNorm2d(CHANNELS)
+        self.lif = neuron.LIFNode(tau=2.0)
+        self.attention, self.fc = SpikingSelfAttention(CHANNELS, HEADS, **options), layer.Linear(CHANNELS, 3)
+        functional.set_step_mode(self, "m")
+
+    def forward(self, x):
+        x = self.lif(self.norm(self.conv(x)))
+        x = self.attention(x.flatten(3) if self.tokens else x)
+        return self.fc(x.mean(-1)).mean(0)
+
+
+def trained(**options):
+    """A network whose statistics are of images and whose neurons fire; and images."""
+    torch.manual_seed(0)
+    module, images = Net(**options), np.random.default_rng(0).integers(0, 17, (6, 1, 8, 8)).astype(np.uint8)
+    for _ in range(4 * module.tokens):
+        functional.reset_net(module)
+        module.train()(torch.tensor(images).float().expand(T, *images.shape) / 16)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            part.weight.data *= 3
+            part.bias.data += 0.6
+    return module.eval(), images
+
+
+@pytest.mark.parametrize("options", [{}, dict(spiking_neuron=neuron.IFNode, v_threshold=0.5)])
+def test_a_network_with_it_is_imported_spike_for_spike(options):
+    """Before anything is rounded, every neuron of Q, K, V, attention and proj fires as the module's own."""
+    module, images = trained(**options)
+    graph = ptq.graph_of(module, timesteps=T)
+    assert {n.name for n in graph.nodes if n.op == "neuron"} == {
+        "lif",
+        *(f"attention.{name}_lif" for name in ("q", "k", "v", "attn", "proj")),
+    }
+    found = ptq.quantize(graph, images, PAPER, name="n", timesteps=T, input_levels=16, input_scale=1 / 16)
+    attention = found.network.layer("attention_products")
+    step, kind = (8, "lif") if not options else (4, "if")
+    assert set(attention.neuron.threshold.tolist()) == {step} and attention.neuron.kind == kind
+    assert found.agreement["attention_products"] > 0.9
+    assert found.network.layer("attention_products_kv").product == Product(
+        feature="attention_k", operand="attention_v", over="tokens", heads=HEADS
+    )
+
+
+def test_a_map_in_place_of_tokens_is_told():
+    module, images = trained(tokens=False)
+    graph = ptq.graph_of(module, timesteps=T)
+    with pytest.raises(
+        RepriseError, match=r"its own forward pass fails .* expected 4D input with shape \[T, N, C, L\]"
+    ):
+        ptq.quantize(graph, images, PAPER, name="n", timesteps=T, input_levels=16)
