@@ -83,7 +83,7 @@ def compared(subject: str, layers: Iterable[Sequence[Workload]], ours: Sequence[
     Parameters
     ----------
     subject : name of the network or the capture
-    layers : each layer as its workloads, one for each image
+    layers : each layer as its workloads, one for each image, or more where weights differ within an image
     ours : what stands beside the models
 
     Returns

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...model.network.layer import Layer
+from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
 
 ADD_PJ, MULTIPLY_PJ = 0.1, 0.2
@@ -58,7 +58,9 @@ class Operations:
         return self.operations_pj + self.accesses_pj
 
 
-def of_layer(layer: Layer, inputs: list[np.ndarray], levels: list[int], outputs: int, neurons: int) -> Operations:
+def of_layer(
+    layer: Layer, inputs: list[np.ndarray], levels: list[int], outputs: int, neurons: int, weights: int = 0
+) -> Operations:
     """Count a layer.
 
     Parameters
@@ -68,17 +70,20 @@ def of_layer(layer: Layer, inputs: list[np.ndarray], levels: list[int], outputs:
     levels : N of each of these features
     outputs : spikes that it fires
     neurons : of one image
+    weights : integers of the operand of one timestep, which a product has in place of weights
     """
     images, timesteps = inputs[0].shape[:2]
-    spikes = weights = read = 0
+    spikes = read = 0
     synapses = multiplied = 0.0
-    for source, feature, count in zip(layer.convolutions, inputs, levels, strict=True):
-        kernel = 1 if source.flatten else int(np.prod(source.weight.shape[2:])) / source.stride**2
+    for source, feature, count in zip(layer.sources, inputs, levels, strict=True):
+        fan_out: float = layer.columns
+        if isinstance(source, Source):
+            fan_out *= 1 if source.flatten else int(np.prod(source.weight.shape[2:])) / source.stride**2
+            weights += source.weight.size
         events = int(np.count_nonzero(feature))
         spikes += events
-        synapses += events * layer.channels * kernel
-        multiplied += events * layer.channels * kernel * (count > 1)
-        weights += source.weight.size
+        synapses += events * fan_out
+        multiplied += events * fan_out * (count > 1)
         read += feature[0, 0].size
     updates = images * neurons * timesteps
     potentials = 2 * (synapses + updates)
@@ -104,9 +109,10 @@ def of_network(network: Network, features: Mapping[str, np.ndarray]) -> dict[str
     """Count every layer of a network; ``features`` are those of the model's run, the input among them."""
     found = {}
     for layer in network.layers:
-        inputs = [features[source.feature] for source in layer.convolutions]
-        levels = [network.feature_levels(source.feature) for source in layer.convolutions]
-        height, width = layer.convolutions[0].output_size(*inputs[0].shape[3:])
-        fired = int(np.count_nonzero(features[layer.name])) if layer.name in features else 0
-        found[layer.name] = of_layer(layer, inputs, levels, fired, layer.channels * height * width)
+        inputs = [features[source.feature] for source in layer.sources]
+        levels = [network.feature_levels(source.feature) for source in layer.sources]
+        height, width = network.geometry[layer.name].conv
+        fired = int(np.count_nonzero(features[layer.name])) if layer.neuron.fires else 0
+        operand = features[layer.product.operand][0, 0].size if layer.product else 0
+        found[layer.name] = of_layer(layer, inputs, levels, fired, layer.channels * height * width, operand)
     return found

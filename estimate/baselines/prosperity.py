@@ -14,7 +14,7 @@ import numpy as np
 from ...hw.arch.config import HardwareConfig
 from ...model.network.network import Network
 from ...model.prosparsity.bound import output_groups
-from ...model.prosparsity.products import network_counts
+from ...model.prosparsity.products import network_jobs
 from ...model.prosparsity.tiles import Counts, count_packed, tile_starts
 from .accelerator import Accelerator
 from .workload import ROWS, WORD, Workload
@@ -57,6 +57,8 @@ def published_model_of_network(
 ) -> dict[str, int]:
     """Cycles of every layer of a network in the published simulator, the images of a batch one after the other.
 
+    Of a product of two maps, every head and timestep is a matrix product of its own.
+
     Parameters
     ----------
     network : Network
@@ -72,8 +74,10 @@ def published_model_of_network(
     found = {}
     tile_k = min(config.tile_k, TILE_K)
     for layer in network.layers:
-        counts = network_counts(network, layer.name, features, tile_m=config.tile_m, tile_k=tile_k, published=True)
-        found[layer.name] = published_model_cycles(counts, output_groups(layer.columns, config.lanes))
+        jobs = network_jobs(network, layer.name, features, tile_m=config.tile_m, tile_k=tile_k, published=True)
+        counts = (count_packed(job.tiles.packed, job.tiles.starts) for job in jobs)
+        groups = output_groups(layer.columns, config.lanes)
+        found[layer.name] = sum(published_model_cycles(one, groups) for one in counts)
     return found
 
 

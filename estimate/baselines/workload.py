@@ -14,7 +14,8 @@ import numpy as np
 
 from ...model.files.capture import Capture
 from ...model.network.network import Network
-from ...model.prosparsity.tiling import LayerTiles, network_tiles
+from ...model.prosparsity.products import network_jobs
+from ...model.prosparsity.tiling import LayerTiles
 
 WORD = 16
 """Bits of a packed row in a word, those of a tile of the published Prosperity."""
@@ -87,26 +88,27 @@ def of_capture(capture: Capture) -> list[Workload]:
 def of_network(network: Network, features: dict[str, np.ndarray]) -> Iterator[list[Workload]]:
     """Yield each layer of a network as its workloads, one for each image.
 
+    A product of two maps has one for each image, timestep and head, whose weights differ.
+
     Parameters
     ----------
     network : Network
     features : of the model's run, the input among them (``Result.features``)
     """
     for layer in network.layers:
-        tiles = network_tiles(network, layer.name, features, tile_m=ROWS, tile_k=WORD, published=True)
-        positions = len(tiles.positions)
-        rows = tiles.packed.reshape(tiles.images, -1, tiles.packed.shape[1])
+        jobs = network_jobs(network, layer.name, features, tile_m=ROWS, tile_k=WORD, published=True)
         yield [
             Workload(
                 name=layer.name,
                 packed=packed,
-                positions=positions,
+                positions=len(tiles.positions),
                 timesteps=tiles.timesteps,
                 planes=len(tiles.plane_weights),
                 depth=network.depth(layer.name),
-                outputs=layer.channels,
-                neurons=layer.channels * positions if layer.neuron.kind != "readout" else 0,
+                outputs=layer.columns,
+                neurons=layer.columns * len(tiles.positions) if layer.neuron.fires else 0,
                 linear=_is_linear(tiles, [source.weight.shape[2:] for source in layer.convolutions]),
             )
-            for packed in rows
+            for tiles in (job.tiles for job in jobs)
+            for packed in tiles.packed.reshape(tiles.images, -1, tiles.packed.shape[1])
         ]

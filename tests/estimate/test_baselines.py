@@ -13,12 +13,15 @@ from reprise.estimate.baselines.accelerator import DRAM_PJ_PER_BIT
 from reprise.estimate.baselines.compare import ACCELERATORS, compared
 from reprise.estimate.baselines.eyeriss import EYERISS
 from reprise.estimate.baselines.mint import MINT
+from reprise.estimate.baselines.prosperity import matrix_cycles, published_model_of_network
 from reprise.estimate.baselines.ptb import PTB, slots
 from reprise.estimate.baselines.sato import SATO
 from reprise.estimate.baselines.workload import of_capture, of_network
 from reprise.export.find import choose_images, open_network
 from reprise.hw.arch.config import HardwareConfig
+from reprise.model.files import network_file
 from reprise.model.files.capture import Capture, ConvSpec, LinearSpec, captured_layer, load_capture
+from reprise.model.files.shipped import shipped
 from reprise.model.inference.runner import run
 from tests.reprise.command import reprise
 
@@ -261,3 +264,16 @@ def test_published_page_marks_its_bars():
     found["benchmark"] = published.of_benchmark("vgg16_cifar10")
     text = page({**found, "date": "", "command": None, "configuration_name": "paper"})
     assert "Stellar" in text and text.count("<em>published</em>") == 2 * (7 + 8)
+
+
+def test_a_product_of_two_maps_is_a_workload_for_each_image_and_head():
+    """Their tiles are those of the published simulator, which takes every head and timestep by itself."""
+    file = network_file.load(shipped("digits-spikformer"))
+    features = run(file.network, file.images[:1], record=("features",)).features
+    expected = published_model_of_network(file.network, features, HardwareConfig.load("paper"))
+    for layer, works in zip(file.network.layers, of_network(file.network, features), strict=True):
+        assert sum(matrix_cycles(one) for one in works) == expected[layer.name]
+        if layer.product:
+            assert len(works) == layer.product.heads
+            kind = {(one.positions, one.depth, one.outputs, one.neurons) for one in works}
+            assert kind == {(16, 16, 16, 0 if layer.product.over == "tokens" else 256)}

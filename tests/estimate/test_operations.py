@@ -6,6 +6,8 @@ import pytest
 from reprise.estimate.baselines.operations import access_pj, of_layer, of_network
 from reprise.export.find import choose_images, open_network
 from reprise.hw.arch.config import HardwareConfig
+from reprise.model.files import network_file
+from reprise.model.files.shipped import shipped
 from reprise.model.inference.runner import run
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.neuron import Neuron
@@ -48,3 +50,15 @@ def test_all_layers_of_a_network():
     assert list(found) == [one.name for one in file.network.layers]
     assert found["conv2"].spikes == np.count_nonzero(features["conv1"]) and found["readout"].outputs == 0
     assert found["conv1"].outputs == found["conv2"].spikes
+
+
+def test_a_product_of_two_maps_has_the_columns_of_a_head():
+    """A spike of K meets a token's part of V, and a spike of Q a row of G: one head's channels each."""
+    file = network_file.load(shipped("digits-spikformer"))
+    features = run(file.network, file.images[:2], record=("features",)).features
+    found = of_network(file.network, features)
+    for name, rows, fan_out in (("products_kv", "k", 16), ("products", "q", 16)):
+        one = found[f"block1_attention_{name}"]
+        assert one.spikes == np.count_nonzero(features[f"block1_attention_{rows}"]) > 0
+        assert one.fan_out == fan_out and one.neurons == 2 * 16 * 32
+    assert found["block1_attention_products_kv"].outputs == 0  # integers are no spikes
