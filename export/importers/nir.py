@@ -1,6 +1,7 @@
 """Reads NIR graphs as a :class:`reprise.export.trace.graph.Graph`.
 
-It knows the nodes Conv2d, Linear, Affine, IF, LIF, Flatten, SumPool2d, AvgPool2d and Scale, and I as the readout.
+It knows the nodes Conv2d, Linear, Affine, IF, LIF, Threshold, Flatten, SumPool2d, AvgPool2d and Scale, and I as the
+readout.
 
 NIR's neurons are continuous in time. IF is ``v' = R I`` and LIF is ``tau v' = (v_leak - v) + R I``; where v exceeds
 v_threshold there is a spike, and v becomes v_reset. One forward Euler step of length dt gives, with V = v - v_reset,
@@ -19,16 +20,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...model.network.neuron import NeuronKind, Reset
-from ...support.checks import require
+from ...model.network.neuron import MAX_LEVELS, NeuronKind, Reset
+from ...support.checks import require, require_int
 from ...support.errors import RepriseError
 from ..qat.specs import WEIGHT_MAX, NeuronSpec
 from ..trace.graph import Graph, Node, UnsupportedError, square
 from ..trace.kernels import pair, same_padding, sides
-from . import nir_reference
 from .leaks import per_channel, told_leak
+from .nir_graphs import reference as nir_reference
+from .nir_graphs.levels import SPIKING, combined, levels_spec
 
-SUPPORTED = "Conv2d, Linear, Affine, IF, LIF, Flatten, SumPool2d, AvgPool2d, Scale, and I at the end"
+SUPPORTED = "Conv2d, Linear, Affine, IF, LIF, Threshold, Flatten, SumPool2d, AvgPool2d, Scale, and I at the end"
+WINDOW = ("kernel", "stride", "padding")
 
 
 def mapped(value: float | torch.Tensor, n: Any) -> float | torch.Tensor:
@@ -37,7 +40,7 @@ def mapped(value: float | torch.Tensor, n: Any) -> float | torch.Tensor:
 
 
 def neuron(
-    name: str, n: Any, source: str, *, timesteps: int, dt: float, reset: Reset, changes: list[str]
+    name: str, n: Any, source: str, *, timesteps: int, dt: float, reset: Reset, levels: int, changes: list[str]
 ) -> Iterator[Node]:
     """Yield the nodes of an IF or a LIF neuron: a gain and a bias, where they are needed, and the neuron.
 
@@ -60,6 +63,8 @@ def neuron(
     changes.append(f"{name}: fires at U >= threshold where NIR fires at v > threshold")
     if reset == "soft":
         changes.append(f"{name}: soft reset (subtract the threshold) in place of NIR's reset to v_reset")
+    if levels > 1:
+        changes.append(f"{name}: emits up to {levels} spikes in a timestep, one for each threshold in its potential")
     if np.any(np.asarray(rest) != 0):
         changes.append(f"{name}: potentials are counted from v_reset, so that a hard reset is to 0; they start there")
     if not torch.as_tensor(threshold).min() > 0:
@@ -72,7 +77,12 @@ def neuron(
         source = f"{name}.bias"
     kind: NeuronKind = "lif" if type(n).__name__ == "LIF" else "if"
     spec = NeuronSpec(
-        levels=1, kind=kind, reset=reset, v0=0.0, leak=leak, threshold=torch.as_tensor(threshold, dtype=torch.float64)
+        levels=levels,
+        kind=kind,
+        reset=reset,
+        v0=0.0,
+        leak=leak,
+        threshold=torch.as_tensor(threshold, dtype=torch.float64),
     )
     yield Node(name=name, op="neuron", inputs=(source,), attrs=dict(spec=spec, timesteps=timesteps))
 
@@ -88,8 +98,8 @@ def number(name: str, value: Any, what: str) -> int:
     return square(name, [int(v) for v in np.ravel(value)] * (1 if np.size(value) > 1 else 2), what)
 
 
-def operation(name: str, n: Any, source: str) -> Node:
-    """Turn a NIR node without state into a node of the graph."""
+def operation(name: str, n: Any, source: str, *, maxpool: bool = False) -> Node:
+    """Turn a NIR node without state into a node of the graph; ``maxpool`` says that a SumPool2d is one."""
     kind = type(n).__name__
 
     def node(op: str, **attrs: Any) -> Node:
@@ -122,6 +132,9 @@ def operation(name: str, n: Any, source: str) -> Node:
         return node("flatten", columns=None)
     if kind == "Scale":
         return node("scale", factor=torch.tensor(np.asarray(n.scale, dtype=np.float64)))
+    if kind == "SumPool2d" and maxpool:
+        sizes = {what: number(name, getattr(n, f"{what}_size" if what == "kernel" else what), what) for what in WINDOW}
+        return node("maxpool", **sizes)
     if kind in ("SumPool2d", "AvgPool2d"):
         kernel, stride = number(name, n.kernel_size, "kernel"), number(name, n.stride, "stride")
         if stride != kernel or number(name, n.padding, "padding"):
@@ -132,13 +145,14 @@ def operation(name: str, n: Any, source: str) -> Node:
     raise UnsupportedError(name, f"NIR node {kind} has no form on the accelerator", f"use {SUPPORTED}")
 
 
-def ends_at(graph: Any, name: str) -> bool:
-    """Return whether only the output reads a node."""
-    return all(type(graph.nodes[target]).__name__ == "Output" for source, target in graph.edges if source == name)
-
-
 def read(
-    graph: Any, *, timesteps: int, dt: float | None = None, per_step: bool = False, reset: Reset = "hard"
+    graph: Any,
+    *,
+    timesteps: int,
+    dt: float | None = None,
+    per_step: bool = False,
+    reset: Reset = "hard",
+    levels: int = 1,
 ) -> Graph:
     """Read a NIR graph, which is an object of ``nir`` or an HDF5 file.
 
@@ -148,6 +162,8 @@ def read(
     dt : seconds of a timestep; the graph's time constants are in seconds as well
     per_step : the graph's time constants and resistances are in timesteps instead
     reset : "hard" as NIR defines it, or "soft" where the source tool meant that
+    levels : how many spikes an IF or a LIF may emit in a timestep, where the source tool meant several (sinabs does);
+        the reset must be soft
 
     Raises
     ------
@@ -160,13 +176,17 @@ def read(
         import nir
 
         try:
-            graph = nir.read(str(graph))
+            graph = nir.read(str(graph), type_check=False)  # which is wrong for kernels that are not square
         except Exception as error:  # it is no HDF5, or one without NIR's groups; NIR checks these with assertions
             raise RepriseError(
                 f"{graph}: must be a NIR graph (HDF5): {str(error) or type(error).__name__}", where=str(graph)
             ) from None
     if reset not in ("hard", "soft"):
         raise RepriseError(f"reset must be hard or soft, not {reset!r}")
+    require_int("levels", levels, 1, MAX_LEVELS)
+    require(
+        levels == 1 or reset == "soft", "levels", "1 with a hard reset", levels, "several spikes subtract (reset soft)"
+    )
     if (dt is None) == (not per_step):
         raise RepriseError(
             "dt must be given in seconds, or per_step, which of both the graph's exporter means (--dt SECONDS or "
@@ -174,7 +194,8 @@ def read(
         )
     step = 1.0 if dt is None else float(dt)
     require(0 < step < float("inf"), "dt", "above 0", dt)
-    before: dict[str, list[str]] = {name: [] for name in graph.nodes}
+    given = {name: nir_reference.for_one_image(name, node) for name, node in graph.nodes.items()}
+    before: dict[str, list[str]] = {name: [] for name in given}
     for source, target in graph.edges:
         if source in before[target]:
             raise UnsupportedError(target, f"the edge from {source} comes twice", "give it once")
@@ -183,11 +204,14 @@ def read(
         order = list(graphlib.TopologicalSorter(before).static_order())
     except graphlib.CycleError as e:
         raise UnsupportedError(str(e.args[1][0]), "a recurrent connection", "only feed-forward graphs can run") from e
+    groups = combined(given, before)
     nodes: list[Node] = []
     changes: list[str] = []
     ends: list[Node] = []
     for name in order:
-        n, inputs = graph.nodes[name], before[name]
+        if name not in groups.before:
+            continue
+        n, inputs = given[name], groups.before[name]
         kind = type(n).__name__
         if kind == "Input":
             shape = nir_reference.without_images(tuple(int(v) for v in np.ravel(n.input_type["input"])))
@@ -201,18 +225,34 @@ def read(
             source = f"{name}.sum{i}"
         if kind == "Output":
             ends.append(Node(name=name, op="output", inputs=(source,)))
-        elif kind == "I" and all(
-            type(graph.nodes[target]).__name__ == "Output" for at, target in graph.edges if at == name
-        ):
+        elif kind == "I" and all(type(given[target]).__name__ == "Output" for at, target in graph.edges if at == name):
             factor = mapped(per_channel(name, "r", n.r) * step, n)
             nodes.append(Node(name=name, op="scale", inputs=(source,), attrs=dict(factor=factor)))
             changes.append(f"{name}: the input is integrated in steps of {step} s")
         elif kind in ("IF", "LIF"):
-            nodes += neuron(name, n, source, timesteps=timesteps, dt=step, reset=reset, changes=changes)
+            how: dict[str, Any] = dict(timesteps=timesteps, dt=step, reset=reset, levels=levels, changes=changes)
+            nodes += neuron(name, n, source, **how)
+        elif kind == "Threshold":
+            members = [given[one].threshold for one in groups.members.get(name, (name,))]
+            spec = levels_spec([per_channel(name, "threshold", m) for m in members], timesteps=timesteps, reset=reset)
+            nodes.append(Node(name=name, op="neuron", inputs=(source,), attrs=dict(spec=spec, timesteps=timesteps)))
+            changes.append(f"{name}: fires at U >= threshold where NIR fires at v > threshold")
         else:
-            nodes.append(operation(name, n, source))
+            nodes.append(operation(name, n, source, maxpool=name in groups.maxpools))
     if len(ends) != 1 or sum(n.op == "input" for n in nodes) != 1:
         raise UnsupportedError("graph", f"has {len(ends)} outputs, one input and one output are needed", "split it")
     changes.append("every neuron starts from its reset potential for each image")
-    source_run = nir_reference.NirSource(graph=graph, order=tuple(order), timesteps=timesteps, dt=step, reset=reset)
+    parts = {one: name for name, members in groups.members.items() for one in members}
+    fires = {one: parts.get(one, one) for one in order if type(given[one]).__name__ in SPIKING}
+    fires = {one: name for one, name in fires.items() if name in groups.before}  # a max pool's Threshold is no neuron
+    source_run = nir_reference.NirSource(
+        nodes=given,
+        edges=graph.edges,
+        order=tuple(order),
+        timesteps=timesteps,
+        dt=step,
+        reset=reset,
+        fires=fires,
+        several=levels > 1,
+    )
     return Graph(nodes=tuple(nodes + ends), changes=tuple(changes), source=source_run)

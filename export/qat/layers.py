@@ -83,7 +83,7 @@ class QatLayer(nn.Module):
             nn.Parameter(s.weight.detach().clone().to(dtype), requires_grad=not s.fixed) for s in sources
         )
         self.channels = self.weights[0].shape[0]
-        self.multiple, step = kept_step(self.specs, neuron)
+        self.multiple, step = kept_step(self.specs, neuron, bias, normed=norm is not None)
         self.register_buffer("step", step, persistent=False)
         self.bias = None if bias is None else nn.Parameter(torch.as_tensor(bias).detach().clone().to(dtype))
         threshold = torch.as_tensor(neuron.threshold, dtype=dtype).detach().clone()

@@ -11,6 +11,7 @@ from ...model.network.neuron import NeuronKind, Reset, SumBits
 
 WEIGHT_MAX = 127
 WHOLE = 1e-3  # how far from a whole number the weights of a source network's integers may be
+JUST_BELOW = 2.0**-8  # how far below a whole number a threshold may lie that means "above the number before"
 ROUNDINGS = frozenset({"weights", "leak", "threshold"})
 """The kinds of rounding: weights to int8; leaks to 1/256 and the leaked potentials; thresholds, biases and v0."""
 COARSE = 16  # weight steps of a threshold below which its rounding is coarse
@@ -90,12 +91,14 @@ class NeuronSpec:
     shift: int = 0
 
 
-def kept_step(specs: Sequence[SourceSpec], neuron: NeuronSpec) -> tuple[int, torch.Tensor | None]:
+def kept_step(
+    specs: Sequence[SourceSpec], neuron: NeuronSpec, bias: torch.Tensor | None = None, *, normed: bool = False
+) -> tuple[int, torch.Tensor | None]:
     """Return how weights that are integers already are kept: times which whole number, and the step (O,) of the result.
 
     There is no step if a source has none, if the steps of both sources differ, or if those of the channels of a readout
     do, whose potentials are compared. The number is 1, but where a threshold of few steps would be rounded coarsely, it
-    is the largest one that the weights can bear.
+    is the largest one that the weights can bear. Nothing is coarse where all constants are whole steps.
     """
     steps = [s.step for s in specs]
     first = steps[0]
@@ -109,5 +112,18 @@ def kept_step(specs: Sequence[SourceSpec], neuron: NeuronSpec) -> tuple[int, tor
     if most > WEIGHT_MAX or any(bool(((w - w.round()).abs() > WHOLE).any()) for w in whole):
         return 1, None
     least = (torch.as_tensor(neuron.threshold) / first).min() if neuron.levels else COARSE
-    multiple = 1 if least >= COARSE else max(WEIGHT_MAX // max(most, 1), 1)
+    fine = least >= COARSE or (not normed and _whole(neuron, bias, first))
+    multiple = 1 if fine else max(WEIGHT_MAX // max(most, 1), 1)
     return multiple, first / multiple
+
+
+def _whole(neuron: NeuronSpec, bias: torch.Tensor | None, step: torch.Tensor) -> bool:
+    """Return whether the threshold, the start and the bias of a neuron are whole steps of sums that are whole, too.
+
+    A threshold that lies just below a whole number fires at this one.
+    """
+    d = torch.as_tensor(neuron.threshold, dtype=torch.float64).detach() / step
+    below = d.round() - d
+    rest = [torch.as_tensor(neuron.v0, dtype=torch.float64) * d] + ([] if bias is None else [bias.detach() / step])
+    near = all(bool(((one.round() - one).abs() < JUST_BELOW).all()) for one in rest)
+    return near and bool(((below > -WHOLE * JUST_BELOW) & (below < JUST_BELOW)).all())

@@ -16,7 +16,7 @@ import torch
 
 from ..qat.specs import NeuronSpec, SourceSpec
 from .graph import Graph, Node, UnsupportedError
-from .kernels import placed, sides, within
+from .kernels import fits, sides, within
 from .values import Current, Feature, fold_norm
 
 AXES = (1, -3)
@@ -165,13 +165,16 @@ def aligned(members: list[tuple[int, SourceSpec, int]]) -> list[tuple[int, Sourc
     out = []
     for i, spec, levels in members:
         alike = [
-            s for _, s, _ in members if (s.feature, s.stride, s.avgpool) == (spec.feature, spec.stride, spec.avgpool)
+            s
+            for _, s, _ in members
+            if not s.linear and (s.feature, s.stride, s.avgpool) == (spec.feature, spec.stride, spec.avgpool)
         ]
-        largest = max(alike, key=lambda s: 0 if s.linear else s.weight.shape[2])
-        if not spec.linear and not largest.linear and spec.weight.shape[2] < largest.weight.shape[2]:
+        if not spec.linear:
+            largest = max(alike, key=lambda s: s.weight.shape[2] * s.weight.shape[3])
             size = [n // spec.avgpool for n in spec.in_shape[1:]]
-            k, p = largest.weight.shape[2], largest.padding
-            if placed(spec.weight, sides(spec.padding), spec.stride, size, k, p):
-                spec = replace(spec, weight=within(spec.weight, sides(spec.padding), k, p), padding=p)
+            around, p = sides(spec.padding), largest.padding
+            kernel = (int(largest.weight.shape[2]), int(largest.weight.shape[3]))
+            if fits(spec.weight, around, spec.stride, size, kernel, p):
+                spec = replace(spec, weight=within(spec.weight, around, kernel, p), padding=p)
         out.append((i, spec, levels))
     return out

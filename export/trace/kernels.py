@@ -1,10 +1,11 @@
-"""Kernels that are not square, are dilated or are padded unevenly: as square ones with zeros in between and around.
+"""Kernels that are dilated, or whose padding differs between the sides, as larger ones with zeros in and around them.
 
-The accelerator has square kernels whose padding is the same on all sides. A larger one, whose additional weights are
-zero, gives the same sums where its windows begin at the same positions and there are as many of them. It costs the
-zeros' part of the products, as they are weights like others.
+The accelerator has one padding for all sides. A larger kernel, whose additional weights are zero, gives the same sums
+where its windows begin at the same positions and there are as many of them. It costs the zeros' part of the products,
+as they are weights like others.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from .graph import Node, UnsupportedError
 
 MAX_KERNEL, MAX_STRIDE = 7, 2
 
+Size = tuple[int, int]
 Sides = tuple[int, int, int, int]
 """Padding above, on the left, below, and on the right."""
 
@@ -52,54 +54,50 @@ def spread(weight: torch.Tensor, dilation: tuple[int, int]) -> torch.Tensor:
     return wide
 
 
-def placed(weight: torch.Tensor, padding: Sides, stride: int, size: Sequence[int], k: int, p: int) -> bool:
-    """Return whether a k x k kernel with padding p on all sides can hold a weight and gives as many windows."""
-    fits = all(
+def fits(weight: torch.Tensor, padding: Sides, stride: int, size: Sequence[int], kernel: Size, p: int) -> bool:
+    """Return whether a kernel with padding p on all sides can hold a weight and gives as many windows."""
+    inside = all(
         p >= begin and p - begin + n <= k and (length + 2 * p - k) // stride == (length + begin + end - n) // stride
-        for n, length, begin, end in zip(weight.shape[2:], size, padding[:2], padding[2:], strict=True)
+        for n, k, length, begin, end in zip(weight.shape[2:], kernel, size, padding[:2], padding[2:], strict=True)
     )
-    return fits and p < k
+    return inside and p < min(kernel)
 
 
-def within(weight: torch.Tensor, padding: Sides, k: int, p: int) -> torch.Tensor:
-    """Return a weight as a part of a k x k kernel with padding p, with zeros around it."""
+def within(weight: torch.Tensor, padding: Sides, kernel: Size, p: int) -> torch.Tensor:
+    """Return a weight as a part of a larger kernel with padding p, with zeros around it."""
     (kh, kw), top, left = weight.shape[2:], p - padding[0], p - padding[1]
-    return F.pad(weight, (left, k - left - kw, top, k - top - kh))
+    return F.pad(weight, (left, kernel[1] - left - kw, top, kernel[0] - top - kh))
 
 
-def squared(node: Node, size: Sequence[int]) -> tuple[Node, str | None]:
-    """Return the node of a convolution over a map of ``size`` (H, W) with a square kernel, and what that changes.
+def fitted(node: Node, size: Sequence[int]) -> tuple[Node, str | None]:
+    """Return the node of a convolution over a map of ``size`` (H, W) with one padding, and what that changes.
 
     Raises
     ------
     UnsupportedError
-        No square kernel within the limits gives the same sums.
+        No kernel within the limits gives the same sums.
     """
     a = node.attrs
     dilation, padding = pair(a.get("dilation", 1)), sides(a["padding"])
     weight = spread(a["weight"], dilation)
-    kernel = tuple(int(n) for n in a["weight"].shape[2:])
-    if len(set(weight.shape[2:])) == len(set(padding)) == 1:
-        k, p = int(weight.shape[2]), padding[0]
+    given, (h, w) = tuple(a["weight"].shape[2:]), weight.shape[2:]
+    told = f"its {given[0]}x{given[1]} kernel" + (f" of dilation {dilation}" if dilation != (1, 1) else "")
+    if len(set(padding)) == 1:
+        kernel, p = (h, w), padding[0]
     else:
-        options = ((k, p) for k in range(max(weight.shape[2:]), MAX_KERNEL + 1) for p in range(k))
-        k, p = next((kp for kp in options if placed(weight, padding, a["stride"], size, *kp)), (0, 0))
-    given = f"its {kernel[0]}x{kernel[1]} kernel" + (f" of dilation {dilation}" if dilation != (1, 1) else "")
-    if not 0 < k <= max(MAX_KERNEL, *kernel):
-        (h, w), (top, left, bottom, right) = weight.shape[2:], padding
-        if max(h, w) > MAX_KERNEL:
-            rule = f"{given} covers {h}x{w} positions, and kernels have at most {MAX_KERNEL}x{MAX_KERNEL}"
-            raise UnsupportedError(node.name, rule, "use a smaller one")
+        sizes = range(1, MAX_KERNEL + 1)
+        options = sorted(itertools.product(sizes, sizes, range(MAX_KERNEL)), key=lambda o: (o[0] * o[1], o))
+        found = (((y, x), p) for y, x, p in options if fits(weight, padding, a["stride"], size, (y, x), p))
+        kernel, p = next(found, ((0, 0), 0))
+    if 0 in kernel or max(kernel) > max(MAX_KERNEL, *given):
         raise UnsupportedError(
             node.name,
-            f"{given} takes {h - 1 - top - bottom} rows and {w - 1 - left - right} columns away from its map, and a "
-            "square one takes as many of both",
-            "pad the other direction, as padding='same' does",
+            f"{told} covers {h}x{w} positions; with its padding, that takes more than {MAX_KERNEL}x{MAX_KERNEL}",
+            "use a smaller one",
         )
-    attrs = {**a, "weight": within(weight, padding, k, p), "padding": p, "dilation": 1}
-    if kernel == (k, k) and dilation == (1, 1):
+    attrs = {**a, "weight": within(weight, padding, kernel, p), "padding": p, "dilation": 1}
+    if kernel == given:
         return replace(node, attrs=attrs), None
-    told = (
-        f"{node.name}: {given} is computed as {k}x{k} with zeros: {k * k} products in place of {kernel[0] * kernel[1]}"
-    )
+    (y, x), count = kernel, given[0] * given[1]
+    told = f"{node.name}: {told} is computed as {y}x{x} with zeros: {y * x} products in place of {count}"
     return replace(node, attrs=attrs), told

@@ -20,7 +20,7 @@ from ..qat.specs import NeuronSpec
 from . import joins
 from .concat import Maps, columns, concatenated, copying, positions, read_apart, read_by_weights
 from .graph import Graph, Node, UnsupportedError, unique_name
-from .kernels import squared
+from .kernels import fitted
 from .sources import (
     averaged,
     averaged_current,
@@ -144,7 +144,7 @@ class Lowering:
         if isinstance(x, Maps):
             return read_apart(node, x, self.conv_, lambda part: part.shape[0])
         x = self.need(node, x, Feature, "put a neuron between the two")
-        node, told = squared(node, positions(x))
+        node, told = fitted(node, positions(x))
         if told is not None and told not in self.changes:
             self.changes.append(told)
         return conv_current(node, x if foldable(node, x) else self.summed(x, node.name))

@@ -136,7 +136,9 @@ def averaged_current(node: Node, x: Current) -> Current:
     """
     k, divisor = node.attrs["kernel"], node.attrs.get("divisor")
     rule = f"a {k}x{k} average pool of a current" if k else "an average pool of a current to one size"
-    if k != 2 or any(s.linear or s.avgpool > 1 or s.stride > 1 or s.weight.shape[2] >= MAX_KERNEL for s in x.sources):
+    if k != 2 or any(
+        s.linear or s.avgpool > 1 or s.stride > 1 or max(s.weight.shape[2:]) >= MAX_KERNEL for s in x.sources
+    ):
         raise UnsupportedError(
             node.name, f"{rule} needs a larger kernel or stride than there is", "put it behind a neuron, or pool by 2"
         )
@@ -191,7 +193,8 @@ def conv_current(node: Node, x: Feature) -> Current:
         avgpool=k,
         in_shape=x.shape,
     )
-    size = [(v // k + 2 * a["padding"] - a["weight"].shape[2]) // a["stride"] + 1 for v in x.shape[1:]]
+    kernel = a["weight"].shape[2:]
+    size = [(v // k + 2 * a["padding"] - n) // a["stride"] + 1 for v, n in zip(x.shape[1:], kernel, strict=True)]
     if min(size) < 1:
         h, w = x.shape[1:]
         raise UnsupportedError(node.name, f"the kernel is larger than its padded {h}x{w} input", "use a smaller one")
@@ -202,14 +205,14 @@ def conv_current(node: Node, x: Feature) -> Current:
 def refuse_conv(node: Node, x: Feature) -> None:
     """Raise UnsupportedError for a convolution that the accelerator's kernels cannot hold."""
     a, k = node.attrs, x.avgpool
-    kernel, stride, padding = a["weight"].shape[2] * k, a["stride"] * k, a["padding"] * k
+    kernel, stride, padding = max(a["weight"].shape[2:]) * k, a["stride"] * k, a["padding"] * k
     if kernel > MAX_KERNEL or stride > MAX_STRIDE:
         raise UnsupportedError(
             node.name,
             f"kernel <= {MAX_KERNEL} and stride <= {MAX_STRIDE} are needed, this has {kernel} and {stride}",
             "use a smaller kernel, or max pooling",
         )
-    if padding >= kernel:
+    if padding >= min(a["weight"].shape[2:]) * k:
         raise UnsupportedError(node.name, f"padding {padding} must be less than the kernel {kernel}", "pad less")
     if x.flat:
         raise UnsupportedError(node.name, "a convolution reads a flattened map", "leave out the flattening")

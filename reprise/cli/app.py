@@ -54,6 +54,7 @@ def _reprise(
 
 app.registered_commands += train.app.registered_commands
 app.add_typer(importers.app, name="import")
+app.add_typer(importers.out, name="export", hidden=True)  # the list fills a screen: the help of import names it
 for part in (density, estimate, compare, area, cosim, asic, energy, verilog, image):
     app.registered_commands += part.app.registered_commands
 app.add_typer(fpga.app, name="fpga")

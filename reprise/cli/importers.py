@@ -1,4 +1,4 @@
-"""``reprise import`` makes network files of other tools' networks, by post-training quantization.
+"""``reprise import`` makes network files of other tools' networks, by post-training quantization; ``export`` goes back.
 
 The commands differ in what they read. How a graph becomes integers is told by the options of :func:`_how`, which every
 command has behind its own.
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from ..support.command_line import POSITIVE, at_least, commands, example
+from ..support.command_line import OUTPUT_FILE, POSITIVE, at_least, commands, example
 from .options import (
     Config,
     Data,
     Dataset,
     Factory,
+    Network,
     Output,
     Scale,
     Set,
@@ -38,8 +39,13 @@ if TYPE_CHECKING:
     from ..hw.arch.config import HardwareConfig
 
 app = commands(
-    "Networks of other tools to network files, by post-training quantization.",
+    "Networks of other tools to network files, and back (reprise export nir).",
     example("reprise import nir graph.nir --timesteps 4 --per-step --input-scale 0.0625"),
+)
+
+out = commands(
+    "Network files to files of other tools.",
+    example("reprise export nir mine.yaml -o mine.nir"),
 )
 
 UNNAMEABLE = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -216,12 +222,15 @@ def nir(
         bool, typer.Option("--per-step", help="time constants are in timesteps; this or --dt must be given")
     ] = False,
     reset: Annotated[Literal["hard", "soft"], typer.Option(help="reset of the neurons; NIR defines hard")] = "hard",
+    levels: Annotated[
+        int, typer.Option(metavar="N", callback=at_least(1), help="spikes a neuron may emit in a timestep (sinabs)")
+    ] = 1,
 ) -> None:
     """Make a network file of a graph of the Neuromorphic Intermediate Representation."""
     from ..export.importers import nir as importer
 
     there(file, "a NIR graph (HDF5)")
-    graph = importer.read(file, timesteps=how.timesteps, dt=dt, per_step=per_step, reset=reset)
+    graph = importer.read(file, timesteps=how.timesteps, dt=dt, per_step=per_step, reset=reset, levels=levels)
     finish(graph, file.stem, file.parent, how)
 
 
@@ -257,3 +266,25 @@ def torch_module(how: Quantization, factory: Factory, weights: Weights = None) -
 
     graph = ptq.graph_of(make(factory, weights), timesteps=how.timesteps)
     finish(graph, factory.split(":")[-1], Path("build/networks"), how)
+
+
+@out.command("nir", epilog=example("reprise export nir mine.yaml -o mine.nir"))
+def nir_out(
+    network: Network,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", callback=OUTPUT_FILE, help="the graph (default: NETWORK.nir)"),
+    ] = None,
+) -> None:
+    """Write NETWORK as a graph of the Neuromorphic Intermediate Representation, which is read again as it is."""
+    needs("nir")
+    from ..export.find import open_network
+    from ..export.importers import nir_out as writer
+
+    file = open_network(network, hardware("paper", None).config)
+    path = output or Path(f"{file.network.name}.nir")
+    reset = writer.write(file.network, path)
+    for difference in writer.differences(file.network):
+        terminal().print(f"differs: {difference}")
+    again = f"--timesteps {file.network.timesteps} --per-step --reset {reset} --input-scale 1"
+    terminal().print(f"NIR graph {path}\nread it again: reprise import nir {path} {again}", soft_wrap=True)

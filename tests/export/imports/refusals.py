@@ -66,9 +66,8 @@ def filled(value):
 
 
 MODULES: dict[str, Callable[[], nn.Module]] = {
-    "a kernel that is not square": lambda: S(nn.Conv2d(1, 4, (1, 3)), MultiLevelIF(4), *tail(192)),
-    "padding that differs between rows and columns": lambda: S(
-        nn.Conv2d(1, 4, 3, padding=(0, 1)), MultiLevelIF(4), *tail(192)
+    "a kernel with much more padding of its columns": lambda: S(
+        nn.Conv2d(1, 4, (1, 7), padding=(0, 6)), MultiLevelIF(4), *tail(64)
     ),
     "a stride that is not square": lambda: S(nn.Conv2d(1, 4, 3, stride=(2, 1)), MultiLevelIF(4), *tail(72)),
     "a large stride": lambda: S(nn.Conv2d(1, 4, 4, stride=4), MultiLevelIF(4), *tail(16)),
@@ -218,7 +217,6 @@ GRAPHS: dict[str, Callable[[], nir.NIRGraph]] = {
         )
     ),
     "NIR: LI": lambda: mlp(cells(), nir.LI(tau=np.ones(20), r=np.ones(20), v_leak=np.zeros(20))),
-    "NIR: Threshold": lambda: mlp(nir.Threshold(threshold=np.ones(20))),
     "NIR: Delay": lambda: mlp(cells(), nir.Delay(delay=np.ones(20))),
     "NIR: a graph in a graph": lambda: mlp(chain(cells(), shape=(20,), out=(20,))),
     "NIR: a threshold for each position": lambda: chain(
@@ -239,7 +237,7 @@ GRAPHS: dict[str, Callable[[], nir.NIRGraph]] = {
     "NIR: a factor that is zero": lambda: mlp(nir.Scale(scale=np.zeros(20)), cells()),
     "NIR: a threshold below the reset": lambda: mlp(cells(v_reset=np.full(20, 2.0))),
     "NIR: a time constant below a timestep": lambda: mlp(leaky(tau=np.full(20, 0.5))),
-    "NIR: a kernel that is not square": lambda: convolution(kernel=(1, 3)),
+    "NIR: a large kernel": lambda: convolution(kernel=(1, 8)),
     "NIR: a large dilation": lambda: convolution(dilation=4, padding=4),
     "NIR: a stride that is not square": lambda: convolution(stride=(1, 2)),
     "NIR: flattening a part": lambda: chain(

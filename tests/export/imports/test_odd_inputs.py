@@ -10,6 +10,8 @@ import reprise as rp
 from reprise.export import ptq
 from reprise.export.importers import nir as importer
 from reprise.export.nn.neurons import MultiLevelIF
+from reprise.model.inference.runner import run
+from reprise.model.network.network import equal
 from reprise.support.errors import RepriseError
 from tests.support.export_helpers import PAPER
 
@@ -74,30 +76,108 @@ def test_a_capture_that_cannot_be_written_is_told():
         rp.record(network(), IMAGES[0], "/proc/nowhere/x", timesteps=1)
 
 
-def sinabs(batch):
-    """A graph as sinabs writes it: potentials with an axis of images, a Flatten node of unknown shape behind it."""
-    rng, size = np.random.default_rng(0), (1, 8, 6, 6) if batch else (8, 6, 6)
-    ones = np.ones(size, np.float32)
-    flat = nir.Flatten(np.zeros(4, int), start_dim=1) if batch else nir.Flatten(np.array([8, 3, 3]), start_dim=0)
-    nodes = {
-        "input": nir.Input(np.array([1, 1, 8, 8] if batch else [1, 8, 8])),
-        "conv": nir.Conv2d((8, 8), rng.normal(0, 0.3, (8, 1, 3, 3)), 1, 0, 1, 1, np.zeros(8)),
-        "if": nir.IF(r=ones, v_threshold=ones / 2),
-        "pool": nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
-        "flat": flat,
-        "fc": nir.Affine(rng.normal(0, 0.2, (10, 72)), np.zeros(10)),
-        "output": nir.Output(np.array([1, 10] if batch else [10])),
-    }
-    names = list(nodes)
-    return nir.NIRGraph(nodes, list(zip(names[:-1], names[1:], strict=True)), type_check=False)
+def sinabs(*parts, images=1, shape=(1, 8, 8)):
+    """A graph as sinabs' to_nir makes it: parts are named by numbers, and all shapes have an axis of images."""
+    order = {"input": nir.Input(np.array([images, *shape])), **{str(i): part for i, part in enumerate(parts)}}
+    names = [*order, "output"]
+    order["output"] = nir.Output(np.array([images, 10]))
+    edges = list(zip(names[:-1], names[1:], strict=True))[::-1]  # sinabs writes them as a set, in no order
+    return nir.NIRGraph(order, edges, type_check=False)
 
 
-def test_a_graph_with_an_axis_of_images_is_the_same_network():
-    found = []
-    for batch in (False, True):
-        graph = importer.read(sinabs(batch), timesteps=4, per_step=True, reset="soft")
-        options = dict(name="s", timesteps=4, input_levels=16, input_scale=1 / 16)
-        found.append(ptq.quantize(graph, IMAGES, PAPER, **options).network)
-    for one, other in zip(*(network.layers for network in found), strict=True):
-        assert np.array_equal(one.sources[0].weight, other.sources[0].weight)
-        assert np.array_equal(one.neuron.threshold, other.neuron.threshold)
+def weights(*shape):
+    return np.random.default_rng(int(np.prod(shape))).normal(0, 0.3, shape).astype(np.float32)
+
+
+def conv(c_in, c_out):
+    return nir.Conv2d(
+        (8, 8) if c_in == 1 else (3, 3),
+        weights(c_out, c_in, 3, 3),
+        (1, 1),
+        (0, 0),
+        (1, 1),
+        1,
+        np.zeros(c_out, np.float32),
+    )
+
+
+def iaf(*size):
+    return nir.IF(r=np.ones(size, np.float32), v_threshold=np.full(size, 0.5, np.float32))
+
+
+def lif(tau=10.0):
+    zero, one = np.array(0, np.float32), np.array(1, np.float32)
+    return nir.LIF(tau=one * np.float32(tau), r=one, v_leak=zero, v_threshold=one / 20, v_reset=zero)
+
+
+def pool():
+    return nir.SumPool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0))
+
+
+def flat():
+    return nir.Flatten({"input": np.array([0, 0, 0, 0])}, start_dim=1)
+
+
+def last(columns):
+    return nir.Affine(weights(10, columns), np.zeros(10, np.float32))
+
+
+SINABS = {
+    "one image": lambda n: sinabs(conv(1, 8), iaf(n, 8, 6, 6), pool(), flat(), last(72), images=n),
+    "two convolutions": lambda n: sinabs(
+        *(conv(1, 4), iaf(n, 4, 6, 6), pool(), conv(4, 8), iaf(n, 8, 1, 1), flat(), last(8), iaf(n, 10)), images=n
+    ),
+    "leaks that are scalars": lambda n: sinabs(conv(1, 8), lif(), pool(), flat(), last(72), lif(5.0), images=n),
+    "a perceptron": lambda n: sinabs(flat(), nir.Affine(weights(20, 64), weights(20)), iaf(n, 20), last(20), images=n),
+    "a perceptron of flat images": lambda n: sinabs(
+        *(nir.Affine(weights(20, 64), weights(20)), iaf(n, 20), last(20)), images=n, shape=(64,)
+    ),
+}
+
+
+def read(graph, path, **options):
+    scalars = any(np.ndim(getattr(node, "r", [0])) == 0 for node in graph.nodes.values())
+    if not scalars:  # which this version of NIR reads and does not write
+        nir.write(path, graph)
+    found = importer.read(graph if scalars else path, timesteps=4, per_step=True, reset="soft", **options)
+    return ptq.quantize(found, IMAGES, PAPER, name="s", timesteps=4, input_levels=16, input_scale=1 / 16)
+
+
+@pytest.mark.parametrize("kind", SINABS)
+def test_graphs_of_sinabs_are_the_same_network_for_any_number_of_images(kind, tmp_path):
+    """The file is what sinabs writes for one image, and for a batch of four timesteps."""
+    one, other = (read(SINABS[kind](n), tmp_path / "s.nir").network for n in (1, 4))
+    assert equal(one, other)
+    assert any(bool(layer.neuron.fires) for layer in one.layers)
+
+
+def test_several_spikes_in_a_timestep_as_sinabs_emits_them(tmp_path):
+    """IAF with MultiSpike emits floor(v / threshold) spikes and subtracts as many thresholds."""
+    graph = SINABS["a perceptron of flat images"](1)
+    found = read(graph, tmp_path / "s.nir", levels=15)
+    x = torch.tensor(IMAGES).double().flatten(1) / 16
+    current = x @ torch.tensor(graph.nodes["0"].weight).double().T + torch.tensor(graph.nodes["0"].bias).double()
+    v, spikes = torch.zeros_like(current), []
+    for _ in range(4):
+        v = v + current
+        z = (v / 0.5).floor().clamp_min(0)
+        v = v - 0.5 * z
+        spikes.append(z)
+    ours = run(found.network, IMAGES, record=("features",)).features["0"].swapaxes(0, 1)[..., 0, 0]
+    theirs = torch.stack(spikes).numpy()
+    assert theirs.max() > 2 and (ours == theirs).mean() > 0.95
+    assert any("0: emits up to 15 spikes" in change or "1: emits up to 15 spikes" in change for change in found.changes)
+    with pytest.raises(RepriseError, match="your module emits .*, the lowered network 2"):
+        read(graph, tmp_path / "s.nir", levels=2)
+    with pytest.raises(RepriseError, match=r"levels must be 1 with a hard reset, not 3: several spikes subtract"):
+        importer.read(graph, timesteps=4, per_step=True, levels=3)
+
+
+def test_what_sinabs_writes_and_we_have_not_is_refused_by_name(tmp_path):
+    leak = nir.LI(tau=np.array(10.0), r=np.array(1.0), v_leak=np.array(0.0))
+    with pytest.raises(RepriseError, match="^1: NIR node LI has no form on the accelerator"):
+        read(sinabs(conv(1, 8), leak, flat(), last(288)), tmp_path / "s.nir")
+    uneven = iaf(4, 8, 6, 6)
+    uneven.v_threshold[1] = 2
+    with pytest.raises(RepriseError, match="^1: v_threshold differs between images; give one value for all"):
+        read(sinabs(conv(1, 8), uneven, flat(), last(288), images=4), tmp_path / "s.nir")

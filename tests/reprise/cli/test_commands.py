@@ -38,9 +38,10 @@ COMMANDS = sorted(command_names(get_command(app.app)))
 
 def test_there_is_every_command():
     top = "train check show import density record estimate compare area fit cosim soak fuzz verilog presets image fpga"
-    assert {path[0] for path in COMMANDS if path} == {*top.split(), "asic", "energy"}
+    assert {path[0] for path in COMMANDS if path} == {*top.split(), "asic", "energy", "export"}
     kinds = {"nir", "qonnx", "spikingjelly", "torch"}
     assert {path[1] for path in COMMANDS if len(path) == 2 and path[0] == "import"} == kinds
+    assert {path[1] for path in COMMANDS if len(path) == 2 and path[0] == "export"} == {"nir"}
     fpga = {"handoff", "synth", "route", "check"}
     assert {path[1] for path in COMMANDS if len(path) == 2 and path[0] == "fpga"} == fpga
 

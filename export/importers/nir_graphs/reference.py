@@ -3,6 +3,8 @@
 Nothing here knows how the graph is lowered: it is what an import of a graph is compared with.
 """
 
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +12,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ...model.network.neuron import Reset
-from ..trace.graph import SourceRun, UnsupportedError
+from ....model.network.neuron import Reset
+from ...trace.graph import SourceRun, UnsupportedError
 
 ROUNDED = 1e-6
 """A time constant that is this close to a timestep, relatively, is equal to it but for float32."""
@@ -34,8 +36,26 @@ def lost_part(name: str, tau: Any, dt: float) -> np.ndarray:
 
 
 def without_images(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape without the axis of images that some exporters (sinabs) write in front of (C, H, W)."""
-    return shape[1:] if len(shape) == 4 and shape[0] in (0, 1) else shape
+    """Return a shape without the axis of images (or of images and timesteps) that sinabs writes in front of a map's."""
+    return shape[1:] if len(shape) in (2, 4) else shape
+
+
+def for_one_image(name: str, node: Any) -> Any:
+    """Return a neuron with its parameters for one image; other nodes stay as they are.
+
+    Raises
+    ------
+    UnsupportedError
+        A parameter has an axis of images, along which it differs.
+    """
+    made = copy.copy(node)
+    for field in ("tau", "r", "v_leak", "v_threshold", "v_reset", "threshold"):
+        value = np.asarray(getattr(node, field, None))
+        if value.dtype != object and value.ndim in (2, 4):
+            if bool((value != value[:1]).any()):
+                raise UnsupportedError(name, f"{field} differs between images", "give one value for all")
+            setattr(made, field, value[0])
+    return made
 
 
 def first_axis(node: Any) -> int:
@@ -60,32 +80,38 @@ class NirSource:
 
     Members
     -------
-    graph : of ``nir``
+    nodes, edges : of a graph of ``nir``
     order : the names of its nodes, each behind those that it reads
     timesteps : T
     dt : seconds of a timestep
     reset : of the neurons: to v_reset, or by the difference of v_threshold and v_reset
+    fires : under which name the spikes of a node are added up, by its own name
+    several : a neuron emits as many spikes as there are thresholds in its potential
     """
 
-    graph: Any
+    nodes: Mapping[str, Any]
+    edges: Sequence[tuple[str, str]]
     order: tuple[str, ...]
     timesteps: int
     dt: float
     reset: Reset
+    fires: Mapping[str, str]
+    several: bool = False
 
     @torch.no_grad()
     def __call__(self, images: torch.Tensor) -> SourceRun:
         """Return the spikes of all neurons and the output; an integrator at the end gives what it adds up."""
         before: dict[str, list[str]] = {name: [] for name in self.order}
-        for source, target in self.graph.edges:
+        for source, target in self.edges:
             before[target].append(source)
         states: dict[str, torch.Tensor] = {}
-        spikes: dict[str, list[torch.Tensor]] = {}
+        spikes: dict[str, list[torch.Tensor]] = {name: [] for name in self.fires.values()}
         outputs = []
         for _ in range(self.timesteps):
             values: dict[str, torch.Tensor] = {}
+            emitted: dict[str, Any] = {}
             for name in self.order:
-                node = self.graph.nodes[name]
+                node = self.nodes[name]
                 kind = type(node).__name__
                 if kind == "Input":
                     values[name] = images.reshape(
@@ -95,14 +121,16 @@ class NirSource:
                 value = values[before[name][0]]
                 for other in before[name][1:]:
                     value = value + values[other]
-                if kind in ("IF", "LIF"):
+                if kind in ("IF", "LIF", "Threshold"):
                     value = self._fire(name, node, value, states)
-                    spikes.setdefault(name, []).append(value)
+                    emitted[self.fires.get(name, "")] = emitted.get(self.fires.get(name, ""), 0) + value
                 else:
                     value = self._apply(kind, node, value)
                 values[name] = value
                 if kind == "Output":
                     outputs.append(value)
+            for name, parts in spikes.items():
+                parts.append(emitted[name])
         count = (self.timesteps, len(images), -1)
         return SourceRun(
             spikes={name: torch.stack(parts).reshape(count) for name, parts in spikes.items()},
@@ -110,6 +138,8 @@ class NirSource:
         )
 
     def _fire(self, name: str, node: Any, current: torch.Tensor, states: dict[str, torch.Tensor]) -> torch.Tensor:
+        if type(node).__name__ == "Threshold":
+            return (current > _tensor(node.threshold)).double()
         rest = _tensor(0.0 if node.v_reset is None else node.v_reset)
         v = states.get(name, rest + torch.zeros_like(current))
         if type(node).__name__ == "IF":
@@ -118,9 +148,11 @@ class NirSource:
             lost = torch.tensor(lost_part(name, node.tau, self.dt))
             v = v + lost * (_tensor(node.v_leak) - v + _tensor(node.r) * current)
         threshold = _tensor(node.v_threshold)
-        fired = v > threshold
-        states[name] = torch.where(fired, v - (threshold - rest) if self.reset == "soft" else rest, v)
-        return fired.double()
+        fired = (v > threshold).double()
+        if self.several:  # one for each threshold that is exceeded
+            fired = (((v - rest) / (threshold - rest)).ceil() - 1).clamp_min(0)
+        states[name] = v - fired * (threshold - rest) if self.reset == "soft" else torch.where(fired > 0, rest, v)
+        return fired
 
     def _apply(self, kind: str, node: Any, value: torch.Tensor) -> torch.Tensor:
         if kind == "Conv2d":

@@ -1,0 +1,1 @@
+"""What a NIR graph means, and which of its nodes say something together."""
