@@ -28,7 +28,9 @@ def of_layer(
     ``published`` are its cycles in the published model.
     """
     depth, layer = network.depth(entry.name), network.layer(entry.name)
-    heads = layer.product.heads if layer.product and layer.product.over == "tokens" else 1  # each has all channels
+    over = layer.product.over if layer.product else ""
+    heads = layer.product.heads if layer.product and over == "tokens" else 1  # each has all channels
+    bits = depth * (network.timesteps if over == "channels" else 1)  # of a row
     mine = [r for r in runs if entry.first <= r["command"] < entry.last]
     before = max(ends[: entry.first], default=0)
     totals = [r["counts"].total() for r in mine]
@@ -49,18 +51,18 @@ def of_layer(
         **sum((Density.of(r["counts"], depth) for r in mine), Density()).figures(),
         "runs": len(mine),
         "tiles": sum(r["tiles"] for r in mine),
-        "tile_use": _use(mine, depth, layer.channels * heads / entry.blocks, config),
+        "tile_use": _use(mine, bits / entry.k_tiles, layer.channels * heads / entry.blocks, config),
         "counts": {name: sum(getattr(one, field) for one in totals) for name, field in COUNTED.items()},
     }
 
 
-def _use(runs: list[dict], depth: int, channels: float, c: HardwareConfig) -> dict[str, dict[str, float]]:
+def _use(runs: list[dict], bits: float, channels: float, c: HardwareConfig) -> dict[str, dict[str, float]]:
     """Return how much of the lanes, of a tile's rows and of a row's bits a layer uses, on average over its tiles."""
-    m_tiles, tiles = sum(r["m_tiles"] for r in runs), sum(r["tiles"] for r in runs)
+    m_tiles = sum(r["m_tiles"] for r in runs)
     used = {
         "lanes": (channels, c.lanes),
         "rows": (sum(r["rows"] for r in runs) / m_tiles, c.tile_m),
-        "bits": (depth * m_tiles / tiles, c.tile_k),
+        "bits": (bits, c.tile_k),
     }
     return {name: {"mean": round(float(mean), 2), "size": size} for name, (mean, size) in used.items()}
 

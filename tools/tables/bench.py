@@ -9,10 +9,11 @@ from __future__ import annotations
 import inspect
 import statistics
 
+from reprise.estimate.area.netlist import NETLIST
 from tools import bench
 from tools.benches import steps as steps_bench
 
-from . import markdown, record
+from . import markdown, number, record
 
 
 def value(key: str, figure: float) -> str:
@@ -84,11 +85,11 @@ def steps() -> str:
 def table(topic: str, *words: str) -> str:
     """Make the table of the benchmarks of ``tools/benches/TOPIC.py``, or of what is proven (``proofs``).
 
-    ``machine TOPIC`` says on what machine they ran, and ``steps`` makes a table of its own.
+    ``machine TOPIC`` says on what machine they ran; ``steps`` and ``transformers NAME...`` make tables of their own.
     """
-    special = {"proofs": proofs, "steps": steps}
+    special = {"proofs": proofs, "steps": steps, "transformers": transformers}
     if topic in special:
-        return special[topic]()
+        return special[topic](*words)
     if topic == "machine":
         return machine(*words)
     rows = []
@@ -99,3 +100,24 @@ def table(topic: str, *words: str) -> str:
             for number, (key, figure) in enumerate(figures.items()):
                 rows.append(("" if number else title, key.replace("_", " "), value(key, figure)))
     return markdown(("benchmark", "figure", "measured"), rows)
+
+
+def transformers(*names: str) -> str:
+    """Make the table of whole transformers in RTL: cycles by operator, and those of the published model."""
+    found = {name: record("transformers")[name] for name in names}
+    rows = [
+        (operator, *(number(one["cycles"][operator][column]) for one in found.values() for column in SHOWN))
+        for operator in next(iter(found.values()))["cycles"]
+    ]
+    heads = ("cycles", *(f"{name}, {what}" for name in names for what in ("RTL", "published model")))
+    lines = [
+        f"`{name}`: {number(one['elements'])} elements compared, {one['mismatches']} differ; bit density"
+        f" {one['density']['bit_density']:.1%}, product density {one['density']['product_density']:.1%}"
+        f"{' (an earlier netlist)' if one['netlist'] != NETLIST else ''}; `{one['command']}`"
+        for name, one in found.items()
+    ]
+    return markdown(heads, rows) + "\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+SHOWN = ("rtl", "published_model")
+"""The columns of that table."""

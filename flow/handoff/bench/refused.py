@@ -13,6 +13,7 @@ import numpy as np
 
 from ....compiler.golden.errors import OrderBroken, ProgramError
 from ....compiler.golden.interpreter import Interpreter
+from ....compiler.golden.order import chunks
 from ....cosim.fuzz.mutate import Mutant, mutate
 from ....hw.arch.memory_image import MemoryImage
 from ....hw.arch.products import SUM_BITS
@@ -42,7 +43,7 @@ class Refused:
     """A spoiled program: the words of memory that differ, (index, value), and the error code and command of STATUS.
 
     ahead : by how much STATUS.command may be larger. Products of a RUN are checked while later commands are issued.
-    stale : whether a RUN reads feature words that no load of its job has brought
+    stale : whether a RUN reads feature words that no load of its job has brought, but loads of the job before
     """
 
     words: list[tuple[int, int]]
@@ -55,12 +56,16 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class _End:
-    """How a program is refused: an error, a command, the interpreter's words, and whether the command was issued."""
+    """How a program is refused: an error, a command, the interpreter's words, and whether the command was issued.
+
+    ``stale`` says whether it lacks feature words which the good program loads.
+    """
 
     code: Error
     command: int
     told: str
     late: bool
+    stale: bool = False
 
 
 def refused_programs(image: MemoryImage, before: np.ndarray) -> list[Refused]:
@@ -111,8 +116,9 @@ def boundary_programs(image: MemoryImage, before: np.ndarray, at: list[Boundary]
 
 def _case(image: MemoryImage, words: list[tuple[int, int]], end: _End) -> Refused:
     ahead = AHEAD if end.late and image.commands()[end.command][0] == "RUN" else 0
-    stale = end.code is Error.UNLOADED and "the features that a RUN reads" in end.told
-    return Refused(words=words, code=end.code.value, name=end.code.name, command=end.command, ahead=ahead, stale=stale)
+    return Refused(
+        words=words, code=end.code.value, name=end.code.name, command=end.command, ahead=ahead, stale=end.stale
+    )
 
 
 def _spoiled(image: MemoryImage, before: np.ndarray, mutant: Mutant) -> np.ndarray:
@@ -168,5 +174,13 @@ def _end(image: MemoryImage, memory: np.ndarray) -> _End | None:
         if error.code is Error.FIELD:
             at = image.program - image.base + command * COMMAND_BYTES
             late = not violations(image.config, *unpack(memory[at : at + COMMAND_BYTES].tobytes()))
-        return _End(code=error.code, command=command, told=str(error), late=late)
+        what, missing = error.missing or ("", ())
+        stale = what == "features" and set(missing) <= _loaded(image)
+        return _End(code=error.code, command=command, told=str(error), late=late, stale=stale)
     return None
+
+
+def _loaded(image: MemoryImage) -> set[int]:
+    """Return the words of the feature buffer that a program loads."""
+    loads = [f for opcode, f in image.commands() if opcode == "LOAD_FEATURES"]
+    return {n for f in loads for words in chunks(image.config, f) for n in range(words.start, words.stop)}

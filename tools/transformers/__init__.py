@@ -1,0 +1,1 @@
+"""Networks in the shape of published spiking transformers, with random weights, and what they take."""
