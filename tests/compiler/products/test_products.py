@@ -13,6 +13,8 @@ from reprise.cosim.jobs.random_networks import random_images
 from reprise.cosim.soak.attention import random_attention
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import COMMAND_BYTES, pack
+from reprise.model.files.network_file import load
+from reprise.model.files.shipped import shipped
 from reprise.model.inference.runner import run
 from reprise.model.network.layer import Layer, Product, Source
 from reprise.model.network.network import Network
@@ -198,3 +200,12 @@ def test_an_operand_of_two_products_that_want_it_in_different_ways_is_refused():
 def test_depths_of_a_product_are_not_chosen():
     with pytest.raises(ValueError, match=r"tile_depths\['g'\] must be of a layer that is no product, not 4"):
         compile_network(attention(), TINY, 1, tile_depths={"g": 4})
+
+
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_the_shipped_transformer(preset):
+    """Every map of digits-spikformer, of two of its samples, G and the values among them."""
+    file = load(shipped("digits-spikformer"))
+    compiled = equal(file.network, HardwareConfig.load(preset), file.images[:2], 2)
+    kinds = [f.kind for f in compiled.features.values()]
+    assert kinds.count("integers") == 2 and kinds.count("potentials") == 1
