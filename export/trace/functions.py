@@ -173,7 +173,7 @@ def on_repeat(reading: Reading, n: fx.Node) -> str:
         raise UnsupportedError(
             n.name, f"shows the image {sizes[0]} times, not {reading.frames}", "use one T everywhere"
         )
-    reading.unrolled = True
+    reading.unrolled = reading.repeated = True
     return _shown(reading, n)
 
 
@@ -196,7 +196,7 @@ def on_getitem(reading: Reading, n: fx.Node) -> str:
     if reading.frames and index is None and reading.static(source):  # x[None], as x.unsqueeze(0)
         return reading.tensor(n, source)
     if reading.frames and isinstance(index, int) and reading.tensor(n, source) == reading.input:
-        reading.indexed = not reading.unrolled  # of images that the module has repeated itself, or that it is given
+        reading.indexed = not reading.repeated  # of images that it is given, or that it has repeated itself
         return reading.input
     raise reading.unknown(n)
 
@@ -218,7 +218,7 @@ def on_stack(reading: Reading, n: fx.Node) -> str:
     if True in states:
         reading.states[n.name] = "stack"
     if reading.static(parts[0]):
-        reading.unrolled = True
+        reading.unrolled = reading.repeated = True
     reading.stacks.add(n.name)
     return names.pop()
 

@@ -69,7 +69,7 @@ class Reading:
         :func:`reprise.export.trace.functions.shape_of`)
     unrolled : the module itself shows its image at every timestep, and so may call its parts once for each; what the
         first timestep says holds for all, which the comparison with the module proves
-    indexed : the module takes all timesteps of its images, and picks one after the other
+    indexed, repeated : it takes all timesteps of its images and picks one after the other, or makes them of one image
     calls : how often it calls what it calls more than once
     states : potentials, by the ``fx`` node's name: the path of their neuron, or "" for initial ones
     left_out : the module returns potentials beside its spikes
@@ -87,7 +87,7 @@ class Reading:
         self.nodes: list[Node] = []
         self.alias: dict[str, str] = {}
         self.shapes: dict[str, str] = {}
-        self.unrolled = self.indexed = self.left_out = False
+        self.unrolled = self.indexed = self.repeated = self.left_out = False
         self.states: dict[str, str] = {}
         self.known: dict[Any, str] = {}
         self.calls: dict[str, int] = {}

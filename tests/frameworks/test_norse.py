@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import reprise as rp
 from reprise.export import ptq
@@ -13,14 +12,11 @@ from reprise.support.errors import RepriseError
 norse = pytest.importorskip("norse.torch", reason="`make frameworks` has it in an environment of its own")
 from norse.torch.functional.reset import reset_subtract  # noqa: E402
 
+from tests.frameworks.norse_networks import SEED, box, network  # noqa: E402
+
 torch.set_num_threads(1)
-SEED, T, SCALE = 3, 8, 1 / 16
+T, SCALE = 8, 1 / 16
 IMAGES = np.random.default_rng(SEED).integers(0, 17, (8, 1, 8, 8)).astype(np.uint8)
-
-
-def box(**values):
-    values = {name: torch.tensor(v) if isinstance(v, float) else v for name, v in values.items()}
-    return norse.LIFBoxCell(norse.LIFBoxParameters(**values))
 
 
 CELLS = {
@@ -31,14 +27,6 @@ CELLS = {
     "subtraction": lambda: box(v_th=0.06, reset_method=reset_subtract),
     "IAFCell": lambda: norse.IAFCell(norse.IAFParameters(v_th=torch.tensor(0.5))),
 }
-
-
-def network(cell):
-    torch.manual_seed(SEED)
-    net = norse.SequentialState(nn.Conv2d(1, 4, 3), cell(), nn.Flatten(), nn.Linear(144, 10), cell())
-    for part in (net[0], net[3]):
-        part.weight.data *= 4
-    return net
 
 
 @pytest.mark.parametrize("kind", CELLS)

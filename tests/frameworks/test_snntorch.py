@@ -14,43 +14,11 @@ from reprise.support.errors import RepriseError
 snn = pytest.importorskip("snntorch", reason="`make frameworks` has it in an environment of its own")
 from snntorch import utils  # noqa: E402
 
+from tests.frameworks.snntorch_networks import SEED, Loop, T, sequential  # noqa: E402
+
 torch.set_num_threads(1)
-SEED, T, SCALE = 7, 5, 1 / 16
+SCALE = 1 / 16
 IMAGES = np.random.default_rng(SEED).integers(0, 17, (12, 1, 8, 8)).astype(np.uint8)
-
-
-def sequential(**options):
-    torch.manual_seed(SEED)
-    options = {**dict(threshold=0.3), **options}
-    first, last = (snn.Leaky(init_hidden=True, output=output, **options) for output in (False, True))
-    parts = [nn.Conv2d(1, 4, 3), first, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 10), last]
-    return nn.Sequential(*parts).eval()
-
-
-class Loop(nn.Module):
-    """The loop over timesteps of snnTorch's tutorials; ``ends`` is what it returns, ``steps`` how it counts."""
-
-    def __init__(self, ends="both", steps="number", **options):
-        super().__init__()
-        torch.manual_seed(SEED)
-        options = {**dict(beta=0.9, threshold=0.3, reset_mechanism="zero"), **options}
-        self.ends, self.steps = ends, steps
-        self.fc1, self.lif1 = nn.Linear(64, 30), snn.Leaky(**options)
-        self.fc2, self.lif2 = nn.Linear(30, 10), snn.Leaky(**options)
-
-    def forward(self, x):
-        mem1, mem2 = self.lif1.init_leaky(), self.lif2.reset_mem()
-        spikes, potentials, total = [], [], 0
-        for step in range(T if self.steps == "number" else x.size(0)):
-            image = x if self.steps == "number" else x[step]
-            spk1, mem1 = self.lif1(self.fc1(image.flatten(1)), mem1)
-            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
-            spikes.append(spk2)
-            potentials.append(mem2)
-            total = total + spk2
-        ends = dict(both=lambda: (torch.stack(spikes, dim=0), torch.stack(potentials, dim=0)), total=lambda: total)
-        ends |= dict(mean=lambda: torch.stack(spikes).mean(0), rate=lambda: total / T)
-        return ends[self.ends]()
 
 
 def own_spikes(module):
