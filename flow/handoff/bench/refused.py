@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,7 +77,7 @@ def refused_programs(image: MemoryImage, before: np.ndarray) -> list[Refused]:
     first.
     """
     r, found = np.random.default_rng(SEED), list[tuple[str, Refused]]()
-    for mutant in [_wrapped(image, r), *(mutate(image, r) for _ in range(TRIED))]:
+    for mutant in [_wrapped(image, r), *_short_loads(image), *(mutate(image, r) for _ in range(TRIED))]:
         if len(mutant.commands) != len(image.commands()):
             continue
         spoiled = _spoiled(image, before, mutant)
@@ -127,6 +128,16 @@ def _spoiled(image: MemoryImage, before: np.ndarray, mutant: Mutant) -> np.ndarr
     for address, raw in {image.program: mutant.program(), **mutant.data}.items():
         spoiled[address - image.base : address - image.base + len(raw)] = np.frombuffer(raw, np.uint8)
     return spoiled
+
+
+def _short_loads(image: MemoryImage) -> Iterator[Mutant]:
+    """Yield programs in which a load of features lacks its last bus word, which an earlier job has brought."""
+    word = image.config.bus_bits // 8
+    for n, (opcode, fields) in enumerate(image.commands()):
+        if opcode == "LOAD_FEATURES" and fields["bytes"] > word:
+            commands = image.commands()
+            commands[n] = (opcode, {**fields, "bytes": fields["bytes"] - word})
+            yield Mutant(commands=commands, flips=[], data={}, what=["short load"])
 
 
 def _wrapped(image: MemoryImage, r: np.random.Generator) -> Mutant:
