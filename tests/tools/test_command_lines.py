@@ -25,6 +25,11 @@ def module_of(path: Path) -> str:
     return f"reprise.{name}" if name.startswith("hw.") else name
 
 
+def called(name: str) -> str:
+    """What stands after ``python -m``: a package is called by its own name."""
+    return name.removesuffix(".__main__")
+
+
 PROGRAMS = sorted(module_of(path) for path in FILES if MAIN in path.read_text())
 WITHOUT_PACKAGES = "tools.setup_environment"
 """Runs before anything is installed, so that the standard library parses its command line."""
@@ -64,7 +69,8 @@ def test_help_does_no_work_and_ends_with_an_example(name, program, tmp_path):
     code, out, err = program(name, "--help")
     assert (code, err) == (0, "")
     last = " ".join(out.rpartition("\n\n")[2].split())
-    assert last.startswith((f"Example: python -m {name}", "Example: python3.11 tools/setup_environment.py")), last
+    examples = (f"Example: python -m {called(name)}", "Example: python3.11 tools/setup_environment.py")
+    assert last.startswith(examples), last
     assert tracked() == before and not list(tmp_path.iterdir())
 
 
@@ -72,7 +78,7 @@ def test_help_does_no_work_and_ends_with_an_example(name, program, tmp_path):
 def test_every_command_has_an_example_of_options_that_it_has_and_explains(name):
     top = get_command(importlib.import_module(name).app)
     for word, command in getattr(top, "commands", {"": top}).items():
-        start = f"Example: python -m {name} {word}".rstrip()
+        start = f"Example: python -m {called(name)} {word}".rstrip()
         assert command.epilog.startswith(start), command.epilog
         assert all(param.help for param in command.params)
         known = {option for param in command.params for option in param.opts}
