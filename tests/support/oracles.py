@@ -121,12 +121,12 @@ def naive_run(network: Network, frames: np.ndarray) -> dict[str, np.ndarray]:
     """
     features = {"input": frames}
     for layer in network.layers:
-        p = layer.product
+        p, zero = layer.product, np.zeros((), np.int64)
         sums = np.stack(
             [
                 naive_product(p, features[p.feature][t], features[p.operand][t])
                 if p
-                else sum(naive_sums(s, features[s.feature][t]) for s in layer.sources)
+                else sum((naive_sums(s, features[s.feature][t]) for s in layer.convolutions), zero)
                 for t in range(network.timesteps)
             ]
         )
@@ -169,7 +169,7 @@ def naive_rows(network: Network, name: str, features: dict[str, np.ndarray], til
         for t in range(network.timesteps):
             for plane in planes:
                 row = []
-                for source in layer.sources:
+                for source in layer.convolutions:
                     part = [plane(z) for z in _window(source, features[source.feature][t], y, x, k_order)]
                     row += part + [False] * (-len(part) % tile_k)
                 rows.append(row)
@@ -202,7 +202,7 @@ def naive_bits(network: Network, name: str, features: dict[str, np.ndarray]) -> 
     top = max(network.feature_levels(s.feature) for s in layer.sources)
     planes = 8 if signed else top if layer.encoding == "thermometer" else top.bit_length()
     ones = found = 0
-    for source in layer.sources:
+    for source in layer.convolutions:
         levels = features[source.feature].astype(np.int64)
         bits = levels if layer.encoding == "thermometer" else np.bitwise_count(levels & 255).astype(np.int64)
         n, timesteps, channels = bits.shape[:3]
