@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import inspect
 import statistics
+from collections.abc import Callable
 
 from reprise.estimate.area.netlist import NETLIST
+from reprise.estimate.baselines.published import density
 from tools import bench
 from tools.benches import steps as steps_bench
 
@@ -87,7 +89,8 @@ def table(topic: str, *words: str) -> str:
 
     ``machine TOPIC`` says on what machine they ran; ``steps`` and ``transformers NAME...`` make tables of their own.
     """
-    special = {"proofs": proofs, "steps": steps, "transformers": transformers}
+    special: dict[str, Callable[..., str]] = {"proofs": proofs, "steps": steps, "transformers": transformers}
+    special["density"] = transformer_density
     if topic in special:
         return special[topic](*words)
     if topic == "machine":
@@ -111,8 +114,7 @@ def transformers(*names: str) -> str:
     ]
     heads = ("cycles", *(f"{name}, {what}" for name in names for what in ("RTL", "published model")))
     lines = [
-        f"`{name}`: {number(one['elements'])} elements compared, {one['mismatches']} differ; bit density"
-        f" {one['density']['bit_density']:.1%}, product density {one['density']['product_density']:.1%}"
+        f"`{name}`: {number(one['elements'])} elements compared, {one['mismatches']} differ"
         f"{' (an earlier netlist)' if one['netlist'] != NETLIST else ''}; `{one['command']}`"
         for name, one in found.items()
     ]
@@ -121,3 +123,16 @@ def transformers(*names: str) -> str:
 
 SHOWN = ("rtl", "published_model")
 """The columns of that table."""
+
+
+def transformer_density(name: str, published: str) -> str:
+    """Make the table of the densities of a whole transformer by operator, and the published ones of a network."""
+    found = record("transformers")[name]["cycles"]
+    rows = [
+        (operator, *(f"{one[bits] / one['dense']:.2%}" for bits in ("set_bits", "residual_bits")))
+        for operator, one in found.items()
+    ]
+    known = density(published) or {}
+    theirs = (f"{known[quantity]:.2%}" for quantity in ("bit_density", "product_density"))
+    rows.append((f"`{published}`, whole network, published", *theirs))
+    return markdown(("operator", "bit density", "product density"), rows)

@@ -28,17 +28,22 @@ NAME = "python -m tools.transformers"
 NETWORKS = Path("build") / "networks"
 RECORD = MEASURED / "transformers.json"
 COLUMNS = ("rtl", "cycle_model", "published_model", "bit_sparse", "dense")
+BITS = ("set_bits", "residual_bits")
+"""What is counted of the rows, and, as a part of the column ``dense``, is the bit density and the product density."""
 
 app = commands()
 
 
 def by_operator(report: dict) -> dict[str, dict[str, int]]:
-    """Return the cycles of a report's layers, added up by operator, and of all of them."""
-    found = {name: dict.fromkeys(COLUMNS, 0) for name in OPERATORS}
+    """Return cycles and bits of a report's layers, added up by operator, and of all of them."""
+    found = {name: dict.fromkeys((*COLUMNS, *BITS), 0) for name in OPERATORS}
     for layer in report["layers"]:
-        for column in COLUMNS:
-            found[operator(layer["name"])][column] += layer["cycles"][column]
-    return found | {"total": {column: report["total"]["cycles"][column] for column in COLUMNS}}
+        for part, columns in (("cycles", COLUMNS), ("counts", BITS)):
+            for column in columns:
+                found[operator(layer["name"])][column] += layer[part][column]
+    total = report["total"]
+    all_ = {column: total["cycles"][column] for column in COLUMNS} | {bit: total["counts"][bit] for bit in BITS}
+    return found | {"total": all_}
 
 
 @app.command(epilog=example(f"{NAME} 1 384 --config paper"))
@@ -67,7 +72,6 @@ def transformers(
             "netlist": NETLIST,
             "elements": sum(layer["elements"] for layer in report["layers"]),
             "mismatches": report["mismatches"],
-            "density": {key: report["total"][key] for key in ("bit_density", "product_density")},
             "cycles": by_operator(report),
         }
         RECORD.write_text(json.dumps(records, indent=1) + "\n")
