@@ -47,7 +47,7 @@ FILES = {
     "sim/state_checker.v": ("testbench: the registers after a reset, and when a job starts", RUN),
     "sim/memory.hex": ("testbench: memory before the jobs", RUN),
     "sim/golden.hex": ("testbench: memory after the jobs", RUN),
-    "sim/run_icarus.sh": ("Icarus Verilog 11", "run with +jobs=1"),
+    "sim/run_icarus.sh": ("Icarus Verilog 11", "run with +jobs=1, as a whole by hand"),
     "sim/run_verilator.sh": ("Verilator 5.006", "run in 5.049; in 5.006 by hand"),
     "sim/waivers.vlt": ("Verilator lint", RUN),
     "constraints/reprise_pins.lpf": ("nextpnr-ecp5", RUN),
