@@ -6,7 +6,7 @@ levels, maps of one line, equal rows. Of many, those are taken that use most of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from ....cosim.jobs.random_networks import RandomTiles, random_images, random_ne
 from ....hw.arch.config import HardwareConfig
 from ....hw.arch.memory_image import MemoryImage
 from ....model.network.network import Network
+from ....model.network.neuron import SumBits
+
+INTEGERS: tuple[SumBits, ...] = (32, 8, 16)
+"""Bits of the integers with which a network ends that does not fire, by turns."""
 
 BATCHES = (2, 1, 3)
 """Images of a batch, by turns."""
@@ -59,6 +63,7 @@ def drawn(number: int, config: HardwareConfig) -> Stimulus:
         wide=number % 5 != 0,
         multiple=config.lanes if number % 3 else 1,
     )
+    network = _with_integers(network, INTEGERS[number // 4 % len(INTEGERS)])
     images = random_images(number, network, BATCHES[number % len(BATCHES)])
     if number % 4 == 1:  # equal rows, and rows that contain others
         images = images[..., np.arange(images.shape[-1]) // 4 * 4 % images.shape[-1]]
@@ -67,6 +72,16 @@ def drawn(number: int, config: HardwareConfig) -> Stimulus:
         images = images * (np.random.default_rng(number).random(images.shape) < SPARSE)
     tiles = random_tiles(number, network, config) if number % 2 else RandomTiles(tile_depths={}, whole_tiles={})
     return Stimulus(network=network, images=images, keep=bool(number // 2 % 2), tiles=tiles)
+
+
+def _with_integers(network: Network, bits: SumBits) -> Network:
+    """Let a network that ends with a readout of 32 bits end with a sum of fewer bits: smaller integers are written."""
+    last = network.layers[-1]
+    if last.neuron.kind != "readout" or bits == 32:
+        return network
+    none = np.zeros_like(last.neuron.v0)
+    ends = replace(last, neuron=replace(last.neuron, kind="sum", bits=bits, v0=none, leak=none))
+    return replace(network, layers=(*network.layers[:-1], ends))
 
 
 def _uses(one: Stimulus, image: MemoryImage, config: HardwareConfig) -> set[tuple]:
@@ -80,6 +95,7 @@ def _uses(one: Stimulus, image: MemoryImage, config: HardwareConfig) -> set[tupl
         filled = layer.channels % config.lanes == 0
         found |= {
             ("lanes", filled, neuron.kind, neuron.reset),
+            ("bits", filled, neuron.bits),
             ("pool", filled, pool),
             ("levels", neuron.levels, one.network.timesteps),
             ("timesteps", one.network.timesteps, one.network.input_mode, layer.encoding),
