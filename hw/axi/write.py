@@ -108,7 +108,7 @@ class WriteMaster(wiring.Component):
             words.valid.eq(take),
             words.payload.data.eq(item.data),
             words.payload.strobe.eq(item.strobe),
-            bursts.valid.eq(close & ~self.halt),
+            bursts.valid.eq(close),
             bursts.payload.word.eq(burst.word),
             bursts.payload.length.eq(count - 1),
         ]

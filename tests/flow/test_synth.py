@@ -82,7 +82,8 @@ def test_one_placement_serves_every_grade(tmp_path, monkeypatch):
             given["--write"].write_text(given["--json"].read_text())
             return
         utilization = {kind: {"used": 1, "available": 2} for kind in route.UTILIZATION.values()}
-        report = {"fmax": {"clk": {"achieved": 81.234}}, "utilization": utilization, "critical_paths": []}
+        report = {"fmax": {"clk": {"achieved": 81.234}}, "utilization": utilization}
+        report |= {"critical_paths": [], "detailed_net_timings": []}
         given["--report"].write_text(json.dumps(report))
 
     monkeypatch.setattr(route, "nextpnr", nextpnr)

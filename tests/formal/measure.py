@@ -29,6 +29,10 @@ PROPERTIES = {
         MASTERS,
     ),
     "window::test_bursts_end_at_their_group": ("no burst spans a multiple of BURST_BEATS words", SMALL),
+    "window::test_bursts_make_up_their_request": (
+        "the bursts of a reader make up each request, in order, and no more words are asked for than there is room for",
+        "2 words a burst",
+    ),
     "window::test_jobs_forever": (
         "nothing begins without a job; no reset cuts a burst; a job ends once",
         "`Sequencer`",

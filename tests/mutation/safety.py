@@ -232,6 +232,13 @@ MUTATIONS = [
         f"{WRITE}::test_data_never_waits",
     ),
     fault(
+        "a halt keeps a burst open, and a word joins that does not fit",
+        "axi/write",
+        "bursts.valid.eq(close)",
+        "bursts.valid.eq(close & ~self.halt)",
+        f"{IN_WINDOW}::test_bursts_end_at_their_group",
+    ),
+    fault(
         "bursts are written after the end of a job",
         "axi/write",
         "                & ~self.halt\n                & ~self.outside",
