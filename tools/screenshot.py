@@ -85,6 +85,8 @@ def shoot(program: str, page: Path, picture: Path, size: tuple[int, int] = SIZE)
     with tempfile.TemporaryDirectory() as profile:
         command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         command += ["--disable-background-networking", f"--user-data-dir={profile}"]
+        # The page is drawn when its own clock is at 10 s and every stage is done, and not when a busy machine says so.
+        command += ["--virtual-time-budget=10000", "--run-all-compositor-stages-before-draw"]
         command += [f"--window-size={size[0]},{size[1]}", f"--screenshot={picture}", page.as_uri()]
         subprocess.run(command, check=True, capture_output=True, timeout=120)
 
