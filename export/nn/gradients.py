@@ -1,5 +1,6 @@
 """The operations of quantization-aware layers that have gradients of their own: rounding and firing."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -20,14 +21,16 @@ class Firing(Protocol):
     def width(self) -> float | None: ...
 
 
-class _Round(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        return x.round()
+class _Straight(torch.autograd.Function):
+    """``to_whole(x)``, such as ``torch.round``, with a gradient of 1."""
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
-        return grad
+    def forward(ctx: Any, x: torch.Tensor, to_whole: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        return to_whole(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return grad, None
 
 
 class _Fire(torch.autograd.Function):
@@ -61,19 +64,9 @@ def fire(u: torch.Tensor, d: torch.Tensor, neuron: Firing) -> torch.Tensor:
     return _Fire.apply(u, d, neuron.levels, neuron.surrogate, neuron.width or 1.0)
 
 
-class _Floor(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        return x.floor()
-
-    @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
-        return grad
-
-
 def floor_ste(x: torch.Tensor) -> torch.Tensor:
     """Round down, with a gradient of 1."""
-    return _Floor.apply(x)
+    return _Straight.apply(x, torch.floor)
 
 
 def sums(u: torch.Tensor, bits: int, shift: int) -> torch.Tensor:
@@ -84,4 +77,4 @@ def sums(u: torch.Tensor, bits: int, shift: int) -> torch.Tensor:
 
 def round_ste(x: torch.Tensor) -> torch.Tensor:
     """Round, with a gradient of 1."""
-    return _Round.apply(x)
+    return _Straight.apply(x, torch.round)

@@ -80,11 +80,11 @@ class Compared:
         rule = f"{_words(self.left)} must be {'' if self.equal else 'at most '}{_words(self.right)}"
         return f"{rule} = {total(self.right, f)}, not {total(self.left, f)}"
 
-    def words(self) -> list[str]:
+    def words(self) -> str:
         """Return what the rule says, and of which RUNs."""
         end = f", if {self.once} > 1" if self.once else ""
         of = " (if planes are written)" * self.planes
-        return [f"{_words(self.left)} {'=' if self.equal else '<='} {_words(self.right)}{end}{of}"]
+        return f"{_words(self.left)} {'=' if self.equal else '<='} {_words(self.right)}{end}{of}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +101,9 @@ class MultipleOf:
         """Return what the rule says, with the value of the field."""
         return f"{self.field} must be a multiple of {_words((self.of,))} = {total((self.of,), f)}, not {f[self.field]}"
 
-    def words(self) -> list[str]:
+    def words(self) -> str:
         """Return what the rule says."""
-        return [f"{self.field} is a multiple of {_words((self.of,))}"]
+        return f"{self.field} is a multiple of {_words((self.of,))}"
 
 
 ProductRule = Compared | MultipleOf

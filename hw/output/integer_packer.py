@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.hdl import ValueLike
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
@@ -73,7 +73,6 @@ class IntegerPacker(wiring.Component):
         c = self.config
         m.submodules.queue = queue = SmallFifo(shape=integer_group(c), depth=QUEUE)
         wiring.connect(m, wiring.flipped(self.i), queue.i)
-        self.group = queue.o
         item = queue.o.payload
         held = Signal(c.neuron_lanes * 8 * INT_BYTES[-1], reset_less=True)
         valid, ends, last_group, last_t = Signal(), Signal(), Signal(), Signal()
@@ -81,7 +80,7 @@ class IntegerPacker(wiring.Component):
         left = Signal(range(max(1, len(held) // c.bus_bits)))  # pieces of the group that follow this one
         leave, end = Signal(), Signal()
         width = Signal(range(c.neuron_lanes + 1))
-        integers, pieces = self._integers(m, width)
+        integers, pieces = self._integers(m, item, width)
         m.d.comb += [
             width.eq(Mux(item.last_group, last_width(c, self.i_channels), c.neuron_lanes)),
             queue.o.ready.eq(~valid | (leave & (left == 0))),
@@ -105,7 +104,7 @@ class IntegerPacker(wiring.Component):
             m.d.sync += group.eq(0)
         return m
 
-    def _integers(self, m: Module, width: Value) -> tuple[Signal, Signal]:
+    def _integers(self, m: Module, item: data.View, width: Value) -> tuple[Signal, Signal]:
         """Return the integers of the group that the queue offers, and how many bus words beyond the first they need.
 
         They are clipped. Only the first ``width`` lanes count, and the others are zero.
@@ -114,7 +113,7 @@ class IntegerPacker(wiring.Component):
         found = Signal(c.neuron_lanes * 8 * INT_BYTES[-1])
         more = Signal(range(max(1, len(found) // c.bus_bits)))
         values = []
-        for n, value in enumerate(self.group.payload.value):
+        for n, value in enumerate(item.value):
             kept = Signal(value.shape(), name=f"kept{n}")
             m.d.comb += kept.eq(Mux(n < width, value, 0))
             values.append(kept)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import nn
 
 from reprise.export.qat import check, deploy
 from reprise.hw.arch.config import HardwareConfig
@@ -38,3 +39,16 @@ def assert_agrees(net, shape, levels=255, count=6):
 
 def pixels(shape, levels=255, count=8):
     return torch.randint(0, levels + 1, (count, *shape), generator=torch.Generator().manual_seed(SEED)).float()
+
+
+class Net(nn.Module):
+    """A network whose forward pass is ``f(self, x)``."""
+
+    def __init__(self, f, **modules):
+        super().__init__()
+        self.f = f
+        for name, module in modules.items():
+            setattr(self, name, module)
+
+    def forward(self, x):
+        return self.f(self, x)

@@ -58,7 +58,7 @@ def _limits(kept: tuple[Rule, ...]) -> dict[str, list[str]]:
 
 def _products(opcode: str) -> list[str]:
     """Return the rules about products, as formulas."""
-    lines = [words for rule in product_rules(HardwareConfig(), opcode) for words in rule.words()]
+    lines = [rule.words() for rule in product_rules(HardwareConfig(), opcode)]
     return ["Together the fields must keep:", "", *(f"- `{words}`" for words in lines), ""] if lines else []
 
 

@@ -14,23 +14,10 @@ from reprise.compiler.golden.interpreter import interpret
 from reprise.export import ptq
 from reprise.export.nn.neurons import MultiLevelIF
 from reprise.model.inference.runner import run
-from tests.support.export_helpers import PAPER, SEED
+from tests.support.export_helpers import PAPER, SEED, Net
 
 torch.set_num_threads(1)
 IMAGES = np.random.default_rng(SEED).integers(0, 17, (2, 2, 8, 7)).astype(np.uint8)
-
-
-class Net(nn.Module):
-    """A network whose forward pass is ``f(self, x)``."""
-
-    def __init__(self, f, **modules):
-        super().__init__()
-        self.f = f
-        for name, module in modules.items():
-            setattr(self, name, module)
-
-    def forward(self, x):
-        return self.f(self, x)
 
 
 def fires(levels=4, timesteps=1):

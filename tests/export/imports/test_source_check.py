@@ -13,7 +13,7 @@ from reprise.export.importers import nir as nir_import
 from reprise.export.nn.neurons import MultiLevelIF, MultiLevelLIF
 from reprise.export.source_check import DifferentError
 from reprise.model.inference.runner import run
-from tests.support.export_helpers import PAPER, SEED
+from tests.support.export_helpers import PAPER, SEED, Net
 
 torch.set_num_threads(1)
 LEVELS = 16
@@ -23,19 +23,6 @@ IMAGES = np.random.default_rng(SEED).integers(0, LEVELS + 1, (6, 1, 8, 8)).astyp
 def quantize(source, timesteps=1, images=IMAGES, **options):
     graph = source if not isinstance(source, nn.Module) else ptq.graph_of(source.eval(), timesteps=timesteps)
     return ptq.quantize(graph, images, PAPER, name="n", timesteps=timesteps, input_levels=LEVELS, **options)
-
-
-class Net(nn.Module):
-    """A network whose forward pass is ``f(self, x)``."""
-
-    def __init__(self, f, **modules):
-        super().__init__()
-        self.f = f
-        for name, module in modules.items():
-            setattr(self, name, module)
-
-    def forward(self, x):
-        return self.f(self, x)
 
 
 def net(f, levels=4, out=144, **modules):
