@@ -63,6 +63,19 @@ def check_sum(layer: Layer) -> None:
     limit(layer.neuron.shift == 0, layer.name, "shift of a sum", layer.neuron.shift, 0, remedy)
 
 
+def check_addends(network: Network) -> None:
+    """Refuse addends, which the compiler does not know yet.
+
+    Raises
+    ------
+    CompileError
+        A layer has an addend; the message names it.
+    """
+    for layer in network.layers:
+        remedy = "join spikes behind neurons instead"
+        limit(layer.addend is None, layer.name, "addend", layer.addend, None, remedy)
+
+
 def check_widths(network: Network, config: HardwareConfig) -> None:
     """Prove that no sum can overflow the configuration's registers, for any input.
 

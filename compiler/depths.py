@@ -118,7 +118,7 @@ def choose_tiles(
 
     found = {}
     for layer in network.layers:
-        if layer.product:
+        if not layer.convolutions:
             continue
         depth = -min(choices(layer.name))[1]
         share = float(used_rows(tiles_of(layer.name, depth, batch > 1)).mean()) / depth

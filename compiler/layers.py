@@ -10,7 +10,7 @@ from ..hw.arch.feature_map import FeatureMap
 from ..model.network.layer import Layer
 from ..model.network.network import Network
 from ..support.checks import require, require_int
-from .checks import check_layer, check_widths
+from .checks import check_addends, check_layer, check_widths
 from .depths import ALL_WHOLE, TileChoice, choose_tiles
 from .emit import Constants, Emitter
 from .errors import limit
@@ -88,6 +88,7 @@ class NetworkCompiler:
         whole_tiles: Mapping[str, int] | None = None,
         prefix: str = "",
     ) -> None:
+        check_addends(network)
         check_widths(network, config)
         depths, wholes = tile_depths or {}, whole_tiles or {}
         self._check_names(network, {"tile_depths": depths, "whole_tiles": wholes})

@@ -59,7 +59,14 @@ class Operations:
 
 
 def of_layer(
-    layer: Layer, inputs: list[np.ndarray], levels: list[int], outputs: int, neurons: int, weights: int = 0
+    layer: Layer,
+    inputs: list[np.ndarray],
+    levels: list[int],
+    outputs: int,
+    neurons: int,
+    weights: int = 0,
+    *,
+    steps: tuple[int, int],
 ) -> Operations:
     """Count a layer.
 
@@ -71,8 +78,9 @@ def of_layer(
     outputs : spikes that it fires
     neurons : of one image
     weights : integers of the operand of one timestep, which a product has in place of weights
+    steps : images and timesteps
     """
-    images, timesteps = inputs[0].shape[:2]
+    images, timesteps = steps
     spikes = read = 0
     synapses = multiplied = 0.0
     for source, feature, count in zip(layer.sources, inputs, levels, strict=True):
@@ -114,5 +122,6 @@ def of_network(network: Network, features: Mapping[str, np.ndarray]) -> dict[str
         height, width = network.geometry[layer.name].conv
         fired = int(np.count_nonzero(features[layer.name])) if layer.neuron.fires else 0
         operand = features[layer.product.operand][0, 0].size if layer.product else 0
-        found[layer.name] = of_layer(layer, inputs, levels, fired, layer.channels * height * width, operand)
+        neurons, steps = layer.channels * height * width, features[layer.reads[0]].shape[:2]
+        found[layer.name] = of_layer(layer, inputs, levels, fired, neurons, operand, steps=steps)
     return found

@@ -14,8 +14,10 @@ def shape_of(network: Network, name: str) -> dict[str, Any]:
     signed = any(network.feature_signed(source.feature) for source in layer.sources)
     levels = [network.feature_levels(source.feature) for source in layer.sources]
     linear = all(s.flatten or network.feature_shape(s.feature)[1:] == (1, 1) for s in layer.convolutions)
+    made = "linear" if linear else "convolution"
+    kind = f"product over {layer.product.over}" if layer.product else made if layer.sources else "stored sums"
     return {
-        "kind": f"product over {layer.product.over}" if layer.product else "linear" if linear else "convolution",
+        "kind": kind,
         "reads": list(layer.reads),
         "weights": [[int(n) for n in source.weight.shape] for source in layer.convolutions],
         "k": network.depth(name),
@@ -26,7 +28,7 @@ def shape_of(network: Network, name: str) -> dict[str, Any]:
         "levels": layer.neuron.levels,
         "timesteps": network.timesteps,
         "encoding": layer.encoding,
-        "planes": max(plane_table(count, layer.encoding, signed).shape[1] for count in levels),
+        "planes": max((plane_table(count, layer.encoding, signed).shape[1] for count in levels), default=1),
     }
 
 

@@ -9,6 +9,7 @@ from ...model.inference.runner import run
 from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron
+from ...support.checks import require
 from .layers import QatLayer
 from .network import QatNetwork
 from .products import QatProduct
@@ -97,8 +98,16 @@ def spec_of(source: Source, shape: tuple[int, ...]) -> SourceSpec:
     )
 
 
+def require_no_addends(network: Network) -> None:
+    """Refuse a network with membrane shortcuts, which PyTorch layers of integers do not have."""
+    for layer in network.layers:
+        here, why = f"layer {layer.name!r}: addend", "membrane shortcuts are not trained as integers"
+        require(layer.addend is None, here, "None in PyTorch", layer.addend, why)
+
+
 def from_network(network: Network) -> QatNetwork:
-    """Make the PyTorch twin of an integer network."""
+    """Make the PyTorch twin of an integer network, which has no addends."""
+    require_no_addends(network)
     layers = [(IntegerProduct if layer.product else IntegerLayer)(layer, network) for layer in network.layers]
     twin = QatNetwork(
         layers,

@@ -30,7 +30,8 @@ def to_tensors(network: Network) -> dict[str, np.ndarray]:
 
 def version_of(network: Network) -> int:
     """Return the first version of the format that can hold a network."""
-    return 2 if any(layer.product or layer.neuron.kind == "sum" for layer in network.layers) else 1
+    new = (layer.product or layer.addend or layer.neuron.kind == "sum" for layer in network.layers)
+    return 2 if any(new) else 1
 
 
 def layer_entry(layer: Layer) -> dict[str, Any]:
@@ -41,7 +42,9 @@ def layer_entry(layer: Layer) -> dict[str, Any]:
         dict(feature=s.feature, shape=s.weight.shape, stride=s.stride, padding=s.padding, flatten=s.flatten)
         for s in layer.convolutions
     )
-    reads: dict[str, Any] = {"sources": sources}
+    reads: dict[str, Any] = {"sources": sources} if sources else {}
+    if layer.addend is not None:
+        reads["addend"] = layer.addend
     if product is not None:
         made = dict(feature=product.feature, operand=product.operand, over=product.over, heads=product.heads)
         reads = {"product": made | {"channels": layer.channels}}
@@ -81,7 +84,9 @@ def _layer(entry: LayerEntry, tensors: dict[str, np.ndarray]) -> Layer:
         shift=n.shift,
     )
     pool = None if entry.pool is None else MaxPool(kernel=entry.pool)
-    return Layer(name=entry.name, sources=sources, neuron=neuron, encoding=entry.encoding, pool=pool)
+    return Layer(
+        name=entry.name, sources=sources, neuron=neuron, encoding=entry.encoding, pool=pool, addend=entry.addend
+    )
 
 
 def to_network(manifest: Manifest, tensors: dict[str, np.ndarray]) -> Network:

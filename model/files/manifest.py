@@ -15,7 +15,8 @@ from ...support.yaml_file import read_yaml
 
 FORMAT = "reprise-network"
 VERSION = 2
-"""The newest version, which is written where a network has sums or products; all others are written in the first."""
+"""The newest version, which is written where a network has sums, products or addends; all others are written in the
+first."""
 
 PARAMETERS = ("threshold", "bias", "v0", "leak")
 
@@ -85,25 +86,29 @@ class LayerEntry(Part):
     name: Name
     sources: Annotated[tuple[SourceEntry, ...], Field(min_length=1, max_length=2)] = ()
     product: ProductEntry | None = None
+    addend: Name | None = None
     neuron: NeuronEntry
     encoding: Literal["bitplane", "thermometer"]
     pool: Annotated[Literal[2, 3, 4] | None, Whole] = None
 
     @model_validator(mode="after")
     def _reads(self) -> "LayerEntry":
-        if bool(self.sources) == (self.product is not None):
-            raise ValueError(f"layer {self.name!r} must have either sources or a product")
+        reads = bool(self.sources) + (self.product is not None)
+        if reads != 1 and not (reads == 0 and self.addend):
+            raise ValueError(f"layer {self.name!r} must have either sources or a product, or an addend and no sources")
         return self
 
     @property
-    def channels(self) -> int:
-        """O, the number of output channels."""
-        return self.product.channels if self.product else self.sources[0].shape[0]
+    def channels(self) -> int | None:
+        """O, the number of output channels, or None if it is that of the addend."""
+        if self.product:
+            return self.product.channels
+        return self.sources[0].shape[0] if self.sources else None
 
     @property
     def version(self) -> int:
         """The first version of the format that has such layers."""
-        return 2 if self.product or self.neuron.kind == "sum" else 1
+        return 2 if self.product or self.addend or self.neuron.kind == "sum" else 1
 
 
 class Accuracy(Part):
@@ -134,8 +139,10 @@ class Manifest(Part):
     def _version(self) -> "Manifest":
         for layer in self.layers:
             if layer.version > self.version:
-                what = "a product" if layer.product else "a sum"
-                raise ValueError(f"version must be {layer.version}, not {self.version}: layer {layer.name!r} is {what}")
+                what = (
+                    "is a product" if layer.product else "is a sum" if layer.neuron.kind == "sum" else "has an addend"
+                )
+                raise ValueError(f"version must be {layer.version}, not {self.version}: layer {layer.name!r} {what}")
         return self
 
     @field_validator("statistics")
@@ -153,11 +160,13 @@ class Manifest(Part):
 def tensor_shapes(manifest: Manifest) -> dict[str, tuple[type[np.integer], tuple[int, ...]]]:
     """Return (dtype, shape) of every tensor that the file must hold beside the samples, by its name."""
     found: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {}
+    channels: dict[str, int] = {}
     for layer in manifest.layers:
+        channels[layer.name] = layer.channels or channels.get(layer.addend or "", 0)
         for i, source in enumerate(layer.sources):
             found[f"{layer.name}.weight{i}"] = (np.int8, source.shape)
         for name in PARAMETERS:
-            found[f"{layer.name}.{name}"] = (np.int32, (layer.channels,))
+            found[f"{layer.name}.{name}"] = (np.int32, (channels[layer.name],))
     return found
 
 

@@ -105,7 +105,7 @@ def source_sums(source: Source, levels: np.ndarray, size: tuple[int, int], metho
 
 
 def layer_sums(layer: Layer, inputs: list[np.ndarray], size: tuple[int, int], method: str = "blas") -> np.ndarray:
-    """Add the products of a layer's sources: integers (frames, O, h, w)."""
+    """Add the products of a layer's sources, of which there is at least one: integers (frames, O, h, w)."""
     sums = source_sums(layer.convolutions[0], inputs[0], size, method)
     for source, levels in zip(layer.convolutions[1:], inputs[1:], strict=True):
         sums = sums.astype(np.int64) + source_sums(source, levels, size, method)

@@ -37,7 +37,7 @@ class Result:
     potentials : dict[str, int64[n, T, O, H, W]]
         The membrane potential after each timestep at the positions that are computed, if it is recorded.
     psums : dict[str, int64[n, T, O, H, W]]
-        The partial sums without the bias, if they are recorded.
+        The partial sums with the addend and without the bias, if they are recorded.
     """
 
     output: np.ndarray
@@ -95,7 +95,7 @@ def _chunk(network: Network, method: str) -> int:
     for layer in network.layers:
         height, width = network.geometry[layer.name].computed
         depth = network.depth(layer.name)
-        planes = max(network.feature_levels(source.feature) for source in layer.sources)
+        planes = max((network.feature_levels(source.feature) for source in layer.sources), default=1)
         planes = planes if layer.encoding == "thermometer" else planes.bit_length()
         per_row = 8 * layer.channels * 3 + (
             planes * (depth + 8 * layer.channels * 3) if method == "tiled" else 8 * depth
@@ -105,7 +105,7 @@ def _chunk(network: Network, method: str) -> int:
 
 
 def _tiled_sums(network: Network, layer: Layer, features: dict, tile_m: int, tile_k: int) -> np.ndarray:
-    shape = (*features[layer.sources[0].feature].shape[:2], layer.channels, *network.geometry[layer.name].computed)
+    shape = (*features[layer.reads[0]].shape[:2], layer.channels, *network.geometry[layer.name].computed)
     sums = np.empty(shape, dtype=np.int64)
     for job in network_jobs(network, layer.name, features, tile_m=tile_m, tile_k=tile_k):
         tiles = job.tiles
@@ -114,10 +114,13 @@ def _tiled_sums(network: Network, layer: Layer, features: dict, tile_m: int, til
 
 
 def _plain_sums(network: Network, layer: Layer, features: dict, method: str) -> np.ndarray:
-    inputs = [features[name] for name in layer.reads]
-    n, timesteps = inputs[0].shape[:2]
+    reads = layer.reads[: -1 if layer.addend else None]
+    inputs = [features[name] for name in reads]
+    n, timesteps = features[layer.reads[0]].shape[:2]
+    if not inputs:
+        return np.zeros((n, timesteps, layer.channels, *network.geometry[layer.name].computed), dtype=np.int64)
     shown = timesteps
-    if network.input_mode == "repeat" and all(name == "input" for name in layer.reads):
+    if network.input_mode == "repeat" and all(name == "input" for name in reads):
         shown = 1  # the same frame at every timestep has the same sums
     frames = [x[:, :shown].reshape(n * shown, *x.shape[2:]) for x in inputs]
     if layer.product:
@@ -138,6 +141,8 @@ def _run_chunk(network: Network, levels: np.ndarray, method: str, tile: tuple[in
             sums = _tiled_sums(network, layer, features, *tile)
         else:
             sums = _plain_sums(network, layer, features, "integer" if method == "integer" else "blas")
+        if layer.addend:
+            sums = sums + features[layer.addend].astype(np.int64)
         fired, potential = integrate(sums, layer.neuron, potentials="potentials" in record)
         if "psums" in record:
             psums[layer.name] = sums.astype(np.int64)

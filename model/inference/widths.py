@@ -228,6 +228,8 @@ def prove(network: Network, tile_k: int, images: np.ndarray | None = None) -> di
             tile, row, low, high = _product_sums(network, layer.product, values[layer.product.operand], tile_k)
         else:
             tile, row, low, high = _sums(network, layer, tile_k)
+        if layer.addend:
+            low, high = low + values[layer.addend][0], high + values[layer.addend][1]
         neuron = layer.neuron
         values[layer.name], integers = _values(layer, low, high)
         bounds[layer.name] = LayerBounds(

@@ -164,12 +164,15 @@ class Layer:
         Unique in the network. The feature that the layer writes has the same name.
     sources : tuple[Source, ...] or tuple[Product]
         One, or two (main and shortcut) of the same output shape, whose products are added. A product of two maps is
-        alone.
+        alone. There may be none if there is an addend: neurons on a stored current.
     neuron : Neuron
     encoding : "bitplane" or "thermometer"
         How the levels that this layer *reads* become binary rows; one choice for all its sources.
     pool : MaxPool or None
-        What follows the neuron; one that does not fire has none, and neither has a product.
+        What follows the neuron; one that does not fire has none, and neither has a product or an addend.
+    addend : str or None
+        The name of an earlier layer whose neuron is a sum. Its integers, which are of the shape that this layer
+        computes, are added to the sums of products at every timestep, as the bias is: a membrane shortcut.
     """
 
     name: str
@@ -177,17 +180,26 @@ class Layer:
     neuron: Neuron
     encoding: Encoding = "bitplane"
     pool: MaxPool | None = None
+    addend: str | None = None
 
     def __post_init__(self) -> None:
         require(isinstance(self.name, str) and self.name not in ("", "input"), "layer.name", "a name", self.name)
         object.__setattr__(self, "sources", tuple(self.sources))
         here = f"layer {self.name!r}"
-        require(len(self.sources) in (1, 2), f"{here}: sources", "one or two", len(self.sources))
+        count, rule = len(self.sources), "one or two, or none beside an addend"
+        require(count in (1, 2) or (count == 0 and self.addend is not None), f"{here}: sources", rule, count)
         encodings = ("bitplane", "thermometer")
         require(self.encoding in encodings, f"{here}: encoding", f"one of {encodings}", self.encoding)
         if self.product:
             require(len(self.sources) == 1, f"{here}: sources", "one, as one is a product", len(self.sources))
             require(self.pool is None, f"{here}: pool", "None behind a product", self.pool, "pool its operands instead")
+            why = "add it in the layer behind the product"
+            require(self.addend is None, f"{here}: addend", "None beside a product", self.addend, why)
+        if self.addend is not None:
+            named = isinstance(self.addend, str) and self.addend != ""
+            require(named, f"{here}: addend", "the name of a layer", self.addend)
+            why = "integers are added in the order of positions; pool in a layer behind"
+            require(self.pool is None, f"{here}: pool", "None beside an addend", self.pool, why)
         for source in self.convolutions:
             require(
                 source.weight.shape[0] == self.neuron.channels,
@@ -202,7 +214,7 @@ class Layer:
 
     def __repr__(self) -> str:
         pool = f", max pool {self.pool.kernel}" if self.pool else ""
-        reads = " + ".join(repr(source) for source in self.sources)
+        reads = " + ".join([*map(repr, self.sources), *([self.addend] if self.addend else [])])
         return f"Layer({self.name}: {reads}, {self.neuron!r}, {self.encoding}{pool})"
 
     @property
@@ -228,6 +240,7 @@ class Layer:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The features that the layer reads: that of each source, and the operand of a product."""
+        """The features that the layer reads: that of each source, the operand of a product, and the addend."""
         operand = (self.product.operand,) if self.product else ()
-        return *(source.feature for source in self.sources), *operand
+        addend = (self.addend,) if self.addend else ()
+        return *(source.feature for source in self.sources), *operand, *addend

@@ -2,7 +2,7 @@
 
 Everything is an integer. A network is a tuple of layers in execution order. A layer is
 ``neuron(sum over its sources of conv(feature, weight))``, and max pooling on the levels may follow; or it is
-``neuron(product of two features)``, as in attention.
+``neuron(product of two features)``, as in attention. A stored integer map may be added to the sums.
 """
 
 import dataclasses
@@ -74,8 +74,8 @@ class Network:
         A static image is shown at every timestep ("repeat") or at the first only ("once"), or the caller gives all T
         frames ("given").
     layers : tuple[Layer, ...]
-        The layers in execution order. A source names "input" or an earlier layer that fires, and a product's operand an
-        earlier layer whose map fits int8.
+        The layers in execution order. A source names "input" or an earlier layer that fires, a product's operand an
+        earlier layer whose map fits int8, and an addend an earlier layer whose neuron is a sum.
     calibration : (n, C, H, W), or (n, T, C, H, W), or None
         Some images, by which a compiler may find out how the layers' spikes are. They change no result.
     """
@@ -125,9 +125,11 @@ class Network:
                 found[layer.name] = Geometry(conv=shape[1:], computed=shape[1:], feature=shape)
                 continue
             sizes = [self._source_size(layer, source, found) for source in layer.convolutions]
+            if layer.addend is not None:
+                sizes.append(self._addend_size(layer, layer.addend, found))
             require(
                 len(set(sizes)) == 1,
-                f"layer {layer.name!r}: output sizes of the sources",
+                f"layer {layer.name!r}: output sizes of the sources{' and of the addend' if layer.addend else ''}",
                 "equal",
                 sizes,
                 "a join adds them position by position",
@@ -206,6 +208,15 @@ class Network:
         require(min(size) >= 1, f"{here}: output size", "at least 1x1", size, f"the feature has shape {shape}")
         return size
 
+    def _addend_size(self, layer: Layer, addend: str, found: dict[str, Geometry]) -> tuple[int, int]:
+        here = f"layer {layer.name!r}: addend {addend!r}"
+        require(addend in found, here, f"an earlier layer {list(found)}", addend)
+        kind, why = self.layer(addend).neuron.kind, "what is added is a map of integers, as a sum writes it"
+        require(kind == "sum", here, "a layer whose neuron is a sum", kind, why)
+        channels, height, width = found[addend].feature
+        require(channels == layer.channels, f"{here}: channels", f"{layer.channels}, as the layer has", channels)
+        return height, width
+
     def layer(self, name: str) -> Layer:
         """Return the layer of that name, or raise KeyError if there is none."""
         for layer in self.layers:
@@ -228,7 +239,10 @@ class Network:
         return neuron.bits
 
     def depth(self, name: str) -> int:
-        """Return K of a layer, the number of products per output; a product's is that of one head and timestep."""
+        """Return K of a layer, the number of products per output, which is 0 without sources.
+
+        A product's is that of one head and timestep.
+        """
         layer = self.layer(name)
         product, sources = layer.product, layer.convolutions
         return product.depth(self.feature_shape(product.feature)) if product else sum(s.depth for s in sources)

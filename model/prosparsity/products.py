@@ -139,6 +139,22 @@ def product_jobs(
     yield from make(product, planes, operand.astype(np.int8), weights, (tile_m, tile_k, whole_positions))
 
 
+def _empty_tiles(layer: Layer, addend: np.ndarray, tile_m: int, tile_k: int) -> LayerTiles:
+    """Make the rows of a layer without sources: one K tile without bits, for every position and timestep."""
+    n, timesteps, _, height, width = addend.shape
+    positions = issue_positions(height, width)
+    return LayerTiles(
+        packed=np.zeros((n * len(positions) * timesteps, 1), dtype=np.uint64),
+        starts=tile_cuts(len(positions), timesteps, tile_m, n, len(positions) == 1),
+        positions=positions,
+        plane_weights=np.ones(1, dtype=np.int64),
+        weights=np.zeros((tile_k, layer.channels), dtype=np.int8),
+        images=n,
+        timesteps=timesteps,
+        tile_k=tile_k,
+    )
+
+
 def network_jobs(
     network: Network,
     name: str,
@@ -155,6 +171,10 @@ def network_jobs(
     """
     layer = network.layer(name)
     product = layer.product
+    if layer.addend and not layer.sources:
+        tiles = _empty_tiles(layer, features[layer.addend], tile_m, tile_k)
+        yield Job(tiles=tiles, part=(ALL, ALL, ALL, ALL, ALL))
+        return
     if product is None:
         tiles = network_tiles(network, name, features, tile_m=tile_m, tile_k=tile_k, published=published)
         yield Job(tiles=tiles, part=(ALL, ALL, ALL, ALL, ALL))

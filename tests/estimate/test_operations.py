@@ -27,7 +27,7 @@ def test_accesses_cost_by_size():
 def test_a_linear_layer_by_hand(levels):
     spikes = np.zeros((1, 3, 5, 1, 1), np.uint8)
     spikes[0, 0, 1], spikes[0, 2, 4] = 1, levels
-    found = of_layer(layer(np.ones((7, 5, 1, 1))), [spikes], [levels], outputs=4, neurons=7)
+    found = of_layer(layer(np.ones((7, 5, 1, 1))), [spikes], [levels], outputs=4, neurons=7, steps=spikes.shape[:2])
     synapses, updates = 2 * 7, 7 * 3
     assert (found.spikes, found.fan_out, found.neurons, found.timesteps) == (2, 7, 7, 3)
     assert found.accesses_pj == pytest.approx(10 * (2 + (synapses + updates) + 2 * (synapses + updates) + 4))
@@ -39,7 +39,9 @@ def test_a_linear_layer_by_hand(levels):
 def test_a_convolution_by_hand():
     spikes = np.zeros((2, 1, 3, 6, 6), np.uint8)
     spikes[0, 0, 0, 2, 2] = spikes[1, 0, 1, 0, 5] = spikes[1, 0, 2, 3, 3] = 1
-    found = of_layer(layer(np.ones((4, 3, 3, 3)), padding=1), [spikes], [1], outputs=0, neurons=4 * 36)
+    found = of_layer(
+        layer(np.ones((4, 3, 3, 3)), padding=1), [spikes], [1], outputs=0, neurons=4 * 36, steps=spikes.shape[:2]
+    )
     assert (found.spikes, found.fan_out, found.neurons) == (3, 4 * 9, 2 * 4 * 36)
 
 

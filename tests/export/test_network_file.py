@@ -16,7 +16,7 @@ from reprise.model.files.shipped import shipped
 from reprise.model.network.layer import Layer, MaxPool, Source
 from reprise.model.network.network import Network, equal
 from reprise.model.network.neuron import Neuron
-from tests.support.random_models import random_attention
+from tests.support.random_models import random_attention, random_shortcuts
 
 HERE = Path(__file__).parents[1]
 
@@ -101,18 +101,29 @@ def test_round_trip_of_attention(tmp_path_factory, seed):
     assert equal(network_file.load(path).network, network)
 
 
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10**6))
+def test_round_trip_of_membrane_shortcuts(tmp_path_factory, seed):
+    network = random_shortcuts(seed)
+    path = network_file.save(network, tmp_path_factory.mktemp("file") / "net")
+    assert equal(network_file.load(path).network, network)
+
+
 def test_the_version_is_the_first_that_has_what_the_network_needs(tmp_path):
     """Networks without sums and products have files that older releases read."""
     old = yaml.safe_load(network_file.save(random_network(1), tmp_path / "old").read_text())
     new = yaml.safe_load(network_file.save(random_attention(1), tmp_path / "new").read_text())
     assert (old["version"], new["version"]) == (1, 2)
     assert all(set(one["neuron"]) == {"kind", "levels", "reset"} for one in old["layers"])
-    assert not any("product" in one for one in old["layers"]) and "sources" not in new["layers"][3]
+    assert not any({"product", "addend"} & one.keys() for one in old["layers"]) and "sources" not in new["layers"][3]
 
 
 ATTENTION_RULES = [
     (["version"], 1, "version must be 2, not 1: layer 'g' is a product"),
-    (["layers", 3, "product"], ..., "layer 'g' must have either sources or a product"),
+    (["layers", 3, "product"], ..., "layer 'g' must have either sources or a product, or an addend and no sources"),
+    (["layers", 3, "addend"], "v", "layer 'g': addend must be None beside a product, not 'v'"),
+    (["layers", 5, "addend"], "zz", "layer 'end': addend 'zz' must be an earlier layer"),
+    (["layers", 5, "addend"], "", "layers.5.addend: .*String should match pattern"),
     (
         ["layers", 0, "product"],
         dict(feature="k", operand="v", over="tokens", heads=1, channels=1),

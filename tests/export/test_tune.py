@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from reprise.export.qat.check import from_network
 from reprise.export.qat.deploy import to_network
 from reprise.export.train import datasets, train
 from reprise.export.train.tune import is_identity, trainable, tuning_recipe
@@ -18,6 +19,7 @@ from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 from reprise.support.errors import RepriseError
 from tests.reprise.command import reprise
+from tests.support.random_models import random_shortcuts
 
 torch.set_num_threads(1)
 
@@ -132,3 +134,10 @@ def test_what_does_not_fit_is_told(tmp_path, digits):
     assert done.code == 2 and "--set dataset must be one of digits, mnist, cifar10, not None" in done.err
     done = reprise("train", "digits", "--from", file)
     assert done.code == 2 and "--from must be given without NETWORK, not 'digits'" in done.err
+
+
+def test_membrane_shortcuts_are_refused_by_name():
+    network = random_shortcuts(1)
+    for make in (lambda: trainable(network, None), lambda: from_network(network)):
+        with pytest.raises(RepriseError, match="layer 'fire': addend must be None in PyTorch, not 'x'"):
+            make()

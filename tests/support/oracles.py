@@ -130,6 +130,8 @@ def naive_run(network: Network, frames: np.ndarray) -> dict[str, np.ndarray]:
                 for t in range(network.timesteps)
             ]
         )
+        if layer.addend:
+            sums = features[layer.addend] + (sums if layer.sources else 0)
         levels = np.zeros_like(sums)
         for o, y, x in np.ndindex(*sums.shape[1:]):
             levels[:, o, y, x], _ = naive_neuron(layer.neuron, o, sums[:, o, y, x].tolist())

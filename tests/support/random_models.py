@@ -120,6 +120,46 @@ def random_attention(seed: int, *, timesteps: int | None = None) -> Network:
     )
 
 
+def random_shortcuts(seed: int, *, timesteps: int | None = None) -> Network:
+    """A small network with membrane shortcuts: currents x, neurons on them, y = x + conv of their spikes, and an end.
+
+    Currents are clipped at times. The end is a readout or fires, reads the currents of y, and maybe spikes too.
+    """
+    rng = np.random.default_rng(seed)
+    channels, stride = int(rng.integers(1, 6)), int(rng.integers(1, 3))
+    height, width = (int(n) for n in rng.integers(1, 6, 2))
+
+    def sums() -> Neuron:
+        bits, shift = int(rng.choice([8, 16, 32])), int(rng.integers(0, 4))
+        return Neuron.sum(channels, bits=bits, shift=shift, bias=rng.integers(-9, 9, channels))
+
+    def fires() -> Neuron:
+        return random_neuron(rng, channels, levels=int(rng.integers(1, 4)), scale=300)
+
+    def conv(feature: str, inputs: int) -> Source:
+        kernel = int(rng.choice([1, 3]))
+        weight = random_weight(rng, channels, inputs, kernel, kernel)
+        return Source(feature=feature, weight=weight, padding=kernel // 2, stride=stride if feature == "input" else 1)
+
+    end = Neuron.readout(channels) if rng.random() < 0.5 else fires()
+    read = (conv("spikes", channels),) if rng.random() < 0.5 else ()
+    layers = (
+        Layer(name="x", sources=(conv("input", 2),), neuron=sums()),
+        Layer(name="fire", sources=(), neuron=fires(), addend="x"),
+        Layer(name="y", sources=(conv("fire", channels),), neuron=sums(), addend="x"),
+        Layer(name="spikes", sources=(), neuron=fires(), addend="y"),
+        Layer(name="end", sources=read, neuron=end, addend="y"),
+    )
+    return Network(
+        name=f"shortcuts_{seed}",
+        input_shape=(2, height, width),
+        input_levels=int(rng.choice([1, 3, 15])),
+        timesteps=timesteps or int(rng.integers(1, 5)),
+        input_mode=str(rng.choice(["repeat", "once", "given"])),
+        layers=layers,
+    )
+
+
 def random_images(network: Network, n: int, seed: int) -> np.ndarray:
     """n random inputs, in the shape that ``model.run`` takes."""
     rng = np.random.default_rng(seed)

@@ -83,7 +83,7 @@ WRONG = {
     "pool 5": (lambda: MaxPool(kernel=5), "pool.kernel must be an integer in 2..4, not 5"),
     "pool overlaps": (lambda: MaxPool(kernel=3, stride=2), r"pool.stride must be the kernel \(3\), not 2"),
     "layer called input": (lambda: layer("input"), "layer.name must be a name, not 'input'"),
-    "no source": (lambda: layer(sources=()), "layer 'a': sources must be one or two, not 0"),
+    "no source": (lambda: layer(sources=()), "layer 'a': sources must be one or two, or none beside an addend, not 0"),
     "encoding": (lambda: layer(encoding="gray"), "layer 'a': encoding must be one of"),
     "channels": (
         lambda: layer(w=weight(3, 2, 1, 1)),
