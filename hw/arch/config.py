@@ -163,8 +163,13 @@ class HardwareConfig:
         return dataclasses.asdict(self)
 
     def digest(self) -> str:
-        """Return the SHA-256 of the configuration's canonical JSON, in hexadecimal."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        """Return the SHA-256 of the configuration's canonical JSON, in hexadecimal.
+
+        A field that is 0 says that something is not built. It is left out, so that a configuration keeps its digest
+        when such a field is added.
+        """
+        built = {name: value for name, value in self.to_dict().items() if value != 0}
+        return hashlib.sha256(json.dumps(built, sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def from_dict(cls, fields: object, *, origin: str = "configuration") -> HardwareConfig:
