@@ -8,8 +8,10 @@ v_threshold there is a spike, and v becomes v_reset. One forward Euler step of l
 
     U = (1 - dt/tau) V + (R dt/tau) I + (v_leak - v_reset) dt/tau,   spike where U >= v_threshold - v_reset
 
-For IF, tau drops out, and the factor of I is R dt. A caller must ask for soft reset, because NIR has no word for it. He
-must say how long a timestep is, too: the standard means seconds, and several exporters mean timesteps.
+For IF, tau drops out, and the factor of I is R dt. The exact step, which sinabs' LIF computes, has 1 - exp(-dt/tau) in
+place of dt/tau (:mod:`.nir_graphs.steps`); a file does not tell which one was meant. A caller must ask for soft reset,
+because NIR has no word for it. He must say how long a timestep is, too: the standard means seconds, and several
+exporters mean timesteps.
 """
 
 import graphlib
@@ -29,6 +31,7 @@ from ..trace.kernels import pair, same_padding, sides
 from .leaks import per_channel, told_leak
 from .nir_graphs import reference as nir_reference
 from .nir_graphs.levels import SPIKING, combined, levels_spec
+from .nir_graphs.steps import STEPS, LeakStep, Steps
 
 SUPPORTED = "Conv2d, Linear, Affine, IF, LIF, Threshold, Flatten, SumPool2d, AvgPool2d, Scale, and I at the end"
 WINDOW = ("kernel", "stride", "padding")
@@ -40,7 +43,7 @@ def mapped(value: float | torch.Tensor, n: Any) -> float | torch.Tensor:
 
 
 def neuron(
-    name: str, n: Any, source: str, *, timesteps: int, dt: float, reset: Reset, levels: int, changes: list[str]
+    name: str, n: Any, source: str, *, timesteps: int, steps: Steps, reset: Reset, levels: int, changes: list[str]
 ) -> Iterator[Node]:
     """Yield the nodes of an IF or a LIF neuron: a gain and a bias, where they are needed, and the neuron.
 
@@ -51,15 +54,14 @@ def neuron(
     leak: float | torch.Tensor = 256.0
     bias: float | torch.Tensor = 0.0
     if type(n).__name__ == "LIF":
-        lost = nir_reference.lost_part(name, n.tau, dt)
+        lost = steps.lost(name, n.tau)
         share = per_channel(name, "tau", lost)
         leak, bias = 256 * (1 - share), (per_channel(name, "v_leak", n.v_leak) - rest) * share
-        gain = per_channel(name, "r", np.asarray(n.r, dtype=np.float64)) * share
-        changes.extend(told_leak(name, leak))
-        changes.append(f"{name}: time is cut in steps of {dt} s (forward Euler)")
+        gain = per_channel(name, "r", n.r) * per_channel(name, "tau", steps.taken(lost))
+        changes.extend((*told_leak(name, leak), *steps.told(name, n.tau)))
     else:
-        gain = per_channel(name, "r", n.r) * dt
-        changes.append(f"{name}: the input is integrated in steps of {dt} s")
+        gain = per_channel(name, "r", n.r) * steps.dt
+        changes.append(f"{name}: the input is integrated in steps of {steps.length}")
     changes.append(f"{name}: fires at U >= threshold where NIR fires at v > threshold")
     if reset == "soft":
         changes.append(f"{name}: soft reset (subtract the threshold) in place of NIR's reset to v_reset")
@@ -153,6 +155,7 @@ def read(
     per_step: bool = False,
     reset: Reset = "hard",
     levels: int = 1,
+    leak_step: LeakStep = "euler",
 ) -> Graph:
     """Read a NIR graph, which is an object of ``nir`` or an HDF5 file.
 
@@ -164,6 +167,8 @@ def read(
     reset : "hard" as NIR defines it, or "soft" where the source tool meant that
     levels : how many spikes an IF or a LIF may emit in a timestep, where the source tool meant several (sinabs does);
         the reset must be soft
+    leak_step : how a LIF goes through a timestep (:mod:`.nir_graphs.steps`): "euler", as the standard's equations are
+        usually solved, or "exact" or "decay", which sinabs' LIF computes with and without ``norm_input``
 
     Raises
     ------
@@ -183,6 +188,7 @@ def read(
             ) from None
     if reset not in ("hard", "soft"):
         raise RepriseError(f"reset must be hard or soft, not {reset!r}")
+    require(leak_step in STEPS, "leak_step", f"one of {', '.join(STEPS)}", leak_step)
     require_int("levels", levels, 1, MAX_LEVELS)
     require(
         levels == 1 or reset == "soft", "levels", "1 with a hard reset", levels, "several spikes subtract (reset soft)"
@@ -192,8 +198,8 @@ def read(
             "dt must be given in seconds, or per_step, which of both the graph's exporter means (--dt SECONDS or "
             "--per-step): NIR's time constants are in seconds, and several tools write timesteps"
         )
-    step = 1.0 if dt is None else float(dt)
-    require(0 < step < float("inf"), "dt", "above 0", dt)
+    steps = Steps(dt=1.0 if dt is None else float(dt), leak=leak_step, per_step=per_step)
+    require(0 < steps.dt < float("inf"), "dt", "above 0", dt)
     given = {name: nir_reference.for_one_image(name, node) for name, node in graph.nodes.items()}
     before: dict[str, list[str]] = {name: [] for name in given}
     for source, target in graph.edges:
@@ -226,11 +232,11 @@ def read(
         if kind == "Output":
             ends.append(Node(name=name, op="output", inputs=(source,)))
         elif kind == "I" and all(type(given[target]).__name__ == "Output" for at, target in graph.edges if at == name):
-            factor = mapped(per_channel(name, "r", n.r) * step, n)
+            factor = mapped(per_channel(name, "r", n.r) * steps.dt, n)
             nodes.append(Node(name=name, op="scale", inputs=(source,), attrs=dict(factor=factor)))
-            changes.append(f"{name}: the input is integrated in steps of {step} s")
+            changes.append(f"{name}: the input is integrated in steps of {steps.length}")
         elif kind in ("IF", "LIF"):
-            how: dict[str, Any] = dict(timesteps=timesteps, dt=step, reset=reset, levels=levels, changes=changes)
+            how: dict[str, Any] = dict(timesteps=timesteps, steps=steps, reset=reset, levels=levels, changes=changes)
             nodes += neuron(name, n, source, **how)
         elif kind == "Threshold":
             members = [given[one].threshold for one in groups.members.get(name, (name,))]
@@ -250,7 +256,7 @@ def read(
         edges=graph.edges,
         order=tuple(order),
         timesteps=timesteps,
-        dt=step,
+        steps=steps,
         reset=reset,
         fires=fires,
         several=levels > 1,

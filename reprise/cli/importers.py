@@ -54,9 +54,14 @@ UNNAMEABLE = re.compile(r"[^A-Za-z0-9_.-]+")
 Calibration = Annotated[
     int, typer.Option(metavar="N", callback=at_least(1), help="how many images choose the encodings")
 ]
-Accept = Annotated[bool, typer.Option("--accept-differences", hidden=True)]
-Silent = Annotated[bool, typer.Option("--allow-silent", hidden=True)]
+Accept = Annotated[bool, typer.Option("--accept-differences", hidden=True, help="record where the source differs")]
+Silent = Annotated[bool, typer.Option("--allow-silent", hidden=True, help="take layers that never fire")]
 """These two are named by the errors whose remedies they are, and by docs/imports.md."""
+LeakStep = Annotated[
+    Literal["euler", "exact", "decay"],
+    typer.Option("--leak-step", hidden=True, help="how a LIF goes through a timestep; sinabs computes exact"),
+]
+"""An import that takes Euler's step names it where the exact one would differ."""
 Explain = Annotated[bool, typer.Option("--explain", help="say which rounding changes how many spikes of each layer")]
 
 
@@ -225,12 +230,15 @@ def nir(
     levels: Annotated[
         int, typer.Option(metavar="N", callback=at_least(1), help="spikes a neuron may emit in a timestep (sinabs)")
     ] = 1,
+    leak_step: LeakStep = "euler",
 ) -> None:
     """Make a network file of a graph of the Neuromorphic Intermediate Representation."""
     from ..export.importers import nir as importer
 
     there(file, "a NIR graph (HDF5)")
-    graph = importer.read(file, timesteps=how.timesteps, dt=dt, per_step=per_step, reset=reset, levels=levels)
+    graph = importer.read(
+        file, timesteps=how.timesteps, dt=dt, per_step=per_step, reset=reset, levels=levels, leak_step=leak_step
+    )
     finish(graph, file.stem, file.parent, how)
 
 

@@ -1,4 +1,4 @@
-"""Runs a NIR graph in float64 as the standard defines its nodes, one forward Euler step for each timestep.
+"""Runs a NIR graph in float64 as the standard defines its nodes, with one step of its equations for each timestep.
 
 Nothing here knows how the graph is lowered: it is what an import of a graph is compared with.
 """
@@ -14,25 +14,7 @@ import torch.nn.functional as F
 
 from ....model.network.neuron import Reset
 from ...trace.graph import SourceRun, UnsupportedError
-
-ROUNDED = 1e-6
-"""A time constant that is this close to a timestep, relatively, is equal to it but for float32."""
-
-
-def lost_part(name: str, tau: Any, dt: float) -> np.ndarray:
-    """Return dt / tau, the part of a potential that leaks in a timestep.
-
-    Raises
-    ------
-    UnsupportedError
-        A time constant is shorter than a timestep, so that Euler's method is not stable.
-    """
-    lost = dt / np.asarray(tau, dtype=np.float64)
-    lost = np.where(np.abs(lost - 1) < ROUNDED, 1.0, lost)
-    if not np.all((lost > 0) & (lost <= 1)):
-        shortest = float(np.min(tau))
-        raise UnsupportedError(name, f"tau {shortest} s is shorter than a timestep of {dt} s", "use a smaller dt")
-    return lost
+from .steps import Steps
 
 
 def without_images(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -83,7 +65,7 @@ class NirSource:
     nodes, edges : of a graph of ``nir``
     order : the names of its nodes, each behind those that it reads
     timesteps : T
-    dt : seconds of a timestep
+    steps : how long a timestep is, and how a LIF goes through it
     reset : of the neurons: to v_reset, or by the difference of v_threshold and v_reset
     fires : under which name the spikes of a node are added up, by its own name
     several : a neuron emits as many spikes as there are thresholds in its potential
@@ -93,7 +75,7 @@ class NirSource:
     edges: Sequence[tuple[str, str]]
     order: tuple[str, ...]
     timesteps: int
-    dt: float
+    steps: Steps
     reset: Reset
     fires: Mapping[str, str]
     several: bool = False
@@ -143,10 +125,11 @@ class NirSource:
         rest = _tensor(0.0 if node.v_reset is None else node.v_reset)
         v = states.get(name, rest + torch.zeros_like(current))
         if type(node).__name__ == "IF":
-            v = v + self.dt * _tensor(node.r) * current
+            v = v + self.steps.dt * _tensor(node.r) * current
         else:
-            lost = torch.tensor(lost_part(name, node.tau, self.dt))
-            v = v + lost * (_tensor(node.v_leak) - v + _tensor(node.r) * current)
+            lost = self.steps.lost(name, node.tau)
+            taken = torch.tensor(self.steps.taken(lost)) * _tensor(node.r)
+            v = v + torch.tensor(lost) * (_tensor(node.v_leak) - v) + taken * current
         threshold = _tensor(node.v_threshold)
         fired = (v > threshold).double()
         if self.several:  # one for each threshold that is exceeded
@@ -179,5 +162,5 @@ class NirSource:
         if kind == "Scale":
             return value * _tensor(node.scale)
         if kind == "I":
-            return value * self.dt * _tensor(node.r)
+            return value * self.steps.dt * _tensor(node.r)
         return value

@@ -237,6 +237,18 @@ GRAPHS: dict[str, Callable[[], nir.NIRGraph]] = {
     "NIR: a factor that is zero": lambda: mlp(nir.Scale(scale=np.zeros(20)), cells()),
     "NIR: a threshold below the reset": lambda: mlp(cells(v_reset=np.full(20, 2.0))),
     "NIR: a time constant below a timestep": lambda: mlp(leaky(tau=np.full(20, 0.5))),
+    "NIR: a time constant of zero": lambda: mlp(leaky(tau=np.zeros(20))),
+    "NIR: a time constant for each position": lambda: chain(
+        nir.Conv2d((8, 8), weights(10, 1, 3, 3), 1, 0, 1, 1, np.zeros(10, np.float32)),
+        nir.LIF(
+            tau=np.abs(weights(10, 6, 6)) + 2,
+            r=np.ones((10, 6, 6)),
+            v_leak=np.zeros((10, 6, 6)),
+            v_threshold=np.ones((10, 6, 6)),
+        ),
+        out=(10, 6, 6),
+    ),
+    "NIR: I in front of a neuron": lambda: mlp(nir.I(r=np.ones(20)), cells()),
     "NIR: a large kernel": lambda: convolution(kernel=(1, 8)),
     "NIR: a large dilation": lambda: convolution(dilation=4, padding=4),
     "NIR: a stride that is not square": lambda: convolution(stride=(1, 2)),
