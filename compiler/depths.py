@@ -72,7 +72,7 @@ def cost(tiles: LayerTiles, layer: Layer, config: HardwareConfig) -> int:
     They are those of the processor, of the weights' fetches or of im2col, whichever take longest. What is the same for
     all tile depths, such as the neurons, is left out.
     """
-    counts = count_packed(tiles.packed, tiles.starts)
+    counts = count_packed(tiles.packed, tiles.starts, one_bit_matches=config.one_bit_matches)
     k_tiles = counts.rows.shape[1]
     blocks = -(-layer.channels // config.lanes)
     beats = -(-block_channels(layer.channels, config.lanes) * 8 // config.bus_bits)

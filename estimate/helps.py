@@ -42,8 +42,12 @@ SIZES = (
     "bus_bits",
     "feature_words",
     "segments",
+    "one_bit_matches",
 )
 """The fields of a configuration on which time depends; the others are widths of numbers."""
+
+SWITCHES = ("one_bit_matches",)
+"""Fields that are 0 or 1."""
 
 TOGETHER = ("queries", "banks")
 """Fields that are also changed together: two rows at a time help little if only one of them can be stored."""
@@ -97,8 +101,16 @@ def timed(
 
 
 def changes(config: HardwareConfig) -> list[dict[str, int]]:
-    """Return the changes that are tried: double and half of every size, and some fields together, if they are legal."""
-    found = [{name: value} for name in SIZES for value in (2 * getattr(config, name), getattr(config, name) // 2)]
+    """Return the changes that are tried, as far as they are legal.
+
+    They are double and half of every size, the other value of every switch, and some fields together.
+    """
+    found = [
+        {name: value}
+        for name in SIZES
+        for now in (getattr(config, name),)
+        for value in ((1 - now,) if name in SWITCHES else (2 * now, now // 2))
+    ]
     for turned in ({name: 2 for name in TOGETHER}, {name: 1 for name in TOGETHER}):
         if all(getattr(config, name) != value for name, value in turned.items()):
             found.append(turned)

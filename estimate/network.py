@@ -119,7 +119,7 @@ class Estimator:
             packed, block = self._last
             if np.array_equal(block.starts, trace.starts) and np.array_equal(packed, trace.packed):
                 return block
-        block = analyze_packed(trace.packed, trace.starts)
+        block = analyze_packed(trace.packed, trace.starts, one_bit_matches=self.config.one_bit_matches)
         self._last = trace.packed, block
         return block
 

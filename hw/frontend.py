@@ -20,9 +20,9 @@ class FrontEnd(wiring.Component):
         i_rows -> Sorter -> Detector -> Pruner -> Dispatcher -> o_begin, o_compute, o_reuse, o_end
                   row memory  TCAM      residual   queues
 
-    The prefix of a row with two or more bits is, of the rows issued before it that are subsets of it, the one with most
-    bits and, among those, the one with the lowest index. Rows are issued by ascending popcount, and rows of equal
-    popcount by ascending index.
+    The prefix of a row is, of the rows issued before it that are subsets of it, the one with most bits and, among
+    those, the one with the lowest index. A row of one bit has none but with ``one_bit_matches``. Rows are issued by
+    ascending popcount, and rows of equal popcount by ascending index.
     (Prosperity, HPCA 2025, arXiv 2503.03379, section V.)
 
     Latency: ``latency(config)`` cycles from the last beat of a lone tile to its first row. With two queries it may be

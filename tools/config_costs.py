@@ -21,7 +21,13 @@ from tools.tables import MEASURED
 NAME = "python -m tools.config_costs"
 RECORD = MEASURED / "config_costs.json"
 PRESET, NETWORK, IMAGES = "small", "digits", 8
-STEPS = {"psum_bits": (16, 24), "membrane_bits": (20, 32), "weight_bits": (6,), "max_levels": (7, 31)}
+STEPS = {
+    "psum_bits": (16, 24),
+    "membrane_bits": (20, 32),
+    "weight_bits": (6,),
+    "max_levels": (7, 31),
+    "one_bit_matches": (1,),
+}
 """The values of fields that are not halved and doubled."""
 
 app = commands()

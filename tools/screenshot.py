@@ -49,6 +49,8 @@ app = commands()
 def figures(report: dict[str, Any]) -> dict[str, Any]:
     """Return what a report says that the exact cycle model and the interpreter say as well, without any RTL."""
     found = {key: value for key, value in report.items() if key not in (*MADE, "engine")}
+    # As in its digest, a configuration has no part that is not built: a new field makes no figure an old one.
+    found["configuration"] = {name: value for name, value in found["configuration"].items() if value != 0}
     parts = {"layers": [*found["layers"]], "rest": [found["rest"]], "total": [found["total"]]}
     for key, ones in parts.items():
         bare = [{name: value for name, value in one.items() if name not in COUNTED} for one in ones]

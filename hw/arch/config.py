@@ -58,6 +58,8 @@ class HardwareConfig:
     feature_words : number of words of each copy of the feature buffer. A word has 32 bits, or ``tile_k`` bits if that
         is more.
     segments : number of entries of the segment table of im2col.
+    one_bit_matches : 1 if a row of one bit that equals an earlier row of its tile is an exact match, so that nothing is
+        added for it. With 0 such a row has no prefix, as in the paper.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class HardwareConfig:
     bus_bits: int = 128
     feature_words: int = 2048
     segments: int = 1024
+    one_bit_matches: int = 0
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

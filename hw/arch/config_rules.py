@@ -97,6 +97,7 @@ LIMITS = {
     "weight_banks": Limit(
         low=1, high=4, power=True, why="the lowest bits of a bit's index choose the bank of its weights"
     ),
+    "one_bit_matches": Limit(low=0, high=1, why="the rule of one-bit rows is either the paper's or not"),
     "weight_tiles": Limit(low=2, high=1024, why="one weight tile is used while the next one arrives"),
     "membrane_bits": Limit(low=8, high=32, why="a readout writes its potentials to memory as 32-bit integers"),
     "psum_bits": Limit(

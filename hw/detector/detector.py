@@ -17,8 +17,9 @@ class Detector(wiring.Component):
     A row ``entry`` is a subset if ``entry & ~row == 0``. The best subset is the one with most bits and, among those,
     the one with the lowest index. Rows come in issue order, and each is inserted after it was queried. So only rows
     that were issued before it can match: an equal row with a lower index, or a row with fewer bits. The sorter numbers
-    the entries so that the best match is the highest one in its bank. Rows of one bit take no prefix. With two queries
-    the second row of a group is compared with the first one too.
+    the entries so that the best match is the highest one in its bank. By the paper's rule a row of one bit takes no
+    prefix; with ``one_bit_matches`` it takes an equal row. With two queries the second row of a group is compared with
+    the first one too.
     (Prosperity, HPCA 2025, arXiv 2503.03379, section V: detector; here rows are inserted in sorted order.)
 
     Latency: 3 cycles. Throughput: ``queries`` rows per cycle, also from one tile to the next.
@@ -96,7 +97,8 @@ class Detector(wiring.Component):
         group = self.i.payload
         now = Signal(layout)
         m.d.comb += [now.valid.eq(take), now.last.eq(group.last)]
-        single: Value = Cat(row.cls == 0 for row in group.rows)
+        # Only an equal row is a subset of a row of one bit.
+        single: Value = C(0, c.queries) if c.one_bit_matches else Cat(row.cls == 0 for row in group.rows)
         for lane, row in enumerate(group.rows):
             m.d.comb += [
                 now.rows[lane].valid.eq(group.valid[lane]),

@@ -10,7 +10,7 @@ import numpy as np
 from ...support.checks import require
 from ...support.kernels import kernel
 from ...support.threads import threads_for
-from ..prosparsity.search import search_tile
+from ..prosparsity.search import FEWEST, N_COUNTS, search_tile
 from ..prosparsity.tiles import Tile
 
 
@@ -79,11 +79,11 @@ def _reuse_matmul(packed: np.ndarray, starts: np.ndarray, weights: np.ndarray, t
         prefix = np.empty(high - low, dtype=np.int32)
         order = np.empty(high - low, dtype=np.int32)
         residual = np.empty(high - low, dtype=np.uint64)
-        counts = np.empty(6, dtype=np.int64)
+        counts = np.zeros(N_COUNTS, dtype=np.int64)
         results = np.empty((high - low, weights.shape[1]), dtype=np.int32)
         for k in range(packed.shape[1]):
             rows = packed[low:high, k].copy()
-            search_tile(rows, prefix, residual, order, counts)
+            search_tile(rows, prefix, residual, order, counts, FEWEST)
             part = weights[k * tile_k : (k + 1) * tile_k]
             tile_product(rows, prefix, residual, order, counts[1], part, results)
             out[low:high] += results

@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 
 from ...support.kernels import kernel
 
+FEWEST = 2  # set bits that a row has at least that may have a prefix, by the paper's rule
 N_COUNTS = 8  # the fields of prosparsity.Counts, in their order
 
 
@@ -84,10 +85,11 @@ def sort_by_popcount(rows: np.ndarray, order: np.ndarray, ends: np.ndarray) -> i
 
 @kernel()
 def search_tile(
-    rows: np.ndarray, prefix: np.ndarray, residual: np.ndarray, order: np.ndarray, counts: np.ndarray
+    rows: np.ndarray, prefix: np.ndarray, residual: np.ndarray, order: np.ndarray, counts: np.ndarray, fewest: int
 ) -> None:
     """Fill the prefixes, residuals, issue order and counts of one tile.
 
+    A row with less than ``fewest`` set bits, 1 or 2, has no prefix.
     Behind the rows that are not zero, ``order`` is filled with -1. ``counts``, which are zero at first, have the order
     of ``tiles.Counts``.
     """
@@ -118,9 +120,10 @@ def search_tile(
         word = rows[i]
         bits = np.int64(popcount(word))
         set_bits += bits
-        if bits < 2:
+        if bits > 1:
+            multi_bit += 1
+        if bits < fewest:
             continue
-        multi_bit += 1
         found = np.int64(-1)
         if first[i] != i:
             found = first[i]
@@ -153,6 +156,7 @@ def search_tiles(
     residual: np.ndarray,
     order: np.ndarray,
     counts: np.ndarray,
+    fewest: int,
 ) -> None:
     """Search every tile of packed rows (M, KT) in parallel.
 
@@ -167,7 +171,7 @@ def search_tiles(
         one_prefix = np.empty(len(rows), dtype=np.int32)
         one_residual = np.empty(len(rows), dtype=np.uint64)
         one_order = np.empty(len(rows), dtype=np.int32)
-        search_tile(rows, one_prefix, one_residual, one_order, counts[m, k])
+        search_tile(rows, one_prefix, one_residual, one_order, counts[m, k], fewest)
         if keep:
             prefix[low:high, k] = one_prefix
             residual[low:high, k] = one_residual

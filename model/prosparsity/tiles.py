@@ -8,6 +8,10 @@ bits, and among several of these the one with the lowest index. What remains to 
 equally many in the order of their indices, so that a prefix is finished before its users. This is, bit for bit, the
 rule of the paper's published simulator.
 
+With ``one_bit_matches`` a row with one set bit may reuse a result, too, that of an equal row with a lower index. The
+accelerator then has less to add (``HardwareConfig.one_bit_matches``). That is not the paper's rule, so densities and
+figures of the published simulator never have it.
+
 The search itself is in ``reprise.model.prosparsity.search``. A whole matrix is taken in blocks, so that memory stays
 bounded.
 """
@@ -21,7 +25,7 @@ import numpy as np
 from ...support.checks import require, require_int
 from ...support.threads import threads_for
 from .rows import pack_rows
-from .search import N_COUNTS, search_tile, search_tiles
+from .search import FEWEST, N_COUNTS, search_tile, search_tiles
 
 T = TypeVar("T", bound=int | np.ndarray)
 
@@ -158,24 +162,31 @@ def _checked(packed: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.nda
     return packed, starts
 
 
-def analyze_tile(rows: np.ndarray) -> Tile:
+def fewest_bits(one_bit_matches: bool | int) -> int:
+    """Return how many set bits a row has at least that may have a prefix."""
+    return 1 if one_bit_matches else FEWEST
+
+
+def analyze_tile(rows: np.ndarray, *, one_bit_matches: bool | int = False) -> Tile:
     """Analyse one tile.
 
     Parameters
     ----------
     rows : uint64[m]
         One word per row, at most 4096 of them; m = 0 gives an empty tile.
+    one_bit_matches : bool or int
+        A row with one set bit may be an exact match.
     """
     rows = np.ascontiguousarray(rows, dtype=np.uint64)
     require(rows.ndim == 1 and len(rows) <= MAX_TILE_M, "rows", f"up to {MAX_TILE_M} words", rows.shape)
     prefix, order = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32)
     residual, counts = np.empty(len(rows), dtype=np.uint64), np.zeros(N_COUNTS, dtype=np.int64)
-    search_tile(rows, prefix, residual, order, counts)
+    search_tile(rows, prefix, residual, order, counts, fewest_bits(one_bit_matches))
     totals = Counts.from_array(counts).total()
     return Tile(rows=rows, prefix=prefix, residual=residual, order=order[: totals.nonzero], counts=totals)
 
 
-def analyze_packed(packed: np.ndarray, starts: np.ndarray) -> TileBlock:
+def analyze_packed(packed: np.ndarray, starts: np.ndarray, *, one_bit_matches: bool | int = False) -> TileBlock:
     """Analyse every tile of packed rows.
 
     Parameters
@@ -184,6 +195,8 @@ def analyze_packed(packed: np.ndarray, starts: np.ndarray) -> TileBlock:
         Word k of row r holds the bits of tile k along K (``rows.pack_rows``).
     starts : int64[MT + 1]
         First row of each tile along M, and M at the end (:func:`tile_starts`).
+    one_bit_matches : bool or int
+        A row with one set bit may be an exact match.
 
     The result takes 16 bytes of memory per word of ``packed``.
     """
@@ -192,7 +205,7 @@ def analyze_packed(packed: np.ndarray, starts: np.ndarray) -> TileBlock:
     residual = np.empty(packed.shape, dtype=np.uint64)
     counts = np.zeros((len(starts) - 1, packed.shape[1], N_COUNTS), dtype=np.int64)
     with threads_for(STEPS_PER_ROW * packed.size):
-        search_tiles(packed, starts, prefix, residual, order, counts)
+        search_tiles(packed, starts, prefix, residual, order, counts, fewest_bits(one_bit_matches))
     return TileBlock(
         rows=packed,
         prefix=prefix,
@@ -203,13 +216,13 @@ def analyze_packed(packed: np.ndarray, starts: np.ndarray) -> TileBlock:
     )
 
 
-def count_packed(packed: np.ndarray, starts: np.ndarray) -> Counts:
+def count_packed(packed: np.ndarray, starts: np.ndarray, *, one_bit_matches: bool | int = False) -> Counts:
     """Count what :func:`analyze_packed` finds, and keep nothing else."""
     packed, starts = _checked(packed, starts)
     counts = np.zeros((len(starts) - 1, packed.shape[1], N_COUNTS), dtype=np.int64)
     nothing, no_words = np.empty((0, 0), dtype=np.int32), np.empty((0, 0), dtype=np.uint64)
     with threads_for(STEPS_PER_ROW * packed.size):
-        search_tiles(packed, starts, nothing, no_words, nothing, counts)
+        search_tiles(packed, starts, nothing, no_words, nothing, counts, fewest_bits(one_bit_matches))
     return Counts.from_array(counts)
 
 

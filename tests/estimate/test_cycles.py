@@ -17,8 +17,9 @@ from tests.compiler.parts import random_parts
 from tests.support.benches import system_bench
 from tests.support.cosim_jobs import FILL, TIMEOUT, TINY
 
-TWICE = TINY.replace(queries=2, banks=2, bus_bits=128, neuron_lanes=8, weight_tiles=3)
-"""The other arrangement of front end, partial sums and loads: two rows at a time, wide bus words, one group."""
+TWICE = TINY.replace(queries=2, banks=2, bus_bits=128, neuron_lanes=8, weight_tiles=3, one_bit_matches=1)
+"""The other arrangement of front end, partial sums and loads: two rows at a time, one-bit rows that match, wide bus
+words, one group."""
 
 MEMORIES = (dict(latency=0), dict(latency=20), dict(latency=60), dict(latency=10, gap=1), dict(latency=130, gap=3))
 

@@ -39,21 +39,22 @@ def network_of(shape=(4, 8, 8), outputs=8, layers=2):
     return Network(name="two", input_shape=shape, input_levels=1, timesteps=2, layers=tuple(made))
 
 
-def test_tiles_and_baselines_are_those_of_the_model():
+@pytest.mark.parametrize("one_bit", [0, 1], ids=["", "one-bit rows match"])
+def test_tiles_and_baselines_are_those_of_the_model(one_bit):
     """Two layers of one block and one job each: the program's tiles are the model's."""
     network = network_of()
     images = random_images(1, network, 1)
-    report = estimate(network, TINY, images)
+    report = estimate(network, TINY.replace(one_bit_matches=one_bit), images)
     features = run(network, images, record=("features",)).features
     for layer, one in zip(network.layers, report["layers"], strict=True):
         tiles = network_tiles(network, layer.name, features, tile_m=TINY.tile_m, tile_k=TINY.tile_k)
-        counts = count_packed(tiles.packed, tiles.starts).total()
+        counts = count_packed(tiles.packed, tiles.starts, one_bit_matches=one_bit).total()
         assert one["tiles"] == tiles.m_tiles * tiles.k_tiles
         assert one["counts"]["set_bits"] == one["cycles"]["bit_sparse"] == counts.set_bits
         assert one["counts"]["residual_bits"] == counts.residual_bits
         assert one["cycles"]["dense"] == len(tiles.packed) * layer.sources[0].depth
         ones, bits = naive_bits(network, layer.name, features)
-        residual, _ = naive_residual(network, layer.name, features, TINY.tile_m, TINY.tile_k)
+        residual, _ = naive_residual(network, layer.name, features, TINY.tile_m, TINY.tile_k, bool(one_bit))
         assert (one["bit_density"], one["product_density"]) == (ones / bits, residual / bits)
         assert tiles.k_tiles > 1
 

@@ -60,6 +60,10 @@ PROPERTIES = {
         "each row comes out once, by popcount, after its possible prefixes",
         "`Sorter`, tiles of 8 rows",
     ),
+    "frontend::test_prefixes_are_the_best": (
+        "each row's prefix is its tile's best earlier subset, by both rules of one-bit rows; the residual is the rest",
+        "`Detector` and `Pruner` together, up to 6 rows of 4 bits",
+    ),
     "frontend::test_rows_are_steered": ("each row goes to its queue, in order and with its tag", "`Dispatcher`"),
     "frontend::test_stream_rule_forever": (
         "valid and payload stay until ready",

@@ -20,15 +20,20 @@ CORNERS = (
 )
 
 
-def naive_tile(rows):
+def naive_tile(rows, one_bit_matches=0):
     """[(row index, pattern, prefix index or None, residual)] in issue order: the definition, O(n**2)."""
+    fewest = 1 if one_bit_matches else 2
     order = sorted((i for i, row in enumerate(rows) if row), key=lambda i: rows[i].bit_count())
     found = []
     for i in order:
         candidates = [
             j
             for j, other in enumerate(rows)
-            if j != i and other and other & ~rows[i] == 0 and (other != rows[i] or j < i) and rows[i].bit_count() > 1
+            if j != i
+            and other
+            and other & ~rows[i] == 0
+            and (other != rows[i] or j < i)
+            and rows[i].bit_count() >= fewest
         ]
         prefix = max(candidates, key=lambda j: (rows[j].bit_count(), -j), default=None)
         found.append((i, rows[i], prefix, rows[i] ^ (0 if prefix is None else rows[prefix])))
@@ -169,7 +174,7 @@ def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=Non
     )
     if source_gap:
         source.gate = lambda cycle: not source.cycles or cycle > source.cycles[-1] + source_gap
-    expected = [naive_tile(rows) for rows in tiles]
+    expected = [naive_tile(rows, config.one_bit_matches) for rows in tiles]
     exact = [row for tile in expected for row in tile if row[3] == 0]
     ports = {"begin": (dut.o_begin, len(tiles)), "end": (dut.o_end, len(tiles))}
     ports["compute"] = (dut.o_compute, sum(map(len, expected)) - len(exact))

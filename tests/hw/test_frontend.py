@@ -33,10 +33,11 @@ def small(queries=1, banks=1, **changes):
     return HardwareConfig(**fields | dict(queries=queries, banks=banks, segments=128) | changes)
 
 
+@pytest.mark.parametrize("one_bit", [0, 1], ids=["", "one-bit rows match"])
 @pytest.mark.parametrize(("queries", "banks"), SHAPES)
-def test_corners_and_random_tiles(queries, banks):
+def test_corners_and_random_tiles(queries, banks, one_bit):
     """Each corner twice in a row (both tile parities), then random tiles of any length, back to back."""
-    config, rng = small(queries, banks), random.Random(queries * 10 + banks)
+    config, rng = small(queries, banks, one_bit_matches=one_bit), random.Random(queries * 10 + banks)
     tiles = [corner_tile(config, name, rng) for name in CORNERS for _ in range(2)]
     tiles += [random_tile(config, rng) for _ in range(40)]
     bench(config, tiles)
@@ -131,6 +132,7 @@ configs = st.builds(
     tile_k=st.sampled_from([4, 8, 16]),
     load_rows=st.sampled_from([2, 4, 8]),
     weight_tiles=st.integers(2, 5),
+    one_bit_matches=st.sampled_from([0, 1]),
 )
 
 
@@ -154,10 +156,11 @@ def test_the_oracle_agrees_with_the_model():
     config, rng = small(), random.Random(4)
     for _ in range(50):
         rows = random_tile(config, rng)
-        tile = analyze_tile(np.array(rows, np.uint64))
-        prefixes = [None if p < 0 else int(p) for p in tile.prefix]
-        found = [(int(i), rows[i], prefixes[i], int(tile.residual[i])) for i in tile.order]
-        assert found == naive_tile(rows)
+        for one_bit in (0, 1):
+            tile = analyze_tile(np.array(rows, np.uint64), one_bit_matches=one_bit)
+            prefixes = [None if p < 0 else int(p) for p in tile.prefix]
+            found = [(int(i), rows[i], prefixes[i], int(tile.residual[i])) for i in tile.order]
+            assert found == naive_tile(rows, one_bit)
 
 
 def real_tiles(config, count):

@@ -2,6 +2,41 @@
 
 MUTATIONS = [
     dict(
+        file="hw/detector/detector.py",
+        original="C(0, c.queries) if c.one_bit_matches else Cat",
+        mutated="C(0, c.queries) if not c.one_bit_matches else Cat",
+        test="tests/formal/test_frontend_proofs.py::test_prefixes_are_the_best[1-0]",
+        fault="rows of one bit match by the other rule",
+    ),
+    dict(
+        file="hw/detector/detector.py",
+        original="C(0, c.queries) if c.one_bit_matches else Cat",
+        mutated="Cat",
+        test="tests/hw/detector/test_detector.py::test_best_of_every_bank",
+        fault="the rule of one-bit rows is always the paper's",
+    ),
+    dict(
+        file="hw/detector/pruner.py",
+        original="(same == earlier)",
+        mutated="same",
+        test="tests/formal/test_frontend_proofs.py::test_prefixes_are_the_best[2-1]",
+        fault="of two equal candidates that of the odd bank is taken",
+    ),
+    dict(
+        file="model/prosparsity/search.py",
+        original="if bits < fewest:",
+        mutated="if bits < 2:",
+        test="tests/model/prosparsity/test_prosparsity.py",
+        fault="the model has no exact matches of one-bit rows",
+    ),
+    dict(
+        file="estimate/network.py",
+        original=", one_bit_matches=self.config.one_bit_matches)",
+        mutated=")",
+        test="tests/estimate/test_network.py",
+        fault="the cycle model takes the paper's rule of one-bit rows, whatever the configuration says",
+    ),
+    dict(
         file="hw/detector/tcam.py",
         original="covers(self.rows[lane][part[e]], entry)",
         mutated="covers(self.rows[lane][0], self.rows[lane][1] if part[e] == 1 else entry)",

@@ -9,16 +9,17 @@ from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 
 
-def naive_tile(bits: np.ndarray) -> dict:
+def naive_tile(bits: np.ndarray, one_bit_matches: bool = False) -> dict:
     """Product sparsity of one tile (docs/model.md) over every pair of rows.
 
-    bits: bool[m, k]. Gives prefix (list, -1 for none), residual (bool[m, k]), order (list) and the counts.
+    bits: bool[m, k]. With one_bit_matches a row of one bit may have an equal one as its prefix.
+    Gives prefix (list, -1 for none), residual (bool[m, k]), order (list) and the counts.
     """
     rows = [frozenset(np.flatnonzero(row).tolist()) for row in bits]
     prefix = []
     for i, row in enumerate(rows):
         best = -1
-        if len(row) >= 2:
+        if len(row) >= 2 or one_bit_matches:
             for j, other in enumerate(rows):
                 candidate = j != i and len(other) >= 1 and other <= row and (other != row or j < i)
                 if candidate and (best < 0 or len(other) > len(rows[best])):  # ties: the lowest index stays
@@ -224,7 +225,12 @@ def naive_bits(network: Network, name: str, features: dict[str, np.ndarray]) -> 
 
 
 def naive_residual(
-    network: Network, name: str, features: dict[str, np.ndarray], tile_m: int, tile_k: int
+    network: Network,
+    name: str,
+    features: dict[str, np.ndarray],
+    tile_m: int,
+    tile_k: int,
+    one_bit_matches: bool = False,
 ) -> tuple[int, int]:
     """(residual bits, all bits) of the rows that a layer reads, from features (n, T, C, H, W), every pair of rows of
     every tile compared. Images share tiles where the layer has a single position, as in hardware."""
@@ -238,7 +244,7 @@ def naive_residual(
         rows = [np.concatenate(rows)]
     step = tile_m // per_position * per_position
     residual = sum(
-        naive_tile(image[m : m + step, k : k + tile_k])["residual_bits"]
+        naive_tile(image[m : m + step, k : k + tile_k], one_bit_matches)["residual_bits"]
         for image in rows
         for m in range(0, len(image), step)
         for k in range(0, image.shape[1], tile_k)

@@ -59,6 +59,7 @@ def test_configurations_are_legal_and_have_every_value_in_turn(group):
     made = [random_config(seed) for seed in range(12 * group, 12 * group + 12)]
     for field in ("lanes", "tile_m"):
         assert set(CONFIGURATION[field]) <= {getattr(config, field) for config in made}
+    assert {config.one_bit_matches for config in made} == {0, 1}
     assert len({config.tile_k for config in made}) >= 4
     assert {in_turn(seed, 5, "abc") for seed in range(3 * group, 3 * group + 3)} == set("abc")
     assert legal_buses(24) == [64] and legal_buses(1) == [64, 128, 256, 512]

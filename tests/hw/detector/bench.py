@@ -24,12 +24,13 @@ def sorted_groups(config, rows, info):
     return groups, slots
 
 
-def check_best(item, earlier, row, queries, half):
+def check_best(item, earlier, row, config, half):
+    queries, fewest = config.queries, 1 if config.one_bit_matches else 2
     for bank in range(queries):
         subsets = [
             (other.bit_count(), -index, slot)
             for index, other, slot in earlier
-            if other & ~row == 0 and row.bit_count() > 1 and (queries == 1 or slot // half == bank)
+            if other & ~row == 0 and row.bit_count() >= fewest and (queries == 1 or slot // half == bank)
         ]
         best = item["best"][bank]
         assert best["found"] == bool(subsets)

@@ -13,6 +13,8 @@ from tests.hw.frontend_oracle import CORNERS, corner_tile, random_info, random_t
 from tests.support.simulation import simulate
 from tests.support.streams import Source, run_streams, unpack
 
+TINY = HardwareConfig.load("tiny")
+
 
 def collect(dut, groups, *, idle=0.0, closed=0.0, seed=0):
     """Feed groups; every valid output with the cycle it came in, and the cycles of the inputs."""
@@ -32,10 +34,14 @@ def collect(dut, groups, *, idle=0.0, closed=0.0, seed=0):
 
 
 @pytest.mark.parametrize("queries", [1, 2])
-@pytest.mark.parametrize("rows, parts", [(None, 1), (128, (4, 2))], ids=["one part", "several parts"])
+@pytest.mark.parametrize(
+    "rows, parts, one_bit",
+    [(None, 1, 0), (128, (4, 2), 0), (None, 1, 1)],
+    ids=["one part", "several parts", "one-bit rows match"],
+)
 @pytest.mark.parametrize(("idle", "closed"), [(0.0, 0.0), (0.3, 0.4)])
-def test_best_of_every_bank(queries, rows, parts, idle, closed):
-    config, rng = HardwareConfig.load("tiny").replace(queries=queries), random.Random(queries)
+def test_best_of_every_bank(queries, rows, parts, one_bit, idle, closed):
+    config, rng = TINY.replace(queries=queries, one_bit_matches=one_bit), random.Random(queries)
     if rows:
         config, parts = config.replace(tile_m=rows), parts[queries - 1]
     assert len(query_parts(config)) == parts
@@ -60,7 +66,7 @@ def test_best_of_every_bank(queries, rows, parts, idle, closed):
                 if item["valid"]:
                     index, row, slot = slots[n + lane]
                     assert (item["index"], item["row"], item["result"]) == (index, row, slot)
-                    check_best(item, slots[: n + lane], row, queries, half)
+                    check_best(item, slots[: n + lane], row, config, half)
     assert next(out, None) is None
 
 
@@ -68,7 +74,7 @@ def test_best_of_every_bank(queries, rows, parts, idle, closed):
 @pytest.mark.parametrize("queries", [1, 2])
 def test_reset_forgets_rows_that_were_taken(queries, reset):
     """Also the one that is taken in the cycle of the reset: its valid bit would come a cycle later."""
-    config, rst, found = HardwareConfig.load("tiny").replace(queries=queries), Signal(), []
+    config, rst, found = TINY.replace(queries=queries), Signal(), []
     dut = Detector(config)
 
     async def bench(ctx):

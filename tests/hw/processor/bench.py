@@ -96,11 +96,13 @@ class Job:
         last = rows // planes // timesteps - 1
         return [(n, position % block == block - 1 or position == last) for position, _, _, n in places]
 
+    def analyzed(self):
+        return [analyze_tile(words, one_bit_matches=self.config.one_bit_matches) for words, _, _ in self.tiles]
+
     def bound(self):
         """Cycles the accumulators and the fullest bank need at least."""
         bits, rows = 0, np.zeros(self.config.banks, dtype=int)
-        for words, _, _ in self.tiles:
-            tile = analyze_tile(words)
+        for (words, _, _), tile in zip(self.tiles, self.analyzed(), strict=True):
             bits += sum(add_steps(int(word), self.config) for word in tile.residual)
             for i in np.flatnonzero(words):
                 rows[bank_of(self.config, int(i))] += 1
@@ -123,7 +125,7 @@ def front_end(job: Job, one_slot: bool = False):
     uses = [index for _, index, _ in job.tiles]
     resident = {}
     slot = 0
-    for number, (words, index, last_k) in enumerate(job.tiles):
+    for number, ((words, index, last_k), tile) in enumerate(zip(job.tiles, job.analyzed(), strict=True)):
         if index not in resident:
             resident[index] = 0 if one_slot else slot % c.weight_tiles
             for k in range(c.tile_k):
@@ -137,7 +139,7 @@ def front_end(job: Job, one_slot: bool = False):
         tag = number % 8
         begins.append({"tag": tag, "tile": info})
         end = {"tag": tag, "computes": 0, "reuses": [0] * c.banks}
-        for item, bank in rows_of(analyze_tile(words), c):
+        for item, bank in rows_of(tile, c):
             if bank is None:
                 end["computes"] += 1
                 computes.append((number, {"tag": tag, **item}))
@@ -230,7 +232,7 @@ def run(
     cycles = run_streams(dut, sources, [sink], seed=seed, each=count, setup=setup, limit=10_000)
     for n, (got, want) in enumerate(zip(sums_of(sink.items), expected, strict=True)):
         assert got == want, f"row {n} of the stream of partial sums"
-    residuals = [int(word) for words, _, _ in job.tiles for word in analyze_tile(words).residual]
+    residuals = [int(word) for tile in job.analyzed() for word in tile.residual]
     assert counts["residual_bit"] == sum(add_steps(word, c) for word in residuals)
     assert counts["compute_row"] == len(computes)
     assert counts["reuse_rows"] == sum(map(len, reuses))

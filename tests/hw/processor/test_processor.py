@@ -266,6 +266,7 @@ SMALL = st.builds(
     neuron_lanes=st.just(1),
     banks=st.sampled_from([1, 2]),
     queries=st.just(1),
+    one_bit_matches=st.sampled_from([0, 1]),
     weight_bits=st.sampled_from([2, 5, 8]),
     psum_bits=st.sampled_from([16, 24]),
     membrane_bits=st.just(32),

@@ -46,9 +46,9 @@ def tiles(draw, max_rows=40):
     return bits
 
 
-def check_against_naive(bits: np.ndarray) -> None:
+def check_against_naive(bits: np.ndarray, one_bit: bool = False) -> None:
     words = pack_rows(bits, bits.shape[1])[:, 0]
-    tile, naive = analyze_tile(words), naive_tile(bits)
+    tile, naive = analyze_tile(words, one_bit_matches=one_bit), naive_tile(bits, one_bit)
     assert tile.prefix.tolist() == naive["prefix"]
     assert np.array_equal(unpack_rows(tile.residual[:, None], bits.shape[1]), naive["residual"])
     assert tile.order.tolist() == naive["order"]
@@ -57,9 +57,9 @@ def check_against_naive(bits: np.ndarray) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(tiles())
-def test_equals_the_definition(bits):
-    check_against_naive(bits)
+@given(tiles(), st.booleans())
+def test_equals_the_definition(bits, one_bit):
+    check_against_naive(bits, one_bit)
 
 
 @settings(max_examples=200, deadline=None)
@@ -102,9 +102,20 @@ CORNERS = {
 }
 
 
+@pytest.mark.parametrize("one_bit", [False, True], ids=["", "one-bit rows match"])
 @pytest.mark.parametrize("name", CORNERS)
-def test_corner(name):
-    check_against_naive(CORNERS[name])
+def test_corner(name, one_bit):
+    check_against_naive(CORNERS[name], one_bit)
+
+
+def test_equal_rows_of_one_bit_match_if_they_may():
+    """The first of them is added, and the others reuse its result; no other row has anything else to do with it."""
+    rows = np.array([0b010, 0b100, 0b010, 0b110, 0b010, 0], dtype=np.uint64)
+    assert analyze_tile(rows).prefix.tolist() == [-1, -1, -1, 0, -1, -1]
+    tile = analyze_tile(rows, one_bit_matches=True)
+    assert tile.prefix.tolist() == [-1, -1, 0, 0, 0, -1]
+    assert tile.residual.tolist() == [0b010, 0b100, 0, 0b100, 0, 0]
+    assert (tile.counts.exact, tile.counts.multi_bit, tile.counts.residual_bits) == (2, 1, 3)
 
 
 def test_ties_go_to_the_lowest_index_and_equal_rows_to_the_first():
@@ -129,16 +140,18 @@ def test_largest_tile_against_definition_on_samples():
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 70), st.integers(1, 50), st.integers(1, 80), st.integers(1, 64))
 def test_matrix_of_ragged_tiles_equals_the_definition(seed, rows, depth, tile_m, tile_k):
-    rng = np.random.default_rng(seed)
+    rng, one_bit = np.random.default_rng(seed), bool(seed % 2)
     bits = rng.random((rows, depth)) < rng.random()
     packed, starts = pack_rows(bits, tile_k), tile_starts(rows, tile_m)
-    block = analyze_packed(packed, starts)
+    block = analyze_packed(packed, starts, one_bit_matches=one_bit)
     numbers = [(m, k) for m in range(len(starts) - 1) for k in range(packed.shape[1])]
     assert len(list(block)) == len(numbers)
-    counts = count_rows(bits, tile_m, tile_k)
+    counts = count_packed(packed, starts, one_bit_matches=one_bit)
+    if not one_bit:
+        assert np.array_equal(count_rows(bits, tile_m, tile_k).residual_bits, counts.residual_bits)
     for (m, k), tile in zip(numbers, block, strict=True):
         part = bits[m * tile_m : (m + 1) * tile_m, k * tile_k : (k + 1) * tile_k]
-        naive = naive_tile(part)
+        naive = naive_tile(part, one_bit)
         assert tile.prefix.tolist() == naive["prefix"] and tile.order.tolist() == naive["order"]
         assert np.array_equal(unpack_rows(tile.residual[:, None], tile_k, part.shape[1]), naive["residual"])
         for name in COUNTS:
