@@ -11,7 +11,7 @@ from torch.nn.parameter import UninitializedParameter
 from ..model.hardware import Hardware, sizes
 from ..model.inference.runner import run
 from ..model.network.network import Network
-from ..support.checks import require, require_int
+from ..support.checks import require, require_int, require_positive
 from ..support.errors import RepriseError
 from . import explain as explaining
 from . import source_check
@@ -80,7 +80,10 @@ def graph_of(module: nn.Module, *, timesteps: int) -> Graph:
     require(isinstance(module, nn.Module), "module", "a torch.nn.Module", type(module).__name__)
     require_int("timesteps", timesteps, 1)
     check_parameters(module)
-    packages = {type(part).__module__.partition(".")[0] for part in module.modules()}
+    kinds = {
+        kind for part in module.modules() for kind in type(part).__mro__
+    }  # with those that a class is derived from
+    packages = {kind.__module__.partition(".")[0] for kind in kinds}
     package = next((name for name in READERS if name in packages), "")
     try:
         return READERS.get(package, torch_modules).read(module, timesteps=timesteps)
@@ -176,8 +179,7 @@ def quantize(
     """
     require_int("timesteps", timesteps, 1)
     require(len(calibration) > 0, "calibration", "at least one image", len(calibration))
-    number = isinstance(input_scale, int | float | np.number)
-    require(number and 0 < input_scale < float("inf"), "input_scale", "above 0 and finite", input_scale)
+    require_positive("input_scale", input_scale)
     net = prepare(
         graph,
         input_shape=calibration.shape[1:],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .arguments import batch_of, hardware_of, labelled, name_of
 from .results import Cosimulation, Estimate
-from .support.checks import require, require_int
+from .support.checks import require, require_int, require_positive
 from .support.errors import missing_package
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def quantize(
     from .model.files.network_file import NetworkFile
 
     images, known = labelled(images, levels, labels)
+    require_positive("scale", scale)
     try:
         from .export import ptq
         from .export.importers import relu

@@ -23,6 +23,13 @@ def require_int(name: str, value: object, low: int, high: int | None = None, why
     require(whole and ok, name, rule, value, why)
 
 
+def require_positive(name: str, value: object, why: str = "") -> None:
+    """Raise RepriseError unless ``value`` is a Python or NumPy number above 0 and finite."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    ok = isinstance(value, int | float | np.integer | np.floating) and 0 < value < float("inf")
+    require(bool(number and ok), name, "above 0 and finite", value, why)
+
+
 Made = TypeVar("Made")
 LARGEST = 1 << 40
 """The largest integer that :func:`from_fields` takes: byte addresses are below it."""

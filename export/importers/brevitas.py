@@ -25,6 +25,7 @@ from .torch_modules import paths, reads_flat
 
 PACKAGE = "brevitas.nn."
 LEVELS = 255
+INTEGERS = "use quantizers of integers with one scale, or one for each output channel"
 HALVES = "activations round exact halves up, and Brevitas rounds them to the even level"
 
 
@@ -36,6 +37,8 @@ def is_ours(m: Any) -> bool:
 def scalar(name: str, what: str, value: Any) -> float:
     """Return a value that is the same for all channels."""
     values = torch.as_tensor(value).detach().double().flatten()
+    if not bool(values.isfinite().all()):
+        raise UnsupportedError(name, f"{what} is NaN or infinite", "train the network, or load its weights")
     if not bool((values == values[0]).all()):
         raise UnsupportedError(name, f"{what} differs between channels", "quantize activations per tensor")
     return float(values[0])
@@ -50,6 +53,8 @@ def neuron_of(name: str, m: Any, inputs: tuple[str, ...]) -> Node | None:
         if kind == "QuantIdentity":
             return None
         raise UnsupportedError(name, "QuantReLU without quantization has no largest level", "give it a bit_width")
+    if not hasattr(quant, "bit_width"):
+        raise UnsupportedError(name, "it quantizes to floating point", INTEGERS)
     if kind == "QuantIdentity" and inputs != (INPUT,):
         raise UnsupportedError(name, "QuantIdentity behind a layer keeps negative values", "use QuantReLU")
     bits, step = round(scalar(name, "bit_width", quant.bit_width())), scalar(name, "scale", quant.scale())
@@ -73,12 +78,18 @@ def layer_of(name: str, m: Any, inputs: tuple[str, ...]) -> Node:
         if getattr(m, field).is_quant_enabled:
             raise UnsupportedError(name, f"{field} quantizes inside of the layer", "use a QuantReLU in front or behind")
     attrs: dict[str, Any] = dict(bias=None if m.bias is None else m.bias.detach())
-    attrs["bias_in_steps"] = m.bias is not None and bool(m.bias_quant.is_quant_enabled)
+    if m.bias is not None and m.bias_quant.is_quant_enabled:
+        if m.bias_quant.requires_input_scale:
+            attrs["bias_in_steps"] = round(float(m.bias_quant.tensor_quant.msb_clamp_bit_width_impl()))
+        else:  # it has a scale of its own
+            attrs["bias"] = m.bias_quant(m.bias).value.detach()
     if kind == "QuantConv2d":
         attrs = {**conv_attrs(name, m), **attrs}
     weight = m.weight.detach()
     if m.weight_quant.is_quant_enabled:
         quantized = m.quant_weight()
+        if not hasattr(quantized, "zero_point") or quantized.scale.numel() not in (1, len(weight)):
+            raise UnsupportedError(name, "its weights have a scale for each group, or are floating point", INTEGERS)
         if bool((torch.as_tensor(quantized.zero_point) != 0).any()):
             raise UnsupportedError(name, "the zero_point of its weights is not 0", "quantize weights symmetrically")
         weight, step = quantized.value.detach(), quantized.scale.detach().double().flatten()

@@ -26,9 +26,11 @@ def per_channel(name: str, field: str, value: Any) -> float | torch.Tensor:
     Raises
     ------
     UnsupportedError
-        The value differs within a channel.
+        The value differs within a channel, or is no finite number.
     """
     array = np.asarray(value.detach() if isinstance(value, torch.Tensor) else value, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise UnsupportedError(name, f"{field} is NaN or infinite", "give finite numbers")
     if array.size == 0 or np.all(array == array.flat[0]):
         return float(array.flat[0]) if array.size else 0.0
     flat = array.reshape(array.shape[0], -1)

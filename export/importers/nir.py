@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from ...model.network.neuron import MAX_LEVELS, NeuronKind, Reset
-from ...support.checks import require, require_int
+from ...support.checks import require, require_int, require_positive
 from ...support.errors import RepriseError
 from ..qat.specs import WEIGHT_MAX, NeuronSpec
 from ..trace.graph import Graph, Node, UnsupportedError, square
@@ -91,6 +91,8 @@ def neuron(
 
 def whole_step(weight: torch.Tensor) -> torch.Tensor | None:
     """Return the step 1 (O,) of weights that are whole numbers within int8 already, which are kept; else None."""
+    if not weight.numel():
+        return None
     whole = bool((weight == weight.round()).all()) and float(weight.abs().max()) <= WEIGHT_MAX
     return torch.ones(len(weight), dtype=torch.float64) if whole and bool(weight.any()) else None
 
@@ -114,6 +116,8 @@ def operation(name: str, n: Any, source: str, *, maxpool: bool = False) -> Node:
             padding = same_padding(weight.shape[2:], dilation) if n.padding == "same" else sides(0)
         else:
             padding = sides(np.ravel(n.padding).tolist())
+            if min(padding) < 0:
+                raise UnsupportedError(name, f"a padding of {padding} cuts the map", "use one of 0 or more")
         bias = None if n.bias is None else torch.tensor(np.asarray(n.bias), dtype=torch.float64)
         stride = number(name, n.stride, "stride")
         attrs = dict(weight=weight, bias=bias, stride=stride, padding=padding, dilation=dilation, groups=int(n.groups))
@@ -125,7 +129,8 @@ def operation(name: str, n: Any, source: str, *, maxpool: bool = False) -> Node:
     if kind == "Flatten":
         shape = tuple(int(v) for v in np.ravel(n.input_type["input"])) if n.input_type["input"] is not None else (0,)
         kept = nir_reference.without_images(shape)
-        if any(v != 1 for v in shape[len(shape) - len(kept) : n.start_dim]) or n.end_dim not in (-1, len(shape) - 1):
+        start = n.start_dim + (len(shape) if n.start_dim < 0 else 0)
+        if any(v != 1 for v in shape[len(shape) - len(kept) : start]) or n.end_dim not in (-1, len(shape) - 1):
             raise UnsupportedError(
                 name,
                 f"flattens the axes {n.start_dim}..{n.end_dim} of {tuple(int(v) for v in shape)}, not all of them",
@@ -133,6 +138,8 @@ def operation(name: str, n: Any, source: str, *, maxpool: bool = False) -> Node:
             )
         return node("flatten", columns=None)
     if kind == "Scale":
+        if not np.size(n.scale):
+            raise UnsupportedError(name, "has no value", "give a factor, or one for each channel")
         return node("scale", factor=torch.tensor(np.asarray(n.scale, dtype=np.float64)))
     if kind == "SumPool2d" and maxpool:
         sizes = {what: number(name, getattr(n, f"{what}_size" if what == "kernel" else what), what) for what in WINDOW}
@@ -198,11 +205,16 @@ def read(
             "dt must be given in seconds, or per_step, which of both the graph's exporter means (--dt SECONDS or "
             "--per-step): NIR's time constants are in seconds, and several tools write timesteps"
         )
+    require_positive("dt", 1.0 if dt is None else dt)
     steps = Steps(dt=1.0 if dt is None else float(dt), leak=leak_step, per_step=per_step)
-    require(0 < steps.dt < float("inf"), "dt", "above 0", dt)
+    if not (hasattr(graph, "nodes") and hasattr(graph, "edges")):
+        raise RepriseError(field="graph", rule="a NIR graph, or the file of one", value=type(graph).__name__)
     given = {name: nir_reference.for_one_image(name, node) for name, node in graph.nodes.items()}
     before: dict[str, list[str]] = {name: [] for name in given}
     for source, target in graph.edges:
+        if missing := {source, target} - before.keys():
+            rule = f"the edge from {source} to {target} leads to a node that is not there"
+            raise UnsupportedError(missing.pop(), rule, "give the node, or leave the edge out")
         if source in before[target]:
             raise UnsupportedError(target, f"the edge from {source} comes twice", "give it once")
         before[target].append(source)
@@ -210,7 +222,7 @@ def read(
         order = list(graphlib.TopologicalSorter(before).static_order())
     except graphlib.CycleError as e:
         raise UnsupportedError(str(e.args[1][0]), "a recurrent connection", "only feed-forward graphs can run") from e
-    groups = combined(given, before)
+    groups = combined(given, before, several=levels > 1)
     nodes: list[Node] = []
     changes: list[str] = []
     ends: list[Node] = []
@@ -240,7 +252,11 @@ def read(
             nodes += neuron(name, n, source, **how)
         elif kind == "Threshold":
             members = [given[one].threshold for one in groups.members.get(name, (name,))]
-            spec = levels_spec([per_channel(name, "threshold", m) for m in members], timesteps=timesteps, reset=reset)
+            lowest = [per_channel(name, "threshold", m) for m in members]
+            spec, bias = levels_spec(lowest, timesteps=timesteps, reset=reset)
+            if bias is not None:
+                nodes.append(Node(name=f"{name}.bias", op="bias", inputs=(source,), attrs=dict(value=bias)))
+                source = nodes[-1].name
             nodes.append(Node(name=name, op="neuron", inputs=(source,), attrs=dict(spec=spec, timesteps=timesteps)))
             changes.append(f"{name}: fires at U >= threshold where NIR fires at v > threshold")
         else:

@@ -14,9 +14,11 @@ from torch import nn
 from ...support.checks import require, require_int
 from ...support.errors import RepriseError
 from ..nn.neurons import MultiLevelIF
-from ..trace.graph import Graph
+from ..trace.graph import Graph, UnsupportedError
+from ..trace.running import twin
 from . import torch_modules
 
+ONCE = "make one module for each use"
 SHARES = tuple(k / 20 for k in range(4, 21))
 """The largest levels that are tried, as shares of the largest value."""
 
@@ -47,6 +49,8 @@ def own_output(module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     kind = type(module).__name__
     try:
         found = module(pixels)
+    except RepriseError:
+        raise
     except Exception as error:
         text = " ".join(str(error).split())[:300] or type(error).__name__
         raise RepriseError(
@@ -55,6 +59,12 @@ def own_output(module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         ) from error
     require(isinstance(found, torch.Tensor), "module", "a network that returns one tensor", type(found).__name__)
     return found
+
+
+def _see(seen: dict[str, torch.Tensor], name: str, out: torch.Tensor) -> None:
+    if name in seen:
+        raise UnsupportedError(name, "the module is used twice", ONCE)
+    seen[name] = out.detach()
 
 
 @torch.no_grad()
@@ -75,8 +85,12 @@ def read(module: nn.Module, images: np.ndarray, *, scale: float, levels: int) ->
     """
     require_int("relu_levels", levels, 1, 255)
     require(isinstance(module, nn.Module), "module", "a torch.nn.Module", type(module).__name__)
-    found = copy.deepcopy(module).double().eval()
-    names = [name for name, part in found.named_modules() if type(part) is nn.ReLU and name]
+    found = twin(module)
+    uses = [(name, part) for name, part in found.named_modules(remove_duplicate=False) if type(part) is nn.ReLU]
+    names = [name for name, _ in uses if name]
+    for i, (name, relu) in enumerate(uses):
+        if (first := next((one for one, other in uses[:i] if other is relu), None)) is not None:
+            raise UnsupportedError(name, f"this ReLU is the one of {first}, too", ONCE)
     if not names:
         raise RepriseError(field="module", rule="a network with nn.ReLU modules", value=type(module).__name__)
     pixels = torch.tensor(images).double() * scale
@@ -84,7 +98,7 @@ def read(module: nn.Module, images: np.ndarray, *, scale: float, levels: int) ->
     for name in names:
         part = plain.get_submodule(name)
         part.inplace = False  # type: ignore[assignment]  # a field of ReLU
-        part.register_forward_hook(lambda _module, _inputs, out, name=name: seen.__setitem__(name, out.detach()))
+        part.register_forward_hook(lambda _module, _inputs, out, name=name: _see(seen, name, out))
     theirs = own_output(plain, pixels)
     changes = []
     for name in names:

@@ -37,6 +37,12 @@ def is_neuron(m: Any) -> bool:
     return f"{type(m).__module__}.".startswith(PACKAGE)
 
 
+def of_one_image(value: torch.Tensor) -> torch.Tensor:
+    """Return a parameter in float64 without the axis of images, of length 1, that it may have in front of a map's."""
+    value = value.detach().double()
+    return value[0] if value.ndim in (2, 4) and len(value) == 1 else value
+
+
 def spec_of(name: str, m: Any, changes: list[str]) -> tuple[NeuronSpec, float]:
     """Return the specification of a neuron and the value of its spikes.
 
@@ -48,11 +54,13 @@ def spec_of(name: str, m: Any, changes: list[str]) -> tuple[NeuronSpec, float]:
     if m.inhibition or m.state_quant:
         what = "inhibition" if m.inhibition else "state_quant"
         raise UnsupportedError(name, f"{what} couples or rounds potentials", f"use Leaky without {what}")
-    beta = m.beta.detach().double().clamp(0, 1)
+    beta = of_one_image(m.beta).clamp(0, 1)
     leak = per_channel(name, "beta", 256 * beta)
-    threshold = per_channel(name, "threshold", m.threshold.detach().double())
-    graded = per_channel(name, "graded_spikes_factor", m.graded_spikes_factor.detach().double())
-    if isinstance(graded, torch.Tensor) or graded <= 0 or not bool((torch.as_tensor(threshold) > 0).all()):
+    threshold = per_channel(name, "threshold", of_one_image(m.threshold))
+    graded = per_channel(name, "graded_spikes_factor", of_one_image(m.graded_spikes_factor))
+    if isinstance(graded, torch.Tensor):
+        raise UnsupportedError(name, "graded_spikes_factor differs between channels", "use one for all")
+    if graded <= 0 or not bool((torch.as_tensor(threshold) > 0).all()):
         raise UnsupportedError(name, "threshold and graded_spikes_factor must be positive", "use positive ones")
     reset = RESETS[m.reset_mechanism]
     leaks = bool((beta < 1).any())

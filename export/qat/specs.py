@@ -108,6 +108,8 @@ def kept_step(
         return 1, None
     first = first.detach()
     whole = [s.weight / first.view(-1, *(1,) * (s.weight.ndim - 1)) for s in specs]
+    if not all(bool(w.isfinite().all()) for w in whole):
+        return 1, None
     most = max(int(w.round().abs().max()) for w in whole)
     if most > WEIGHT_MAX or any(bool(((w - w.round()).abs() > WHOLE).any()) for w in whole):
         return 1, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from torch import nn
 
 from ...support.errors import RepriseError
 from ..nn.neurons import MultiLevelIF
+from ..trace.running import copy_of
 
 
 @dataclass(kw_only=True, eq=False)
@@ -26,13 +26,7 @@ class Seen:
 
 def copied(module: nn.Module) -> nn.Module:
     """Return a copy of a network on the CPU that starts without potentials; the network itself stays as it is."""
-    module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
-    try:
-        found = copy.deepcopy(module)
-    except RuntimeError:  # a potential that belongs to a gradient cannot be copied
-        _reset(module)
-        found = copy.deepcopy(module)
-    return found.cpu().float().eval()
+    return copy_of(module, _reset).cpu().float().eval()
 
 
 @contextmanager

@@ -5,8 +5,8 @@ The operations have these attributes, of which arrays are torch tensors in the m
 - ``conv``: weight (O, C/groups, KH, KW), bias, stride, padding (a number, a pair for rows and columns, or four numbers
   for above, left, below and right), dilation (a number or a pair; 1), groups
 - ``linear``: weight (O, K), bias
-- both, if the weights are quantized already: step (O,), the value of one integer; and bias_in_steps, true if the bias
-  is rounded to steps of the sum
+- both, if the weights are quantized already: step (O,), the value of one integer; and bias_in_steps, the bits of the
+  bias if it is rounded to steps of the sum
 - ``norm``: module, which is a BatchNorm2d or a BatchNorm1d
 - ``neuron``: spec (:class:`reprise.export.qat.specs.NeuronSpec`), timesteps, and unit, the value of one level (1)
 - ``avgpool``: kernel, or 0 for windows that give ``output`` (1) positions in both directions; and divisor, by which the
@@ -106,7 +106,7 @@ def unique_name(name: str, taken: set[str]) -> str:
 
 def square(where: str, value: Any, what: str) -> int:
     """Return one integer from an integer or from a pair of equal ones; a pair that differs raises UnsupportedError."""
-    pair = tuple(int(v) for v in (value if isinstance(value, (tuple, list)) else (value, value)))
-    if len(set(pair)) != 1:
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(set(pair)) != 1 or pair[0] is None:
         raise UnsupportedError(where, f"{what} must be equal in both directions, is {pair}", "use a square one")
-    return pair[0]
+    return int(pair[0])

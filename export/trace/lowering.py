@@ -192,7 +192,11 @@ class Lowering:
         if x.pool:
             raise UnsupportedError(node.name, "a constant behind a max pool of currents", "put it in front of the pool")
         x = fold_norm(x) if x.norm is not None else x
-        value = torch.as_tensor(node.attrs["value"], dtype=torch.float64).expand(x.shape[0])
+        value = torch.as_tensor(node.attrs["value"], dtype=torch.float64)
+        if value.numel() not in (1, x.shape[0]):
+            rule = f"has {value.numel()} values of a constant current for {x.shape[0]} channels"
+            raise UnsupportedError(node.name, rule, "use one a channel")
+        value = value.expand(x.shape[0])
         return replace(x, bias=value if x.bias is None else x.bias + value, identity=False)
 
     def neuron_(self, node: Node, x: Feature | Current) -> Feature:

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.nn.utils import prune, remove_spectral_norm, remove_weight_norm
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from ...support.errors import RepriseError
 from .graph import SourceRun
@@ -15,19 +18,60 @@ Feed = Literal["folded", "steps", "carried", "frames", "once"]
 
 
 def twin(module: nn.Module, reset: Callable[[nn.Module], object] | None = None) -> nn.Module:
-    """Return a copy of a module in float64 and in evaluation mode; the module itself stays as it is.
+    """Return a copy of a module in float64 and in evaluation mode, made as :func:`copy_of` says."""
+    return copy_of(module, reset).double().eval()
 
-    ``reset`` clears the state of neurons, which cannot be copied while it belongs to a gradient.
+
+def copy_of(module: nn.Module, reset: Callable[[nn.Module], object] | None = None) -> nn.Module:
+    """Return a copy of a module; the module itself stays as it is.
+
+    ``reset`` clears the state of neurons, which cannot be copied while it belongs to a gradient. Weights that hooks
+    make of others, by pruning or a norm, are fixed in the copy.
+
+    Raises
+    ------
+    RepriseError
+        The module holds something that cannot be copied.
     """
     module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
     try:
-        made = copy.deepcopy(module)
-    except RuntimeError:
+        made = _copied(module)
+    except Exception as error:  # whatever a part of it, which can be anything, says
         if reset is None:
-            raise
+            raise _uncopied(module, error) from error
         reset(module)
-        made = copy.deepcopy(module)
-    return made.double().eval()
+        try:
+            made = _copied(module)
+        except Exception as again:
+            raise _uncopied(module, again) from again
+    for part in made.modules():
+        for hook in list(part._forward_pre_hooks.values()):
+            if isinstance(hook, prune.BasePruningMethod):
+                prune.remove(part, hook._tensor_name)
+            elif isinstance(hook, WeightNorm):
+                remove_weight_norm(part, hook.name)
+            elif isinstance(hook, SpectralNorm):
+                remove_spectral_norm(part, hook.name)
+    return made
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """Return a copy. What hooks have left, tensors that belong to a gradient, is detached in it."""
+    memo: dict[int, Any] = {}
+    for part in module.modules():
+        for value in vars(part).values():
+            if isinstance(value, torch.Tensor) and value.grad_fn is not None:
+                memo[id(value)] = value.detach().clone()
+    return copy.deepcopy(module, memo)
+
+
+def _uncopied(module: nn.Module, error: Exception) -> RepriseError:
+    kind = type(module).__name__
+    text = " ".join(str(error).split())[:200] or type(error).__name__
+    return RepriseError(
+        f"{kind}: cannot be copied ({text}): leave out what is no part of the network",
+        where=kind,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,15 +160,15 @@ def step_of(node: Node, x: Feature) -> torch.Tensor | None:
     step = node.attrs.get("step")
     if step is None or isinstance(x.unit, torch.Tensor):
         return None
-    return step * (x.unit / x.avgpool**2)
+    return step * abs(x.unit / x.avgpool**2)  # a negative unit is in the weights
 
 
 def biased(node: Node, x: Feature) -> torch.Tensor | None:
     """Return the bias of a convolution or a linear layer, in whole steps if it is quantized so."""
-    bias, step = node.attrs["bias"], step_of(node, x)
-    if bias is None or not node.attrs.get("bias_in_steps") or step is None:
+    bias, step, bits = node.attrs["bias"], step_of(node, x), node.attrs.get("bias_in_steps")
+    if bias is None or not bits or step is None:
         return bias
-    return (bias / step).round() * step
+    return (bias / step).round().clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * step
 
 
 def foldable(node: Node, x: Feature) -> bool:

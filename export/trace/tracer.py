@@ -54,7 +54,7 @@ class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, qualified_name: str) -> bool:
         if parent(m) is not None or isinstance(m, torch.jit.ScriptModule):
             return True
-        if f"{type(m).__module__}.".startswith(self.leaves):
+        if any(f"{kind.__module__}.".startswith(self.leaves) for kind in type(m).__mro__):  # subclasses of them, too
             return True
         return super().is_leaf_module(m, qualified_name)
 

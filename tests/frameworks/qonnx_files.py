@@ -109,6 +109,13 @@ def branches(f):
     return f.gemm(f.node("Flatten", x, axis=1), 128, 10)
 
 
+def turned(f):
+    """A negative factor on levels, and weights with a negative scale: their integers have the other sign."""
+    x = f.node("Mul", pool(f, f.act(f.conv("image", 1, 6))), f.constant(-1.0))
+    x = f.node("Flatten", f.act(f.conv(x, 6, 8, scale=-0.05), scale=0.3), axis=1)
+    return f.node("Gemm", x, f.weights(128, 10), f.constant(f.rng.standard_normal(10) * 0.1), alpha=-2.0, beta=0.5)
+
+
 def relu_alone(f):
     return f.gemm(f.node("Flatten", f.node("Relu", f.conv("image", 1, 6)), axis=1), 384, 10)
 
@@ -142,5 +149,28 @@ REFUSED = {
         "a max pool of kernel 3, stride 1 and padding 1 is exact of spikes 0 and 1 alone",
     ),
     "CEIL": (lambda f: f.act(f.conv("image", 1, 6), rounding_mode="CEIL"), "rounding_mode CEIL; use ROUND or FLOOR"),
+    "batch statistics": (
+        lambda f: f.node("BatchNormalization", f.conv("image", 1, 6), *[f.constant(np.ones(6))] * 4, training_mode=1),
+        "its statistics are computed; export a network in evaluation mode",
+    ),
+    "a cast to integers": (lambda f: f.node("Cast", f.conv("image", 1, 6), to=7), "rounds a map to another type"),
+    "pads below zero": (lambda f: f.conv("image", 1, 6, pads=[-1] * 4), "cut the map; use pads of 0 or more"),
+    "a pool without a kernel": (lambda f: f.node("MaxPool", f.act(f.conv("image", 1, 6))), "lacks 'kernel_shape'"),
+    "a constant of another length": (
+        lambda f: f.act(f.node("Add", f.conv("image", 1, 6), f.constant(np.ones(8)))),
+        "has 8 values of a constant current for 6 channels; use one a channel",
+    ),
+    "a bit width for each channel": (
+        lambda f: f.act(f.conv("image", 1, 6), bits=np.full((1, 6, 1, 1), 4.0)),
+        "its bit width differs between channels; quantize activations per tensor",
+    ),
+    "a value that nothing computes": (
+        lambda f: f.node("Relu", "nowhere"),
+        "reads what no node before it computes; export the file again",
+    ),
+    "shapes that do not fit": (
+        lambda f: f.gemm(f.node("Flatten", f.act(f.conv("image", 1, 6)), axis=1), 100, 10),
+        "has 100 inputs, reads 384",
+    ),
     "a reshape": (lambda f: f.node("Reshape", "image", f.constant([1, 4, 16], np.int64)), r"a reshape to \[1, 4, 16\]"),
 }

@@ -15,7 +15,7 @@ import norse.torch as norse
 import numpy as np
 import snntorch as snn
 import torch
-from brevitas.quant import ShiftedUint8WeightPerTensorFloat, Uint8ActPerTensorFloat
+from brevitas.quant import Fp8e4m3Act, MXInt8Weight, ShiftedUint8WeightPerTensorFloat, Uint8ActPerTensorFloat
 from torch import nn
 
 import reprise as rp
@@ -70,6 +70,12 @@ MODULES: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     "snnTorch: RLeaky": (5, behind(lambda: snn.RLeaky(beta=0.9, linear_features=10, init_hidden=True))),
     "snnTorch: a threshold below zero": (5, leaky(threshold=-1.0)),
     "snnTorch: another number of steps": (4, snntorch_networks.Loop),
+    "snnTorch: a beta that is NaN": (5, leaky(beta=float("nan"))),
+    "snnTorch: spikes of several heights": (5, leaky(graded_spikes_factor=torch.arange(1.0, 5.0).view(4, 1, 1))),
+    "snnTorch: a subclass": (
+        5,
+        behind(lambda: type("MyLeaky", (snn.Leaky,), {"forward": lambda self, x: x})(beta=0.9, init_hidden=True)),
+    ),
     "snnTorch: potentials as the output": (5, lambda: Ends("potentials")),
     "snnTorch: a list of timesteps as the output": (5, lambda: Ends("list")),
     "snnTorch: the last timestep as the output": (5, lambda: Ends("last")),
@@ -86,6 +92,15 @@ MODULES: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     ),
     "Brevitas: quantization inside of a layer": (
         *(1, lambda: S(nn.Flatten(), qnn.QuantLinear(64, 10, True, output_quant=Uint8ActPerTensorFloat))),
+    ),
+    "Brevitas: activations in floating point": (1, quantized(qnn.QuantReLU(act_quant=Fp8e4m3Act))),
+    "Brevitas: a scale for each group of weights": (
+        1,
+        lambda: S(nn.Flatten(), qnn.QuantLinear(64, 10, True, weight_quant=MXInt8Weight)),
+    ),
+    "Brevitas: weights of one narrow bit": (
+        1,
+        lambda: S(qnn.QuantConv2d(1, 4, 3, weight_bit_width=1), qnn.QuantReLU()),
     ),
     "Brevitas: several timesteps": (4, quantized(qnn.QuantReLU())),
 }

@@ -14,6 +14,8 @@ from reprise.support.errors import RepriseError
 
 qnn = pytest.importorskip("brevitas.nn", reason="`make frameworks` has it in an environment of its own")
 from brevitas.quant import (  # noqa: E402
+    Int8Bias,
+    Int8BiasPerTensorFloatInternalScaling,
     Int8WeightPerChannelFloat,
     Int8WeightPerTensorFloat,
     Int32Bias,
@@ -76,6 +78,8 @@ KINDS = {
     "a scale for each channel": dict(weights=Int8WeightPerChannelFloat),
     "a quantized input": dict(identity=True),
     "quantized tensors and biases": dict(identity=True, tensors=True, bias_quant=Int32Bias),
+    "biases that their bits cut": dict(identity=True, tensors=True, bias_quant=Int8Bias),
+    "biases with a scale of their own": dict(bias_quant=Int8BiasPerTensorFloatInternalScaling),
 }
 
 

@@ -29,6 +29,7 @@ from tests.frameworks.qonnx_files import (  # noqa: E402
     normed,
     plain,
     residual,
+    turned,
 )
 
 torch.set_num_threads(1)
@@ -39,7 +40,7 @@ PAPER = HardwareConfig.load("paper")
 OPTIONS = dict(name="x", timesteps=1, input_levels=16, input_scale=SCALE)
 
 
-FILES = {f.__name__: f for f in (plain, normed, matrices, residual, floors, branches)}
+FILES = {f.__name__: f for f in (plain, normed, matrices, residual, floors, branches, turned)}
 
 
 def by_qonnx(path, names):

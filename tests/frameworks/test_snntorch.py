@@ -35,6 +35,12 @@ def own_spikes(module):
         return sum(out[0] if isinstance(out, tuple) else out for out in outs)
 
 
+def in_channels():
+    module = sequential(beta=0.9, reset_mechanism="zero")
+    module[1].beta = torch.linspace(0.3, 0.9, 4).view(1, 4, 1, 1)
+    return module
+
+
 EXACT = {
     "reset to zero, delayed": lambda: sequential(beta=0.9, reset_mechanism="zero"),
     "reset to zero, at once": lambda: sequential(beta=0.9, reset_mechanism="zero", reset_delay=False),
@@ -42,6 +48,7 @@ EXACT = {
     "subtraction without a leak, delayed": lambda: sequential(beta=1.0),
     "subtraction at once": lambda: sequential(beta=0.5, reset_delay=False, threshold=0.45),
     "learned": lambda: sequential(beta=0.8, learn_beta=True, learn_threshold=True, reset_mechanism="zero"),
+    "a beta for each channel, with an axis of images": lambda: in_channels(),
     "loop": Loop,
     "loop, x[step]": lambda: Loop(steps="size"),
     "loop, a running sum": lambda: Loop("total"),

@@ -6,7 +6,7 @@ so on, whose readers add them up, are one neuron of so many levels that forgets 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,11 @@ class Combined:
             self.before[target] = list(dict.fromkeys(instead if source == name else source for source in sources))
 
 
-def combined(nodes: Mapping[str, Any], before: Mapping[str, list[str]]) -> Combined:
-    """Put together what belongs together; everything else stays as it is."""
+def combined(nodes: Mapping[str, Any], before: Mapping[str, list[str]], *, several: bool = False) -> Combined:
+    """Put together what belongs together; everything else stays as it is.
+
+    ``several`` says that an IF or a LIF emits several spikes in a timestep, of which a threshold makes one.
+    """
     found = Combined(before={name: list(sources) for name, sources in before.items()})
     kinds = {name: type(node).__name__ for name, node in nodes.items()}
     for name in [name for name in nodes if kinds[name] == "Threshold"]:
@@ -52,7 +55,7 @@ def combined(nodes: Mapping[str, Any], before: Mapping[str, list[str]]) -> Combi
         spikes = found.before[inputs[0]] if len(inputs) == 1 and kinds[inputs[0]] == "SumPool2d" else []
         low = np.asarray(nodes[name].threshold)
         alone = len(spikes) == 1 and found.readers(inputs[0]) == [name] and found.readers(spikes[0]) == [inputs[0]]
-        if alone and kinds[spikes[0]] in SPIKING and bool(((low > 0) & (low < 1)).all()):
+        if alone and kinds[spikes[0]] in (SPIKING[-1:] if several else SPIKING) and bool(((low > 0) & (low < 1)).all()):
             found.maxpools.add(inputs[0])
             found.leave_out(name, inputs[0])
     groups: dict[tuple, list[str]] = {}
@@ -82,13 +85,20 @@ def _tail(nodes: Mapping[str, Any], found: Combined, name: str) -> tuple:
     return tuple(readers)
 
 
-def levels_spec(thresholds: list[float | torch.Tensor], *, timesteps: int, reset: Any) -> NeuronSpec:
-    """Return the neuron of Threshold nodes, whose thresholds, each a number or one for each channel, are in order."""
+def levels_spec(
+    thresholds: list[float | torch.Tensor], *, timesteps: int, reset: Any
+) -> tuple[NeuronSpec, torch.Tensor | None]:
+    """Return the neuron of Threshold nodes, whose thresholds, each a number or one for each channel, are in order.
+
+    Its potential begins where the first threshold needs it. If there are several timesteps, a constant current, which
+    is returned too, puts it there in each of them.
+    """
     low = torch.as_tensor(thresholds[0], dtype=torch.float64)
     if len(thresholds) > 1:
         step = torch.as_tensor(thresholds[1], dtype=torch.float64) - low
     else:  # any positive step does: the threshold itself, if it is one
         step = torch.where(low > 0, low, low.abs().floor() + 1)
-    first = (step - low) / step  # where the potential begins, in steps
-    forgets: dict[str, Any] = dict(kind="if") if timesteps == 1 else dict(kind="lif", leak=0)
-    return NeuronSpec(levels=len(thresholds), reset=reset, v0=first, threshold=step, **forgets)
+    spec = NeuronSpec(levels=len(thresholds), reset=reset, v0=0.0, threshold=step)
+    if timesteps == 1:
+        return replace(spec, v0=(step - low) / step), None
+    return replace(spec, kind="lif", leak=0), step - low if bool((step != low).any()) else None

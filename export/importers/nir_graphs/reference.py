@@ -44,7 +44,8 @@ def first_axis(node: Any) -> int:
     """Return from which axis of a map a Flatten node begins, without an axis of images."""
     given = node.input_type["input"]
     shape = () if given is None else tuple(int(v) for v in np.ravel(given))
-    return int(node.start_dim) - (len(shape) - len(without_images(shape)))
+    start = int(node.start_dim) + (len(shape) if node.start_dim < 0 else 0)
+    return start - (len(shape) - len(without_images(shape)))
 
 
 def _tensor(value: Any) -> torch.Tensor:
@@ -88,7 +89,7 @@ class NirSource:
             before[target].append(source)
         states: dict[str, torch.Tensor] = {}
         spikes: dict[str, list[torch.Tensor]] = {name: [] for name in self.fires.values()}
-        outputs = []
+        outputs: list[torch.Tensor] = []
         for _ in range(self.timesteps):
             values: dict[str, torch.Tensor] = {}
             emitted: dict[str, Any] = {}
@@ -100,14 +101,19 @@ class NirSource:
                         len(images), *without_images(tuple(int(v) for v in np.ravel(node.input_type["input"])))
                     )
                     continue
-                value = values[before[name][0]]
-                for other in before[name][1:]:
-                    value = value + values[other]
-                if kind in ("IF", "LIF", "Threshold"):
-                    value = self._fire(name, node, value, states)
+                try:
+                    value = values[before[name][0]]
+                    for other in before[name][1:]:
+                        value = value + values[other]
+                    fires = kind in ("IF", "LIF", "Threshold")
+                    value = self._fire(name, node, value, states) if fires else self._apply(kind, node, value)
+                except (RuntimeError, ValueError, LookupError) as error:
+                    text = " ".join(str(error).split())[:200]
+                    raise UnsupportedError(
+                        name, f"{kind} cannot be computed ({text})", "make its shapes those of what it reads"
+                    ) from error
+                if fires:
                     emitted[self.fires.get(name, "")] = emitted.get(self.fires.get(name, ""), 0) + value
-                else:
-                    value = self._apply(kind, node, value)
                 values[name] = value
                 if kind == "Output":
                     outputs.append(value)

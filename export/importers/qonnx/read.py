@@ -22,7 +22,7 @@ from ...qat.specs import NeuronSpec
 from ...trace.graph import Graph, Node, UnsupportedError, square
 from ...trace.modules import adaptive_attrs, pool_attrs
 from ..brevitas import HALVES, LEVELS
-from .reference import FileSource, Step, known, largest, pads, smallest, tensor_of
+from .reference import FileSource, Step, largest, pads, refuse_changes, smallest, tensor_of
 
 INPUT, OUTPUT = "(input)", "(output)"
 QUANT = ("Quant", "IntQuant")
@@ -123,12 +123,19 @@ def read(path: str | Path, *, timesteps: int = 1) -> Graph:
     nodes = [Node(name=INPUT, op="input", attrs=dict(flat=file.shape is not None and len(file.shape) == 1, **shape))]
     alias, neurons = {file.image: INPUT}, dict[str, str]()
     for step in file.steps:
-        made = list(_nodes(file, step, alias))
-        nodes += made
         data = [name for name in step.inputs if name in alias]
+        if not data:
+            raise UnsupportedError(step.name, "reads what no node before it computes", "export the file again")
+        try:
+            made = list(_nodes(file, step, alias))
+        except KeyError as error:
+            raise UnsupportedError(step.name, f"{step.kind} lacks {error}", "export the file again") from None
+        nodes += made
         alias[step.output] = made[-1].name if made else alias[data[0]]
         if made and made[-1].op == "neuron":
             neurons[step.output] = made[-1].name
+    if file.output not in alias:
+        raise UnsupportedError("graph", f"no node computes its output {file.output!r}", "export the file again")
     nodes.append(Node(name=OUTPUT, op="output", inputs=(alias[file.output],)))
     source = FileSource(
         steps=tuple(file.steps),
@@ -162,6 +169,8 @@ def _nodes(file: _File, step: Step, alias: dict[str, str]) -> Iterator[Node]:
             raise UnsupportedError(step.name, f"{step.kind} of two maps", "give it constant weights")
         yield _layer(file, step, inputs)
     elif step.kind == "BatchNormalization":
+        if len(constant) != 4 or a.get("training_mode", 0):
+            raise UnsupportedError(step.name, "its statistics are computed", "export a network in evaluation mode")
         yield node("norm", module=_norm(constant, float(a.get("epsilon", 1e-5))))
     elif step.kind in ("MaxPool", "AveragePool"):
         yield _pool(step, inputs)
@@ -187,8 +196,8 @@ def _nodes(file: _File, step: Step, alias: dict[str, str]) -> Iterator[Node]:
         yield node("cat", dim=int(a["axis"]), frames=False)
     elif step.kind in ("Add", "Sub", "Mul", "Div") and len(data) in (1, 2):
         yield _arithmetic(step, inputs, constant, first=step.inputs[0] in alias)
-    elif step.kind not in ("Identity", "Dropout", "Cast"):
-        raise UnsupportedError(step.name, f"ONNX node {step.kind} has no form on the accelerator", known())
+    else:
+        refuse_changes(step, constant)
 
 
 def _neuron(step: Step, constant: list[torch.Tensor], inputs: tuple[str, ...], *, rectified: bool) -> Node:
@@ -196,6 +205,8 @@ def _neuron(step: Step, constant: list[torch.Tensor], inputs: tuple[str, ...], *
     if len(constant) != 3:
         raise UnsupportedError(step.name, "its scale is computed", "export a network in evaluation mode")
     scale, zero, bits = constant
+    if bits.numel() != 1:
+        raise UnsupportedError(step.name, "its bit width differs between channels", "quantize activations per tensor")
     if scale.numel() != 1 or float(scale) <= 0 or not torch.isfinite(scale).all():
         raise UnsupportedError(step.name, "its scale is no positive number", "quantize activations per tensor")
     if bool((zero != 0).any()):
@@ -229,7 +240,7 @@ def _layer(file: _File, step: Step, inputs: tuple[str, ...]) -> Node:
     attrs["bias"] = None if bias is None else bias.flatten().expand(len(attrs["weight"]))
     if step.inputs[1] in file.weights:
         scale, zero = file.weights[step.inputs[1]]
-        steps = abs(factor) * (scale.T if columns else scale).flatten(1)
+        steps = (factor * (scale.T if columns else scale).flatten(1)).abs()
         if bool((zero != 0).any()):
             raise UnsupportedError(step.name, "the zero_point of its weights is not 0", "quantize them symmetrically")
         if bool((steps == steps[:, :1]).all()):
@@ -238,6 +249,8 @@ def _layer(file: _File, step: Step, inputs: tuple[str, ...]) -> Node:
         return Node(name=step.name, op="linear", inputs=inputs, attrs=attrs)
     if str(a.get("auto_pad", "NOTSET")) not in ("NOTSET", "VALID"):
         raise UnsupportedError(step.name, f"auto_pad {a['auto_pad']}", "give pads as numbers")
+    if min(pads(a)) < 0:
+        raise UnsupportedError(step.name, f"pads {pads(a)} cut the map", "use pads of 0 or more")
     attrs["padding"], attrs["dilation"] = tuple(pads(a)), tuple(a.get("dilations", (1, 1)))
     attrs["stride"] = square(step.name, tuple(a.get("strides", (1, 1))), "stride")
     attrs["groups"] = int(a.get("group", 1))

@@ -21,6 +21,8 @@ ROUNDING: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "CEIL": torch.ceil,
     "ROUND_TO_ZERO": torch.trunc,
 }
+FLOATS = (1, 11)
+"""ONNX's numbers for float32 and float64."""
 Values = list[Any]
 Attributes = Mapping[str, Any]
 
@@ -137,12 +139,28 @@ class Step:
         """Compute the node; a kind that nobody knows raises UnsupportedError."""
         if self.kind not in OPERATIONS:
             raise UnsupportedError(self.name, f"ONNX node {self.kind} has no form on the accelerator", known())
-        return OPERATIONS[self.kind]([values[name] for name in self.inputs if name], self.attributes)
+        try:
+            return OPERATIONS[self.kind]([values[name] for name in self.inputs if name], self.attributes)
+        except (ValueError, TypeError, LookupError, RuntimeError) as error:
+            text = " ".join(str(error).split())[:200] or type(error).__name__
+            raise UnsupportedError(
+                self.name, f"{self.kind} cannot be computed ({text})", "check its inputs, or export the file again"
+            ) from error
 
 
 def known() -> str:
     """Return a remedy that names the nodes that are read."""
     return "use Quant, Conv, Gemm, MatMul, Relu in front of Quant, BatchNormalization, pools, Flatten, Add, Mul"
+
+
+def refuse_changes(step: Step, constant: Values) -> None:
+    """Refuse a node unless it is known and leaves all values as they are."""
+    if step.kind == "Cast" and step.attributes.get("to") not in FLOATS:
+        raise UnsupportedError(step.name, "rounds a map to another type", "keep it in float32")
+    if step.kind == "Dropout" and len(constant) == 2 and bool(constant[1].any()):
+        raise UnsupportedError(step.name, "drops values at inference, too", "export a network in evaluation mode")
+    if step.kind not in ("Identity", "Dropout", "Cast"):
+        raise UnsupportedError(step.name, f"ONNX node {step.kind} has no form on the accelerator", known())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import pytest
 from reprise.export import ptq
 from reprise.export.trace.lower import prepare
 from reprise.export.train import datasets
+from reprise.model.inference.runner import run
 from reprise.support.errors import RepriseError
 from tests.support.export_helpers import PAPER
 
@@ -15,6 +16,7 @@ import torch  # noqa: E402
 from reprise.export.importers import nir as importer  # noqa: E402
 
 T, SCALE = 5, 1 / 16
+NUMBERS = ("tau", "r", "v_leak", "v_threshold", "v_reset", "weight", "bias", "threshold", "scale")
 SEED = 11
 torch.set_num_threads(1)
 
@@ -37,7 +39,9 @@ def lif(shape, tau, leak=0.0, threshold=0.3, reset=0.0):
 def chain(shape, *nodes):
     order = {"input": nir.Input(np.array(shape)), **{f"n{i}": n for i, n in enumerate(nodes)}}
     return nir.NIRGraph(
-        {**order, "output": nir.Output(np.array([10]))}, list(zip(order, [*list(order)[1:], "output"], strict=True))
+        {**order, "output": nir.Output(np.array([10]))},
+        list(zip(order, [*list(order)[1:], "output"], strict=True)),
+        type_check=False,
     )
 
 
@@ -79,6 +83,15 @@ CORNERS = {
         lambda: convolution(lif((4, 6, 6), 2.0, leak=values(4)[:, None, None]), lif((10,), 2.0)),
         dict(per_step=True),
     ),
+    "Threshold below zero": (lambda: perceptron(nir.Threshold(np.full(20, -0.2, np.float32))), dict(per_step=True)),
+    "Threshold for each channel": (lambda: perceptron(nir.Threshold(values(20))), dict(per_step=True)),
+    "Flatten from the third axis from behind": (
+        lambda: chain(
+            *((1, 8, 8), nir.Flatten(np.array([1, 8, 8]), start_dim=-3), nir.Affine(values(20, 64), values(20))),
+            *(lif((20,), 4.0), nir.Affine(values(10, 20), values(10))),
+        ),
+        dict(per_step=True),
+    ),
     "I at the end": (lambda: perceptron(lif((20,), 4.0), nir.I(r=np.full(10, 2, np.float32))), dict(per_step=True)),
     "I at the end, in seconds": (lambda: perceptron(lif((20,), 4e-3), nir.I(r=values(10) + 2)), dict(dt=1e-3)),
 }
@@ -87,7 +100,10 @@ CORNERS = {
 def simulate(graph, images, *, dt, reset, step="euler"):
     """Run a chain as NIR's documentation defines its nodes: the spikes of each neuron (T, B, ...), and the output."""
     states, spikes, outputs = {}, {}, []
-    wide = {name: {f: np.float64(v) for f, v in vars(n).items() if f[0] in "tvrwb"} for name, n in graph.nodes.items()}
+    wide = {
+        name: {f: np.float64(v) for f, v in vars(n).items() if f[0] in "tvrwbs" and f != "start_dim"}
+        for name, n in graph.nodes.items()
+    }
     for _ in range(T):
         x = images * SCALE
         for name, node in graph.nodes.items():
@@ -101,6 +117,11 @@ def simulate(graph, images, *, dt, reset, step="euler"):
                 x = np.einsum("bcyxij,ocij->boyx", windows, p["weight"]) + p["bias"][:, None, None]
             elif kind == "SumPool2d":
                 x = x.reshape(*x.shape[:2], x.shape[2] // 2, 2, x.shape[3] // 2, 2).sum((3, 5))
+            elif kind == "Threshold":
+                x = (x > p["threshold"]).astype(float)
+                spikes.setdefault(name, []).append(x)
+            elif kind == "Scale":
+                x = x * p["scale"]
             elif kind == "I":
                 x = dt * p["r"] * x
             elif kind == "LIF":
@@ -219,3 +240,35 @@ def test_steps_that_cannot_be_are_refused(images):
     for tau in (0.0, -1.0, np.inf, np.nan):
         with pytest.raises(RepriseError, match="n2: tau must be above 0 and finite; use IF"):
             importer.read(perceptron(lif((20,), tau)), timesteps=T, per_step=True)
+
+
+def test_a_negative_factor_turns_the_sign_of_whole_weights(images):
+    """Weights that are whole numbers are kept, and the value of one of them is none below zero."""
+    whole = np.random.default_rng(SEED).integers(-5, 6, (10, 20)).astype(np.float32)
+    ends = nir.Affine(values(20, 64), values(20)), lif((20,), 4.0)
+    made = chain((64,), *ends, nir.Scale(np.array(-1.0, np.float32)), nir.Affine(whole, np.zeros(10, np.float32)))
+    graph = importer.read(made, timesteps=T, per_step=True, reset="soft")
+    found = ptq.quantize(graph, images, PAPER, name="c", timesteps=T, input_levels=16, input_scale=SCALE)
+    assert (abs(found.network.layers[-1].sources[0].weight) == abs(whole.reshape(10, 20, 1, 1))).all()
+    _, output = simulate(made, images, dt=1, reset="soft")
+    assert (run(found.network, images).predictions == output.sum(0).argmax(1)).mean() > 0.9
+
+
+def test_a_max_pool_of_several_spikes_is_none(images):
+    """A Threshold behind a SumPool2d gives at most one, and so it does where the neurons give more."""
+    pool = nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))
+    conv = nir.Conv2d((8, 8), values(4, 1, 3, 3), 1, 0, 1, 1, values(4))
+    ends = nir.Flatten(np.array([4, 3, 3]), start_dim=0), nir.Affine(values(10, 36), values(10))
+    any_spike = nir.Threshold(np.full((4, 3, 3), 0.5, np.float32))
+    graph = importer.read(
+        chain((1, 8, 8), conv, lif((4, 6, 6), 4.0), pool, any_spike, *ends),
+        **dict(timesteps=T, per_step=True, reset="soft", levels=7),
+    )
+    ptq.quantize(graph, images, PAPER, name="c", timesteps=T, input_levels=16, input_scale=SCALE)
+    maps = lowered(graph, images)
+    assert maps["n1"].max() > 1 and maps["n3"].max() == 1
+
+
+def test_what_is_no_graph_is_refused():
+    with pytest.raises(RepriseError, match="graph must be a NIR graph, or the file of one, not 'int'"):
+        importer.read(5, timesteps=T, per_step=True)

@@ -1,10 +1,13 @@
 """What people hand in by mistake ends in an error that names it; graphs of sinabs have an axis of images."""
 
+import threading
+
 import nir
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune, spectral_norm, weight_norm
 
 import reprise as rp
 from reprise.export import ptq
@@ -36,6 +39,28 @@ class Leaky(nn.Module):
         return x
 
 
+def locked():
+    net = network()
+    net.lock = threading.Lock()
+    return net
+
+
+def shared_relu():
+    relu = nn.ReLU()
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), relu, nn.Linear(20, 20), relu, nn.Linear(20, 10))
+
+
+class Twice(nn.Module):
+    """A network whose one ReLU stands behind two layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.relu, self.last = nn.Linear(64, 20), nn.Linear(20, 20), nn.ReLU(), nn.Linear(20, 10)
+
+    def forward(self, x):
+        return self.last(self.relu(self.two(self.relu(self.one(x.flatten(1))))))
+
+
 def with_relu(*front):
     return nn.Sequential(nn.Flatten(), *front, nn.ReLU(), nn.Linear(20, 10))
 
@@ -45,6 +70,31 @@ ODD = {
     "labels with fractions": (network, dict(labels=np.ones(8) / 2), "labels must be integers, not 'float64'"),
     "no module": (lambda: "net", dict(relu_levels=3), "module must be a torch.nn.Module, not 'str'"),
     "NaN": (lambda: network(float("nan")), {}, "parameter 3.weight must be finite numbers, not 'NaN or infinite'"),
+    "images of other lengths": (network, dict(images=[[1, 2], [3]]), "images must be an array, not 'list': .*shape"),
+    "images without values": (
+        network,
+        dict(images=torch.empty((4, 1, 8, 8), device="meta")),
+        "images must be an array, not 'Tensor': .*meta",
+    ),
+    "images with a gradient": (
+        network,
+        dict(images=torch.ones(4, 1, 8, 8, requires_grad=True)),
+        r"images must be uint8\[n, C, H, W\], not 'float32\[4, 1, 8, 8\]'",
+    ),
+    "a scale of text": (network, dict(scale="x"), "scale must be above 0 and finite, not 'x'"),
+    "a scale of text, with ReLU": (
+        lambda: with_relu(nn.Linear(64, 20)),
+        dict(scale="x", relu_levels=3),
+        "scale must be above 0 and finite, not 'x'",
+    ),
+    "a lock": (locked, {}, r"Sequential: cannot be copied \(cannot pickle '_thread.lock' object\)"),
+    "one ReLU in two places": (shared_relu, dict(relu_levels=3), "^4: this ReLU is the one of 2, too; make one module"),
+    "a ReLU that is called twice": (Twice, dict(relu_levels=3), "^relu: the module is used twice; make one module"),
+    "a pool of one axis": (
+        lambda: nn.Sequential(*list(network())[:2], nn.AdaptiveAvgPool2d((1, None)), nn.Flatten(), nn.Linear(24, 10)),
+        {},
+        r"^2: output_size must be equal in both directions, is \(1, None\)",
+    ),
     "no weights": (lambda: network().to("meta"), {}, "parameter 0.weight must be numbers, .*meta.*load the weights"),
     "another version": (
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 20), Leaky(), nn.Linear(20, 10)),
@@ -68,7 +118,33 @@ ODD = {
 def test_mistakes_are_told(kind):
     make, options, message = ODD[kind]
     with pytest.raises(RepriseError, match=message):
-        rp.quantize(make(), IMAGES, levels=16, **options)
+        rp.quantize(make(), **{"images": IMAGES, **options}, levels=16)
+
+
+HOOKED = {
+    "pruned weights": lambda layer: prune.l1_unstructured(layer, "weight", 0.5),
+    "pruned channels": lambda layer: prune.ln_structured(layer, "weight", 0.5, 2, 0),
+    "a weight norm": weight_norm,
+    "a spectral norm": spectral_norm,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated")
+@pytest.mark.parametrize("kind", HOOKED)
+def test_weights_that_hooks_make_are_those_of_the_module(kind):
+    """The module is taken as it stands behind a training, with what its hooks have left, and stays as it is."""
+    net = network()
+    HOOKED[kind](net[0])
+    net(torch.tensor(IMAGES).float()).sum().backward()
+    hooks, weight = len(net[0]._forward_pre_hooks), net.eval()(torch.zeros(1, 1, 8, 8)).detach()
+    found = rp.quantize(net, IMAGES, levels=16).network
+    with torch.no_grad():
+        theirs = net(torch.tensor(IMAGES).float()).argmax(1).numpy()
+    assert (run(found, IMAGES).predictions == theirs).mean() > 0.8
+    kept = net[0].weight.detach().flatten(1) != 0
+    ours = found.layers[0].sources[0].weight.reshape(4, -1) != 0
+    assert (ours <= kept.numpy()).all() and ours.any()
+    assert len(net[0]._forward_pre_hooks) == hooks and torch.equal(net(torch.zeros(1, 1, 8, 8)), weight)
 
 
 def test_a_capture_that_cannot_be_written_is_told():
