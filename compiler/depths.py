@@ -112,7 +112,7 @@ def choose_tiles(
     def choices(name: str) -> Iterator[tuple[int, int]]:
         for depth in options:
             pitches = (Pitch(line=0, block=0),) * len(inputs[name])
-            if depth < config.tile_k and len(segments(inputs[name], pitches, depth)) > config.segments:
+            if depth < config.tile_k and sum(map(len, segments(inputs[name], pitches, depth))) > config.segments:
                 continue
             yield cost(tiles_of(name, depth, True), network.layer(name), config), -depth
 

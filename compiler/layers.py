@@ -16,10 +16,10 @@ from .emit import Constants, Emitter
 from .errors import limit
 from .lower import (
     INTEGERS,
-    by_tile,
     depth_tiles,
     encoding_of,
     layer_planes,
+    lower_mask,
     lower_source,
     new_feature,
     parameter_bytes,
@@ -132,7 +132,7 @@ class NetworkCompiler:
         """
         found: list[tuple[Work | ProductWork, tuple[str, ...], str]] = []
         for layer in self.network.layers:
-            keys = tuple(self._key(s.feature, encoding_of(self.network, layer, s.feature)) for s in layer.sources)
+            keys = tuple(self._key(name, encoding_of(self.network, layer, name)) for name in layer.rows)
             if layer.product:
                 keys = (*keys, self._key(layer.product.operand, INTEGERS))
             for out in self.kinds[layer.name]:
@@ -142,10 +142,12 @@ class NetworkCompiler:
         return found
 
     def _work(self, layer: Layer, keys: tuple[str, ...], output: FeatureMap) -> Work:
-        sources = zip(layer.convolutions, keys, strict=True)
+        sources = zip(layer.convolutions, keys, strict=False)  # keys of masks follow
+        inputs = [lower_source(source, self.features[key]) for source, key in sources]
+        inputs += [lower_mask(inputs[0], self.features[key]) for key in keys[len(inputs) :]]
         return Work(
             layer=layer,
-            inputs=tuple(lower_source(source, self.features[key]) for source, key in sources),
+            inputs=tuple(inputs),
             output=output,
             planes=layer_planes(self.network, layer),
             tile_depth=self.tiles[layer.name].depth,
@@ -172,7 +174,7 @@ class NetworkCompiler:
         out, c = work.output, self.config
         row_bytes = -(-work.block_channels * 8 // c.bus_bits) * c.bus_bits // 8
         weights = tile_weights(work.inputs, work.tile_depth)
-        tiles = by_tile(segments(work.inputs, plan.pitches, work.tile_depth))
+        tiles = segments(work.inputs, plan.pitches, work.tile_depth)
         used = used_tiles(weights, work.tile_depth, work.block_channels, [len(tile) for tile in tiles], c.segments)
         channels = -(-work.block_channels // c.neuron_lanes) * c.neuron_lanes
         weight_at, parameter_at = [], []

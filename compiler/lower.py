@@ -6,7 +6,7 @@ A linear layer becomes a convolution whose kernel is the whole feature map. The 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,19 +20,21 @@ from .products.maps import for_products
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Input:
-    """One source of a layer as hardware reads it.
+    """One source of a layer as hardware reads it, or the map that masks the source before it.
 
     Members
     -------
     feature : FeatureMap
-    weight : int8[O, C, KH, KW]
-    stride, padding : int
+    weight : int8[O, C, KH, KW]; a mask has those of its source, of which only the kernel counts
+    stride, padding : int; a mask of one level for each channel has stride 0, as all positions read the same
+    masks : whether it is a mask, which has no K tiles of its own
     """
 
     feature: FeatureMap
     weight: np.ndarray
     stride: int
     padding: int
+    masks: bool = False
 
     @property
     def kernel(self) -> tuple[int, int]:
@@ -63,15 +65,25 @@ def lower_source(source: Source, feature: FeatureMap) -> Input:
     return Input(feature=feature, weight=weight, stride=source.stride, padding=source.padding)
 
 
+def lower_mask(masked: Input, feature: FeatureMap) -> Input:
+    """Return the mask of a source, which is read at the same positions if it has a level for each of them."""
+    f = masked.feature
+    if (feature.height, feature.width) == (f.height, f.width):
+        return replace(masked, feature=feature, masks=True)
+    return Input(feature=feature, weight=masked.weight[..., :1, :1], stride=0, padding=0, masks=True)
+
+
 def depth_tiles(inputs: tuple[Input, ...], tile_depth: int) -> int:
     """Return how many K tiles a layer has."""
-    return sum(-(-i.depth // tile_depth) for i in inputs)
+    return sum(-(-i.depth // tile_depth) for i in inputs if not i.masks)
 
 
 def tile_weights(inputs: tuple[Input, ...], tile_depth: int) -> np.ndarray:
     """Return int8[k_tiles * tile_depth, O]: the weight row of every bit of the K tiles, zero where K is filled up."""
     parts = []
     for i in inputs:
+        if i.masks:
+            continue
         rows = i.weight_rows()
         parts.append(np.pad(rows, ((0, -len(rows) % tile_depth), (0, 0))))
     return np.concatenate(parts)
@@ -85,45 +97,71 @@ class Pitch:
     block: int
 
 
-def segments(inputs: tuple[Input, ...], pitches: tuple[Pitch, ...], tile_depth: int) -> list[dict[str, int]]:
-    """Return the segments of a layer's K tiles in order, as fields of reprise.hw.arch.program.SEGMENT.
+Piece = tuple[int, int, int, int]
+"""Bits of a row that follow each other in one line: the line's address, the first bit, ky, and how many."""
 
-    The KW * Cb bits of one block and one ky follow each other in one line. They are cut at the borders of the K tiles.
+
+def _pieces(i: Input, pitch: Pitch) -> list[Piece]:
+    """Return the pieces of a source's rows in order: the KW * Cb bits of one block and one ky follow each other."""
+    f, (kh, kw) = i.feature, i.kernel
+    row, run = f.lines_per_row * pitch.line, kw * f.block_channels
+    return [(block * pitch.block + ky * row, 0, ky, run) for block in range(f.blocks) for ky in range(kh)]
+
+
+def _mask_pieces(i: Input, pitch: Pitch, source: Input) -> list[Piece]:
+    """Return what masks the pieces of a source, bit by bit.
+
+    A mask may have other blocks than its source, and one that has a level for each channel is read again for each
+    place of the kernel. Where it has no more channels, the source's are zero, and the piece has the address -1.
     """
+    f, own, step = i.feature, i.feature.block_channels, source.feature.block_channels
+    if i.stride and own == step:
+        return _pieces(i, pitch)
     found = []
-    for number, (i, pitch) in enumerate(zip(inputs, pitches, strict=True)):
-        k, run = 0, i.kernel[1] * i.feature.block_channels
-        for block in range(i.feature.blocks):
-            for ky in range(i.kernel[0]):
-                address = block * pitch.block + ky * i.feature.lines_per_row * pitch.line
-                bit = 0
-                while bit < run:
-                    length = min(run - bit, tile_depth - k % tile_depth)
-                    k += length
-                    last = k % tile_depth == 0 or k == i.depth
-                    found.append(
-                        {
-                            "address": address,
-                            "bit": bit,
-                            "ky": ky,
-                            "length": length,
-                            "shift": (k - length) % tile_depth,
-                            "source": number,
-                            "last": int(last),
-                        }
-                    )
-                    bit += length
+    for first in range(0, source.feature.blocks * step, step):
+        for ky, kx in np.ndindex(source.kernel):
+            ky, kx = (ky, kx) if i.stride else (0, 0)
+            channel = first
+            while channel < first + step:
+                block, at = divmod(channel, own)
+                length = min(first + step - channel, own - at)
+                address = block * pitch.block + ky * f.lines_per_row * pitch.line
+                found.append((address if block < f.blocks else -1, kx * own + at, ky, length))
+                channel += length
     return found
 
 
-def by_tile(entries: list[dict[str, int]]) -> list[list[dict[str, int]]]:
-    """Return segments as a list for each K tile."""
-    found: list[list[dict[str, int]]] = [[]]
-    for entry in entries:
-        found[-1].append(entry)
-        if entry["last"]:
-            found.append([])
-    return found[:-1]
+def _cut(pieces: list[Piece], tile_depth: int, source: int, mask: int) -> list[list[dict[str, int]]]:
+    """Return the segments of each K tile of a source: its pieces, cut at the borders of the K tiles."""
+    tiles: list[list[dict[str, int]]] = []
+    k = 0
+    for address, first, ky, count in pieces:
+        bit, end = first, first + count
+        while bit < end:
+            shift = k % tile_depth
+            length = min(end - bit, tile_depth - shift)
+            place = {"address": address, "bit": bit, "ky": ky, "length": length, "shift": shift}
+            if shift == 0:
+                tiles.append([])
+            if address >= 0:
+                tiles[-1].append(place | {"source": source, "mask": mask})
+            k, bit = k + length, bit + length
+    return tiles
+
+
+def segments(inputs: tuple[Input, ...], pitches: tuple[Pitch, ...], tile_depth: int) -> list[list[dict[str, int]]]:
+    """Return the segments of each K tile of a layer, as fields of reprise.hw.arch.program.SEGMENT.
+
+    Those of a mask follow those of its source in each K tile.
+    """
+    tiles: list[list[dict[str, int]]] = []
+    for n, (i, pitch) in enumerate(zip(inputs, pitches, strict=True)):
+        if i.masks:
+            masks = _cut(_mask_pieces(i, pitch, inputs[n - 1]), tile_depth, n, 1)
+            tiles = [tile + mask for tile, mask in zip(tiles, masks, strict=True)]
+        else:
+            tiles += _cut(_pieces(i, pitch), tile_depth, n, 0)
+    return [[entry | {"last": int(entry is tile[-1])} for entry in tile] for tile in tiles]
 
 
 def used_tiles(
@@ -197,8 +235,7 @@ def plane_count(levels: int, encoding: str, signed: bool) -> int:
 def layer_planes(network: Network, layer: Layer) -> int:
     """Return the planes of a layer's rows: as many as its source with the most planes needs."""
     return max(
-        plane_count(network.feature_levels(s.feature), layer.encoding, network.feature_signed(s.feature))
-        for s in layer.sources
+        plane_count(network.feature_levels(name), layer.encoding, network.feature_signed(name)) for name in layer.rows
     )
 
 
@@ -238,9 +275,9 @@ def variants(network: Network) -> dict[str, dict[str, int]]:
     wanted: dict[str, dict[str, int]] = {name: {} for name in ("input", *(layer.name for layer in network.layers))}
     for layer in network.layers:
         planes = layer_planes(network, layer)
-        for source in layer.sources:
-            kinds = wanted[source.feature]
-            encoding = encoding_of(network, layer, source.feature)
+        for feature in layer.rows:
+            kinds = wanted[feature]
+            encoding = encoding_of(network, layer, feature)
             kinds[encoding] = max(planes, kinds.get(encoding, 0))
         if layer.product:
             wanted[layer.product.operand][INTEGERS] = 0

@@ -47,10 +47,10 @@ def gather(
     bits : uint8[words * word_bits], the feature buffer bit by bit
     word_bits : bits of an on-chip word
     places : int64[rows, sources, 3], where each row begins (line address, x bits, y)
-    segments : int64[n, 6] (address, bit, ky, length, shift, source)
+    segments : int64[n, 7] (address, bit, ky, length, shift, source, mask)
     tiles : int64[n], the K tile of each segment
     lines : int64[sources, 2] (bits of a line, lines); what lies outside of them reads as zero
-    packed : uint64[rows, k_tiles], into which the bits of every segment are ORed
+    packed : uint64[rows, k_tiles], into which the bits of every segment are ORed; those that mask are ANDed instead
     used : uint8[words], in which the words that are read are marked
 
     Returns
@@ -59,20 +59,23 @@ def gather(
     """
     for r in range(len(places)):
         for n in range(len(segments)):
-            address, bit, ky, length, shift, source = segments[n]
+            address, bit, ky, length, shift, source, mask = segments[n]
             y = places[r, source, 2] + ky
-            if y < 0 or y >= lines[source, 1]:
-                continue
             first = ((places[r, source, 0] + address) & 0xFFFF) * word_bits
             x = places[r, source, 1] + bit
             word = np.uint64(0)
-            for i in range(max(0, -x), min(length, lines[source, 0] - x)):
+            inside = 0 <= y < lines[source, 1]
+            for i in range(max(0, -x), min(length, lines[source, 0] - x) if inside else 0):
                 at = first + x + i
                 if at >= len(bits):
                     return False
                 used[at // word_bits] = 1
                 word |= np.uint64(bits[at]) << np.uint64(shift + i)
-            packed[r, tiles[n]] |= word
+            if mask:
+                filled = ((np.uint64(1) << np.uint64(length)) - np.uint64(1)) << np.uint64(shift)
+                packed[r, tiles[n]] &= word | ~filled
+            else:
+                packed[r, tiles[n]] |= word
     return True
 
 

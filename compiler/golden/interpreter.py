@@ -235,14 +235,17 @@ class Interpreter:
         return ProgramError.refused(self._at, Error.UNLOADED, why, (what, missing))
 
     def _segments_of(self, f: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Return int64[segments, 6] (address, bit, ky, length within the K tile, shift, source), and their K tiles."""
+        """Return the segments and their K tiles.
+
+        A segment is int64[7] (address, bit, ky, length within the K tile, shift, source, mask).
+        """
         table, tiles, k, index = [], [], 0, f["segment_first"]
         while k < f["k_tiles"]:
             s = self.segments[index] if index < self.config.segments else None
             if s is None:
                 raise self._unloaded("segments", (index,))
             length = max(0, min(s["length"], f["tile_depth"] - s["shift"]))
-            table.append([*(s[n] for n in ("address", "bit", "ky")), length, s["shift"], s["source"]])
+            table.append([*(s[n] for n in ("address", "bit", "ky")), length, s["shift"], s["source"], s["mask"]])
             tiles.append(k)
             k += s["last"]
             index += 1

@@ -1,10 +1,13 @@
 """Makes random networks with spiking attention that a configuration can run; a seed gives one network.
 
 An attention has q, k and v, the product ``G = K^T V`` of each head as a sum of 8 bits, and neurons on ``Q G``. One more
-layer follows, and maybe a second attention in front of it.
+layer follows, and maybe a second attention in front of it. Where segments can mask each other, an attention may be
+spike-driven instead: neurons on the sum over all tokens of K masked by V, and a layer that reads Q masked by these.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +22,9 @@ HEADS, DEPTHS, VALUES = (1, 2, 3), (1, 3, 4, 5, 8), (1, 2, 4, 5, 8)
 
 MOST_PLANES = 4
 """The most planes of a map of which rows are made, in either encoding."""
+
+MASKED = (1, 3, 5, 8, 12, 20)
+"""Channels of a spike-driven attention."""
 
 SIDE = 4
 """Largest height and width of a map: attention takes a K tile for every few positions of every head and timestep."""
@@ -87,10 +93,39 @@ class _Maker:
             return self.linear(f"v{number}_read", v, self.neuron(3))
         return name
 
+    def mask(self, name: str, feature: str, mask: str, weight: np.ndarray, neuron: Neuron, **how: Any) -> str:
+        """Append a layer that reads a feature where a mask lets it."""
+        source = Source(feature=feature, mask=mask, weight=weight.astype(np.int8), **how)
+        plain = max(self.levels[feature], self.levels[mask]) == 1
+        encoding = self.encoding(feature) if plain else "thermometer"
+        self.layers.append(Layer(name=name, sources=(source,), neuron=neuron, encoding=encoding))
+        self.levels[name], self.channels[name] = neuron.levels, neuron.channels
+        return name
+
+    def driven(self, number: int, feature: str) -> str:
+        """Append a spike-driven attention: channels that fire at a token in both K and V let Q through."""
+        channels, few = int(self.r.choice(MASKED)), int(self.r.choice([1, 1, MOST_PLANES]))
+        q, k, v = (self.linear(f"{name}{number}", feature, self.neuron(channels, most_levels=few)) for name in "qkv")
+        tokens = np.zeros((channels, channels, *self.shape[1:]))
+        tokens[range(channels), range(channels)] = 1
+        kv = self.mask(f"kv{number}", k, v, tokens, self.neuron(channels, most_levels=few))
+        size = int(self.r.integers(1, 1 + min(3, *self.shape[1:])))
+        outputs, stride, padding = (int(self.r.integers(*ends)) for ends in ((1, 9), (1, 3), (0, size)))
+        shape: tuple[int, ...] = (outputs, channels, size, size)
+        how: dict[str, Any] = {"stride": stride, "padding": padding}
+        if self.r.random() < 0.2:  # a linear layer over all tokens
+            how, shape = {"flatten": True}, (outputs, channels * self.shape[1] * self.shape[2], 1, 1)
+        weight = self.r.integers(-self.span, self.span + 1, shape)
+        mask = (kv, kv, v, q)[self.r.integers(4)]  # a level for each channel, or for each token
+        return self.mask(f"masked{number}", q, mask, weight, self.neuron(outputs), **how)
+
     def make(self) -> Network:
         """Make the network."""
         feature = "input"
         for number in range(2 if self.r.random() < 0.3 else 1):
+            if self.config.masks and self.r.random() < 0.6:
+                feature = self.driven(number, feature)
+                break  # it may have fewer positions
             feature = self.attention(number, feature)
         outputs = int(self.r.integers(1, 6))
         last = Neuron.readout(outputs, bias=self.r.integers(-50, 50, outputs))

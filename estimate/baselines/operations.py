@@ -117,7 +117,7 @@ def of_network(network: Network, features: Mapping[str, np.ndarray]) -> dict[str
     """Count every layer of a network; ``features`` are those of the model's run, the input among them."""
     found = {}
     for layer in network.layers:
-        inputs = [features[source.feature] for source in layer.sources]
+        inputs = [s.levels(features) if isinstance(s, Source) else features[s.feature] for s in layer.sources]
         levels = [network.feature_levels(source.feature) for source in layer.sources]
         height, width = network.geometry[layer.name].conv
         fired = int(np.count_nonzero(features[layer.name])) if layer.neuron.fires else 0

@@ -45,6 +45,8 @@ def _refuse(network: Network) -> str:
             raise UnsupportedError(layer.name, "a layer that no other one reads", "use a network without it")
         if layer.product or n.kind == "sum":
             raise UnsupportedError(layer.name, "attention", "NIR multiplies no two maps: keep the network file")
+        if any(source.mask for source in layer.convolutions):
+            raise UnsupportedError(layer.name, "a masked map", "NIR masks no map with another: keep the network file")
         linear = {source.flatten for source in layer.convolutions}
         reads = {source.feature for source in layer.convolutions if not source.flatten} - {"input"}
         if len(linear) > 1 or any(network.layer(name).convolutions[0].flatten for name in reads):

@@ -95,6 +95,7 @@ def spec_of(source: Source, shape: tuple[int, ...]) -> SourceSpec:
         linear=source.flatten,
         in_shape=tuple(shape),
         fixed=True,
+        mask=source.mask or "",
     )
 
 

@@ -76,7 +76,8 @@ class QatLayer(nn.Module):
         super().__init__()
         self.name, self.neuron, self.pool, self.timesteps = name, neuron, pool, timesteps
         self.specs, self.levels_in = tuple(sources), tuple(levels_in)
-        self.reads = tuple(s.feature for s in sources)  # the maps that ``forward`` takes
+        masks = (s.mask for s in sources if s.mask)
+        self.reads = (*(s.feature for s in sources), *masks)  # the maps that ``forward`` takes
         self.rounding: frozenset[str] = ROUNDINGS
         self.record = None
         self.weights = nn.ParameterList(
@@ -200,7 +201,9 @@ class QatLayer(nn.Module):
         Timesteps that are views of one image are computed once.
         """
         total: torch.Tensor | None = None
-        for x, w, s in zip(inputs, weights, self.specs, strict=True):
+        masks = iter(inputs[len(self.specs) :])
+        for x, w, s in zip(inputs, weights, self.specs, strict=False):
+            x = torch.minimum(x, next(masks)) if s.mask else x
             repeated = x.shape[0] > 1 and x.stride(0) == 0
             flat = (x[:1] if repeated else x).flatten(0, 1).to(w.dtype)
             if s.avgpool > 1:

@@ -29,6 +29,7 @@ class SourceSpec:
     linear : the source is a linear layer over the whole map
     in_shape : (C, H, W) of the map
     fixed : the weights are integers already and are used as they are, as those of sums of levels
+    mask : name of the map that masks the feature, or "" (:class:`reprise.model.network.layer.Source`)
     step : the value (O,) of one integer of weights that were quantized before, and are kept as they are; else None
     """
 
@@ -41,6 +42,7 @@ class SourceSpec:
     linear: bool = False
     in_shape: tuple = ()
     fixed: bool = False
+    mask: str = ""
     step: torch.Tensor | None = None
 
     @cached_property

@@ -60,6 +60,7 @@ class HardwareConfig:
     segments : number of entries of the segment table of im2col.
     one_bit_matches : 1 if a row of one bit that equals an earlier row of its tile is an exact match, so that nothing is
         added for it. With 0 such a row has no prefix, as in the paper.
+    masks : 1 if segments can mask each other, so that a layer reads a map only where another one has spikes, else 0.
 
     Raises
     ------
@@ -86,6 +87,7 @@ class HardwareConfig:
     feature_words: int = 2048
     segments: int = 1024
     one_bit_matches: int = 0
+    masks: int = 0
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -85,6 +85,7 @@ LIMITS = {
     "segments": Limit(
         low=16, high=1 << 14, power=True, why="the segment table is a memory, and uses all values of its address"
     ),
+    "masks": Limit(low=0, high=1, why="it says whether something is built"),
     "lanes": Limit(low=1, high=1024, why="every lane is an adder of its own in hardware"),
     "queries": Limit(low=1, high=2, why="the detector is built to take one or two rows per cycle"),
     "banks": Limit(low=1, high=2, why="a parity bit chooses the bank of a partial sum"),

@@ -63,7 +63,11 @@ OPCODES = {"END": 0, "LOAD_FEATURES": 1, "LOAD_SEGMENTS": 2, "LOAD_PARAMS": 3, "
 
 @dataclass(frozen=True)
 class Field:
-    """A field: the bits ``offset .. offset+bits-1`` of word ``word``, in two's complement if ``signed``."""
+    """A field: the bits ``offset .. offset+bits-1`` of word ``word``, in two's complement if ``signed``.
+
+    With ``needs``, only a configuration has it in which the field of that name is not 0. In others its bits are
+    reserved.
+    """
 
     name: str
     word: int
@@ -71,9 +75,17 @@ class Field:
     bits: int
     doc: str
     signed: bool = False
+    needs: str = ""
+
+
+def built(c: HardwareConfig, fields: list[Field]) -> list[Field]:
+    """Return those of the fields that a configuration has."""
+    return [f for f in fields if not f.needs or getattr(c, f.needs)]
 
 
 _WEIGHTS_KEEP = "All K tiles fit the weight buffer; they are fetched once and kept for every m tile."
+
+_MASK = "Its bits mask those that the segments of the K tile before it have brought: what is 0 here becomes 0 there."
 
 _WHOLE = (
     "Number of K tiles, counted over all m tiles from the RUN's first one on, of which all weight rows are fetched. Of "
@@ -200,6 +212,7 @@ SEGMENT = [
     Field("shift", 1, 15, 6, "First bit of the row of the tile that it fills."),
     Field("source", 1, 21, 1, "Which source it is cut from, 0 or 1."),
     Field("last", 1, 22, 1, "It is the last segment of its K tile."),
+    Field("mask", 1, 23, 1, _MASK, needs="masks"),
 ]
 
 

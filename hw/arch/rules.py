@@ -23,6 +23,7 @@ from .program import (
     PARAMETERS,
     SEGMENT,
     Field,
+    built,
     row_beats,
     unpack,
     unpack_fields,
@@ -202,7 +203,7 @@ def violations(c: HardwareConfig, opcode: str, fields: Fields) -> list[str]:
 
 def data_violations(c: HardwareConfig, kind: str, raw: bytes) -> list[str]:
     """Return a sentence for each broken rule of a loaded "segment", or of the "parameters" of a channel."""
-    fields = SEGMENT if kind == "segment" else PARAMETERS
+    fields = built(c, SEGMENT) if kind == "segment" else PARAMETERS
     values = unpack_fields(fields, raw)
     reserved = int.from_bytes(raw, "little") & ~named_bits(fields)
     found = [f"reserved bits must be 0, not 1 at bit {reserved.bit_length() - 1}"] if reserved else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from amaranth import Array, Cat, Const, Module, Mux, Signal, Value, signed
@@ -38,7 +39,8 @@ class Extractor(wiring.Component):
     1. The position ``b = x + bit - shift`` of the row's bit 0 in the line, the line's y and its address are added up.
     2. The word address is worked out, whether y is in range, and how far b is from the ends of the line.
     3. The masks are made while the feature buffer is read.
-    4. The bits that were read are shifted and masked. After that the pieces of a word are merged.
+    4. The bits that were read are shifted and masked. After that the pieces of a word are merged; where segments can
+       mask each other, the bits of one that does are those that stay.
 
     Latency: ``LATENCY`` cycles from the issue of a word's last segment to the word. What belongs to a segment is at the
     inputs one cycle after its issue.
@@ -94,6 +96,7 @@ class Extractor(wiring.Component):
             lines.eq(Array(self.run[f"lines{s}"] for s in range(SOURCES))[self.segment.source]),
             line_bits.eq(Array(self.run[f"line_bits{s}"] for s in range(SOURCES))[self.segment.source]),
         ]
+        merge = self._merge(m, controls[4].first, masks[1])
         missing = Signal(c.load_rows)
         m.d.sync += self.unloaded.eq(missing.any())
         for r in range(c.load_rows):
@@ -102,13 +105,34 @@ class Extractor(wiring.Component):
             m.d.comb += outside.eq((row >= controls[1].tile.rows) | ~controls[1].valid)
             bits = self._row(m, r, outside, lines, line_bits, masks, missing[r])
             merged = self.o.rows[r]
-            m.d.sync += merged.eq(bits | Mux(controls[4].first, 0, merged))
+            m.d.sync += merged.eq(merge(bits, merged))
         m.d.sync += [
             self.o_valid.eq(controls[4].valid & controls[4].last),
             self.o.last.eq(controls[4].last_word),
             self.o.tile.eq(controls[4].tile),
         ]
         return m
+
+    def _merge(self, m: Module, first: Value, mask: Signal) -> Callable[[Value, Value], Value]:
+        """Return what makes of a segment's bits, and of those that its word has so far, those that it has then.
+
+        ``mask`` has the bits of the K tile that a segment fills, two stages before it is merged.
+        """
+
+        def added(bits: Value, merged: Value) -> Value:
+            return bits | Mux(first, 0, merged)
+
+        if not self.config.masks:
+            return added
+        masking = [Signal(name=f"masking{stage}") for stage in range(1, 5)]
+        places = [Signal.like(mask, name=f"places{stage}") for stage in range(3, 5)]
+        m.d.sync += Cat(masking).eq(Cat(self.segment.masks, masking[:-1]))
+        m.d.sync += [places[0].eq(mask), places[1].eq(places[0])]
+
+        def masked(bits: Value, merged: Value) -> Value:
+            return Mux(masking[3], Mux(first, 0, merged) & (bits | ~places[1]), added(bits, merged))
+
+        return masked
 
     def _row(
         self, m: Module, r: int, outside: Value, lines: Value, line_bits: Value, masks: list[Signal], missing: Value

@@ -80,6 +80,8 @@ class SegmentTable(wiring.Component):
             read.addr.eq(self.index),
             self.entry.eq(read.data),
         ]
+        if c.masks:
+            m.d.comb += entry.masks.eq(segment.mask)
         self._scan(m, read_last)
         return m
 

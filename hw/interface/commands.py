@@ -6,7 +6,7 @@ from amaranth import Shape, signed, unsigned
 from amaranth.lib import data, enum
 
 from ..arch.config import HardwareConfig
-from ..arch.program import ADDRESS_BITS, COMMANDS, SEGMENT, Field
+from ..arch.program import ADDRESS_BITS, COMMANDS, SEGMENT, Field, built
 
 
 class Kind(enum.Enum, shape=2):
@@ -48,22 +48,18 @@ def run_layout() -> data.StructLayout:
     return command_layout("RUN")
 
 
-def segment_bus_layout() -> data.FlexibleLayout:
+def segment_bus_layout(c: HardwareConfig) -> data.FlexibleLayout:
     """Return the layout of a segment as it stands in memory, where it takes 64 bits."""
-    return data.FlexibleLayout(64, {f.name: data.Field(field_shape(f), 32 * f.word + f.offset) for f in SEGMENT})
+    return data.FlexibleLayout(
+        64, {f.name: data.Field(field_shape(f), 32 * f.word + f.offset) for f in built(c, SEGMENT)}
+    )
 
 
 def segment_entry(c: HardwareConfig) -> data.StructLayout:
     """Return the layout of a segment as the on-chip segment table keeps it.
 
-    ``offset`` is ``bit - shift`` of the segment in memory, and ``mask`` has the bits of the K tile that it fills.
+    ``offset`` is ``bit - shift`` of the segment in memory, and ``mask`` has the bits of the K tile that it fills. Where
+    segments can mask each other, ``masks`` says whether this one does.
     """
-    return data.StructLayout(
-        {
-            "address": 16,
-            "offset": signed(18),
-            "ky": 8,
-            "mask": c.tile_k,
-            "source": 1,
-        }
-    )
+    entry = {"address": 16, "offset": signed(18), "ky": 8, "mask": c.tile_k, "source": 1}
+    return data.StructLayout(entry | ({"masks": 1} if c.masks else {}))

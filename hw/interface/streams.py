@@ -176,4 +176,4 @@ def neuron_out(c: HardwareConfig) -> data.StructLayout:
 
 def segment_write(c: HardwareConfig) -> data.StructLayout:
     """A segment on its way to entry ``index`` of the segment table."""
-    return data.StructLayout({"index": range(c.segments), "segment": segment_bus_layout()})
+    return data.StructLayout({"index": range(c.segments), "segment": segment_bus_layout(c)})

@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from ..arch.program import PARAM_BYTES, PARAMETERS, SEGMENT, SEGMENT_BYTES
+from ..arch.program import PARAM_BYTES, PARAMETERS, SEGMENT, SEGMENT_BYTES, built
 from ..arch.rules import data_rules, named_bits
 from ..interface.checker import broken, fields_view
 from ..interface.streams import feature_banks, feature_write, neuron_params, segment_write
@@ -120,7 +120,7 @@ class SegmentUnpacker(wiring.Component):
             self.o.payload.segment.eq(splitter.part),
             self.busy.eq(splitter.valid),
         ]
-        unnamed = ((1 << 8 * SEGMENT_BYTES) - 1) & ~named_bits(SEGMENT)
+        unnamed = ((1 << 8 * SEGMENT_BYTES) - 1) & ~named_bits(built(self.config, SEGMENT))
         view = fields_view(splitter.part, SEGMENT, SEGMENT_BYTES)
         wrong = [bit for rule in data_rules(self.config, "segment") for bit in broken(rule, view)]
         m.d.sync += self.bad.eq(self.o.valid & (Cat(wrong).any() | (splitter.part & unnamed).any()))

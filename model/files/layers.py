@@ -30,7 +30,10 @@ def to_tensors(network: Network) -> dict[str, np.ndarray]:
 
 def version_of(network: Network) -> int:
     """Return the first version of the format that can hold a network."""
-    new = (layer.product or layer.addend or layer.neuron.kind == "sum" for layer in network.layers)
+    new = (
+        layer.product or layer.addend or layer.neuron.kind == "sum" or any(s.mask for s in layer.convolutions)
+        for layer in network.layers
+    )
     return 2 if any(new) else 1
 
 
@@ -40,6 +43,7 @@ def layer_entry(layer: Layer) -> dict[str, Any]:
     kind = dict(kind=neuron.kind, levels=neuron.levels, reset=neuron.reset)
     sources = tuple(
         dict(feature=s.feature, shape=s.weight.shape, stride=s.stride, padding=s.padding, flatten=s.flatten)
+        | (dict(mask=s.mask) if s.mask else {})
         for s in layer.convolutions
     )
     reads: dict[str, Any] = {"sources": sources} if sources else {}
@@ -65,6 +69,7 @@ def _layer(entry: LayerEntry, tensors: dict[str, np.ndarray]) -> Layer:
             stride=s.stride,
             padding=s.padding,
             flatten=s.flatten,
+            mask=s.mask,
         )
         for i, s in enumerate(entry.sources)
     )

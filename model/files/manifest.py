@@ -64,6 +64,7 @@ class SourceEntry(Part):
     stride: Annotated[int, Field(ge=1, le=2)] = 1
     padding: Annotated[int, Field(ge=0, le=6)] = 0
     flatten: bool = False
+    mask: Name | None = None
 
 
 class ProductEntry(Part):
@@ -108,7 +109,18 @@ class LayerEntry(Part):
     @property
     def version(self) -> int:
         """The first version of the format that has such layers."""
-        return 2 if self.product or self.addend or self.neuron.kind == "sum" else 1
+        return 2 if self.second else 1
+
+    @property
+    def second(self) -> str:
+        """What the layer has that only the second version of the format knows, or nothing."""
+        found = {
+            "is a product": self.product,
+            "is a sum": self.neuron.kind == "sum",
+            "has an addend": self.addend,
+            "has a mask": any(source.mask for source in self.sources),
+        }
+        return next((what for what, has in found.items() if has), "")
 
 
 class Accuracy(Part):
@@ -139,10 +151,8 @@ class Manifest(Part):
     def _version(self) -> "Manifest":
         for layer in self.layers:
             if layer.version > self.version:
-                what = (
-                    "is a product" if layer.product else "is a sum" if layer.neuron.kind == "sum" else "has an addend"
-                )
-                raise ValueError(f"version must be {layer.version}, not {self.version}: layer {layer.name!r} {what}")
+                here = f"layer {layer.name!r} {layer.second}"
+                raise ValueError(f"version must be {layer.version}, not {self.version}: {here}")
         return self
 
     @field_validator("statistics")

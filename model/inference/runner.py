@@ -115,7 +115,7 @@ def _tiled_sums(network: Network, layer: Layer, features: dict, tile_m: int, til
 
 def _plain_sums(network: Network, layer: Layer, features: dict, method: str) -> np.ndarray:
     reads = layer.reads[: -1 if layer.addend else None]
-    inputs = [features[name] for name in reads]
+    inputs = [features[name] for name in reads] if layer.product else [s.levels(features) for s in layer.convolutions]
     n, timesteps = features[layer.reads[0]].shape[:2]
     if not inputs:
         return np.zeros((n, timesteps, layer.channels, *network.geometry[layer.name].computed), dtype=np.int64)

@@ -3,6 +3,7 @@
 Arrays are copied, cast and set read-only when a dataclass is made, so a validated part stays valid.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +30,9 @@ class Source:
         Stride and padding of the convolution, the same along both axes. Padded positions hold level 0.
     flatten : bool
         True for a linear layer, which reads the feature (C, H, W) as one position of H*W*C channels.
+    mask : str or None
+        "input" or the name of an earlier layer, of the feature's shape or of one value for each channel, (C, 1, 1).
+        The source reads the smaller of the two levels; of binary spikes, a spike where both have one.
     """
 
     feature: str
@@ -36,9 +40,12 @@ class Source:
     stride: int = 1
     padding: int = 0
     flatten: bool = False
+    mask: str | None = None
 
     def __post_init__(self) -> None:
         require(isinstance(self.feature, str) and self.feature != "", "source.feature", "a name", self.feature)
+        named = self.mask is None or (isinstance(self.mask, str) and self.mask != "")
+        require(named, "source.mask", "a name or None", self.mask)
         object.__setattr__(self, "weight", int_array("source.weight", self.weight, np.int8, 4))
         require_int("source.stride", self.stride, 1)
         require_int("source.padding", self.padding, 0)
@@ -55,7 +62,13 @@ class Source:
             require(self.stride == 1, "source.stride", "1 when flatten is set", self.stride)
 
     def __repr__(self) -> str:
-        return f"Source({self.feature}, weights {'x'.join(map(str, self.weight.shape))})"
+        masked = f" where {self.mask}" if self.mask else ""
+        return f"Source({self.feature}{masked}, weights {'x'.join(map(str, self.weight.shape))})"
+
+    def levels(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the levels that the source reads, (..., C, H, W): those of its feature, masked if it has a mask."""
+        feature = features[self.feature]
+        return feature if self.mask is None else np.minimum(feature, features[self.mask])
 
     @property
     def depth(self) -> int:
@@ -200,6 +213,9 @@ class Layer:
             require(named, f"{here}: addend", "the name of a layer", self.addend)
             why = "integers are added in the order of positions; pool in a layer behind"
             require(self.pool is None, f"{here}: pool", "None beside an addend", self.pool, why)
+        if any(source.mask for source in self.convolutions):
+            why = "a mask takes the place of the second map"
+            require(len(self.sources) == 1, f"{here}: sources", "one, as it has a mask", len(self.sources), why)
         for source in self.convolutions:
             require(
                 source.weight.shape[0] == self.neuron.channels,
@@ -239,8 +255,14 @@ class Layer:
         return tuple(source for source in self.sources if isinstance(source, Source))
 
     @property
+    def rows(self) -> tuple[str, ...]:
+        """The features whose planes are rows: those of its sources, and a mask of them."""
+        masks = (source.mask for source in self.convolutions if source.mask)
+        return *(source.feature for source in self.sources), *masks
+
+    @property
     def reads(self) -> tuple[str, ...]:
-        """The features that the layer reads: that of each source, the operand of a product, and the addend."""
+        """The features that the layer reads: those of its sources, a mask, the operand of a product, and the addend."""
         operand = (self.product.operand,) if self.product else ()
         addend = (self.addend,) if self.addend else ()
-        return *(source.feature for source in self.sources), *operand, *addend
+        return *self.rows, *operand, *addend

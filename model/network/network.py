@@ -197,6 +197,8 @@ class Network:
     def _source_size(self, layer: Layer, source: Source, found: dict[str, Geometry]) -> tuple[int, int]:
         here = f"layer {layer.name!r}: source {source.feature!r}"
         shape = self._read_shape(layer, source.feature, found)
+        if source.mask is not None:
+            self._check_mask(layer, source, source.mask, found)
         channels = int(np.prod(shape)) if source.flatten else shape[0]
         require(
             source.weight.shape[1] == channels,
@@ -207,6 +209,19 @@ class Network:
         size = source.output_size(shape[1], shape[2])
         require(min(size) >= 1, f"{here}: output size", "at least 1x1", size, f"the feature has shape {shape}")
         return size
+
+    def _check_mask(self, layer: Layer, source: Source, mask: str, found: dict[str, Geometry]) -> None:
+        """Require that a mask has a level for each of its feature, or for each channel, in the same planes."""
+        here = f"layer {layer.name!r}: mask {mask!r}"
+        shape, own = (self._read_shape(layer, name, found) for name in (source.feature, mask))
+        rule = f"{shape}, as the feature has, or ({shape[0]}, 1, 1), a level for each channel"
+        require(own in (shape, (shape[0], 1, 1)), f"{here}: shape", rule, own)
+        signed = any(map(self.feature_signed, (source.feature, mask)))
+        require(not signed, f"{here}: input", "unsigned", "signed", "planes are combined one by one")
+        levels = [self.feature_levels(name) for name in (source.feature, mask)]
+        plain = max(levels) == 1 or layer.encoding == "thermometer"
+        why = "the smaller of two levels has the planes that both have, if these are thermometer planes"
+        require(plain, f"{here}: encoding", "'thermometer' for levels above 1", layer.encoding, why)
 
     def _addend_size(self, layer: Layer, addend: str, found: dict[str, Geometry]) -> tuple[int, int]:
         here = f"layer {layer.name!r}: addend {addend!r}"

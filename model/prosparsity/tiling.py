@@ -288,7 +288,7 @@ def network_tiles(
     layer = network.layer(name)
     return layer_tiles(
         replace(layer, pool=None) if published else layer,
-        tuple(features[source.feature] for source in layer.sources),
+        tuple(source.levels(features) for source in layer.convolutions),
         tuple(network.feature_levels(source.feature) for source in layer.sources),
         tile_m=tile_m,
         tile_k=tile_k,

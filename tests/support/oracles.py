@@ -69,6 +69,18 @@ def naive_sums(source: Source, levels: np.ndarray) -> np.ndarray:
     return naive_conv(levels, source.weight, source.stride, source.padding)
 
 
+def naive_levels(source: Source, features: dict[str, np.ndarray], t: int) -> np.ndarray:
+    """What a source reads at a timestep, (C, H, W): level by level the smaller one, if it has a mask."""
+    levels = features[source.feature][t].astype(np.int64)
+    if source.mask is None:
+        return levels
+    mask, own = features[source.mask][t], levels.copy()
+    for c, y, x in np.ndindex(*levels.shape):
+        other = mask[c, 0, 0] if mask.shape[1:] == (1, 1) else mask[c, y, x]
+        own[c, y, x] = other if other < levels[c, y, x] else levels[c, y, x]
+    return own
+
+
 def naive_product(product: Product, feature: np.ndarray, operand: np.ndarray) -> np.ndarray:
     """Product of two maps (C, H, W) of one timestep, one product at a time in Python integers: int64 (C, H, W)."""
     heads, d, (height, width) = product.heads, len(feature) // product.heads, feature.shape[1:]
@@ -127,7 +139,7 @@ def naive_run(network: Network, frames: np.ndarray) -> dict[str, np.ndarray]:
             [
                 naive_product(p, features[p.feature][t], features[p.operand][t])
                 if p
-                else sum((naive_sums(s, features[s.feature][t]) for s in layer.convolutions), zero)
+                else sum((naive_sums(s, naive_levels(s, features, t)) for s in layer.convolutions), zero)
                 for t in range(network.timesteps)
             ]
         )

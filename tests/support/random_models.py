@@ -27,6 +27,29 @@ def random_weight(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return (rng.integers(-128, 128, shape) * (rng.random(shape) < 0.8)).astype(np.int8)
 
 
+def random_masks(seed: int, *, timesteps: int = 2) -> Network:
+    """A map masked by another, a level for each channel, and what these mask: by a kernel, strided or flattened."""
+    rng = np.random.default_rng([seed, 5])
+    channels, height, width = (int(n) for n in rng.integers(1, 5, 3))
+    levels, kernel = int(rng.choice([1, 3])), int(rng.integers(1, min(height, width) + 1))
+    conv = dict(stride=int(rng.integers(1, 3)), padding=int(rng.integers(0, kernel)))
+
+    def layer(name: str, feature: str, outputs: int, size: tuple[int, int], mask: str | None = None, **how) -> Layer:
+        inputs = 2 if feature == "input" else channels * (height * width if how.get("flatten") else 1)
+        source = Source(feature=feature, mask=mask, weight=random_weight(rng, outputs, inputs, *size), **how)
+        neuron = random_neuron(rng, outputs, levels=int(rng.integers(1, levels + 1)))
+        return Layer(name=name, sources=(source,), neuron=neuron, encoding="thermometer")
+
+    layers = (
+        *(layer(name, "input", channels, (1, 1)) for name in "qkv"),
+        layer("kv", "k", channels, (height, width), "v"),
+        layer("each", "q", 3, (kernel, kernel), "k", **conv),
+        layer("channel", "q", 3, (kernel, kernel), "kv", **conv),
+        layer("flat", "q", 2, (1, 1), "kv", flatten=True),
+    )
+    return Network(name="masks", input_shape=(2, height, width), input_levels=3, timesteps=timesteps, layers=layers)
+
+
 def random_network(seed: int, *, size: int = 7, timesteps: int | None = None, input_signed: bool = False) -> Network:
     """A small network with every feature: pool, stride, padding, a join, a flatten and a readout.
 

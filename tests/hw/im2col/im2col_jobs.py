@@ -20,6 +20,12 @@ class Geometry:
     kernel: tuple[int, int] = (1, 1)
     stride: int = 1
     padding: int = 0
+    masks: bool = False  # it masks the geometry before it instead of adding rows of its own
+
+    @property
+    def channel_mask(self) -> bool:
+        """Whether there is one value for each channel, which all positions read."""
+        return self.masks and self.stride == 0
 
     def out(self) -> tuple[int, int]:
         kh, kw = self.kernel
@@ -87,19 +93,33 @@ class Job:
             f"row_x{s}": -g.padding * g.channels,
             f"row_y{s}": -g.padding,
         }
-        k, kw = 0, g.kernel[1] * g.channels
-        tile = self.tile_depth
-        for b in range(g.blocks):
-            for ky in range(g.kernel[0]):
-                done = 0
-                while done < kw:
-                    length = min(kw - done, tile - k % tile)
-                    entry = {"address": (b * block + ky * line) & 0xFFFF, "bit": done, "ky": ky, "length": length}
-                    entry |= {"shift": k % tile, "source": s, "last": int((k + length) % tile == 0)}
-                    self.segments.append(entry)
-                    k, done = k + length, done + length
-        self.segments[-1]["last"] = 1
+        tiles = self._segments(s, g, line, block)
+        if g.masks:
+            tiles = [own + masks for own, masks in zip(self.tiles, tiles, strict=True)]
+        for tile in tiles:
+            for entry in tile:
+                entry["last"] = int(entry is tile[-1])
+        self.tiles = tiles
+        self.segments = ([] if g.masks else self.segments) + [entry for tile in tiles for entry in tile]
         return base + g.blocks * block
+
+    def _segments(self, s, g, line, block):
+        """The segments of one source, K tile by K tile."""
+        kh, kw = g.kernel
+        if g.channel_mask:
+            pieces = [(b * block, 0, 0, g.channels) for b in range(g.blocks) for _ in range(kh * kw)]
+        else:
+            pieces = [(b * block + ky * line, 0, ky, kw * g.channels) for b in range(g.blocks) for ky in range(kh)]
+        k, tile, found = 0, self.tile_depth, []
+        for address, bit, ky, left in pieces:
+            while left:
+                length = min(left, tile - k % tile)
+                entry = {"address": address & 0xFFFF, "bit": bit, "ky": ky, "length": length, "shift": k % tile}
+                if k % tile == 0:
+                    found.append([])
+                found[-1].append(entry | {"source": s, "mask": int(g.masks)})
+                k, bit, left = k + length, bit + length, left - length
+        return found
 
     def rows(self, images, counts, pool):
         """All rows [row, k] with every source padded to whole K tiles: the oracle, straight from the definition."""
@@ -116,10 +136,16 @@ class Job:
                             for dx in range(pool):
                                 y, x = (wy * pool + dy) * g.stride, (wx * pool + dx) * g.stride
                                 for q in range(self.q):
-                                    rows.append(padded[:, i, y : y + kh, q, x : x + kw, :].reshape(-1))
+                                    window = padded[:, i, y : y + kh, q, x : x + kw, :]
+                                    if g.channel_mask:
+                                        window = np.broadcast_to(window[:, :1, :1], (g.blocks, kh, kw, g.channels))
+                                    rows.append(window.reshape(-1))
             rows = np.array(rows)
             rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % self.tile_depth)))
-            parts.append(rows)
+            if g.masks:
+                parts[-1] = parts[-1] & rows
+            else:
+                parts.append(rows)
         return np.concatenate(parts, axis=1)
 
     def _tiles(self, images, counts, pool, positions):
@@ -159,7 +185,10 @@ def random_job(config, rng, **changes):
         if oh < pool or ow < pool:
             continue
         sources = [main]
-        if rng.random() < 0.4:  # a shortcut of the same output size, read with a stride of its own
+        if config.masks and rng.random() < 0.6:  # a mask, of the same size or of a value for each channel
+            each = dict(height=1, width=1, stride=0, padding=0) if rng.random() < 0.5 else {}
+            sources.append(dataclasses.replace(main, masks=True, **each))
+        elif rng.random() < 0.4:  # a shortcut of the same output size, read with a stride of its own
             step = int(rng.integers(1, 3))
             sources.append(Geometry(height=oh * step, width=ow * step, channels=int(rng.integers(1, 9)), stride=step))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import numpy as np
@@ -127,6 +128,28 @@ def test_random_geometries(seed):
             await collect(ctx, dut, job, rng, float(rng.choice([0.0, 0.5, 0.9])))
 
     simulate(dut, bench)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_masks(seed):
+    """Where segments can mask each other: maps of the same size and of a value for each channel, and backpressure."""
+    rng = np.random.default_rng(seed)
+    config = TINY.replace(masks=1, tile_k=int(rng.choice([4, 8, 16])), load_rows=int(rng.choice([2, 4, 16])))
+    for density in (0.5, 0.9, 1.0):
+        depth = int(rng.integers(1, config.tile_k + 1)) if rng.random() < 0.5 else None
+        job = random_job(config, rng, density=density, tile_depth=depth)
+        check(job, rng=rng, busy=float(rng.choice([0.0, 0.5])))
+
+
+def test_a_mask_that_comes_first_leaves_nothing():
+    """The hardware does what the interpreter does with a table that no compiler makes."""
+    rng = np.random.default_rng(0)
+    main = Geometry(height=2, width=2, channels=6)
+    job = Job(TINY.replace(masks=1), [main, dataclasses.replace(main, masks=True)], rng=rng, density=1.0)
+    first, second = job.segments[:2]
+    assert second["mask"] and not first["mask"]
+    job.segments[:2] = [second | {"last": 0}, first | {"last": second["last"]}]
+    check(job)  # 0 is masked, and then all bits are added
 
 
 NAMED = {
