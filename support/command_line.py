@@ -115,7 +115,8 @@ def one_of(known: Callable[[], Iterable[str]]) -> Callable[[typer.CallbackParam,
     return checked(check)
 
 
-def _there(name: str, value: Path) -> None:
+def file_there(name: str, value: Path) -> None:
+    """Require that a file is there, as the argument or the option of that name."""
     if not value.is_file():
         what = "it is a folder" if value.is_dir() else "there is no such file"
         raise RepriseError(field=name, rule="a file that is there", value=str(value), remedy=what)
@@ -149,7 +150,7 @@ def _can_be_filled(name: str, value: Path) -> None:
     raise RepriseError(field=name, rule="a folder to write into", value=str(value), remedy=remedy)
 
 
-INPUT_FILE, INPUT_FOLDER = checked(_there), checked(_folder_there)
+INPUT_FILE, INPUT_FOLDER = checked(file_there), checked(_folder_there)
 """Callbacks for a file, or a folder, that must be there."""
 
 OUTPUT_FILE, OUTPUT_FOLDER = checked(_can_be_written), checked(_can_be_filled)

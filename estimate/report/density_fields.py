@@ -53,6 +53,19 @@ class DensityLayer(DensityFigures):
     counts: DensityCounts = Field(description="sizes, and what the tiles hold")
 
 
+class DensityOperator(DensityFigures):
+    """What the layers of a transformer that do the same have together."""
+
+    name: str = Field(description="what they do, such as `q, k, v` or `MLP`")
+
+
+class PublishedDensity(Fields):
+    """The published densities of a whole network."""
+
+    bit_density: float = Field(description="share of bits that are set")
+    product_density: float = Field(description="share of bits that are left to add")
+
+
 class SweepPoint(Densities):
     """The total for one size of tiles."""
 
@@ -66,9 +79,13 @@ class Density(Head):
     """What ``reprise density --json`` writes: product sparsity of recorded spikes."""
 
     kind: Literal["density"] = Field(description="which report this is")
-    capture: str = Field(description="name of the capture")
+    capture: str = Field(description="name of the capture, or of the network")
     configuration: dict[str, int] = Field(description="the fields of the configuration that matter here")
     k_order: Literal["ckk", "kkc"] = Field(description="order of a row's bits: the published one or the hardware's")
     total: DensityFigures = Field(description="all layers, each weighted by its groups of output channels")
     layers: list[DensityLayer] = Field(description="the layers, in the order of the capture")
+    operators: list[DensityOperator] = Field(default=[], description="a transformer's layers, by what they do")
+    published: dict[str, PublishedDensity] | None = Field(
+        default=None, description="published densities of whole transformers, beside one"
+    )
     sweep: list[SweepPoint] | None = Field(default=None, description="totals by size of tiles, with `--sweep`")

@@ -9,7 +9,7 @@ import typer
 
 from ..support.command_line import INPUT_FILE, OUTPUT_FILE, commands, example
 from ..support.errors import RepriseError
-from .options import Config, Images, Json, Set, hardware, terminal, write_json, writing
+from .options import Config, Images, Json, Set, hardware, left_out, terminal, write_json, writing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,21 +55,13 @@ def compare(
     if len(what) == 1 and Path(what[0]).suffix != ".json":
         _accelerators(what[0], config, changes, images, rtl, terminal(), json_out, html, csv, context)
         return
-    _left_out(context, OF_ONE, "left out beside reports")
+    left_out(context, OF_ONE, "left out beside reports")
     if len(what) < 2:
         raise RepriseError(field="REPORT", rule="two reports or more", value=what[0])
     from ..estimate import comparison
 
     found = comparison.compare([read(path) for path in what], what)
     show(found, terminal(), json_out, html)
-
-
-def _left_out(context: typer.Context, options: dict[str, str], rule: str) -> None:
-    """Refuse options that would be ignored."""
-    for name, option in options.items():
-        source = context.get_parameter_source(name)
-        if source is not None and source.name != "DEFAULT":
-            raise RepriseError(field=option, rule=rule, value=context.params[name])
 
 
 def _accelerators(
@@ -93,7 +85,7 @@ def _accelerators(
     chosen = hardware(config, changes)
     measured = {**read(str(rtl)), "path": str(rtl)} if rtl else None
     if Path(what).suffix == ".npz":
-        _left_out(context, {"images": "--images"}, "left out beside a capture, which holds one sample")
+        left_out(context, {"images": "--images"}, "left out beside a capture, which holds one sample")
         with doing(console, f"{Path(what).stem} on {chosen.name}") as progress:
             found = baselines.compare_capture(Path(what), chosen.config, chosen.name, measured, progress.note)
     else:

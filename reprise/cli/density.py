@@ -1,4 +1,4 @@
-"""``reprise density`` tells how much product sparsity recorded spikes have, and ``reprise record`` records them."""
+"""``reprise density`` tells how much product sparsity spikes have, and ``reprise record`` records them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..support.command_line import INPUT_FILE, OUTPUT_FILE, at_least, commands, example
+from ..support.command_line import INPUT_FILE, OUTPUT_FILE, at_least, commands, example, file_there
 from .options import (
     Config,
     Data,
     Dataset,
     Factory,
+    Images,
     Json,
     Scale,
     Set,
     Steps,
     Weights,
     hardware,
+    left_out,
     needs,
     scale_of,
     terminal,
@@ -28,6 +30,9 @@ from .options import (
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from ..estimate.density import Matrix
+    from ..hw.arch.config import HardwareConfig
 
 app = commands()
 
@@ -46,7 +51,7 @@ def _times(value: float | None) -> str:
 
 def density_tables(report: dict[str, Any]) -> list[Table]:
     """Return the densities and the cycles of a report as tables."""
-    from ..support.terminal import Figures, percent
+    from ..support.terminal import Figures
 
     size = report["configuration"]
     title = f"{report['capture']}: tiles of {size['tile_m']} x {size['tile_k']}, K in {report['k_order']} order"
@@ -60,20 +65,40 @@ def density_tables(report: dict[str, Any]) -> list[Table]:
         densities.add_row(
             one["name"],
             f"{counts['rows']} x {counts['depth']}",
-            percent(one["bit_density"]),
-            percent(one["product_density"]),
-            _times(one["reduction"]),
+            *_densities(one),
             f"{counts['exact_matches']:,}",
         )
         cycles.add_row(one["name"], *(f"{one['cycles'][key]:,}" for key in CYCLES))
     total = report["total"]
     densities.add_section()
-    densities.add_row(
-        "total", "", percent(total["bit_density"]), percent(total["product_density"]), _times(total["reduction"]), ""
-    )
+    densities.add_row("total", "", *_densities(total), "")
     cycles.add_section()
     cycles.add_row("total", *(f"{total['cycles'][key]:,}" for key in CYCLES))
-    return [densities, cycles]
+    return [densities, cycles, *_operator_tables(report)]
+
+
+def _densities(one: dict[str, Any]) -> tuple[str, str, str]:
+    from ..support.terminal import percent
+
+    return percent(one["bit_density"]), percent(one["product_density"]), _times(one["reduction"])
+
+
+def _operator_tables(report: dict[str, Any]) -> list[Table]:
+    """Return the densities of a transformer by operator, beside those that were published of whole transformers."""
+    from ..support.terminal import Figures
+
+    if not report["operators"]:
+        return []
+    table = Figures("operator", "bit density", "product density", "reduction", title=f"{report['capture']}: operators")
+    for one in report["operators"]:
+        table.add_row(one["name"], *_densities(one))
+    table.add_section()
+    table.add_row("total", *_densities(report["total"]))
+    table.add_section()
+    for name, one in report["published"].items():
+        reduction = one["bit_density"] / one["product_density"]
+        table.add_row(f"{name}, published", *_densities({**one, "reduction": reduction}))
+    return [table]
 
 
 def sweep_table(points: list[dict[str, Any]]) -> Table:
@@ -89,16 +114,21 @@ def sweep_table(points: list[dict[str, Any]]) -> Table:
     return table
 
 
+PUBLISHED = ("spikformer_", "sdt_", "spikebert_", "spikingbert_")
+"""How the transformers of the published tables begin."""
+
+
 @app.command(epilog=example("reprise density spikes.npz --sweep --plot figures.svg"))
 def density(
-    capture: Annotated[
-        Path | None,
+    context: typer.Context,
+    what: Annotated[
+        str,
         typer.Argument(
-            metavar="CAPTURE",
-            callback=INPUT_FILE,
-            help="recorded layer inputs (.npz, or .pkl of tensors); by default a sample",
+            metavar="CAPTURE|NETWORK",
+            help="recorded layer inputs (.npz, or .pkl of tensors), or a network",
+            show_default="a sample",
         ),
-    ] = None,
+    ] = "",
     spec: Annotated[
         Path | None,
         typer.Option(metavar="FILE", callback=INPUT_FILE, help="the layers' YAML, if it is not beside the capture"),
@@ -109,27 +139,29 @@ def density(
         Literal["ckk", "kkc"],
         typer.Option(help="order of the bits of a row: the published one (ckk) or the hardware's"),
     ] = "ckk",
+    images: Images = 1,
     sweep: Annotated[bool, typer.Option("--sweep", help="try all tile sizes, too")] = False,
     json_out: Json = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", callback=OUTPUT_FILE, help="draw the figures into a .png or .svg")
     ] = None,
 ) -> None:
-    """Compute densities and cycles of spikes that were recorded from a network."""
+    """Compute densities and cycles of spikes that were recorded from a network, or of a network's own."""
     from ..estimate.density import density_report, density_sweep
     from ..estimate.plots import check_plot_path, draw_density
     from ..estimate.report.density_fields import Density
     from ..estimate.report.head import head
-    from ..model.files.capture import SAMPLE, load_capture
 
     console = terminal()
     if plot is not None:
         check_plot_path(plot)
     chosen = hardware(config, changes).config
-    loaded = load_capture(capture or SAMPLE, spec)
-    report = density_report(loaded, chosen, k_order)
+    name, matrices = _spikes(what, spec, images, chosen, context)
+    report = density_report(name, matrices, chosen, k_order)
+    if report["operators"]:
+        report["published"] = _published()
     if sweep:
-        report["sweep"] = density_sweep(loaded, chosen, k_order)
+        report["sweep"] = density_sweep(matrices, chosen, k_order)
     for table in density_tables(report):
         console.print(table)
     if sweep:
@@ -139,6 +171,36 @@ def density(
         with writing(plot):
             draw_density(report, plot)
         console.print(f"plot: {plot}", highlight=False, markup=False)
+
+
+def _spikes(
+    what: str, spec: Path | None, images: int, config: HardwareConfig, context: typer.Context
+) -> tuple[str, list[Matrix]]:
+    """Return the name and the rows of a capture or, of some images, those of a network."""
+    from ..estimate import density as densities
+    from ..model.files.capture import PICKLES, SAMPLE, load_capture
+
+    path = Path(what) if what else SAMPLE
+    if path.suffix == ".npz" or path.suffix in PICKLES:
+        left_out(context, {"images": "--images"}, "left out beside a capture, which holds one sample")
+        file_there("CAPTURE", path)
+        loaded = load_capture(path, spec)
+        return loaded.name, densities.of_capture(loaded)
+    from ..export.find import choose_images, open_network
+    from ..model.inference.runner import run
+
+    left_out(context, {"spec": "--spec"}, "left out beside a network")
+    file = open_network(what, config)
+    result = run(file.network, choose_images(file, images, 0).images, record=("features",))
+    return file.network.name, densities.of_network(file.network, result.features)
+
+
+def _published() -> dict[str, dict[str, float]]:
+    """Return the published densities of whole transformers."""
+    from ..estimate.baselines import published
+
+    names = published.tables()["density"]["bit_density"]
+    return {name: found for name in names if name.startswith(PUBLISHED) and (found := published.density(name))}
 
 
 @app.command(epilog=example("reprise record mynets:make --timesteps 4 --input-scale 0.0625"))

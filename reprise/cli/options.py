@@ -88,6 +88,16 @@ def scale_of(given: float | None, levels: int) -> float:
     return given
 
 
+def left_out(context: typer.Context, options: dict[str, str], rule: str) -> None:
+    """Refuse options that would be ignored."""
+    from ..support.errors import RepriseError
+
+    for name, option in options.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            raise RepriseError(field=option, rule=rule, value=context.params[name])
+
+
 def assignments(texts: list[str] | None) -> dict[str, Any]:
     """Return the fields of ``--set FIELD=VALUE`` options; a value is read as JSON (20, 0.5, true) if it can be."""
     from ..support.errors import RepriseError

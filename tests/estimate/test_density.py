@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from reprise.estimate.density import density_report, density_sweep
+from reprise.estimate.density import density_report, density_sweep, of_capture
 from reprise.estimate.plots import draw_density
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, Capture, captured_layer, load_capture
@@ -43,6 +43,14 @@ def small_capture(density=0.3, timesteps=3):
     )
 
 
+def report_of(capture, shape, k_order="ckk"):
+    return density_report(capture.name, of_capture(capture), shape, k_order)
+
+
+def sweep_of(capture, shape, **sizes):
+    return density_sweep(of_capture(capture), shape, **sizes)
+
+
 def naive_figures(capture, tile_m, tile_k):
     """Per layer: (elements, set bits, residual bits, exact) from rows in (pixel, timestep), (channel, ky, kx) order."""
     figures = []
@@ -63,7 +71,7 @@ def naive_figures(capture, tile_m, tile_k):
 @pytest.mark.parametrize(("tile_m", "tile_k"), [(8, 4), (16, 3), (256, 16)])
 def test_report_equals_figures_from_the_definition(tile_m, tile_k):
     capture = small_capture()
-    report = density_report(capture, Shape(tile_m, tile_k))
+    report = report_of(capture, Shape(tile_m, tile_k))
     naive = naive_figures(capture, tile_m, tile_k)
     for one, (elements, set_bits, residual, exact) in zip(report["layers"], naive, strict=True):
         assert one["bit_density"] == set_bits / elements and one["product_density"] == residual / elements
@@ -80,10 +88,10 @@ def test_report_equals_figures_from_the_definition(tile_m, tile_k):
 
 def test_sweep_equals_single_reports():
     capture = small_capture()
-    points = density_sweep(capture, Shape(), tile_ms=(4, 32), tile_ks=(3, 16))
+    points = sweep_of(capture, Shape(), tile_ms=(4, 32), tile_ks=(3, 16))
     assert [(p["tile_m"], p["tile_k"]) for p in points] == [(4, 3), (32, 3), (4, 16), (32, 16)]
     for point in points:
-        total = density_report(capture, Shape(point["tile_m"], point["tile_k"]))["total"]
+        total = report_of(capture, Shape(point["tile_m"], point["tile_k"]))["total"]
         assert {k: point[k] for k in ("bit_density", "product_density")} == {
             k: total[k] for k in ("bit_density", "product_density")
         }
@@ -92,14 +100,14 @@ def test_sweep_equals_single_reports():
 
 def test_order_of_k_matters_and_is_reported():
     capture = small_capture()
-    both = [density_report(capture, Shape(32, 3), order) for order in ("ckk", "kkc")]
+    both = [report_of(capture, Shape(32, 3), order) for order in ("ckk", "kkc")]
     assert both[0]["total"]["bit_density"] == both[1]["total"]["bit_density"]
     assert both[0]["total"]["product_density"] != both[1]["total"]["product_density"]
     assert [one["k_order"] for one in both] == ["ckk", "kkc"]
 
 
 def test_silent_capture_has_no_reduction(tmp_path):
-    report = density_report(small_capture(density=0), PAPER)
+    report = report_of(small_capture(density=0), PAPER)
     assert report["total"]["product_density"] == 0 and report["total"]["reduction"] is None
     draw_density(report, tmp_path / "a.svg")
 
@@ -109,7 +117,7 @@ def test_command_writes_table_json_and_plots(tmp_path):
     done = reprise("density", "--sweep", "--json", figures, "--plot", png)
     assert done.code == 0, done.text
     report = json.loads(figures.read_text())
-    sample = density_report(load_capture(SAMPLE), PAPER)
+    sample = report_of(load_capture(SAMPLE), PAPER)
     assert {k: report[k] for k in sample} == sample
     assert set(report["total"]["cycles"]) >= {"published_model", "bound", "dense", "bit_sparse"}
     assert all(set(one) >= set(report["total"]) for one in report["layers"])
@@ -128,11 +136,11 @@ def test_options_reach_the_figures(tmp_path):
     assert reprise("density", *options, "--json", out).code == 0
     config = HardwareConfig.load("tiny").replace(tile_m=32)
     report = json.loads(out.read_text())
-    found = density_report(load_capture(SAMPLE), config.replace(banks=2), "kkc")
+    found = report_of(load_capture(SAMPLE), config.replace(banks=2), "kkc")
     assert {key: report[key] for key in found} == found and report["kind"] == "density"
     assert report["configuration"] == {"tile_m": 32, "tile_k": 8, "lanes": 8, "banks": 2}
     assert report["k_order"] == "kkc"
-    assert report["total"] != density_report(load_capture(SAMPLE), config, "kkc")["total"]
+    assert report["total"] != report_of(load_capture(SAMPLE), config, "kkc")["total"]
 
 
 def bad(arguments):

@@ -12,7 +12,7 @@ from reprise.cosim.jobs.replay import replays
 from reprise.estimate.cycles import Machine
 from reprise.estimate.cycles.parameters import BEGIN, FINISH
 from reprise.estimate.cycles.walks import drain_order
-from reprise.estimate.density import density_report
+from reprise.estimate.density import density_report, of_capture
 from reprise.estimate.network import Part, SystemTiming, estimate, estimate_image
 from reprise.export.find import open_network
 from reprise.hw.arch.config import HardwareConfig
@@ -80,7 +80,8 @@ def test_a_layer_says_how_many_bits_its_k_tiles_have():
 def test_the_published_model_is_that_of_a_capture():
     """Recorded spikes and the accelerator's program for them: one figure, in the published order of rows and bits."""
     recorded = {
-        one["name"]: one["cycles"]["published_model"] for one in density_report(load_capture(SAMPLE), PAPER)["layers"]
+        one["name"]: one["cycles"]["published_model"]
+        for one in density_report("sample", of_capture(load_capture(SAMPLE)), PAPER)["layers"]
     }
     for replay in replays(SAMPLE, PAPER):
         assert replay.captured.layer.pool is None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reprise.estimate.density import density_report, density_sweep
+from reprise.estimate.density import density_report, density_sweep, of_capture
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import load_capture
 
@@ -27,6 +27,7 @@ def test_examples_run():
 def test_the_record_of_lenet5_is_what_the_command_says():
     """Its table and picture are made from the record (tests/tools/test_doc_tables.py)."""
     capture, config = load_capture(CAPTURE), HardwareConfig.load("paper")
-    found = density_report(capture, config) | {"sweep": density_sweep(capture, config)}
+    matrices = of_capture(capture)
+    found = density_report(capture.name, matrices, config) | {"sweep": density_sweep(matrices, config)}
     recorded = json.loads((ROOT / "docs" / "measured" / "density_lenet5.json").read_text())
     assert json.loads(json.dumps(found)) == recorded

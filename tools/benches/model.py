@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reprise.estimate.density import density_report
+from reprise.estimate.density import density_report, of_capture
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, Capture, load_capture
 from reprise.model.inference.runner import run
@@ -50,7 +50,7 @@ def _naive_seconds(capture: Capture) -> float:
 
 def _compare(capture: Capture) -> dict:
     seconds, naive = best(lambda: _analyse(capture), 20), _naive_seconds(capture)
-    report = best(lambda: density_report(capture, HardwareConfig.load("paper")), 5)
+    report = best(lambda: density_report(capture.name, of_capture(capture), HardwareConfig.load("paper")), 5)
     return {
         "seconds": seconds,
         "naive_cpu_seconds": naive,

@@ -36,12 +36,13 @@ def report(name: str) -> dict:
     """Return the figures of a capture, with its sweep over tile sizes."""
     if name != "sample":
         return record(f"density_{name}")
-    from reprise.estimate.density import density_report, density_sweep
+    from reprise.estimate.density import density_report, density_sweep, of_capture
     from reprise.hw.arch.config import HardwareConfig
     from reprise.model.files.capture import SAMPLE, load_capture
 
     capture, config = load_capture(SAMPLE), HardwareConfig.load("paper")
-    return density_report(capture, config) | {"sweep": density_sweep(capture, config)}
+    matrices = of_capture(capture)
+    return density_report(capture.name, matrices, config) | {"sweep": density_sweep(matrices, config)}
 
 
 def best(*names: str) -> str:

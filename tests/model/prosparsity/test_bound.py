@@ -7,7 +7,7 @@ import pytest
 
 from reprise.estimate.baselines.dense import bit_sparse_cycles, dense_cycles
 from reprise.estimate.baselines.prosperity import published_model_cycles, published_model_tile_cycles
-from reprise.estimate.density import density_report
+from reprise.estimate.density import density_report, of_capture
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import load_capture
 from reprise.model.prosparsity.bound import bound, output_groups, tile_bound
@@ -19,7 +19,7 @@ published = pytest.mark.skipif(not CAPTURE.exists(), reason="the published captu
 
 @published
 def test_published_figures_of_the_lenet5_capture():
-    total = density_report(load_capture(CAPTURE), HardwareConfig.load("paper"))["total"]
+    total = density_report("capture", of_capture(load_capture(CAPTURE)), HardwareConfig.load("paper"))["total"]
     assert abs(total["bit_density"] - 0.2536399466271977) < 1e-12
     assert abs(total["product_density"] - 0.015613787226408325) < 1e-12
     assert total["cycles"]["published_model"] == 38651
