@@ -118,6 +118,7 @@ def compile_network(
     keep_features: bool = False,
     tile_depths: Mapping[str, int] | None = None,
     whole_tiles: Mapping[str, int] | None = None,
+    gather: bool = True,
 ) -> MemoryImage:
     """Compile a network for a configuration and a batch.
 
@@ -138,6 +139,8 @@ def compile_network(
     whole_tiles : dict
         Of how many K tiles of each RUN all weights are fetched, at most 65535, by the layer's name; of later ones only
         the rows that are used. For other layers it is chosen likewise.
+    gather : bool
+        Let the host store the input gathered (:mod:`reprise.hw.arch.feature_map`), where that saves cycles.
 
     Returns
     -------
@@ -151,7 +154,7 @@ def compile_network(
         ``images`` or ``base`` breaks its rule.
     """
     _check_arguments(images, base)
-    compiler = NetworkCompiler(network, config, images, tile_depths=tile_depths, whole_tiles=whole_tiles)
+    compiler = NetworkCompiler(network, config, images, tile_depths=tile_depths, whole_tiles=whole_tiles, gather=gather)
     return _compile([compiler], base, keep_features)[0]
 
 

@@ -23,7 +23,8 @@ from ..model.network.network import Network
 from ..model.prosparsity.bound import bound
 from ..model.prosparsity.tiles import count_packed
 from ..model.prosparsity.tiling import LayerTiles, network_tiles
-from .lower import Input, Pitch, block_channels, segments
+from .lower import Input, Pitch, block_channels
+from .rows.segments import segments
 
 CALIBRATION = 8
 """Images that are looked at; with less, a layer of few rows is cut by chance."""

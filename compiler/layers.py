@@ -25,7 +25,6 @@ from .lower import (
     parameter_bytes,
     run_channels,
     segment_bytes,
-    segments,
     tile_weights,
     used_tiles,
     variants,
@@ -36,6 +35,8 @@ from .plan import Plan, Planner, Work
 from .products.maps import tile_depth
 from .products.step import ProductStep
 from .products.work import ProductWork, product_depth
+from .rows.gather import gathered
+from .rows.segments import segments
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,7 +75,7 @@ class NetworkCompiler:
 
     Parameters
     ----------
-    network, config, images, tile_depths, whole_tiles : as for :func:`reprise.compiler.compile_network`
+    network, config, images, tile_depths, whole_tiles, gather : as for :func:`reprise.compiler.compile_network`
     prefix : stands before the keys of the input's maps, so that those of several networks differ
     """
 
@@ -86,6 +87,7 @@ class NetworkCompiler:
         *,
         tile_depths: Mapping[str, int] | None = None,
         whole_tiles: Mapping[str, int] | None = None,
+        gather: bool = True,
         prefix: str = "",
     ) -> None:
         check_addends(network)
@@ -105,7 +107,10 @@ class NetworkCompiler:
             for name, kinds in self.kinds.items()
             for encoding, planes in kinds.items()
         }
-        self.features = {k: f for k, f in self.features.items() if f.name == "input"} | self.features
+        inputs_first = {k: f for k, f in self.features.items() if f.name == "input"}
+        if gather:
+            inputs_first = {key: gathered(network, f, config) for key, f in inputs_first.items()}
+        self.features = inputs_first | {k: f for k, f in self.features.items() if k not in inputs_first}
         self.tiles = {layer.name: TileChoice(depth=config.tile_k) for layer in network.layers}
         inputs = {work.layer.name: work.inputs for work, *_ in self.works() if isinstance(work, Work)}
         self.tiles |= choose_tiles(network, config, inputs, images)

@@ -56,7 +56,7 @@ def row_loops(work: Work, plan: Plan, job: Job) -> list[Loop]:
     for i, pitch in zip(work.inputs, plan.pitches, strict=True):
         row = i.feature.lines_per_row * pitch.line
         dx = Step(x=i.stride * i.feature.block_channels)
-        dy = Step(y=i.stride, address=i.stride * row)
+        dy = Step(y=i.row_stride, address=i.row_stride * row)
         image = Step(address=i.feature.blocks * pitch.block)
         plane = Step(address=pitch.line)
         timestep = plane.times(0 if i.feature.repeat else i.feature.planes)
@@ -100,7 +100,7 @@ def first_rows(work: Work, plan: Plan, job: Job, region: int, config: HardwareCo
     """
     found = []
     for i, pitch, start, part in zip(work.inputs, plan.pitches, plan.starts, job.slices, strict=True):
-        y = job.line * work.pool * i.stride - i.padding - part.top
+        y = job.line * work.pool * i.row_stride - i.row_padding - part.top
         x = (job.column * work.pool * i.stride - i.padding) * i.feature.block_channels - part.first * config.bus_bits
         found.append(Step(y=y, x=x, address=region + start + y * i.feature.lines_per_row * pitch.line))
     return found

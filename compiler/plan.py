@@ -163,7 +163,7 @@ class Planner:
                 bus = min(bus, (bits + self.config.bus_bits - 2) // self.config.bus_bits + 1)
             lines = f.height
             if cut.lines < self.work.output.height:
-                lines = _span(cut.lines, self.work.pool, i.stride, i.kernel[0], f.height)
+                lines = _span(cut.lines, self.work.pool, i.row_stride, i.kernel[0], f.height)
             line = bus * self.bus_words
             pitches.append(Pitch(line=line, block=line * lines * f.lines_per_row))
             starts.append(total)
@@ -174,8 +174,8 @@ class Planner:
         f, pool = i.feature, self.work.pool
         top, bottom = 0, f.height
         if job.lines < self.work.output.height:
-            first = line * pool * i.stride - i.padding
-            top, bottom = max(0, first), min(f.height, first + (lines * pool - 1) * i.stride + i.kernel[0])
+            first = line * pool * i.row_stride - i.row_padding
+            top, bottom = max(0, first), min(f.height, first + (lines * pool - 1) * i.row_stride + i.kernel[0])
         left, right = 0, f.width
         if job.columns < self.work.output.width:
             first = column * pool * i.stride - i.padding

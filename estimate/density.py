@@ -22,7 +22,7 @@ from ..model.prosparsity.tiling import KOrder
 from ..support.checks import require
 from .baselines.dense import bit_sparse_cycles, dense_cycles
 from .baselines.prosperity import published_model_cycles
-from .operators import operators
+from .operators import operators as operators_of
 
 SWEEP_M = (32, 64, 128, 256, 512, 1024)
 SWEEP_K = (4, 8, 16, 32, 64)
@@ -84,7 +84,7 @@ def of_network(network: Network, features: Mapping[str, np.ndarray]) -> list[Mat
         jobs = network_jobs(network, name, dict(features), tile_m=MAX_TILE_M, tile_k=tile_k, published=published)
         return [job.tiles.packed for job in jobs]
 
-    kinds = operators(network)
+    kinds = operators_of(network)
     return [
         Matrix(
             name=layer.name,
@@ -160,19 +160,20 @@ def density_report(name: str, matrices: Sequence[Matrix], shape: TileShape, k_or
     -------
     dict
         The fields of :class:`reprise.estimate.report.density_fields.Density` without the head: ``{"capture",
-        "configuration", "k_order", "total", "layers": [...], "operators": [...]}``. Totals weigh each layer by its
-        groups of output channels.
+        "configuration", "k_order", "total", "layers": [...]}``, and ``"operators": [...]`` of a transformer. Totals
+        weigh each layer by its groups of output channels.
     """
     found = [(one.operator, *layer_report(one, shape, k_order)) for one in matrices]
     kinds = dict.fromkeys(kind for kind, *_ in found if kind)
     parts = {kind: [(report, density) for own, report, density in found if own == kind] for kind in kinds}
+    operators = [{"name": kind} | _total(*zip(*part, strict=True)) for kind, part in parts.items()]
     return {
         "capture": name,
         "configuration": {field: getattr(shape, field) for field in ("tile_m", "tile_k", "lanes", "banks")},
         "k_order": k_order,
         "total": _total(*zip(*((report, density) for _, report, density in found), strict=True)),
         "layers": [report for _, report, _ in found],
-        "operators": [{"name": kind} | _total(*zip(*part, strict=True)) for kind, part in parts.items()],
+        **({"operators": operators} if operators else {}),
     }
 
 

@@ -27,6 +27,7 @@ STEPS = {
     "weight_bits": (6,),
     "max_levels": (7, 31),
     "one_bit_matches": (1,),
+    "masks": (1,),
 }
 """The values of fields that are not halved and doubled."""
 

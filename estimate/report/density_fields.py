@@ -84,7 +84,7 @@ class Density(Head):
     k_order: Literal["ckk", "kkc"] = Field(description="order of a row's bits: the published one or the hardware's")
     total: DensityFigures = Field(description="all layers, each weighted by its groups of output channels")
     layers: list[DensityLayer] = Field(description="the layers, in the order of the capture")
-    operators: list[DensityOperator] = Field(default=[], description="a transformer's layers, by what they do")
+    operators: list[DensityOperator] | None = Field(default=None, description="a transformer's layers, by what they do")
     published: dict[str, PublishedDensity] | None = Field(
         default=None, description="published densities of whole transformers, beside one"
     )

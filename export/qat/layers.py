@@ -76,8 +76,7 @@ class QatLayer(nn.Module):
         super().__init__()
         self.name, self.neuron, self.pool, self.timesteps = name, neuron, pool, timesteps
         self.specs, self.levels_in = tuple(sources), tuple(levels_in)
-        masks = (s.mask for s in sources if s.mask)
-        self.reads = (*(s.feature for s in sources), *masks)  # the maps that ``forward`` takes
+        self.reads = (*(s.feature for s in sources), *(s.mask for s in sources if s.mask))  # what ``forward`` takes
         self.rounding: frozenset[str] = ROUNDINGS
         self.record = None
         self.weights = nn.ParameterList(
@@ -125,11 +124,9 @@ class QatLayer(nn.Module):
         if self.step is not None:
             return self.step
         peak = torch.stack([w.detach().flatten(1).abs().amax(1) for w in self.weights]).amax(0)
-        if self.readout:
-            peak = peak.amax().expand_as(peak)
         constant = self._largest_constant()
         if self.readout:
-            constant = constant.amax().expand_as(constant)
+            peak, constant = (value.amax().expand_as(value) for value in (peak, constant))
         columns = sum(n * w[0].numel() for n, w in zip(self.levels_in, self.weights, strict=False))
         pruned = peak * (columns * self.timesteps) <= NEGLIGIBLE * constant
         return torch.where(
@@ -201,9 +198,8 @@ class QatLayer(nn.Module):
         Timesteps that are views of one image are computed once.
         """
         total: torch.Tensor | None = None
-        masks = iter(inputs[len(self.specs) :])
-        for x, w, s in zip(inputs, weights, self.specs, strict=False):
-            x = torch.minimum(x, next(masks)) if s.mask else x
+        for x, w, s in zip(inputs, weights, self.specs, strict=False):  # a mask follows the one source that has it
+            x = torch.minimum(x, inputs[1]) if s.mask else x
             repeated = x.shape[0] > 1 and x.stride(0) == 0
             flat = (x[:1] if repeated else x).flatten(0, 1).to(w.dtype)
             if s.avgpool > 1:

@@ -167,14 +167,17 @@ class HardwareConfig:
         """Return all fields by name, as :meth:`from_dict` reads them."""
         return dataclasses.asdict(self)
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the configuration's canonical JSON, in hexadecimal.
+    def built(self) -> dict[str, int]:
+        """Return the fields without those that are 0, whose parts are not built.
 
-        A field that is 0 says that something is not built. It is left out, so that a configuration keeps its digest
-        when such a field is added.
+        So what is told of a configuration stays the same when a part appears that it does not have: its digest, and
+        with it its netlist, and its memory images.
         """
-        built = {name: value for name, value in self.to_dict().items() if value != 0}
-        return hashlib.sha256(json.dumps(built, sort_keys=True).encode()).hexdigest()
+        return {name: value for name, value in self.to_dict().items() if value}
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical JSON of what is built, in hexadecimal."""
+        return hashlib.sha256(json.dumps(self.built(), sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def from_dict(cls, fields: object, *, origin: str = "configuration") -> HardwareConfig:

@@ -5,6 +5,10 @@ string of bits, with the lowest bit first in each byte, and it is filled with ze
 ``x * block_channels + c`` belongs to pixel x and channel c of the block. All blocks have
 ``block_channels = ceil(C / ceil(C / lanes))`` channels; those of the last block that are beyond C hold level 0.
 
+The input may be stored *gathered*, for a layer whose kernel has ``taps`` rows: a row of the map then holds, for each of
+its output lines, all image rows that the kernel reads there, one after the other as so many times the channels. So a
+row's bits lie in one line instead of one for each row of the kernel.
+
 An *integer map*, such as the potentials of a readout, has a string of integers for each ``[image][block][t][y][x]``, in
 this order in memory, or with ``rows_first`` for each ``[image][block][y][t][x]``. It holds the block's channels as
 little-endian integers in two's complement, and is filled with zeros to a whole bus word. ``spare`` positions hold
@@ -25,7 +29,10 @@ KINDS, ENCODINGS = ("planes", "potentials", "integers"), ("bitplane", "thermomet
 DERIVED = ("blocks", "line_bits", "line_bytes", "timestep_bytes", "row_bytes", "block_bytes", "image_bytes", "bytes")
 """Sizes that follow from the fields of a map, and stand in files beside them."""
 
-POSITIVE = ("images", "timesteps", "channels", "height", "width", "block_channels", "bus_bytes")
+GATHERED = {"taps": 1, "row_step": 1, "row_padding": 0, "image_rows": 0}
+"""The fields of a gathered map, which others leave out of files, and their values there."""
+
+POSITIVE = ("taps", "row_step", "images", "timesteps", "channels", "height", "width", "block_channels", "bus_bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,9 @@ class FeatureMap:
     address : byte address of the first line.
     int_bytes : bytes of an integer of an integer map: 1, 2 or 4; 0 if the map is of planes.
     spare, rows_first : where an integer map has positions that hold nothing, and whether rows come before timesteps.
+    taps : image rows that a row of a gathered map holds; 1 if the map is not gathered. Channel ``tap * C + c`` of row y
+        is channel c of the image's row ``y * row_step - row_padding + tap``, or level 0 outside of the image.
+    row_step, row_padding, image_rows : of a gathered map, as ``taps`` says, and the rows of an image.
     """
 
     name: str
@@ -68,6 +78,15 @@ class FeatureMap:
     int_bytes: int = 0
     spare: int = 0
     rows_first: bool = False
+    taps: int = 1
+    row_step: int = 1
+    row_padding: int = 0
+    image_rows: int = 0
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of what the map holds, which is not gathered."""
+        return self.channels // self.taps, self.image_rows or self.height, self.width
 
     @property
     def blocks(self) -> int:
@@ -129,7 +148,8 @@ class FeatureMap:
 
     def to_dict(self) -> dict:
         """Return the fields and the sizes that follow from them, ready for JSON."""
-        return asdict(self) | {name: getattr(self, name) for name in DERIVED}
+        fields = {name: value for name, value in asdict(self).items() if self.taps > 1 or name not in GATHERED}
+        return fields | {name: getattr(self, name) for name in DERIVED}
 
     @classmethod
     def from_dict(cls, fields: dict) -> FeatureMap:
@@ -143,6 +163,7 @@ class FeatureMap:
         where = "the feature map"
         require(isinstance(fields, dict), where, "a mapping of fields", fields)
         own = {name: value for name, value in fields.items() if name not in DERIVED}
+        own = own if "taps" in own else GATHERED | own
         made = from_fields(cls, own, where)
         where = f"the feature map {made.name!r}"
         for name in POSITIVE:
@@ -154,6 +175,12 @@ class FeatureMap:
         require(made.int_bytes in sizes, f"{where}: int_bytes", f"one of {sizes} for {made.kind}", made.int_bytes)
         require_int(f"{where}: spare", made.spare, 0, LARGEST if made.int_bytes else 0, "planes have none")
         require(made.int_bytes > 0 or not made.rows_first, f"{where}: rows_first", "false for planes", made.rows_first)
+        gathers, why = made.taps > 1 or "taps" not in fields, "a map that is not gathered has no taps"
+        require(gathers, f"{where}: taps", "above 1", made.taps, why)
+        if made.taps > 1:
+            named = made.name == "input" and made.kind == "planes" and made.channels % made.taps == 0
+            require(named, f"{where}: taps", "a divisor of the input's channels", made.taps)
+            require_int(f"{where}: image_rows", made.image_rows, 1)
         for name in DERIVED:
             value, given = getattr(made, name), fields.get(name)
             require(type(given) is int and given == value, f"{where}: {name}", str(value), given, "it follows")
@@ -175,12 +202,10 @@ class FeatureMap:
             When the map is not of levels, the shape is another, a level is out of range, or timesteps differ in a map
             that stores only one.
         """
-        shape = (self.images, self.timesteps, self.channels, self.height, self.width)
+        shape = (self.images, self.timesteps, *self.image_shape)
         levels = np.asarray(levels)
         if self.kind != "planes":
-            raise ValueError(
-                f"feature {self.name!r} must be of levels, not {self.kind}: only levels are written by a host"
-            )
+            raise ValueError(f"feature {self.name!r} must be of levels, not {self.kind}: a host writes only levels")
         if levels.shape != shape:
             raise ValueError(
                 f"feature {self.name!r} must be of shape (images, T, C, H, W) = {shape}, not {levels.shape}"
@@ -193,7 +218,7 @@ class FeatureMap:
             )
         if self.repeat and (levels != levels[:, :1]).any():
             raise ValueError(f"feature {self.name!r}: all timesteps must be the same: one of them is stored")
-        cb = self.block_channels
+        cb, levels = self.block_channels, self._gather(levels)
         codes = np.zeros((self.images, self.frames, self.blocks * cb, self.height, self.width), np.uint8)
         codes[:, :, : self.channels] = levels[:, : self.frames].astype(np.uint8)
         codes = codes.reshape(self.images, self.frames, self.blocks, cb, self.height, self.width)
@@ -203,6 +228,30 @@ class FeatureMap:
         lines = np.zeros((*bits.shape[:5], self.line_bytes * 8), np.uint8)
         lines[..., : self.line_bits] = bits.reshape(*bits.shape[:5], -1)
         return np.packbits(lines, axis=-1, bitorder="little").tobytes()
+
+    def _gather(self, levels: np.ndarray) -> np.ndarray:
+        """Return the levels that the rows of the map hold, (images, T, channels, height, W), of those of images."""
+        if self.taps == 1:
+            return levels
+        last = (self.height - 1) * self.row_step + self.taps  # rows from the first one that is read on
+        below = max(0, last - self.row_padding - self.image_rows)
+        padded = np.pad(levels, ((0, 0),) * 3 + ((self.row_padding, below), (0, 0)))
+        rows = [padded[..., tap : tap + last - self.taps + 1 : self.row_step, :] for tap in range(self.taps)]
+        return np.concatenate(rows, axis=2)
+
+    def _scatter(self, levels: np.ndarray) -> np.ndarray:
+        """Return the levels of images, (images, T, C, H, W), of those that the rows of the map hold."""
+        if self.taps == 1:
+            return levels
+        channels, rows, _ = self.image_shape
+        found = np.zeros((*levels.shape[:2], *self.image_shape), levels.dtype)
+        for y, tap in np.ndindex(self.height, self.taps):
+            row = y * self.row_step - self.row_padding + tap
+            if 0 <= row < rows:
+                found[..., row, :] = levels[:, :, tap * channels : (tap + 1) * channels, y]
+        if not np.array_equal(self._gather(found), levels):
+            raise ValueError(f"feature {self.name!r}: rows that hold the same image row must be equal")
+        return found
 
     def unpack(self, data: builtins.bytes | np.ndarray) -> np.ndarray:
         """Return what the map's bytes in memory hold, of shape (images, T, C, H, W).
@@ -231,11 +280,12 @@ class FeatureMap:
         codes = np.tensordot(bits, weights, axes=(4, 0)).astype(np.uint8)  # n b y t x c, the axes as in pack
         if not np.array_equal(self._planes_of(codes), bits.transpose(0, 1, 2, 3, 5, 6, 4)):
             raise ValueError(f"feature {self.name!r}: thermometer planes must be nested")
-        codes = codes.transpose(0, 3, 1, 5, 2, 4)
-        codes = codes.reshape(self.images, self.frames, -1, self.height, self.width)
+        shape = (self.images, self.frames, -1, self.height, self.width)
+        codes = codes.transpose(0, 3, 1, 5, 2, 4).reshape(shape)
         if codes[:, :, self.channels :].any():
             raise ValueError(f"feature {self.name!r}: channels beyond {self.channels} must hold level 0")
-        levels = np.repeat(codes[:, :, : self.channels], self.timesteps // self.frames, axis=1)
+        levels = self._scatter(codes[:, :, : self.channels])
+        levels = np.repeat(levels, self.timesteps // self.frames, axis=1)
         return levels.astype(np.int8) if self.signed else levels
 
     def _unpack_integers(self, data: np.ndarray) -> np.ndarray:

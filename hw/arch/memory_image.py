@@ -14,7 +14,7 @@ from .feature_map import FeatureMap
 from .program import COMMAND_BYTES, unpack
 from .relocation import BASE_ALIGNMENT, moved
 
-FORMAT = 3
+FORMAT, GATHERED_FORMAT = 3, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,7 +252,7 @@ class MemoryImage:
     def to_dict(self) -> dict:
         """Return the map of the memory, ready for JSON."""
         return {
-            "format": FORMAT,
+            "format": GATHERED_FORMAT if any(f.taps > 1 for f in self.features.values()) else FORMAT,
             "network": self.network,
             "images": self.images,
             "input_mode": self.input_mode,
@@ -266,7 +266,7 @@ class MemoryImage:
             "windows": asdict(self.windows),
             "input": {"address": self.input_address, "features": [f.name for f in self.inputs()]},
             "outputs": list(self.outputs()),
-            "config": self.config.to_dict(),
+            "config": self.config.built(),
             "features": {key: f.to_dict() for key, f in self.features.items()},
             "layers": [asdict(entry) for entry in self.layers],
             "regions": [asdict(region) for region in self.regions],

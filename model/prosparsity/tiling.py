@@ -6,7 +6,8 @@ k*k positions of a window row by row inside it; positions that no window covers 
 whole positions, ``tile_m // (T * P)`` of them. When the layer has a single output position, as a linear layer has, the
 images of a batch take the place of positions and share tiles. Otherwise each image starts a tile of its own.
 
-The bits of a row are in one of two orders: ``k = (ky*KW + kx)*C + c`` is called "kkc" and is the hardware's, and
+The bits of a row are in one of two orders: ``k = (ky*KW + kx)*C + c`` is called "kkc" and is the hardware's (but of an
+input that the host gathers, :mod:`reprise.hw.arch.feature_map`), and
 ``k = (c*KH + ky)*KW + kx`` is called "ckk" and is the published simulator's. K is cut every ``tile_k`` bits. Each
 source begins a tile of its own, and the rest of the tile before it is zero.
 """

@@ -87,7 +87,7 @@ def _operator_tables(report: dict[str, Any]) -> list[Table]:
     """Return the densities of a transformer by operator, beside those that were published of whole transformers."""
     from ..support.terminal import Figures
 
-    if not report["operators"]:
+    if "operators" not in report:
         return []
     table = Figures("operator", "bit density", "product density", "reduction", title=f"{report['capture']}: operators")
     for one in report["operators"]:
@@ -158,7 +158,7 @@ def density(
     chosen = hardware(config, changes).config
     name, matrices = _spikes(what, spec, images, chosen, context)
     report = density_report(name, matrices, chosen, k_order)
-    if report["operators"]:
+    if "operators" in report:
         report["published"] = _published()
     if sweep:
         report["sweep"] = density_sweep(matrices, chosen, k_order)

@@ -20,9 +20,11 @@ from tests.compiler.networks import TINY, conv_network
 CRAMPED = TINY.replace(feature_words=64)
 
 
-def compare(network, config, images, *, keep=True, fill=0, base=0, cuts=None):
+def compare(network, config, images, *, keep=True, fill=0, base=0, cuts=None, gather=True):
     """Compile, execute and compare every readable map with the model; the image and its run traces."""
-    compiled = compile_network(network, config, len(images), keep_features=keep, base=base, **(cuts or {}))
+    compiled = compile_network(
+        network, config, len(images), keep_features=keep, base=base, gather=gather, **(cuts or {})
+    )
     traces = []
     memory = interpret(compiled, images, observer=traces.append, fill=fill)
     expected = run(network, images, record=("features", "potentials"))
@@ -168,7 +170,7 @@ def test_rows_are_those_of_the_model(seed):
     config = TINY.replace(lanes=32, feature_words=8192, tile_m=64, tile_k=16)
     network = random_network(1000 + seed, config, size=7)
     images = random_images(seed, network, 1)
-    _, traces = compare(network, config, images)
+    _, traces = compare(network, config, images, gather=False)
     features = run(network, images, record=("features",)).features
     for layer in network.layers:
         mine = [t for t in traces if t.layer == layer.name]
@@ -213,6 +215,6 @@ def test_memory_moved_is_counted():
     interpreter = Interpreter(compiled, compiled.initial_memory(random_images(8, network, 1)))
     interpreter.run()
     commands = (len(compiled.commands())) * COMMAND_BYTES
-    weights, parameters, segments, features = 2 * 8 * 8, 8 * 16, 4 * 8, 4 * 8
+    weights, parameters, segments, features = 2 * 8 * 8, 8 * 16, 2 * 8, 4 * 8
     assert interpreter.bytes_read == commands + weights + parameters + segments + features
     assert interpreter.bytes_written == 4 * 8

@@ -31,11 +31,10 @@ def test_layers_have_the_bits_and_the_published_cycles_of_other_reports(name):
     for ours, theirs in zip(found["layers"], reported, strict=True):
         assert ours["cycles"]["published_model"] == theirs["cycles"]["published_model"]
         assert ours["counts"]["set_bits"] == theirs["counts"]["set_bits"]
-    assert bool(found["operators"]) == (name == "digits-spikformer")
+    assert ("operators" in found) == (name == "digits-spikformer")
     for key in ("bit_sparse", "dense", "published_model"):
-        assert not found["operators"] or found["total"]["cycles"][key] == sum(
-            one["cycles"][key] for one in found["operators"]
-        )
+        whole = found["total"]["cycles"][key]
+        assert sum(one["cycles"][key] for one in found.get("operators", [{"cycles": {key: whole}}])) == whole
 
 
 def test_operators_of_the_shipped_transformer():

@@ -24,6 +24,10 @@ def folder(tmp_path_factory):
     return made
 
 
+TAPS = {"taps": 1, "row_step": 1, "row_padding": 0, "image_rows": 0}
+"""The fields of a gathered input, and what they are in other maps."""
+
+
 def test_header_and_json_agree(folder):
     """Every number of image.h, against memory.json; the same file that MemoryImage loads."""
     told = json.loads((folder / "memory.json").read_text())
@@ -31,7 +35,9 @@ def test_header_and_json_agree(folder):
     macros = {n: int(v, 0) for n, v in re.findall(r"#define REPRISE_IMAGE_(\w+) (0x[0-9a-f]+|\d+)u$", header, re.M)}
     base, result = told["base"], told["features"][told["outputs"][-1]]
     first = told["features"]["input"]
-    pixels = first["channels"] * first["height"] * first["width"]
+    channels, rows = first["channels"] // first["taps"], first["image_rows"]  # the input is gathered
+    assert first["taps"] == 3 and told["format"] == 4 and (channels, rows) == (1, 8)
+    pixels = channels * rows * first["width"]
     assert base == 0x20000000 and "0x20000000, /* the base" in header
     assert macros == {
         "HASH": int(TINY.digest()[:8], 16),
@@ -59,7 +65,9 @@ def test_header_and_json_agree(folder):
         numbers = [int(number) for number in row.split(",")]
         assert numbers[0] == map_["address"] - base and numbers[1:10] == [map_[key] for key in names]
         kinds = (map_["kind"] == "potentials", map_["encoding"] == "thermometer", map_["signed"])
-        assert numbers[11:] == [*(map_[key] for key in integers), map_["levels"], *map(int, kinds)]
+        gathered = [map_.get(key, default) for key, default in TAPS.items()]
+        gathered[3] = gathered[3] or map_["height"]
+        assert numbers[11:] == [*(map_[key] for key in integers), map_["levels"], *map(int, kinds), *gathered]
     assert MemoryImage.load(folder).base == base
 
 

@@ -27,8 +27,12 @@ static int holds(const struct reprise_slot *slot, uint32_t n, const unsigned cha
                 for (y = 0; y < map->height; y++)
                     for (x = 0; x < map->width; x++) {
                         const uint32_t frame = reprise_image.input_mode == REPRISE_INPUT_GIVEN ? t : 0;
-                        const unsigned char pixel =
-                            pixels[((frame * map->channels + c) * map->height + y) * map->width + x];
+                        const uint32_t channels = map->channels / map->taps; /* the rows of a window are channels */
+                        const uint32_t below = y * map->row_step + c / channels; /* the first padding row */
+                        const int inside = below >= map->row_padding && below - map->row_padding < map->image_rows;
+                        const uint32_t row = inside ? below - map->row_padding : 0;
+                        const size_t at = (frame * channels + c % channels) * map->image_rows + row;
+                        const unsigned char pixel = inside ? pixels[at * map->width + x] : 0;
                         int32_t level = map->is_signed && pixel > 127 ? (int32_t)pixel - 256 : (int32_t)pixel;
 
                         if (reprise_image.input_mode == REPRISE_INPUT_ONCE && t > 0)

@@ -78,7 +78,7 @@ enum reprise_result reprise_load(struct reprise *dev, struct reprise_slot *slot,
 
 static size_t frame_bytes(const struct reprise_map *map)
 {
-    return (size_t)map->channels * map->height * map->width;
+    return (size_t)(map->channels / map->taps) * map->image_rows * map->width;
 }
 
 size_t reprise_pixel_bytes(const struct reprise_image *image)
@@ -99,6 +99,18 @@ static unsigned plane_bit(const struct reprise_map *map, unsigned level, unsigne
     return map->thermometer ? level > plane : level >> plane & 1u;
 }
 
+/* Return the level of a pixel of a frame, which is 0 where nothing is shown: without a frame, and outside of it. */
+static unsigned level_of(const struct reprise_map *map, const unsigned char *frame, uint32_t channel, uint32_t y,
+                         uint32_t x)
+{
+    const uint32_t channels = map->channels / map->taps;
+    const uint64_t row = (uint64_t)y * map->row_step + channel / channels; /* counted from the padding's first row */
+
+    if (frame == NULL || channel >= map->channels || row < map->row_padding || row - map->row_padding >= map->image_rows)
+        return 0;
+    return frame[((size_t)(channel % channels) * map->image_rows + (size_t)(row - map->row_padding)) * map->width + x];
+}
+
 /* Write one plane of one row of pixels. `frame` is NULL where nothing is shown. */
 static void pack_line(volatile unsigned char *to, const struct reprise_map *map, const unsigned char *frame,
                       uint32_t block, uint32_t y, uint32_t plane)
@@ -109,11 +121,8 @@ static void pack_line(volatile unsigned char *to, const struct reprise_map *map,
 
     for (x = 0; x < map->width; x++)
         for (c = 0; c < map->block_channels; c++) {
-            const uint32_t channel = block * map->block_channels + c;
-            unsigned level = 0;
+            const unsigned level = level_of(map, frame, block * map->block_channels + c, y, x);
 
-            if (frame != NULL && channel < map->channels)
-                level = frame[((size_t)channel * map->height + y) * map->width + x];
             byte |= plane_bit(map, level, plane) << bits;
             if (++bits == 8) {
                 *to++ = (unsigned char)byte;

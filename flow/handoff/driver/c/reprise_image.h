@@ -22,7 +22,8 @@ extern "C" {
 
 /* How a feature map lies in memory (docs/memory-map.md). It is cut into blocks of `block_channels` channels, and has a
  * line for each [image][block][y][frame][plane]. An integer map, as of potentials, has a string of integers for each
- * [image][block][frame][y][x], and maybe room behind each frame. */
+ * [image][block][frame][y][x], and maybe room behind each frame. A row of a gathered input holds `taps` image rows one
+ * after the other as channels: row y those from `y * row_step - row_padding` on. */
 struct reprise_map {
     const char *name;
     uint64_t offset;         /* bytes from the image's base to the first line */
@@ -41,6 +42,9 @@ struct reprise_map {
     int potentials;          /* a readout's: the last frame is the result */
     int thermometer;         /* a level is the number of planes that are set, instead of a binary number */
     int is_signed;           /* levels are 8 bits in two's complement */
+    uint32_t taps;           /* image rows that a row holds, 1 of a map that is not gathered */
+    uint32_t row_step, row_padding;
+    uint32_t image_rows;     /* of the image itself */
 };
 
 enum reprise_input_mode {

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import require
 
-FORMAT = 3
+FORMATS = (3, 4)  # 4 is that of images whose input is gathered
 
 
 class Image:
@@ -35,7 +35,8 @@ class Image:
         self._map: dict[str, Any] = json.loads((folder / "memory.json").read_text())
         self._data = np.frombuffer((folder / "memory.bin").read_bytes(), np.uint8)
         of = f"{folder}/memory.json: format"
-        require(self._map["format"] == FORMAT, of, str(FORMAT), self._map["format"], "compile the network again")
+        rule = " or ".join(map(str, FORMATS))
+        require(self._map["format"] in FORMATS, of, rule, self._map["format"], "compile the network again")
         size = self._map["constant_bytes"]
         remedy = "memory.bin and memory.json belong together"
         require(len(self._data) == size, f"{folder}/memory.bin", f"{size} bytes", len(self._data), remedy)
@@ -93,7 +94,7 @@ class Image:
         """
         f, mode = self.feature(self.inputs[0]), self._map["input_mode"]
         images = np.asarray(images)
-        shape = (f["channels"], f["height"], f["width"])
+        shape = _image_shape(f)
         timed = (f["timesteps"], *shape)
         legal = images.ndim > 0 and (images.shape[1:] == timed or (images.shape[1:] == shape and mode != "given"))
         axes = f"(n, {', '.join(map(str, timed if mode == 'given' else shape))})"
@@ -140,6 +141,25 @@ class Image:
         return (values[:, -1] if potentials else values.sum(axis=1)).sum(axis=(2, 3))
 
 
+def _image_shape(f: dict[str, Any]) -> tuple[int, int, int]:
+    """Return (C, H, W) of what a map holds; a row of a gathered map has several rows of an image as channels."""
+    return f["channels"] // f.get("taps", 1), f.get("image_rows", f["height"]), f["width"]
+
+
+def _gather(f: dict[str, Any], frames: np.ndarray) -> np.ndarray:
+    """Return the levels (n, T, C, H, W) that the rows of a map hold."""
+    if f.get("taps", 1) == 1:
+        return frames
+    channels, rows, _ = _image_shape(f)
+    found = np.zeros(frames.shape[:2] + (f["channels"], f["height"], f["width"]), frames.dtype)
+    for y in range(f["height"]):
+        for tap in range(f["taps"]):
+            row = y * f["row_step"] - f["row_padding"] + tap
+            if 0 <= row < rows:
+                found[:, :, tap * channels : (tap + 1) * channels, y] = frames[:, :, :, row]
+    return found
+
+
 def _planes(f: dict[str, Any], codes: np.ndarray) -> np.ndarray:
     """Return the planes [..., P] of levels, as 0 or 1."""
     p = np.arange(f["planes"], dtype=np.uint8)
@@ -152,7 +172,7 @@ def _pack(f: dict[str, Any], frames: np.ndarray) -> np.ndarray:
     stored = 1 if f["repeat"] else f["timesteps"]
     blocks, cb = f["blocks"], f["block_channels"]
     codes = np.zeros((f["images"], stored, blocks * cb, f["height"], f["width"]), np.uint8)
-    codes[: len(frames), :, : f["channels"]] = frames[:, :stored].astype(np.uint8)
+    codes[: len(frames), :, : f["channels"]] = _gather(f, frames[:, :stored]).astype(np.uint8)
     bits = _planes(f, codes.reshape(f["images"], stored, blocks, cb, f["height"], f["width"]))  # n t b c y x p
     bits = bits.transpose(0, 2, 4, 1, 6, 5, 3)  # n b y t p x c
     lines = np.zeros(bits.shape[:5] + (f["line_bytes"] * 8,), np.uint8)

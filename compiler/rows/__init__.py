@@ -1,0 +1,1 @@
+"""How the rows of tiles are put together from the lines of maps: segments, and inputs that the host gathers."""
