@@ -1,14 +1,14 @@
 """Makes the network of a user's own function, and loads its weights."""
 
 import importlib
-import pickle
+import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from ...support.checks import require
@@ -18,6 +18,7 @@ from ...support.errors import MissingFileError, RepriseError
 def make(factory: str, weights: str | Path | None = None) -> nn.Module:
     """Call the function that MODULE:FUNCTION names, and load a state dict into the network that it makes.
 
+    The module lies on Python's path or in the current folder.
     The state dict is a .safetensors file, or a .pt file of tensors only.
 
     Raises
@@ -28,6 +29,10 @@ def make(factory: str, weights: str | Path | None = None) -> nn.Module:
     """
     module, _, function = factory.partition(":")
     require(bool(module and function), "factory", "MODULE:FUNCTION", factory)
+    here = str(Path.cwd())
+    if here not in sys.path:  # an installed program's path begins with its own folder
+        sys.path.insert(0, here)
+        importlib.invalidate_caches()
     with _code_of_the_user(factory):
         try:
             found = importlib.import_module(module)
@@ -55,7 +60,7 @@ def _code_of_the_user(factory: str) -> Iterator[None]:
         yield
     except RepriseError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         ours = (__file__, importlib.__file__)
         all_frames = traceback.extract_tb(error.__traceback__)
         frames = [one for one in all_frames if one.filename not in ours and not one.filename.startswith("<")]
@@ -82,9 +87,10 @@ def load_weights(net: nn.Module, path: Path) -> None:
 
             state = load_file(str(path))
         else:
-            state = torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
-        text = " ".join(str(error).split())[:300]
+            with warnings.catch_warnings(action="ignore"):
+                state = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # what a damaged file raises depends on where the damage is
+        text = " ".join(str(error).split()).rpartition("WeightsUnpickler error: ")[2][:300] or type(error).__name__
         raise RepriseError(f"{path}: must be a state dict, .safetensors or a .pt of tensors only: {text}") from None
     try:
         net.load_state_dict(state)

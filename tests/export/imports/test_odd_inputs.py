@@ -1,5 +1,6 @@
 """What people hand in by mistake ends in an error that names it; graphs of sinabs have an axis of images."""
 
+import sys
 import threading
 
 import nir
@@ -12,6 +13,7 @@ from torch.nn.utils import prune, spectral_norm, weight_norm
 import reprise as rp
 from reprise.export import ptq
 from reprise.export.importers import nir as importer
+from reprise.export.importers.factory import make
 from reprise.export.nn.neurons import MultiLevelIF
 from reprise.model.inference.runner import run
 from reprise.model.network.network import equal
@@ -116,9 +118,9 @@ ODD = {
 
 @pytest.mark.parametrize("kind", ODD)
 def test_mistakes_are_told(kind):
-    make, options, message = ODD[kind]
+    given, options, message = ODD[kind]
     with pytest.raises(RepriseError, match=message):
-        rp.quantize(make(), **{"images": IMAGES, **options}, levels=16)
+        rp.quantize(given(), **{"images": IMAGES, **options}, levels=16)
 
 
 HOOKED = {
@@ -257,3 +259,27 @@ def test_what_sinabs_writes_and_we_have_not_is_refused_by_name(tmp_path):
     uneven.v_threshold[1] = 2
     with pytest.raises(RepriseError, match="^1: v_threshold differs between images; give one value for all"):
         read(sinabs(conv(1, 8), uneven, flat(), last(288), images=4), tmp_path / "s.nir")
+
+
+NETS = """
+import torch
+from torch import nn
+def small():
+    return nn.Linear(2, 3)
+def leaves():
+    raise SystemExit(3)
+"""
+
+
+def test_a_function_lies_in_the_current_folder(tmp_path, monkeypatch):
+    """An installed program has its own folder on Python's path, and not the one where it is called."""
+    (tmp_path / "nets_of_a_folder.py").write_text(NETS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [one for one in sys.path if one not in ("", str(tmp_path))])
+    assert make("nets_of_a_folder:small").in_features == 2
+    with pytest.raises(RepriseError, match="factory must be code that runs, .*SystemExit: 3"):
+        make("nets_of_a_folder:leaves")
+    for content in (b"", b"junk", b"\x80\x04junk", b"PK\x03\x04"):
+        (tmp_path / "x.pt").write_bytes(content)
+        with pytest.raises(RepriseError, match=r"x.pt: must be a state dict, .*of tensors only: \w"):
+            make("nets_of_a_folder:small", "x.pt")
