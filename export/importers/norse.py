@@ -65,8 +65,6 @@ def nodes_of(name: str, m: Any, inputs: tuple[str, ...], timesteps: int, changes
             nodes.append(Node(name=f"{name}.bias", op="bias", inputs=(nodes[-1].name,), attrs=attrs))
     changes.append(f"{name}: fires at v >= v_th where Norse fires at v > v_th")
     first = start / threshold
-    if isinstance(first, torch.Tensor):
-        raise UnsupportedError(name, "the initial potential differs between channels", "use one v_leak and threshold")
     source = (nodes[-1].name,) if nodes else inputs
     spec = NeuronSpec(levels=1, kind="lif" if nodes else "if", reset=reset, v0=first, leak=leak, threshold=threshold)
     nodes.append(Node(name=name, op="neuron", inputs=source, attrs=dict(spec=spec, timesteps=timesteps)))
@@ -92,7 +90,8 @@ def read(module: nn.Module, *, timesteps: int) -> Graph:
         return nodes_of(name, m, inputs, timesteps, changes) if is_neuron(m) else module_node(name, m, inputs)
 
     module = twin(module)
-    leaves = tuple({f"{type(m).__module__}." for m in module.modules() if is_neuron(m)})
+    kinds = {kind.__module__ for m in module.modules() for kind in type(m).__mro__}  # and what a class is derived from
+    leaves = tuple(f"{kind}." for kind in kinds if f"{kind}.".startswith(PACKAGE) and f"{kind}." != SEQUENTIAL)
     graph = trace(module, convert, leaves=leaves, stateful=is_neuron).graph()
     changes.append("every neuron starts from its initial potential for each image")
     source = ModuleSource(

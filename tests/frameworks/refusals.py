@@ -80,6 +80,7 @@ MODULES: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     "snnTorch: a list of timesteps as the output": (5, lambda: Ends("list")),
     "snnTorch: the last timestep as the output": (5, lambda: Ends("last")),
     "Norse: LIFCell": (4, cell(norse.LIFCell)),
+    "Norse: a subclass": (4, cell(lambda: type("MyCell", (norse.LIFBoxCell,), {"forward": lambda *_: None})())),
     "Norse: LIFRecurrentCell": (4, cell(lambda: norse.LIFRecurrentCell(4, 4))),
     "Norse: a threshold below the reset": (4, cell(lambda: norse_networks.box(v_reset=2.0))),
     "Norse: a time constant below a timestep": (4, cell(lambda: norse_networks.box(tau_mem_inv=2000.0))),

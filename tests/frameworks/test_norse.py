@@ -1,5 +1,7 @@
 """Networks of Norse: its own spikes are the oracle, and what has no exact form is refused by name."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,18 @@ T, SCALE = 8, 1 / 16
 IMAGES = np.random.default_rng(SEED).integers(0, 17, (8, 1, 8, 8)).astype(np.uint8)
 
 
+SHAPES = itertools.cycle([(4, 1, 1), (10,)])
+"""Of the parameters of both cells of the network, in which each channel has its own."""
+
+
+def each_channel(**values):
+    shape = next(SHAPES)
+    return box(v_th=torch.linspace(0.03, 0.12, shape[0]).view(shape), **values)
+
+
 CELLS = {
+    "a threshold for each channel": each_channel,
+    "a threshold for each channel, and v_leak": lambda: each_channel(v_leak=0.02),
     "LIFBoxCell": lambda: box(v_th=0.05),
     "a leak of a half": lambda: box(v_th=0.1, tau_mem_inv=500.0),
     "v_leak": lambda: box(v_th=0.15, v_leak=0.05),
