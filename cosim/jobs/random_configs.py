@@ -70,5 +70,6 @@ def random_config(seed: int) -> HardwareConfig:
         feature_words=int(r.choice([512, 1024, 2048])) * min(8, max(1, blocks // 4)),
         segments=int(r.choice([512, 1024])),
         weight_banks=min(int(r.choice([1, 1, 2, 4])), tile_k // 2),
+        masks=int(r.integers(2)),
         one_bit_matches=in_turn(seed, 23, (0, 1)),
     )

@@ -1,4 +1,7 @@
-"""Spiking self-attention (Zhou et al. 2023, Spikformer) as modules that the accelerator runs.
+"""Attention of spikes as modules that the accelerator runs: spiking self-attention, and spike-driven attention.
+
+The first is that of Spikformer (Zhou et al. 2023), the second that of the Spike-driven Transformer (Yao et al. 2023,
+arXiv 2307.01694): K and V are multiplied token by token and added up, and Q passes where that makes a channel fire.
 
 Attention without softmax is a product of three maps of levels, ``(Q K^T) V = Q (K^T V)``, in heads. ``G = K^T V`` comes
 first, because it is a small matrix for each head and timestep: it takes the place of int8 weights, and the rows of both
@@ -111,3 +114,63 @@ class SpikingSelfAttention(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         q, k, v = (self.branch(name, x) for name in "qkv")
         return self.branch("proj", self.neuron(self.products(q, k, v)))
+
+
+class SpikeMask(nn.Module):
+    """The spikes of a map where a second map has one, too: of its shape, or with one position for all of them.
+
+    Both maps are spikes 0 and 1, of neurons of one level.
+    """
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return x * mask
+
+
+class TokenSum(nn.Module):
+    """The sum of a map (..., C, H, W) over its positions, (..., C, 1, 1)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.sum((-2, -1), keepdim=True)
+
+
+class SpikeDrivenAttention(nn.Module):
+    """``neuron(BN(proj(Q where attention(sum over tokens of K * V))))`` with q, k, v = neuron(BN(linear(x))).
+
+    Parameters
+    ----------
+    channels : int
+        Of the map x (T * B, channels, H, W), whose positions are the tokens.
+    neuron : callable
+        Makes the neurons of proj.
+    spikes : callable or None
+        Makes the neurons of q, k and v, which have one level; by default ``neuron``.
+    attention : callable
+        Makes the neuron of the sum, which has one level.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        neuron: Callable[[], nn.Module],
+        attention: Callable[[], nn.Module],
+        spikes: Callable[[], nn.Module] | None = None,
+    ) -> None:
+        super().__init__()
+        self.branches = nn.ModuleDict(
+            {
+                name: nn.Sequential(
+                    nn.Conv2d(channels, channels, 1, bias=False),
+                    nn.BatchNorm2d(channels),
+                    neuron() if name == "proj" or spikes is None else spikes(),
+                )
+                for name in ("q", "k", "v", "proj")
+            }
+        )
+        self.both, self.tokens, self.neuron, self.passed = SpikeMask(), TokenSum(), attention(), SpikeMask()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (self.branches[name](x) for name in "qkv")
+        channels = self.neuron(self.tokens(self.both(k, v)))
+        passed: torch.Tensor = self.branches["proj"](self.passed(q, channels))
+        return passed

@@ -47,13 +47,14 @@ def source(spec: SourceSpec, weight: np.ndarray) -> Source:
     k = spec.avgpool
     if not spec.linear:
         kernel = np.repeat(np.repeat(dense_kernel(weight, spec.groups), k, axis=2), k, axis=3)
-        return Source(feature=spec.feature, weight=kernel, stride=spec.stride * k, padding=spec.padding * k)
+        stride, padding = spec.stride * k, spec.padding * k
+        return Source(feature=spec.feature, mask=spec.mask or None, weight=kernel, stride=stride, padding=padding)
     c, h, w = spec.in_shape
     columns = np.zeros((len(weight), c, h, w), weight.dtype)
     pooled = weight.reshape(-1, c, h // k, w // k)
     columns[:, :, : h // k * k, : w // k * k] = np.repeat(np.repeat(pooled, k, axis=2), k, axis=3)
     columns = flatten_columns(columns.reshape(len(weight), -1), (c, h, w))
-    return Source(feature=spec.feature, weight=columns[:, :, None, None], flatten=True)
+    return Source(feature=spec.feature, mask=spec.mask or None, weight=columns[:, :, None, None], flatten=True)
 
 
 def integers(value: torch.Tensor) -> np.ndarray:

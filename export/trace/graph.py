@@ -20,6 +20,7 @@ The operations have these attributes, of which arrays are torch tensors in the m
 - ``output``: reduce, which is "mean" or "sum" over the timesteps, or None
 - ``vote``: size, the number of neighbouring channels whose mean is one output
 - ``attention``: heads and shift; it reads Q, K and V (:class:`reprise.export.nn.attention.AttentionProducts`)
+- ``mask`` and ``tokens`` have none (:class:`reprise.export.nn.attention.SpikeMask` and ``TokenSum``)
 - ``add`` has none
 - ``cat``: dim, the axis; and frames, true if an axis of time may stand in front
 """

@@ -1,5 +1,7 @@
 """Where maps meet. Two currents are added as one of two sources, and sums of levels become layers of integers.
 
+A map may be read where another one has spikes, its mask, as in spike-driven attention.
+
 Attention multiplies three maps: a layer writes G = K^T V, and the current Q G is left for a neuron. G is an integer map
 of 8 bits, which takes the place of weights. It is at most L N_K N_V for L tokens; what exceeds 127 is clipped, after a
 shift if the network has one, and ``changes`` says so.
@@ -7,6 +9,7 @@ shift if the network has one, and ``changes`` says so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +18,10 @@ import torch
 from ...model.network.layer import OPERAND_LEVELS
 from ..qat.layers import QatLayer
 from ..qat.products import QatProduct
-from ..qat.specs import WEIGHT_MAX, NeuronSpec, ProductSpec
+from ..qat.specs import WEIGHT_MAX, NeuronSpec, ProductSpec, SourceSpec
 from .graph import Node, UnsupportedError
 from .sources import identity_current
-from .values import Current, Feature, fold_norm, product_current
+from .values import Current, Feature, Masked, fold_norm, product_current
 
 if TYPE_CHECKING:
     from .lowering import Lowering
@@ -199,3 +202,55 @@ def _refuse(node: Node, q: Feature, k: Feature, v: Feature) -> None:
             f"V has levels up to {v.levels}, and what takes the place of weights has at most {OPERAND_LEVELS}",
             "use fewer levels for V",
         )
+
+
+READ_MASKED = ("conv", "linear", "tokens")
+"""The operations that can read a map as its mask lets it: those that become weights."""
+
+
+def through_masks(node: Node, args: list, operation: Callable[..., Any]) -> Any:
+    """Return what an operation makes of its arguments, of which the first may be a map that is masked."""
+    if not any(isinstance(one, Masked) for one in args):
+        return operation(node, *args)
+    if node.op not in READ_MASKED:
+        remedy = "let a convolution, a linear layer or TokenSum read them"
+        raise UnsupportedError(node.name, f"{node.op} reads spikes that are masked", remedy)
+    first: Masked = args[0]
+    return first.through(operation(node, first.feature))
+
+
+def masked(lowering: Lowering, node: Node, x: Feature | Current, mask: Feature | Current) -> Masked:
+    """Return a map that is masked by another one.
+
+    Raises
+    ------
+    UnsupportedError
+        The maps do not fit together, or are no spikes of neurons of one level.
+    """
+    x, mask = (lowering.need(node, value, Feature, "put a neuron in front") for value in (x, mask))
+    for what, one in (("the map", x), ("the mask", mask)):
+        if one.flat or one.avgpool > 1:
+            raise UnsupportedError(node.name, f"{what} is pooled or flattened", "put a neuron in front")
+        unit = torch.as_tensor(one.unit)
+        if one.levels != 1 or unit.ndim or unit <= 0:
+            raise UnsupportedError(
+                node.name, f"{what} has levels up to {one.levels} or a factor", "use a neuron of one level without one"
+            )
+    if mask.shape not in (x.shape, (x.shape[0], 1, 1)):
+        raise UnsupportedError(
+            node.name, f"masks a map {x.shape} by a map {mask.shape}", "give the mask its shape, or one position"
+        )
+    feature = Feature(name=x.name, shape=x.shape, levels=1, unit=_unit(x) * _unit(mask))
+    return Masked(feature=feature, mask=mask.name)
+
+
+def token_sum(lowering: Lowering, node: Node, x: Feature | Current) -> Current:
+    """Return the sum of a map over its positions as a current: a kernel of ones as large as the map."""
+    feature = lowering.need(node, x, Feature, "put a neuron in front")
+    if feature.flat or feature.avgpool > 1:
+        raise UnsupportedError(node.name, "sums a map that is pooled or flattened", "put a neuron in front")
+    c, h, w = feature.shape
+    unit = torch.as_tensor(feature.unit, dtype=torch.float64)
+    weight = unit.view(-1, 1, 1, 1).expand(c, 1, h, w).clone()
+    spec = SourceSpec(feature=feature.name, weight=weight, groups=c, in_shape=feature.shape)
+    return Current(name=node.name, sources=(spec,), levels_in=(feature.levels,), shape=(c, 1, 1), identity=True)

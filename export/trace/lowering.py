@@ -34,7 +34,7 @@ from .sources import (
     voting,
     whole_windows,
 )
-from .values import Current, Feature, fold_norm, scaled
+from .values import Current, Feature, Masked, fold_norm, scaled
 
 Value = TypeVar("Value", Feature, Current)
 
@@ -61,7 +61,7 @@ class Lowering:
         self.input = Feature(name="input", shape=tuple(input_shape), levels=input_levels, unit=input_scale)
         self.layers: list[QatLayer] = []
         self.names = {"input"}
-        self.values: dict[str, Feature | Current | Maps] = {}
+        self.values: dict[str, Feature | Current | Maps | Masked] = {}
         self.changes = list(graph.changes)
         self.end = End()
 
@@ -69,7 +69,7 @@ class Lowering:
         """Return the layers of the graph."""
         for node in self.graph.nodes:
             args = [self.given(node, i) for i in node.inputs]
-            value = getattr(self, node.op + "_")(node, *args)
+            value = joins.through_masks(node, args, getattr(self, node.op + "_"))
             if isinstance(value, Current) and value.identity:
                 if [c.op for c in self.graph.consumers(node.name)] not in (["neuron"], ["norm"]):
                     value = self.spikes(value)
@@ -113,7 +113,7 @@ class Lowering:
             whole = self.spikes(identity_current(replace(whole, avgpool=2, unit=1.0), f"{where}.pool"))
         return replace(whole, unit=unit / k**2, flat=flat)
 
-    def given(self, node: Node, name: str) -> Feature | Current | Maps:
+    def given(self, node: Node, name: str) -> Feature | Current | Maps | Masked:
         """Return the value that a node reads; whatever cannot read maps apart gets one map of them."""
         x = self.values[name]
         if not isinstance(x, Maps) or node.op in ("cat", "flatten"):
@@ -163,6 +163,12 @@ class Lowering:
 
     def attention_(self, node: Node, *maps: Feature | Current) -> Current:
         return joins.attention_current(self, node, *maps)
+
+    def mask_(self, node: Node, x: Feature | Current, mask: Feature | Current) -> Masked:
+        return joins.masked(self, node, x, mask)
+
+    def tokens_(self, node: Node, x: Feature | Current) -> Current:
+        return joins.token_sum(self, node, x)
 
     def add_(self, node: Node, a: Feature | Current, b: Feature | Current) -> Current:
         return joins.add_currents(node.name, a, b)

@@ -10,7 +10,7 @@ import torch
 from torch import fx, nn
 from torch.nn.parameter import is_lazy
 
-from ..nn.attention import AttentionProducts
+from ..nn.attention import AttentionProducts, SpikeMask, TokenSum
 from ..nn.neurons import MultiLevelIF, MultiLevelLIF
 from ..qat.specs import NeuronSpec
 from .graph import Node, UnsupportedError, square
@@ -19,6 +19,8 @@ from .kernels import pair, same_padding, sides
 LAYERS: tuple[type[nn.Module], ...] = (
     MultiLevelIF,
     AttentionProducts,
+    SpikeMask,
+    TokenSum,
     nn.Conv2d,
     nn.Linear,
     nn.BatchNorm2d,
@@ -67,7 +69,7 @@ def inputs_of(name: str, m: nn.Module) -> int:
     """Return how many tensors a leaf module reads; attention with softmax is refused, however many it reads."""
     if isinstance(m, SOFT):
         raise _unknown(name, m)
-    return 3 if isinstance(m, AttentionProducts) else 1
+    return 3 if isinstance(m, AttentionProducts) else 2 if isinstance(m, SpikeMask) else 1
 
 
 def computes_as(m: nn.Module, kind: type[nn.Module]) -> bool:
@@ -187,6 +189,10 @@ def module_node(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None
         return node("neuron", spec=neuron_spec(m), timesteps=m.timesteps)
     if isinstance(m, AttentionProducts):
         return node("attention", heads=m.heads, shift=m.shift)
+    if isinstance(m, SpikeMask):
+        return node("mask")
+    if isinstance(m, TokenSum):
+        return node("tokens")
     if isinstance(m, nn.Conv2d):
         return node("conv", **conv_attrs(name, m))
     if isinstance(m, nn.Linear):

@@ -30,6 +30,24 @@ class Feature:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Masked:
+    """A map that is read where a mask has spikes; only what has weights can read it.
+
+    Members
+    -------
+    feature : what is read; its unit is that of both
+    mask : name of the map that masks it
+    """
+
+    feature: Feature
+    mask: str
+
+    def through(self, current: "Current") -> "Current":
+        """Return the current of what reads the map as the current of what reads it masked."""
+        return replace(current, sources=tuple(replace(s, mask=self.mask) for s in current.sources))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Current:
     """The input current of a neuron under construction: one or two sources, a bias, and at most one batch norm.
 
