@@ -43,6 +43,7 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
                 "last_width": (f["channels"] - 1) % c.neuron_lanes + 1,
                 "interleaved": row_order.block_positions(c, f) > 1,
                 "inner": f["loop0_count"],
+                "join": f["lines1"] != 0,
             }
         for name, value in values.items():
             at[name] = value

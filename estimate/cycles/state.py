@@ -78,7 +78,7 @@ COMMAND = record(
     "opcode word beats chunks stride items"  # of loads; addresses and strides count bus words
     " weights weight_beats tile_depth whole_tiles keep ready hold k_tiles m_tiles rows rows_last"
     " readout no_reset planes groups timesteps channels out_width out_lines images pool out_planes"
-    " output image_stride line_words last_width interleaved inner int_bytes int_groups int_t int_y int_block"
+    " output image_stride line_words last_width interleaved inner join int_bytes int_groups int_t int_y int_block"
 )
 """A command of the program, as far as time depends on it."""
 
@@ -105,7 +105,7 @@ LOADER = record(
 )
 
 FRONT = record(
-    "prime t_left t_row t_inner t_buffer t_read"  # row table
+    "prime t_left t_row t_inner t_second t_buffer t_read"  # row table
     " g_left g_k g_count g_valid g_stored g_ready"  # scan of the segment table
     " k word segment credits left in_ out",  # row builder; im2col's queue
     full=2, rows=2, time=RING,

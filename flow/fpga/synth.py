@@ -23,9 +23,9 @@ from . import parts
 NETLISTS = Store("netlists")
 """Where synthesized blocks, blocks in a harness, and netlists whose cells have their sites are kept."""
 
-UNCHECKED = "setparam -set COLLISION_X_MASK 1'1 *processor*/t:$memrd_v2 */r:CLK_ENABLE=1 %i"
-"""The processor never uses a word that was read while it was written (docs/processor.md), so no logic is needed that
-defines it."""
+UNCHECKED = "setparam -set COLLISION_X_MASK 1'1 *processor*/t:$memrd_v2 *row_table*/t:$memrd_v2 %u */r:CLK_ENABLE=1 %i"
+"""The processor and the row table never use a word that was read while it was written (docs/processor.md), so no logic
+is needed that defines it."""
 
 
 @dataclass(frozen=True, kw_only=True)

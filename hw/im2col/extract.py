@@ -43,12 +43,13 @@ class Extractor(wiring.Component):
        mask each other, the bits of one that does are those that stay.
 
     Latency: ``LATENCY`` cycles from the issue of a word's last segment to the word. What belongs to a segment is at the
-    inputs one cycle after its issue.
+    inputs one cycle after its issue, and its positions a cycle later: which of the sources they are of is known then.
 
     Members
     -------
     run : In, fields of the RUN
     control, segment, positions : In, what belongs to one segment of one word, in each cycle
+    source : Out, the source of ``segment``
     address : Out x load_rows, words of the feature buffer to be read
     window, stale : In x load_rows, ``2 * feature_bits`` bits each: what the feature buffer answers, one cycle later;
         which of the window's two words this job has not loaded
@@ -57,7 +58,7 @@ class Extractor(wiring.Component):
         loaded, or from beyond the end of the feature buffer
     """
 
-    LATENCY = 6
+    LATENCY = 7
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
@@ -66,7 +67,8 @@ class Extractor(wiring.Component):
                 "run": In(run_layout()),
                 "control": In(piece_control(c)),
                 "segment": In(segment_entry(c)),
-                "positions": In(data.ArrayLayout(data.ArrayLayout(POSITION, c.load_rows), SOURCES)),
+                "source": Out(range(SOURCES)),
+                "positions": In(data.ArrayLayout(POSITION, c.load_rows)),
                 "address": Out(range(c.feature_words)).array(c.load_rows),
                 "window": In(2 * c.feature_bits).array(c.load_rows),
                 "stale": In(2).array(c.load_rows),
@@ -79,7 +81,10 @@ class Extractor(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         c = self.config
-        controls = [self.control]
+        controls = [Signal(piece_control(c), name="control0")]
+        segment = Signal(segment_entry(c))
+        m.d.sync += [controls[0].eq(self.control), segment.eq(self.segment)]
+        m.d.comb += self.source.eq(self.segment.source)
         for stage in range(1, 5):
             controls.append(Signal(piece_control(c), name=f"control{stage}"))
             m.d.sync += controls[stage].eq(controls[stage - 1])
@@ -87,23 +92,23 @@ class Extractor(wiring.Component):
         inside = Signal(c.tile_k)  # the bits of a row that the run's K tiles have
         m.d.sync += [
             inside.eq(Cat(self.run.tile_depth > k for k in range(c.tile_k))),
-            masks[0].eq(self.segment.mask & inside),
+            masks[0].eq(segment.mask & inside),
             masks[1].eq(masks[0]),
         ]
         lines = Signal(16)
         line_bits = Signal(16)
         m.d.sync += [
-            lines.eq(Array(self.run[f"lines{s}"] for s in range(SOURCES))[self.segment.source]),
-            line_bits.eq(Array(self.run[f"line_bits{s}"] for s in range(SOURCES))[self.segment.source]),
+            lines.eq(Array(self.run[f"lines{s}"] for s in range(SOURCES))[segment.source]),
+            line_bits.eq(Array(self.run[f"line_bits{s}"] for s in range(SOURCES))[segment.source]),
         ]
-        merge = self._merge(m, controls[4].first, masks[1])
+        merge = self._merge(m, segment, controls[4].first, masks[1])
         missing = Signal(c.load_rows)
         m.d.sync += self.unloaded.eq(missing.any())
         for r in range(c.load_rows):
             outside = Signal(name=f"outside{r}")  # the row is beyond the m tile's last row
             row = controls[1].word * c.load_rows + r
             m.d.comb += outside.eq((row >= controls[1].tile.rows) | ~controls[1].valid)
-            bits = self._row(m, r, outside, lines, line_bits, masks, missing[r])
+            bits = self._row(m, r, segment, outside, lines, line_bits, masks, missing[r])
             merged = self.o.rows[r]
             m.d.sync += merged.eq(merge(bits, merged))
         m.d.sync += [
@@ -113,10 +118,11 @@ class Extractor(wiring.Component):
         ]
         return m
 
-    def _merge(self, m: Module, first: Value, mask: Signal) -> Callable[[Value, Value], Value]:
+    def _merge(self, m: Module, segment: data.View, first: Value, mask: Signal) -> Callable[[Value, Value], Value]:
         """Return what makes of a segment's bits, and of those that its word has so far, those that it has then.
 
-        ``mask`` has the bits of the K tile that a segment fills, two stages before it is merged.
+        ``mask`` has the bits of the K tile that a segment fills, two stages before it is merged; ``segment`` is four
+        stages before it.
         """
 
         def added(bits: Value, merged: Value) -> Value:
@@ -126,7 +132,7 @@ class Extractor(wiring.Component):
             return added
         masking = [Signal(name=f"masking{stage}") for stage in range(1, 5)]
         places = [Signal.like(mask, name=f"places{stage}") for stage in range(3, 5)]
-        m.d.sync += Cat(masking).eq(Cat(self.segment.masks, masking[:-1]))
+        m.d.sync += Cat(masking).eq(Cat(segment.masks, masking[:-1]))
         m.d.sync += [places[0].eq(mask), places[1].eq(places[0])]
 
         def masked(bits: Value, merged: Value) -> Value:
@@ -135,7 +141,15 @@ class Extractor(wiring.Component):
         return masked
 
     def _row(
-        self, m: Module, r: int, outside: Value, lines: Value, line_bits: Value, masks: list[Signal], missing: Value
+        self,
+        m: Module,
+        r: int,
+        segment: data.View,
+        outside: Value,
+        lines: Value,
+        line_bits: Value,
+        masks: list[Signal],
+        missing: Value,
     ) -> Signal:
         """Build the pipeline of one row and return its bits after stage 4; set ``missing`` a cycle later."""
         c = self.config
@@ -145,14 +159,14 @@ class Extractor(wiring.Component):
         def register(shape: ShapeLike, name: str) -> Any:
             return Signal(shape, name=f"{name}{r}")
 
-        position = Array(self.positions[s][r] for s in range(SOURCES))[self.segment.source]
+        position = self.positions[r]
         bit = register(signed(19), "bit")
         y = register(signed(17), "y")
         line = register(16, "line")
         m.d.sync += [
-            bit.eq(position.x + self.segment.offset),
-            y.eq(position.y + self.segment.ky),
-            line.eq(position.address + self.segment.address),
+            bit.eq(position.x + segment.offset),
+            y.eq(position.y + segment.ky),
+            line.eq(position.address + segment.address),
         ]
         bit2, room, inside = register(signed(19), "bit2_"), register(signed(20), "room"), register(1, "inside")
         word = Signal(signed(20), name=f"word{r}")

@@ -78,8 +78,7 @@ class Im2col(wiring.Component):
     whose y is outside 0..lines-1 read as zero.
 
     Throughput: one segment of ``load_rows`` rows per cycle, without a bubble between words, K tiles and m tiles. An m
-    tile of w words takes ``w * segments`` cycles, or one cycle for each row of the next m tile if that is more, because
-    the row table makes one row per cycle.
+    tile of w words takes ``w * segments`` cycles, or as many as the row table for the next m tile, if these are more.
     Latency: a word is offered ``LATENCY`` cycles after the issue of its last segment.
 
     Parameters
@@ -155,6 +154,7 @@ class Im2col(wiring.Component):
             weight_slots.last_k.eq(builder.release),
             extractor.control.eq(builder.control),
             extractor.segment.eq(segments.entry),
+            table.source.eq(extractor.source),
             extractor.positions.eq(table.positions),
             queue.i.payload.eq(extractor.o),
             queue.i.valid.eq(extractor.o_valid),

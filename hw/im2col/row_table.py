@@ -14,6 +14,7 @@ from ..arch.config import HardwareConfig, clog2
 from ..arch.program import LOOPS, SOURCES
 from ..interface.commands import run_layout
 from ..lib.logic import multiple, precompute
+from ..lib.wide_memory import UNCHECKED
 
 POSITION = data.StructLayout({"address": signed(16), "x": signed(16), "y": signed(16)})
 """Where a row begins in one source: the on-chip word of its line, its first bit in that line, and the y of its line for
@@ -82,10 +83,12 @@ class RowTable(wiring.Component):
     The position of row r+1 is that of row r plus the deltas of the loop that steps between them
     (``reprise.hw.arch.program``). Rows of the innermost loop are equally far apart, so as many of them as lie in one
     word are written in a cycle. The table has two buffers: while the reader walks over one m tile, the next one is
-    written.
+    written. Both sources share a memory, and those of a join are written one after the other. Of a run without lines of
+    source 1 nothing is written for it, since its positions do not matter then: it reads zeros everywhere.
 
     Latency: the first m tile is ready ``LATENCY`` cycles after ``start``, and as many cycles more as it takes.
-    Throughput: in each cycle the rows that are left of a word, of a turn of the innermost loop, or of the m tile.
+    Throughput: in each cycle the rows that are left of a word, of a turn of the innermost loop, or of the m tile. A
+    join takes two cycles for them.
 
     Parameters
     ----------
@@ -98,8 +101,9 @@ class RowTable(wiring.Component):
     ready : Out(1), an m tile may be read
     rows : Out, number of rows of that m tile
     word : In, the word to be read, which holds ``load_rows`` rows from row ``word * load_rows`` on
-    positions : Out, one cycle after ``word``: POSITION x load_rows x SOURCES
-    release : In(1), the reader is done with the m tile
+    source : In, one cycle after ``word``: the source to be read
+    positions : Out, one cycle after ``source``: POSITION x load_rows
+    release : In(1), the reader is done with the m tile; ``word`` may be its last one in the same cycle
     """
 
     LATENCY = 2
@@ -113,7 +117,8 @@ class RowTable(wiring.Component):
                 "ready": Out(1),
                 "rows": Out(c.count_bits),
                 "word": In(range(c.tile_beats)),
-                "positions": Out(data.ArrayLayout(data.ArrayLayout(POSITION, c.load_rows), SOURCES)),
+                "source": In(range(SOURCES)),
+                "positions": Out(data.ArrayLayout(POSITION, c.load_rows)),
                 "release": In(1),
             }
         )
@@ -123,6 +128,8 @@ class RowTable(wiring.Component):
         c = self.config
         m.submodules.loops = loops = LoopCounter(LOOPS - 1)  # all but the innermost one
         step = Signal()
+        makes = Signal()  # positions of ``source`` are made; a step ends with those of the last source
+        source, join = Signal(range(SOURCES)), Signal()
         prime = Signal()  # the loop that steps first is not known yet
         m.d.comb += loops.start.eq(self.start)
         m.d.comb += [loops.count[n].eq(self.run[f"loop{n + 1}_count"]) for n in range(LOOPS - 1)]
@@ -138,11 +145,12 @@ class RowTable(wiring.Component):
         # From the word's first row on: the rows of the m tile, and those up to the end of this turn of the inner loop.
         here, reach = Signal(c.count_bits), Signal(17)
         m.d.comb += [
-            step.eq(~prime & (left != 0) & ~full[buffer]),
+            makes.eq(~prime & (left != 0) & ~full[buffer]),
+            step.eq(makes & (source == join)),
             self.ready.eq(full[read_buffer]),
             self.rows.eq(rows[read_buffer]),
         ]
-        m.d.sync += prime.eq(self.start)
+        m.d.sync += [prime.eq(self.start), join.eq(self.run.lines1 != 0), source.eq(source ^ (makes & join))]
         put, tile_ends = self._put(m, lane, here, reach)
         m.d.comb += [put.step.eq(step), loops.step.eq(step & put.turn_ends)]
         self._measure(m, put, tile_ends, left, count, here, reach)
@@ -160,8 +168,8 @@ class RowTable(wiring.Component):
             m.d.sync += [full[read_buffer].eq(0), read_buffer.eq(~read_buffer)]
         with m.If(self.start):
             m.d.sync += [left.eq(self.run.m_tiles), lane.eq(0), word.eq(0)]
-        for source in range(SOURCES):
-            self._source(m, source, loops.select, (put, tile_ends, here), Cat(word, buffer), read_buffer)
+        sources = [self._source(m, s, loops.select, put, tile_ends, here) for s in range(SOURCES)]
+        self._memory(m, sources, source, Mux(makes, put.mask, 0), Cat(word, buffer), read_buffer)
         return m
 
     def _put(self, m: Module, lane: Value, here: Value, reach: Value) -> tuple[data.View, Value]:
@@ -209,21 +217,14 @@ class RowTable(wiring.Component):
             m.d.sync += [here.eq(first), count.eq(first), reach.eq(run.loop0_count)]
 
     def _source(
-        self,
-        m: Module,
-        s: int,
-        select: Value,
-        written: tuple[data.View, Value, Value],
-        address: Value,
-        read_buffer: Value,
-    ) -> None:
-        """Build the adders and the memory of one source.
+        self, m: Module, s: int, select: Value, put: data.View, tile_ends: Value, here: Value
+    ) -> dict[str, list[Value]]:
+        """Follow the position of one source from word to word.
 
-        ``written`` is what is written, whether the m tile ends with it, and the rows of the m tile from this word on.
+        Return, for each part of POSITION, what row 0 of the word has, and how far each row is from that.
         """
         c = self.config
-        put, tile_ends, here = written
-        lanes = [Signal(POSITION, name=f"lane{s}_{n}") for n in range(c.load_rows)]
+        found: dict[str, list[Value]] = {}
         for name in ("address", "x", "y"):
             # What row 0 of the word would have if the innermost loop had begun there.
             base = Signal(signed(16), name=f"{name}{s}")
@@ -231,7 +232,7 @@ class RowTable(wiring.Component):
             # So many steps of that loop.
             ways = [Signal(signed(16), name=f"way{n}_{name}{s}") for n in range(c.load_rows + 1)]
             m.d.sync += [way.eq(multiple(inner, n)) for n, way in enumerate(ways)]
-            m.d.comb += [lane[name].eq(base + way) for lane, way in zip(lanes, ways, strict=False)]
+            found[name] = [base, *ways[: c.load_rows]]
             outer = Signal(signed(16), name=f"outer_{name}{s}")
             # At most one of them is not zero, so OR is enough.
             m.d.comb += outer.eq(
@@ -251,15 +252,40 @@ class RowTable(wiring.Component):
                 m.d.sync += base.eq(Mux(put.turn_ends, onward, base) + moved)
             with m.If(self.start):
                 m.d.sync += base.eq(self.run[f"row_{name}{s}"])
-        depth = 2 * c.tile_beats
-        memory = Memory(shape=data.ArrayLayout(POSITION, c.load_rows), depth=depth, init=[])
-        m.submodules[f"memory{s}"] = memory
-        write = memory.write_port(granularity=1)
-        read = memory.read_port()
+        return found
+
+    def _memory(
+        self,
+        m: Module,
+        sources: list[dict[str, list[Value]]],
+        source: Value,
+        mask: Value,
+        address: Value,
+        buffer: Value,
+    ) -> None:
+        """Add up the positions of a word's rows, which lie ``ways`` from its row 0, and keep them.
+
+        They are written in the cycle after, and a word is read in the cycle after it is named. So a word is not read
+        while it is written, although the writer goes on as soon as a buffer is full or given back.
+        """
+        c = self.config
+        memory = Memory(
+            shape=data.ArrayLayout(POSITION, c.load_rows), depth=2 * SOURCES * c.tile_beats, init=[], attrs=UNCHECKED
+        )
+        m.submodules.memory = memory
+        write, read = memory.write_port(granularity=1), memory.read_port()
+        lanes = Signal(data.ArrayLayout(POSITION, c.load_rows))
+        for name in POSITION.members:
+            parts = zip(*(one[name] for one in sources), strict=True)
+            base, *ways = (Mux(source, second, first) for first, second in parts)
+            m.d.sync += [lane[name].eq(base + way) for lane, way in zip(lanes, ways, strict=True)]
+        enable, into, place = Signal.like(write.en), Signal.like(write.addr), Signal(len(address))
+        m.d.sync += [enable.eq(mask), into.eq(Cat(address, source))]
+        m.d.sync += place.eq(Cat(self.word, buffer))
         m.d.comb += [
-            write.addr.eq(address),
-            write.en.eq(Mux(put.step, put.mask, 0)),
-            read.addr.eq(Cat(self.word, read_buffer)),
-            self.positions[s].eq(read.data),
-            *(write.data[n].eq(lane) for n, lane in enumerate(lanes)),
+            write.en.eq(enable),
+            write.addr.eq(into),
+            write.data.eq(lanes),
+            read.addr.eq(Cat(place, self.source)),
+            self.positions.eq(read.data),
         ]

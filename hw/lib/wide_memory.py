@@ -8,12 +8,15 @@ from amaranth.lib.memory import Memory
 
 from .fanout import parts, replicate
 
-BLOCK_RAM: dict[str, Any] = {"ram_style": "block", "no_rw_check": 1}
-"""Attributes that ask for block RAM without logic for collisions of a read and a write.
+UNCHECKED: dict[str, Any] = {"no_rw_check": 1}
+"""Attributes that ask for a memory without logic for collisions of a read and a write.
 
-None is needed, because no read whose word is used coincides with a write of that word (docs/processor.md). Yosys
-obeys ``no_rw_check``; without it, Yosys would add flip-flops and logic that give the old word.
+None is needed where no read whose word is used coincides with a write of that word (docs/processor.md). Yosys obeys
+``no_rw_check``; without it, Yosys would add flip-flops and logic that give the old word.
 """
+
+BLOCK_RAM: dict[str, Any] = {"ram_style": "block", **UNCHECKED}
+"""Attributes that ask for block RAM without such logic."""
 
 BLOCK_BITS = 36
 """The width in bits of a block RAM of 512 words (ECP5, Xilinx).

@@ -82,6 +82,19 @@ def test_long_layers(memory):
     check(TINY, long_network(9), images, **memory)
 
 
+def test_a_join_whose_row_table_takes_longest():
+    """Nearly nothing is set, so that a word of four rows costs two segments and less than two drained rows. The row
+    table takes four cycles or more for it: the turns of three planes each end in a word, and there are two sources."""
+    weights = [np.ones((4, channels, 1, 1), np.int8) for channels in (3, 4)]
+    first, second = Source(feature="input", weight=weights[0]), Source(feature="a", weight=weights[1])
+    neuron = Neuron.uniform(4, threshold=2, levels=3)
+    layers = (Layer(name="a", sources=(first,), neuron=neuron), Layer(name="b", sources=(first, second), neuron=neuron))
+    network = Network(name="join", input_shape=(3, 12, 12), input_levels=7, timesteps=1, layers=layers)
+    images = np.zeros((1, 3, 12, 12), np.int64)
+    images[0, :, ::5, ::7] = 7
+    check(TINY, network, images, latency=0)
+
+
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("config", [TINY, TWICE], ids=["tiny", "twice"])
 def test_random_networks(config, seed):

@@ -56,6 +56,10 @@ PROPERTIES = {
         "of each tile that is not whole its used rows come, in 2 cycles; of no other one anything",
         "`UsedRows` with a queue of 4 tiles",
     ),
+    "loader::test_no_word_is_read_while_it_is_written": (
+        "no word of the memory is read for the reader in the cycle in which it is written",
+        "`RowTable` with any run, 8 rows of 2 sources",
+    ),
     "frontend::test_sorting_is_a_permutation": (
         "each row comes out once, by popcount, after its possible prefixes",
         "`Sorter`, tiles of 8 rows",

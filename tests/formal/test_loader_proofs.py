@@ -1,9 +1,10 @@
-"""Proofs: the runs of rows make up the set of used rows, and what is known of a tile is never lost."""
+"""Proofs of what feeds tiles: runs make up the used rows, no tile is forgotten, no row is read while it is written."""
 
 from amaranth import Mux, Signal
 from amaranth.hdl import Assert, Assume
 
 from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.im2col.row_table import RowTable
 from reprise.hw.loader.row_runs import RowRuns
 from reprise.hw.loader.used_rows import UsedRows
 from tests.formal.sby import Harness, arbitrary, holds, prove
@@ -95,3 +96,34 @@ def test_runs_make_up_their_set(tmp_path):
 def test_no_tile_is_forgotten(tmp_path):
     """Without a bound: a queue without room would swallow what is known of a tile, whose weights would never come."""
     prove(AnyRows(), tmp_path, depth=None)
+
+
+class WatchedTable(RowTable):
+    """The row table, which asserts that a word that its reader may use is not read while it is written."""
+
+    def _memory(self, m, *args):
+        super()._memory(m, *args)
+        (write,), (read,) = m.submodules.memory.write_ports, m.submodules.memory.read_ports
+        used = Signal()  # an m tile was ready when the word was named, which is read now
+        m.d.sync += used.eq(self.ready)
+        m.d.comb += Assert(~used | ~write.en.any() | (write.addr != read.addr))
+
+
+class AnyRun(Harness):
+    """The row table with one run of any fields, and a reader that names any word of any source and releases at will."""
+
+    def build(self, m):
+        c = TINY.replace(tile_m=8, load_rows=4)
+        m.submodules.dut = dut = WatchedTable(c)
+        run = arbitrary(m, len(dut.run.as_value()), name="run", constant=True)
+        begun, starts, releases = Signal(), arbitrary(m, 1, name="starts"), arbitrary(m, 1, name="releases")
+        m.d.comb += [dut.run.as_value().eq(run), dut.start.eq(starts & ~begun), dut.release.eq(releases & dut.ready)]
+        m.d.comb += [dut.word.eq(arbitrary(m, 1, name="word")), dut.source.eq(arbitrary(m, 1, name="source"))]
+        m.d.sync += begun.eq(begun | starts)
+        for rows in (dut.run.rows, dut.run.rows_last):
+            m.d.comb += Assume((rows > 0) & (rows <= c.tile_m))
+
+
+def test_no_word_is_read_while_it_is_written(tmp_path):
+    """Without a bound: the memory of the row table has no logic for that."""
+    prove(AnyRun(), tmp_path, depth=None)

@@ -179,7 +179,7 @@ MUTATIONS = [
         "tests/tools/test_doc_tables.py::test_pages_show_what_a_maker_makes[memory-map]",
         "held weights of K tiles with other bits",
     ),
-    _fault("im2col/extract", "self.segment.mask & inside", "self.segment.mask", IM2COL, "bits beyond the K tile count"),
+    _fault("im2col/extract", "segment.mask & inside", "segment.mask", IM2COL, "bits beyond the K tile count"),
     _fault("im2col/extract", "(bits | ~places[1])", "bits", IM2COL, "a mask clears bits that it doesn't fill"),
     _fault("im2col/extract", "~places[1]", "~places[0]", IM2COL, "the bits of a mask are those of the next segment"),
     _fault("im2col/extract", "Mux(masking[3]", "Mux(masking[2]", IM2COL, "the segment before a mask masks"),

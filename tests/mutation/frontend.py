@@ -1,6 +1,41 @@
-"""Deliberate faults behind the sorter, each with the test that must catch it (see tests.mutation.runner)."""
+"""Faults in the row table and behind the sorter, with the test that must catch each (see tests.mutation.runner)."""
 
 MUTATIONS = [
+    dict(
+        file="hw/im2col/row_table.py",
+        original="step.eq(makes & (source == join))",
+        mutated="step.eq(makes)",
+        test="tests/hw/im2col/test_im2col.py",
+        fault="a join lacks positions",
+    ),
+    dict(
+        file="hw/im2col/row_table.py",
+        original="join.eq(self.run.lines1 != 0)",
+        mutated="join.eq(1)",
+        test="tests/hw/im2col/test_im2col.py",
+        fault="one source takes two cycles",
+    ),
+    dict(
+        file="hw/im2col/row_table.py",
+        original="Cat(place, self.source)",
+        mutated="Cat(place, Const(0))",
+        test="tests/hw/im2col/test_im2col.py",
+        fault="source 1 is read as source 0",
+    ),
+    dict(
+        file="hw/im2col/row_table.py",
+        original="m.d.sync += place.eq(",
+        mutated="m.d.comb += place.eq(",
+        test="tests/formal/test_loader_proofs.py::test_no_word_is_read_while_it_is_written",
+        fault="a word is read in the cycle in which it is written",
+    ),
+    dict(
+        file="estimate/cycles/blocks/im2col.py",
+        original="run.join and not front.t_second",
+        mutated="False",
+        test="tests/estimate/test_cycles.py::test_a_join_whose_row_table_takes_longest",
+        fault="the cycle model writes both sources of a join at once",
+    ),
     dict(
         file="hw/detector/detector.py",
         original="C(0, c.queries) if c.one_bit_matches else Cat",

@@ -14,11 +14,15 @@ from ..state import RING, Record, jit
 def table(c: Record, front: Record, run: Record, starts: bool) -> None:
     """Write rows of the next m tile into the side of the row table that is free.
 
-    In each cycle it is those of a word, if they belong to the same turn of the innermost loop.
+    In each cycle it is those of a word, if they belong to the same turn of the innermost loop. In a join it is first
+    those of source 0 and then those of source 1.
     """
     if front.prime:
         front.prime = 0
+    elif front.t_left and not front.full[front.t_buffer] and run.join and not front.t_second:
+        front.t_second = 1
     elif front.t_left and not front.full[front.t_buffer]:
+        front.t_second = 0
         count = run.rows_last if front.t_left == 1 else run.rows
         lane = front.t_row % c.table_rows
         word, turn = front.t_row - lane, lane + front.t_inner

@@ -233,16 +233,17 @@ def test_throughput_is_one_segment_per_cycle(kernel, channels):
     assert taken[0] == job.fields["rows"] + RowTable.LATENCY + first_pieces - 1 + Im2col.LATENCY
 
 
+@pytest.mark.parametrize("sources", [1, 2])
 @pytest.mark.parametrize("q, load_rows", [(1, 4), (2, 4), (3, 4), (8, 4), (5, 2), (3, 16), (7, 8)])
-def test_rows_of_a_turn_of_the_innermost_loop_are_written_together(q, load_rows):
-    """A position has q rows, one for each plane and timestep: those that share a word take one cycle."""
+def test_rows_of_a_turn_of_the_innermost_loop_are_written_together(q, load_rows, sources):
+    """A position has q rows, one for each plane and timestep: those that share a word take a cycle for each source."""
     config = TINY.replace(load_rows=load_rows)
-    job = Job(config, [Geometry(height=1, width=3, channels=8)], rng=np.random.default_rng(4), q=q)
+    job = Job(config, [Geometry(height=1, width=3, channels=8)] * sources, rng=np.random.default_rng(4), q=q)
     rows = job.fields["rows"]
     assert job.fields["loop0_count"] == q or q == 1
     taken, _ = check(job, prepare=0)
     cycles = len({(row // load_rows, row // q) for row in range(rows)})
-    assert taken[0] == cycles + RowTable.LATENCY + Im2col.LATENCY
+    assert taken[0] == sources * cycles + RowTable.LATENCY + Im2col.LATENCY
 
 
 @pytest.mark.parametrize("m_tiles, k_tiles", [(1, 1), (3, 2), (2, 5)])
