@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..hw.arch.config import HardwareConfig
+from ..hw.arch.config_rules import LIMITS
 from ..hw.arch.rules import ProgramRules
 from ..model.inference.widths import WidthError, Widths, check
 from ..model.network.layer import Layer
@@ -64,17 +65,36 @@ def check_sum(layer: Layer) -> None:
     limit(layer.neuron.shift == 0, layer.name, "shift of a sum", layer.neuron.shift, 0, remedy)
 
 
-def check_addends(network: Network) -> None:
-    """Refuse addends, which the compiler does not know yet.
+def check_addends(network: Network, config: HardwareConfig) -> None:
+    """Refuse addends where the configuration has none.
 
     Raises
     ------
     CompileError
         A layer has an addend; the message names it.
     """
+    least = LIMITS["addend_groups"].low
     for layer in network.layers:
-        remedy = "join spikes behind neurons instead"
-        limit(layer.addend is None, layer.name, "addend", layer.addend, None, remedy)
+        if layer.addend is not None and not config.addend_groups:
+            raise CompileError(
+                f"layer {layer.name!r}: its addend {layer.addend!r} needs addend_groups of at least {least}, not 0: "
+                "use a configuration that has them"
+            )
+
+
+def check_blocks(work: Work) -> None:
+    """Refuse an addend whose blocks of channels are not those that the layer computes.
+
+    Raises
+    ------
+    CompileError
+        They differ, as products of two maps want other blocks; the message names the layer.
+    """
+    if work.addend is not None and work.addend.block_channels != work.block_channels:
+        raise CompileError(
+            f"layer {work.layer.name!r}: its addend must have blocks of {work.block_channels} channels, not "
+            f"{work.addend.block_channels}, because products read what it writes: add in a layer of its own"
+        )
 
 
 def check_widths(network: Network, config: HardwareConfig) -> None:

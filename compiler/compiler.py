@@ -67,7 +67,7 @@ def _compile(compilers: Sequence[NetworkCompiler], base: int, keep_features: boo
     unplaced = {key: f for compiler in compilers for key, f in compiler.features.items()}
     # Feature maps are placed behind the program, whose size does not depend on their addresses: a first emission, in
     # which every map has some address of its own, tells it.
-    size = len(_emit(config, parts, {key: f.at(n << 40) for n, (key, f) in enumerate(unplaced.items())})[0])
+    size = len(_emit(config, parts, {key: f.at(n * PAGE) for n, (key, f) in enumerate(unplaced.items())})[0])
     # The program begins on a page because reads are cut at multiples of a burst, and a command that lies in two of them
     # would be waited for twice.
     program = builder.add("program", "program", bytes(size), to=PAGE)

@@ -131,6 +131,8 @@ class Emitter:
 
     def layer(self, work: Work, plan: Plan, constants: Constants) -> None:
         """Append all commands of a layer."""
+        if work.addend and self.wrote(work.addend):
+            self.barrier()
         half = self.config.feature_words // 2
         start = 1 if plan.regions == 2 and self.uses(range(half)) else 0
         segment_first = self.load_segments(constants)
@@ -143,6 +145,8 @@ class Emitter:
                 self.load_parameters(constants.parameters[block], groups)
                 fields = place | self._layer_fields(work, groups) | self._output_fields(work, job, block)
                 fields |= self._tile_fields(work, job, constants.k_tiles[block])
+                if work.addend:
+                    fields |= self._addend_fields(work.addend, job, block, fields["output"])
                 fields |= {
                     "weights": constants.weights[block],
                     "segment_first": segment_first + constants.offsets[block],
@@ -221,6 +225,19 @@ class Emitter:
             "output": at + job.line * f.lines_per_row * f.line_bytes + job.column * f.block_channels // 8,
             "out_planes": f.planes,
             "out_thermometer": int(f.encoding == "thermometer"),
+        }
+
+    @staticmethod
+    def _addend_fields(f: FeatureMap, job: Job, block: int, output: int) -> dict[str, int]:
+        at = f.address + job.image * f.image_bytes + block * f.block_bytes
+        at += job.line * f.row_bytes + job.column * f.line_bytes
+        return {
+            "addend_bytes": f.int_bytes,
+            "addend": (at - output) // f.bus_bytes,
+            "addend_x": f.line_bytes,
+            "addend_t": f.timestep_bytes,
+            "addend_y": f.row_bytes,
+            "addend_image": f.image_bytes,
         }
 
     def bytes(self) -> bytes:

@@ -10,12 +10,13 @@ from ..hw.arch.feature_map import FeatureMap
 from ..model.network.layer import Layer
 from ..model.network.network import Network
 from ..support.checks import require, require_int
-from .checks import check_addends, check_layer, check_widths
+from .checks import check_addends, check_blocks, check_layer, check_widths
 from .depths import ALL_WHOLE, TileChoice, choose_tiles
 from .emit import Constants, Emitter
 from .errors import limit
 from .lower import (
     INTEGERS,
+    addend_kind,
     depth_tiles,
     encoding_of,
     layer_planes,
@@ -66,8 +67,10 @@ class Step:
 
     def placed(self, features: dict[str, FeatureMap]) -> Work:
         """Return the same work on feature maps that have addresses."""
-        inputs = tuple(replace(i, feature=features[k]) for i, k in zip(self.work.inputs, self.keys, strict=True))
-        return replace(self.work, inputs=inputs, output=features[self.output])
+        keys = self.keys[: len(self.work.inputs)]
+        inputs = tuple(replace(i, feature=features[k]) for i, k in zip(self.work.inputs, keys, strict=True))
+        addend = features[self.keys[-1]] if self.work.addend else None
+        return replace(self.work, inputs=inputs, output=features[self.output], addend=addend)
 
 
 class NetworkCompiler:
@@ -90,7 +93,7 @@ class NetworkCompiler:
         gather: bool = True,
         prefix: str = "",
     ) -> None:
-        check_addends(network)
+        check_addends(network, config)
         check_widths(network, config)
         depths, wholes = tile_depths or {}, whole_tiles or {}
         self._check_names(network, {"tile_depths": depths, "whole_tiles": wholes})
@@ -111,7 +114,7 @@ class NetworkCompiler:
         if gather:
             inputs_first = {key: gathered(network, f, config) for key, f in inputs_first.items()}
         self.features = inputs_first | {k: f for k, f in self.features.items() if k not in inputs_first}
-        self.tiles = {layer.name: TileChoice(depth=config.tile_k) for layer in network.layers}
+        self.tiles = {y.name: TileChoice(depth=config.tile_k if y.sources else 1) for y in network.layers}
         inputs = {work.layer.name: work.inputs for work, *_ in self.works() if isinstance(work, Work)}
         self.tiles |= choose_tiles(network, config, inputs, images)
         self.tiles |= {name: replace(self.tiles[name], depth=depth) for name, depth in depths.items()}
@@ -140,6 +143,8 @@ class NetworkCompiler:
             keys = tuple(self._key(name, encoding_of(self.network, layer, name)) for name in layer.rows)
             if layer.product:
                 keys = (*keys, self._key(layer.product.operand, INTEGERS))
+            if layer.addend:
+                keys = (*keys, self._key(layer.addend, addend_kind(self.network, layer.addend)))
             for out in self.kinds[layer.name]:
                 output = self._key(layer.name, out)
                 make = self._product if layer.product else self._work
@@ -147,6 +152,8 @@ class NetworkCompiler:
         return found
 
     def _work(self, layer: Layer, keys: tuple[str, ...], output: FeatureMap) -> Work:
+        addend = self.features[keys[-1]] if layer.addend else None  # its key is behind those of rows
+        keys = keys[: -1 if layer.addend else None]
         sources = zip(layer.convolutions, keys, strict=False)  # keys of masks follow
         inputs = [lower_source(source, self.features[key]) for source, key in sources]
         inputs += [lower_mask(inputs[0], self.features[key]) for key in keys[len(inputs) :]]
@@ -158,6 +165,7 @@ class NetworkCompiler:
             tile_depth=self.tiles[layer.name].depth,
             whole_tiles=self.tiles[layer.name].whole,
             block_channels=run_channels(output, self.config),
+            addend=addend,
         )
 
     def _product(self, layer: Layer, keys: tuple[str, ...], output: FeatureMap) -> ProductWork:
@@ -178,7 +186,7 @@ class NetworkCompiler:
         """Put a layer's weights, parameters and segments into the memory, under the name of what it writes."""
         out, c = work.output, self.config
         row_bytes = -(-work.block_channels * 8 // c.bus_bits) * c.bus_bits // 8
-        weights = tile_weights(work.inputs, work.tile_depth)
+        weights = tile_weights(work.inputs, work.tile_depth, out.channels)
         tiles = segments(work.inputs, plan.pitches, work.tile_depth)
         used = used_tiles(weights, work.tile_depth, work.block_channels, [len(tile) for tile in tiles], c.segments)
         channels = -(-work.block_channels // c.neuron_lanes) * c.neuron_lanes
@@ -218,6 +226,7 @@ class NetworkCompiler:
                 found.append(ProductStep.of(work, keys, output, builder, self.config))
                 continue
             check_layer(work, self.config)
+            check_blocks(work)
             plan = Planner(work, self.config).plan()
             what = work.layer.name, work.block_channels, plan.pitches
             if what not in done:

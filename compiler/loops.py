@@ -12,6 +12,9 @@ from ..hw.arch.program import LOOPS
 from .errors import CompileError
 from .plan import Job, Plan, Work
 
+MOST_COUNT = 1 << 16
+"""A loop has fewer iterations than this, which are counted in 16 bits."""
+
 
 def wrap(value: int) -> int:
     """Return an address modulo 2**16 as the signed number that has the same 16 bits."""
@@ -51,7 +54,9 @@ def row_loops(work: Work, plan: Plan, job: Job) -> list[Loop]:
     They go over planes, timesteps, columns and lines of the pooling window, output columns, output lines and images.
     """
     pool = work.pool
-    counts = (work.planes, work.output.timesteps, pool, pool, job.columns, job.lines, job.images)
+    counts: tuple[int, ...] = (work.planes, work.output.timesteps, pool, pool, job.columns, job.lines, job.images)
+    if not work.inputs:
+        return [(count, ()) for count in counts]
     steps = []
     for i, pitch in zip(work.inputs, plan.pitches, strict=True):
         row = i.feature.lines_per_row * pitch.line
@@ -67,13 +72,18 @@ def row_loops(work: Work, plan: Plan, job: Job) -> list[Loop]:
 def merge(loops: list[Loop]) -> list[Loop]:
     """Return fewer loops that give the same sequence.
 
-    Loops of one iteration go, and a loop that goes on in the steps of the loop inside it is joined with that one.
+    Loops of one iteration go, and a loop that goes on in the steps of the loop inside it is joined with that one, if
+    they have no more iterations together than a loop can have.
     """
     merged: list[Loop] = []
     for count, steps in loops:
         if count == 1:
             continue
-        if merged and all(s == t.times(merged[-1][0]) for s, t in zip(steps, merged[-1][1], strict=True)):
+        if (
+            merged
+            and merged[-1][0] * count < MOST_COUNT
+            and all(s == t.times(merged[-1][0]) for s, t in zip(steps, merged[-1][1], strict=True))
+        ):
             merged[-1] = (merged[-1][0] * count, merged[-1][1])
         else:
             merged.append((count, steps))

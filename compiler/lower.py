@@ -88,13 +88,16 @@ def lower_mask(masked: Input, feature: FeatureMap) -> Input:
 
 
 def depth_tiles(inputs: tuple[Input, ...], tile_depth: int) -> int:
-    """Return how many K tiles a layer has."""
-    return sum(-(-i.depth // tile_depth) for i in inputs if not i.masks)
+    """Return how many K tiles a layer has; one without inputs has one, whose rows have no bits."""
+    return sum(-(-i.depth // tile_depth) for i in inputs if not i.masks) or 1
 
 
-def tile_weights(inputs: tuple[Input, ...], tile_depth: int) -> np.ndarray:
-    """Return int8[k_tiles * tile_depth, O]: the weight row of every bit of the K tiles, zero where K is filled up."""
-    parts = []
+def tile_weights(inputs: tuple[Input, ...], tile_depth: int, outputs: int) -> np.ndarray:
+    """Return int8[k_tiles * tile_depth, O]: the weight row of every bit of the K tiles, zero where K is filled up.
+
+    A layer without inputs has a K tile of zeros.
+    """
+    parts = [] if inputs else [np.zeros((tile_depth, outputs), np.int8)]
     for i in inputs:
         if i.masks:
             continue
@@ -181,9 +184,10 @@ def plane_count(levels: int, encoding: str, signed: bool) -> int:
 
 def layer_planes(network: Network, layer: Layer) -> int:
     """Return the planes of a layer's rows: as many as its source with the most planes needs."""
-    return max(
+    planes = (
         plane_count(network.feature_levels(name), layer.encoding, network.feature_signed(name)) for name in layer.rows
     )
+    return max(planes, default=1)
 
 
 def block_channels(channels: int, lanes: int) -> int:
@@ -208,8 +212,15 @@ def encoding_of(network: Network, layer: Layer, feature: str) -> str:
     return layer.encoding if network.feature_levels(feature) > 1 else "bitplane"
 
 
-INTEGERS = "integers"
-"""Stands for an encoding where a feature is written as an integer map."""
+INTEGERS, ADDENDS = "integers", "addends"
+"""Stand for an encoding where a feature is written as an integer map: as products want it, if they read it, or as a
+layer that adds it wants it, if products want it in another way."""
+
+
+def addend_kind(network: Network, name: str) -> str:
+    """Return which integer map of a feature a layer adds to its sums."""
+    operands = {layer.product.operand for layer in network.layers if layer.product}
+    return ADDENDS if name in operands else INTEGERS
 
 
 def variants(network: Network) -> dict[str, dict[str, int]]:
@@ -229,7 +240,10 @@ def variants(network: Network) -> dict[str, dict[str, int]]:
         if layer.product:
             wanted[layer.product.operand][INTEGERS] = 0
     for layer in network.layers:
-        if layer.neuron.kind == "sum":
+        if layer.addend:
+            wanted[layer.addend][addend_kind(network, layer.addend)] = 0
+    for layer in network.layers:
+        if layer.neuron.kind == "sum" and ADDENDS not in wanted[layer.name]:
             wanted[layer.name][INTEGERS] = 0
         elif not wanted[layer.name]:  # what nobody reads is a result of the network
             wanted[layer.name]["bitplane"] = max(1, layer.neuron.levels.bit_length())
@@ -242,7 +256,7 @@ def new_feature(
     """Return the feature map of a layer, or of "input", in one encoding; it has no address yet."""
     channels, height, width = network.feature_shape(name)
     kind = "if" if name == "input" else network.layer(name).neuron.kind
-    integers = encoding == INTEGERS
+    integers = encoding in (INTEGERS, ADDENDS)
     feature = FeatureMap(
         name=name,
         kind="potentials" if kind == "readout" else INTEGERS if integers else "planes",
@@ -260,4 +274,4 @@ def new_feature(
         repeat=name == "input" and network.input_mode == "repeat",
         int_bytes=4 if kind == "readout" else max(8, network.feature_bits(name)) // 8 if integers else 0,
     )
-    return for_products(network, feature, config)
+    return feature if encoding == ADDENDS else for_products(network, feature, config)

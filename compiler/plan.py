@@ -41,6 +41,7 @@ class Work:
     whole_tiles : K tiles of a RUN whose weights are fetched before its rows are known
     block_channels : output channels of a block that is computed by RUNs of its own. It is a block of the output, or
         several where that is an integer map of small blocks.
+    addend : the integer map that is added to the sums, or None
     """
 
     layer: Layer
@@ -50,6 +51,7 @@ class Work:
     tile_depth: int
     whole_tiles: int
     block_channels: int
+    addend: FeatureMap | None = None
 
     @property
     def blocks(self) -> int:
@@ -205,7 +207,7 @@ class Planner:
         pitches, _, words = self._layout(cut)
         positions = cut.images * cut.lines * cut.columns * self.work.pool**2
         m_tiles = -(-positions // (self.config.tile_m // self.work.rows_per_position))
-        line_bits = max(pitch.line for pitch in pitches) * self.config.feature_bits
+        line_bits = max((pitch.line for pitch in pitches), default=0) * self.config.feature_bits
         counters = m_tiles < FIELD and words < FIELD and line_bits <= MOST_LINE_BITS and self._loops(cut) <= LOOPS
         return counters and words <= self.config.feature_words // cut.regions
 

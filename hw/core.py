@@ -36,6 +36,7 @@ class Core(wiring.Component):
     i_rows : stream of :func:`reprise.hw.interface.streams.tile_word`
     i_weights : stream of :func:`reprise.hw.interface.streams.weight_row`
     i_params : stream of :func:`reprise.hw.interface.streams.neuron_params`, only while no row of a layer is in flight
+    i_addend : stream of :func:`reprise.hw.interface.streams.addend_group`, where addends are built
     i_layer : :func:`reprise.hw.interface.streams.layer_config`, constant from ``i_start`` until all has been given out
     i_start, i_m_tiles : strobe: the partial sums of a run may be drained; the number of its m tiles, constant as the
         layer is. Rows of the next run may come before all of this one has been given out, but they are not drained
@@ -56,6 +57,7 @@ class Core(wiring.Component):
                 "i_m_tiles": In(16),
                 "o": Out(stream.Signature(streams.neuron_out(config))),
                 "events": Out(processor_events(config)),
+                **({"i_addend": In(stream.Signature(streams.addend_group(config)))} if config.addend_groups else {}),
             }
         )
 
@@ -75,6 +77,8 @@ class Core(wiring.Component):
         connect(m, flipped(self.i_params), neurons.i_params)
         m.d.comb += [neurons.i_layer.eq(self.i_layer), processor.i_layer.eq(self.i_layer)]
         m.d.comb += [processor.i_start.eq(self.i_start), processor.i_m_tiles.eq(self.i_m_tiles)]
+        if self.config.addend_groups:
+            connect(m, flipped(self.i_addend), neurons.i_addend)
         connect(m, neurons.o, flipped(self.o))
         m.d.comb += self.events.eq(processor.counters)
         return m

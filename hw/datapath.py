@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .arch.config import HardwareConfig
-from .arch.program import ADDRESS_BITS, COMMAND_BYTES
+from .arch.program import ADDRESS_BITS
 from .axi.ports import read_members, write_members
 from .axi.read import BurstReader, ReadArbiter
 from .axi.write import WriteMaster
 from .core import Core
 from .im2col.im2col import Im2col
 from .interface.events import events_layout
-from .interface.memory import BURST_BEATS, window
+from .interface.memory import ADDEND_WORDS, LOAD_WORDS, WEIGHT_WORDS, fetch_words, window
 from .interface.streams import epoch_bits, feature_banks, layer_config
+from .loader.addends import AddendLoader
 from .loader.loader import Loader
 from .loader.used_rows import UsedRows
 from .loader.weights import WeightLoader
@@ -24,17 +28,6 @@ from .output.writer import OutputWriter
 from .sequencer.fetch import CommandFetch
 from .sequencer.products import ProductChecker
 from .sequencer.scheduler import LOAD_CHECK, JobScheduler
-
-WEIGHT_WORDS = 128
-"""Bus words that are buffered before the weight buffer. They cover a memory latency of about as many cycles."""
-
-LOAD_WORDS = 64
-"""Bus words that are buffered before the loader."""
-
-
-def fetch_words(c: HardwareConfig) -> int:
-    """Return how many bus words are buffered before the command fetch: those of a command, and at least a burst."""
-    return max(BURST_BEATS, COMMAND_BYTES * 8 // c.bus_bits)
 
 
 class Datapath(wiring.Component):
@@ -95,7 +88,8 @@ class Datapath(wiring.Component):
         m.submodules.output = output = OutputWriter(c)
         m.submodules.writes = writes = WriteMaster(c)
         run = scheduler.run
-        reads, loads_asked = self._connect_reads(m, fetch, weights, loader)
+        addends = [self._build_addends(m, scheduler, core)] if c.addend_groups else []
+        reads, loads_asked = self._connect_reads(m, fetch, weights, loader, addends)
         self._connect_bus(m, reads, writes)
         wiring.connect(m, scheduler.o_load, loader.i_job)
         wiring.connect(m, loader.o_features, im2col.i_features)
@@ -141,26 +135,37 @@ class Datapath(wiring.Component):
         return m
 
     def _connect_reads(
-        self, m: Module, fetch: CommandFetch, weights: WeightLoader, loader: Loader
+        self, m: Module, fetch: CommandFetch, weights: WeightLoader, loader: Loader, addends: list[AddendLoader]
     ) -> tuple[ReadArbiter, Value]:
         """Connect the readers to the arbiter; return it, and whether requests of loads are still to be made.
 
-        Their order is their priority: commands, which are short and are waited for, then weights, then loads.
+        Their order is their priority: commands, which are short and are waited for, then weights, then loads, and then
+        addends, where they are built.
         """
         c = self.config
-        m.submodules.reads = reads = ReadArbiter(c, 3)
-        users: list[tuple[str, CommandFetch | WeightLoader | Loader, int]] = [
+        users: list[tuple[str, CommandFetch | WeightLoader | Loader | AddendLoader, int]] = [
             ("fetch", fetch, fetch_words(c)),
             ("weights", weights, WEIGHT_WORDS),
             ("loader", loader, LOAD_WORDS),
+            *(("addends", one, ADDEND_WORDS) for one in addends),
         ]
+        m.submodules.reads = reads = ReadArbiter(c, len(users))
+        readers = []
         for n, (name, user, depth) in enumerate(users):
             m.submodules[f"{name}_reader"] = reader = BurstReader(c, depth=depth)
             wiring.connect(m, user.o_request, reader.i)
             wiring.connect(m, reader.o_burst, reads.i_burst[n])
             wiring.connect(m, reads.o[n], reader.i_data)
             wiring.connect(m, reader.o, user.i)
-        return reads, loader.o_request.valid | reader.busy
+            readers.append(reader)
+        return reads, loader.o_request.valid | readers[2].busy
+
+    def _build_addends(self, m: Module, scheduler: JobScheduler, core: Core) -> AddendLoader:
+        """Build the loader of addends, for which the neurons of the run in progress wait."""
+        m.submodules.addends = addends = AddendLoader(self.config)
+        wiring.connect(m, addends.o, core.i_addend)
+        m.d.comb += [addends.run.eq(scheduler.run), addends.start.eq(scheduler.run_start)]
+        return addends
 
     def _connect_writes(self, m: Module, scheduler: JobScheduler, output: OutputWriter, writes: WriteMaster) -> None:
         """Connect the output writer, which counts its offsets from the run's output address, to the write master."""
@@ -226,13 +231,16 @@ class Datapath(wiring.Component):
         m.d.sync += ahead.eq(lacking & scheduler.rows_ahead)
         with m.If(lacking & ~scheduler.rows_ahead):
             m.d.sync += unloaded.eq(1)
-        of_fetch, _, of_loads = reads.outside  # weights that leave the window are found with the rules about products
+        of_fetch, _, of_loads, *more = reads.outside  # weights that leave it are found with the rules about products
+        of_run = [one & scheduler.may_write for one in more]  # addends, which the run in progress reads
         done = ~scheduler.run_busy
         m.d.comb += [
             self.bad_data.eq(bad_data[0] | (bad_data[1] & done)),
             # A run that breaks a rule about products is refused for that, whatever it has not found meanwhile.
             self.unloaded.eq(unloaded & scheduler.may_write),
-            self.read_outside.eq((of_fetch & ~fetch.valid & ~loader.busy & done) | (of_loads & done)),
+            self.read_outside.eq(
+                reduce(or_, of_run, (of_fetch & ~fetch.valid & ~loader.busy & done) | (of_loads & done))
+            ),
         ]
 
     def _count(

@@ -28,6 +28,7 @@ STEPS = {
     "max_levels": (7, 31),
     "one_bit_matches": (1,),
     "masks": (1,),
+    "addend_groups": (16,),
 }
 """The values of fields that are not halved and doubled."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -133,17 +133,36 @@ def combine_planes(psums: np.ndarray, f: dict[str, int]) -> np.ndarray:
     return total
 
 
+def addend(read: Callable[[int, int], np.ndarray], f: dict[str, int], lanes: int, bus_bits: int) -> np.ndarray | int:
+    """Return the integers of a RUN's addend int64[positions, T, lanes], or 0 if there is none.
+
+    ``read`` takes an address and a number of bytes.
+    """
+    if not f["addend_bytes"]:
+        return 0
+    bus, size = bus_bits // 8, f["channels"] * f["addend_bytes"]
+    found = np.zeros((f["images"], f["out_lines"], f["out_width"], f["timesteps"], lanes), np.int64)
+    for image, y, x, t in np.ndindex(found.shape[:-1]):
+        at = image * f["addend_image"] + y * f["addend_y"] + x * f["addend_x"] + t * f["addend_t"]
+        string = read(f["output"] + f["addend"] * bus + at, -(-size // bus) * bus).view(f"<i{f['addend_bytes']}")[
+            :lanes
+        ]
+        found[image, y, x, t, : len(string)] = string
+    return found.reshape(-1, f["timesteps"], lanes)
+
+
 def fire(
-    command: int, psums: np.ndarray, table: np.ndarray, f: dict[str, int], membrane_bits: int, *, strict: bool
+    command: int, sums: np.ndarray, table: np.ndarray, f: dict[str, int], membrane_bits: int, *, strict: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute the levels, uint8, and membrane potentials, int64, of all timesteps: [positions, T, channels].
+
+    ``sums`` are those of the planes, with the addend, of the same shape.
 
     A potential before firing that leaves ``membrane_bits`` raises WidthExceeded if ``strict``, and wraps otherwise.
 
     The level is found as hardware finds it, by a greedy search with the threshold times 2**k for descending k.
     """
     bias, threshold, v0, leak = table.T
-    sums = combine_planes(psums, f)
     levels = np.zeros(sums.shape, np.uint8)
     potentials = np.zeros(sums.shape, np.int64)
     v = np.broadcast_to(v0, sums[:, 0].shape)

@@ -24,7 +24,19 @@ from ...hw.arch.program import (
     unpack_fields,
 )
 from ...hw.arch.rules import ProgramRules, data_violations, decode, violations
-from .arithmetic import check_width, fire, gather, integer_bytes, line_bytes, places, pool_levels, sum_rows, wrap
+from .arithmetic import (
+    addend,
+    check_width,
+    combine_planes,
+    fire,
+    gather,
+    integer_bytes,
+    line_bytes,
+    places,
+    pool_levels,
+    sum_rows,
+    wrap,
+)
 from .errors import OrderBroken, ProgramError
 from .memory import Memory
 from .order import chunks, overtaken
@@ -124,14 +136,12 @@ class Interpreter:
     def _command(self, index: int) -> tuple[str, dict[str, int]]:
         address = self.image.program + index * COMMAND_BYTES
         try:
-            return decode(self._read(address, COMMAND_BYTES).tobytes())
+            return decode(self.config, self._read(address, COMMAND_BYTES).tobytes())
         except ValueError as error:
             raise ProgramError.refused(index, Error.COMMAND, str(error)) from None
 
     def _read(self, address: int, count: int) -> np.ndarray:
         return self.memory.read(self._at, address, count)
-
-    # Commands
 
     def _end(self, fields: dict[str, int]) -> None:
         pass
@@ -204,9 +214,9 @@ class Interpreter:
         table = self.parameters[: f["groups"] * c.neuron_lanes]
         if self.strict:
             check_width(self._at, "partial sum", low, high, c.psum_bits)
-        levels, potentials = fire(
-            self._at, wrap(psums[:, : len(table)], c.psum_bits), table, f, c.membrane_bits, strict=self.strict
-        )
+        sums = combine_planes(wrap(psums[:, : len(table)], c.psum_bits), f)
+        sums = sums + addend(self._read, f, len(table), c.bus_bits)
+        levels, potentials = fire(self._at, sums, table, f, c.membrane_bits, strict=self.strict)
         self._output(f, levels, potentials)
         if self.observer:
             self.observer(
@@ -227,8 +237,6 @@ class Interpreter:
                     first_slot=self._weights.first_slot,
                 )
             )
-
-    # Parts of a RUN
 
     def _unloaded(self, what: str, missing: tuple[int, ...]) -> ProgramError:
         why = f"the {what} that a RUN reads must have been loaded, not all but {missing[:4]}"

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
 from ...hw.arch.memory_image import MemoryImage, Windows
 from ...hw.arch.program import ADDRESS_BITS, Error
 from .errors import OrderBroken, ProgramError
+
+PAGE = 4096
+
+
+def _pages(address: int, count: int) -> Iterator[tuple[int, slice]]:
+    """Yield the pages that some bytes lie in, by their numbers, each with the bytes in it."""
+    for page in range(address // PAGE, -(-(address + count) // PAGE)):
+        yield page, slice(max(address - page * PAGE, 0), min(address + count - page * PAGE, PAGE))
 
 
 class Memory:
@@ -30,7 +39,7 @@ class Memory:
         self.read_by: Counter[int] = Counter()
         self.written_by: Counter[int] = Counter()
         self._base, self._bus = image.base, image.config.bus_bits // 8
-        self._written: list[tuple[int, int]] = []
+        self._written: dict[int, np.ndarray] = {}  # of a page, bool for each byte
 
     def barrier(self) -> None:
         """Forget what runs have written: from now on it may be read."""
@@ -63,7 +72,7 @@ class Memory:
         at = address - self._base
         if not (0 <= at and at + count <= len(self.data)):
             raise self._refused(command, Error.READ, "a read must stay in the memory", address, count)
-        if any(low < address + count and address < high for low, high in self._written):
+        if any(self._written[page][part].any() for page, part in _pages(address, count) if page in self._written):
             raise OrderBroken.named(command, "read", f"{address:#x}")
         self.read_by[command] += -(-count // self._bus) * self._bus
         return self.data[at : at + count]
@@ -85,7 +94,8 @@ class Memory:
             raise self._refused(command, Error.WRITE, "a write must stay in the memory", address, count)
         self.data[at : at + count] = data
         self.written_by[command] += count
-        self._written.append((address, address + count))
+        for page, part in _pages(address, count):
+            self._written.setdefault(page, np.zeros(PAGE, bool))[part] = True
 
     @staticmethod
     def _refused(command: int, code: Error, rule: str, address: int, count: int) -> ProgramError:

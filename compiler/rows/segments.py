@@ -61,8 +61,11 @@ def _cut(pieces: list[Piece], tile_depth: int, source: int, mask: int) -> list[l
 def segments(inputs: tuple[Input, ...], pitches: tuple[Pitch, ...], tile_depth: int) -> list[list[dict[str, int]]]:
     """Return the segments of each K tile of a layer, as fields of reprise.hw.arch.program.SEGMENT.
 
-    Those of a mask follow those of its source in each K tile.
+    Those of a mask follow those of its source in each K tile. A layer without inputs has a K tile of one segment, which
+    reads outside of all lines.
     """
+    if not inputs:
+        return [[{"length": 1, "last": 1}]]
     tiles: list[list[dict[str, int]]] = []
     for n, (i, pitch) in enumerate(zip(inputs, pitches, strict=True)):
         if i.masks:

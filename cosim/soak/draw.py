@@ -19,6 +19,7 @@ from ..bench.system import Traffic
 from ..jobs import random_configs, random_networks
 from . import attention
 from .attention import random_attention
+from .shortcuts import random_shortcuts
 
 PRESETS = ("tiny", "small")
 """Which are taken before random configurations."""
@@ -26,8 +27,8 @@ PRESETS = ("tiny", "small")
 CASES = 25
 """Networks of a shard, which are run one after the other in one simulation."""
 
-ATTENTIONS = 0.2
-"""The share of networks with attention."""
+ATTENTIONS, SHORTCUTS = 0.2, 0.4
+"""The share of networks with attention, and with membrane shortcuts in a configuration that has addends."""
 
 ATTEMPTS = 8
 """How many networks are tried where the compiler refuses one for its configuration."""
@@ -113,13 +114,16 @@ def _case(on: Hardware, seed: int, base: int) -> Case | Refused:
     batch, keep = int(r.integers(1, 4)), bool(r.random() < 0.7)
     stall = float(r.choice([0, 0, 0.1, 0.5]))
     gap, latency = int(r.choice([0, 0, 1, 3])), int(r.choice([0, 1, 7, 20, 40]))
-    attends = bool(r.random() < ATTENTIONS)
+    kind = r.random()
+    first = random_attention if kind < ATTENTIONS else None
+    if on.config.addend_groups and kind >= 1 - SHORTCUTS:
+        first = random_shortcuts
     refusals: list[str] = []
     while len(refusals) < ATTEMPTS:
         one = seed * ATTEMPTS + len(refusals)
         network = (
-            random_attention(one, on.config)
-            if attends and not refusals
+            first(one, on.config)
+            if first and not refusals
             else random_networks.random_network(one, on.config, wide=True)
         )
         try:

@@ -143,13 +143,15 @@ def outside(config: HardwareConfig, measured: dict[str, list[int]]) -> dict[str,
     """Return the fields of ``config`` that lie beyond what was synthesized, with value, smallest and largest by name.
 
     Each field is looked at by itself: it should lie between the smallest and the largest value that was synthesized. So
-    a corner of this box need not have been synthesized.
+    a corner of this box need not have been synthesized. A field that was not there then is that of a part that was not
+    built, which is 0.
     """
-    return {
-        name: (value, measured[name][0], measured[name][1])
-        for name, value in config.to_dict().items()
-        if not measured[name][0] <= value <= measured[name][1]
-    }
+    found = {}
+    for name, value in config.to_dict().items():
+        low, high = measured.get(name, (0, 0))
+        if not low <= value <= high:
+            found[name] = (value, low, high)
+    return found
 
 
 def predict(config: HardwareConfig, known: dict, block: str = "accelerator") -> Estimate:

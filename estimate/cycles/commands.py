@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
-from ...hw.arch.program import OPCODES, PARAM_BYTES, SEGMENT_BYTES
+from ...hw.arch.program import OPCODES, PARAM_BYTES, SEGMENT_BYTES, STRINGS
 from ...hw.interface import row_order
 from .state import COMMAND
 
@@ -40,6 +40,9 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
                 "image_stride": f["image_stride"] // bus,
                 "line_words": f["line_bytes"] // bus,
                 **{name: f[name] // bus for name in ("int_t", "int_y", "int_block")},
+                **{f"addend_{name}": f[f"addend_{name}"] // bus for name in STRINGS},
+                "addend": f["output"] // bus + f["addend"],
+                "addend_bytes": f["addend_bytes"],
                 "last_width": (f["channels"] - 1) % c.neuron_lanes + 1,
                 "interleaved": row_order.block_positions(c, f) > 1,
                 "inner": f["loop0_count"],

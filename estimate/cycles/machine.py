@@ -11,7 +11,7 @@ from ...hw.arch.config import HardwareConfig
 from ...hw.processor.issue import STEAL_AFTER
 from ...support.kernels import kernel
 from . import in_flight, state
-from .blocks import axi, im2col, neurons, output, processor, psum, sorter, weights
+from .blocks import addends, axi, im2col, neurons, output, processor, psum, sorter, weights
 from .blocks import sequencer as control
 from .blocks.neurons import SUM
 from .commands import program_of
@@ -27,7 +27,7 @@ RING = 1 << 16
 
 RECORDS = (
     state.BUS, state.SEQUENCER, state.LOADER, state.FRONT, state.WEIGHT, state.SORT, state.PROCESSOR, state.DRAIN,
-    state.NEURONS, state.OUTPUT,
+    state.NEURONS, state.OUTPUT, state.ADDEND,
 )  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def _simulate(
     nothing happens before ``limit``, that is returned. What happens in a cycle goes into the ring ``log``, unless that
     is empty.
     """
-    bus, s, load, ft, w, so, p, dr, nr, out = records
+    bus, s, load, ft, w, so, p, dr, nr, out, ad = records
     began = s.rows_start >= 0
     while t < limit:
         run = program[s.run]
@@ -176,6 +176,8 @@ def _simulate(
             psum.mark(p, data, work, t)
         weights.weights(c, w, bus, front, data, s.front_start == t, t)
         control.loads(c, s, load, bus, program, busy, t)
+        if c.addend_groups:
+            addends.step(c, ad, nr, bus, run, s.run_start == t)
         control.fetch(c, s, bus, program, takes, t)
         for _ in range(1 + c.no_memory * (WORDS - 1)):
             axi.read_step(c, bus, s.holds, t)
@@ -220,7 +222,7 @@ class Machine:
         self.ends = np.zeros(len(program), np.int64)
         self.work = np.zeros((2, len(program)), np.int64)
         self._states = tuple(np.zeros(1, dtype) for dtype in RECORDS)
-        _, sequencer, _, front, weight, sort, processor, _, neurons, output = (one[0] for one in self._states)
+        _, sequencer, _, front, weight, sort, processor, _, neurons, output, _ = (one[0] for one in self._states)
         sequencer["wanted"], sequencer["address"], sequencer["command"] = 1, word, -1
         sequencer["load"] = sequencer["front_start"] = sequencer["rows_start"] = sequencer["run_start"] = -1
         front["credits"], weight["release"] = self._config[0]["rows_queue"], -1
@@ -267,7 +269,7 @@ class Machine:
             self._rows = in_flight.follow(self._rows, data, counting)
         data = self._rows
         work = data.bits.sum() + len(data.rows) + data.beats.sum() * data.segments.max(initial=0)
-        work += len(data.order) * run["groups"] * (run["out_planes"] + run["int_bytes"])
+        work += len(data.order) * run["groups"] * (run["out_planes"] + run["int_bytes"] + run["addend_bytes"])
         work += len(data.beats) * run["tile_depth"] * run["weight_beats"]
         work += (self._program["beats"] * self._program["chunks"]).sum() + len(self._program) * (c["latency"] + 100)
         limit = self._cycle + STANDSTILL * int(work) * (1 + int(c["gap"]))

@@ -14,14 +14,13 @@ from ...hw.axi.write import CLOSE_AFTER, QUEUE_LATENCY
 from ...hw.axi.write import OUTSTANDING as WRITE_BURSTS
 from ...hw.axi.write import QUEUE_WORDS as WRITE_WORDS
 from ...hw.csr.registers import Registers
-from ...hw.datapath import LOAD_WORDS, WEIGHT_WORDS, fetch_words
 from ...hw.detector.detector import Detector
 from ...hw.detector.dispatcher import BEGINS, ENDS, queue_depth, queue_margin
 from ...hw.detector.pruner import Pruner
 from ...hw.im2col.im2col import Im2col
 from ...hw.im2col.row_builder import QUEUE_WORDS
 from ...hw.im2col.segment_table import TILES_AHEAD
-from ...hw.interface.memory import BURST_BEATS
+from ...hw.interface.memory import ADDEND_WORDS, BURST_BEATS, LOAD_WORDS, WEIGHT_WORDS, fetch_words
 from ...hw.loader.loader import JOBS
 from ...hw.loader.unpack import words_per_cycle
 from ...hw.loader.used_rows import TILES_KNOWN, UsedRows
@@ -148,5 +147,5 @@ def parameters(
     found = np.zeros(1, CONFIG)
     for name, value in values.items():
         found[0][name] = value
-    found[0]["reader_depth"] = fetch_words(c), WEIGHT_WORDS, LOAD_WORDS
+    found[0]["reader_depth"] = fetch_words(c), WEIGHT_WORDS, LOAD_WORDS, ADDEND_WORDS
     return found

@@ -28,8 +28,10 @@ time. Python cannot call them: what it needs for that would take a third of the 
 merged: Callable[[Function], Function] = nb.njit(**OPTIONS, inline="always")
 """The decorator of functions that only call those of the blocks: they become part of the loop before it is compiled."""
 
-FETCH, WEIGHTS, LOADS = range(3)
-"""The readers of the bus, the one of highest priority first."""
+READERS = 4
+FETCH, WEIGHTS, LOADS, ADDENDS = range(READERS)
+"""The readers of the bus, the one of highest priority first. That of addends asks for nothing where they are not built.
+"""
 
 COMPUTE, REUSE = 0, 1
 """Indices of the FIFOs between front end and processor: compute rows, and then reuse rows with a FIFO for each bank."""
@@ -60,7 +62,7 @@ def record(names: str, **arrays: int) -> np.dtype:
 
 
 CONFIG = record(
-    "tile_m tile_k load_rows queries banks weight_tiles neuron_lanes bus_bits level_bits tile_beats"
+    "tile_m tile_k load_rows queries banks weight_tiles neuron_lanes bus_bits level_bits tile_beats addend_groups"
     " latency gap"  # of the memory
     " burst outstanding"  # longest burst, most bursts under way
     " accepted memory_depth"  # most bursts that the memory accepts ahead, and that it keeps
@@ -70,7 +72,7 @@ CONFIG = record(
     " begins ends detect margin queue_depth starved overlap places table_rows"
     " write_words write_bursts write_latency write_age begin finish"
     " no_im2col no_detector no_pe_array no_psum no_neurons no_weights no_loads no_memory",  # see parameters.IDEAL
-    reader_depth=3,
+    reader_depth=READERS,
 )
 """Sizes and latencies, as :mod:`reprise.estimate.cycles.parameters` finds them."""
 
@@ -79,12 +81,13 @@ COMMAND = record(
     " weights weight_beats tile_depth whole_tiles keep ready hold k_tiles m_tiles rows rows_last"
     " readout no_reset planes groups timesteps channels out_width out_lines images pool out_planes"
     " output image_stride line_words last_width interleaved inner join int_bytes int_groups int_t int_y int_block"
+    " addend addend_bytes addend_x addend_t addend_y addend_image"
 )
 """A command of the program, as far as time depends on it."""
 
 BUS = record(
-    "owners arvalid arowner arready rvalid gap_left in_ out beats_left events",
-    left=3, word=3, reserved=3, stored=3, ready=3, offer=3, leaves=3, new_beats=3, new_word=3,
+    "owners owner_shown arvalid arowner arready rvalid gap_left in_ out beats_left events",
+    **dict.fromkeys("left word reserved stored ready offer leaves new_beats new_word".split(), READERS),
     time=RING, beats=RING, owner=RING,
 )  # fmt: skip
 """The readers, the arbiter and the memory's queue; ``ready`` says that a reader's output register is full."""
@@ -150,9 +153,15 @@ DRAIN = record(
 
 NEURONS = record(
     "full last_plane last_position last group t base stages room inside_then inside q_in q_out"
-    " w_buffer w_t r_buffer r_t r_group r_base ro_valid ro_group ro_last_t",
+    " w_buffer w_t r_buffer r_t r_group r_base ro_valid ro_group ro_last_t"
+    " addends there popped",  # that wait for a group to leave; one did in the cycle before; taken in this cycle
     pipe=24, queue=QUEUE, buffer_full=2, buffer_context=2,
 )  # fmt: skip
+
+ADDEND = record(
+    "asks t x y image at_t at_x at_y at_image"  # the walk over strings, and where each of its levels began
+    " valid word part group before level",  # unpacker: what it holds and gives out; groups in the queue
+)
 
 OUTPUT = record(
     "read_valid read_last read_item pool_valid pool_last pool_item pool_position"  # stages of the max pool

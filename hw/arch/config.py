@@ -61,6 +61,8 @@ class HardwareConfig:
     one_bit_matches : 1 if a row of one bit that equals an earlier row of its tile is an exact match, so that nothing is
         added for it. With 0 such a row has no prefix, as in the paper.
     masks : 1 if segments can mask each other, so that a layer reads a map only where another one has spikes, else 0.
+    addend_groups : number of groups of channels of an addend, a stored integer map that is added to the sums, which
+        wait in front of the neurons. With 0 no addends are built.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class HardwareConfig:
     segments: int = 1024
     one_bit_matches: int = 0
     masks: int = 0
+    addend_groups: int = 0
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

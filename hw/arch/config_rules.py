@@ -24,22 +24,26 @@ class Limit:
     low, high : the smallest and the largest value; ``low`` may be the name of a property of the configuration
     why : the reason, as the end of a sentence
     power : the value must be a power of two as well
+    optional : the value may also be 0, with which a part is not built
     """
 
     low: int | str
     high: int
     why: str
     power: bool = False
+    optional: bool = False
 
     def holds(self, value: int, config: HardwareConfig) -> bool:
         """Return whether a value of ``config`` keeps this limit."""
+        if value == 0 and self.optional:
+            return True
         in_range = self._lowest(config) <= value <= self.high
         return in_range and not (self.power and value & (value - 1))
 
     def rule(self, config: HardwareConfig | None = None) -> str:
         """Return what the field must be; without a configuration, a lower end that depends on it stays a name."""
         span = f"{self.low if config is None else self._lowest(config)}..{self.high}"
-        return f"a power of two in {span}" if self.power else span
+        return "0 or " * self.optional + (f"a power of two in {span}" if self.power else span)
 
     def _lowest(self, config: HardwareConfig) -> int:
         return self.low if isinstance(self.low, int) else int(getattr(config, self.low))
@@ -86,6 +90,9 @@ LIMITS = {
         low=16, high=1 << 14, power=True, why="the segment table is a memory, and uses all values of its address"
     ),
     "masks": Limit(low=0, high=1, why="it says whether something is built"),
+    "addend_groups": Limit(
+        low=8, high=256, power=True, optional=True, why="a group of an addend waits some cycles, and one comes in each"
+    ),
     "lanes": Limit(low=1, high=1024, why="every lane is an adder of its own in hardware"),
     "queries": Limit(low=1, high=2, why="the detector is built to take one or two rows per cycle"),
     "banks": Limit(low=1, high=2, why="a parity bit chooses the bank of a partial sum"),

@@ -25,6 +25,10 @@ else the levels, as little-endian integers of so many bytes in two's complement,
 of a position and timestep are cut into sub-blocks of ``int_groups`` groups. The integers of sub-block b lie one after
 the other at ``output + image * image_stride + b * int_block + t * int_t + y * int_y + x * line_bytes``, where all that
 is added to ``output`` counts modulo 2**32, and zeros fill them up to a whole bus word.
+
+With ``addend_bytes`` the integers of a stored map are added to the sums, one for each position, timestep and channel.
+Those of a position and timestep are a string of ``channels`` integers of so many bytes, read in whole bus words, at
+``output + addend * bus_bits / 8 + image * addend_image + y * addend_y + t * addend_t + x * addend_x``.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ from .command.field import pack_fields as pack_fields
 from .command.field import unpack_fields as unpack_fields
 from .command.run import LOOPS as LOOPS
 from .command.run import SOURCES as SOURCES
+from .command.run import STRINGS as STRINGS
 from .command.run import run_fields
 from .config import HardwareConfig
 
@@ -50,10 +55,8 @@ MAGIC = 0x5250  # It stands in the upper half of word 0 and reads as "PR" in mem
 MAX_POOL = 4
 """Largest kernel, which is also the stride, of the max pool. The output side counts the positions of such a window."""
 
-
 INT_BYTES = (1, 2, 4)
 """How many bytes an integer of an integer map may have."""
-
 
 OPCODES = {"END": 0, "LOAD_FEATURES": 1, "LOAD_SEGMENTS": 2, "LOAD_PARAMS": 3, "RUN": 4, "BARRIER": 5}
 
@@ -64,7 +67,6 @@ HEADER = [
     Field("opcode", 0, 0, 8, "Which command it is; the headings below give the numbers."),
     Field("magic", 0, 16, 16, f"Always 0x{MAGIC:04x}. It tells a command from other data."),
 ]
-
 
 COMMANDS: dict[str, list[Field]] = {
     "END": [],
@@ -94,7 +96,6 @@ inside it start over, so the compiler makes the way back of the inner loops a pa
 
 SEGMENT_BYTES = 8
 
-
 SEGMENT = [
     Field("address", 0, 0, 16, "On-chip words from the row's line to the segment's, which is of another block or ky."),
     Field("bit", 0, 16, 16, "Bits from the row's first bit to the segment's (kx*Cb + c)."),
@@ -105,7 +106,6 @@ SEGMENT = [
     Field("last", 1, 22, 1, "It is the last segment of its K tile."),
     Field("mask", 1, 23, 1, _MASK, needs="masks"),
 ]
-
 
 PARAMETERS = [
     Field("bias", 0, 0, 32, "constant that is added to the sum of every timestep", signed=True),
@@ -145,10 +145,8 @@ def pack(opcode: str, **values: int) -> bytes:
 
     Raises
     ------
-    KeyError
-        When the command is unknown.
-    ValueError
-        When a field is unknown, or a value does not fit its bits; the message gives the field's range.
+    KeyError, ValueError
+        The command or a field is unknown, or a value does not fit its bits; the message gives the field's range.
     """
     fields = {f.name: f for f in HEADER + COMMANDS[opcode]}
     values = {"opcode": OPCODES[opcode], "magic": MAGIC, **values}

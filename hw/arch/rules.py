@@ -22,6 +22,7 @@ from .program import (
     OPCODES,
     PARAMETERS,
     SEGMENT,
+    STRINGS,
     Field,
     built,
     row_beats,
@@ -60,8 +61,10 @@ def header_word(opcode: str) -> int:
     return OPCODES[opcode] | MAGIC << 16
 
 
-def decode(command: bytes) -> tuple[str, dict[str, int]]:
+def decode(c: HardwareConfig, command: bytes) -> tuple[str, dict[str, int]]:
     """Return the opcode's name and the fields of one command, after checking its magic, opcode and reserved bits.
+
+    Fields that the configuration does not have are 0.
 
     Raises
     ------
@@ -72,7 +75,7 @@ def decode(command: bytes) -> tuple[str, dict[str, int]]:
     if magic != MAGIC:
         raise ValueError(f"magic must be {MAGIC:#06x}, not {magic:#06x}")
     opcode, fields = unpack(command)
-    reserved = int.from_bytes(command, "little") & ~named_bits(HEADER + COMMANDS[opcode])
+    reserved = int.from_bytes(command, "little") & ~named_bits(HEADER + built(c, COMMANDS[opcode]))
     if reserved:
         raise ValueError(f"reserved bits of {opcode} must be 0, not 1 at bit {reserved.bit_length() - 1}")
     return opcode, fields
@@ -138,7 +141,17 @@ def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
         NonZeroWith(field="int_groups", flag="int_bytes"),
         CutInto(field="groups", whole="channels", size=Bound(c.neuron_lanes, "neuron_lanes")),
         OneWhen(field="pool", flag="readout"),
+        *(_addend_rules(c) if c.addend_groups else ()),
     )
+
+
+def _addend_rules(c: HardwareConfig) -> list[Rule]:
+    """Return what a RUN must obey where addends are built, whose order a pool would change."""
+    return [
+        OneOf(field="addend_bytes", values=tuple(Bound(n, str(n)) for n in (0, *INT_BYTES))),
+        *_aligned(c, *(f"addend_{name}" for name in STRINGS)),
+        OneWhen(field="pool", flag="addend_bytes"),
+    ]
 
 
 @cache

@@ -64,7 +64,7 @@ class Extractor(wiring.Component):
         self.config = c = config
         super().__init__(
             {
-                "run": In(run_layout()),
+                "run": In(run_layout(config)),
                 "control": In(piece_control(c)),
                 "segment": In(segment_entry(c)),
                 "source": Out(range(SOURCES)),

@@ -35,7 +35,7 @@ class WeightSlotCounter(wiring.Component):
         self.config = c = config
         super().__init__(
             {
-                "run": In(run_layout()),
+                "run": In(run_layout(config)),
                 "start": In(1),
                 "next": In(1),
                 "last_k": In(1),
@@ -104,7 +104,7 @@ class Im2col(wiring.Component):
         self.config = c = config
         super().__init__(
             {
-                "run": In(run_layout()),
+                "run": In(run_layout(config)),
                 "prepare": In(1),
                 "start": In(1),
                 "i_features": In(stream.Signature(feature_write(c), always_ready=True)),

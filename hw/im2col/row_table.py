@@ -112,7 +112,7 @@ class RowTable(wiring.Component):
         self.config = c = config
         super().__init__(
             {
-                "run": In(run_layout()),
+                "run": In(run_layout(config)),
                 "start": In(1),
                 "ready": Out(1),
                 "rows": Out(c.count_bits),

@@ -46,7 +46,7 @@ class SegmentTable(wiring.Component):
         super().__init__(
             {
                 "i_write": In(stream.Signature(segment_write(c), always_ready=True)),
-                "run": In(run_layout()),
+                "run": In(run_layout(config)),
                 "start": In(1),
                 "o": Out(stream.Signature(k_tile(c))),
                 "index": In(range(c.segments)),

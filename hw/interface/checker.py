@@ -68,7 +68,8 @@ def broken(rule: Rule, view: data.View) -> list[Value]:
             pieces, whole = view[rule.field] * rule.size.value, view[rule.whole]
             return [(pieces < whole) | (pieces >= whole + rule.size.value)]
         case OneWhen():
-            return [view[rule.flag] & (view[rule.field] != 1)]
+            flag = view[rule.flag]
+            return [(flag if len(flag) == 1 else flag != 0) & (view[rule.field] != 1)]
         case Aligned():
             return [view[rule.field][: rule.step.value.bit_length() - 1].any()] if rule.step.value > 1 else []
         case AddressFits():

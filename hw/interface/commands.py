@@ -38,14 +38,9 @@ def field_shape(field: Field) -> Shape:
     return signed(bits) if field.signed else unsigned(bits)
 
 
-def command_layout(opcode: str) -> data.StructLayout:
-    """Return a layout with the fields of the command ``opcode`` under their names in :mod:`reprise.hw.arch.program`."""
-    return data.StructLayout({f.name: field_shape(f) for f in COMMANDS[opcode]})
-
-
-def run_layout() -> data.StructLayout:
-    """Return a layout with every field of a RUN command. The fields stay constant while the run works."""
-    return command_layout("RUN")
+def run_layout(c: HardwareConfig) -> data.StructLayout:
+    """Return a layout with every field that a RUN command has. The fields stay constant while the run works."""
+    return data.StructLayout({f.name: field_shape(f) for f in built(c, COMMANDS["RUN"])})
 
 
 def segment_bus_layout(c: HardwareConfig) -> data.FlexibleLayout:

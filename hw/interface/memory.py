@@ -5,13 +5,23 @@ from __future__ import annotations
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig, clog2
-from ..arch.program import ADDRESS_BITS
+from ..arch.program import ADDRESS_BITS, COMMAND_BYTES
 
 BURST_BEATS = 16
 """The longest burst that the accelerator asks for, in beats.
 
 It is at most 1 KiB (with a bus of 512 bits), so a burst never spans two pages of 4 KiB, which AXI forbids.
 """
+
+
+WEIGHT_WORDS = 128
+"""Bus words that are buffered before the weight buffer. They cover a memory latency of about as many cycles."""
+
+LOAD_WORDS = 64
+"""Bus words that are buffered before the loader."""
+
+ADDEND_WORDS = 32
+"""Bus words that are buffered before the addend loader."""
 
 
 LENGTH_BITS = 32
@@ -35,3 +45,8 @@ def write_word(c: HardwareConfig) -> data.StructLayout:
     ``last`` marks the last word of a run.
     """
     return data.StructLayout({"address": ADDRESS_BITS, "data": c.bus_bits, "strobe": c.bus_bits // 8, "last": 1})
+
+
+def fetch_words(c: HardwareConfig) -> int:
+    """Return how many bus words are buffered before the command fetch: those of a command, and at least a burst."""
+    return max(BURST_BEATS, COMMAND_BYTES * 8 // c.bus_bits)

@@ -62,11 +62,11 @@ def block_positions(c: HardwareConfig, layer: dict[str, int]) -> int:
     """Return the number of positions of a block: the least power of two with which no neuron waits for its potential.
 
     It is less than that if there are too few contexts. A readout has one position in a block, because its potentials
-    don't fit the reorder buffer, and so has a layer with a single timestep. ``layer`` has the fields of
-    :func:`reprise.hw.interface.streams.layer_config`.
+    don't fit the reorder buffer, and so have a layer with a single timestep and one with an addend, which comes in the
+    order of positions. ``layer`` has the fields of :func:`reprise.hw.interface.streams.layer_config`.
     """
     count, groups = 1, layer["groups"]
-    if layer["readout"] or not 1 < layer["timesteps"] <= most_timesteps(c):
+    if layer["readout"] or layer.get("addend_bytes") or not 1 < layer["timesteps"] <= most_timesteps(c):
         return count
     while count * layer["planes"] * groups < recurrence(c) and 2 * count * groups <= contexts(c):
         count *= 2
@@ -79,8 +79,10 @@ def interleave(m: Module, c: HardwareConfig, layer: data.View) -> Signal:
     The result comes from a register, which costs no time because ``layer`` is constant during a run.
     """
     last, most = Signal(range(contexts(c))), Signal(range(contexts(c)), name="last_of_block")
-    timesteps = layer.timesteps
-    with m.If(~layer.readout & (timesteps > 1) & (timesteps <= most_timesteps(c))):
+    timesteps, alone = layer.timesteps, layer.readout
+    if c.addend_groups:
+        alone = alone | (layer.addend_bytes != 0)
+    with m.If(~alone & (timesteps > 1) & (timesteps <= most_timesteps(c))):
         for shift in range(1, (contexts(c) - 1).bit_length() + 1):
             # For each number of groups: are there planes enough for half as many positions to hide the recurrence?
             enough = [

@@ -141,8 +141,14 @@ def layer_config(c: HardwareConfig) -> data.StructLayout:
             "signed": 1,  # the highest plane is a sign plane in two's complement
             "timesteps": range(c.max_timesteps + 1),  # T, the number of timesteps
             "groups": range(c.groups + 1),  # number of groups of neuron_lanes channels that are in use
+            **({"addend_bytes": 3} if c.addend_groups else {}),  # not 0: an addend is added to the sums
         }
     )
+
+
+def addend_group(c: HardwareConfig) -> data.ArrayLayout:
+    """The integers of an addend for one group of channels at one output position and timestep."""
+    return data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)
 
 
 def neuron_params(c: HardwareConfig) -> data.StructLayout:

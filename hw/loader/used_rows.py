@@ -47,7 +47,7 @@ class UsedRows(wiring.Component):
         words = stream.Signature(tile_word(c))
         super().__init__(
             {
-                "run": In(run_layout()),
+                "run": In(run_layout(config)),
                 "start": In(1),
                 "i": In(words),
                 "o": Out(words),

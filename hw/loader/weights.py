@@ -120,7 +120,7 @@ class WeightLoader(wiring.Component):
         self.config = c = config
         super().__init__(
             {
-                "run": In(run_layout()),
+                "run": In(run_layout(config)),
                 "start": In(1),
                 "i_used": In(stream.Signature(c.tile_k)),
                 "o_request": Out(stream.Signature(read_request())),

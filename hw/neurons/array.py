@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..interface.row_order import interleave, most_timesteps, recurrence
-from ..interface.streams import layer_config, neuron_out, neuron_params, psum_row
+from ..interface.streams import addend_group, layer_config, neuron_out, neuron_params, psum_row
 from ..lib.fanout import COPIES, fan_out, replicate
 from ..lib.fifo import SmallFifo
 from .fire import NeuronFire
@@ -23,20 +23,22 @@ class NeuronArray(wiring.Component):
 
     It gives exactly what ``reprise.model.inference.neurons`` specifies. At every timestep, each channel computes::
 
-        U = (V * l >> 8) + sum over planes p of weight(p) * psum(p) + c
+        U = (V * l >> 8) + sum over planes p of weight(p) * psum(p) + m + c
         z = clip(floor(U / D), 0, N)
         V = U - z * D                  soft reset
             0 where z > 0, else U      hard reset
             U                          no reset, and readout (which has z = 0)
 
     ``weight(p)`` is 2**p for bit-planes (that of the last plane is negative when the input is ``signed``) and 1 for
-    thermometer planes. D is the threshold, c the bias, l the leak and N the highest level. V starts from v0.
+    thermometer planes. m is the addend, if the layer has one. D is the threshold, c the bias, l the leak and N the
+    highest level. V starts from v0.
 
     Rows arrive block by block (:func:`reprise.hw.interface.row_order.block_positions`), inside a block timestep by
     timestep, inside a timestep position by position, and inside a position plane by plane, the lowest plane first. A
-    block is a single position for readouts, for T = 1, and where ``planes * G`` cycles are enough to hide the
-    recurrence of the potential. Each row has G = ``i_layer.groups`` groups of channels, of which one is worked off per
-    cycle. The last block of an m tile may have fewer positions, so ``last_position`` says where a timestep ends.
+    block is a single position for readouts, for layers with an addend, for T = 1, and where ``planes * G`` cycles are
+    enough to hide the recurrence of the potential. Each row has G = ``i_layer.groups`` groups of channels, of which one
+    is worked off per cycle. The last block of an m tile may have fewer positions, so ``last_position`` says where a
+    timestep ends.
 
     Latency: ``6 + level_bits`` cycles from the transfer of a row of the last plane to ``o.valid`` of its first group.
     Interleaved positions take two cycles more, and each item waits for those before it in the order of the output.
@@ -60,6 +62,9 @@ class NeuronArray(wiring.Component):
     i_params : In(stream of neuron_params)
         The parameters of one group per item. They are kept until they are overwritten, and are taken only between
         runs: the stream is not ready while ``o_busy`` is set.
+    i_addend : In(stream of addend_group)
+        Where addends are built: those of a layer that has one, by position, timestep and group. ``addend_groups`` of
+        them wait inside.
     i_layer : In(layer_config)
         The layer's description, which must not change while ``o_busy`` is set.
     o : Out(stream of neuron_out)
@@ -79,6 +84,7 @@ class NeuronArray(wiring.Component):
                 "i_layer": In(layer_config(c)),
                 "o": Out(stream.Signature(neuron_out(c))),
                 "o_busy": Out(1),
+                **({"i_addend": In(stream.Signature(addend_group(c)))} if c.addend_groups else {}),
             }
         )
 
@@ -122,6 +128,8 @@ class NeuronArray(wiring.Component):
             integrate.i_params.valid.eq(self.i_params.valid & self.i_params.ready),
             integrate.i_params.payload.eq(self.i_params.payload),
         ]
+        if c.addend_groups:
+            self._keep_addends(m, select, integrate)
         self._keep_potentials(m, select, integrate, fire)
         self._give_out(m, queue.o)
         reordering = self._reorder(m, queue.o) if most_timesteps(c) > 1 else 0
@@ -141,6 +149,14 @@ class NeuronArray(wiring.Component):
         sums, rests = integrate.o.payload.sum, fire.o.payload.rest
         for lanes, own in fan_out(m, whole, self.config.neuron_lanes, name="early"):
             m.d.comb += [integrate.i_potential[n].eq(Mux(own, sums[n], rests[n])) for n in lanes]
+
+    def _keep_addends(self, m: Module, select: NeuronSelect, integrate: NeuronIntegrate) -> None:
+        """Keep addends until their groups have come, which may leave only then."""
+        c = self.config
+        m.submodules.addends = addends = SmallFifo(shape=addend_group(c), depth=c.addend_groups, cut=COPIES)
+        wiring.connect(m, wiring.flipped(self.i_addend), addends.i)
+        wiring.connect(m, addends.o, integrate.i_addend)
+        m.d.comb += [select.i_addend.eq(addends.i.valid & addends.i.ready), integrate.i_layer.eq(self.i_layer)]
 
     def _give_out(self, m: Module, items: stream.Interface) -> None:
         """Connect the queue's items to the output in the order in which they come."""

@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..interface.row_order import contexts
-from ..interface.streams import neuron_params
+from ..interface.streams import addend_group, layer_config, neuron_params
 from ..lib.fanout import fan_out, parts, replicate
 from .layouts import neuron_psums, neuron_step, neuron_sum, potential_write
 
@@ -66,6 +66,11 @@ class NeuronIntegrate(wiring.Component):
         Says that in the next cycle ``i_potential`` is the membrane potential of this context after its timestep.
     i_potential : In
         The membrane potential of every lane, signed, ``membrane_bits`` wide.
+    i_addend : In(stream of addend_group)
+        Where addends are built: what is added to the sum of the planes. It is taken in the cycle in which it is needed,
+        by which it must have come.
+    i_layer : In(layer_config)
+        Where addends are built: says whether the layer has one.
     o : Out(stream of neuron_sum, always ready)
         U and the threshold of a group. Only groups whose planes are complete come here.
     o_next : Out(potential_write)
@@ -86,6 +91,11 @@ class NeuronIntegrate(wiring.Component):
                 "i_potential": In(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes)),
                 "o": Out(stream.Signature(neuron_sum(c), always_ready=True)),
                 "o_next": Out(potential_write(c)),
+                **(
+                    {"i_addend": In(stream.Signature(addend_group(c))), "i_layer": In(layer_config(c))}
+                    if c.addend_groups
+                    else {}
+                ),
             }
         )
 
@@ -118,13 +128,26 @@ class NeuronIntegrate(wiring.Component):
             total[0].eq(sums),
             valid[2].eq(valid[1]),
             step[2].eq(step[1]),
-            total[1].eq(total[0]),
+            total[1].eq(self._with_addend(m, valid[1], total[0]) if c.addend_groups else total[0]),
             self.o.valid.eq(valid[2]),
             result.step.eq(step[2]),
             result.threshold.eq(threshold),
             *(result.sum[n].eq(total[1][n] + leaked[n]) for n in range(c.neuron_lanes)),
         ]
         return m
+
+    def _with_addend(self, m: Module, valid: Value, total: data.View) -> data.View:
+        """Return the sums of complete planes with the addend of the layer, which is taken when they are ``valid``."""
+        c = self.config
+        sums = Signal(data.ArrayLayout(signed(c.membrane_bits), c.neuron_lanes), name="with_addend")
+        some = Signal()
+        m.d.comb += [some.eq(self.i_layer.addend_bytes != 0), self.i_addend.ready.eq(valid & some)]
+        for lanes, own in fan_out(m, some, c.neuron_lanes, name="adds"):
+            for n in lanes:
+                m.d.comb += sums[n].eq(
+                    total[n] + (self.i_addend.payload[n] & own.replicate(c.membrane_bits)).as_signed()
+                )
+        return sums
 
     def _shift(self, m: Module) -> list[Value]:
         """Build the first stage, which shifts the partial sums, and return the term that each lane's plane adds."""

@@ -48,6 +48,9 @@ class NeuronSelect(wiring.Component):
         The layer's potentials come round in :data:`reprise.hw.interface.row_order.EARLY` cycles.
     i_inside : In(range(QUEUE + 1))
         The number of groups of last planes that have left the buffer and have not been given out.
+    i_addend : In(1)
+        Where addends are built: the addend of one more group waits. In a layer with an addend, a group of a last plane
+        leaves the buffer only if its own does.
     o : Out(stream of neuron_psums, always ready)
         The partial sums of one group in one plane.
     o_issue : Out(1)
@@ -69,6 +72,7 @@ class NeuronSelect(wiring.Component):
                 "o": Out(stream.Signature(neuron_psums(c), always_ready=True)),
                 "o_issue": Out(1),
                 "o_next_busy": Out(1),
+                **({"i_addend": In(1)} if c.addend_groups else {}),
             }
         )
 
@@ -191,9 +195,18 @@ class NeuronSelect(wiring.Component):
         with m.If(wrap):
             m.d.sync += [self.base.eq(0), t.eq(Mux(restart, 0, t + 1))]
         room = Mux(self.o_issue, self.i_inside < QUEUE - 1, self.i_inside < QUEUE)
+        if self.config.addend_groups:
+            room = room & self._addend(m)
         may_leave = Signal()
         m.d.comb += may_leave.eq(~coming.plane | (room & (begins | self._apart(m, step, wrap))))
         return coming.group, may_leave
+
+    def _addend(self, m: Module) -> Value:
+        """Count the addends that wait for a group to leave, and return whether the next group has one or needs none."""
+        waiting, none = Signal(range(self.config.addend_groups + 1)), Signal()
+        m.d.comb += none.eq(self.i_layer.addend_bytes == 0)
+        m.d.sync += waiting.eq(waiting + self.i_addend - (self.o_issue & ~none))
+        return none | Mux(self.o_issue, waiting > 1, waiting != 0)
 
     def _apart(self, m: Module, step: data.View, wrap: Value) -> Signal:
         """Return whether the next group is far enough from the same group of the timestep before.

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
 from ..arch.products import Compared, ProductRule, product_rules
-from ..arch.program import ADDRESS_BITS, COMMAND_BYTES, COMMANDS, HEADER, OPCODES
+from ..arch.program import ADDRESS_BITS, COMMAND_BYTES, COMMANDS, HEADER, OPCODES, built
 from ..arch.rules import header_word, named_bits
 from ..interface.checker import comparators, raw_view
 from ..interface.memory import read_request
@@ -109,7 +109,8 @@ class CommandFetch(wiring.Component):
             with m.If(opcode == code):
                 with m.Switch(number):
                     for n in range(COMMAND_BYTES * 8 // bits):
-                        part = named_bits(HEADER + COMMANDS[name]) >> (n * bits) & ((1 << bits) - 1)
+                        named = named_bits(HEADER + built(self.config, COMMANDS[name]))
+                        part = named >> (n * bits) & ((1 << bits) - 1)
                         if part:
                             with m.Case(n):
                                 m.d.comb += allowed.eq(part)

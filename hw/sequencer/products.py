@@ -70,7 +70,7 @@ class ProductChecker(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
-                "run": In(run_layout()),
+                "run": In(run_layout(config)),
                 "window": In(window(config)),
                 "done": Out(1, init=1),
                 "bad": Out(1),

@@ -14,7 +14,7 @@ NeuronKind = Literal["if", "lif", "readout", "sum"]
 Reset = Literal["soft", "hard", "none"]
 SumBits = Literal[8, 16, 32]
 
-SUM_BITS = (8, 16, 32)
+SUM_BITS: tuple[SumBits, ...] = (8, 16, 32)
 SUM_SHIFT = 31
 
 

@@ -3,6 +3,10 @@
 from tests.mutation.runner import fault
 
 ARRAY = "tests/hw/neurons/test_array.py"
+LOADER = "tests/hw/loader/test_addends.py"
+ADDENDS = "tests/hw/neurons/test_addends.py"
+SYSTEM = "tests/cosim/soak/test_addends.py"
+COMPILER = "tests/compiler/addends/test_addends.py"
 
 
 MUTATIONS = [
@@ -132,4 +136,123 @@ MUTATIONS = [
         "port.addr.eq(Mux(load, group, word))",
         f"{ARRAY}::test_random_layers",
     ),
+    fault(
+        "walk: a step of an outer level leaves the inner ones",
+        "loader/addends",
+        "began[inner].eq(after[name]) for inner in levels[: n + 1]",
+        "began[inner].eq(after[name]) for inner in levels[n : n + 1]",
+        f"{LOADER}::test_random_maps",
+    ),
+    fault(
+        "walk: the last string is forgotten",
+        "loader/addends",
+        "last[name].eq(number[name] + 1 == count)",
+        "last[name].eq(number[name] + 1 + (name == 'image') >= count)",
+        f"{LOADER}::test_random_maps",
+    ),
+    fault(
+        "walk: a run without an addend asks for one",
+        "loader/addends",
+        "self.o.valid.eq(run.addend_bytes != 0)",
+        "self.o.valid.eq(1)",
+        f"{LOADER}::test_maps_follow_each_other_and_a_run_without_one_asks_for_nothing",
+    ),
+    fault(
+        "walk: the part of a bus word at the end of a string is left out",
+        "loader/addends",
+        "self.o.payload.beats.eq((size + (1 << shift) - 1) >> shift)",
+        "self.o.payload.beats.eq(size >> shift)",
+        f"{LOADER}::test_random_maps",
+    ),
+    fault(
+        "unpacker: integers are not sign-extended",
+        "loader/addends",
+        "held.word_select(n, 8 * size).as_signed()",
+        "held.word_select(n, 8 * size)",
+        f"{LOADER}::test_random_maps",
+    ),
+    fault(
+        "unpacker: the rest of a string's last bus word becomes a group",
+        "loader/addends",
+        "part.eq(Mux(last_part | last_group, 0, part + 1))",
+        "part.eq(Mux(last_part, 0, part + 1))",
+        f"{LOADER}::test_random_maps",
+    ),
+    fault(
+        "unpacker: a short last group waits for more words",
+        "loader/addends",
+        "full.eq(last_word | ends)",
+        "full.eq(last_word)",
+        f"{LOADER}::test_random_maps",
+    ),
+    fault(
+        "unpacker: a bus word is taken only when nothing is held",
+        "loader/addends",
+        "self.i.ready.eq(~self.o.valid | (leave & (last_part | last_group)))",
+        "self.i.ready.eq(~self.o.valid)",
+        f"{LOADER}::test_a_group_or_a_bus_word_per_cycle",
+    ),
+    fault(
+        "select: a group does not wait for its addend",
+        "neurons/select",
+        "return none | Mux(self.o_issue, waiting > 1, waiting != 0)",
+        "return none | 1",
+        f"{ADDENDS}::test_random_layers",
+    ),
+    fault(
+        "select: the addend of the group that leaves is counted for the next one",
+        "neurons/select",
+        "return none | Mux(self.o_issue, waiting > 1, waiting != 0)",
+        "return none | (waiting != 0)",
+        f"{ADDENDS}::test_neurons_keep_pace_with_their_addends",
+    ),
+    fault(
+        "select: a layer without an addend takes the next one's",
+        "neurons/select",
+        "waiting + self.i_addend - (self.o_issue & ~none)",
+        "waiting + self.i_addend - self.o_issue",
+        f"{SYSTEM}::test_random_networks_equal_the_models_in_every_byte_and_cycle",
+    ),
+    fault(
+        "integrate: what waits is added to the sums of a layer without an addend",
+        "neurons/integrate",
+        "some.eq(self.i_layer.addend_bytes != 0)",
+        "some.eq(1)",
+        f"{ADDENDS}::test_a_layer_without_an_addend_is_as_before",
+    ),
+    fault(
+        "integrate: an addend stays for the next group",
+        "neurons/integrate",
+        "self.i_addend.ready.eq(valid & some)",
+        "self.i_addend.ready.eq(0)",
+        f"{ADDENDS}::test_random_layers",
+    ),
+    fault(
+        "row order: positions of a layer with an addend take turns in hardware",
+        "interface/row_order",
+        "alone = alone | (layer.addend_bytes != 0)",
+        "alone = alone",
+        f"{ADDENDS}::test_random_layers",
+    ),
+    fault(
+        "data path: addends outside of the window are not told",
+        "datapath",
+        "of_run = [one & scheduler.may_write for one in more]",
+        "of_run = []",
+        f"{SYSTEM}::test_addends_outside_of_the_read_window_are_refused",
+    ),
+    fault(
+        "data path: weights of the next run do not give way to its loads",
+        "datapath",
+        "readers[2].busy",
+        "readers[-1].busy",
+        f"{SYSTEM}::test_random_networks_equal_the_models_in_every_byte_and_cycle",
+    ),
+    {
+        "fault": "emitter: an addend is read without a BARRIER",
+        "file": "compiler/emit.py",
+        "original": "if work.addend and self.wrote(work.addend):",
+        "mutated": "if False:",
+        "test": f"{COMPILER}::test_random_shortcuts",
+    },
 ]

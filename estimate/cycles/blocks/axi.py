@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..state import OUTPUT_WORD, READ_BEAT, RING, WRITE_BEAT, Record, jit
+from ..state import OUTPUT_WORD, READ_BEAT, READERS, RING, WRITE_BEAT, Record, jit
 
 
 @jit
@@ -49,16 +49,15 @@ def read_step(c: Record, bus: Record, hold_weights: bool, t: int) -> None:
     """
     # The output registers are refilled before the word of this cycle is stored, because a FIFO shows a word no earlier
     # than in the cycle after it came.
-    for r in range(3):
+    for r in range(READERS):
         if not bus.ready[r] and bus.stored[r] > 0:
             bus.ready[r] = 1
             bus.stored[r] -= 1
     bus.events = 0
+    ended = bus.rvalid > 10
     if bus.rvalid:
         bus.events = READ_BEAT
         bus.stored[bus.rvalid % 10 - 1] += 1
-        if bus.rvalid > 10:
-            bus.owners -= 1
     accepts = bus.in_ - bus.out < c.accepted
     bus.rvalid = _answer(c, bus, t)
     # When the address channel is free, the reader with the lowest number that offers a burst gets it.
@@ -70,15 +69,18 @@ def read_step(c: Record, bus: Record, hold_weights: bool, t: int) -> None:
         bus.arvalid = 0
     bus.arready = accepts
     granted = -1
-    for r in range(3):
+    for r in range(READERS):
         if granted < 0 and free and bus.offer[r] and not (r == 1 and hold_weights):
             granted = r
     if granted >= 0:
         bus.arvalid, bus.arowner = bus.offer[granted], granted
-        bus.owners += 1
         bus.offer[granted] = 0
+    # The owner of the oldest burst has left the queue of owners for its output register.
+    shows = bus.owners > 0 and (not bus.owner_shown or ended)
+    bus.owners += (granted >= 0) - shows
+    bus.owner_shown = shows or (bus.owner_shown and not ended)
     # Readers cut their requests into bursts that end at multiples of ``burst``.
-    for r in range(3):
+    for r in range(READERS):
         beats = min(bus.left[r], c.burst - bus.word[r] % c.burst)
         offers = beats > 0 and c.reader_depth[r] - bus.reserved[r] >= beats and bus.offer[r] == 0
         bus.reserved[r] -= bus.leaves[r]

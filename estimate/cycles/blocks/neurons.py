@@ -86,6 +86,8 @@ def advance(neurons: Record, run: Record, takes: bool) -> None:
     if pipe[stages - 1] >= 0:
         neurons.queue[neurons.q_in % QUEUE] = pipe[stages - 1]
         neurons.q_in += 1
+    if run.addend_bytes and pipe[PLANES] >= 0:
+        neurons.popped += 1
     for n in range(stages - 1, 0, -1):
         pipe[n] = pipe[n - 1]
     pipe[0] = -1
@@ -107,6 +109,8 @@ def written(neurons: Record, run: Record, context: int) -> bool:
 def select(neurons: Record, run: Record) -> bool:
     """Send the next group of the buffered row into the pipeline, and return whether the buffer takes a row."""
     room, neurons.room = neurons.room, neurons.inside_then < QUEUE  # the RTL knows it a cycle ahead
+    there, neurons.there = neurons.there, neurons.addends > 0
+    room = room and (there or not run.addend_bytes)
     if not neurons.full:
         return True
     last_plane, last_t = neurons.last_plane, neurons.t + 1 == run.timesteps
@@ -116,6 +120,9 @@ def select(neurons: Record, run: Record) -> bool:
         return False
     neurons.inside += last_plane
     neurons.room = neurons.inside_then + last_plane < QUEUE
+    if run.addend_bytes:
+        neurons.there = neurons.addends > last_plane
+        neurons.addends -= last_plane
     item = CONTEXT * context + LAST_PLANE * last_plane + LAST_T * last_t + LAST_GROUP * last_group
     neurons.pipe[0] = item + LAST_POSITION * neurons.last_position + LAST * neurons.last
     neurons.group += 1

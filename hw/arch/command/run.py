@@ -18,6 +18,25 @@ _WHOLE = (
 )
 
 
+STRINGS = {"x": "a position", "t": "a timestep", "y": "an image row", "image": "an image"}
+"""The directions in which the strings of an addend follow each other, as the fields of their strides are named."""
+
+
+def _addend_fields() -> list[Field]:
+    needs = "addend_groups"
+    size = "Bytes of an integer of the addend: 1, 2 or 4; 0 if there is none."
+    first = "Bus words from `output` to the first string of the addend."
+    fields = [
+        Field("addend_bytes", 15, 0, 3, size, needs=needs),
+        Field("addend", 51, 0, 32, first, signed=True, needs=needs),
+    ]
+    for n, (name, what) in enumerate(STRINGS.items()):
+        fields.append(
+            Field(f"addend_{name}", 52 + n, 0, 32, f"Bytes from {what} of the addend to the next.", needs=needs)
+        )
+    return fields
+
+
 def run_fields() -> list[Field]:
     fields = [
         Field("weights", 1, 0, 64, "Byte address of the weights: the K tiles in order, the same for every m tile."),
@@ -57,6 +76,7 @@ def run_fields() -> list[Field]:
         Field("int_t", 48, 0, 32, "Bytes from a timestep of an integer map to the next."),
         Field("int_y", 49, 0, 32, "Bytes from an image row of an integer map to the next."),
         Field("int_block", 50, 0, 32, "Bytes from a sub-block of an integer map to the next."),
+        *_addend_fields(),
     ]
     for s in range(SOURCES):
         base = 16 + 2 * s

@@ -20,6 +20,20 @@ CONFIGS = {
     "one lane": TINY.replace(neuron_lanes=1, max_levels=255),
     "binary": TINY.replace(lanes=16, neuron_lanes=16, max_levels=1, membrane_bits=20),
 }
+ADDENDS = {name: c.replace(addend_groups=8) for name, c in CONFIGS.items()}
+"""The same with addends, of which few groups wait."""
+
+RANDOM = [
+    dict(kind="if", levels=1, reset="soft", timesteps=4, planes=1),
+    dict(kind="if", levels=3, reset="soft", timesteps=1, planes=2),
+    dict(kind="if", levels=5, reset="none", timesteps=3, planes=3),
+    dict(kind="lif", levels=4, reset="hard", timesteps=3, planes=1),
+    dict(kind="lif", levels=5, reset="soft", timesteps=2, planes=4, encoding="thermometer"),
+    dict(kind="lif", levels=2, reset="none", timesteps=4, planes=2),
+    dict(kind="readout", timesteps=3, planes=3),
+    dict(kind="if", levels=5, reset="soft", timesteps=2, planes=8, signed=True),
+]
+"""Random layers, and how their rows come."""
 
 
 def make_neuron(rng, channels: int, *, kind="if", levels=3, reset="soft", scale=200, **fixed) -> Neuron:
@@ -85,9 +99,9 @@ def row_items(psums: np.ndarray, positions_per_tile: int, block: int = 1) -> lis
     return items
 
 
-def expected(c: HardwareConfig, neuron: Neuron, psums: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Levels (potentials of a readout) [positions, T, O] by the model."""
-    sums = (psums * weights[None, None, :, None]).sum(axis=2)
+def expected(c: HardwareConfig, neuron: Neuron, psums: np.ndarray, weights: np.ndarray, addend=0) -> np.ndarray:
+    """Levels (potentials of a readout) [positions, T, O] by the model; ``addend`` is of the same shape, or 0."""
+    sums = (psums * weights[None, None, :, None]).sum(axis=2) + addend
     levels, potentials = integrate(sums[..., None, None], neuron)
     result = potentials if neuron.kind == "readout" else levels
     return result[..., 0, 0].astype(np.int64)
@@ -117,26 +131,52 @@ def held_bits(dut: NeuronArray, block: int) -> int:
 
 
 def run_layer(
-    c, neuron, psums, *, encoding="bitplane", signed=False, idle=0.0, stall=0.0, seed=0, positions_per_tile=3, dut=None
+    c,
+    neuron,
+    psums,
+    *,
+    encoding="bitplane",
+    signed=False,
+    idle=0.0,
+    stall=0.0,
+    seed=0,
+    positions_per_tile=3,
+    dut=None,
+    addend=None,
+    late=0.0,
+    adds=True,
+    gate=lambda cycle: cycle > 0,
 ):
-    """Parameters first, then all rows; checks every item and returns (dut, sources, sink)."""
+    """Parameters first, then all rows; checks every item and returns (dut, sources, sink).
+
+    ``addend`` is of the positions, timesteps and channels. Without ``adds`` the layer does not have it, and what waits
+    of it is the next layer's. Its groups come with the probability ``late`` of an idle
+    cycle, and only when ``gate`` allows it; none in the first cycle after reset.
+    """
     positions, timesteps, planes, channels = psums.shape
     weights = plane_weights({8: 255}.get(planes, 2**planes - 1), "bitplane", signed) if encoding == "bitplane" else None
     if weights is None:
         weights = np.ones(planes, dtype=np.int64)
-    want = expected(c, neuron, psums, weights)
+    added = addend if adds and addend is not None else 0
+    want = expected(c, neuron, psums, weights, added)
     groups = channels // c.neuron_lanes
     dut = dut or design(NeuronArray, c)
     layer = layer_fields(neuron, groups, timesteps, planes, encoding == "bitplane", signed)
+    inputs = []
+    if addend is not None:
+        layer["addend_bytes"] = 2 if adds else 0
+        items = addend.reshape(-1, c.neuron_lanes).tolist()[: None if adds else c.addend_groups]
+        inputs = [Source(dut.i_addend, items, idle=late, gate=gate)]
     block = block_positions(c, layer)
     rows = row_items(psums, positions_per_tile, block)
     params = Source(dut.i_params, param_items(c, neuron), idle=idle)
     rows_in = Source(dut.i_psum, rows, idle=idle, gate=lambda cycle: len(params.cycles) == groups)
     sink = Sink(dut.o, stall=stall, expect=positions * timesteps * groups, mask=held_bits(dut, block))
-    run_streams(dut, [params, rows_in], [sink], seed=seed, setup=lambda ctx: ctx.set(dut.i_layer, layer))
+    run_streams(dut, [params, rows_in, *inputs], [sink], seed=seed, setup=lambda ctx: ctx.set(dut.i_layer, layer))
     check_items(c, sink.items, want, neuron.kind == "readout", positions_per_tile)
     if neuron.reset != "none" and block == 1:
-        sums = (psums * weights[None, None, :, None]).sum(axis=2)[..., None, None]
+        sums = (psums * weights[None, None, :, None]).sum(axis=2) + added
+        sums = sums[..., None, None]
         _, potentials = integrate(sums, neuron, potentials=True)
         got = np.array([item["potential"] for item in sink.items]).reshape(want.shape)
         assert (got == potentials[..., 0, 0]).all(), "membrane potentials"

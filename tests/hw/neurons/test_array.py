@@ -13,6 +13,7 @@ from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.rows import plane_weights
 from tests.hw.neurons.bench import (
     CONFIGS,
+    RANDOM,
     TINY,
     check_items,
     drive_sums,
@@ -29,17 +30,6 @@ from tests.support.simulation import design, simulate
 from tests.support.streams import Sink, Source, get, put, run_streams
 
 # Random layers.
-
-RANDOM = [
-    dict(kind="if", levels=1, reset="soft", timesteps=4, planes=1),
-    dict(kind="if", levels=3, reset="soft", timesteps=1, planes=2),
-    dict(kind="if", levels=5, reset="none", timesteps=3, planes=3),
-    dict(kind="lif", levels=4, reset="hard", timesteps=3, planes=1),
-    dict(kind="lif", levels=5, reset="soft", timesteps=2, planes=4, encoding="thermometer"),
-    dict(kind="lif", levels=2, reset="none", timesteps=4, planes=2),
-    dict(kind="readout", timesteps=3, planes=3),
-    dict(kind="if", levels=5, reset="soft", timesteps=2, planes=8, signed=True),
-]
 
 
 @pytest.mark.parametrize("idle, stall", [(0, 0), (0.6, 0), (0, 0.6), (0.4, 0.4)], ids=str)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.products import product_violations
-from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS, pack
+from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS, built, pack
 from reprise.hw.arch.rule_kinds import Aligned, Range
 from reprise.hw.arch.rules import rules, violations
 from reprise.hw.sequencer.scheduler import LOAD_CHECK
@@ -23,7 +23,7 @@ def random_fields(rng, config, opcode):
     aligned = {r.field for r in rules(config, opcode) if isinstance(r, Aligned)}
     size = config.bus_bits // 8
     values = {}
-    for f in COMMANDS[opcode]:
+    for f in built(config, COMMANDS[opcode]):
         low, high = ranges.get(f.name, field_limits(f))
         if f.name in aligned:
             high = min(high, (1 << ADDRESS_BITS) - 1) if f.bits == 64 else high
@@ -48,6 +48,9 @@ def random_fields(rng, config, opcode):
         values["out_planes"] = max(1, values["out_planes"])
         values["int_bytes"] = rng.choice([1, 2, 4] if values["readout"] else [0, 1, 2, 4])
         values["int_groups"] = max(1, values["int_groups"])
+        if "addend_bytes" in values:
+            values["addend_bytes"] = rng.choice([0, 1, 2, 4])
+            values["pool"] = 1 if values["addend_bytes"] else values["pool"]
     broken = violations(config, opcode, values) + (
         product_violations(config, opcode, values) if opcode != "RUN" else []
     )

@@ -7,7 +7,7 @@ import random
 from reprise.compiler import compile_network
 from reprise.cosim.jobs.random_networks import random_network
 from reprise.hw.arch.products import WEIGHT_WORDS, product_rules, product_violations, total
-from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS
+from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS, built
 from reprise.hw.arch.rules import violations
 from reprise.hw.sequencer.products import ProductChecker
 from tests.hw.sequencer.bench import TINY, field_limits, random_fields
@@ -23,7 +23,8 @@ def legal_runs(count):
     found, seed = [], 0
     while len(found) < count:
         network = random_network(seed, TINY)
-        found += [f for op, f in compile_network(network, TINY, 1 + seed % 3).commands() if op == "RUN"]
+        runs = [f for op, f in compile_network(network, TINY, 1 + seed % 3).commands() if op == "RUN"]
+        found += [{f.name: run[f.name] for f in built(TINY, COMMANDS["RUN"])} for run in runs]
         seed += 1
     return found[:count]
 

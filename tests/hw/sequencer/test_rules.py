@@ -9,7 +9,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, OPCODES, pack
+from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, OPCODES, built, pack
 from reprise.hw.arch.rules import FOLLOWS, decode, order_violations, rules, violations
 from reprise.hw.interface.checker import broken, comparators, raw_view
 from tests.hw.sequencer.bench import TINY, field_limits, random_fields
@@ -18,6 +18,7 @@ from tests.support.simulation import simulate
 CONFIGS = {
     "tiny": TINY,
     "wide bus": TINY.replace(bus_bits=512, lanes=64, neuron_lanes=4, segments=1 << 14, max_levels=255),
+    "addends": TINY.replace(addend_groups=8),
     "deep": TINY.replace(weight_tiles=1024, tile_m=256, max_timesteps=1024, feature_words=1 << 16),
 }
 
@@ -55,15 +56,15 @@ def edges(config, opcode, field):
 
 def cases(rng, config, opcode):
     """Fields with one at each of its edges, under all flags and under none, then several at once."""
-    flags = {f.name for f in COMMANDS[opcode] if f.bits == 1}
+    flags = {f.name for f in built(config, COMMANDS[opcode]) if f.bits == 1}
     flags = sorted(flags | {rule.flag for rule in rules(config, opcode) if hasattr(rule, "flag")})
-    for field in COMMANDS[opcode]:
+    for field in built(config, COMMANDS[opcode]):
         for value in edges(config, opcode, field):
             for flag in range(2):
                 yield random_fields(rng, config, opcode) | dict.fromkeys(flags, flag) | {field.name: value}
     for _ in range(150):
         changed = random_fields(rng, config, opcode) | {name: rng.randrange(2) for name in flags}
-        for field in rng.choices(COMMANDS[opcode], k=rng.randrange(1, 4)):
+        for field in rng.choices(built(config, COMMANDS[opcode]), k=rng.randrange(1, 4)):
             changed[field.name] = rng.choice([rng.randint(*field_limits(field)), *edges(config, opcode, field)])
         yield changed
 
@@ -81,7 +82,7 @@ def test_comparators_and_software_agree(config, opcode):
     async def bench(ctx):
         for fields in cases(rng, config, opcode):
             command = pack(opcode, **fields)
-            assert decode(command) == (opcode, fields)
+            assert decode(config, command) == (opcode, dict.fromkeys((f.name for f in COMMANDS[opcode]), 0) | fields)
             ctx.set(dut.command, int.from_bytes(command, "little"))
             found = ctx.get(dut.rules)
             for n, rule in enumerate(rules(config, opcode)):

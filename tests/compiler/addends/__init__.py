@@ -1,0 +1,1 @@
+"""Tests of products of two feature maps in programs."""

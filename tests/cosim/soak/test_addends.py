@@ -1,0 +1,55 @@
+"""Membrane shortcuts in RTL: random networks equal the models in every byte and cycle; addends outside of a window."""
+
+from __future__ import annotations
+
+import pytest
+
+from reprise.compiler import compile_network
+from reprise.cosim.bench.system import Traffic
+from reprise.cosim.jobs.random_networks import random_images
+from reprise.cosim.soak import draw, play
+from reprise.cosim.soak.shortcuts import random_shortcuts
+from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.arch.memory_image import AddressWindow, Windows
+from reprise.hw.arch.program import Error
+from reprise.model.inference.runner import run
+from tests.cosim.bad_jobs import Bad
+from tests.cosim.bad_jobs import play as play_bad
+from tests.support.benches import system_bench
+from tests.support.cosim_jobs import Job, place_programs, spoiled
+
+CONFIG = HardwareConfig.load("tiny").replace(addend_groups=8)
+
+
+def test_random_networks_equal_the_models_in_every_byte_and_cycle(monkeypatch):
+    """Those of a shard of the soak, all of which have shortcuts, with a memory that is slow, stalls or is neither."""
+    monkeypatch.setattr(draw, "SHORTCUTS", 1.0)
+    verdicts = play.play(draw.Hardware(number=7, name="addends", config=CONFIG), 0, "rtl")
+    assert [one for one in verdicts if one["status"] != "equal"] == []
+    assert len(verdicts) == draw.CASES and sum(one["exact"] for one in verdicts) >= 5
+
+
+@pytest.fixture(scope="module")
+def job():
+    network = random_shortcuts(3, CONFIG)
+    images = random_images(3, network, 2)
+    return Job(
+        network=network,
+        images=images,
+        compiled=compile_network(network, CONFIG, 2, keep_features=True),
+        expected=run(network, images, record=("features", "potentials")),
+    )
+
+
+def test_addends_outside_of_the_read_window_are_refused(job):
+    """At its begin, at its end and far away; after each the right job is right."""
+    at = next(n for n, (opcode, f) in enumerate(job.commands) if opcode == "RUN" and f["addend_bytes"])
+    fields, word = job.commands[at][1], CONFIG.bus_bits // 8
+    far = {"addend": (1 << 31) - 1}, {"addend": -(1 << 31)}, {"addend_image": 1 << 31}
+    ends = ({"addend": (end - fields["output"]) // word} for end in (-word, job.compiled.size + (1 << 16)))
+    memory, addresses = place_programs(job, [spoiled(job, at, **change) for change in (*far, *ends)])
+    assert len(memory) < job.compiled.size + (1 << 16)
+    reads = AddressWindow(base=0, size=len(memory))
+    windows = Windows(read=reads, write=job.compiled.windows.write)
+    bads = [Bad(error=Error.READ_WINDOW, program=one, windows=windows) for one in addresses]
+    play_bad(system_bench(CONFIG), job, bads, memory, Traffic(latency=6, stall=0.2))
