@@ -34,6 +34,8 @@ def check_layer(work: Work, config: HardwareConfig) -> None:
     at_most("max_levels", neuron.levels, "neuron levels", "use neurons with fewer levels")
     fewer = "use bit planes instead of thermometer planes, fewer levels"
     at_most("max_planes", work.planes, "planes of its input", fewer)
+    what = "planes of its input + shift"
+    at_most("max_planes", work.planes + work.layer.shift, what, "use a smaller shift, or fewer levels")
     at_most("masks", sum(i.masks for i in work.inputs), "masks", "join both maps in a layer that fires where both do")
     if out.kind == "planes":
         at_most("max_planes", out.planes, "planes of its output", fewer)

@@ -147,6 +147,7 @@ class Emitter:
                 fields |= self._tile_fields(work, job, constants.k_tiles[block])
                 if work.addend:
                     fields |= self._addend_fields(work.addend, job, block, fields["output"])
+                    fields["shift"] = work.layer.shift
                 fields |= {
                     "weights": constants.weights[block],
                     "segment_first": segment_first + constants.offsets[block],

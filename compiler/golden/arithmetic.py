@@ -122,13 +122,14 @@ def sum_rows(packed: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, int, 
 def combine_planes(psums: np.ndarray, f: dict[str, int]) -> np.ndarray:
     """Add up the planes of every position and timestep: int64[positions, T, channels].
 
-    The rows ``psums`` of a timestep are its planes, the lowest first. A sign plane is subtracted.
+    The rows ``psums`` of a timestep are its planes, the lowest first. A sign plane is
+    subtracted. All count 2**shift times.
     """
     planes = f["planes"]
     rows = psums.astype(np.int64).reshape(-1, f["timesteps"], planes, psums.shape[1])
     total = np.zeros((rows.shape[0], f["timesteps"], psums.shape[1]), np.int64)
     for p in range(planes):
-        term = rows[:, :, p] << (p if f["weigh"] else 0)
+        term = rows[:, :, p] << (f["shift"] + (p if f["weigh"] else 0))
         total = total - term if f["signed"] and p == planes - 1 else total + term
     return total
 

@@ -68,7 +68,8 @@ class _Maker:
         thermometer = most <= MOST_PLANES and self.r.random() < 0.5
         encoding: Encoding = "thermometer" if thermometer else "bitplane"
         made = tuple(self.conv(feature) for feature in sources)
-        self.layers.append(Layer(name=name, sources=made, neuron=neuron, encoding=encoding, addend=addend))
+        shift = int(self.r.integers(0, 4)) if addend and sources else 0
+        self.layers.append(Layer(name=name, sources=made, neuron=neuron, encoding=encoding, addend=addend, shift=shift))
         self.levels[name] = neuron.levels
         return name
 

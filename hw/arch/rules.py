@@ -151,6 +151,7 @@ def _addend_rules(c: HardwareConfig) -> list[Rule]:
         OneOf(field="addend_bytes", values=tuple(Bound(n, str(n)) for n in (0, *INT_BYTES))),
         *_aligned(c, *(f"addend_{name}" for name in STRINGS)),
         OneWhen(field="pool", flag="addend_bytes"),
+        SumAtMost(fields=("shift", "planes"), most=Bound(c.max_planes, "max_planes")),
     ]
 
 

@@ -141,7 +141,8 @@ def layer_config(c: HardwareConfig) -> data.StructLayout:
             "signed": 1,  # the highest plane is a sign plane in two's complement
             "timesteps": range(c.max_timesteps + 1),  # T, the number of timesteps
             "groups": range(c.groups + 1),  # number of groups of neuron_lanes channels that are in use
-            **({"addend_bytes": 3} if c.addend_groups else {}),  # not 0: an addend is added to the sums
+            # An addend is added to the sums if its bytes are not 0; plane p weighs 2**shift times as much then.
+            **({"addend_bytes": 3, "shift": range(c.max_planes)} if c.addend_groups else {}),
         }
     )
 

@@ -122,7 +122,8 @@ class NeuronSelect(wiring.Component):
         names = ("last", "last_position", "first", "last_plane")
         with m.If(ready):
             m.d.sync += [row[name].eq(item[name]) for name in names]
-            m.d.sync += self.weight.eq(Mux(self.i_layer.weigh, 1 << item.plane, 1))
+            weight = Mux(self.i_layer.weigh, 1 << item.plane, 1)
+            m.d.sync += self.weight.eq(weight << self.i_layer.shift if self.config.addend_groups else weight)
         m.d.comb += self.coming.plane.eq(Mux(ready, item.last_plane, row.last_plane))
         c = self.config
         # There are four copies at most, because synthesis would merge the eighth with ``ready`` (hw/lib/fanout.py),

@@ -49,6 +49,7 @@ def layer_entry(layer: Layer) -> dict[str, Any]:
     reads: dict[str, Any] = {"sources": sources} if sources else {}
     if layer.addend is not None:
         reads["addend"] = layer.addend
+        reads |= {"shift": layer.shift} if layer.shift else {}
     if product is not None:
         made = dict(feature=product.feature, operand=product.operand, over=product.over, heads=product.heads)
         reads = {"product": made | {"channels": layer.channels}}
@@ -90,7 +91,13 @@ def _layer(entry: LayerEntry, tensors: dict[str, np.ndarray]) -> Layer:
     )
     pool = None if entry.pool is None else MaxPool(kernel=entry.pool)
     return Layer(
-        name=entry.name, sources=sources, neuron=neuron, encoding=entry.encoding, pool=pool, addend=entry.addend
+        name=entry.name,
+        sources=sources,
+        neuron=neuron,
+        encoding=entry.encoding,
+        pool=pool,
+        addend=entry.addend,
+        shift=entry.shift,
     )
 
 

@@ -88,6 +88,7 @@ class LayerEntry(Part):
     sources: Annotated[tuple[SourceEntry, ...], Field(min_length=1, max_length=2)] = ()
     product: ProductEntry | None = None
     addend: Name | None = None
+    shift: Annotated[int, Field(ge=0, le=7)] = 0
     neuron: NeuronEntry
     encoding: Literal["bitplane", "thermometer"]
     pool: Annotated[Literal[2, 3, 4] | None, Whole] = None

@@ -142,7 +142,7 @@ def _run_chunk(network: Network, levels: np.ndarray, method: str, tile: tuple[in
         else:
             sums = _plain_sums(network, layer, features, "integer" if method == "integer" else "blas")
         if layer.addend:
-            sums = sums + features[layer.addend].astype(np.int64)
+            sums = (sums.astype(np.int64) << layer.shift) + features[layer.addend]
         fired, potential = integrate(sums, layer.neuron, potentials="potentials" in record)
         if "psums" in record:
             psums[layer.name] = sums.astype(np.int64)

@@ -229,7 +229,8 @@ def prove(network: Network, tile_k: int, images: np.ndarray | None = None) -> di
         else:
             tile, row, low, high = _sums(network, layer, tile_k)
         if layer.addend:
-            low, high = low + values[layer.addend][0], high + values[layer.addend][1]
+            least, most = values[layer.addend]
+            low, high = (low << layer.shift) + least, (high << layer.shift) + most
         neuron = layer.neuron
         values[layer.name], integers = _values(layer, low, high)
         bounds[layer.name] = LayerBounds(

@@ -149,6 +149,9 @@ class Product:
         return feature[1] * feature[2] if self.over == "tokens" else feature[0] // self.heads
 
 
+MOST_SHIFT = 7
+"""The largest shift of sums beside an addend."""
+
 POOL_KERNELS = (2, 4)
 """Smallest and largest kernel of a max pool: what the hardware has (its ``MAX_POOL``; a test holds them together)."""
 
@@ -186,6 +189,9 @@ class Layer:
     addend : str or None
         The name of an earlier layer whose neuron is a sum. Its integers, which are of the shape that this layer
         computes, are added to the sums of products at every timestep, as the bias is: a membrane shortcut.
+    shift : int
+        Beside an addend, the sums of products count 2**shift times: so they are in the unit of the addend, which is the
+        finest of all that is added up.
     """
 
     name: str
@@ -194,6 +200,7 @@ class Layer:
     encoding: Encoding = "bitplane"
     pool: MaxPool | None = None
     addend: str | None = None
+    shift: int = 0
 
     def __post_init__(self) -> None:
         require(isinstance(self.name, str) and self.name not in ("", "input"), "layer.name", "a name", self.name)
@@ -208,6 +215,9 @@ class Layer:
             require(self.pool is None, f"{here}: pool", "None behind a product", self.pool, "pool its operands instead")
             why = "add it in the layer behind the product"
             require(self.addend is None, f"{here}: addend", "None beside a product", self.addend, why)
+        require_int(f"{here}: shift", self.shift, 0, MOST_SHIFT, "planes of so many bits are weighed")
+        alone = self.shift == 0 or (self.addend is not None and self.convolutions)
+        require(bool(alone), f"{here}: shift", "0 without an addend or sources", self.shift, "multiply the weights")
         if self.addend is not None:
             named = isinstance(self.addend, str) and self.addend != ""
             require(named, f"{here}: addend", "the name of a layer", self.addend)

@@ -203,7 +203,7 @@ def test_greedy_levels_are_the_clipped_quotient(levels):
     threshold = r.integers(1, 9, 64)
     psums = r.integers(-50, 9 * levels + 50, (200, 64)).astype(np.int32)
     table = np.stack([np.zeros(64), threshold, np.zeros(64), np.full(64, 256)], axis=1).astype(np.int64)
-    f = {"timesteps": 1, "planes": 1, "weigh": 1, "signed": 0, "levels": levels, "readout": 0, "reset": 0}
+    f = {"timesteps": 1, "planes": 1, "weigh": 1, "signed": 0, "shift": 0, "levels": levels, "readout": 0, "reset": 0}
     z, v = fire(0, combine_planes(psums, f), table, f, 32, strict=True)
     np.testing.assert_array_equal(z[:, 0], np.clip(psums // threshold, 0, levels))
     np.testing.assert_array_equal(v[:, 0], psums - threshold * z[:, 0].astype(np.int64))

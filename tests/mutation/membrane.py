@@ -193,6 +193,20 @@ MUTATIONS = [
         f"{LOADER}::test_a_group_or_a_bus_word_per_cycle",
     ),
     fault(
+        "select: planes of thermometer rows are not shifted",
+        "neurons/select",
+        "weight << self.i_layer.shift",
+        "Mux(self.i_layer.weigh, weight << self.i_layer.shift, 1)",
+        f"{ADDENDS}::test_sums_of_products_are_shifted_and_addends_are_not",
+    ),
+    fault(
+        "select: the sums of products are not shifted",
+        "neurons/select",
+        "weight << self.i_layer.shift",
+        "weight",
+        f"{ADDENDS}::test_sums_of_products_are_shifted_and_addends_are_not",
+    ),
+    fault(
         "select: a group does not wait for its addend",
         "neurons/select",
         "return none | Mux(self.o_issue, waiting > 1, waiting != 0)",

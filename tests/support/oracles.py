@@ -144,7 +144,7 @@ def naive_run(network: Network, frames: np.ndarray) -> dict[str, np.ndarray]:
             ]
         )
         if layer.addend:
-            sums = features[layer.addend] + (sums if layer.sources else 0)
+            sums = features[layer.addend] + (sums * 2**layer.shift if layer.sources else 0)
         levels = np.zeros_like(sums)
         for o, y, x in np.ndindex(*sums.shape[1:]):
             levels[:, o, y, x], _ = naive_neuron(layer.neuron, o, sums[:, o, y, x].tolist())

@@ -169,7 +169,7 @@ def random_shortcuts(seed: int, *, timesteps: int | None = None) -> Network:
     layers = (
         Layer(name="x", sources=(conv("input", 2),), neuron=sums()),
         Layer(name="fire", sources=(), neuron=fires(), addend="x"),
-        Layer(name="y", sources=(conv("fire", channels),), neuron=sums(), addend="x"),
+        Layer(name="y", sources=(conv("fire", channels),), neuron=sums(), addend="x", shift=int(rng.integers(0, 4))),
         Layer(name="spikes", sources=(), neuron=fires(), addend="y"),
         Layer(name="end", sources=read, neuron=end, addend="y"),
     )

@@ -28,6 +28,9 @@ def _addend_fields() -> list[Field]:
     first = "Bus words from `output` to the first string of the addend."
     fields = [
         Field("addend_bytes", 15, 0, 3, size, needs=needs),
+        Field(
+            "shift", 7, 5, 3, "The sums of products count 2**shift times, to be in the unit of the addend.", needs=needs
+        ),
         Field("addend", 51, 0, 32, first, signed=True, needs=needs),
     ]
     for n, (name, what) in enumerate(STRINGS.items()):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reprise.hw.arch.config import HardwareConfig
-from reprise.hw.arch.program import SEGMENT, SEGMENT_BYTES, pack_fields
+from reprise.hw.arch.program import SEGMENT, SEGMENT_BYTES, built, pack_fields
 from reprise.hw.interface.commands import Kind
 from reprise.hw.loader.loader import Loader
 from reprise.hw.loader.weights import WeightLoader
@@ -180,10 +180,10 @@ def test_feature_loads(bus_bits, tile_k, feature_words, banks, idle):
 @pytest.mark.parametrize("bus_bits", [64, 256])
 def test_segment_loads(bus_bits, idle):
     """Counts that don't fill the last bus word leave the entries behind alone."""
-    config = TINY.replace(bus_bits=bus_bits, lanes=64)
+    config = TINY.replace(bus_bits=bus_bits, lanes=64, masks=bus_bits // 256)
     rng = random.Random(2)
-    fields = {f.name: f for f in SEGMENT}
-    segments = [{f.name: rng.getrandbits(f.bits) for f in SEGMENT} for _ in range(40)]
+    fields = {f.name: f for f in built(config, SEGMENT)}
+    segments = [{name: rng.getrandbits(f.bits) for name, f in fields.items()} for _ in range(40)]
     for segment in segments:
         segment["bit"] -= (segment["bit"] >> 15) * 65536 if fields["bit"].signed else 0
     image = b"".join(pack_fields(fields, s, SEGMENT_BYTES, "segment") for s in segments)

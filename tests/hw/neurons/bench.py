@@ -144,19 +144,21 @@ def run_layer(
     dut=None,
     addend=None,
     late=0.0,
+    shift=0,
     adds=True,
     gate=lambda cycle: cycle > 0,
 ):
     """Parameters first, then all rows; checks every item and returns (dut, sources, sink).
 
     ``addend`` is of the positions, timesteps and channels. Without ``adds`` the layer does not have it, and what waits
-    of it is the next layer's. Its groups come with the probability ``late`` of an idle
+    of it is the next layer's. All sums count 2**shift times. Its groups come with the probability ``late`` of an idle
     cycle, and only when ``gate`` allows it; none in the first cycle after reset.
     """
     positions, timesteps, planes, channels = psums.shape
     weights = plane_weights({8: 255}.get(planes, 2**planes - 1), "bitplane", signed) if encoding == "bitplane" else None
     if weights is None:
         weights = np.ones(planes, dtype=np.int64)
+    weights = weights << shift
     added = addend if adds and addend is not None else 0
     want = expected(c, neuron, psums, weights, added)
     groups = channels // c.neuron_lanes
@@ -164,7 +166,7 @@ def run_layer(
     layer = layer_fields(neuron, groups, timesteps, planes, encoding == "bitplane", signed)
     inputs = []
     if addend is not None:
-        layer["addend_bytes"] = 2 if adds else 0
+        layer |= {"addend_bytes": 2 if adds else 0, "shift": shift}
         items = addend.reshape(-1, c.neuron_lanes).tolist()[: None if adds else c.addend_groups]
         inputs = [Source(dut.i_addend, items, idle=late, gate=gate)]
     block = block_positions(c, layer)

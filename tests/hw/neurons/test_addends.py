@@ -39,6 +39,18 @@ def test_random_layers(name, case):
     )
 
 
+@pytest.mark.parametrize("name", ["tiny", "three groups"])
+@pytest.mark.parametrize(
+    ("planes", "encoding", "signed", "shift"),
+    [(1, "bitplane", False, 7), (3, "bitplane", False, 5), (4, "thermometer", False, 4), (2, "bitplane", False, 1)],
+)
+def test_sums_of_products_are_shifted_and_addends_are_not(name, planes, encoding, signed, shift):
+    """Up to the highest weight that a plane can have, and together with planes that all weigh the same."""
+    c = ADDENDS[name]
+    neuron, psums, addend = random_case(c, shift, timesteps=2, planes=planes)
+    run_layer(c, neuron, psums, encoding=encoding, signed=signed, addend=addend, shift=shift)
+
+
 @given(data=st.data())
 @settings(max_examples=20, deadline=None)
 def test_hypothesis_layers(data):

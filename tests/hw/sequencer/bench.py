@@ -51,6 +51,7 @@ def random_fields(rng, config, opcode):
         if "addend_bytes" in values:
             values["addend_bytes"] = rng.choice([0, 1, 2, 4])
             values["pool"] = 1 if values["addend_bytes"] else values["pool"]
+            values["shift"] = rng.randint(0, config.max_planes - values["planes"])
     broken = violations(config, opcode, values) + (
         product_violations(config, opcode, values) if opcode != "RUN" else []
     )

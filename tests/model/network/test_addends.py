@@ -46,6 +46,15 @@ WRONG = {
         lambda: one(pool=MaxPool(kernel=2)),
         "layer 'a': pool must be None beside an addend, not .*: integers are added in the order of positions; pool in",
     ),
+    "shift": (lambda: one(sources=X.sources, shift=8), "layer 'a': shift must be an integer in 0..7, not 8"),
+    "shift of no sources": (
+        lambda: one(shift=1),
+        "layer 'a': shift must be 0 without an addend or sources, not 1: multiply the weights",
+    ),
+    "shift alone": (
+        lambda: one(sources=X.sources, addend=None, shift=1),
+        "layer 'a': shift must be 0 without an addend or sources, not 1",
+    ),
     "product": (
         lambda: one(sources=(TOKENS,)),
         "layer 'a': addend must be None beside a product, not 'x': add it in the layer behind the product",
