@@ -40,21 +40,26 @@ def _emit(
         if found:
             read = (features[key] for step in steps for key in step.keys)
             emitter.wait_for(f for f in read if f.name == "input")
+        whole: list[Step | ProductStep] = []  # a layer, in all of its parts
+        first = len(emitter.commands)
         for step in steps:
-            first = len(emitter.commands)
             step.emit(emitter, features)
+            whole.append(step)
+            if isinstance(step, Step) and step.part:
+                continue
             entries.append(
                 LayerEntry(
                     name=step.work.layer.name,
                     feature=step.output,
                     first=first,
                     last=len(emitter.commands),
-                    k_tiles=step.k_tiles,
+                    k_tiles=sum(part.k_tiles for part in whole),
                     blocks=step.blocks,
-                    jobs=step.jobs,
+                    jobs=sum(part.jobs for part in whole),
                     planes=step.work.planes,
                 )
             )
+            whole, first = [], len(emitter.commands)
         found.append(tuple(entries))
     return emitter.bytes(), found
 

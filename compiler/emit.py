@@ -98,19 +98,20 @@ class Emitter:
         self.make_room(range(region, region + plan.words), (i.feature for i in work.inputs))
         for i, pitch, start, part in zip(work.inputs, plan.pitches, plan.starts, job.slices, strict=True):
             f = i.feature
-            image_words = f.blocks * pitch.block
+            image_words = i.blocks * pitch.block
             base = f.address + job.image * f.image_bytes
-            if part.words * f.bus_bytes == f.line_bytes and part.lines == f.height:
+            if part.words * f.bus_bytes == f.line_bytes and part.lines == f.height and not i.part:
                 self.chunks(base, job.images * f.image_bytes, 1, 0, region + start, 0)
                 continue
             for image in range(job.images):  # there is only one if lines or columns are cut
-                at = base + image * f.image_bytes + part.top * f.lines_per_row * f.line_bytes
+                at = base + image * f.image_bytes + i.first * f.block_bytes
+                at += part.top * f.lines_per_row * f.line_bytes
                 target = region + start + image * image_words
                 if part.words * f.bus_bytes == f.line_bytes:
                     size = part.lines * f.lines_per_row * f.line_bytes
-                    self.chunks(at, size, f.blocks, f.block_bytes, target, pitch.block)
+                    self.chunks(at, size, i.blocks, f.block_bytes, target, pitch.block)
                     continue
-                for block in range(f.blocks):
+                for block in range(i.blocks):
                     source = at + block * f.block_bytes + part.first * f.bus_bytes
                     lines = part.lines * f.lines_per_row
                     size = part.words * f.bus_bytes

@@ -16,11 +16,13 @@ from .emit import Constants, Emitter
 from .errors import limit
 from .lower import (
     INTEGERS,
+    Pitch,
     addend_kind,
     depth_tiles,
     encoding_of,
     layer_planes,
     lower_mask,
+    lower_part,
     lower_source,
     new_feature,
     parameter_bytes,
@@ -38,11 +40,15 @@ from .products.step import ProductStep
 from .products.work import ProductWork, product_depth
 from .rows.gather import gathered
 from .rows.segments import segments
+from .rows.split import split
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step:
-    """A layer as it writes one variant of its feature, with the keys of the features that it reads and writes."""
+    """A layer as it writes one variant of its feature, with the keys of the features that it reads and writes.
+
+    A ``part`` of a layer has others behind it (:mod:`reprise.compiler.rows.split`).
+    """
 
     work: Work
     keys: tuple[str, ...]
@@ -50,6 +56,7 @@ class Step:
     plan: Plan
     constants: Constants
     k_tiles: int
+    part: bool = False
 
     @property
     def blocks(self) -> int:
@@ -103,7 +110,37 @@ class NetworkCompiler:
             require_int(f"tile_depths[{name!r}]", depth, 1, config.tile_k, "a K tile has at most tile_k bits")
         for name, whole in wholes.items():
             require_int(f"whole_tiles[{name!r}]", whole, 0, ALL_WHOLE, "the RUN has 16 bits for it")
-        self.network, self.config, self.images, self.prefix = network, config, images, prefix
+        self.config, self.images, self.prefix = config, images, prefix
+        self.parts: dict[str, str] = {}
+        self._take(network, gather)
+        large = self._large() if config.addend_groups else set()
+        if large:
+            maps = {
+                (layer.name, name): self.features[self._key(name, encoding_of(network, layer, name))]
+                for layer in network.layers
+                for name in layer.rows
+            }
+            network, self.parts = split(network, large, maps, config)
+            check_widths(network, config)
+            self._take(network, gather)
+        inputs = {work.layer.name: work.inputs for work, *_ in self.works() if isinstance(work, Work)}
+        self.tiles |= choose_tiles(network, config, inputs, images)
+        self.tiles |= {name: replace(self.tiles[name], depth=depth) for name, depth in depths.items()}
+        self.tiles |= {name: replace(self.tiles[name], whole=whole) for name, whole in wholes.items()}
+
+    def _large(self) -> set[str]:
+        """Return the names of the layers whose input or segments do not fit on chip, however the input is cut."""
+        works = [work for work, *_ in self.works() if isinstance(work, Work) and work.inputs]
+        return {work.layer.name for work in works if not (self._segmented(work) and Planner(work, self.config).fits())}
+
+    def _segmented(self, work: Work) -> bool:
+        """Return whether the segment table holds a layer; blocks of output channels may share its segments."""
+        tiles = segments(work.inputs, (Pitch(line=0, block=0),) * len(work.inputs), work.tile_depth)
+        return sum(map(len, tiles)) <= self.config.segments
+
+    def _take(self, network: Network, gather: bool) -> None:
+        """Choose the feature maps of a network, and K tiles of the largest depth."""
+        self.network, config, images = network, self.config, self.images
         self.kinds = variants(network)
         self.features = {
             self._key(name, encoding): new_feature(network, name, encoding, planes, images, config)
@@ -115,10 +152,6 @@ class NetworkCompiler:
             inputs_first = {key: gathered(network, f, config) for key, f in inputs_first.items()}
         self.features = inputs_first | {k: f for k, f in self.features.items() if k not in inputs_first}
         self.tiles = {y.name: TileChoice(depth=config.tile_k if y.sources else 1) for y in network.layers}
-        inputs = {work.layer.name: work.inputs for work, *_ in self.works() if isinstance(work, Work)}
-        self.tiles |= choose_tiles(network, config, inputs, images)
-        self.tiles |= {name: replace(self.tiles[name], depth=depth) for name, depth in depths.items()}
-        self.tiles |= {name: replace(self.tiles[name], whole=whole) for name, whole in wholes.items()}
 
     @staticmethod
     def _check_names(network: Network, given: Mapping[str, Mapping[str, int]]) -> None:
@@ -156,6 +189,8 @@ class NetworkCompiler:
         keys = keys[: -1 if layer.addend else None]
         sources = zip(layer.convolutions, keys, strict=False)  # keys of masks follow
         inputs = [lower_source(source, self.features[key]) for source, key in sources]
+        if layer.name in self.parts or layer.addend in self.parts:
+            inputs = [lower_part(one) for one in inputs]
         inputs += [lower_mask(inputs[0], self.features[key]) for key in keys[len(inputs) :]]
         return Work(
             layer=layer,
@@ -232,5 +267,6 @@ class NetworkCompiler:
             if what not in done:
                 done[what] = self.constants(builder, work, plan, output)
             k_tiles = depth_tiles(work.inputs, work.tile_depth)
-            found.append(Step(work=work, keys=keys, output=output, plan=plan, constants=done[what], k_tiles=k_tiles))
+            step = Step(work=work, keys=keys, output=output, plan=plan, constants=done[what], k_tiles=k_tiles)
+            found.append(replace(step, part=work.layer.name in self.parts))
         return found

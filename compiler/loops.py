@@ -62,7 +62,7 @@ def row_loops(work: Work, plan: Plan, job: Job) -> list[Loop]:
         row = i.feature.lines_per_row * pitch.line
         dx = Step(x=i.stride * i.feature.block_channels)
         dy = Step(y=i.row_stride, address=i.row_stride * row)
-        image = Step(address=i.feature.blocks * pitch.block)
+        image = Step(address=i.blocks * pitch.block)
         plane = Step(address=pitch.line)
         timestep = plane.times(0 if i.feature.repeat else i.feature.planes)
         steps.append((plane, timestep, dx, dy, dx.times(pool), dy.times(pool), image))

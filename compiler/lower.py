@@ -30,6 +30,7 @@ class Input:
     weight : int8[O, C, KH, KW]; a mask has those of its source, of which only the kernel counts
     stride, padding : int; a mask of one level for each channel has stride 0, as all positions read the same
     masks : whether it is a mask, which has no K tiles of its own
+    part : whether it reads only a part of the map: ``count`` blocks from ``first`` on, and rows from ``top`` on
     """
 
     feature: FeatureMap
@@ -37,6 +38,15 @@ class Input:
     stride: int
     padding: int
     masks: bool = False
+    part: bool = False
+    first: int = 0
+    count: int = 0
+    top: int = 0
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of channels that are read."""
+        return self.count if self.part else self.feature.blocks
 
     @property
     def row_stride(self) -> int:
@@ -46,7 +56,7 @@ class Input:
     @property
     def row_padding(self) -> int:
         """Rows above the map that the first output line reads."""
-        return 0 if self.feature.taps > 1 else self.padding
+        return (0 if self.feature.taps > 1 else self.padding) - self.top
 
     @property
     def kernel(self) -> tuple[int, int]:
@@ -56,15 +66,15 @@ class Input:
     @property
     def depth(self) -> int:
         """Bits of a row that this source fills: blocks * KH * KW * block_channels."""
-        return self.feature.blocks * self.feature.block_channels * self.kernel[0] * self.kernel[1]
+        return self.blocks * self.feature.block_channels * self.kernel[0] * self.kernel[1]
 
     def weight_rows(self) -> np.ndarray:
         """Return the weights int8[depth, O] in the hardware's order; those of channels beyond C are zero."""
         f = self.feature
         outputs, channels, kh, kw = self.weight.shape
-        padded = np.zeros((outputs, f.blocks * f.block_channels, kh, kw), np.int8)
+        padded = np.zeros((outputs, self.blocks * f.block_channels, kh, kw), np.int8)
         padded[:, :channels] = self.weight
-        blocks = padded.reshape(outputs, f.blocks, f.block_channels, kh, kw)
+        blocks = padded.reshape(outputs, self.blocks, f.block_channels, kh, kw)
         return blocks.transpose(1, 3, 4, 2, 0).reshape(self.depth, outputs)
 
 
@@ -77,6 +87,19 @@ def lower_source(source: Source, feature: FeatureMap) -> Input:
     if feature.taps > 1:
         weight = weight.transpose(0, 2, 1, 3).reshape(len(weight), -1, 1, weight.shape[3])
     return Input(feature=feature, weight=weight, stride=source.stride, padding=source.padding)
+
+
+def lower_part(whole: Input) -> Input:
+    """Return what a source reads of its map if all other weights are zero: some blocks, and some rows of the kernel."""
+    f, used = whole.feature, whole.weight != 0
+    if f.taps > 1 or not used.any():
+        return whole
+    blocks = np.flatnonzero(used.any(axis=(0, 2, 3))) // f.block_channels
+    rows = np.flatnonzero(used.any(axis=(0, 1, 3)))
+    first, last, top = int(blocks[0]), int(blocks[-1]), int(rows[0])
+    channels = slice(first * f.block_channels, (last + 1) * f.block_channels)
+    weight = whole.weight[:, channels, top : int(rows[-1]) + 1]
+    return replace(whole, weight=weight, part=True, first=first, count=last - first + 1, top=top)
 
 
 def lower_mask(masked: Input, feature: FeatureMap) -> Input:

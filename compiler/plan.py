@@ -164,18 +164,18 @@ class Planner:
                 bits = _span(cut.columns, self.work.pool, i.stride, i.kernel[1], f.width) * f.block_channels
                 bus = min(bus, (bits + self.config.bus_bits - 2) // self.config.bus_bits + 1)
             lines = f.height
-            if cut.lines < self.work.output.height:
+            if i.part or cut.lines < self.work.output.height:
                 lines = _span(cut.lines, self.work.pool, i.row_stride, i.kernel[0], f.height)
             line = bus * self.bus_words
             pitches.append(Pitch(line=line, block=line * lines * f.lines_per_row))
             starts.append(total)
-            total += cut.images * f.blocks * pitches[-1].block
+            total += cut.images * i.blocks * pitches[-1].block
         return tuple(pitches), tuple(starts), total
 
     def _slice(self, i: Input, job: _Cut, line: int, lines: int, column: int, columns: int) -> Slice:
         f, pool = i.feature, self.work.pool
         top, bottom = 0, f.height
-        if job.lines < self.work.output.height:
+        if i.part or job.lines < self.work.output.height:
             first = line * pool * i.row_stride - i.row_padding
             top, bottom = max(0, first), min(f.height, first + (lines * pool - 1) * i.row_stride + i.kernel[0])
         left, right = 0, f.width
@@ -261,6 +261,10 @@ class Planner:
                 for columns in range(unit, out.width, unit):
                     yield _Cut(1, lines, columns, regions)
 
+    def fits(self) -> bool:
+        """Return whether some cut fits."""
+        return any(map(self._fits, self._cuts())) or any(map(self._fits, self._column_cuts()))
+
     def plan(self) -> Plan:
         """Return the jobs of the cheapest cut that fits.
 
@@ -277,8 +281,8 @@ class Planner:
             raise CompileError(
                 f"layer {self.work.layer.name!r}: the input of one output line must be at most feature_words="
                 f"{self.config.feature_words} on-chip words (a line {MOST_LINE_BITS} bits), not {words}, and cutting"
-                " it into columns did not help: use a configuration with more feature_words, or fewer channels, planes"
-                " or timesteps"
+                " it into columns did not help: use a configuration with more feature_words, or with addend_groups, by"
+                " which a layer without a pool is computed in parts, or fewer channels, planes or timesteps"
             )
         best = min(cuts, key=self._cost)
         pitches, starts, words = self._layout(best)

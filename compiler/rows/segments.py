@@ -14,7 +14,7 @@ def _pieces(i: Input, pitch: Pitch) -> list[Piece]:
     """Return the pieces of a source's rows in order: the KW * Cb bits of one block and one ky follow each other."""
     f, (kh, kw) = i.feature, i.kernel
     row, run = f.lines_per_row * pitch.line, kw * f.block_channels
-    return [(block * pitch.block + ky * row, 0, ky, run) for block in range(f.blocks) for ky in range(kh)]
+    return [(block * pitch.block + ky * row, 0, ky, run) for block in range(i.blocks) for ky in range(kh)]
 
 
 def _mask_pieces(i: Input, pitch: Pitch, source: Input) -> list[Piece]:

@@ -7,6 +7,7 @@ LOADER = "tests/hw/loader/test_addends.py"
 ADDENDS = "tests/hw/neurons/test_addends.py"
 SYSTEM = "tests/cosim/soak/test_addends.py"
 COMPILER = "tests/compiler/addends/test_addends.py"
+SPLIT = "tests/compiler/addends/test_split.py"
 
 
 MUTATIONS = [
@@ -268,5 +269,19 @@ MUTATIONS = [
         "original": "if work.addend and self.wrote(work.addend):",
         "mutated": "if False:",
         "test": f"{COMPILER}::test_random_shortcuts",
+    },
+    {
+        "fault": "parts: a part of a layer does not add the one before it",
+        "file": "compiler/rows/split.py",
+        "original": "parts[name], addend = layer.name, name",
+        "mutated": "parts[name] = layer.name",
+        "test": f"{SPLIT}::test_equal_to_the_model_and_whole_where_it_fits",
+    },
+    {
+        "fault": "parts: the first block of a part is not looked for",
+        "file": "compiler/emit.py",
+        "original": "image * f.image_bytes + i.first * f.block_bytes",
+        "mutated": "image * f.image_bytes",
+        "test": f"{SPLIT}::test_equal_to_the_model_and_whole_where_it_fits",
     },
 ]

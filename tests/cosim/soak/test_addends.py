@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from reprise.compiler import compile_network
-from reprise.cosim.bench.system import Traffic
+from reprise.cosim.bench.system import SystemBench, Traffic
+from reprise.cosim.jobs.prepare import memory_bytes
 from reprise.cosim.jobs.random_networks import random_images
 from reprise.cosim.soak import draw, play
 from reprise.cosim.soak.shortcuts import random_shortcuts
@@ -13,6 +15,9 @@ from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.memory_image import AddressWindow, Windows
 from reprise.hw.arch.program import Error
 from reprise.model.inference.runner import run
+from reprise.model.network.layer import Layer, Source
+from reprise.model.network.network import Network
+from reprise.model.network.neuron import Neuron
 from tests.cosim.bad_jobs import Bad
 from tests.cosim.bad_jobs import play as play_bad
 from tests.support.benches import system_bench
@@ -53,3 +58,24 @@ def test_addends_outside_of_the_read_window_are_refused(job):
     windows = Windows(read=reads, write=job.compiled.windows.write)
     bads = [Bad(error=Error.READ_WINDOW, program=one, windows=windows) for one in addresses]
     play_bad(system_bench(CONFIG), job, bads, memory, Traffic(latency=6, stall=0.2))
+
+
+def test_a_layer_in_parts_equals_the_models_in_every_byte_and_cycle():
+    """Its input takes more words than the feature buffer has."""
+    r = np.random.default_rng(4)
+    spikes = Source(feature="input", weight=r.integers(-5, 9, (40, 2, 1, 1)).astype(np.int8))
+    body = Layer(name="a", sources=(spikes,), neuron=Neuron.uniform(40, levels=3, threshold=4))
+    weight = r.integers(-9, 10, (10, 40 * 96, 1, 1)).astype(np.int8) * (r.random((10, 40 * 96, 1, 1)) < 0.2)
+    end = Layer(name="end", sources=(Source(feature="a", weight=weight, flatten=True),), neuron=Neuron.readout(10))
+    network = Network(name="n", input_shape=(2, 8, 12), input_levels=3, timesteps=2, layers=(body, end))
+    compiled = compile_network(network, CONFIG, 2, keep_features=True)
+    assert sum(f.name.startswith("end.k") for f in compiled.features.values()) >= 3
+    case = draw.Case(
+        seed=0,
+        network=network,
+        images=random_images(4, network, 2),
+        compiled=compiled,
+        traffic=Traffic(latency=9, gap=1),
+        refusals=(),
+    )
+    assert play.verdict(case, SystemBench(CONFIG, memory_bytes=memory_bytes(case.end)), None).status == "equal"

@@ -1,0 +1,95 @@
+"""Splits a layer along K whose input or segments do not fit on chip, where the hardware adds stored maps.
+
+Each part reads some blocks of channels, and in a linear layer some rows, of one source, and adds the sums of the part
+before it (:attr:`reprise.model.network.layer.Layer.addend`). The parts in front of the last one are sums of 32 bits,
+and the last one has the layer's neuron. So the integers are the same, and each part is a layer like others, whose
+weights are zero where other parts read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ...hw.arch.config import HardwareConfig
+from ...hw.arch.feature_map import FeatureMap
+from ...model.network.layer import Layer, Source
+from ...model.network.network import Network
+from ...model.network.neuron import Neuron
+
+
+def _words(source: Source, f: FeatureMap, blocks: int, rows: int, config: HardwareConfig) -> int:
+    """Return the on-chip words of some blocks of a map, with as many rows as one output line reads of them."""
+    lines = min(f.height, rows if source.flatten else source.weight.shape[2])
+    line = f.line_bytes // f.bus_bytes * (config.bus_bits // config.feature_bits)
+    return blocks * lines * f.lines_per_row * line
+
+
+def _segments(source: Source, f: FeatureMap, blocks: int, rows: int, config: HardwareConfig) -> int:
+    """Return how many segments such a part has at most: those of a piece of a line that lies badly in the K tiles."""
+    height, width = (min(f.height, rows), f.width) if source.flatten else source.weight.shape[2:]
+    bits = width * f.block_channels
+    return blocks * height * (bits // config.tile_k + 2 * (bits % config.tile_k > 0))
+
+
+def _cuts(source: Source, f: FeatureMap, config: HardwareConfig) -> tuple[int, int] | None:
+    """Return how many blocks and how many rows of a map the parts of a source read, or None if no cut fits."""
+    found = []
+    for groups in range(1, f.blocks + 1):
+        for stripes in range(1, (f.height if source.flatten else 1) + 1):
+            blocks, rows = -(-f.blocks // groups), -(-f.height // stripes)
+            words, entries = (count(source, f, blocks, rows, config) for count in (_words, _segments))
+            if words <= config.feature_words and entries <= config.segments:
+                found.append((groups * stripes, blocks, rows))
+    return min(found)[1:] if found else None
+
+
+def _parts(source: Source, f: FeatureMap, config: HardwareConfig) -> Iterator[Source]:
+    """Yield a source for each part, with zeros in place of the weights that other parts have."""
+    blocks, rows = _cuts(source, f, config) or (f.blocks, f.height)
+    size, outputs = blocks * f.block_channels, len(source.weight)
+    weight = source.weight
+    if source.flatten:
+        weight = weight.reshape(outputs, f.height, f.width, f.channels).transpose(0, 3, 1, 2)
+    for first in range(0, f.channels, size):
+        for top in range(0, f.height, rows) if source.flatten else [0]:
+            kept = np.zeros_like(weight)
+            place = slice(None), slice(first, first + size), slice(top, top + rows) if source.flatten else slice(None)
+            kept[place] = weight[place]
+            if source.flatten:
+                kept = kept.transpose(0, 2, 3, 1)
+            yield replace(source, weight=kept.reshape(source.weight.shape))
+
+
+def split(
+    network: Network, large: set[str], maps: Mapping[tuple[str, str], FeatureMap], config: HardwareConfig
+) -> tuple[Network, dict[str, str]]:
+    """Return the network with the layers that are too ``large`` split, and the layer that each part is of.
+
+    Parameters
+    ----------
+    large : names of layers
+    maps : the feature map that each source of these layers reads, by layer and feature
+    """
+    layers: list[Layer] = []
+    parts: dict[str, str] = {}
+    taken = {layer.name for layer in network.layers}
+    for layer in network.layers:
+        masked = any(source.mask for source in layer.convolutions)
+        if layer.name not in large or layer.product or layer.pool or masked:
+            layers.append(layer)
+            continue
+        sources = [part for s in layer.convolutions for part in _parts(s, maps[layer.name, s.feature], config)]
+        addend = layer.addend
+        for n, source in enumerate(sources[:-1]):
+            name = f"{layer.name}.k{n}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            made = replace(layer, name=name, sources=(source,), neuron=Neuron.sum(layer.channels), addend=addend)
+            layers.append(made)
+            parts[name], addend = layer.name, name
+        layers.append(replace(layer, sources=(sources[-1],), addend=addend))
+    return replace(network, layers=tuple(layers)), parts
