@@ -116,8 +116,9 @@ class End(Bytes):
 class Shape(Fields):
     """What a layer computes."""
 
-    kind: Literal["convolution", "linear", "product over tokens", "product over channels"] = Field(
-        description="a linear layer has one output position; a product is one of two feature maps, as in attention"
+    kind: Literal["convolution", "linear", "product over tokens", "product over channels", "stored sums"] = Field(
+        description="a linear layer has one output position; a product is one of two feature maps, as in attention; "
+        "neurons on stored sums have no weights"
     )
     reads: list[str] = Field(description="the feature maps that it reads; two in a join and in a product")
     weights: list[list[Count]] = Field(description="shape of the weights of each: outputs, inputs, height, width")

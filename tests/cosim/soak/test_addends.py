@@ -11,6 +11,9 @@ from reprise.cosim.jobs.prepare import memory_bytes
 from reprise.cosim.jobs.random_networks import random_images
 from reprise.cosim.soak import draw, play
 from reprise.cosim.soak.shortcuts import random_shortcuts
+from reprise.estimate.network import estimate
+from reprise.estimate.report.fields import Shape
+from reprise.estimate.report.shapes import shape_of
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.memory_image import AddressWindow, Windows
 from reprise.hw.arch.program import Error
@@ -79,3 +82,15 @@ def test_a_layer_in_parts_equals_the_models_in_every_byte_and_cycle():
         refusals=(),
     )
     assert play.verdict(case, SystemBench(CONFIG, memory_bytes=memory_bytes(case.end)), None).status == "equal"
+
+
+def test_reports_say_what_neurons_on_a_stored_current_are():
+    """They have neither weights nor bits, and no figure is divided by their number."""
+    network = random_shortcuts(3, CONFIG)
+    report = estimate(network, CONFIG, random_images(3, network, 2), limits=True)
+    layers = {one["name"]: one for one in report["layers"]}
+    kinds = {name: Shape(**shape_of(network, name)).kind for name in layers}
+    alone = [layer.name for layer in network.layers if not layer.sources]
+    assert alone and {name for name, kind in kinds.items() if kind == "stored sums"} == set(alone)
+    for name in alone:
+        assert layers[name]["counts"]["set_bits"] == 0 and layers[name]["cycles"]["cycle_model"] > 0
