@@ -60,6 +60,10 @@ PROPERTIES = {
         "no word of the memory is read for the reader in the cycle in which it is written",
         "`RowTable` with any run, 8 rows of 2 sources",
     ),
+    "loader::test_an_addend_is_there_when_it_is_taken": (
+        "the addend of each group of sums has come when it is added; no more are counted than wait",
+        "`NeuronSelect` with its queue of addends",
+    ),
     "frontend::test_sorting_is_a_permutation": (
         "each row comes out once, by popcount, after its possible prefixes",
         "`Sorter`, tiles of 8 rows",

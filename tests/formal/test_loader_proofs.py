@@ -1,12 +1,15 @@
-"""Proofs of what feeds tiles: runs make up the used rows, no tile is forgotten, no row is read while it is written."""
+"""Proofs of what feeds tiles and neurons: runs make up the used rows, nothing is forgotten, read or added too soon."""
 
-from amaranth import Mux, Signal
+from amaranth import Cat, Mux, Signal, Value
 from amaranth.hdl import Assert, Assume
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.im2col.row_table import RowTable
+from reprise.hw.lib.fifo import SmallFifo
 from reprise.hw.loader.row_runs import RowRuns
 from reprise.hw.loader.used_rows import UsedRows
+from reprise.hw.neurons.integrate import NeuronIntegrate
+from reprise.hw.neurons.select import NeuronSelect
 from tests.formal.sby import Harness, arbitrary, holds, prove
 
 TINY = HardwareConfig.load("tiny").replace(tile_k=4)
@@ -127,3 +130,42 @@ class AnyRun(Harness):
 def test_no_word_is_read_while_it_is_written(tmp_path):
     """Without a bound: the memory of the row table has no logic for that."""
     prove(AnyRun(), tmp_path, depth=None)
+
+
+TAKEN = NeuronSelect.LATENCY - 1 + NeuronIntegrate.PLANES
+"""Cycles from the one in which a group leaves the neurons' row buffer to that in which its addend is taken."""
+
+
+class AnyAddends(Harness):
+    """Addends come and rows come whenever they like, and there is room in the neurons whenever there likes to be.
+
+    An addend is in the queue when it is taken, and no more are waited for than the queue holds.
+    """
+
+    def build(self, m):
+        c = HardwareConfig.load("tiny").replace(lanes=2, neuron_lanes=1, max_timesteps=2, addend_groups=8)
+        m.submodules.dut = dut = NeuronSelect(c)
+        m.submodules.queue = queue = SmallFifo(shape=1, depth=c.addend_groups)
+        layer = arbitrary(m, dut.i_layer.shape().size, name="layer", constant=True)
+        leaves, some = Signal(TAKEN), Signal()
+        count = Signal(range(4 * c.addend_groups))  # of groups whose addend waits and that have not left
+        came = queue.i.valid & queue.i.ready
+        m.d.comb += [
+            Value.cast(dut.i_layer).eq(layer),
+            dut.i.valid.eq(arbitrary(m, 1, name="row")),
+            Value.cast(dut.i.payload).eq(arbitrary(m, len(Value.cast(dut.i.payload)), name="payload")),
+            dut.i_inside.eq(arbitrary(m, dut.i_inside.shape(), name="inside")),
+            queue.i.valid.eq(arbitrary(m, 1, name="addend")),
+            dut.i_addend.eq(came),
+            some.eq(dut.i_layer.addend_bytes != 0),
+            queue.o.ready.eq(leaves[-1]),
+            Assert(~leaves[-1] | queue.o.valid),
+            Assert(count <= c.addend_groups),
+        ]
+        left = dut.o_issue & some
+        m.d.sync += [leaves.eq(Cat(left, leaves)), count.eq(count + came - left)]
+
+
+def test_an_addend_is_there_when_it_is_taken(tmp_path):
+    """Without a bound."""
+    prove(AnyAddends(), tmp_path, depth=None)

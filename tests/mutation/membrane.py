@@ -4,6 +4,7 @@ from tests.mutation.runner import fault
 
 ARRAY = "tests/hw/neurons/test_array.py"
 LOADER = "tests/hw/loader/test_addends.py"
+PROOFS = "tests/formal/test_loader_proofs.py"
 ADDENDS = "tests/hw/neurons/test_addends.py"
 SYSTEM = "tests/cosim/soak/test_addends.py"
 COMPILER = "tests/compiler/addends/test_addends.py"
@@ -219,7 +220,7 @@ MUTATIONS = [
         "neurons/select",
         "return none | Mux(self.o_issue, waiting > 1, waiting != 0)",
         "return none | (waiting != 0)",
-        f"{ADDENDS}::test_neurons_keep_pace_with_their_addends",
+        f"{PROOFS}::test_an_addend_is_there_when_it_is_taken",
     ),
     fault(
         "select: a layer without an addend takes the next one's",
