@@ -102,43 +102,51 @@ class Loader(wiring.Component):
         return m
 
     def _ask(self, m: Module, jobs: stream.Interface) -> Value:
-        """Make one request for each chunk; return whether requests of the current job are left."""
-        left = Signal(16)
+        """Make one request for each chunk; return whether requests of the current job are left, which is a register."""
+        left, some = Signal(16), Signal()
         job = Signal(LOAD_JOB)
         start = Signal()
         m.d.comb += [
             start.eq(self.i_job.valid & self.i_job.ready),
-            self.i_job.ready.eq((left == 0) & jobs.ready),
+            self.i_job.ready.eq(~some & jobs.ready),
             jobs.valid.eq(start),
             jobs.payload.eq(self.i_job.payload),
         ]
         address = Signal(ADDRESS_BITS)
         m.d.comb += [
-            self.o_request.valid.eq(left != 0),
+            self.o_request.valid.eq(some),
             self.o_request.payload.address.eq(address),
             self.o_request.payload.beats.eq(job.beats),
         ]
         with m.If(self.o_request.valid & self.o_request.ready):
-            m.d.sync += [left.eq(left - 1), address.eq(address + job.stride)]
+            m.d.sync += [left.eq(left - 1), some.eq(left != 1), address.eq(address + job.stride)]
         with m.If(start):
             m.d.sync += [
                 job.eq(self.i_job.payload),
                 left.eq(self.i_job.payload.chunks),
+                some.eq(self.i_job.payload.chunks != 0),
                 address.eq(self.i_job.payload.source),
             ]
-        return left != 0
+        return some
 
     def _bring(
         self, m: Module, job: data.View, jobs: stream.Interface, start: Value, taken: Value, last_beat: Signal
     ) -> Value:
-        """Count the bus words that come, and say which is a chunk's last; return whether chunks of the job are left."""
-        left = Signal(16)
-        beats = Signal(32)
-        m.d.comb += last_beat.eq(beats == 1)
+        """Count the bus words that come, and say which is a chunk's last; return whether chunks of the job are left.
+
+        Both are registers, because they decide about the bus word that is there.
+        """
+        left, some = Signal(16), Signal()
+        beats, single = Signal(32), Signal()  # a chunk of the job is a single word
         with m.If(taken):
-            m.d.sync += beats.eq(Mux(last_beat, job.beats, beats - 1))
+            m.d.sync += [
+                beats.eq(Mux(last_beat, job.beats, beats - 1)),
+                last_beat.eq(Mux(last_beat, single, beats == 2)),
+            ]
             with m.If(last_beat):
-                m.d.sync += left.eq(left - 1)
+                m.d.sync += [left.eq(left - 1), some.eq(left != 1)]
         with m.If(start):
-            m.d.sync += [job.eq(jobs.payload), left.eq(jobs.payload.chunks), beats.eq(jobs.payload.beats)]
-        return left != 0
+            load, one = jobs.payload, jobs.payload.beats == 1
+            m.d.sync += [job.eq(load), left.eq(load.chunks), some.eq(load.chunks != 0)]
+            m.d.sync += [beats.eq(load.beats), single.eq(one), last_beat.eq(one)]
+        return some

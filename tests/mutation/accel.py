@@ -94,6 +94,9 @@ MUTATIONS = [
         LOAD,
         "single words go to the wrong bank",
     ),
+    _fault("loader/loader", "single.eq(one), last", "single.eq(0), last", LOAD, "chunks of a word take the next ones"),
+    _fault("loader/loader", "single, beats == 2)", "single, beats == 1)", LOAD, "a chunk ends a word late"),
+    _fault("loader/loader", "[left.eq(left - 1), some.eq(left != 1)]", "left.eq(left - 1)", LOAD, "no load ever ends"),
     _fault("loader/unpack", "splitter.valid & (left != 0)", "splitter.valid", LOAD, "more segments than asked for"),
     _fault("sequencer/sequencer", "(self.watchdog != 0) & ", "", SEQ, "watchdog 0 isn't off"),
     _fault(

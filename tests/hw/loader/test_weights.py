@@ -141,6 +141,7 @@ def test_feature_loads(bus_bits, tile_k, feature_words, banks, idle):
     jobs = [
         dict(source=64 * 3, beats=5, chunks=3, stride=4096, target=2 * words, target_stride=8 * words),
         dict(source=0, beats=1, chunks=1, stride=0, target=words, target_stride=0),
+        dict(source=192, beats=1, chunks=3, stride=64, target=0, target_stride=3 * words),
         dict(source=128, beats=2, chunks=4, stride=128, target=0, target_stride=2 * words),
         dict(source=512, beats=4, chunks=1, stride=0, target=config.feature_words - 4 * words, target_stride=0),
     ]
