@@ -213,7 +213,7 @@ def test_paper2_beside_paper_with_a_batch(name):
     }
     assert cycles["paper2"] < cycles["paper"]
     if name == "digits":
-        assert cycles["paper"] == 9_303
+        assert cycles["paper"] == 9_305
         work = Work(network=file.network, config=config, images=images, timing=SystemTiming())
         alone = fields_alone(work, cycles["paper"], HardwareConfig.load("paper2"))
         assert alone[0]["change"] == {"banks": 2} and alone[0]["cycles_percent"] > 5 > alone[1]["cycles_percent"]

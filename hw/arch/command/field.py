@@ -30,7 +30,13 @@ def built(c: HardwareConfig, fields: list[Field]) -> list[Field]:
 
 
 def pack_fields(fields: dict[str, Field], values: dict[str, int], size: int, what: str) -> bytes:
-    """Return fields packed into ``size`` little-endian bytes; ``what`` names the whole in errors (see :func:`pack`)."""
+    """Return fields packed into ``size`` little-endian bytes; ``what`` names the whole in errors.
+
+    Raises
+    ------
+    ValueError
+        A field is unknown, or a value does not fit its bits; the message gives the field's range.
+    """
     word = 0
     for name, value in values.items():
         if name not in fields:

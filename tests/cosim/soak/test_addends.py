@@ -14,7 +14,6 @@ from reprise.cosim.soak.shortcuts import random_shortcuts
 from reprise.estimate.network import estimate
 from reprise.estimate.report.fields import Shape
 from reprise.estimate.report.shapes import shape_of
-from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.memory_image import AddressWindow, Windows
 from reprise.hw.arch.program import Error
 from reprise.model.inference.runner import run
@@ -24,27 +23,25 @@ from reprise.model.network.neuron import Neuron
 from tests.cosim.bad_jobs import Bad
 from tests.cosim.bad_jobs import play as play_bad
 from tests.support.benches import system_bench
-from tests.support.cosim_jobs import Job, place_programs, spoiled
-
-CONFIG = HardwareConfig.load("tiny").replace(addend_groups=8)
+from tests.support.cosim_jobs import TRANSFORMERS, Job, place_programs, spoiled
 
 
 def test_random_networks_equal_the_models_in_every_byte_and_cycle(monkeypatch):
     """Those of a shard of the soak, all of which have shortcuts, with a memory that is slow, stalls or is neither."""
     monkeypatch.setattr(draw, "SHORTCUTS", 1.0)
-    verdicts = play.play(draw.Hardware(number=7, name="addends", config=CONFIG), 0, "rtl")
+    verdicts = play.play(draw.Hardware(number=7, name="addends", config=TRANSFORMERS), 0, "rtl")
     assert [one for one in verdicts if one["status"] != "equal"] == []
     assert len(verdicts) == draw.CASES and sum(one["exact"] for one in verdicts) >= 5
 
 
 @pytest.fixture(scope="module")
 def job():
-    network = random_shortcuts(3, CONFIG)
+    network = random_shortcuts(3, TRANSFORMERS)
     images = random_images(3, network, 2)
     return Job(
         network=network,
         images=images,
-        compiled=compile_network(network, CONFIG, 2, keep_features=True),
+        compiled=compile_network(network, TRANSFORMERS, 2, keep_features=True),
         expected=run(network, images, record=("features", "potentials")),
     )
 
@@ -52,7 +49,7 @@ def job():
 def test_addends_outside_of_the_read_window_are_refused(job):
     """At its begin, at its end and far away; after each the right job is right."""
     at = next(n for n, (opcode, f) in enumerate(job.commands) if opcode == "RUN" and f["addend_bytes"])
-    fields, word = job.commands[at][1], CONFIG.bus_bits // 8
+    fields, word = job.commands[at][1], TRANSFORMERS.bus_bits // 8
     far = {"addend": (1 << 31) - 1}, {"addend": -(1 << 31)}, {"addend_image": 1 << 31}
     ends = ({"addend": (end - fields["output"]) // word} for end in (-word, job.compiled.size + (1 << 16)))
     memory, addresses = place_programs(job, [spoiled(job, at, **change) for change in (*far, *ends)])
@@ -60,7 +57,7 @@ def test_addends_outside_of_the_read_window_are_refused(job):
     reads = AddressWindow(base=0, size=len(memory))
     windows = Windows(read=reads, write=job.compiled.windows.write)
     bads = [Bad(error=Error.READ_WINDOW, program=one, windows=windows) for one in addresses]
-    play_bad(system_bench(CONFIG), job, bads, memory, Traffic(latency=6, stall=0.2))
+    play_bad(system_bench(TRANSFORMERS), job, bads, memory, Traffic(latency=6, stall=0.2))
 
 
 def test_a_layer_in_parts_equals_the_models_in_every_byte_and_cycle():
@@ -71,7 +68,7 @@ def test_a_layer_in_parts_equals_the_models_in_every_byte_and_cycle():
     weight = r.integers(-9, 10, (10, 40 * 96, 1, 1)).astype(np.int8) * (r.random((10, 40 * 96, 1, 1)) < 0.2)
     end = Layer(name="end", sources=(Source(feature="a", weight=weight, flatten=True),), neuron=Neuron.readout(10))
     network = Network(name="n", input_shape=(2, 8, 12), input_levels=3, timesteps=2, layers=(body, end))
-    compiled = compile_network(network, CONFIG, 2, keep_features=True)
+    compiled = compile_network(network, TRANSFORMERS, 2, keep_features=True)
     assert sum(f.name.startswith("end.k") for f in compiled.features.values()) >= 3
     case = draw.Case(
         seed=0,
@@ -81,13 +78,13 @@ def test_a_layer_in_parts_equals_the_models_in_every_byte_and_cycle():
         traffic=Traffic(latency=9, gap=1),
         refusals=(),
     )
-    assert play.verdict(case, SystemBench(CONFIG, memory_bytes=memory_bytes(case.end)), None).status == "equal"
+    assert play.verdict(case, SystemBench(TRANSFORMERS, memory_bytes=memory_bytes(case.end)), None).status == "equal"
 
 
 def test_reports_say_what_neurons_on_a_stored_current_are():
     """They have neither weights nor bits, and no figure is divided by their number."""
-    network = random_shortcuts(3, CONFIG)
-    report = estimate(network, CONFIG, random_images(3, network, 2), limits=True)
+    network = random_shortcuts(3, TRANSFORMERS)
+    report = estimate(network, TRANSFORMERS, random_images(3, network, 2), limits=True)
     layers = {one["name"]: one for one in report["layers"]}
     kinds = {name: Shape(**shape_of(network, name)).kind for name in layers}
     alone = [layer.name for layer in network.layers if not layer.sources]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from reprise.cosim.soak import draw, play
-from reprise.hw.arch.config import HardwareConfig
-
-CONFIG = HardwareConfig.load("tiny").replace(masks=1)
+from tests.support.cosim_jobs import TRANSFORMERS
 
 
 def test_random_networks_equal_the_models_in_every_byte_and_cycle(monkeypatch):
     """Those of a shard of the soak, most of which have masks, with a memory that is slow, stalls or is neither."""
     monkeypatch.setattr(draw, "ATTENTIONS", 1.0)
-    on = draw.Hardware(number=8, name="masks", config=CONFIG)
+    monkeypatch.setattr(draw, "SHORTCUTS", 0.0)
+    on = draw.Hardware(number=8, name="masks", config=TRANSFORMERS)
     networks = [one.network for one in draw.cases(on, 0) if isinstance(one, draw.Case)]
     masked = [any(s.mask for layer in n.layers for s in layer.convolutions) for n in networks]
     assert sum(masked) >= 10

@@ -27,17 +27,17 @@ def folder(handoff):
     return handoff
 
 
-def wide_output():
-    """The fault that a RUN may write a plane more than there are: the comparator of that rule is never true."""
+def deep_tile():
+    """The fault that K tiles may have more bits than there are: the comparator of that rule is never true."""
     compared = [rule for rule in rules(TINY, "RUN") for _ in broken(rule, raw_view(Signal(COMMAND_BYTES * 8), "RUN"))]
-    bit = next(n for n, rule in enumerate(compared) if isinstance(rule, Range) and rule.field == "out_planes")
+    bit = next(n for n, rule in enumerate(compared) if isinstance(rule, Range) and rule.field == "tile_depth")
     return "datapath.fetch", "broken_run", f"{{}} & ~{len(compared)}'h{1 << bit:x}"
 
 
 @pytest.fixture(scope="module")
 def faults(folder):
     """The known ones, and last one that only a program at the boundary of a rule shows."""
-    return known((folder / "rtl" / "reprise.v").read_text(), [*KNOWN, wide_output()])
+    return known((folder / "rtl" / "reprise.v").read_text(), [*KNOWN, deep_tile()])
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ MISTAKES = [
     (("estimate", "none.yaml"), "none.yaml"),
     (
         ("estimate", DIGITS, "--config", DIGITS),
-        "digits.yaml: unknown field 'format'; known: banks.*; this is a network file",
+        "digits.yaml: unknown field 'format'; known: addend_groups, banks.*; this is a network file",
     ),
     (("estimate", DIGITS, "--config", DIGITS.with_suffix(".safetensors")), "config must be a preset"),
     (("estimate", DIGITS, "--set", "psum_bits"), "--set must be FIELD=VALUE, not 'psum_bits'"),
