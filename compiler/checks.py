@@ -36,7 +36,12 @@ def check_layer(work: Work, config: HardwareConfig) -> None:
     at_most("max_planes", work.planes, "planes of its input", fewer)
     what = "planes of its input + shift"
     at_most("max_planes", work.planes + work.layer.shift, what, "use a smaller shift, or fewer levels")
-    at_most("masks", sum(i.masks for i in work.inputs), "masks", "join both maps in a layer that fires where both do")
+    if any(i.masks for i in work.inputs) and not config.masks:
+        mask = work.layer.convolutions[0].mask
+        raise CompileError(
+            f"layer {name!r}: its mask {mask!r} needs masks=1, not 0: join both maps in a layer that fires where both"
+            " do, or use a configuration with masks, such as the preset small-t"
+        )
     if out.kind == "planes":
         at_most("max_planes", out.planes, "planes of its output", fewer)
     rows = work.rows_per_position

@@ -12,16 +12,13 @@ from typing import Any
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
-from ...model.inference.widths import WidthError, Widths, check
-from ...model.network.layer import Encoding, Layer, Product, Source
+from ...model.network.layer import Layer, Product, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron
+from .maker import MOST_PLANES, Maker, fitting
 
 HEADS, DEPTHS, VALUES = (1, 2, 3), (1, 3, 4, 5, 8), (1, 2, 4, 5, 8)
 """Heads of an attention, and channels of a head of q and k, and of v: multiples of the neuron lanes and others."""
-
-MOST_PLANES = 4
-"""The most planes of a map of which rows are made, in either encoding."""
 
 MASKED = (1, 3, 5, 8, 12, 20)
 """Channels of a spike-driven attention."""
@@ -30,41 +27,16 @@ SIDE = 4
 """Largest height and width of a map: attention takes a K tile for every few positions of every head and timestep."""
 
 
-class _Maker:
-    """Makes one network out of one stream of random numbers, with weights of at most ``span``."""
+class _Maker(Maker):
+    """Makes one network, whose weights are at most ``span``."""
 
     def __init__(self, seed: int, config: HardwareConfig, span: int) -> None:
-        self.r = np.random.default_rng([seed, 17])
-        self.config, self.span = config, span
-        self.layers: list[Layer] = []
-        self.levels = {"input": int(self.r.choice([1, 3, 15]))}
-        self.shape = (int(self.r.integers(1, 4)), int(self.r.integers(1, SIDE + 1)), int(self.r.integers(1, SIDE + 1)))
+        super().__init__(np.random.default_rng([seed, 17]), config, span, SIDE, 4)
         self.channels = {"input": self.shape[0]}
-        self.timesteps = int(self.r.integers(1, min(4, config.max_timesteps, config.tile_m // MOST_PLANES) + 1))
-
-    def neuron(self, channels: int, *, most_levels: int = 4) -> Neuron:
-        """Make neurons that fire at some sums and not at others."""
-        r, scale = self.r, 1 + self.span * 3
-        kind = str(r.choice(["if", "lif"]))
-        return Neuron(
-            kind="lif" if kind == "lif" else "if",
-            levels=int(r.integers(1, min(most_levels, self.config.max_levels) + 1)),
-            reset=("soft", "hard", "none")[r.integers(3)],
-            threshold=r.integers(1, scale, channels) + 1,
-            bias=r.integers(-scale // 4 - 1, scale // 4 + 2, channels),
-            v0=r.integers(-scale // 2 - 1, scale // 2 + 2, channels),
-            leak=r.integers(0, 257, channels) if kind == "lif" else np.full(channels, 256),
-        )
 
     def sum(self, channels: int) -> Neuron:
         """Make a sum of 8 bits, which clips at times."""
         return Neuron.sum(channels, bits=8, bias=self.r.integers(-9, 10, channels))
-
-    def encoding(self, feature: str) -> Encoding:
-        """Choose an encoding with few planes."""
-        if self.levels[feature] <= MOST_PLANES and self.r.random() < 0.5:
-            return "thermometer"
-        return "bitplane"
 
     def add(self, name: str, source: Source | Product, neuron: Neuron, channels: int | None = None) -> str:
         """Append a layer and return its name."""
@@ -130,23 +102,9 @@ class _Maker:
         outputs = int(self.r.integers(1, 6))
         last = Neuron.readout(outputs, bias=self.r.integers(-50, 50, outputs))
         self.linear("end", feature, last if self.r.random() < 0.6 else self.neuron(outputs))
-        return Network(
-            name="attention",
-            input_shape=self.shape,
-            input_levels=self.levels["input"],
-            timesteps=self.timesteps,
-            input_mode=("repeat", "once", "given")[self.r.integers(3)],
-            layers=tuple(self.layers),
-        )
+        return self.network("attention")
 
 
 def random_attention(seed: int, config: HardwareConfig) -> Network:
     """Make a network with one or two attentions, whose sums fit ``config``."""
-    for span in (127, 31, 7, 1):
-        network = _Maker(seed, config, min(span, (1 << (config.weight_bits - 1)) - 1)).make()
-        try:
-            check(network, Widths.of(config), config.tile_k)
-        except WidthError:
-            continue
-        return network
-    raise AssertionError(f"seed {seed}: no network fits the widths")
+    return fitting(seed, config, lambda *of: _Maker(*of).make())

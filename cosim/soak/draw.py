@@ -17,7 +17,7 @@ from ...model.network.network import Network
 from ...support.cache import source
 from ..bench.system import Traffic
 from ..jobs import random_configs, random_networks
-from . import attention
+from . import attention, maker, shortcuts
 from .attention import random_attention
 from .shortcuts import random_shortcuts
 
@@ -95,7 +95,14 @@ def hardware(count: int) -> list[Hardware]:
 
 def generator() -> list[str]:
     """Return digests of the files that decide which jobs a seed gives."""
-    modules = (__file__, attention.__file__, random_configs.__file__, random_networks.__file__)
+    modules = (
+        __file__,
+        attention.__file__,
+        maker.__file__,
+        shortcuts.__file__,
+        random_configs.__file__,
+        random_networks.__file__,
+    )
     return [source(Path(str(module))) for module in modules]
 
 

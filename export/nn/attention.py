@@ -68,7 +68,30 @@ class AttentionProducts(nn.Module):
         return f"heads={self.heads}, shift={self.shift}"
 
 
-class SpikingSelfAttention(nn.Module):
+class _Branches(nn.Module):
+    """The linear layers of an attention, each with its batch norm and its neuron.
+
+    Parameters
+    ----------
+    channels : of the map (T * B, channels, H, W), whose positions are the tokens
+    neurons : makes the neuron of each branch, by its name
+    """
+
+    def __init__(self, channels: int, neurons: dict[str, Callable[[], nn.Module]]) -> None:
+        super().__init__()
+        for name, neuron in neurons.items():  # a convolution of 1x1 is a linear layer on every token
+            self.add_module(name, nn.Conv2d(channels, channels, 1, bias=False))
+            self.add_module(f"{name}_norm", nn.BatchNorm2d(channels))
+            self.add_module(f"{name}_neuron", neuron())
+
+    def branch(self, name: str, x: torch.Tensor) -> torch.Tensor:
+        """Return what the neuron of a branch fires."""
+        for part in (name, f"{name}_norm", f"{name}_neuron"):
+            x = self.get_submodule(part)(x)
+        return x
+
+
+class SpikingSelfAttention(_Branches):
     """``neuron(BN(proj(neuron(Q (K^T V)))))`` with q, k, v = neuron(BN(linear(x))).
 
     Parameters
@@ -96,20 +119,10 @@ class SpikingSelfAttention(nn.Module):
         key: Callable[[], nn.Module] | None = None,
         shift: int = 0,
     ) -> None:
-        super().__init__()
         if channels % heads:
             raise RepriseError(f"heads must divide the {channels} channels, not {heads}")
-        for name in ("q", "k", "v", "proj"):  # a convolution of 1x1 is a linear layer on every token
-            self.add_module(name, nn.Conv2d(channels, channels, 1, bias=False))
-            self.add_module(f"{name}_norm", nn.BatchNorm2d(channels))
-            self.add_module(f"{name}_neuron", key() if key and name == "k" else neuron())
+        super().__init__(channels, {"q": neuron, "k": key or neuron, "v": neuron, "proj": neuron})
         self.products, self.neuron = AttentionProducts(heads, shift=shift), attention()
-
-    def branch(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        """Return what the neuron of "q", "k", "v" or "proj" fires."""
-        for part in (name, f"{name}_norm", f"{name}_neuron"):
-            x = self.get_submodule(part)(x)
-        return x
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         q, k, v = (self.branch(name, x) for name in "qkv")
@@ -133,7 +146,7 @@ class TokenSum(nn.Module):
         return x.sum((-2, -1), keepdim=True)
 
 
-class SpikeDrivenAttention(nn.Module):
+class SpikeDrivenAttention(_Branches):
     """``neuron(BN(proj(Q where attention(sum over tokens of K * V))))`` with q, k, v = neuron(BN(linear(x))).
 
     Parameters
@@ -156,21 +169,11 @@ class SpikeDrivenAttention(nn.Module):
         attention: Callable[[], nn.Module],
         spikes: Callable[[], nn.Module] | None = None,
     ) -> None:
-        super().__init__()
-        self.branches = nn.ModuleDict(
-            {
-                name: nn.Sequential(
-                    nn.Conv2d(channels, channels, 1, bias=False),
-                    nn.BatchNorm2d(channels),
-                    neuron() if name == "proj" or spikes is None else spikes(),
-                )
-                for name in ("q", "k", "v", "proj")
-            }
-        )
+        first = spikes or neuron
+        super().__init__(channels, {"q": first, "k": first, "v": first, "proj": neuron})
         self.both, self.tokens, self.neuron, self.passed = SpikeMask(), TokenSum(), attention(), SpikeMask()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        q, k, v = (self.branches[name](x) for name in "qkv")
+        q, k, v = (self.branch(name, x) for name in "qkv")
         channels = self.neuron(self.tokens(self.both(k, v)))
-        passed: torch.Tensor = self.branches["proj"](self.passed(q, channels))
-        return passed
+        return self.branch("proj", self.passed(q, channels))

@@ -41,6 +41,7 @@ def _addend_fields() -> list[Field]:
 
 
 def run_fields() -> list[Field]:
+    """Return the fields of a RUN, some of which need what not every configuration has."""
     fields = [
         Field("weights", 1, 0, 64, "Byte address of the weights: the K tiles in order, the same for every m tile."),
         Field("weight_beats", 3, 0, 16, "Number of bus words of one weight row. Lanes beyond them have weight zero."),

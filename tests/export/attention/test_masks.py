@@ -34,7 +34,7 @@ class Driven(nn.Module):
         attention = partial(neuron, 1, timesteps, threshold=2.0)
         self.attention = SpikeDrivenAttention(8, neuron=many, spikes=one, attention=attention)
         with torch.no_grad():
-            self.attention.branches["proj"][0].weight *= 8  # or few would fire
+            self.attention.proj.weight *= 8  # or few would fire
         self.pool, self.head = nn.AdaptiveAvgPool2d(1), nn.Linear(8, 3)
 
     def forward(self, x):
@@ -55,14 +55,14 @@ def test_pytorch_the_model_and_the_program_agree(options):
     net = settle(prepare(Driven(**options), input_shape=SHAPE, input_levels=15, timesteps=timesteps), pixels(SHAPE, 15))
     network = assert_agrees(net, SHAPE, 15)
     masks = {layer.name: source.mask for layer in network.layers for source in layer.convolutions if source.mask}
-    assert masks == {"attention_tokens": "attention_branches_v_0", "attention_branches_proj_0": "attention_tokens"}
+    assert masks == {"attention_tokens": "attention_v", "attention_proj": "attention_tokens"}
     images = pixels(SHAPE, 15, 3).numpy().astype(np.int64)
     compiled = compile_network(network, MASKS, 3, keep_features=True)
     memory, expected = interpret(compiled, images), run(network, images, record=("features",)).features
     for name, levels in expected.items():
         assert np.array_equal(compiled.read_feature_map(memory, name), levels), name
-    assert expected["attention_tokens"].any() and expected["attention_branches_proj_0"].any()
-    with pytest.raises(CompileError, match="masks must be at most masks=0, not 1"):
+    assert expected["attention_tokens"].any() and expected["attention_proj"].any()
+    with pytest.raises(CompileError, match="its mask '.*' needs masks=1, not 0: join both maps"):
         compile_network(network, MASKS.replace(masks=0))
 
 

@@ -1,4 +1,4 @@
-"""Networks with membrane shortcuts against the naive oracle; the ways to compute them; their widths."""
+"""Networks with membrane shortcuts, or with masks, against the naive oracle; the ways to compute them; their widths."""
 
 import numpy as np
 import pytest
@@ -12,16 +12,17 @@ from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.products import network_jobs
 from tests.support.oracles import naive_frames, naive_run
-from tests.support.random_models import random_images, random_shortcuts
+from tests.support.random_models import random_images, random_masks, random_shortcuts
 
 SEEDS = st.integers(0, 10**6)
+MAKERS = st.sampled_from([random_shortcuts, random_masks])
 RECORD = ("features", "potentials", "psums")
 
 
-@settings(max_examples=25, deadline=None)
-@given(SEEDS, st.integers(1, 4))
-def test_every_feature_equals_the_definition(seed, timesteps):
-    net = random_shortcuts(seed, timesteps=timesteps)
+@settings(max_examples=50, deadline=None)
+@given(MAKERS, SEEDS, st.integers(1, 4))
+def test_every_feature_equals_the_definition(make, seed, timesteps):
+    net = make(seed, timesteps=timesteps)
     images = random_images(net, 2, seed)
     result = run(net, images, record=RECORD)
     for n, image in enumerate(images):
@@ -31,10 +32,10 @@ def test_every_feature_equals_the_definition(seed, timesteps):
             assert np.array_equal(got[name][n], expected), name
 
 
-@settings(max_examples=20, deadline=None)
-@given(SEEDS, st.sampled_from([(64, 16), (100, 5), (16, 3)]))
-def test_plain_integer_and_tiled_are_equal(seed, tile):
-    net = random_shortcuts(seed)
+@settings(max_examples=40, deadline=None)
+@given(MAKERS, SEEDS, st.sampled_from([(64, 16), (100, 5), (16, 3)]))
+def test_plain_integer_and_tiled_are_equal(make, seed, tile):
+    net = make(seed)
     images = random_images(net, 3, seed)
     plain = run(net, images, record=RECORD)
     others = [run(net, images, method="integer", record=RECORD)]
@@ -48,10 +49,10 @@ def test_plain_integer_and_tiled_are_equal(seed, tile):
     assert np.array_equal(kept.output, plain.output)
 
 
-@settings(max_examples=20, deadline=None)
-@given(SEEDS)
-def test_bounds_hold_for_every_sum_and_integer(seed):
-    net = random_shortcuts(seed)
+@settings(max_examples=40, deadline=None)
+@given(MAKERS, SEEDS)
+def test_bounds_hold_for_every_sum_and_integer(make, seed):
+    net = make(seed)
     images = random_images(net, 4, seed)
     bounds, seen = prove(net, 16, images), run(net, images, record=RECORD)
     for layer in net.layers:
