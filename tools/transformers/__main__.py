@@ -1,6 +1,6 @@
-"""Runs a whole Spikformer with random weights in RTL, and records its cycles by operator.
+"""Runs a spiking transformer with random weights in RTL, and records its cycles by operator.
 
-    python -m tools.transformers 1 384 --config paper [--set FIELD=VALUE] [--write]
+    python -m tools.transformers spikformer-1-384 --config paper [--set FIELD=VALUE] [--write]
 
 The network file goes to ``build/networks``. ``reprise cosim`` then builds the simulator and compares every map. With
 ``--write`` the figures go to ``docs/measured/transformers.json``, from which docs/transformers.md has its table.
@@ -20,12 +20,12 @@ import typer
 
 from reprise.estimate.area.netlist import NETLIST
 from reprise.model.files import network_file
-from reprise.support.command_line import commands, example, main
+from reprise.support.command_line import commands, example, main, one_of
 from tools.tables import MEASURED
-from tools.transformers.spikformer import OPERATORS, operator, spikformer
+from tools.transformers.networks import NETWORKS, OPERATORS, operator
 
 NAME = "python -m tools.transformers"
-NETWORKS = Path("build") / "networks"
+FILES = Path("build") / "networks"
 RECORD = MEASURED / "transformers.json"
 COLUMNS = ("rtl", "cycle_model", "published_model", "bit_sparse", "dense")
 BITS = ("set_bits", "residual_bits")
@@ -35,8 +35,9 @@ app = commands()
 
 
 def by_operator(report: dict) -> dict[str, dict[str, int]]:
-    """Return cycles and bits of a report's layers, added up by operator, and of all of them."""
-    found = {name: dict.fromkeys((*COLUMNS, *BITS), 0) for name in OPERATORS}
+    """Return cycles and bits of a report's layers, added up by the operators that it has, and of all of them."""
+    named = {operator(layer["name"]) for layer in report["layers"]}
+    found = {name: dict.fromkeys((*COLUMNS, *BITS), 0) for name in OPERATORS if name in named}
     for layer in report["layers"]:
         for part, columns in (("cycles", COLUMNS), ("counts", BITS)):
             for column in columns:
@@ -46,20 +47,21 @@ def by_operator(report: dict) -> dict[str, dict[str, int]]:
     return found | {"total": all_}
 
 
-@app.command(epilog=example(f"{NAME} 1 384 --config paper"))
+@app.command(epilog=example(f"{NAME} spikformer-1-384 --config paper"))
 def transformers(
-    depth: Annotated[int, typer.Argument(help="blocks")],
-    dim: Annotated[int, typer.Argument(help="channels of a token")],
+    name: Annotated[
+        str, typer.Argument(help=", ".join(NETWORKS), metavar="NETWORK", callback=one_of(lambda: NETWORKS))
+    ],
     config: Annotated[str, typer.Option(help="preset or YAML file")] = "paper",
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="change a field; may be repeated")
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="record the figures")] = False,
 ) -> None:
-    """Run a Spikformer for CIFAR-10 with random weights in RTL, and compare every map."""
-    network, image = spikformer(depth, dim)
-    NETWORKS.mkdir(parents=True, exist_ok=True)
-    path = network_file.save(network, NETWORKS / f"{network.name}.yaml", samples=(image, np.zeros(1, np.int64)))
+    """Run a spiking transformer with random weights in RTL, and compare every map."""
+    network, image = NETWORKS[name]()
+    FILES.mkdir(parents=True, exist_ok=True)
+    path = network_file.save(network, FILES / f"{name}.yaml", samples=(image, np.zeros(1, np.int64)))
     options = ["--config", config, *(word for change in changes or () for word in ("--set", change))]
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "reprise", "cosim", str(path), *options, "--images", "1", "--out", out]
@@ -67,8 +69,8 @@ def transformers(
         report = json.loads((Path(out) / "report.json").read_text())
     if write:
         records = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-        records[network.name] = {
-            "command": " ".join([NAME, str(depth), str(dim), *options, "--write"]),
+        records[name] = {
+            "command": " ".join([NAME, name, *options, "--write"]),
             "netlist": NETLIST,
             "elements": sum(layer["elements"] for layer in report["layers"]),
             "mismatches": report["mismatches"],

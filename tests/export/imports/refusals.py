@@ -115,6 +115,10 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
         lambda m, x: (lambda z: m.fc(torch.flatten(m.two(m.products(z, z, z)), 1)))(fires(m, x)),
         **dict(neuron=MultiLevelIF(200), products=AttentionProducts(2), two=MultiLevelIF(4)),
     ),
+    "attention whose Q is real-valued": lambda: Net(
+        lambda m, x: (lambda z: m.fc(torch.flatten(m.two(m.products(m.query(z), z, z)), 1)))(fires(m, x)),
+        **dict(query=nn.Conv2d(4, 4, 1), products=AttentionProducts(2), two=MultiLevelIF(4)),
+    ),
     "a join behind attention without a neuron": lambda: Net(
         lambda m, x: (lambda z: m.fc(torch.flatten(m.two(m.products(z, z, z) + z), 1)))(fires(m, x)),
         **dict(products=AttentionProducts(2), two=MultiLevelIF(4)),

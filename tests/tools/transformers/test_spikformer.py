@@ -1,5 +1,6 @@
-"""tools.transformers: a small Spikformer of the published shape compiles, and its program gives what the model says."""
+"""tools.transformers: small transformers of the published shapes run in the interpreter as the model says."""
 
+import numpy as np
 import pytest
 
 from reprise.compiler import compile_network
@@ -9,7 +10,8 @@ from reprise.hw.arch.config import HardwareConfig
 from reprise.model.inference.runner import run
 from tools.tables import record
 from tools.transformers.__main__ import COLUMNS
-from tools.transformers.spikformer import OPERATORS, operator, spikformer
+from tools.transformers.networks import OPERATORS, operator
+from tools.transformers.spikformer import spikebert, spikformer
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +19,14 @@ def small():
     return spikformer(2, 48, heads=3, size=8)
 
 
-def test_every_map_is_that_of_the_model(small):
-    network, image = small
+@pytest.fixture(scope="module")
+def text():
+    return spikebert(1, 48, heads=3, size=4)
+
+
+@pytest.mark.parametrize("made", ["small", "text"])
+def test_every_map_is_that_of_the_model(made, request):
+    network, image = request.getfixturevalue(made)
     expected = run(network, image, record=("features", "potentials"))
     compiled = compile_network(network, HardwareConfig.load("small"), 1, keep_features=True)
     checks = compare(compiled, interpret(compiled, image), expected)
@@ -45,11 +53,22 @@ def test_pools_are_the_maximum_of_nine(small):
                 assert pooled[t, y, x] == window.max()
 
 
+def test_neurons_of_text_keep_nine_tenths(text):
+    """All neurons have tau 10 but those of the joins, which only add up."""
+    for layer in text[0].layers:
+        if layer.neuron.kind == "lif":
+            assert np.abs(layer.neuron.leak / 256 - 0.9).max() < 1 / 512, layer.name
+        else:
+            assert operator(layer.name) == "joins" or not layer.neuron.fires, layer.name
+
+
 def test_operators_of_the_record_add_up(small):
     """All layers but the end of the job belong to an operator."""
     assert {operator(layer.name) for layer in small[0].layers} == set(OPERATORS)
     for one in record("transformers").values():
         assert one["mismatches"] == 0
+        names = set(one["cycles"]) - {"total"}
+        assert names <= set(OPERATORS)
         for column in COLUMNS:
-            parts = sum(one["cycles"][name][column] or 0 for name in OPERATORS)
+            parts = sum(one["cycles"][name][column] or 0 for name in names)
             assert 0 <= one["cycles"]["total"][column] - parts < 200

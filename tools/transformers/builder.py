@@ -1,0 +1,109 @@
+"""Builds integer networks with random weights whose neurons fire about as often as wanted.
+
+The threshold of each layer is chosen such that about the wanted share of its neurons fires for a random image, so that
+cycles are near those of a trained network, if its spikes are as random.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from reprise.model.inference.runner import Result, run
+from reprise.model.network.layer import Layer, Product, Shape, Source
+from reprise.model.network.network import Network
+from reprise.model.network.neuron import Neuron
+
+TIMESTEPS = 4
+
+
+@dataclass
+class Builder:
+    """Appends layers, and settles the threshold of each by a random image.
+
+    Members
+    -------
+    input_shape, input_levels : of the image
+    density : the share of neurons that fire
+    seed : of weights and image
+    leak : of LIF neurons in 1/256; tau 2 has 128
+    share : the share of a random image that is not 0
+    layers : what there is so far
+    """
+
+    input_shape: Shape
+    density: float
+    seed: int
+    input_levels: int = 255
+    leak: int = 128
+    share: float = 1.0
+    layers: list[Layer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._r = np.random.default_rng(self.seed)
+        self.image = self._r.integers(0, self.input_levels + 1, (1, *self.input_shape))
+        if self.share < 1:
+            self.image = (self._r.random(self.image.shape) < self.share).astype(np.int64) * self.input_levels
+
+    def network(self, name: str) -> Network:
+        """Return the network of all layers so far."""
+        return Network(
+            name=name,
+            input_shape=self.input_shape,
+            input_levels=self.input_levels,
+            timesteps=TIMESTEPS,
+            layers=tuple(self.layers),
+        )
+
+    def _seen(self) -> Result:
+        return run(self.network("part"), self.image, record=("psums",))
+
+    def _add(self, name: str, source: Source | Product, neuron: Neuron, *more: Source) -> str:
+        self.layers.append(Layer(name=name, sources=(source, *more), neuron=neuron))
+        return name
+
+    def _settle(self) -> None:
+        """Choose the threshold of the last layer."""
+        layer = self.layers[-1]
+        sums = self._seen().psums[layer.name]
+        # A LIF neuron gathers about half as much again as a timestep gives it, so that it fires more often than that.
+        threshold = max(1, int(np.quantile(sums, 1 - 0.7 * self.density)))
+        neuron = replace(layer.neuron, threshold=np.full(layer.channels, threshold))
+        self.layers[-1] = replace(layer, neuron=neuron)
+
+    def convolution(self, name: str, feature: str, inputs: int, outputs: int, kernel: int = 1) -> str:
+        """Append a convolution with LIF neurons."""
+        weight = self._r.integers(-15, 16, (outputs, inputs, kernel, kernel)).astype(np.int8)
+        self._add(name, Source(feature=feature, weight=weight, padding=kernel // 2), self.lif(outputs, 1))
+        self._settle()
+        return name
+
+    def pool(self, name: str, feature: str, channels: int) -> str:
+        """Append a max pool of 3x3 and stride 2 of spikes: neurons that fire where any of nine has a spike."""
+        neuron = replace(self.lif(channels, 1), leak=np.zeros(channels, np.int64))
+        weight = np.broadcast_to(np.eye(channels, dtype=np.int8)[:, :, None, None], (channels, channels, 3, 3))
+        return self._add(name, Source(feature=feature, weight=weight, stride=2, padding=1), neuron)
+
+    def join(self, name: str, first: str, second: str, channels: int, levels: int) -> str:
+        """Append the sum of two maps, whose levels are at most ``levels``."""
+        eye = np.eye(channels, dtype=np.int8)[:, :, None, None]
+        neuron = Neuron.uniform(channels, levels=levels, threshold=1)
+        return self._add(name, Source(feature=first, weight=eye), neuron, Source(feature=second, weight=eye))
+
+    def attention(self, name: str, feature: str, dim: int, heads: int, step: int) -> str:
+        """Append q, k, v, both products and the projection; ``step`` is the threshold of the second product."""
+        q, k, v = (self.convolution(f"{name}_{one}", feature, dim, dim) for one in "qkv")
+        g = Product(feature=k, operand=v, over="tokens", heads=heads)
+        g_name = self._add(f"{name}_g", g, Neuron.sum(dim // heads, bits=8))
+        a = Product(feature=q, operand=g_name, over="channels", heads=heads)
+        return self.convolution(f"{name}_proj", self._add(f"{name}_products", a, self.lif(dim, step)), dim, dim)
+
+    def readout(self, name: str, feature: str, channels: int, classes: int) -> str:
+        """Append the last layer, at every token."""
+        weight = self._r.integers(-15, 16, (classes, channels, 1, 1)).astype(np.int8)
+        return self._add(name, Source(feature=feature, weight=weight), Neuron.readout(classes))
+
+    def lif(self, channels: int, threshold: int) -> Neuron:
+        """Make LIF neurons with a hard reset."""
+        return Neuron.uniform(channels, kind="lif", reset="hard", threshold=threshold, leak=self.leak)
