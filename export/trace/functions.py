@@ -8,6 +8,7 @@ arithmetic with shapes. A call that has no exact meaning here is refused.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,9 @@ def on_view(reading: Reading, n: fx.Node) -> str:
         tuple(shape[0]) if isinstance(shape, tuple | list) and shape and isinstance(shape[0], tuple | list) else shape
     )
     sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    axes = [s.args[1] for s in sizes if isinstance(s, fx.Node) and s.target is operator.getitem]
+    if len(sizes) == 5 and axes == list(range(5)):  # all sizes of a map with an axis of time, which tokens become again
+        return reading.tensor(n, n.args[0])
     batch = reading.is_batch(sizes[0]) or sizes[0] == -1
     columns = sizes[-1] if len(sizes) == 2 and isinstance(sizes[-1], int) and sizes[-1] != -1 else None
     known = columns is not None or sizes[0] != -1  # -1 for the batch needs the number of columns

@@ -31,6 +31,8 @@ from .sources import (
     linear_current,
     one_a_channel,
     overlapped,
+    overlapping,
+    pooled_current,
     voting,
     whole_windows,
 )
@@ -89,6 +91,9 @@ class Lowering:
         one_a_channel(origin, spec, current.shape[0])
         if current.norm is not None and (self.fold or (current.norm.weight < LEAST_GAMMA).any()):
             current = fold_norm(current)
+        if current.overlapping is not None:  # such a pool is a layer of its own
+            fired = self.emit(replace(current, pool=0, overlapping=None), spec, unit)
+            return self.emit(*overlapped(current.overlapping, fired, self.timesteps), origin)
         made_of = dict(timesteps=self.timesteps, dtype=self.dtype)
         layer = joins.layer_of(unique_name(current.name, self.names), current, spec, **made_of)
         layer.origin, layer.unit, layer.pool_first = origin, unit, current.pool > 0
@@ -185,8 +190,8 @@ class Lowering:
         gain = factor_of(node, x)
         if isinstance(x, Feature):
             return replace(x, unit=x.unit * gain if gain.ndim else x.unit * float(gain))
-        if x.pool:
-            raise UnsupportedError(node.name, "a factor behind a max pool of currents", "put it in front of the pool")
+        if x.pool and not bool((gain > 0).all()):  # a positive one leaves the largest the largest
+            raise UnsupportedError(node.name, "a negative factor behind a max pool of currents", "put it in front")
         x = fold_norm(x) if x.norm is not None else x
         return scaled(x, gain)
 
@@ -195,8 +200,6 @@ class Lowering:
         if isinstance(x, Feature) and self.graph.consumers(node.name)[0].op == "neuron":
             x = identity_current(x, node.name)
         x = self.need(node, x, Current, "put it behind a convolution")
-        if x.pool:
-            raise UnsupportedError(node.name, "a constant behind a max pool of currents", "put it in front of the pool")
         x = fold_norm(x) if x.norm is not None else x
         value = torch.as_tensor(node.attrs["value"], dtype=torch.float64)
         if value.numel() not in (1, x.shape[0]):
@@ -224,19 +227,14 @@ class Lowering:
     def maxpool_(self, node: Node, x: Feature | Current) -> Feature | Current:
         k = node.attrs["kernel"]
         whole_windows(node, x.shape)
-        if node.attrs.get("stride", k) != k or node.attrs.get("padding", 0):
-            x = self.need(node, x, Feature, "put the pool behind the neuron")
-            return self.emit(*overlapped(node, x, self.timesteps))
-        least, most = POOL_KERNELS
-        if not least <= k <= most:
+        overlap, (least, most) = overlapping(node), POOL_KERNELS
+        if not (overlap or least <= k <= most):
             raise UnsupportedError(node.name, f"max pools of {least}..{most} exist, not {k}", "pool by 2, 3 or 4")
         if isinstance(x, Current):
             joins.refuse_product(node, x)
-            if self.timesteps > 1 or x.pool:
-                raise UnsupportedError(
-                    node.name, "a max pool of currents equals one of spikes only for T = 1", "put it behind the neuron"
-                )
-            return replace(x, pool=k)
+            return pooled_current(node, x, self.timesteps)
+        if overlap:
+            return self.emit(*overlapped(node, x, self.timesteps))
         source = node.inputs[0]
         if x.name == "input" or x.flat or x.avgpool > 1 or bool((torch.as_tensor(x.unit) < 0).any()):
             raise UnsupportedError(node.name, "a max pool must follow a neuron directly", "move it behind a neuron")

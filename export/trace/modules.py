@@ -22,6 +22,7 @@ LAYERS: tuple[type[nn.Module], ...] = (
     SpikeMask,
     TokenSum,
     nn.Conv2d,
+    nn.Conv1d,
     nn.Linear,
     nn.BatchNorm2d,
     nn.BatchNorm1d,
@@ -58,6 +59,50 @@ REMEDIES = {
 """What to do where a forward pass calls a function that the accelerator has not; attention is written with some."""
 
 LEAST_THRESHOLD = 1e-6  # below which MultiLevelIF's forward pass does not go
+
+
+class Value(fx.Proxy):
+    """A value that is traced. A loop over the first axis of the images is one over the timesteps.
+
+    The number of its axes is known to a forward pass that asks whether there is an axis of time.
+    """
+
+    def __index__(self) -> int:
+        frames = self.tracer.frames  # type: ignore[attr-defined]  # the tracer is one of ours
+        if not frames:
+            raise fx.proxy.TraceError("a size of the images is used as a number")
+        return frames
+
+    @property
+    def ndim(self) -> Any:
+        axes = axes_of(self.node, self.tracer.root)  # type: ignore[attr-defined]  # as above
+        return fx.proxy.Attribute(self, "ndim") if axes is None else axes
+
+    def dim(self) -> Any:
+        return self.ndim
+
+
+IMAGE_AXES = 4
+
+
+def axes_of(n: fx.Node, root: nn.Module) -> int | None:
+    """Return how many axes a traced value has if the input is images (B, C, H, W), or None if that is not known."""
+    if n.op == "placeholder":
+        return IMAGE_AXES
+    read = [axes_of(a, root) for a in n.args if isinstance(a, fx.Node)]
+    axes, target = read[0] if read else None, getattr(n.target, "__name__", str(n.target))
+    if axes is None or (n.op == "call_module" and isinstance(root.get_submodule(str(n.target)), nn.Flatten)):
+        return None
+    if n.op == "call_module" or target in ("add", "iadd", "mul", "imul", "contiguous", "clone", "float", "double"):
+        return axes
+    if target == "unsqueeze" or (target == "getitem" and n.args[1] is None):
+        return axes + 1
+    if target in ("repeat", "expand", "reshape", "view") and not isinstance(n.args[1], tuple | list):
+        return len(n.args) - 1
+    if target == "flatten":
+        given = arguments(n, ("start_dim", "end_dim"), start_dim=0, end_dim=-1)
+        return axes - given["end_dim"] % axes + given["start_dim"] % axes
+    return None
 
 
 def parent(m: nn.Module) -> type[nn.Module] | None:
@@ -108,6 +153,17 @@ def conv_attrs(name: str, m: nn.Conv2d) -> dict[str, Any]:
         dilation=dilation,
         groups=m.groups,
     )
+
+
+def token_attrs(name: str, m: nn.Conv1d) -> dict[str, Any]:
+    """Return the attributes of a linear layer on every token, which is a convolution of 1x1 of the map of tokens."""
+    plain = (m.kernel_size, m.stride, m.padding) == ((1,), (1,), (0,))
+    if not plain:
+        raise UnsupportedError(
+            name, f"a Conv1d of kernel {m.kernel_size[0]} reads several tokens", "use kernel 1, or Conv2d on a map"
+        )
+    bias = None if m.bias is None else m.bias.detach()
+    return dict(weight=m.weight.detach()[..., None], bias=bias, stride=1, padding=0, dilation=1, groups=m.groups)
 
 
 def pool_attrs(name: str, m: nn.MaxPool2d | nn.AvgPool2d) -> dict[str, Any]:
@@ -195,6 +251,8 @@ def module_node(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None
         return node("tokens")
     if isinstance(m, nn.Conv2d):
         return node("conv", **conv_attrs(name, m))
+    if isinstance(m, nn.Conv1d):
+        return node("conv", **token_attrs(name, m))
     if isinstance(m, nn.Linear):
         return node("linear", weight=m.weight.detach(), bias=None if m.bias is None else m.bias.detach())
     if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm1d)):

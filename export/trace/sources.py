@@ -84,6 +84,24 @@ def whole_windows(node: Node, shape: Sequence[int]) -> None:
         )
 
 
+def overlapping(node: Node) -> bool:
+    """Return whether the windows of a max pool overlap, leave gaps or are padded."""
+    k = node.attrs["kernel"]
+    return node.attrs.get("stride", k) != k or bool(node.attrs.get("padding", 0))
+
+
+def pooled_current(node: Node, x: Current, timesteps: int) -> Current:
+    """Return the current x whose largest values of windows are wanted: they are taken behind its neuron.
+
+    For T = 1, a neuron fires the more levels the larger its current is. Later its potentials would have to agree, too.
+    """
+    if timesteps > 1 or x.pool:
+        raise UnsupportedError(
+            node.name, "a max pool of currents equals one of spikes only for T = 1", "put it behind the neuron"
+        )
+    return replace(x, pool=node.attrs["kernel"], overlapping=node if overlapping(node) else None)
+
+
 def overlapped(node: Node, x: Feature, timesteps: int) -> tuple[Current, NeuronSpec, float | torch.Tensor]:
     """Return the current, the neuron and the unit of a layer that is a max pool whose windows overlap or are padded.
 

@@ -10,7 +10,7 @@ from torch import fx, nn
 from ...support.errors import RepriseError
 from .functions import FUNCTIONS, shape_of, sizes_of_images
 from .graph import Graph, Node, UnsupportedError
-from .modules import REMEDIES, inputs_of, module_node, parent
+from .modules import REMEDIES, Value, inputs_of, module_node, parent
 
 INPUT, OUTPUT = "(input)", "(output)"
 """The names of the graph's ends, which no module can have."""
@@ -33,23 +33,13 @@ class _Whole(nn.Module):
         return self.network(images)
 
 
-class _Value(fx.Proxy):
-    """A value that is traced. A loop over the first axis of the images is one over the timesteps."""
-
-    def __index__(self) -> int:
-        frames = self.tracer.frames  # type: ignore[attr-defined]  # the tracer is one of ours
-        if not frames:
-            raise fx.proxy.TraceError("a size of the images is used as a number")
-        return frames
-
-
 class _Tracer(fx.Tracer):
     def __init__(self, leaves: tuple[str, ...], frames: int) -> None:
         super().__init__()
         self.leaves, self.frames = leaves, frames
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
-        return _Value(node, self)
+        return Value(node, self)
 
     def is_leaf_module(self, m: nn.Module, qualified_name: str) -> bool:
         if parent(m) is not None or isinstance(m, torch.jit.ScriptModule):

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..qat.specs import ProductSpec, SourceSpec
+from .graph import Node
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ class Current:
     levels_in : the largest level of every source
     shape : (C, H, W)
     pool : kernel of the max pool that follows the neuron, or 0
+    overlapping : the node of that pool, if its windows overlap or are padded
     identity : all sources take their maps as they are
     product : the product of two maps that the current is, in place of sources; the one source that it has then holds
         the value of one integer of the product for each channel
@@ -68,6 +70,7 @@ class Current:
     bias: torch.Tensor | None = None
     norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None
     pool: int = 0
+    overlapping: Node | None = None
     identity: bool = False
     product: ProductSpec | None = None
 

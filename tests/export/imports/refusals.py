@@ -88,6 +88,7 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "a max pool of stride 3 that overlaps": lambda: S(
         nn.Conv2d(1, 4, 3), MultiLevelIF(1), nn.MaxPool2d(4, 3), *tail(4)
     ),
+    "a Conv1d over several tokens": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.Conv1d(4, 4, 3), *tail(16)),
     "a max pool with dilation": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(1), nn.MaxPool2d(2, 2, 0, 2), *tail(16)),
     "an average pool that overlaps": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.AvgPool2d(3, 2), *tail(16)),
     "a max pool with ceil_mode": lambda: S(
