@@ -27,7 +27,7 @@ def _mask_pieces(i: Input, pitch: Pitch, source: Input) -> list[Piece]:
     if i.stride and own == step:
         return _pieces(i, pitch)
     found = []
-    for first in range(0, source.feature.blocks * step, step):
+    for first in range(source.first * step, (source.first + source.blocks) * step, step):
         for ky, kx in np.ndindex(source.kernel):
             ky, kx = (ky, kx) if i.stride else (0, 0)
             channel = first

@@ -20,35 +20,57 @@ from ...model.network.network import Network
 from ...model.network.neuron import Neuron
 
 
-def _words(source: Source, f: FeatureMap, blocks: int, rows: int, config: HardwareConfig) -> int:
-    """Return the on-chip words of some blocks of a map, with as many rows as one output line reads of them."""
-    lines = min(f.height, rows if source.flatten else source.weight.shape[2])
-    line = f.line_bytes // f.bus_bytes * (config.bus_bits // config.feature_bits)
-    return blocks * lines * f.lines_per_row * line
+def _words(source: Source, f: FeatureMap, mask: FeatureMap | None, blocks: int, rows: int, c: HardwareConfig) -> int:
+    """Return the on-chip words of some blocks of a map, with as many rows as one output line reads of them.
+
+    Of a mask as large as the map, the same blocks and rows are read, and else all of it.
+    """
+
+    def words(read: FeatureMap, blocks: int) -> int:
+        lines = min(read.height, rows if source.flatten else source.weight.shape[2])
+        line = read.line_bytes // read.bus_bytes * (c.bus_bits // c.feature_bits)
+        return blocks * lines * read.lines_per_row * line
+
+    return words(f, blocks) + (words(mask, blocks if _alike(mask, f) else mask.blocks) if mask else 0)
 
 
-def _segments(source: Source, f: FeatureMap, blocks: int, rows: int, config: HardwareConfig) -> int:
-    """Return how many segments such a part has at most: those of a piece of a line that lies badly in the K tiles."""
+def _alike(mask: FeatureMap, f: FeatureMap) -> bool:
+    """Return whether a mask has the positions and the blocks of the map that it masks."""
+    return (mask.height, mask.width, mask.block_channels) == (f.height, f.width, f.block_channels)
+
+
+def masked_apart(mask: FeatureMap, f: FeatureMap) -> bool:
+    """Return whether some blocks of a map can be read without the others of its mask."""
+    return _alike(mask, f) or (mask.height, mask.width) == (1, 1)
+
+
+def _segments(source: Source, f: FeatureMap, mask: FeatureMap | None, blocks: int, rows: int, c: HardwareConfig) -> int:
+    """Return how many segments such a part has at most: those of a piece of a line that lies badly in the K tiles.
+
+    A mask has its own behind each of them, and more where it has other blocks or one position.
+    """
     height, width = (min(f.height, rows), f.width) if source.flatten else source.weight.shape[2:]
     bits = width * f.block_channels
-    return blocks * height * (bits // config.tile_k + 2 * (bits % config.tile_k > 0))
+    own = blocks * height * (bits // c.tile_k + 2 * (bits % c.tile_k > 0))
+    apart = 0 if mask is None else blocks * height * width * (1 + f.block_channels // mask.block_channels)
+    return own if mask is None else 2 * own + (0 if _alike(mask, f) else apart)
 
 
-def _cuts(source: Source, f: FeatureMap, config: HardwareConfig) -> tuple[int, int] | None:
+def _cuts(source: Source, f: FeatureMap, mask: FeatureMap | None, config: HardwareConfig) -> tuple[int, int] | None:
     """Return how many blocks and how many rows of a map the parts of a source read, or None if no cut fits."""
     found = []
     for groups in range(1, f.blocks + 1):
         for stripes in range(1, (f.height if source.flatten else 1) + 1):
             blocks, rows = -(-f.blocks // groups), -(-f.height // stripes)
-            words, entries = (count(source, f, blocks, rows, config) for count in (_words, _segments))
+            words, entries = (count(source, f, mask, blocks, rows, config) for count in (_words, _segments))
             if words <= config.feature_words and entries <= config.segments:
                 found.append((groups * stripes, blocks, rows))
     return min(found)[1:] if found else None
 
 
-def _parts(source: Source, f: FeatureMap, config: HardwareConfig) -> Iterator[Source]:
+def _parts(source: Source, f: FeatureMap, mask: FeatureMap | None, config: HardwareConfig) -> Iterator[Source]:
     """Yield a source for each part, with zeros in place of the weights that other parts have."""
-    blocks, rows = _cuts(source, f, config) or (f.blocks, f.height)
+    blocks, rows = _cuts(source, f, mask, config) or (f.blocks, f.height)
     size, outputs = blocks * f.block_channels, len(source.weight)
     weight = source.weight
     if source.flatten:
@@ -71,17 +93,22 @@ def split(
     Parameters
     ----------
     large : names of layers
-    maps : the feature map that each source of these layers reads, by layer and feature
+    maps : the feature map that each source of these layers reads, or its mask, by layer and feature
     """
     layers: list[Layer] = []
     parts: dict[str, str] = {}
     taken = {layer.name for layer in network.layers}
     for layer in network.layers:
-        masked = any(source.mask for source in layer.convolutions)
-        if layer.name not in large or layer.product or layer.pool or masked:
+        masks = {s.feature: maps[layer.name, s.mask] for s in layer.convolutions if s.mask}
+        whole = any(not masked_apart(mask, maps[layer.name, feature]) for feature, mask in masks.items())
+        if layer.name not in large or layer.product or layer.pool or whole:
             layers.append(layer)
             continue
-        sources = [part for s in layer.convolutions for part in _parts(s, maps[layer.name, s.feature], config)]
+        sources = [
+            part
+            for s in layer.convolutions
+            for part in _parts(s, maps[layer.name, s.feature], masks.get(s.feature), config)
+        ]
         addend = layer.addend
         for n, source in enumerate(sources[:-1]):
             name = f"{layer.name}.k{n}"

@@ -14,6 +14,7 @@ from reprise.estimate.area.netlist import NETLIST
 from reprise.estimate.baselines.published import density
 from tools import bench
 from tools.benches import steps as steps_bench
+from tools.transformers.networks import OPERATORS
 
 from . import markdown, number, record
 
@@ -90,7 +91,7 @@ def table(topic: str, *words: str) -> str:
     ``machine TOPIC`` says on what machine they ran; ``steps`` and ``transformers NAME...`` make tables of their own.
     """
     special: dict[str, Callable[..., str]] = {"proofs": proofs, "steps": steps, "transformers": transformers}
-    special["density"] = transformer_density
+    special |= {"density": transformer_density, "free": free, "levels": levels}
     if topic in special:
         return special[topic](*words)
     if topic == "machine":
@@ -108,9 +109,11 @@ def table(topic: str, *words: str) -> str:
 def transformers(*names: str) -> str:
     """Make the table of whole transformers in RTL: cycles by operator, and those of the published model."""
     found = {name: record("transformers")[name] for name in names}
+    operators = [name for name in (*OPERATORS, "total") if any(name in one["cycles"] for one in found.values())]
+    none = dict.fromkeys(SHOWN, 0)
     rows = [
-        (operator, *(number(one["cycles"][operator][column]) for one in found.values() for column in SHOWN))
-        for operator in next(iter(found.values()))["cycles"]
+        (name, *(number(one["cycles"].get(name, none)[column]) for one in found.values() for column in SHOWN))
+        for name in operators
     ]
     heads = ("cycles", *(f"{name}, {what}" for name in names for what in ("RTL", "published model")))
     lines = [
@@ -123,6 +126,38 @@ def transformers(*names: str) -> str:
 
 SHOWN = ("rtl", "published_model")
 """The columns of that table."""
+
+
+FREE = ("max pools 3x3", "joins", "neurons on currents")
+"""The operators for which the published simulator counts no cycles: they are in none of its layers."""
+
+
+def free(*names: str) -> str:
+    """Make the table of what the published simulator counts as free, in cycles of RTL and as a part of all of them."""
+    found = {name: record("transformers")[name]["cycles"] for name in names}
+    rows = []
+    for operator in FREE:
+        cycles = [one.get(operator, {"rtl": 0})["rtl"] for one in found.values()]
+        shares = [part / one["total"]["rtl"] for part, one in zip(cycles, found.values(), strict=True)]
+        rows.append(
+            (operator, *(f"{number(n)} ({share:.1%})" if n else "-" for n, share in zip(cycles, shares, strict=True)))
+        )
+    return markdown(("cycles", *(f"`{name}`" for name in names)), rows)
+
+
+def levels(name: str) -> str:
+    """Make the table of what the layers of each block take that read a shortcut, and the levels that it reaches."""
+    layers = record("transformers")[name]["layers"]
+    blocks = sorted({layer.partition("_")[0] for layer in layers if layer.startswith("block")})
+    rows = [
+        (
+            block.removeprefix("block"),
+            layers[f"{block}_q"]["levels"],
+            *(number(layers[f"{block}_{part}"]["rtl"]) for part in ("q", "fc1", "join1", "join2")),
+        )
+        for block in blocks
+    ]
+    return markdown(("block", "levels", "q", "fc1", "first join", "second join"), rows)
 
 
 def transformer_density(name: str, published: str) -> str:

@@ -20,6 +20,7 @@ import typer
 
 from reprise.estimate.area.netlist import NETLIST
 from reprise.model.files import network_file
+from reprise.model.network.network import Network
 from reprise.support.command_line import commands, example, main, one_of
 from tools.tables import MEASURED
 from tools.transformers.networks import NETWORKS, OPERATORS, operator
@@ -45,6 +46,11 @@ def by_operator(report: dict) -> dict[str, dict[str, int]]:
     total = report["total"]
     all_ = {column: total["cycles"][column] for column in COLUMNS} | {bit: total["counts"][bit] for bit in BITS}
     return found | {"total": all_}
+
+
+def levels_read(network: Network, name: str) -> int:
+    """Return the largest level that a layer reads, or 0 for neurons on currents."""
+    return max((network.feature_levels(source.feature) for source in network.layer(name).sources), default=0)
 
 
 @app.command(epilog=example(f"{NAME} spikformer-1-384 --config paper"))
@@ -75,6 +81,10 @@ def transformers(
             "elements": sum(layer["elements"] for layer in report["layers"]),
             "mismatches": report["mismatches"],
             "cycles": by_operator(report),
+            "layers": {
+                layer["name"]: {"rtl": layer["cycles"]["rtl"], "levels": levels_read(network, layer["name"])}
+                for layer in report["layers"]
+            },
         }
         RECORD.write_text(json.dumps(records, indent=1) + "\n")
 

@@ -9,12 +9,15 @@ import numpy as np
 
 from reprise.model.network.network import Network
 
-from .spikformer import spikebert, spikformer
+from .sdt import sdt
+from .spikformer import one_timestep, spikebert, spikformer
 
 NETWORKS: dict[str, Callable[[], tuple[Network, np.ndarray]]] = {
     "spikformer-1-384": partial(spikformer, 1, 384),
     "spikformer-4-384": partial(spikformer, 4, 384),
+    "spikformer-4-384-levels": partial(one_timestep, 4, 384),
     "spikebert-1-768": partial(spikebert, 1, 768),
+    "sdt-2-512": partial(sdt, 2, 512),
 }
 """Blocks and channels of a token are a part of a name."""
 
@@ -24,6 +27,8 @@ OPERATORS = {
     "position": ("rpe",),
     "q, k, v": ("_q", "_k", "_v"),
     "attention products": ("_g", "_products"),
+    "mask and sum": ("_kv",),
+    "neurons on currents": ("_lif1", "_lif2", "head_lif"),
     "projection": ("_proj",),
     "MLP": ("_fc1", "_fc2"),
     "joins": ("_join",),

@@ -27,6 +27,9 @@ ATTENTION_STEP, SPIKEBERT_STEP = 8, 40
 SPIKEBERT_LEAK = 230
 """What tau 10 leaves of a potential, 0.9, in 1/256 and rounded."""
 
+LEVELS, CLIP, LEVELS_STEP = 4, 7, 32
+"""Of the form with one timestep: levels of neurons and of joins, and the threshold of attention."""
+
 
 def blocks(b: Builder, feature: str, depth: int, dim: int, heads: int, step: int, levels: int) -> str:
     """Append blocks of attention and MLP to a map of so many levels, and return the name of the last one."""
@@ -59,6 +62,21 @@ def spikformer(
     x = b.join("rpe_join", x, b.convolution("rpe", x, dim, dim, 3), dim, 2)
     b.readout("head", blocks(b, x, depth, dim, heads, ATTENTION_STEP, 2), dim, classes)
     return b.network(f"spikformer-{depth}-{dim}"), b.image
+
+
+def one_timestep(
+    depth: int, dim: int, *, heads: int = 12, size: int = 32, classes: int = 10, seed: int = 0
+) -> tuple[Network, np.ndarray]:
+    """Make a Spikformer whose neurons have levels in place of timesteps; its joins clip, and its pools are of 2x2."""
+    b = Builder(
+        input_shape=(3, size, size), density=SPIKFORMER_DENSITY, seed=seed, timesteps=1, levels=LEVELS, clip=CLIP
+    )
+    x = b.convolution("sps1", "input", 3, dim // 8, 3)
+    x = b.convolution("sps2", x, dim // 8, dim // 4, 3)
+    x = b.convolution("sps4", b.convolution("sps3", x, dim // 4, dim // 2, 3, pool=2), dim // 2, dim, 3, pool=2)
+    x = b.join("rpe_join", x, b.convolution("rpe", x, dim, dim, 3), dim, CLIP)
+    b.readout("head", blocks(b, x, depth, dim, heads, LEVELS_STEP, CLIP), dim, classes)
+    return b.network(f"spikformer-{depth}-{dim}-levels"), b.image
 
 
 def spikebert(

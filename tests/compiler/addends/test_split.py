@@ -78,6 +78,33 @@ def test_other_shapes(seed):
     maps(net, SMALL, random_images(seed, net, 2))
 
 
+MASKED = SMALL.replace(masks=1)
+
+
+def masked(seed, kind, *, channels, size=(4, 3), kernel):
+    """A map that a mask of its shape lets through, or one of a level for each channel, in front of some kernel."""
+    r = np.random.default_rng(seed)
+
+    def layer(name, feature, inputs, outputs, kernel, mask=None):
+        weight = r.integers(-9, 10, (outputs, inputs, *kernel)).astype(np.int8)
+        fires = Neuron.uniform(outputs, kind="lif", leak=128, reset="hard", threshold=12)
+        return Layer(name=name, sources=(Source(feature=feature, weight=weight, mask=mask),), neuron=fires)
+
+    layers = [layer("a", "input", 2, channels, (1, 1)), layer("b", "input", 2, channels, (1, 1))]
+    layers.append(layer("one", "b", channels, channels, size))
+    layers.append(layer("end", "a", channels, 10, kernel, mask={"map": "b", "channels": "one"}[kind]))
+    return Network(name="n", input_shape=(2, *size), input_levels=3, timesteps=2, layers=tuple(layers))
+
+
+@pytest.mark.parametrize(("channels", "kernel"), [(80, (1, 1)), (73, (2, 3)), (73, (4, 3))])
+@pytest.mark.parametrize("kind", ["map", "channels"])
+def test_a_masked_map_is_split_with_its_mask(kind, channels, kernel):
+    net = masked(7, kind, channels=channels, kernel=kernel)
+    images = random_images(7, net, 2)
+    tight = MASKED.replace(feature_words=64, segments=64)
+    assert parts_of(maps(net, tight, images)) and not parts_of(maps(net, LARGE.replace(masks=1), images))
+
+
 def test_a_stream_is_added_by_the_first_part():
     net = network(5, "conv", neuron=Neuron.sum(10))
     x = Layer(name="x", sources=net.layers[2].sources, neuron=Neuron.sum(10, bits=16))

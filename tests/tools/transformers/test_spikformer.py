@@ -11,7 +11,8 @@ from reprise.model.inference.runner import run
 from tools.tables import record
 from tools.transformers.__main__ import COLUMNS
 from tools.transformers.networks import OPERATORS, operator
-from tools.transformers.spikformer import spikebert, spikformer
+from tools.transformers.sdt import sdt
+from tools.transformers.spikformer import one_timestep, spikebert, spikformer
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +25,23 @@ def text():
     return spikebert(1, 48, heads=3, size=4)
 
 
-@pytest.mark.parametrize("made", ["small", "text"])
-def test_every_map_is_that_of_the_model(made, request):
+@pytest.fixture(scope="module")
+def levels():
+    return one_timestep(1, 48, heads=3, size=8)
+
+
+@pytest.fixture(scope="module")
+def driven():
+    return sdt(2, 48, size=8)
+
+
+@pytest.mark.parametrize(
+    ("made", "config"), [("small", "small"), ("text", "small"), ("levels", "small"), ("driven", "small-t")]
+)
+def test_every_map_is_that_of_the_model(made, config, request):
     network, image = request.getfixturevalue(made)
     expected = run(network, image, record=("features", "potentials"))
-    compiled = compile_network(network, HardwareConfig.load("small"), 1, keep_features=True)
+    compiled = compile_network(network, HardwareConfig.load(config), 1, keep_features=True)
     checks = compare(compiled, interpret(compiled, image), expected)
     assert not [check for check in checks if check.mismatches], checks
     assert {check.layer for check in checks} == {layer.name for layer in network.layers}
@@ -62,9 +75,27 @@ def test_neurons_of_text_keep_nine_tenths(text):
             assert operator(layer.name) == "joins" or not layer.neuron.fires, layer.name
 
 
-def test_operators_of_the_record_add_up(small):
+def test_a_channel_passes_from_the_first_token_with_both_spikes_on(driven):
+    """Its neuron fires at once if K and V have a spike together, and what is left of one never fires."""
+    network, image = driven
+    features = run(network, image, record=("features",)).features
+    both = (features["block1_k"] & features["block1_v"]).any(axis=(3, 4))
+    assert np.array_equal(features["block1_kv"][..., 0, 0], both) and 0 < both.mean() < 1
+
+
+def test_branches_are_added_to_the_stream(driven):
+    network, image = driven
+    features = run(network, image, record=("features",)).features
+    layer = network.layer("block1_fc2")
+    weight = layer.sources[0].weight[:, :, 0, 0].astype(np.int64)
+    branch = np.einsum("oc,ntchw->ntohw", weight, features["block1_fc1"])
+    assert np.array_equal(features["block1_fc2"], features["block1_proj"] + 2 * branch)
+    assert np.abs(features["block1_fc2"]).max() < 1 << 15, "nothing is clipped"
+
+
+def test_operators_of_the_record_add_up(small, driven):
     """All layers but the end of the job belong to an operator."""
-    assert {operator(layer.name) for layer in small[0].layers} == set(OPERATORS)
+    assert {operator(layer.name) for made in (small, driven) for layer in made[0].layers} == set(OPERATORS)
     for one in record("transformers").values():
         assert one["mismatches"] == 0
         names = set(one["cycles"]) - {"total"}
