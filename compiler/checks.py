@@ -10,6 +10,8 @@ from ..hw.arch.rules import ProgramRules
 from ..model.inference.widths import WidthError, Widths, check
 from ..model.network.layer import Layer
 from ..model.network.network import Network
+from ..model.prosparsity.modes import MODES, Mode
+from ..support.checks import require
 from .errors import CompileError, IllegalCommand, limit
 from .plan import Work
 
@@ -64,6 +66,19 @@ def check_layer(work: Work, config: HardwareConfig) -> None:
                 f"layer {name!r}: weights must be {-half}..{half - 1} (weight_bits={config.weight_bits}),"
                 f" not {low}..{high}: quantize to fewer bits or use more weight_bits"
             )
+
+
+def check_mode(mode: Mode, config: HardwareConfig) -> None:
+    """Refuse a mode that does not exist, or that the configuration does not have.
+
+    Raises
+    ------
+    RepriseError
+        As said; the message names the rule and the remedy.
+    """
+    require(mode in MODES, "mode", f"one of {', '.join(MODES)}", mode)
+    why = "only a configuration with modes=1 has others (--set modes=1)"
+    require(mode == "product" or bool(config.modes), "mode", "product", mode, why)
 
 
 def check_sum(layer: Layer) -> None:

@@ -11,6 +11,7 @@ from ..hw.arch.memory_image import LayerEntry, MemoryImage, Region
 from ..hw.arch.program import ADDRESS_BITS, COMMAND_BYTES
 from ..hw.arch.relocation import check_base
 from ..model.network.network import Network
+from ..model.prosparsity.modes import Mode
 from ..support.errors import RepriseError
 from .checks import check_commands
 from .emit import Emitter
@@ -22,7 +23,10 @@ from .products.step import ProductStep
 
 
 def _emit(
-    config: HardwareConfig, parts: Sequence[Sequence[Step | ProductStep]], features: dict[str, FeatureMap]
+    config: HardwareConfig,
+    parts: Sequence[Sequence[Step | ProductStep]],
+    features: dict[str, FeatureMap],
+    modes: Mapping[str, Mode],
 ) -> tuple[bytes, list[tuple[LayerEntry, ...]]]:
     """Return the program of networks one after the other, and the layers of each.
 
@@ -33,6 +37,7 @@ def _emit(
     ----------
     parts : the layers of each network
     features : all feature maps, which lie where they say
+    modes : what each layer leaves out, by its name
     """
     emitter, found = Emitter(config), list[tuple[LayerEntry, ...]]()
     for steps in parts:
@@ -43,6 +48,7 @@ def _emit(
         whole: list[Step | ProductStep] = []  # a layer, in all of its parts
         first = len(emitter.commands)
         for step in steps:
+            emitter.mode = modes[step.work.layer.name]
             step.emit(emitter, features)
             whole.append(step)
             if isinstance(step, Step) and step.part:
@@ -72,7 +78,8 @@ def _compile(compilers: Sequence[NetworkCompiler], base: int, keep_features: boo
     unplaced = {key: f for compiler in compilers for key, f in compiler.features.items()}
     # Feature maps are placed behind the program, whose size does not depend on their addresses: a first emission, in
     # which every map has some address of its own, tells it.
-    size = len(_emit(config, parts, {key: f.at(n * PAGE) for n, (key, f) in enumerate(unplaced.items())})[0])
+    modes = {name: mode for compiler in compilers for name, mode in compiler.modes.items()}
+    size = len(_emit(config, parts, {key: f.at(n * PAGE) for n, (key, f) in enumerate(unplaced.items())}, modes)[0])
     # The program begins on a page because reads are cut at multiples of a burst, and a command that lies in two of them
     # would be waited for twice.
     program = builder.add("program", "program", bytes(size), to=PAGE)
@@ -82,7 +89,7 @@ def _compile(compilers: Sequence[NetworkCompiler], base: int, keep_features: boo
         raise CompileError(
             f"the memory's end must be at most 2**{ADDRESS_BITS}, not {end:#x}: the memory port has {ADDRESS_BITS} bits"
         )
-    data, entries = _emit(config, parts, features)
+    data, entries = _emit(config, parts, features, modes)
     assert len(data) == size and size % COMMAND_BYTES == 0
     builder.put(program, data)
     maps = [Region(name=k, kind="feature", address=f.address, bytes=f.bytes) for k, f in features.items()]
@@ -124,6 +131,7 @@ def compile_network(
     tile_depths: Mapping[str, int] | None = None,
     whole_tiles: Mapping[str, int] | None = None,
     gather: bool = True,
+    mode: Mode | Mapping[str, Mode] = "product",
 ) -> MemoryImage:
     """Compile a network for a configuration and a batch.
 
@@ -146,6 +154,9 @@ def compile_network(
         the rows that are used. For other layers it is chosen likewise.
     gather : bool
         Let the host store the input gathered (:mod:`reprise.hw.arch.feature_map`), where that saves cycles.
+    mode : str or dict
+        What the processor leaves out (:mod:`reprise.model.prosparsity.modes`), of all layers, or by the layer's name;
+        others are "product". The result is the same. Others than "product" need a configuration with ``modes``.
 
     Returns
     -------
@@ -159,7 +170,9 @@ def compile_network(
         ``images`` or ``base`` breaks its rule.
     """
     _check_arguments(images, base)
-    compiler = NetworkCompiler(network, config, images, tile_depths=tile_depths, whole_tiles=whole_tiles, gather=gather)
+    compiler = NetworkCompiler(
+        network, config, images, tile_depths=tile_depths, whole_tiles=whole_tiles, gather=gather, mode=mode
+    )
     return _compile([compiler], base, keep_features)[0]
 
 

@@ -12,7 +12,7 @@ that and whole. The former saves what is not used, and the latter time at the st
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ..model.inference.runner import run
 from ..model.network.layer import Layer
 from ..model.network.network import Network
 from ..model.prosparsity.bound import bound
+from ..model.prosparsity.modes import Mode, slots
 from ..model.prosparsity.tiles import count_packed
 from ..model.prosparsity.tiling import LayerTiles, network_tiles
 from .lower import Input, Pitch, block_channels
@@ -67,13 +68,15 @@ def candidates(config: HardwareConfig) -> list[int]:
     return sorted({config.tile_k, *range(LEAST, config.tile_k, STEP)}, reverse=True)
 
 
-def cost(tiles: LayerTiles, layer: Layer, config: HardwareConfig) -> int:
-    """Return about how many cycles a layer takes for its rows, cut into these tiles.
+def cost(tiles: LayerTiles, layer: Layer, config: HardwareConfig, mode: Mode = "product") -> int:
+    """Return about how many cycles a layer takes for its rows, cut into these tiles, in a mode.
 
     They are those of the processor, of the weights' fetches or of im2col, whichever take longest. What is the same for
     all tile depths, such as the neurons, is left out.
     """
-    counts = count_packed(tiles.packed, tiles.starts, one_bit_matches=config.one_bit_matches)
+    tiles = replace(tiles, packed=slots(tiles.packed, mode, tiles.tile_k))
+    one_bit, prefixes = config.one_bit_matches, mode == "product"
+    counts = count_packed(tiles.packed, tiles.starts, one_bit_matches=one_bit, prefixes=prefixes)
     k_tiles = counts.rows.shape[1]
     blocks = -(-layer.channels // config.lanes)
     beats = -(-block_channels(layer.channels, config.lanes) * 8 // config.bus_bits)
@@ -84,7 +87,11 @@ def cost(tiles: LayerTiles, layer: Layer, config: HardwareConfig) -> int:
 
 
 def choose_tiles(
-    network: Network, config: HardwareConfig, inputs: Mapping[str, tuple[Input, ...]], batch: int
+    network: Network,
+    config: HardwareConfig,
+    inputs: Mapping[str, tuple[Input, ...]],
+    batch: int,
+    modes: Mapping[str, Mode],
 ) -> dict[str, TileChoice]:
     """Choose how the K tiles of every layer are cut and fetched.
 
@@ -94,6 +101,7 @@ def choose_tiles(
     config : HardwareConfig
     inputs : the sources of every layer as hardware reads them, by the layer's name
     batch : images that are run together; those of one m tile use more weight rows than a single one
+    modes : what each layer leaves out, by the layer's name
 
     Returns
     -------
@@ -115,7 +123,7 @@ def choose_tiles(
             pitches = (Pitch(line=0, block=0),) * len(inputs[name])
             if depth < config.tile_k and sum(map(len, segments(inputs[name], pitches, depth))) > config.segments:
                 continue
-            yield cost(tiles_of(name, depth, True), network.layer(name), config), -depth
+            yield cost(tiles_of(name, depth, True), network.layer(name), config, modes[name]), -depth
 
     found = {}
     for layer in network.layers:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
 from ..hw.arch.program import pack
+from ..model.prosparsity.modes import MODES, Mode
 from .errors import CompileError
 from .loops import loop_fields
 from .plan import Job, Plan, Work
@@ -44,10 +45,12 @@ class Emitter:
 
     Members
     -------
+    mode : what RUNs leave out (:mod:`reprise.model.prosparsity.modes`)
     commands : (opcode, fields), which :meth:`bytes` packs
     """
 
     config: HardwareConfig
+    mode: Mode = "product"
     commands: list[tuple[str, dict[str, int]]] = field(default_factory=list)
     _words: range = range(0)  # on-chip words of the last RUN
     _segments: range = range(0)
@@ -164,6 +167,8 @@ class Emitter:
         """Emit a RUN of a layer that uses these on-chip words and segments, and writes to a map."""
         if self._run and fields["weights_keep"] and self._run["weights"] == fields["weights"]:
             self._run["weights_hold"] = fields["weights_ready"] = 1
+        if self.mode != "product":
+            fields["mode"] = MODES.index(self.mode)
         self.commands.append(("RUN", fields))
         self._run = fields
         self._words = words

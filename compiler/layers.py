@@ -9,8 +9,9 @@ from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
 from ..model.network.layer import Layer
 from ..model.network.network import Network
+from ..model.prosparsity.modes import Mode
 from ..support.checks import require, require_int
-from .checks import check_addends, check_blocks, check_layer, check_widths
+from .checks import check_addends, check_blocks, check_layer, check_mode, check_widths
 from .depths import ALL_WHOLE, TileChoice, choose_tiles
 from .emit import Constants, Emitter
 from .errors import limit
@@ -85,7 +86,8 @@ class NetworkCompiler:
 
     Parameters
     ----------
-    network, config, images, tile_depths, whole_tiles, gather : as for :func:`reprise.compiler.compile_network`
+    network, config, images, tile_depths, whole_tiles, gather, mode :
+        As for :func:`reprise.compiler.compile_network`.
     prefix : stands before the keys of the input's maps, so that those of several networks differ
     """
 
@@ -98,12 +100,15 @@ class NetworkCompiler:
         tile_depths: Mapping[str, int] | None = None,
         whole_tiles: Mapping[str, int] | None = None,
         gather: bool = True,
+        mode: Mode | Mapping[str, Mode] = "product",
         prefix: str = "",
     ) -> None:
         check_addends(network, config)
         check_widths(network, config)
-        depths, wholes = tile_depths or {}, whole_tiles or {}
-        self._check_names(network, {"tile_depths": depths, "whole_tiles": wholes})
+        depths, wholes, modes = tile_depths or {}, whole_tiles or {}, {} if isinstance(mode, str) else mode
+        self._check_names(network, {"tile_depths": depths, "whole_tiles": wholes, "mode": modes})
+        for one in (mode,) if isinstance(mode, str) else modes.values():
+            check_mode(one, config)
         for name, depth in depths.items():
             product, why = network.layer(name).product, "its K tiles follow from its heads"
             require(not product, f"tile_depths[{name!r}]", "of a layer that is no product", depth, why)
@@ -124,7 +129,9 @@ class NetworkCompiler:
             check_widths(network, config)
             self._take(network, gather)
         inputs = {work.layer.name: work.inputs for work, *_ in self.works() if isinstance(work, Work)}
-        self.tiles |= choose_tiles(network, config, inputs, images)
+        every: Mode = mode if isinstance(mode, str) else "product"
+        self.modes = {y.name: modes.get(self.parts.get(y.name, y.name), every) for y in network.layers}
+        self.tiles |= choose_tiles(network, config, inputs, images, self.modes)
         self.tiles |= {name: replace(self.tiles[name], depth=depth) for name, depth in depths.items()}
         self.tiles |= {name: replace(self.tiles[name], whole=whole) for name, whole in wholes.items()}
 
@@ -154,7 +161,7 @@ class NetworkCompiler:
         self.tiles = {y.name: TileChoice(depth=config.tile_k if y.sources else 1) for y in network.layers}
 
     @staticmethod
-    def _check_names(network: Network, given: Mapping[str, Mapping[str, int]]) -> None:
+    def _check_names(network: Network, given: Mapping[str, Mapping[str, object]]) -> None:
         """Require that all that is given for layers is given for layers of the network."""
         names = [layer.name for layer in network.layers]
         for what, of_layers in given.items():

@@ -22,7 +22,8 @@ from ..hw.arch.memory_image import MemoryImage
 from ..model.inference.runner import Result, run
 from ..model.network.network import Network
 from ..model.prosparsity.bound import bound
-from ..model.prosparsity.tiles import TileBlock, analyze_packed
+from ..model.prosparsity.modes import MODES, Mode, analyze_mode
+from ..model.prosparsity.tiles import TileBlock
 from .baselines.prosperity import published_model_of_network
 from .cycles import Machine
 from .cycles.run_data import run_data
@@ -106,7 +107,7 @@ class Estimator:
         self.image, self.config, self.timing = image, image.config, timing
         self._clean = "clean" in older
         self.runs: list[dict] = []
-        self._last: tuple[np.ndarray, TileBlock] | None = None  # packed rows of the RUN before, and their analysis
+        self._last: tuple[np.ndarray, tuple[Mode, int], TileBlock] | None = None  # rows of the RUN before, analysed
         word = image.program * 8 // self.config.bus_bits
         speed = {"latency": timing.latency, "gap": timing.gap}
         self.machine = Machine(image.commands(), self.config, word=word, log=log, older=older, **speed)
@@ -115,12 +116,14 @@ class Estimator:
 
     def _analyze(self, trace: RunTrace) -> TileBlock:
         """Return the analysed tiles of a RUN; the next RUN often takes the same rows, for other output channels."""
+        taken = MODES[trace.fields["mode"]], trace.fields["tile_depth"]
         if self._last is not None:
-            packed, block = self._last
-            if np.array_equal(block.starts, trace.starts) and np.array_equal(packed, trace.packed):
+            packed, before, block = self._last
+            same = before == taken and np.array_equal(block.starts, trace.starts)
+            if same and np.array_equal(packed, trace.packed):
                 return block
-        block = analyze_packed(trace.packed, trace.starts, one_bit_matches=self.config.one_bit_matches)
-        self._last = trace.packed, block
+        block = analyze_mode(trace.packed, trace.starts, *taken, one_bit_matches=self.config.one_bit_matches)
+        self._last = trace.packed, taken, block
         return block
 
     def observe(self, trace: RunTrace) -> None:
@@ -133,7 +136,7 @@ class Estimator:
         weight_rows = np.bitwise_count(trace.weight_rows).astype(np.int64)
         weight_cycles = int(weight_rows.sum()) * f["weight_beats"] * (1 + t.gap)
         facts = trace.segments, trace.first_slot, trace.command
-        data = run_data(block, trace.packed, c, f, *facts, clean=self._clean)
+        data = run_data(block, block.rows, c, f, *facts, clean=self._clean)
         neurons = np.diff(data.walk_end, prepend=0) * f["groups"]
         words = 8 * f["int_bytes"] * c.neuron_lanes // c.bus_bits  # of a group of an integer map
         neurons = neurons + rows // f["planes"] * f["groups"] * max(0, words - 1)

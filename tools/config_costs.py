@@ -29,6 +29,7 @@ STEPS = {
     "one_bit_matches": (1,),
     "masks": (1,),
     "addend_groups": (16,),
+    "modes": (1,),
 }
 """The values of fields that are not halved and doubled."""
 

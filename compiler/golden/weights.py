@@ -6,6 +6,7 @@ import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.arch.products import WEIGHT_WORDS, total
+from ...hw.arch.program import DENSE
 from .arithmetic import wrap
 from .memory import Memory
 
@@ -21,7 +22,8 @@ def tiles_fetched(f: dict[str, int]) -> np.ndarray:
 def rows_fetched(f: dict[str, int], packed: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Return uint64[m_tiles, k_tiles], which weight rows are fetched: a bit for each row.
 
-    All rows of the first ``whole_tiles`` K tiles and of weights that are kept are; of others, those that are used.
+    All rows of the first ``whole_tiles`` K tiles, of a dense RUN and of weights that are kept are; of others, those
+    that are used.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ def rows_fetched(f: dict[str, int], packed: np.ndarray, starts: np.ndarray) -> n
     starts : int64[m_tiles + 1], the first row of each m tile, and M
     """
     number = np.arange(f["m_tiles"] * f["k_tiles"]).reshape(f["m_tiles"], f["k_tiles"])
-    whole = (number < f["whole_tiles"]) | bool(f["weights_keep"])
+    whole = (number < f["whole_tiles"]) | bool(f["weights_keep"]) | (f["mode"] == DENSE)
     used = np.bitwise_or.reduceat(packed, starts[:-1], axis=0)
     masks = np.where(whole, np.uint64((1 << f["tile_depth"]) - 1), used)
     return np.where(tiles_fetched(f), masks, np.uint64(0))

@@ -72,4 +72,5 @@ def random_config(seed: int) -> HardwareConfig:
         weight_banks=min(int(r.choice([1, 1, 2, 4])), tile_k // 2),
         masks=int(r.integers(2)),
         one_bit_matches=in_turn(seed, 23, (0, 1)),
+        modes=in_turn(seed, 29, (0, 1)),
     )

@@ -16,6 +16,7 @@ from ...model.inference.widths import WidthError, Widths, check
 from ...model.network.layer import Encoding, Layer, MaxPool, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron, NeuronKind
+from ...model.prosparsity.modes import MODES, Mode
 
 T = TypeVar("T")
 
@@ -257,16 +258,18 @@ class RandomTiles(TypedDict):
 
     tile_depths: dict[str, int]
     whole_tiles: dict[str, int]
+    mode: dict[str, Mode]
 
 
 def random_tiles(seed: int, network: Network, config: HardwareConfig) -> RandomTiles:
     """Choose how K tiles are cut and fetched, as keywords of :func:`reprise.compiler.compile_network`.
 
     For about half of the layers this is how many bits of a row their K tiles have, any number that is legal unless the
-    layer is a product, and for about half how many are fetched whole.
+    layer is a product, and for about half how many are fetched whole. Where RUNs have modes, each layer has one.
     """
     r = np.random.default_rng([seed, 8])
     convolutions = [layer for layer in network.layers if not layer.product]
     depths = {layer.name: int(r.integers(1, config.tile_k + 1)) for layer in convolutions if r.random() < 0.5}
     wholes = {layer.name: int(r.choice([0, 1, 3, 7, 65535])) for layer in network.layers if r.random() < 0.5}
-    return RandomTiles(tile_depths=depths, whole_tiles=wholes)
+    modes = {layer.name: MODES[int(r.integers(len(MODES)))] for layer in network.layers if config.modes}
+    return RandomTiles(tile_depths=depths, whole_tiles=wholes, mode=modes)

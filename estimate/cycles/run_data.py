@@ -220,7 +220,7 @@ def run_data(
     Parameters
     ----------
     block : the analysed rows of the RUN's tiles
-    packed : uint64[M, k_tiles], the rows themselves
+    packed : uint64[M, k_tiles], the rows themselves or, in a dense RUN, their slots
     fields : of the RUN command
     segments : int64[k_tiles], how many im2col segments each K tile has
     base : slot of the RUN's first weights

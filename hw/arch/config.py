@@ -63,6 +63,8 @@ class HardwareConfig:
     masks : 1 if segments can mask each other, so that a layer reads a map only where another one has spikes, else 0.
     addend_groups : number of groups of channels of an addend, a stored integer map that is added to the sums, which
         wait in front of the neurons. With 0 no addends are built.
+    modes : 1 if a RUN can leave prefixes out, or take every bit of a row, zero or not, so that bit-sparse and dense
+        processors can be compared on the same hardware, else 0.
 
     Raises
     ------
@@ -91,6 +93,7 @@ class HardwareConfig:
     one_bit_matches: int = 0
     masks: int = 0
     addend_groups: int = 0
+    modes: int = 0
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -39,7 +39,10 @@ from .command.field import Field as Field
 from .command.field import built as built
 from .command.field import pack_fields as pack_fields
 from .command.field import unpack_fields as unpack_fields
+from .command.run import BIT as BIT
+from .command.run import DENSE as DENSE
 from .command.run import LOOPS as LOOPS
+from .command.run import PRODUCT as PRODUCT
 from .command.run import SOURCES as SOURCES
 from .command.run import STRINGS as STRINGS
 from .command.run import run_fields

@@ -14,6 +14,7 @@ from .config import HardwareConfig
 from .products import product_violations
 from .program import (
     COMMANDS,
+    DENSE,
     HEADER,
     INT_BYTES,
     LOOPS,
@@ -142,6 +143,7 @@ def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
         CutInto(field="groups", whole="channels", size=Bound(c.neuron_lanes, "neuron_lanes")),
         OneWhen(field="pool", flag="readout"),
         *(_addend_rules(c) if c.addend_groups else ()),
+        *(_ranges(("mode", 0, DENSE)) if c.modes else ()),
     )
 
 

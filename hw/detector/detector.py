@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
+from ..arch.program import PRODUCT
 from ..interface import search
 from ..lib.logic import covers
 from . import layouts
@@ -18,8 +19,8 @@ class Detector(wiring.Component):
     the one with the lowest index. Rows come in issue order, and each is inserted after it was queried. So only rows
     that were issued before it can match: an equal row with a lower index, or a row with fewer bits. The sorter numbers
     the entries so that the best match is the highest one in its bank. By the paper's rule a row of one bit takes no
-    prefix; with ``one_bit_matches`` it takes an equal row. With two queries the second row of a group is compared with
-    the first one too.
+    prefix; with ``one_bit_matches`` it takes an equal row. In a RUN that is not product-sparse no row takes one. With
+    two queries the second row of a group is compared with the first one too.
     (Prosperity, HPCA 2025, arXiv 2503.03379, section V: detector; here rows are inserted in sorted order.)
 
     Latency: 3 cycles. Throughput: ``queries`` rows per cycle, also from one tile to the next.
@@ -99,6 +100,9 @@ class Detector(wiring.Component):
         m.d.comb += [now.valid.eq(take), now.last.eq(group.last)]
         # Only an equal row is a subset of a row of one bit.
         single: Value = C(0, c.queries) if c.one_bit_matches else Cat(row.cls == 0 for row in group.rows)
+        if c.modes:
+            m.d.comb += [now.mode.eq(group.tile.mode), now.depth.eq(group.tile.depth)]
+            single |= (group.tile.mode != PRODUCT).replicate(c.queries)
         for lane, row in enumerate(group.rows):
             m.d.comb += [
                 now.rows[lane].valid.eq(group.valid[lane]),

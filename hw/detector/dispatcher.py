@@ -105,6 +105,7 @@ class Dispatcher(wiring.Component):
                 compute.push[lane].data.prefix.eq(row.prefix),
                 compute.push[lane].data.result.eq(row.result),
                 compute.push[lane].data.row.eq(row.index),
+                *([compute.push[lane].data.slots.eq(row.slots)] if c.modes else []),
             ]
         levels, reuses = [compute.level], []
         for bank in range(c.banks):

@@ -4,6 +4,7 @@ from amaranth.lib import data
 
 from ..arch.config import HardwareConfig
 from ..interface.search import class_bits, entry_bits
+from ..interface.streams import taken
 
 
 def inserted_row(c: HardwareConfig) -> data.StructLayout:
@@ -33,7 +34,8 @@ def found_row(c: HardwareConfig) -> data.StructLayout:
 
 def found_group(c: HardwareConfig) -> data.StructLayout:
     """The rows that leave the detector in one cycle; ``last`` says that they are the last of their tile."""
-    return data.StructLayout({"valid": 1, "last": 1, "rows": data.ArrayLayout(found_row(c), c.queries)})
+    group = {"valid": 1, "last": 1, "rows": data.ArrayLayout(found_row(c), c.queries)}
+    return data.StructLayout(group | (taken(c) if c.modes else {}))
 
 
 def pruned_row(c: HardwareConfig) -> data.StructLayout:
@@ -47,6 +49,7 @@ def pruned_row(c: HardwareConfig) -> data.StructLayout:
             "prefix": c.row_bits,  # where the tile result of the prefix is kept
             "residual": c.tile_k,
             "exact": 1,  # it is an exact match: it has a prefix and its residual is empty
+            **({"slots": c.tile_k} if c.modes else {}),  # the bits that take a slot: the residual's or, if dense, all
         }
     )
 

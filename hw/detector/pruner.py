@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
+from ..arch.program import DENSE
 from . import layouts
 
 TILES = 4
@@ -19,6 +20,7 @@ class Pruner(wiring.Component):
     The XOR takes bits away and never adds any, because a prefix is a subset of its row. With two banks of patterns the
     prefix is the better of the two candidates: the one with more bits and, if these are equal, the one with the lower
     index. In one popcount class the earlier group has the lower index; of two classes the later group has more bits.
+    In a dense tile a row takes a slot for each bit, and its residual, which is the row, says which of them are added.
     (Prosperity, HPCA 2025, arXiv 2503.03379, section V: pruner.)
 
     Latency: 3 cycles. The first reads the pattern, the second registers it, because block RAM is slow, and the third
@@ -109,3 +111,9 @@ class Pruner(wiring.Component):
                 self.o.rows[lane].residual.eq(rest),
                 self.o.rows[lane].exact.eq(rest == 0),
             ]
+            if c.modes:
+                every = Cat(found.depth > bit for bit in range(c.tile_k))
+                m.d.sync += [
+                    self.o.rows[lane].slots.eq(Mux(found.mode == DENSE, every, rest)),
+                    self.o.rows[lane].exact.eq(has & (rest == 0)),  # a dense tile has rows without bits
+                ]

@@ -162,6 +162,8 @@ class Im2col(wiring.Component):
             builder.taken.eq(taken),
             self.busy.eq(left != 0),
         ]
+        if c.modes:
+            m.d.comb += [builder.mode.eq(self.run.mode), builder.depth.eq(self.run.tile_depth)]
         with m.If(taken & self.o.payload.last & self.o.payload.tile.last_k):
             m.d.sync += left.eq(left - 1)
         with m.If(self.prepare):

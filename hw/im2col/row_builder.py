@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from ..interface.streams import tile_info
+from ..interface.streams import taken, tile_info
 from .extract import piece_control
 from .segment_table import k_tile
 
@@ -31,6 +31,7 @@ class RowBuilder(wiring.Component):
     i : In stream of K tiles (SegmentTable.o)
     index : Out, the segment to be read
     weight_slot, weight_release, weight_next : the counter of weight slots
+    mode, depth : In, fields of the RUN, where it has a mode
     control : Out, one cycle later: what belongs to the positions and the segment that are read
     taken : In(1), a finished word leaves the output queue
     """
@@ -50,6 +51,7 @@ class RowBuilder(wiring.Component):
                 "weight_next": Out(1),
                 "control": Out(piece_control(c)),
                 "taken": In(1),
+                **({name: In(shape) for name, shape in taken(c).items()} if c.modes else {}),
             }
         )
 
@@ -78,6 +80,7 @@ class RowBuilder(wiring.Component):
             info.weight_release.eq(self.weight_release),
             info.last_k.eq(tile.last),
             info.rows.eq(self.rows),
+            *(info[name].eq(getattr(self, name)) for name in (taken(c) if c.modes else ())),
         ]
         m.d.sync += credits.eq(credits - (issue & first) + self.taken)
         with m.If(issue):

@@ -48,8 +48,14 @@ def tile_info(c: HardwareConfig) -> data.StructLayout:
             "weight_release": 1,  # the slot may be refilled when this tile is done
             "last_k": 1,  # this is the last K tile of its m tile, after which the partial sums are drained
             "rows": c.count_bits,  # number of rows of the m tile, 1..tile_m; all its K tiles have the same
+            **(taken(c) if c.modes else {}),
         }
     )
+
+
+def taken(c: HardwareConfig) -> dict[str, int | range]:
+    """What says which bits of a tile's rows are taken: the RUN's mode, and the bits of a row (its ``tile_depth``)."""
+    return {"mode": 2, "depth": range(c.tile_k + 1)}
 
 
 def tile_word(c: HardwareConfig) -> data.StructLayout:
@@ -86,6 +92,8 @@ def compute_row(c: HardwareConfig) -> data.StructLayout:
             "prefix": c.row_bits,  # address of the prefix's tile result
             "result": c.row_bits,  # address to which its own tile result goes
             "row": c.row_bits,  # index of the row in the tile, which is where its partial sum is
+            # Where a RUN has a mode: the bits that take a slot, of which only those of the residual add something.
+            **({"slots": c.tile_k} if c.modes else {}),
         }
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
+from ..arch.program import DENSE
 from ..interface.commands import run_layout
 from ..interface.streams import tile_word
 from ..lib.fifo import SmallFifo
@@ -22,7 +23,8 @@ class UsedRows(wiring.Component):
     """Lets the rows of the tiles pass, and says of each tile in which bits any of its rows has a one.
 
     Only the weight rows of these bits are needed. Nothing is said of tiles whose weights are fetched whatever their
-    rows are: the first ``whole_tiles`` of a RUN, and all of a RUN that keeps its weights for every m tile.
+    rows are: the first ``whole_tiles`` of a RUN, and all of a RUN that keeps its weights for every m tile. In a dense
+    RUN every row takes all bits.
 
     Latency: rows pass in the same cycle; a tile is known ``LATENCY`` cycles after its last word has passed.
     Throughput: one word per cycle.
@@ -81,6 +83,9 @@ class UsedRows(wiring.Component):
         of_word, passed, ends = Signal(c.tile_k), Signal(), Signal()
         before, used = Signal(c.tile_k), Signal(c.tile_k)
         m.d.sync += [of_word.eq(reduce(or_, word.rows)), passed.eq(taken), ends.eq(last & told)]
+        if c.modes:
+            with m.If(run.mode == DENSE):
+                m.d.sync += of_word.eq(Cat(run.tile_depth > bit for bit in range(c.tile_k)))
         m.d.comb += [used.eq(before | of_word), queue.i.payload.eq(used), queue.i.valid.eq(ends)]
         with m.If(passed):
             m.d.sync += before.eq(used)

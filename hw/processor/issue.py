@@ -10,7 +10,7 @@ from ..interface.row_order import bank_of
 from ..interface.streams import compute_row, reuse_row
 from ..lib.logic import encode, precompute
 from . import lookahead as ahead
-from .layouts import bank_bits, held_result, issue_events, lowest, psum_slot, weight_read, without_lowest
+from .layouts import added, bank_bits, held_result, issue_events, lowest, psum_slot, walked, weight_read, without_lowest
 from .pe_array import finish_control, load_control
 from .scoreboard import tile_step, tile_view
 
@@ -92,7 +92,7 @@ class Issue(wiring.Component):
         self.stage = Signal(compute_row(c), reset_less=True)
         self.stage_valid, self.stage_buffer = Signal(), Signal()
         self.stage_usable = Signal()  # its tile and the tile's weights are here, so `stage_buffer` is right
-        self.active = Signal(compute_row(c), reset_less=True)  # its residual has only the bits after `bits`
+        self.active = Signal(compute_row(c), reset_less=True)  # its slots, or residual, are those after `bits`
         self.bits = Signal(c.tile_k, reset_less=True)
         self.active_valid, self.active_last = Signal(), Signal()
         self.active_buffer = Signal(reset_less=True)
@@ -156,11 +156,11 @@ class Issue(wiring.Component):
         self.stage_bits = Signal.like(self.bits, reset_less=True)
         self.stage_single = Signal(reset_less=True)
         with m.If(i.ready):
-            rest = without_lowest(i.payload.residual, self.config.weight_banks)
+            banks, slots = self.config.weight_banks, walked(self.config, i.payload)
             m.d.sync += [
                 self.stage.eq(i.payload),
-                self.stage.residual.eq(rest),
-                self.stage_bits.eq(lowest(i.payload.residual, self.config.weight_banks)),
+                walked(self.config, self.stage).eq(rest := without_lowest(slots, banks)),
+                self.stage_bits.eq(lowest(slots, banks)),
                 self.stage_single.eq(rest == 0),
                 self.stage_valid.eq(i.valid),
             ]
@@ -209,7 +209,7 @@ class Issue(wiring.Component):
 
     def _active(self, m: Module) -> None:
         """Register of the active row the bits that are issued, those after them, and that there are none of these."""
-        rest = without_lowest(self.active.residual, banks := self.config.weight_banks)
+        rest = without_lowest(slots := walked(c := self.config, self.active), banks := c.weight_banks)
         with m.If(self.loading):
             tile = self.tiles[self.stage.tag[0]]
             m.d.sync += [
@@ -222,14 +222,14 @@ class Issue(wiring.Component):
             ]
         with m.Else():
             m.d.sync += [
-                self.active.residual.eq(rest),
-                self.bits.eq(lowest(self.active.residual, banks)),
+                slots.eq(rest),
+                self.bits.eq(lowest(slots, banks)),
                 self.active_last.eq(rest == 0),
                 self.active_valid.eq(self.active_valid & ~self.active_last),
             ]
         for bank, read in enumerate(self.weight.banks):
             mine = bank_bits(self.bits, bank, banks)
-            m.d.comb += [read.wanted.eq(mine.any()), read.row.eq(encode(mine))]
+            m.d.comb += [read.wanted.eq(added(c, mine, self.active, bank)), read.row.eq(encode(mine))]
         m.d.comb += [
             self.claim.valid.eq(self.active_valid & self.active_last),
             self.claim.parity.eq(self.active.tag[0]),

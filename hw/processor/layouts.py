@@ -28,6 +28,16 @@ def without_lowest(x: Value, banks: int) -> Value:
     return _of_each(banks, x, [(part & (part - 1))[: len(part)] for part in parts])
 
 
+def walked(c: HardwareConfig, row: data.View) -> Value:
+    """Return the bits of a compute row that take a slot: those of its residual, but where a RUN has a mode."""
+    return row.slots if c.modes else row.residual
+
+
+def added(c: HardwareConfig, mine: Value, row: data.View, bank: int) -> Value:
+    """Return one bit: of the bits ``mine`` that a bank of weights issues, one is of the residual, so it is added."""
+    return (mine & bank_bits(row.residual, bank, c.weight_banks) if c.modes else mine).any()
+
+
 def weight_read(c: HardwareConfig) -> data.StructLayout:
     """Return the layout of what is read of a weight slot: of each bank a weight row or, if none is wanted, zeros."""
     bank = data.StructLayout({"wanted": 1, "row": range(c.tile_k // c.weight_banks)})

@@ -41,7 +41,7 @@ class WeightBuffer(wiring.Component):
     i : stream of :func:`reprise.hw.interface.streams.weight_row`
     read : the weight rows to read (:func:`reprise.hw.processor.layouts.weight_read`)
     o : the sum of the weight rows that were read two cycles ago: ``lanes`` signed numbers of ``weight_sum_bits`` each.
-        With a single bank it is anything if no row was wanted.
+        With a single bank it is anything if no row was wanted, unless a RUN has a mode, whose zeros add nothing.
     filled : for each weight slot: it holds all weights of a tile
     release : empties a weight slot
     """
@@ -92,7 +92,7 @@ class WeightBuffer(wiring.Component):
 
     def _sum(self, rows: Sequence[Value], wanted: Sequence[Value]) -> Value:
         """Return the sum of a weight row of each bank, without those that are not wanted, for all lanes of the rows."""
-        if len(rows) == 1:
+        if len(rows) == 1 and not self.config.modes:
             return rows[0]
         bits = self.config.weight_bits
         lanes = []
@@ -130,7 +130,7 @@ class WeightBuffer(wiring.Component):
         weight slot is filled then.
         """
         c, cut = self.config, parts(self.config.lanes)
-        single = c.weight_banks == 1  # the memory's own output register is the buffer's
+        single = c.weight_banks == 1 and not c.modes  # the memory's own output register is the buffer's
         rows = replicate(m, row, len(cut), name="put_address")
         banks = range(c.weight_banks)
         addresses = [replicate(m, reads[n], len(cut), name=f"address{n}") for n in banks]

@@ -8,6 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
+from ..arch.program import DENSE
 from ..interface import streams
 from ..lib.logic import popcount
 from . import layouts as frontend_layouts
@@ -76,11 +77,11 @@ class TileLoader(wiring.Component):
         m.d.comb += enable.eq(~valid | move)
         with m.If(enable):
             m.d.sync += [valid.eq(self.i.valid & room), beat.eq(self.i.payload)]
-        for r, row in enumerate(self.i.payload.rows):
+        for r, bits in enumerate(self._counts(m)):
             count = Signal(range(c.tile_k + 1), name=f"popcount{r}")
             # The cumulative flags are built as ORs of equalities, since comparators would become carry chains.
             equal = Signal(c.tile_k, name=f"equal{r}")
-            m.d.comb += [count.eq(popcount(row)), equal.eq(Cat(count == p + 1 for p in range(c.tile_k)))]
+            m.d.comb += [count.eq(bits), equal.eq(Cat(count == p + 1 for p in range(c.tile_k)))]
             with m.If(enable):
                 m.d.sync += [
                     counts[r].eq(count),
@@ -94,6 +95,18 @@ class TileLoader(wiring.Component):
         takes = [valid & (~first | ~self.o.valid | ready) for ready in self.ready]
         self._classes(m, take, takes, first, beat, upto, word, address)
         return m
+
+    def _counts(self, m: Module) -> list[Value]:
+        """Return the popcount of each row of the beat that comes. In a dense tile all rows that it has count as one."""
+        c, beat = self.config, self.i.payload
+        counts = [popcount(row) for row in beat.rows]
+        if not c.modes:
+            return counts
+        before = Signal(range(c.tile_m), name="rows_before")  # rows of the tile in the beats that have come
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += before.eq(Mux(beat.last, 0, before + c.load_rows))
+        dense = beat.tile.mode == DENSE
+        return [Mux(dense, beat.tile.rows > before + r, count) for r, count in enumerate(counts)]
 
     def _write(
         self, m: Module, take: Value, beat: data.View, counts: list[Signal], room: Signal

@@ -31,6 +31,7 @@ T = TypeVar("T", bound=int | np.ndarray)
 
 MAX_TILE_M = 4096
 STEPS_PER_ROW = 40  # of the search, roughly
+NO_PREFIX = 65  # set bits that no row has
 BLOCK_BYTES = 128 << 20  # packed words per block of a streamed matrix
 
 
@@ -162,9 +163,9 @@ def _checked(packed: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.nda
     return packed, starts
 
 
-def fewest_bits(one_bit_matches: bool | int) -> int:
-    """Return how many set bits a row has at least that may have a prefix."""
-    return 1 if one_bit_matches else FEWEST
+def fewest_bits(one_bit_matches: bool | int, prefixes: bool = True) -> int:
+    """Return how many set bits a row has at least that may have a prefix; more than there are, if none may."""
+    return (1 if one_bit_matches else FEWEST) if prefixes else NO_PREFIX
 
 
 def analyze_tile(rows: np.ndarray, *, one_bit_matches: bool | int = False) -> Tile:
@@ -186,7 +187,9 @@ def analyze_tile(rows: np.ndarray, *, one_bit_matches: bool | int = False) -> Ti
     return Tile(rows=rows, prefix=prefix, residual=residual, order=order[: totals.nonzero], counts=totals)
 
 
-def analyze_packed(packed: np.ndarray, starts: np.ndarray, *, one_bit_matches: bool | int = False) -> TileBlock:
+def analyze_packed(
+    packed: np.ndarray, starts: np.ndarray, *, one_bit_matches: bool | int = False, prefixes: bool = True
+) -> TileBlock:
     """Analyse every tile of packed rows.
 
     Parameters
@@ -197,6 +200,8 @@ def analyze_packed(packed: np.ndarray, starts: np.ndarray, *, one_bit_matches: b
         First row of each tile along M, and M at the end (:func:`tile_starts`).
     one_bit_matches : bool or int
         A row with one set bit may be an exact match.
+    prefixes : bool
+        Without them no row has one, so that all its bits remain.
 
     The result takes 16 bytes of memory per word of ``packed``.
     """
@@ -205,7 +210,7 @@ def analyze_packed(packed: np.ndarray, starts: np.ndarray, *, one_bit_matches: b
     residual = np.empty(packed.shape, dtype=np.uint64)
     counts = np.zeros((len(starts) - 1, packed.shape[1], N_COUNTS), dtype=np.int64)
     with threads_for(STEPS_PER_ROW * packed.size):
-        search_tiles(packed, starts, prefix, residual, order, counts, fewest_bits(one_bit_matches))
+        search_tiles(packed, starts, prefix, residual, order, counts, fewest_bits(one_bit_matches, prefixes))
     return TileBlock(
         rows=packed,
         prefix=prefix,
@@ -216,13 +221,15 @@ def analyze_packed(packed: np.ndarray, starts: np.ndarray, *, one_bit_matches: b
     )
 
 
-def count_packed(packed: np.ndarray, starts: np.ndarray, *, one_bit_matches: bool | int = False) -> Counts:
+def count_packed(
+    packed: np.ndarray, starts: np.ndarray, *, one_bit_matches: bool | int = False, prefixes: bool = True
+) -> Counts:
     """Count what :func:`analyze_packed` finds, and keep nothing else."""
     packed, starts = _checked(packed, starts)
     counts = np.zeros((len(starts) - 1, packed.shape[1], N_COUNTS), dtype=np.int64)
     nothing, no_words = np.empty((0, 0), dtype=np.int32), np.empty((0, 0), dtype=np.uint64)
     with threads_for(STEPS_PER_ROW * packed.size):
-        search_tiles(packed, starts, nothing, no_words, nothing, counts, fewest_bits(one_bit_matches))
+        search_tiles(packed, starts, nothing, no_words, nothing, counts, fewest_bits(one_bit_matches, prefixes))
     return Counts.from_array(counts)
 
 

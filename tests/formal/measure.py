@@ -42,7 +42,7 @@ PROPERTIES = {
         f"{SMALL}, those of words and closed bursts cut out",
     ),
     "write::test_data_never_waits": ("while an AW lacks some W, at most 1 cycle passes without WVALID", SMALL),
-    "job::test_nothing_moves_without_a_job": (
+    "write::test_nothing_moves_without_a_job": (
         "no handshake and no valid from `done` to the next start",
         "`Sequencer`, `WriteMaster` and `ReadArbiter` together, with short queues",
     ),
@@ -71,6 +71,10 @@ PROPERTIES = {
     "frontend::test_prefixes_are_the_best": (
         "each row's prefix is its tile's best earlier subset, by both rules of one-bit rows; the residual is the rest",
         "`Detector` and `Pruner` together, up to 6 rows of 4 bits",
+    ),
+    "frontend::test_modes_take_what_they_say": (
+        "no row has a prefix but in a product-sparse RUN; of a dense one all bits of a tile take slots",
+        "`Detector` and `Pruner` together, 3 rows of 4 bits",
     ),
     "frontend::test_rows_are_steered": ("each row goes to its queue, in order and with its tag", "`Dispatcher`"),
     "frontend::test_stream_rule_forever": (

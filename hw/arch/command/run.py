@@ -18,6 +18,15 @@ _WHOLE = (
 )
 
 
+PRODUCT, BIT, DENSE = range(3)
+"""What a RUN leaves out: zero bits and prefixes, zero bits only, or nothing. They are the values of its field ``mode``
+(:mod:`reprise.model.prosparsity.modes`)."""
+
+_MODE = (
+    "What is left out: 0 is what product sparsity does, 1 only zero bits, so that no row has a prefix, and 2 nothing: "
+    "each of the `tile_depth` bits of every row takes its slot, and a zero adds 0."
+)
+
 STRINGS = {"x": "a position", "t": "a timestep", "y": "an image row", "image": "an image"}
 """The directions in which the strings of an addend follow each other, as the fields of their strides are named."""
 
@@ -48,6 +57,7 @@ def run_fields() -> list[Field]:
         Field("weights_keep", 3, 16, 1, _WEIGHTS_KEEP),
         Field("weights_ready", 3, 17, 1, "Nothing is fetched, because the RUN before left the weights (weights_hold)."),
         Field("weights_hold", 3, 18, 1, "The weights stay after the last m tile, for the next RUN (weights_ready)."),
+        Field("mode", 3, 20, 2, _MODE, needs="modes"),
         Field("tile_depth", 3, 24, 8, "Bits of a row in a K tile, and its weight rows. Bits beyond count as zero."),
         Field("segment_first", 4, 0, 16, "Index of the first segment in the segment table."),
         Field("k_tiles", 4, 16, 16, "Number of K tiles."),

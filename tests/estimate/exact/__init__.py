@@ -1,0 +1,1 @@
+"""The cycles of the RTL against those of the cycle model: what such tests share, and RUNs of every mode."""
