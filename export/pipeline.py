@@ -15,7 +15,6 @@ from .qat.network import QatNetwork
 from .train import datasets, train
 from .train.datasets import Dataset
 from .train.recipe import Recipe
-from .train.train import FloatNetwork
 from .train.tune import trainable
 
 CALIBRATION = 64  # training images on which encodings are chosen
@@ -33,7 +32,7 @@ class Product:
 
     Members
     -------
-    path : of the network file, or None for a network that cannot be exported
+    path : of the network file, or None for a network in floating point
     accuracy, float_accuracy : with integers and without any rounding, in percent
     spikes : the spikes of each layer per image
     seconds : how long training took
@@ -54,7 +53,7 @@ def fit(
     device: str | None = None,
     console: Console | None = None,
     network: QatNetwork | None = None,
-) -> QatNetwork | FloatNetwork:
+) -> QatNetwork:
     """Train as :func:`reprise.export.train.train.train` does, and show the progress over all epochs."""
     console = console or Console(stderr=True)
     with counting(console, f"train {recipe.title}", recipe.epochs) as count:
@@ -163,7 +162,7 @@ def write(
         statistics=statistics,
         widths=widths,
         hardware=sizes(hardware),
-        changes=(*model.changes, *changes),
+        changes=(*model.changes, *changes, *deploy.clipped(network, widths)),
         samples=(images[:SAMPLES], labels[:SAMPLES]),
     )
     return Product(path=path, accuracy=accuracy, float_accuracy=plain, spikes=spikes, seconds=model.train_seconds)

@@ -16,7 +16,7 @@ from ..support.errors import RepriseError
 from . import explain as explaining
 from . import source_check
 from .importers import brevitas, norse, snntorch, spikingjelly, torch_modules
-from .qat import check, deploy
+from .qat import check, deploy, membrane
 from .qat.layers import QatLayer
 from .qat.network import QatNetwork
 from .qat.specs import COARSE
@@ -193,6 +193,7 @@ def quantize(
         for values in (*part.parameters(), part.threshold):
             require(bool(values.isfinite().all()), f"weights of layer {part.name}", "finite numbers", "NaN or infinite")
     compared = source_check.compare(net, graph, calibration, scale=input_scale, accept=accept_differences)
+    membrane.calibrate(net, torch.tensor(calibration).double())
     net.float().quantize(True)
     images = len(calibration)
     changes = [*net.changes, *compared.sentences(images)]
@@ -221,6 +222,7 @@ def quantize(
         told = ", ".join(f"{cause} {100 * parts[cause]:.2f} %" for cause in parts if cause != "all")
         changes.append(f"{layer}: spikes that each rounding alone changes: {told}")
     network, statistics, widths = deploy.deploy(net, name, calibration, hardware)
+    changes += deploy.clipped(network, widths)
     for layer in network.layers:
         least = int(layer.neuron.threshold.min())
         if layer.neuron.levels and least < COARSE and not all(s.fixed for s in _layer(net, layer.name).specs):

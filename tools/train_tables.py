@@ -34,7 +34,6 @@ from rich.table import Table
 from reprise.export.qat import deploy
 from reprise.export.qat.network import QatNetwork
 from reprise.export.train import datasets, recipe, train
-from reprise.export.train.train import FloatNetwork
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files import network_file
 from reprise.model.hardware import sizes
@@ -99,7 +98,7 @@ def load_cifar(folder: Path, n_train: int | None = None, n_test: int | None = No
     return datasets.Dataset(name="cifar10", levels=255, classes=10, **parts)
 
 
-def fit(r: recipe.Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
+def fit(r: recipe.Recipe, data: datasets.Dataset) -> QatNetwork:
     """Return the trained network of a recipe; a run that was interrupted goes on, and one that ended is only loaded."""
     began = time.monotonic()
 

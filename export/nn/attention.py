@@ -74,18 +74,18 @@ class _Branches(nn.Module):
     Parameters
     ----------
     channels : of the map (T * B, channels, H, W), whose positions are the tokens
-    neurons : makes the neuron of each branch, by its name
+    neurons : makes the neuron of each branch, by its name; None leaves a current
     """
 
-    def __init__(self, channels: int, neurons: dict[str, Callable[[], nn.Module]]) -> None:
+    def __init__(self, channels: int, neurons: dict[str, Callable[[], nn.Module] | None]) -> None:
         super().__init__()
         for name, neuron in neurons.items():  # a convolution of 1x1 is a linear layer on every token
             self.add_module(name, nn.Conv2d(channels, channels, 1, bias=False))
             self.add_module(f"{name}_norm", nn.BatchNorm2d(channels))
-            self.add_module(f"{name}_neuron", neuron())
+            self.add_module(f"{name}_neuron", neuron() if neuron else nn.Identity())
 
     def branch(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        """Return what the neuron of a branch fires."""
+        """Return what the neuron of a branch fires, or its current."""
         for part in (name, f"{name}_norm", f"{name}_neuron"):
             x = self.get_submodule(part)(x)
         return x
@@ -107,6 +107,8 @@ class SpikingSelfAttention(_Branches):
         Makes the neuron of ``Q (K^T V)``. Its threshold is the step of attention, a whole number.
     shift : int
         Of :class:`AttentionProducts`.
+    current : bool
+        End with the current of the projection, which a membrane shortcut adds to its stream, in place of its neuron.
     """
 
     def __init__(
@@ -118,10 +120,11 @@ class SpikingSelfAttention(_Branches):
         attention: Callable[[], nn.Module],
         key: Callable[[], nn.Module] | None = None,
         shift: int = 0,
+        current: bool = False,
     ) -> None:
         if channels % heads:
             raise RepriseError(f"heads must divide the {channels} channels, not {heads}")
-        super().__init__(channels, {"q": neuron, "k": key or neuron, "v": neuron, "proj": neuron})
+        super().__init__(channels, {"q": neuron, "k": key or neuron, "v": neuron, "proj": None if current else neuron})
         self.products, self.neuron = AttentionProducts(heads, shift=shift), attention()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -159,6 +162,8 @@ class SpikeDrivenAttention(_Branches):
         Makes the neurons of q, k and v, which have one level; by default ``neuron``.
     attention : callable
         Makes the neuron of the sum, which has one level.
+    current : bool
+        As in :class:`SpikingSelfAttention`: the published network has a membrane shortcut.
     """
 
     def __init__(
@@ -168,9 +173,10 @@ class SpikeDrivenAttention(_Branches):
         neuron: Callable[[], nn.Module],
         attention: Callable[[], nn.Module],
         spikes: Callable[[], nn.Module] | None = None,
+        current: bool = False,
     ) -> None:
         first = spikes or neuron
-        super().__init__(channels, {"q": first, "k": first, "v": first, "proj": neuron})
+        super().__init__(channels, {"q": first, "k": first, "v": first, "proj": None if current else neuron})
         self.both, self.tokens, self.neuron, self.passed = SpikeMask(), TokenSum(), attention(), SpikeMask()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,8 @@
 - ``spiking``: the branches are joined in front of a neuron, ``SN(BN(conv(z) + h z))``, where h is a factor for each
   channel.
 - ``sew``: spikes are added to spikes behind the neurons (Fang et al. 2021, ADD). Levels pile up from block to block.
-- ``ms``: the membrane potential is the shortcut, and neurons stand in front of convolutions (Hu et al. 2021).
+- ``ms``: the current in front of the neurons is the shortcut (Hu et al. 2021). Neurons stand in front of all
+  convolutions but the first, those of shortcuts included.
 - ``sparse``: spikes are added as in SEW, and a barrier neuron behind them emits 0..N again, or fewer levels
   (``barrier_levels``). It emits one level for every ``barrier`` levels of the sum, rounded: with 1 it only clips, and
   with 2 it gives the mean of both sides, which nothing clips.
@@ -136,7 +137,9 @@ class Block(nn.Module):
         if self.join == "spiking":
             return self.sn(self.bn2(self.conv2(self.sn1(self.bn1(self.conv1(x)))) + self.short(x)))
         if self.join == "ms":
-            return self.bn2(self.conv2(self.sn2(self.bn1(self.conv1(self.sn1(x)))))) + self.short(x)
+            fired = self.sn1(x)
+            shortcut = x if isinstance(self.short, nn.Identity) else self.short(fired)
+            return shortcut + self.bn2(self.conv2(self.sn2(self.bn1(self.conv1(fired)))))
         out = self.sn2(self.bn2(self.conv2(self.sn1(self.bn1(self.conv1(x)))))) + self.short(x)
         return self.barrier(out) if self.join == "sparse" else out
 

@@ -1,6 +1,6 @@
 """Compares the forward pass in PyTorch, which simulates integers, with the NumPy model, element by element."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,7 +9,6 @@ from ...model.inference.runner import run
 from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron
-from ...support.checks import require
 from .layers import QatLayer
 from .network import QatNetwork
 from .products import QatProduct
@@ -39,14 +38,23 @@ class IntegerLayer(_Integers):
 
     def __init__(self, layer: Layer, network: Network) -> None:
         specs = [spec_of(s, network.feature_shape(s.feature)) for s in layer.convolutions]
+        specs = [replace(s, weight=s.weight * (1 << layer.shift)) for s in specs]
         levels_in = [
             128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.convolutions
         ]
+        if layer.addend:
+            one = torch.ones(layer.channels, 1, 1, 1)
+            specs.append(SourceSpec(feature=layer.addend, weight=one, groups=layer.channels, fixed=True))
+            levels_in.append(1 << (network.feature_bits(layer.addend) - 1))
         pool = layer.pool.kernel if layer.pool else 0
         super().__init__(
             layer.name, specs, neuron_spec(layer.neuron), pool=pool, levels_in=levels_in, timesteps=network.timesteps
         )
         self.keep(layer.neuron)
+
+    def integer_weights(self, scale: torch.Tensor) -> list[torch.Tensor]:
+        """Return the weights as they are: those beside an addend hold their shift, and may exceed 127."""
+        return list(self.weights)
 
 
 class IntegerProduct(_Integers, QatProduct):
@@ -99,16 +107,8 @@ def spec_of(source: Source, shape: tuple[int, ...]) -> SourceSpec:
     )
 
 
-def require_no_addends(network: Network) -> None:
-    """Refuse a network with membrane shortcuts, which PyTorch layers of integers do not have."""
-    for layer in network.layers:
-        here, why = f"layer {layer.name!r}: addend", "membrane shortcuts are not trained as integers"
-        require(layer.addend is None, here, "None in PyTorch", layer.addend, why)
-
-
 def from_network(network: Network) -> QatNetwork:
-    """Make the PyTorch twin of an integer network, which has no addends."""
-    require_no_addends(network)
+    """Make the PyTorch twin of an integer network."""
     layers = [(IntegerProduct if layer.product else IntegerLayer)(layer, network) for layer in network.layers]
     twin = QatNetwork(
         layers,

@@ -68,7 +68,7 @@ def integers(value: torch.Tensor) -> np.ndarray:
 @torch.no_grad()
 def to_layer(layer: QatLayer, timesteps: int) -> Layer:
     """Read off the integers of a trained layer."""
-    scale = layer.scale()
+    scale, shift = layer.scale(), layer.own_shift()
     weights = [integers(w) for w in layer.integer_weights(scale)]
     d, c, v0 = (integers(p) for p in layer.constants(scale))
     n = layer.neuron
@@ -88,12 +88,15 @@ def to_layer(layer: QatLayer, timesteps: int) -> Layer:
     if (p := layer.product) is not None:
         sources = (Product(feature=p.feature, operand=p.operand, over=p.over, heads=p.heads),)
     else:
-        sources = tuple(source(s, w.astype(np.int8)) for s, w in zip(layer.specs, weights, strict=True))
+        own = [(s, w >> shift) for s, w in zip(layer.specs, weights, strict=True) if s.feature != layer.addend]
+        sources = tuple(source(s, w.astype(np.int8)) for s, w in own)
     return Layer(
         name=layer.name,
         sources=sources,
         neuron=neuron,
         pool=MaxPool(kernel=layer.pool) if layer.pool else None,
+        addend=layer.addend or None,
+        shift=shift,
     )
 
 
@@ -135,7 +138,7 @@ def encoding_costs(network: Network, images: np.ndarray, hardware: Hardware) -> 
     features = run(network, images, record=("features",)).features
     n, costs = len(features["input"]), dict[str, dict[str, Any]]()
     for layer in network.layers:
-        levels = tuple(network.feature_levels(s.feature) for s in layer.sources)
+        levels = (1, *(network.feature_levels(s.feature) for s in layer.sources))
         signed = any(network.feature_signed(s.feature) for s in layer.sources)
         options: list[Encoding] = ["bitplane"]
         if 1 < max(levels) <= min(MAX_THERMOMETER, hardware.tile_m // network.timesteps) and not signed:
@@ -160,7 +163,7 @@ def choose_encodings(network: Network, costs: dict, hardware: Hardware) -> Netwo
     planes, layers = getattr(hardware, "max_planes", MAX_PLANES), []
     for y in network.layers:
         cycles = dict(costs[y.name]["cycles"])
-        if max(network.feature_levels(s.feature) for s in y.sources) > planes:
+        if max((network.feature_levels(s.feature) for s in y.sources), default=0) + y.shift > planes:
             cycles.pop("thermometer", None)
         layers.append(replace(y, encoding=min(cycles, key=lambda encoding: cycles[encoding])))
     return replace(network, layers=tuple(layers))
@@ -200,6 +203,17 @@ def width_proof(network: Network, hardware: Hardware) -> dict:
         ranges = {name: getattr(bounds, name) for name in names}
         found[layer] = {name: (r.low, r.high, r.bits) for name, r in ranges.items() if r is not None}
     return found
+
+
+def clipped(network: Network, widths: dict) -> list[str]:
+    """Return which stored currents could exceed the bits of their maps, and are clipped there, as sentences."""
+    told = []
+    for name in dict.fromkeys(layer.addend for layer in network.layers if layer.addend):
+        bits = network.feature_bits(name)
+        low, high, needed = widths[name]["integers"]
+        if needed > bits:
+            told.append(f"{name}: its current could reach {low}..{high} units, and is clipped at {bits} bits")
+    return told
 
 
 def deploy(net: QatNetwork, name: str, calibration: np.ndarray, hardware: Hardware) -> tuple[Network, dict, dict]:

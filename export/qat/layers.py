@@ -58,6 +58,7 @@ class QatLayer(nn.Module):
     unit: float | torch.Tensor = 1.0  # the value of one level in the source network, or one for each channel
     pool_first: bool = False  # the source network pools in front of its neuron
     product: ProductSpec | None = None  # of two maps, if the layer computes one
+    addend = ""  # the integer map that is added to the sums
     record: Callable[[QatLayer, torch.Tensor, torch.Tensor, list[torch.Tensor] | None], None] | None
 
     def __init__(
@@ -154,6 +155,10 @@ class QatLayer(nn.Module):
             d, c = theta * sigma / (gamma * scale), (self.beta * sigma / gamma - mean) / scale
         return d, c if self.bias is None else c + self.bias / scale
 
+    def own_shift(self) -> int:
+        """Return the bits by which the sums are shifted beside an addend; the integer weights hold the shift."""
+        return 0
+
     def integer_weights(self, scale: torch.Tensor) -> list[torch.Tensor]:
         """Return the weights of all sources in integer steps: floating-point tensors of integers in -127..127."""
         out = []
@@ -193,25 +198,10 @@ class QatLayer(nn.Module):
         return torch.float32 if small else torch.float64
 
     def partial_sums(self, inputs: list[torch.Tensor], weights: list[torch.Tensor]) -> torch.Tensor:
-        """Return the partial sums Y (T, B, O, H, W), which are integers.
-
-        Timesteps that are views of one image are computed once.
-        """
+        """Return the partial sums Y (T, B, O, H, W), which are integers."""
         total: torch.Tensor | None = None
-        for x, w, s in zip(inputs, weights, self.specs, strict=False):  # a mask follows the one source that has it
-            x = torch.minimum(x, inputs[1]) if s.mask else x
-            repeated = x.shape[0] > 1 and x.stride(0) == 0
-            flat = (x[:1] if repeated else x).flatten(0, 1).to(w.dtype)
-            if s.avgpool > 1:
-                flat = F.avg_pool2d(flat, s.avgpool, divisor_override=1)
-            if s.factor:
-                y = flat if s.factor == 1 else flat * s.factor
-            elif s.linear:
-                y = F.linear(flat.flatten(1), w)[..., None, None]
-            else:
-                y = F.conv2d(flat, w, stride=s.stride, padding=s.padding, groups=s.groups)
-            y = y.unflatten(0, (-1, x.shape[1]))
-            y = y.expand(x.shape[0], *y.shape[1:]) if repeated else y
+        for x, w, s in zip(inputs, weights, self.specs, strict=False):  # masks follow all that has weights
+            y = s.sums(torch.minimum(x, inputs[len(self.specs)]) if s.mask else x, w)
             total = y if total is None else total + y
         assert total is not None
         if "weights" in self.rounding and total.device.type != "cpu":
@@ -231,6 +221,7 @@ class QatLayer(nn.Module):
         if self.normed and y is not None:
             var, mean = torch.var_mean(y[:1] if y.stride(0) == 0 else y, dim=(0, 1, 3, 4), unbiased=False)
             mean, var = (mean * scale).to(self.mean.dtype), (var * scale**2).to(self.var.dtype)
+            mean = mean if self.bias is None else mean + self.bias  # so that it cancels out, as it does in the module
             with torch.no_grad():
                 self.mean.lerp_(mean, self.momentum)
                 self.var.lerp_(var, self.momentum)

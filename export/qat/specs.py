@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 
 from ...model.network.neuron import NeuronKind, Reset, SumBits
 
@@ -50,6 +51,24 @@ class SourceSpec:
         """The integer by which the map enters the sum, or 0 if that takes a convolution."""
         one = self.fixed and self.stride == 1 and self.weight.shape[1:] == (1, 1, 1)
         return int(self.weight[0]) if one and bool((self.weight == self.weight[0]).all()) else 0
+
+    def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return the sums of products (T, B, O, H, W) of a map (T, B, C, H, W) with a weight of this source's shape.
+
+        Timesteps that are views of one image are computed once.
+        """
+        repeated = x.shape[0] > 1 and x.stride(0) == 0
+        flat = (x[:1] if repeated else x).flatten(0, 1).to(weight.dtype)
+        if self.avgpool > 1:
+            flat = F.avg_pool2d(flat, self.avgpool, divisor_override=1)
+        if self.factor:
+            y = flat if self.factor == 1 else flat * self.factor
+        elif self.linear:
+            y = F.linear(flat.flatten(1), weight)[..., None, None]
+        else:
+            y = F.conv2d(flat, weight, stride=self.stride, padding=self.padding, groups=self.groups)
+        y = y.unflatten(0, (-1, x.shape[1]))
+        return y.expand(x.shape[0], *y.shape[1:]) if repeated else y
 
 
 @dataclass(frozen=True, kw_only=True)

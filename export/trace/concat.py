@@ -9,8 +9,11 @@ Currents that are concatenated are one current with more output channels; where 
 kernels become one convolution, and else each is zero in the other's channels.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,6 +21,9 @@ from ..qat.specs import NeuronSpec, SourceSpec
 from .graph import Graph, Node, UnsupportedError
 from .kernels import fits, sides, within
 from .values import Current, Feature, fold_norm
+
+if TYPE_CHECKING:
+    from .lowering import Lowering
 
 AXES = (1, -3)
 """The axis of channels of a map (B, C, H, W)."""
@@ -112,6 +118,17 @@ def copying(name: str, a: Feature, b: Feature) -> tuple[Current, NeuronSpec, flo
     units = torch.cat([torch.as_tensor(p.unit, dtype=torch.float64).expand(p.shape[0]) for p in (a, b)])
     unit = float(units[0]) if bool((units == units[0]).all()) else units
     return current, NeuronSpec(levels=max(levels), v0=0.0), unit
+
+
+def copied(lowering: Lowering, x: Maps, where: str) -> Feature:
+    """Emit layers that copy maps into one."""
+    parts = (p if p.avgpool == 1 else lowering.summed(p, where) for p in x.parts)
+    first, *rest = (replace(p, flat=False) for p in parts)
+    for part in rest:
+        if part.shape[1:] != first.shape[1:]:
+            raise UnsupportedError(where, "maps of different sizes become one", "let one Linear read them")
+        first = lowering.emit(*copying(where, first, part))
+    return replace(first, flat=x.flat)
 
 
 def stacked(where: str, parts: list[Current]) -> Current:

@@ -21,7 +21,8 @@ The operations have these attributes, of which arrays are torch tensors in the m
 - ``vote``: size, the number of neighbouring channels whose mean is one output
 - ``attention``: heads and shift; it reads Q, K and V (:class:`reprise.export.nn.attention.AttentionProducts`)
 - ``mask`` and ``tokens`` have none (:class:`reprise.export.nn.attention.SpikeMask` and ``TokenSum``)
-- ``add`` has none
+- ``add``: bits, of the stream of currents that is added to (:class:`reprise.export.nn.membrane.MembraneStream`); or
+  none for any addition
 - ``cat``: dim, the axis; and frames, true if an axis of time may stand in front
 """
 

@@ -17,6 +17,7 @@ import torch
 
 from ...model.network.layer import OPERAND_LEVELS
 from ..qat.layers import QatLayer
+from ..qat.membrane import QatMembrane
 from ..qat.products import QatProduct
 from ..qat.specs import WEIGHT_MAX, NeuronSpec, ProductSpec, SourceSpec
 from .graph import Node, UnsupportedError
@@ -32,26 +33,10 @@ WHOLE = 1e-6
 
 def add_currents(where: str, a: Feature | Current, b: Feature | Current) -> Current:
     """Add two values, each a map or a current; the one with weights comes first, and batch norms are folded."""
-    parts = [identity_current(v, where) if isinstance(v, Feature) else v for v in (a, b)]
-    if any(p.product for p in parts):
-        raise UnsupportedError(
-            where, "an addition to what attention gives, in front of its neuron", "put a neuron first"
-        )
-    parts = [fold_norm(p) if p.norm is not None else p for p in parts]
+    parts = [fold_norm(p) if p.norm is not None else p for p in summands(where, a, b)]
     joint = all(p.identity for p in parts)
     parts.sort(key=lambda p: p.identity)
     sources = sum((p.sources for p in parts), ())
-    if len(sources) > 2:
-        raise UnsupportedError(
-            where,
-            f"a sum of {len(sources)} maps; a layer has at most 2 sources (main and shortcut), so a membrane that "
-            "runs through several blocks (MS join) cannot be built",
-            "put a neuron behind each addition: Spiking-ResNet, SEW (spikes + spikes) or Sparse-ResNet (Barrier)",
-        )
-    if any(p.pool for p in parts):
-        raise UnsupportedError(where, "an addition behind a max pool without neuron", "put the neuron first")
-    if parts[0].shape != parts[1].shape:
-        raise UnsupportedError(where, f"adds shapes {parts[0].shape} and {parts[1].shape}", "make them equal")
     bias = None
     for p in parts:
         if p.bias is not None:
@@ -59,6 +44,20 @@ def add_currents(where: str, a: Feature | Current, b: Feature | Current) -> Curr
     name = where if joint else parts[0].name
     levels = sum((p.levels_in for p in parts), ())
     return Current(name=name, sources=sources, levels_in=levels, shape=parts[0].shape, bias=bias, identity=joint)
+
+
+def summands(where: str, a: Feature | Current, b: Feature | Current) -> list[Current]:
+    """Return two values as currents that can be added, or refuse them."""
+    parts = [identity_current(v, where) if isinstance(v, Feature) else v for v in (a, b)]
+    if any(p.product for p in parts):
+        raise UnsupportedError(
+            where, "an addition to what attention gives, in front of its neuron", "put a neuron first"
+        )
+    if any(p.pool for p in parts):
+        raise UnsupportedError(where, "an addition behind a max pool without neuron", "put the neuron first")
+    if parts[0].shape != parts[1].shape:
+        raise UnsupportedError(where, f"adds shapes {parts[0].shape} and {parts[1].shape}", "make them equal")
+    return parts
 
 
 def integers_of(join: Current, threshold: torch.Tensor | None = None) -> tuple[list[int], float]:
@@ -121,6 +120,9 @@ def layer_of(name: str, current: Current, spec: NeuronSpec, **options: Any) -> Q
     options |= dict(bias=current.bias, norm=current.norm)
     if current.product:
         return QatProduct(name, current.product, current.sources[0].weight, spec, **options)
+    if current.stream:
+        options |= dict(channels=current.shape[0], levels_in=current.levels_in)
+        return QatMembrane(name, current.sources, spec, stream=current.stream, addend=current.addend, **options)
     return QatLayer(name, current.sources, spec, pool=current.pool, levels_in=current.levels_in, **options)
 
 

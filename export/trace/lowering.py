@@ -14,13 +14,15 @@ from typing import Any, TypeVar
 import torch
 
 from ...model.network.layer import POOL_KERNELS
-from ..qat.layers import LEAST_GAMMA, QatLayer
+from ..qat.layers import QatLayer
 from ..qat.network import End
 from ..qat.specs import NeuronSpec
 from . import joins
-from .concat import Maps, columns, concatenated, copying, positions, read_apart, read_by_weights
+from .concat import Maps, columns, concatenated, copied, positions, read_apart, read_by_weights
 from .graph import Graph, Node, UnsupportedError, unique_name
 from .kernels import fitted
+from .membrane import adding
+from .membrane.stored import stored
 from .sources import (
     averaged,
     averaged_current,
@@ -66,13 +68,16 @@ class Lowering:
         self.values: dict[str, Feature | Current | Maps | Masked] = {}
         self.changes = list(graph.changes)
         self.end = End()
+        self.stored = stored(graph)
 
     def run(self) -> list[QatLayer]:
         """Return the layers of the graph."""
         for node in self.graph.nodes:
-            args = [self.given(node, i) for i in node.inputs]
+            args = [adding.prepared(self, node, self.given(node, i)) for i in node.inputs]
             value = joins.through_masks(node, args, getattr(self, node.op + "_"))
-            if isinstance(value, Current) and value.identity:
+            if isinstance(value, Current) and node.name in self.stored:
+                value = adding.store(self, node, value)
+            elif isinstance(value, Current) and value.identity:
                 if [c.op for c in self.graph.consumers(node.name)] not in (["neuron"], ["norm"]):
                     value = self.spikes(value)
             self.values[node.name] = value
@@ -89,8 +94,7 @@ class Lowering:
     def emit(self, current: Current, spec: NeuronSpec, unit: float | torch.Tensor = 1.0, origin: str = "") -> Feature:
         """Append the layer that fires a current, and return its map of levels; ``origin`` is the node of the neuron."""
         one_a_channel(origin, spec, current.shape[0])
-        if current.norm is not None and (self.fold or (current.norm.weight < LEAST_GAMMA).any()):
-            current = fold_norm(current)
+        current = adding.folded(current.name, current, fold=self.fold)
         if current.overlapping is not None:  # such a pool is a layer of its own
             fired = self.emit(replace(current, pool=0, overlapping=None), spec, unit)
             return self.emit(*overlapped(current.overlapping, fired, self.timesteps), origin)
@@ -124,19 +128,10 @@ class Lowering:
         if not isinstance(x, Maps) or node.op in ("cat", "flatten"):
             return x
         if not all(read_by_weights(self.graph, reader) for reader in self.graph.consumers(name)):
-            self.values[name] = self.copied(x, name)
+            self.values[name] = copied(self, x, name)
         elif len(x.parts) > 2:
-            self.values[name] = Maps(parts=(self.copied(Maps(parts=x.parts[:-1]), name), x.parts[-1]))
+            self.values[name] = Maps(parts=(copied(self, Maps(parts=x.parts[:-1]), name), x.parts[-1]))
         return self.values[name]
-
-    def copied(self, x: Maps, where: str) -> Feature:
-        """Emit layers that copy maps into one."""
-        first, *rest = (replace(p if p.avgpool == 1 else self.summed(p, where), flat=False) for p in x.parts)
-        for part in rest:
-            if part.shape[1:] != first.shape[1:]:
-                raise UnsupportedError(where, "maps of different sizes become one", "let one Linear read them")
-            first = self.emit(*copying(where, first, part))
-        return replace(first, flat=x.flat)
 
     # --- operations
     def input_(self, node: Node) -> Feature:
@@ -176,7 +171,7 @@ class Lowering:
         return joins.token_sum(self, node, x)
 
     def add_(self, node: Node, a: Feature | Current, b: Feature | Current) -> Current:
-        return joins.add_currents(node.name, a, b)
+        return adding.added(self, node, a, b)
 
     def norm_(self, node: Node, x: Feature | Current) -> Current:
         x = self.need(node, x, Current, "put the batch norm behind a convolution")
@@ -217,6 +212,8 @@ class Lowering:
                 f"has {node.attrs['timesteps']} timesteps, the network {self.timesteps}",
                 "use one T everywhere",
             )
+        if x.stream and not x.sources:
+            x = replace(x, name=node.name)
         spec = node.attrs["spec"]
         fixed = x.identity and not spec.trainable
         weights, unit = joins.integers_of(x, spec.threshold) if fixed else ([], 1.0)
@@ -238,6 +235,7 @@ class Lowering:
         source = node.inputs[0]
         if x.name == "input" or x.flat or x.avgpool > 1 or bool((torch.as_tensor(x.unit) < 0).any()):
             raise UnsupportedError(node.name, "a max pool must follow a neuron directly", "move it behind a neuron")
+        x = adding.poolable(self, x)
         layer = next(lay for lay in self.layers if lay.name == x.name)
         if layer.pool or len(self.graph.consumers(source)) > 1:
             raise UnsupportedError(

@@ -11,6 +11,7 @@ from torch import fx, nn
 from torch.nn.parameter import is_lazy
 
 from ..nn.attention import AttentionProducts, SpikeMask, TokenSum
+from ..nn.membrane import MembraneStream
 from ..nn.neurons import MultiLevelIF, MultiLevelLIF
 from ..qat.specs import NeuronSpec
 from .graph import Node, UnsupportedError, square
@@ -21,6 +22,7 @@ LAYERS: tuple[type[nn.Module], ...] = (
     AttentionProducts,
     SpikeMask,
     TokenSum,
+    MembraneStream,
     nn.Conv2d,
     nn.Conv1d,
     nn.Linear,
@@ -114,7 +116,7 @@ def inputs_of(name: str, m: nn.Module) -> int:
     """Return how many tensors a leaf module reads; attention with softmax is refused, however many it reads."""
     if isinstance(m, SOFT):
         raise _unknown(name, m)
-    return 3 if isinstance(m, AttentionProducts) else 2 if isinstance(m, SpikeMask) else 1
+    return 3 if isinstance(m, AttentionProducts) else 2 if isinstance(m, SpikeMask | MembraneStream) else 1
 
 
 def computes_as(m: nn.Module, kind: type[nn.Module]) -> bool:
@@ -249,6 +251,8 @@ def module_node(name: str, m: nn.Module, inputs: tuple[str, ...]) -> Node | None
         return node("mask")
     if isinstance(m, TokenSum):
         return node("tokens")
+    if isinstance(m, MembraneStream):
+        return node("add", bits=m.bits)
     if isinstance(m, nn.Conv2d):
         return node("conv", **conv_attrs(name, m))
     if isinstance(m, nn.Conv1d):

@@ -175,7 +175,7 @@ class Reading:
             if state is not None and self.states.get(getattr(state, "name", "")) not in ("", path):
                 raise UnsupportedError(name, "its second input is no potential of its own", "hand on its own potential")
         elif given != (wanted := inputs_of(name, module)) or len(n.args) != wanted:
-            remedy = "give it one tensor" if wanted == 1 else "give it Q, K and V, one after the other"
+            remedy = {1: "give it one tensor", 2: "give it two tensors"}.get(wanted, "give it Q, K and V in this order")
             raise UnsupportedError(name, f"is called with {given} inputs", remedy)
         if path in self.used:
             if not self.frames:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from ..qat.membrane import Stream
 from ..qat.specs import ProductSpec, SourceSpec
 from .graph import Node
 
@@ -52,6 +53,9 @@ class Masked:
 class Current:
     """The input current of a neuron under construction: one or two sources, a bias, and at most one batch norm.
 
+    It may have an addend, a stored current, and then needs no sources; its batch norm is that of the sources if there
+    are any.
+
     Members
     -------
     levels_in : the largest level of every source
@@ -61,6 +65,7 @@ class Current:
     identity : all sources take their maps as they are
     product : the product of two maps that the current is, in place of sources; the one source that it has then holds
         the value of one integer of the product for each channel
+    stream, addend : the stream of currents that it belongs to, and the map of it that is added, or ""
     """
 
     name: str
@@ -73,6 +78,8 @@ class Current:
     overlapping: Node | None = None
     identity: bool = False
     product: ProductSpec | None = None
+    stream: Stream | None = None
+    addend: str = ""
 
 
 def product_current(product: ProductSpec, shape: tuple, unit: float, where: str) -> Current:

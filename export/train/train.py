@@ -26,28 +26,8 @@ from .recipe import Recipe
 CHECKPOINT_VERSION = 1
 
 
-class FloatNetwork(nn.Module):
-    """A plain module that is trained as it stands, for networks that cannot be exported.
-
-    ``forward(images)`` takes pixels (B, C, H, W) and returns the mean of the module's output over T.
-    """
-
-    train_seconds: float = 0.0
-
-    def __init__(self, module: nn.Module, timesteps: int, input_mode: str) -> None:
-        super().__init__()
-        self.module, self.timesteps, self.input_mode = module, timesteps, input_mode
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if self.input_mode == "once":
-            images = torch.cat([images, images.new_zeros((self.timesteps - 1) * len(images), *images.shape[1:])])
-        else:
-            images = images.repeat(self.timesteps, 1, 1, 1)
-        return self.module(images).unflatten(0, (self.timesteps, -1)).mean(0)
-
-
-def build(recipe: Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
-    """Make the network of a recipe: a QatNetwork, or a FloatNetwork if it cannot be exported.
+def build(recipe: Recipe, data: datasets.Dataset) -> QatNetwork:
+    """Make the network of a recipe.
 
     Raises
     ------
@@ -78,10 +58,6 @@ def build(recipe: Recipe, data: datasets.Dataset) -> QatNetwork | FloatNetwork:
             f"network {recipe.network} needs images of shape {shape}, {data.name} has {tuple(data.shape)}"
         )
     shape = data.shape
-    if recipe.network == "resnet-ms":
-        if recipe.quantize:
-            prepare(module, input_shape=shape, timesteps=recipe.timesteps)  # its error says what cannot be exported
-        return FloatNetwork(module, recipe.timesteps, recipe.input_mode)
     net = prepare(
         module,
         input_shape=shape,
@@ -189,7 +165,7 @@ def train(
     stop_after: int | None = None,
     initial: dict | None = None,
     network: QatNetwork | None = None,
-) -> QatNetwork | FloatNetwork:
+) -> QatNetwork:
     """Train the network of a recipe, or ``network`` by it.
 
     Parameters
@@ -206,7 +182,7 @@ def train(
 
     Returns
     -------
-    QatNetwork | FloatNetwork
+    QatNetwork
         The network in evaluation mode; its ``train_seconds`` are those of all runs together.
     """
     if recipe.threads:

@@ -16,7 +16,7 @@ from ...model.inference.runner import run
 from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
 from ...support.checks import require
-from ..qat.check import product_spec, require_no_addends, spec_of
+from ..qat.check import product_spec, spec_of
 from ..qat.layers import QatLayer
 from ..qat.network import QatNetwork
 from ..qat.products import QatProduct
@@ -57,7 +57,9 @@ def trainable(network: Network, data: Dataset) -> QatNetwork:
     RepriseError
         The images of the data set are not those that the network reads, or the network has addends.
     """
-    require_no_addends(network)
+    for layer in network.layers:
+        here, why = f"layer {layer.name!r}: addend", "a membrane shortcut is trained with its recipe alone"
+        require(layer.addend is None, here, "None where integers are trained further", layer.addend, why)
     shape, frames = tuple(network.input_shape), network.input_mode
     require(frames != "given", "the network", "one that is shown images", "one that is given a frame for each timestep")
     require(data.shape == shape, "the data set", f"images of {shape}", data.shape, "name another one (--set dataset=)")

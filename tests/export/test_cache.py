@@ -72,9 +72,10 @@ def test_trained_once_for_a_recipe_and_a_configuration(trainings):
     assert "reprise train vgg9" in find.available("vgg9", PAPER.replace(psum_bits=25))
 
 
-def test_networks_in_floating_point_are_refused_before_training(trainings):
-    with pytest.raises(ValueError, match="resnet-ms: quantize must be true.*no network file"):
-        cache.cached("resnet-ms", PAPER)
+def test_networks_in_floating_point_are_refused_before_training(trainings, tmp_path):
+    (tmp_path / "plain.yaml").write_text("network: digits\ndataset: digits\nquantize: false\n")
+    with pytest.raises(ValueError, match="plain.yaml: quantize must be true.*no network file"):
+        cache.cached(tmp_path / "plain.yaml", PAPER)
     assert not trainings
 
 

@@ -95,12 +95,6 @@ def test_joins_of_unequal_units_are_exact(product, weights, step):
     assert [s.weight.max() for s in join.sources] == weights and join.neuron.threshold.tolist() == [step] * 4
 
 
-def test_ms_join_is_refused_by_name():
-    module, _ = build("resnet-ms", levels=4, timesteps=1, width=4, blocks=2)
-    with pytest.raises(ValueError, match=r"add_1: a sum of 3 maps.*MS join.*Spiking-ResNet, SEW.*Sparse-ResNet"):
-        prepare(module, input_shape=(3, 16, 16))
-
-
 def test_barrier_with_step_three():
     torch.manual_seed(SEED)
     net = prepare(Joined(100), input_shape=(1, 5, 5)).eval()

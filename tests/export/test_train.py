@@ -6,6 +6,7 @@ import torch
 
 from reprise.export import pipeline, pretrained
 from reprise.export.train import datasets, recipe, train
+from reprise.model.files.network_file import load
 from reprise.model.files.shipped import shipped
 from reprise.support.errors import RepriseError
 from tests.reprise.command import reprise
@@ -144,7 +145,7 @@ def test_unknown_preset_and_network(digits):
         train.build(recipe.preset("digits", network="lenet5"), digits)
 
 
-def test_ms_is_trained_but_not_exported(tmp_path, monkeypatch):
+def test_ms_is_trained_with_rounding_or_without(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (16, 3, 32, 32)).astype(np.uint8), rng.integers(0, 10, 16)
     fake = datasets.Dataset(
@@ -158,16 +159,18 @@ def test_ms_is_trained_but_not_exported(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(datasets, "load", lambda *a: fake)
     small = dict(epochs=1, width=4, blocks=2)
-    product = pipeline.produce(recipe.preset("resnet-ms", **small), tmp_path / "x.yaml", PAPER, progress=False)
+    plain = recipe.preset("resnet-ms", quantize=False, **small)
+    product = pipeline.produce(plain, tmp_path / "x.yaml", PAPER, progress=False)
     assert product.path is None and sum(product.spikes.values()) > 0
-    with pytest.raises(ValueError, match="MS join"):
-        pipeline.produce(recipe.preset("resnet-ms", quantize=True, **small), tmp_path / "x.yaml", PAPER, progress=False)
+    product = pipeline.produce(recipe.preset("resnet-ms", **small), tmp_path / "x.yaml", PAPER, progress=False)
+    assert load(product.path).network.layers[-2].addend == "blocks_4_conv2"
 
 
 def test_pretrained_refuses_a_network_that_has_no_file_before_it_trains(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "produce", lambda *a, **k: pytest.fail("it was trained"))
-    with pytest.raises(RepriseError, match="resnet-ms: quantize must be true, not False: .* floating point"):
-        pretrained("resnet-ms", PAPER)
+    (tmp_path / "plain.yaml").write_text("network: digits\ndataset: digits\nquantize: false\n")
+    with pytest.raises(RepriseError, match="plain.yaml: quantize must be true, not False: .* floating point"):
+        pretrained(tmp_path / "plain.yaml", PAPER)
 
 
 def test_command_line(tmp_path):

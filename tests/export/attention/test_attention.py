@@ -213,7 +213,7 @@ REFUSED = {
     ),
     "one input": (
         Own(lambda m, x, q, k, v: m.neuron(m.products(q))),
-        "products: is called with 1 inputs; give it Q, K and V, one after the other",
+        "products: is called with 1 inputs; give it Q, K and V in this order",
     ),
     "products of tensors": (
         Own(lambda m, x, q, k, v: m.neuron(q.flatten(2).transpose(1, 2) @ k.flatten(2) @ v.flatten(2).transpose(1, 2))),
