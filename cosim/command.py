@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -84,7 +85,7 @@ def simulate(file: NetworkFile, batch: Batch, options: Options, stages: Stages) 
     count = len(batch.images)
     with make_bench(options, program_bytes(file.network, options.config, count), stages) as bench:
         with stages.stage("compiler", "memory image"):
-            compiled = compile_network(file.network, options.config, count, keep_features=True)
+            compiled = compile_network(file.network, options.config, count, keep_features=True, mode=options.mode)
         with stages.stage("model", "model"):
             part = Part.run(file.network, batch.images, record=("features", "potentials"))
         outcome = execute(
@@ -113,7 +114,8 @@ def _speed(file: NetworkFile, batch: Batch, options: Options, outcome: Outcome) 
     cycles = found["rtl"] or found["cycle_model"]
     alone = found["cycle_model"]
     if len(batch.images) > 1:
-        alone = one_image_cycles(file.network, options.config, batch.images, timing, keep_features=True)
+        how: dict[str, Any] = {"keep_features": True, "mode": options.mode}
+        alone = one_image_cycles(file.network, options.config, batch.images, timing, **how)
     return speed_of(options.config, len(batch.images), cycles, alone, options.clock_mhz)
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..estimate.report.head import mode_field
 from ..estimate.report.speed import area_of
 from ..hw.arch.config import HardwareConfig
+from ..model.prosparsity.modes import Mode
 from ..support.checks import require, require_int
 from .bench.system import Traffic
 
@@ -27,6 +29,7 @@ class Options:
     latency, gap : of the memory, in cycles
     stall : probability of a stalled cycle
     clock_mhz : clock frequency at which times are stated, or None for that of a routed record, or else an assumed one
+    mode : what RUNs leave out (:mod:`reprise.model.prosparsity.modes`)
     engine : "rtl", or "interpreter" for the golden interpreter of programs
     limits : find out what limits each layer
     one_program : run the layers of a capture as one program, and not each as a job of its own
@@ -46,6 +49,7 @@ class Options:
     stall: float = 0.0
     gap: int = 0
     clock_mhz: float | None = None
+    mode: Mode = "product"
     engine: str = "rtl"
     limits: bool = True
     one_program: bool = False
@@ -70,4 +74,5 @@ class Options:
         memory = {"latency_cycles": self.latency, "gap_cycles": self.gap, "stall_probability": self.stall}
         named: dict[str, Any] = {"configuration_name": self.config_name, "configuration_preset": self.preset}
         named |= {"area": area_of(self.config)}
+        named |= mode_field(self.mode)
         return named | {"engine": self.engine, "seed": self.seed, "memory": memory}

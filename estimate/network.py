@@ -192,6 +192,7 @@ def estimate(
     timing: SystemTiming | None = None,
     progress: Callable[[str], None] | None = None,
     limits: bool = False,
+    mode: Mode = "product",
 ) -> dict:
     """Compute the cycles of a network on images, layer by layer, without simulating RTL.
 
@@ -203,6 +204,7 @@ def estimate(
     timing : the memory's; that of the co-simulation if it is not given
     progress : called with the layer's name before the tiles of each RUN are timed
     limits : find out what limits each layer, too (:mod:`reprise.estimate.limits`)
+    mode : what RUNs leave out (:mod:`reprise.model.prosparsity.modes`)
 
     Returns
     -------
@@ -216,7 +218,7 @@ def estimate(
     CompileError
         The configuration cannot run the network.
     """
-    compiled = compile_network(network, config, len(images))
+    compiled = compile_network(network, config, len(images), mode=mode)
     parts = [Part.run(network, images)]
     return estimate_image(compiled, parts, timing=timing, progress=progress, limits=limits)[0]
 

@@ -221,6 +221,9 @@ class Hardware(Fields):
         description="for the fields that `--set` changed, the values that the preset or file has"
     )
     configuration_sha256: str = Field(description="digest of the configuration, as the register CONFIG_HASH begins")
+    mode: Literal["bit", "dense"] | None = Field(
+        default=None, description="what RUNs leave out, if not what product sparsity does; absent if it is"
+    )
     area: Area | None = Field(
         default=None,
         description="what the accelerator takes of an FPGA; absent if nobody asked and nobody synthesized it",

@@ -69,3 +69,8 @@ def head(kind: str) -> dict[str, Any]:
     }
     known = commit()
     return found | ({"commit": known} if known else {})
+
+
+def mode_field(mode: str) -> dict[str, str]:
+    """Return the field that says what the RUNs left out, unless it is what they always do."""
+    return {} if mode == "product" else {"mode": mode}

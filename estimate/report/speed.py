@@ -11,10 +11,11 @@ from ...compiler import compile_network
 from ...compiler.golden.interpreter import Interpreter
 from ...hw.arch.config import HardwareConfig
 from ...model.network.network import Network
+from ...model.prosparsity.modes import Mode
 from ..area import measured, model
 from ..area.parts import LARGEST_ECP5, Part
 from ..network import Estimator, SystemTiming
-from .head import head
+from .head import head, mode_field
 from .shapes import with_shapes
 
 UNITS = {
@@ -27,10 +28,16 @@ UNITS = {
 
 
 def one_image_cycles(
-    network: Network, config: HardwareConfig, images: np.ndarray, timing: SystemTiming, *, keep_features: bool = False
+    network: Network,
+    config: HardwareConfig,
+    images: np.ndarray,
+    timing: SystemTiming,
+    *,
+    keep_features: bool = False,
+    mode: Mode = "product",
 ) -> int:
     """Return the cycles of a job of the first image alone, by the exact cycle model."""
-    compiled = compile_network(network, config, 1, keep_features=keep_features)
+    compiled = compile_network(network, config, 1, keep_features=keep_features, mode=mode)
     estimator = Estimator(compiled, timing)
     Interpreter(compiled, compiled.initial_memory(images[:1]), estimator.observe).run()
     return int(estimator.schedule()[-1])
@@ -109,22 +116,24 @@ def whole_estimate(
     preset: dict[str, int] | None = None,
     clock_mhz: float | None = None,
     area: bool = True,
+    mode: Mode = "product",
 ) -> dict[str, Any]:
     """Return what :func:`reprise.estimate.network.estimate` gave for these images, with all that a report adds to it.
 
     ``name`` is that of the configuration, ``preset`` holds the values that its preset or file has for the fields that
     were changed, and ``clock_mhz`` is a clock that somebody gave. Without ``area``, resources are in the report only if
-    this configuration was synthesized, and not estimated, which takes a second or three.
+    this configuration was synthesized, and not estimated, which takes a second or three. ``mode`` is that of the RUNs.
     """
     cycles = report["total"]["cycles"]["cycle_model"]
     timing = SystemTiming(latency=report["memory"]["latency_cycles"], gap=report["memory"]["gap_cycles"])
-    alone = cycles if len(images) == 1 else one_image_cycles(network, config, images, timing)
+    alone = cycles if len(images) == 1 else one_image_cycles(network, config, images, timing, mode=mode)
     speed = speed_of(config, len(images), cycles, alone, clock_mhz)
     resources = {"area": area_of(config)} if area or measured.synthesized(config) else {}
     return {
         **head("estimate"),
         "configuration_name": name,
         "configuration_preset": preset or {},
+        **mode_field(mode),
         **report,
         "layers": with_shapes(report["layers"], network),
         **resources,

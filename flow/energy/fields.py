@@ -62,6 +62,9 @@ class Energy(Chip):
     kind: Literal["energy"] = Field(description="which report this is")
     network: str = Field(description="name of the network")
     images: Count = Field(description="images of the batch; energies are those of all")
+    mode: Literal["bit", "dense"] | None = Field(
+        default=None, description="what RUNs leave out, if not what product sparsity does; absent if it is"
+    )
     period_ns: float = Field(description="clock period by static timing, which leakage depends on")
     wire_ff: float = Field(description="assumed capacitance of the wire to one pin")
     replay: EnergyReplay = Field(description="the replay's own check")

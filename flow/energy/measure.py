@@ -13,7 +13,7 @@ from ...cosim.jobs.run import Outcome
 from ...cosim.options import Options
 from ...estimate.area.netlist import NETLIST
 from ...estimate.baselines.operations import of_network
-from ...estimate.report.head import head
+from ...estimate.report.head import head, mode_field
 from ...export.find import Batch
 from ...model.files.network_file import NetworkFile
 from ...support.errors import SimulationError
@@ -109,6 +109,7 @@ def measured(
         "network": file.network.name,
         "images": len(batch.images),
         "configuration_name": options.config_name,
+        **mode_field(options.mode),
         "netlist": NETLIST,
         "configuration": options.config.to_dict(),
         "library": {"name": mapped.library.name, **mapped.library.source},

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from ..support.checks import require
 from ..support.command_line import INPUT_FILE, INPUT_FOLDER, OUTPUT_FOLDER, at_least, commands, example
 from ..support.errors import RepriseError
-from .options import ClockMhz, Config, Images, Json, Set, hardware, terminal
+from .options import ClockMhz, Config, Images, Json, Set, Sparsity, hardware, named, terminal
 
 app = commands()
 
@@ -29,6 +30,7 @@ ONLY_OF_NETWORKS = {
     "images": ("--images", "a capture holds one sample"),
     "data": ("--data", "a capture's weights are random, so nothing is trained"),
     "helps": ("--helps", "a capture holds some layers of a network"),
+    "mode": ("--mode", "a capture is run product-sparse"),
     "clock_mhz": ("--clock-mhz", "a capture holds some layers of a network, so it has no frames per second"),
 }
 """Arguments that a capture would ignore, as the user writes them, and why."""
@@ -66,6 +68,9 @@ def cosim(
     latency: Annotated[int, typer.Option(metavar="CYCLES", help="memory: cycles from an address to its answer")] = 20,
     stall: Annotated[float, typer.Option(metavar="P", help="memory: probability of a stalled cycle")] = 0.0,
     gap: Annotated[int, typer.Option(metavar="CYCLES", help="memory: idle cycles after every beat")] = 0,
+    mode: Annotated[
+        Sparsity, typer.Option(hidden=True, help="product, bit or dense, as of reprise estimate")
+    ] = "product",
     clock_mhz: ClockMhz = None,
     engine: Engine = "rtl",
     limits: Annotated[bool, typer.Option("--limits/--no-limits", help="say what limits each layer")] = True,
@@ -93,7 +98,8 @@ def cosim(
     from ..cosim.command import run_network
     from ..cosim.options import Options
 
-    chosen = hardware(config, changes)
+    chosen = named(hardware(config, changes), mode)
+    require(mode == "product" or not helps, "--helps", "left out beside another mode than product", helps)
     options = Options(
         config=chosen.config,
         config_name=chosen.name,
@@ -106,6 +112,7 @@ def cosim(
         stall=stall,
         gap=gap,
         clock_mhz=clock_mhz,
+        mode=mode,
         engine=engine,
         limits=limits,
         one_program=one_program,

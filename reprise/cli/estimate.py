@@ -10,12 +10,13 @@ import typer
 from ..support.checks import require
 from ..support.command_line import commands, example
 from .compare import Html, show
-from .options import ClockMhz, Configs, Images, Json, Network, Set, configurations, terminal, write_json
+from .options import ClockMhz, Configs, Images, Json, Mode, Network, Set, configurations, named, terminal, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..hw.arch.config import HardwareConfig
+    from ..model.prosparsity.modes import Mode as Sparsity
     from .options import Chosen
 
 app = commands()
@@ -37,6 +38,7 @@ def estimate(
     config: Configs = "paper",
     changes: Set = None,
     images: Images = 1,
+    mode: Mode = "product",
     clock_mhz: ClockMhz = None,
     limits: Annotated[bool, typer.Option("--limits/--no-limits", help="say what limits each layer")] = True,
     helps: Annotated[bool, typer.Option("--helps", help="try which change of the configuration would help")] = False,
@@ -49,16 +51,18 @@ def estimate(
     """
     from ..export.find import choose_images, open_network
 
-    chosen = configurations(config, changes)
+    chosen = [named(one, mode) for one in configurations(config, changes)]
     file = open_network(network, chosen[0].config)
     batch = choose_images(file, images, 0)
     console = terminal()
+    require(mode == "product" or not helps, "--helps", "left out beside another mode than product", helps)
     if len(chosen) > 1:
         require(not helps, "--helps", "left out beside several configurations", helps)
+        require(mode == "product", "--mode", "left out beside several configurations", mode)
         _compare(file.network, chosen, batch.images, limits, clock_mhz, console, json_out, html)
         return
     require(html is None, "--html", "left out beside a single configuration", str(html))
-    report = _estimated(file.network, chosen[0], batch.images, limits, helps, clock_mhz, console)
+    report = _estimated(file.network, chosen[0], batch.images, limits, helps, clock_mhz, console, mode)
     _show(report, console)
     from ..estimate.report.fields import Estimate
 
@@ -66,7 +70,14 @@ def estimate(
 
 
 def _estimated(
-    network: Any, chosen: Chosen, images: Any, limits: bool, helps: bool, clock_mhz: float | None, console: Console
+    network: Any,
+    chosen: Chosen,
+    images: Any,
+    limits: bool,
+    helps: bool,
+    clock_mhz: float | None,
+    console: Console,
+    mode: Sparsity = "product",
 ) -> dict[str, Any]:
     """Return the report of one configuration."""
     from ..estimate.network import estimate as estimate_network
@@ -74,12 +85,11 @@ def _estimated(
     from ..support.progress import doing
 
     with doing(console, f"estimate on {chosen.name}") as progress:
-        report = estimate_network(network, chosen.config, images, progress=progress.note, limits=limits)
+        report = estimate_network(network, chosen.config, images, progress=progress.note, limits=limits, mode=mode)
     if helps:
         _try_changes(report, network, chosen.config, images, console)
-    return whole_estimate(
-        report, network, chosen.config, images, name=chosen.name, preset=chosen.preset, clock_mhz=clock_mhz
-    )
+    about: dict[str, Any] = {"name": chosen.name, "preset": chosen.preset, "clock_mhz": clock_mhz, "mode": mode}
+    return whole_estimate(report, network, chosen.config, images, **about)
 
 
 def _show(report: dict[str, Any], console: Console) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -49,6 +49,8 @@ Data = Annotated[
     Path | None, typer.Option("--data", metavar="FOLDER", callback=INPUT_FOLDER, help="folder of the data set's files")
 ]
 Images = Annotated[int, typer.Option(metavar="N", callback=at_least(1), help="images of the batch")]
+Sparsity = Literal["product", "bit", "dense"]
+Mode = Annotated[Sparsity, typer.Option(metavar="NAME", help="product or, with --set modes=1, bit or dense")]
 ClockMhz = Annotated[
     float | None,
     typer.Option(
@@ -158,6 +160,11 @@ def hardware(config: str, changes: list[str] | None = None) -> Chosen:
         loaded = HardwareConfig.from_dict({**loaded.to_dict(), **found}, origin="--set")
     name = "-".join([Path(config).stem, *(f"{field}{value}" for field, value in found.items())])
     return Chosen(name=name, config=loaded, changes=found, preset=preset)
+
+
+def named(chosen: Chosen, mode: str) -> Chosen:
+    """Return the configuration with the mode of its RUNs in its name, unless that is what they always do."""
+    return chosen if mode == "product" else replace(chosen, name=f"{chosen.name}-{mode}")
 
 
 def terminal() -> Console:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ...support.command_line import OUTPUT_FOLDER, at_least, commands, example
-from ..options import Config, Images, Set, hardware, terminal, write_json, writing
+from ..options import Config, Images, Mode, Set, hardware, named, terminal, write_json, writing
 from .asic import Wire
 
 app = commands()
@@ -22,6 +22,7 @@ def energy(
     config: Config = "paper",
     changes: Set = None,
     images: Images = 1,
+    mode: Mode = "product",
     seed: Annotated[
         int, typer.Option(metavar="N", callback=at_least(0), help="seed of images (0: the first ones)")
     ] = 0,
@@ -43,7 +44,7 @@ def energy(
     from ...flow.energy.measure import measured
     from ...support.progress import Stages
 
-    chosen, console = hardware(config, changes), terminal()
+    chosen, console = named(hardware(config, changes), mode), terminal()
     file = open_network(network, chosen.config)
     batch = choose_images(file, images, seed)
     with writing(out):
@@ -53,6 +54,7 @@ def energy(
         config_name=chosen.name,
         preset=chosen.preset,
         images=images,
+        mode=mode,
         seed=seed,
         waves=True,
         limits=False,

@@ -67,6 +67,8 @@ MISTAKES = [
     (("estimate", DIGITS, "--set", "psum_bits=few"), "--set: psum_bits must be an integer, not 'few'"),
     (("estimate", DIGITS, "--set", "psum_bots=20"), "--set: unknown field 'psum_bots'; known: .*psum_bits"),
     (("estimate", DIGITS, "--set", "tile_m=100"), "--set: tile_m must be a power of two in 8..1024, not 100"),
+    (("estimate", DIGITS, "--mode", "bit"), "mode must be product, not 'bit': only a configuration with modes=1 has"),
+    (("cosim", DIGITS, "--mode", "dense", "--helps"), "--helps must be left out beside another mode than product"),
     (("estimate", DIGITS, "--clock-mhz", "-1"), "--clock-mhz must be above 0, not -1"),
     (
         ("estimate", DIGITS, "--config", "tiny", "--json", "/nowhere/a.json"),
