@@ -13,7 +13,7 @@ from ..model.network.network import Network
 from ..model.prosparsity.modes import MODES, Mode
 from ..support.checks import require
 from .errors import CompileError, IllegalCommand, limit
-from .plan import Work
+from .work import Work
 
 
 def check_layer(work: Work, config: HardwareConfig) -> None:

@@ -10,11 +10,17 @@ from dataclasses import dataclass, field
 
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
+<<<<<<< HEAD
 from ..hw.arch.program import pack
 from ..model.prosparsity.modes import MODES, Mode
+=======
+from ..hw.arch.program import OVERLAPPING_POOL, pack
+from ..model.network.pool import MaxPool
+>>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
 from .errors import CompileError
 from .loops import loop_fields
-from .plan import Job, Plan, Work
+from .plan import Job, Plan
+from .work import Work
 
 RESETS = {"soft": 0, "hard": 1, "none": 2}
 
@@ -177,15 +183,14 @@ class Emitter:
 
     def _tile_fields(self, work: Work, job: Job, k_tiles: int) -> dict[str, int]:
         per_tile = self.config.tile_m // work.rows_per_position
-        positions = job.images * job.lines * job.columns * work.pool**2
-        m_tiles = -(-positions // per_tile)
-        last = positions - (m_tiles - 1) * per_tile
+        m_tiles = -(-job.positions // per_tile)
+        last = job.positions - (m_tiles - 1) * per_tile
         return {
             "k_tiles": k_tiles,
             "tile_depth": work.tile_depth,
             "whole_tiles": work.whole_tiles,
             "m_tiles": m_tiles,
-            "rows": min(per_tile, positions) * work.rows_per_position,
+            "rows": min(per_tile, job.positions) * work.rows_per_position,
             "rows_last": last * work.rows_per_position,
             "weight_beats": -(-work.block_channels * 8 // self.config.bus_bits),
             "weights_keep": int(k_tiles <= self.config.weight_tiles),
@@ -217,7 +222,7 @@ class Emitter:
             "out_width": job.columns,
             "out_lines": job.lines,
             "images": job.images,
-            "pool": work.pool,
+            **self._pool_fields(work.layer.pool, job),
         }
         if f.int_bytes:
             return fields | {
@@ -233,6 +238,16 @@ class Emitter:
             "out_planes": f.planes,
             "out_thermometer": int(f.encoding == "thermometer"),
         }
+
+    @staticmethod
+    def _pool_fields(pool: MaxPool | None, job: Job) -> dict[str, int]:
+        if pool is None or not pool.overlaps:
+            return {"pool": pool.kernel if pool else 1}
+        found = {"pool": OVERLAPPING_POOL}
+        for axis, first, count, covered in (("x", job.column, job.columns, job.xs), ("y", job.line, job.lines, job.ys)):
+            halo = int(first > 0)
+            found |= {f"pool_halo_{axis}": halo, f"pool_odd_{axis}": 2 * count + halo - len(covered)}
+        return found
 
     @staticmethod
     def _addend_fields(f: FeatureMap, job: Job, block: int, output: int) -> dict[str, int]:

@@ -35,13 +35,15 @@ from .lower import (
     weight_bytes,
 )
 from .place import Builder
-from .plan import Plan, Planner, Work
+from .plan import Plan, Planner
 from .products.maps import tile_depth
 from .products.step import ProductStep
 from .products.work import ProductWork, product_depth
 from .rows.gather import gathered
+from .rows.pools import pools_apart
 from .rows.segments import segments
 from .rows.split import split
+from .work import Work
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,6 +106,7 @@ class NetworkCompiler:
         prefix: str = "",
     ) -> None:
         check_addends(network, config)
+        network, self.pools = pools_apart(network, config)
         check_widths(network, config)
         depths, wholes, modes = tile_depths or {}, whole_tiles or {}, {} if isinstance(mode, str) else mode
         self._check_names(network, {"tile_depths": depths, "whole_tiles": wholes, "mode": modes})
@@ -202,6 +205,7 @@ class NetworkCompiler:
         return Work(
             layer=layer,
             inputs=tuple(inputs),
+            size=self.network.geometry[layer.name].computed,
             output=output,
             planes=layer_planes(self.network, layer),
             tile_depth=self.tiles[layer.name].depth,
@@ -275,5 +279,5 @@ class NetworkCompiler:
                 done[what] = self.constants(builder, work, plan, output)
             k_tiles = depth_tiles(work.inputs, work.tile_depth)
             step = Step(work=work, keys=keys, output=output, plan=plan, constants=done[what], k_tiles=k_tiles)
-            found.append(replace(step, part=work.layer.name in self.parts))
+            found.append(replace(step, part=work.layer.name in self.parts or work.layer.name in self.pools))
         return found

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.program import LOOPS
 from .errors import CompileError
-from .plan import Job, Plan, Work
+from .plan import Job, Plan
+from .work import Work
 
 MOST_COUNT = 1 << 16
 """A loop has fewer iterations than this, which are counted in 16 bits."""
@@ -51,10 +52,11 @@ Loop = tuple[int, tuple[Step, ...]]
 def row_loops(work: Work, plan: Plan, job: Job) -> list[Loop]:
     """Return the loops over a job's rows, innermost first.
 
-    They go over planes, timesteps, columns and lines of the pooling window, output columns, output lines and images.
+    They go over planes, timesteps, columns and lines of a pooling window, windows, lines of them and images.
     """
-    pool = work.pool
-    counts: tuple[int, ...] = (work.planes, work.output.timesteps, pool, pool, job.columns, job.lines, job.images)
+    side = work.side
+    windows = (len(job.xs) // side, len(job.ys) // side)
+    counts: tuple[int, ...] = (work.planes, work.output.timesteps, side, side, *windows, job.images)
     if not work.inputs:
         return [(count, ()) for count in counts]
     steps = []
@@ -65,7 +67,7 @@ def row_loops(work: Work, plan: Plan, job: Job) -> list[Loop]:
         image = Step(address=i.blocks * pitch.block)
         plane = Step(address=pitch.line)
         timestep = plane.times(0 if i.feature.repeat else i.feature.planes)
-        steps.append((plane, timestep, dx, dy, dx.times(pool), dy.times(pool), image))
+        steps.append((plane, timestep, dx, dy, dx.times(side), dy.times(side), image))
     return list(zip(counts, zip(*steps, strict=True), strict=True))
 
 
@@ -110,8 +112,8 @@ def first_rows(work: Work, plan: Plan, job: Job, region: int, config: HardwareCo
     """
     found = []
     for i, pitch, start, part in zip(work.inputs, plan.pitches, plan.starts, job.slices, strict=True):
-        y = job.line * work.pool * i.row_stride - i.row_padding - part.top
-        x = (job.column * work.pool * i.stride - i.padding) * i.feature.block_channels - part.first * config.bus_bits
+        y = job.ys.start * i.row_stride - i.row_padding - part.top
+        x = (job.xs.start * i.stride - i.padding) * i.feature.block_channels - part.first * config.bus_bits
         found.append(Step(y=y, x=x, address=region + start + y * i.feature.lines_per_row * pitch.line))
     return found
 

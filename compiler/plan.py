@@ -14,64 +14,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..hw.arch.config import HardwareConfig
-from ..hw.arch.feature_map import FeatureMap
 from ..hw.arch.program import LOOPS
-from ..model.network.layer import Layer
 from .errors import CompileError
 from .lower import Input, Pitch, depth_tiles
+from .work import Work
 
 JOB_CYCLES = 100  # estimated cost of a job beside its transfers: its commands, and filling and draining the pipeline
 WAIT_CYCLES = 100  # estimated cost of a load that nothing overlaps, beside its transfer: the memory's latency
 UNPACKED = 2  # on-chip words that the loader writes in a cycle
 FIELD = 1 << 16  # a command's counters of m tiles and on-chip words have 16 bits
 MOST_LINE_BITS = 1 << 15  # of a line on chip, because a row's first bit is a signed number of 16 bits
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Work:
-    """A layer as hardware runs it to write one variant of its feature.
-
-    Members
-    -------
-    layer : Layer
-    inputs : its sources
-    output : the feature map that it writes
-    planes : P, the planes of its rows
-    tile_depth : bits of a row in a K tile
-    whole_tiles : K tiles of a RUN whose weights are fetched before its rows are known
-    block_channels : output channels of a block that is computed by RUNs of its own. It is a block of the output, or
-        several where that is an integer map of small blocks.
-    addend : the integer map that is added to the sums, or None
-    """
-
-    layer: Layer
-    inputs: tuple[Input, ...]
-    output: FeatureMap
-    planes: int
-    tile_depth: int
-    whole_tiles: int
-    block_channels: int
-    addend: FeatureMap | None = None
-
-    @property
-    def blocks(self) -> int:
-        """Number of blocks of output channels, each with RUNs of its own."""
-        return -(-self.output.channels // self.block_channels)
-
-    def channels_of(self, block: int) -> int:
-        """Return how many channels the RUNs of a block write: those of whole blocks of the map."""
-        f = self.output
-        return min(self.block_channels, f.blocks * f.block_channels - block * self.block_channels)
-
-    @property
-    def pool(self) -> int:
-        """Kernel and stride of the max pool, 1 if there is none."""
-        return self.layer.pool.kernel if self.layer.pool else 1
-
-    @property
-    def rows_per_position(self) -> int:
-        """Rows that an output position has: T * P."""
-        return self.output.timesteps * self.planes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +44,7 @@ class Job:
     """Some pooled output lines and columns of some images, and what they need of the inputs.
 
     ``image``, ``line`` and ``column`` are the first ones, and ``images``, ``lines`` and ``columns`` say how many.
+    ``ys`` and ``xs`` are the lines and columns that are computed for them, before a pool.
     """
 
     image: int
@@ -100,7 +53,14 @@ class Job:
     lines: int
     column: int
     columns: int
+    ys: range
+    xs: range
     slices: tuple[Slice, ...]
+
+    @property
+    def positions(self) -> int:
+        """How many positions are computed."""
+        return self.images * len(self.ys) * len(self.xs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,9 +95,9 @@ class _Cut:
     regions: int
 
 
-def _span(outputs: int, pool: int, stride: int, kernel: int, size: int) -> int:
-    """Return how many input lines (or columns) the given number of consecutive pooled outputs can need at most."""
-    return min(size, (outputs * pool - 1) * stride + kernel)
+def _span(positions: int, stride: int, kernel: int, size: int) -> int:
+    """Return how many input lines (or columns) the given number of consecutive positions can need at most."""
+    return min(size, (positions - 1) * stride + kernel)
 
 
 class Planner:
@@ -161,27 +121,27 @@ class Planner:
             f = i.feature
             bus = f.line_bytes // f.bus_bytes
             if cut.columns < self.work.output.width:
-                bits = _span(cut.columns, self.work.pool, i.stride, i.kernel[1], f.width) * f.block_channels
+                bits = _span(self.work.span(cut.columns, 1), i.stride, i.kernel[1], f.width) * f.block_channels
                 bus = min(bus, (bits + self.config.bus_bits - 2) // self.config.bus_bits + 1)
             lines = f.height
             if i.part or cut.lines < self.work.output.height:
-                lines = _span(cut.lines, self.work.pool, i.row_stride, i.kernel[0], f.height)
+                lines = _span(self.work.span(cut.lines, 0), i.row_stride, i.kernel[0], f.height)
             line = bus * self.bus_words
             pitches.append(Pitch(line=line, block=line * lines * f.lines_per_row))
             starts.append(total)
             total += cut.images * i.blocks * pitches[-1].block
         return tuple(pitches), tuple(starts), total
 
-    def _slice(self, i: Input, job: _Cut, line: int, lines: int, column: int, columns: int) -> Slice:
-        f, pool = i.feature, self.work.pool
+    def _slice(self, i: Input, job: _Cut, ys: range, xs: range) -> Slice:
+        f = i.feature
         top, bottom = 0, f.height
         if i.part or job.lines < self.work.output.height:
-            first = line * pool * i.row_stride - i.row_padding
-            top, bottom = max(0, first), min(f.height, first + (lines * pool - 1) * i.row_stride + i.kernel[0])
+            first, last = (y * i.row_stride - i.row_padding for y in (ys[0], ys[-1]))
+            top, bottom = max(0, first), min(f.height, last + i.kernel[0])
         left, right = 0, f.width
         if job.columns < self.work.output.width:
-            first = column * pool * i.stride - i.padding
-            left, right = max(0, first), min(f.width, first + (columns * pool - 1) * i.stride + i.kernel[1])
+            first, last = (x * i.stride - i.padding for x in (xs[0], xs[-1]))
+            left, right = max(0, first), min(f.width, last + i.kernel[1])
         begin = left * f.block_channels // self.config.bus_bits
         end = -(-right * f.block_channels // self.config.bus_bits)
         return Slice(top=top, lines=bottom - top, first=begin, words=end - begin)
@@ -192,7 +152,8 @@ class Planner:
             for column in range(0, out.width, cut.columns):
                 for line in range(0, out.height, cut.lines):
                     lines, columns = min(cut.lines, out.height - line), min(cut.columns, out.width - column)
-                    slices = tuple(self._slice(i, cut, line, lines, column, columns) for i in self.work.inputs)
+                    ys = self.work.covers(range(line, line + lines), 0)
+                    xs = self.work.covers(range(column, column + columns), 1)
                     yield Job(
                         image=image,
                         images=min(cut.images, out.images - image),
@@ -200,12 +161,29 @@ class Planner:
                         lines=lines,
                         column=column,
                         columns=columns,
-                        slices=slices,
+                        ys=ys,
+                        xs=xs,
+                        slices=tuple(self._slice(i, cut, ys, xs) for i in self.work.inputs),
                     )
 
+    def _positions(self, cut: _Cut) -> int:
+        """Return how many positions a job computes at most."""
+        return cut.images * self.work.span(cut.lines, 0) * self.work.span(cut.columns, 1)
+
+    def _pool_line(self, cut: _Cut) -> int:
+        """Return the words of a line that a pool with overlapping windows keeps."""
+        work, pool = self.work, self.work.layer.pool
+        if pool is None or not pool.overlaps:
+            return 0
+        return cut.columns * work.output.timesteps * -(-work.block_channels // self.config.neuron_lanes)
+
     def _fits(self, cut: _Cut) -> bool:
+        return self._pool_line(cut) <= self.config.pool_words and self._loads(cut)
+
+    def _loads(self, cut: _Cut) -> bool:
+        """Return whether the input of a job fits on chip, and its rows the counters and loops."""
         pitches, _, words = self._layout(cut)
-        positions = cut.images * cut.lines * cut.columns * self.work.pool**2
+        positions = self._positions(cut)
         m_tiles = -(-positions // (self.config.tile_m // self.work.rows_per_position))
         line_bits = max((pitch.line for pitch in pitches), default=0) * self.config.feature_bits
         counters = m_tiles < FIELD and words < FIELD and line_bits <= MOST_LINE_BITS and self._loops(cut) <= LOOPS
@@ -213,10 +191,11 @@ class Planner:
 
     def _loops(self, cut: _Cut) -> int:
         """Return how many loops the rows of a job need at most; see reprise.compiler.loops."""
-        work, pool = self.work, self.work.pool
+        work, side = self.work, self.work.side
         even = all(not i.feature.repeat and i.feature.planes == work.planes for i in work.inputs)
         first = (work.rows_per_position,) if even else (work.planes, work.output.timesteps)
-        return sum(n > 1 for n in (*first, pool, pool, cut.columns, cut.lines, cut.images))
+        windows = (work.span(cut.columns, 1) // side, work.span(cut.lines, 0) // side)
+        return sum(n > 1 for n in (*first, side, side, *windows, cut.images))
 
     def _cost(self, cut: _Cut) -> float:
         """Estimate the cycles of a layer.
@@ -226,8 +205,7 @@ class Planner:
         """
         work, c, out = self.work, self.config, self.work.output
         jobs = -(-out.images // cut.images) * -(-out.height // cut.lines) * -(-out.width // cut.columns)
-        positions = cut.images * cut.lines * cut.columns * work.pool**2
-        m_tiles = jobs * -(-positions // (c.tile_m // work.rows_per_position))
+        m_tiles = jobs * -(-self._positions(cut) // (c.tile_m // work.rows_per_position))
         beats = -(-work.block_channels * 8 // c.bus_bits) * work.tile_depth * self.k_tiles * work.blocks
         keep = self.k_tiles <= c.weight_tiles
         weights = beats * ((1 if work.blocks == 1 else jobs) if keep else m_tiles)
@@ -277,13 +255,25 @@ class Planner:
         if not cuts:
             cuts = [cut for cut in self._column_cuts() if self._fits(cut)]
         if not cuts:
-            words = self._layout(_Cut(1, 1, self.work.output.width, 1))[2]
-            raise CompileError(
-                f"layer {self.work.layer.name!r}: the input of one output line must be at most feature_words="
-                f"{self.config.feature_words} on-chip words (a line {MOST_LINE_BITS} bits), not {words}, and cutting"
-                " it into columns did not help: use a configuration with more feature_words, or with addend_groups, by"
-                " which a layer without a pool is computed in parts, or fewer channels, planes or timesteps"
-            )
+            raise self._refused()
         best = min(cuts, key=self._cost)
         pitches, starts, words = self._layout(best)
         return Plan(jobs=tuple(self._jobs(best)), regions=best.regions, pitches=pitches, starts=starts, words=words)
+
+    def _refused(self) -> CompileError:
+        """Return the error of a layer of which no cut fits."""
+        name, c = self.work.layer.name, self.config
+        lines = [self._pool_line(cut) for cut in (*self._cuts(), *self._column_cuts()) if self._loads(cut)]
+        if lines:
+            return CompileError(
+                f"layer {name!r}: a line of its max pool, whose windows overlap, must be at most "
+                f"pool_words={c.pool_words} words of neuron_lanes levels, not {min(lines)}: use a configuration with"
+                " more pool_words, or fewer channels or timesteps"
+            )
+        words = self._layout(_Cut(1, 1, self.work.output.width, 1))[2]
+        return CompileError(
+            f"layer {name!r}: the input of one output line must be at most feature_words={c.feature_words} on-chip"
+            f" words (a line {MOST_LINE_BITS} bits), not {words}, and cutting it into columns did not help: use a"
+            " configuration with more feature_words, or with addend_groups, by which a layer without a pool is computed"
+            " in parts, or fewer channels, planes or timesteps"
+        )

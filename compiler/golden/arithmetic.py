@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ...hw.arch.program import LOOPS, SOURCES
+from ...hw.arch.program import LOOPS, OVERLAPPING_POOL, SOURCES
 from ...support.kernels import kernel
 
 
@@ -183,9 +183,22 @@ def fire(
     return levels, potentials
 
 
-def pool_levels(levels: np.ndarray, kernel: int) -> np.ndarray:
-    """Take the maximum over the kernel**2 positions of each window, which follow each other."""
-    return levels.reshape(-1, kernel * kernel, *levels.shape[1:]).max(axis=1)
+def pool_levels(levels: np.ndarray, f: dict[str, int]) -> np.ndarray:
+    """Take the maximum over each window: over positions that follow each other, or over 3x3 that other windows share.
+
+    ``levels`` are [positions, T, channels], and the result has a window in place of a position.
+    """
+    if f["pool"] != OVERLAPPING_POOL:
+        return levels.reshape(-1, f["pool"] ** 2, *levels.shape[1:]).max(axis=1)
+    halo, odd = (np.array([f[f"pool_{what}_{axis}"] for axis in ("y", "x")]) for what in ("halo", "odd"))
+    size = np.array([f["out_lines"], f["out_width"]])
+    maps = levels.reshape(f["images"], *(2 * size + halo - odd), *levels.shape[1:])
+    around = [(int(1 - n), int(m)) for n, m in zip(halo, odd, strict=True)]  # so all windows have three lines
+    padded = np.pad(maps, [(0, 0), *around, (0, 0), (0, 0)])
+    pairs = [padded[:, dy : dy + 2 * size[0] : 2] for dy in range(3)]
+    lines = np.maximum.reduce(pairs)
+    found = np.maximum.reduce([lines[:, :, dx : dx + 2 * size[1] : 2] for dx in range(3)])
+    return found.reshape(-1, *levels.shape[1:])
 
 
 def line_bytes(values: np.ndarray, f: dict[str, int], bus_bits: int) -> np.ndarray:

@@ -276,7 +276,7 @@ class Interpreter:
     def _output(self, f: dict[str, int], levels: np.ndarray, potentials: np.ndarray) -> None:
         """Pool, encode, pack and write the lines of a run."""
         shape = (f["images"], f["out_lines"], f["out_width"], f["timesteps"])
-        values = potentials if f["readout"] else pool_levels(levels, f["pool"])
+        values = potentials if f["readout"] else pool_levels(levels, f)
         values = values[..., : f["channels"]].reshape(*shape, f["channels"])
         c = self.config
         if f["int_bytes"]:

@@ -13,10 +13,14 @@ import numpy as np
 
 from ...hw.arch.config import HardwareConfig
 from ...model.inference.widths import WidthError, Widths, check
-from ...model.network.layer import Encoding, Layer, MaxPool, Source
+from ...model.network.layer import Encoding, Layer, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron, NeuronKind
+<<<<<<< HEAD
 from ...model.prosparsity.modes import MODES, Mode
+=======
+from ...model.network.pool import MaxPool
+>>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
 
 T = TypeVar("T")
 
@@ -163,8 +167,8 @@ class _Maker:
             if self.work(made, size) <= MOST_WORK:
                 break
         if made.neuron.levels:
-            k = made.pool.kernel if made.pool else 1
-            self.features[made.name] = ((made.channels, size[0] // k, size[1] // k), made.neuron.levels)
+            height, width = (made.pool.outputs(n) if made.pool else n for n in size)
+            self.features[made.name] = ((made.channels, height, width), made.neuron.levels)
         return made
 
     def attempt(self, number: int, last: bool) -> tuple[Layer, tuple[int, int]]:
@@ -196,6 +200,8 @@ class _Maker:
             neuron = self.neuron(outputs, sum(s.depth for s in sources), max(self.features[n][1] for n in names))
         k = int(r.integers(2, 5))
         pool = MaxPool(kernel=k) if neuron.levels and min(size) >= k and r.random() < 0.5 else None
+        if self.config.pool_words and neuron.levels and pool is None and r.random() < 0.5:
+            pool = MaxPool(kernel=3, stride=2, padding=1)
         made = Layer(name=name, sources=tuple(sources), neuron=neuron, encoding=self.encoding(names), pool=pool)
         return made, size
 

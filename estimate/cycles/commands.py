@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...hw.arch.config import HardwareConfig
-from ...hw.arch.program import OPCODES, PARAM_BYTES, SEGMENT_BYTES, STRINGS
+from ...hw.arch.program import OPCODES, OVERLAPS, PARAM_BYTES, SEGMENT_BYTES, STRINGS
 from ...hw.interface import row_order
 from .state import COMMAND
 
@@ -28,7 +28,7 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
         elif opcode == "RUN":
             names = ["k_tiles", "m_tiles", "rows", "rows_last", "weight_beats", "tile_depth", "whole_tiles", "planes"]
             names += ["groups", "timesteps", "channels", "readout", "out_width", "out_lines", "images", "pool"]
-            names += ["out_planes", "int_bytes", "int_groups"]
+            names += ["out_planes", "int_bytes", "int_groups", *OVERLAPS]
             values = {name: f[name] for name in names}
             values |= {
                 "weights": f["weights"] // bus,

@@ -11,7 +11,7 @@ from ...hw.arch.config import HardwareConfig
 from ...hw.processor.issue import STEAL_AFTER
 from ...support.kernels import kernel
 from . import in_flight, state
-from .blocks import addends, axi, im2col, neurons, output, processor, psum, sorter, weights
+from .blocks import addends, axi, im2col, neurons, output, pool, processor, psum, sorter, weights
 from .blocks import sequencer as control
 from .blocks.neurons import SUM
 from .commands import program_of
@@ -77,7 +77,7 @@ def _core(
     p.hold = psum.wants(c, dr, data)
     p.inside = p.valid[0] or p.valid[1] or p.buffer_busy[0] or p.buffer_busy[1] or dr.o_valid
     for step in range(1 + c.no_neurons * (STEPS - 1)):
-        waits = dr.running or nr.full or nr.inside or nr.ro_valid or out.read_valid or out.pool_valid or out.e_valid
+        waits = dr.running or nr.full or nr.inside or nr.ro_valid or pool.busy(out) or out.e_valid
         if step > 0 and not waits:
             break
         _leave(c, p, dr, nr, out, data, run, write_takes and step == 0, t)

@@ -79,7 +79,8 @@ CONFIG = record(
 COMMAND = record(
     "opcode word beats chunks stride items"  # of loads; addresses and strides count bus words
     " weights weight_beats tile_depth whole_tiles keep ready hold k_tiles m_tiles rows rows_last"
-    " readout no_reset planes groups timesteps channels out_width out_lines images pool out_planes"
+    " readout no_reset planes groups timesteps channels out_width out_lines images out_planes"
+    " pool pool_halo_x pool_odd_x pool_halo_y pool_odd_y"
     " output image_stride line_words last_width interleaved inner join int_bytes int_groups int_t int_y int_block"
     " addend addend_bytes addend_x addend_t addend_y addend_image"
 )
@@ -164,7 +165,7 @@ ADDEND = record(
 )
 
 OUTPUT = record(
-    "read_valid read_last read_item pool_valid pool_last pool_item pool_position"  # stages of the max pool
+    "pool_position pool_x pool_left pool_column pool_y pool_lines"  # where the max pool is; see hw.output.line_pool
     " e_valid e_item e_plane"
     " i_valid i_item i_end i_left i_slot i_slots i_group"  # integer packer
     " x y image bit position_bit line t_line row_line image_line"  # line cursor, or integer cursor
@@ -173,6 +174,7 @@ OUTPUT = record(
     " output"  # first word of the run's output
     " words words_ready b_in b_out l_in l_out awvalid sending left waiting"
     " w_in w_out w_gap awready a_in a_out bvalid events",
+    read_valid=2, read_last=2, read_item=2, pool_valid=2, pool_last=2, pool_item=2,  # its stages, and those of lines
     chunks=2,
     b_time=RING, b_length=RING, l_time=RING, l_length=RING, a_time=RING,
 )  # fmt: skip

@@ -134,8 +134,9 @@ class _Writer:
     def pooled(self, layer: Layer, spikes: str) -> str:
         """Add the max pool of a layer behind one of its levels."""
         assert layer.pool is not None
-        size, zero = np.array([layer.pool.kernel] * 2), np.array([0, 0])
-        total = self.add(f"{spikes}.sum", self.nir.SumPool2d(kernel_size=size, stride=size, padding=zero), [spikes])
+        size, stride, padding = (np.array([n] * 2) for n in (layer.pool.kernel, layer.pool.stride, layer.pool.padding))
+        node = self.nir.SumPool2d(kernel_size=size, stride=stride, padding=padding)
+        total = self.add(f"{spikes}.sum", node, [spikes])
         half = np.full(self.network.feature_shape(layer.name), 0.5)
         return self.add(f"{spikes}.any", self.nir.Threshold(threshold=half), [total])
 

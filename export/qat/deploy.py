@@ -13,9 +13,10 @@ from ...model.hardware import Hardware
 from ...model.inference.layers import flatten_columns
 from ...model.inference.runner import run
 from ...model.inference.widths import Widths, check
-from ...model.network.layer import Encoding, Layer, MaxPool, Product, Source
+from ...model.network.layer import Encoding, Layer, Product, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron
+from ...model.network.pool import MaxPool
 from ...model.prosparsity.bound import bound, output_groups
 from ...model.prosparsity.density import Density
 from ...model.prosparsity.products import network_counts

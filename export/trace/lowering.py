@@ -13,8 +13,13 @@ from typing import Any, TypeVar
 
 import torch
 
+<<<<<<< HEAD
 from ...model.network.layer import POOL_KERNELS
 from ..qat.layers import QatLayer
+=======
+from ...model.network.pool import POOL_KERNELS
+from ..qat.layers import LEAST_GAMMA, QatLayer
+>>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
 from ..qat.network import End
 from ..qat.specs import NeuronSpec
 from . import joins

@@ -46,9 +46,10 @@ def sample_network(
     channels : of the second convolution
     outputs : of the readout
     """
-    from ...model.network.layer import Layer, MaxPool, Source
+    from ...model.network.layer import Layer, Source
     from ...model.network.network import Network
     from ...model.network.neuron import Neuron
+    from ...model.network.pool import MaxPool
 
     r = np.random.default_rng(seed)
 

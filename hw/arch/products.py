@@ -6,11 +6,11 @@ They are data like the other rules (:mod:`reprise.hw.arch.rules`). The software 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from .config import HardwareConfig
-from .program import LOOPS
+from .program import LOOPS, OVERLAPPING_POOL
 from .rule_kinds import Fields
 
 SUM_BITS = 34
@@ -19,15 +19,24 @@ SUM_BITS = 34
 
 @dataclass(frozen=True, kw_only=True)
 class Factor:
-    """A factor of a product: a field, or a number, minus ``less``."""
+    """A factor of a product: a field, or a number, minus ``less``.
+
+    With ``pooled``, which is "x" or "y", the field counts outputs along that axis, and the factor is how many positions
+    a pool with overlapping windows takes for them, if there is one; and with "window" the field is ``pool`` itself.
+    """
 
     field: str = ""
     number: int = 1
     less: int = 0
+    pooled: str = ""
 
     def value(self, f: Fields) -> int:
         """Return the factor's value."""
-        return (f[self.field] if self.field else self.number) - self.less
+        value = f[self.field] if self.field else self.number
+        if self.pooled and f["pool"] == OVERLAPPING_POOL:
+            axis = self.pooled
+            return 1 if axis == "window" else 2 * value + f[f"pool_halo_{axis}"] - f[f"pool_odd_{axis}"]
+        return value - self.less
 
     def __str__(self) -> str:
         text = self.field or str(self.number)
@@ -60,7 +69,7 @@ class Compared:
     """The rule that one sum of products equals another, or is at most the other.
 
     ``once`` names a field of which the value 1 sets the rule aside. With ``planes`` the rule is only one of RUNs that
-    write planes, and not of those that write an integer map.
+    write planes, and not of those that write an integer map; with ``overlapping``, one of RUNs whose windows overlap.
     """
 
     left: Sum
@@ -68,9 +77,12 @@ class Compared:
     equal: bool
     once: str = ""
     planes: bool = False
+    overlapping: bool = False
 
     def holds(self, f: Fields) -> bool:
         if (self.once and f[self.once] == 1) or (self.planes and f["int_bytes"]):
+            return True
+        if self.overlapping and f["pool"] != OVERLAPPING_POOL:
             return True
         left, right = total(self.left, f), total(self.right, f)
         return left == right if self.equal else left <= right
@@ -83,7 +95,7 @@ class Compared:
     def words(self) -> str:
         """Return what the rule says, and of which RUNs."""
         end = f", if {self.once} > 1" if self.once else ""
-        of = " (if planes are written)" * self.planes
+        of = " (if planes are written)" * self.planes + " (if windows overlap)" * self.overlapping
         return f"{_words(self.left)} {'=' if self.equal else '<='} {_words(self.right)}{end}{of}"
 
 
@@ -137,7 +149,13 @@ def product_rules(c: HardwareConfig, opcode: str) -> tuple[ProductRule, ...]:
     if opcode != "RUN":
         return ()
     rows = (_term(Factor(field="m_tiles", less=1), "rows"), _term("rows_last"))
-    positions = _term("images", "out_lines", "out_width", "pool", "pool", "timesteps", "planes")
+    window, lines, columns = Factor(field="pool"), Factor(field="out_lines"), Factor(field="out_width")
+    if c.pool_words:
+        lines, columns = replace(lines, pooled="y"), replace(columns, pooled="x")
+        window = replace(window, pooled="window")
+    positions = _term("images", lines, columns, window, window, "timesteps", "planes")
+    kept = (_term("out_width", "timesteps", "groups"),)
+    pool = Compared(left=kept, right=(_term(c.pool_words),), equal=False, overlapping=True)
     line = _term("out_width", "channels")
     image = _term("out_lines", "line_bytes", "timesteps", "out_planes")
     before = _term("image_stride", Factor(field="images", less=1))
@@ -148,6 +166,7 @@ def product_rules(c: HardwareConfig, opcode: str) -> tuple[ProductRule, ...]:
         Compared(left=(line,), right=(_term("line_bytes", 8),), equal=False, planes=True),
         Compared(left=(image,), right=(_term("image_stride"),), equal=False, once="images", planes=True),
         Compared(left=(before, image), right=(_term(1 << 32),), equal=False, planes=True),
+        *([pool] if c.pool_words else []),
     )
 
 

@@ -42,7 +42,11 @@ from .command.field import unpack_fields as unpack_fields
 from .command.run import BIT as BIT
 from .command.run import DENSE as DENSE
 from .command.run import LOOPS as LOOPS
+<<<<<<< HEAD
 from .command.run import PRODUCT as PRODUCT
+=======
+from .command.run import OVERLAPS as OVERLAPS
+>>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
 from .command.run import SOURCES as SOURCES
 from .command.run import STRINGS as STRINGS
 from .command.run import run_fields
@@ -57,6 +61,12 @@ MAGIC = 0x5250  # It stands in the upper half of word 0 and reads as "PR" in mem
 
 MAX_POOL = 4
 """Largest kernel, which is also the stride, of the max pool. The output side counts the positions of such a window."""
+
+OVERLAPPING_POOL = MAX_POOL + 1
+"""What the field ``pool`` says of 3x3 windows with stride 2 and padding 1, where these are built. The positions of a
+run then come line by line, for these fields say what positions there are beside two for each output, along an axis:
+``pool_halo`` that one comes before the first two, of which only a part is in a window, and ``pool_odd`` that the last
+window lacks its last one, which is beyond the edge of the map."""
 
 INT_BYTES = (1, 2, 4)
 """How many bytes an integer of an integer map may have."""

@@ -7,7 +7,7 @@ from amaranth.hdl import ValueLike
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig, clog2
-from ..arch.program import MAX_POOL
+from ..arch.program import MAX_POOL, OVERLAPS
 
 OFFSET_BITS = 32
 """The width of a byte offset from a run's output address; a run's output spans less than 4 GiB."""
@@ -101,9 +101,16 @@ def pooled_item(c: HardwareConfig, depth: int) -> data.StructLayout:
     """Return the layout of an item on its way through the pool.
 
     ``address`` is the word of the memory that keeps the largest level so far; ``first`` and ``last`` say whether the
-    item's position is the first or the last of its window.
+    item's position is the first or the last of its window. Where windows can overlap, ``fresh`` says that the item's
+    own levels are kept, because the next window begins with it.
     """
-    return data.StructLayout({"item": level_group(c), "address": range(depth), "first": 1, "last": 1})
+    fresh = {"fresh": 1} if c.pool_words else {}
+    return data.StructLayout({"item": level_group(c), "address": range(depth), "first": 1, "last": 1} | fresh)
+
+
+def overlap_config(c: HardwareConfig) -> data.StructLayout:
+    """Return the layout of the geometry of windows that overlap: fields of a RUN command of the same names."""
+    return data.StructLayout({"out_width": 16, "out_lines": 16} | dict.fromkeys(OVERLAPS, 1))
 
 
 def writer_config(c: HardwareConfig) -> data.StructLayout:
@@ -113,6 +120,7 @@ def writer_config(c: HardwareConfig) -> data.StructLayout:
             "readout": 1,  # potentials are written instead of levels, always as an integer map
             "channels": 16,  # Cb, the channels of the output block
             "pool": range(MAX_POOL + 1),  # the kernel of the max pool; 1 means none, as a readout must have it
+            **(dict.fromkeys(OVERLAPS, 1) if c.pool_words else {}),
             "out_planes": range(c.max_planes + 1),  # P', the planes of a level (of no matter for an integer map)
             "out_thermometer": 1,  # the planes are thermometer planes, not bit-planes
             "image_stride": 32,  # bytes from an image to the next

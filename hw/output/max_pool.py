@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from amaranth import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from ..arch.program import MAX_POOL
-from .layouts import level_group, pooled_item
+from ..arch.program import MAX_POOL, OVERLAPPING_POOL
+from .layouts import level_group, overlap_config
+from .line_pool import LinePool, WindowPhase
+from .running_maximum import RunningMaximum
 
 
 class MaxPool(wiring.Component):
-    """Gives the largest level over the k * k positions of a window, for every timestep and channel.
+    """Gives the largest level over the positions of a window, for every timestep and channel.
 
-    The positions of a window follow each other, each with all its timesteps and groups; their order inside the window
-    does not matter. For every timestep and group, the largest levels so far are kept in a memory of
-    ``max_timesteps * groups`` words. A window may begin in one m tile and end in another, because only positions are
-    counted. The stride is k, and k = 1 lets everything through.
+    The k * k positions of a window of kernel and stride k follow each other, each with all its timesteps and groups;
+    their order inside the window does not matter. For every timestep and group, the largest levels so far are kept in a
+    memory of ``max_timesteps * groups`` words. A window may begin in one m tile and end in another, because only
+    positions are counted. With k = 1 everything goes through.
 
-    Latency: 2 cycles from the item of a window's last position; block RAM is slow, so the word that was read is
-    registered before it is compared. Throughput: one item per cycle, also for a single timestep and group, because
-    words that were just written are forwarded.
+    Where windows can overlap, those of 3x3 with stride 2 and padding 1 are pooled along their columns here, and along
+    their lines in a LinePool behind; then the positions come line by line.
+
+    Latency: 2 cycles from the item of a window's last position, 4 of a window that overlaps others. Throughput: one
+    item per cycle.
 
     Parameters
     ----------
@@ -32,9 +36,11 @@ class MaxPool(wiring.Component):
     i : In(stream of level_group)
         The levels, in the order of position, timestep and group.
     i_pool : In(range(MAX_POOL + 1))
-        k, from 1 to MAX_POOL, which is constant during a run.
+        k, from 1 to MAX_POOL, or OVERLAPPING_POOL, which is constant during a run.
     i_start : In(1)
         A run begins: the next item belongs to the first position of a window.
+    i_config : In(overlap_config)
+        Where windows can overlap: their geometry.
     o : Out(stream of level_group)
         The largest levels, in the order of window, timestep and group.
     """
@@ -46,6 +52,7 @@ class MaxPool(wiring.Component):
                 "i": In(stream.Signature(level_group(c))),
                 "i_pool": In(range(MAX_POOL + 1)),
                 "i_start": In(1),
+                **({"i_config": In(overlap_config(c))} if c.pool_words else {}),
                 "o": Out(stream.Signature(level_group(c))),
             }
         )
@@ -53,56 +60,44 @@ class MaxPool(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         c, item = self.config, self.i.payload
-        levels = data.ArrayLayout(c.level_bits, c.neuron_lanes)
         depth = 1 << (len(item.group) + clog2(c.max_timesteps))
-        m.submodules.state = state = memory.Memory(shape=levels, depth=depth, init=[])
-        read, write = state.read_port(), state.write_port()
-
-        # Stage 1 reads the word; stage 2 compares it and writes it back. ``recent`` is the last word that was written.
-        valid = [Signal(name=f"valid{n}") for n in (1, 2)]
-        held = [Signal(pooled_item(c, depth), name=f"held{n}", reset_less=True) for n in (1, 2)]
-        collides = Signal(reset_less=True)  # the word read in stage 1 was being written
-        forward = Signal(reset_less=True)  # stage 2 had the same word as stage 1
-        old, recent = Signal(levels, reset_less=True), Signal(levels, reset_less=True)
-        accept, step, leave = Signal(), Signal(), Signal()
-        largest = Signal(levels)
-        t, is_first, is_last = self._count(m, accept)
+        m.submodules.kept = kept = RunningMaximum(c, depth)
+        place = kept.i.payload
+        accept = Signal()
+        t, first, last = self._count(m, accept)
         m.d.comb += [
-            leave.eq(valid[1] & (~held[1].last | self.o.ready)),
-            step.eq(valid[0] & (~valid[1] | leave)),
-            self.i.ready.eq(~valid[0] | step),
             accept.eq(self.i.ready & self.i.valid),
-            read.en.eq(accept),
-            read.addr.eq(Cat(item.group, t)),
-            write.en.eq(leave),
-            write.addr.eq(held[1].address),
-            write.data.eq(largest),
-            self.o.valid.eq(valid[1] & held[1].last),
-            self.o.payload.eq(held[1].item),
-            self.o.payload.level.eq(largest),
+            kept.i.valid.eq(self.i.valid),
+            self.i.ready.eq(kept.i.ready),
+            place.item.eq(item),
+            place.address.eq(Cat(item.group, t)),
         ]
-        for n in range(c.neuron_lanes):
-            known = Signal(c.level_bits, name=f"known{n}")
-            m.d.comb += known.eq(Mux(forward, recent[n], old[n]))
-            level = held[1].item.level[n]
-            m.d.comb += largest[n].eq(Mux(held[1].first | (level > known), level, known))
-        with m.If(accept):
-            m.d.sync += [
-                held[0].item.eq(item),
-                held[0].address.eq(read.addr),
-                held[0].first.eq(is_first),
-                held[0].last.eq(is_last),
-                collides.eq(leave & (held[1].address == read.addr)),
-            ]
-        with m.If(step):
-            m.d.sync += [
-                held[1].eq(held[0]),
-                old.eq(Mux(collides, recent, read.data)),
-                forward.eq(valid[1] & (held[1].address == held[0].address)),
-            ]
-        with m.If(leave):
-            m.d.sync += recent.eq(largest)
-        m.d.sync += [valid[0].eq(accept | (valid[0] & ~step)), valid[1].eq(step | (valid[1] & ~leave))]
+        if not c.pool_words:
+            m.d.comb += [place.first.eq(first), place.last.eq(last)]
+            wiring.connect(m, kept.o, wiring.flipped(self.o))
+            return m
+        overlaps = Signal()
+        m.d.comb += overlaps.eq(self.i_pool == OVERLAPPING_POOL)
+        m.submodules.phase = phase = WindowPhase()
+        m.submodules.lines = lines = LinePool(c)
+        m.d.comb += [
+            phase.i_start.eq(self.i_start),
+            phase.i_step.eq(accept & item.last_group & item.last_t),
+            phase.i_count.eq(self.i_config.out_width),
+            phase.i_halo.eq(self.i_config.pool_halo_x),
+            phase.i_odd.eq(self.i_config.pool_odd_x),
+            place.first.eq(Mux(overlaps, phase.o_first, first)),
+            place.last.eq(Mux(overlaps, phase.o_gives, last)),
+            place.fresh.eq(overlaps & phase.o_fresh),
+            lines.i_start.eq(self.i_start),
+            lines.i_config.eq(self.i_config),
+            lines.i.payload.eq(kept.o.payload),
+            lines.i.valid.eq(kept.o.valid & overlaps),
+            lines.o.ready.eq(self.o.ready),
+            kept.o.ready.eq(Mux(overlaps, lines.i.ready, self.o.ready)),
+            self.o.payload.eq(Mux(overlaps, lines.o.payload.as_value(), kept.o.payload.as_value())),
+            self.o.valid.eq(Mux(overlaps, lines.o.valid, kept.o.valid)),
+        ]
         return m
 
     def _count(self, m: Module, accept: Value) -> tuple[Signal, Signal, Signal]:

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig
 from ..interface.streams import neuron_out
 from .integer_packer import IntegerPacker
-from .layouts import integer_config, line_config, write_command, writer_config
+from .layouts import integer_config, line_config, overlap_config, write_command, writer_config
 from .line_packer import LinePacker
 from .max_pool import MaxPool
 from .plane_encoder import PlaneEncoder
@@ -26,7 +26,8 @@ class OutputWriter(wiring.Component):
     What each of them writes, and where, is in :mod:`reprise.hw.arch.program`.
 
     Items come in the order of positions, timesteps and groups, for one image after the other; with a pool, the
-    positions come window by window, and the windows in row-major order. A linear layer has one position per image. A
+    positions come window by window, and the windows in row-major order, but if windows overlap they come line by line.
+    A linear layer has one position per image. A
     run may write only some lines of a map, or some positions of its lines, so addresses count from the run's first
     word.
 
@@ -76,6 +77,7 @@ class OutputWriter(wiring.Component):
         whole = fields.int_bytes != 0
         m.d.comb += [
             pool.i_pool.eq(fields.pool),
+            *(pool.i_config[name].eq(fields[name]) for name in (overlap_config(c).members if c.pool_words else ())),
             encoder.i_planes.eq(fields.out_planes),
             encoder.i_thermometer.eq(fields.out_thermometer),
             *(block.i_channels.eq(fields.channels) for block in (encoder, integers)),

@@ -6,11 +6,13 @@ The length of its weights is such a product too, so that whether they lie in the
 from __future__ import annotations
 
 from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import ValueLike
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
 from ..arch.products import SUM_BITS, WEIGHT_WORDS, Factor, MultipleOf, ProductRule, Sum, product_rules
+from ..arch.program import OVERLAPPING_POOL
 from ..interface.commands import run_layout
 from ..interface.memory import window
 
@@ -45,6 +47,14 @@ def operations(c: HardwareConfig) -> list[tuple[str, Factor | ProductRule | None
     add((WEIGHT_WORDS,))
     found.append((FIT, None))
     return found
+
+
+def _positions(factor: Factor, run: data.View) -> ValueLike:
+    """Return the factor of a run whose pool has overlapping windows."""
+    if factor.pooled == "window":
+        return 1
+    count, halo, odd = (run[name] for name in (factor.field, f"pool_halo_{factor.pooled}", f"pool_odd_{factor.pooled}"))
+    return (count << 1) + halo - odd
 
 
 class ProductChecker(wiring.Component):
@@ -113,6 +123,8 @@ class ProductChecker(wiring.Component):
         with m.Switch(step):
             for what, numbers in places.items():
                 value: Value | int = (run[what.field] if what.field else what.number) - what.less
+                if what.pooled:
+                    value = Mux(run.pool == OVERLAPPING_POOL, _positions(what, run), value)
                 with m.Case(*numbers):
                     m.d.sync += factor.eq(value)
 
@@ -121,10 +133,11 @@ class ProductChecker(wiring.Component):
         product, sums, left = Signal(SUM_BITS), Signal(SUM_BITS), Signal(SUM_BITS)
         over_product, over_sum, over_left = Signal(), Signal(), Signal()
         rest, rows = Signal(self.config.count_bits + 1), Signal(self.config.count_bits)
-        whole, added, next_rest = Signal(SUM_BITS + 16), Signal(SUM_BITS + 1), Signal(self.config.count_bits + 2)
-        less = Signal()
+        factor_bits = 17 if self.config.pool_words else 16  # overlapping windows take two positions for an output
+        whole, added = Signal(SUM_BITS + factor_bits), Signal(SUM_BITS + 1)
+        next_rest, less = Signal(self.config.count_bits + 2), Signal()
         m.d.comb += [
-            whole.eq(product * factor[:16]),
+            whole.eq(product * factor[:factor_bits]),
             added.eq(sums + product),
             next_rest.eq(Cat(rows[-1], rest)),
             less.eq(next_rest < product),
@@ -165,6 +178,8 @@ class ProductChecker(wiring.Component):
                 skipped: Value | int = (run[rule.once] == 1) if rule.once else 0
                 if rule.planes:
                     skipped = skipped | (run.int_bytes != 0)
+                if rule.overlapping:
+                    skipped = skipped | (run.pool != OVERLAPPING_POOL)
                 with m.If(step == n + 1):
                     m.d.sync += self.bad.eq(self.bad | ((over_left | wrong) & ~skipped))
 

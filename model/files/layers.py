@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..network.layer import Layer, MaxPool, Product, Source
+from ..network.layer import Layer, Product, Source
 from ..network.network import Network
 from ..network.neuron import Neuron
+from ..network.pool import MaxPool
 from .manifest import PARAMETERS, LayerEntry, Manifest, NetworkFileError
 
 
@@ -31,7 +32,11 @@ def to_tensors(network: Network) -> dict[str, np.ndarray]:
 def version_of(network: Network) -> int:
     """Return the first version of the format that can hold a network."""
     new = (
-        layer.product or layer.addend or layer.neuron.kind == "sum" or any(s.mask for s in layer.convolutions)
+        layer.product
+        or layer.addend
+        or layer.neuron.kind == "sum"
+        or any(source.mask for source in layer.convolutions)
+        or (layer.pool and layer.pool.overlaps)
         for layer in network.layers
     )
     return 2 if any(new) else 1
@@ -39,7 +44,7 @@ def version_of(network: Network) -> int:
 
 def layer_entry(layer: Layer) -> dict[str, Any]:
     """Return what the manifest says of a layer, with the fields of the second version only where they are needed."""
-    neuron, product = layer.neuron, layer.product
+    neuron, product, pool = layer.neuron, layer.product, layer.pool
     kind = dict(kind=neuron.kind, levels=neuron.levels, reset=neuron.reset)
     sources = tuple(
         dict(feature=s.feature, shape=s.weight.shape, stride=s.stride, padding=s.padding, flatten=s.flatten)
@@ -58,7 +63,8 @@ def layer_entry(layer: Layer) -> dict[str, Any]:
         **reads,
         neuron=kind | (dict(bits=neuron.bits, shift=neuron.shift) if neuron.kind == "sum" else {}),
         encoding=layer.encoding,
-        pool=layer.pool.kernel if layer.pool else None,
+        pool=pool.kernel if pool else None,
+        **(dict(pool_stride=pool.stride, pool_padding=pool.padding) if pool and pool.overlaps else {}),
     )
 
 
@@ -89,7 +95,9 @@ def _layer(entry: LayerEntry, tensors: dict[str, np.ndarray]) -> Layer:
         bits=n.bits,
         shift=n.shift,
     )
-    pool = None if entry.pool is None else MaxPool(kernel=entry.pool)
+    pool = None
+    if entry.pool is not None:
+        pool = MaxPool(kernel=entry.pool, stride=entry.pool_stride or 0, padding=entry.pool_padding)
     return Layer(
         name=entry.name,
         sources=sources,

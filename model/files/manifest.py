@@ -92,12 +92,16 @@ class LayerEntry(Part):
     neuron: NeuronEntry
     encoding: Literal["bitplane", "thermometer"]
     pool: Annotated[Literal[2, 3, 4] | None, Whole] = None
+    pool_stride: Annotated[int, Field(ge=1, le=4)] | None = None
+    pool_padding: Annotated[int, Field(ge=0, le=1)] = 0
 
     @model_validator(mode="after")
     def _reads(self) -> "LayerEntry":
         reads = bool(self.sources) + (self.product is not None)
         if reads != 1 and not (reads == 0 and self.addend):
             raise ValueError(f"layer {self.name!r} must have either sources or a product, or an addend and no sources")
+        if self.pool is None and (self.pool_stride or self.pool_padding):
+            raise ValueError(f"layer {self.name!r} must have no pool_stride and no pool_padding without a pool")
         return self
 
     @property
@@ -120,6 +124,7 @@ class LayerEntry(Part):
             "is a sum": self.neuron.kind == "sum",
             "has an addend": self.addend,
             "has a mask": any(source.mask for source in self.sources),
+            "has a pool with a stride of its own": self.pool_stride or self.pool_padding,
         }
         return next((what for what, has in found.items() if has), "")
 

@@ -10,7 +10,8 @@ is used; 8-bit levels and weights cannot come to that below K = 2**38.
 import numpy as np
 
 from ...support.checks import require
-from ..network.layer import Layer, MaxPool, Product, Source
+from ..network.layer import Layer, Product, Source
+from ..network.pool import MaxPool
 from .kernels import int_conv
 
 
@@ -43,13 +44,14 @@ def max_pool(levels: np.ndarray, pool: MaxPool | None) -> np.ndarray:
     """
     if pool is None:
         return levels
-    k = pool.kernel
-    height, width = levels.shape[-2] // k, levels.shape[-1] // k
-    cut = levels[..., : height * k, : width * k]
-    result = cut[..., ::k, ::k]
+    k, s, p = pool.kernel, pool.stride, pool.padding
+    height, width = (pool.outputs(size) for size in levels.shape[-2:])
+    sides = [(0, 0)] * (levels.ndim - 2)
+    padded = np.pad(levels, [*sides, (p, k), (p, k)])  # levels are at least 0, so more zeros than needed do no harm
+    result = np.zeros((*levels.shape[:-2], height, width), levels.dtype)
     for dy in range(k):
         for dx in range(k):
-            result = np.maximum(result, cut[..., dy::k, dx::k])
+            result = np.maximum(result, padded[..., dy : dy + s * height : s, dx : dx + s * width : s])
     return result
 
 

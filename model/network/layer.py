@@ -11,6 +11,7 @@ import numpy as np
 
 from ...support.checks import int_array, require, require_int
 from .neuron import Neuron
+from .pool import MaxPool
 
 Encoding = Literal["bitplane", "thermometer"]
 Shape = tuple[int, int, int]
@@ -152,23 +153,6 @@ class Product:
 MOST_SHIFT = 7
 """The largest shift of sums beside an addend."""
 
-POOL_KERNELS = (2, 4)
-"""Smallest and largest kernel of a max pool: what the hardware has (its ``MAX_POOL``; a test holds them together)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MaxPool:
-    """Max pooling of the levels of every timestep. Windows do not overlap, and edges that fill none are dropped."""
-
-    kernel: int
-    stride: int | None = None
-
-    def __post_init__(self) -> None:
-        require_int("pool.kernel", self.kernel, *POOL_KERNELS, "the output writer keeps windows of 2, 3 or 4")
-        if self.stride is None:
-            object.__setattr__(self, "stride", self.kernel)
-        require(self.stride == self.kernel, "pool.stride", f"the kernel ({self.kernel})", self.stride)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Layer:
@@ -239,7 +223,7 @@ class Layer:
             )
 
     def __repr__(self) -> str:
-        pool = f", max pool {self.pool.kernel}" if self.pool else ""
+        pool = f", max pool {self.pool.kernel}{' by 2' * self.pool.overlaps}" if self.pool else ""
         reads = " + ".join([*map(repr, self.sources), *([self.addend] if self.addend else [])])
         return f"Layer({self.name}: {reads}, {self.neuron!r}, {self.encoding}{pool})"
 

@@ -14,8 +14,9 @@ from typing import Literal
 import numpy as np
 
 from ...support.checks import require, require_int
-from .layer import OPERAND_LEVELS, Encoding, Layer, MaxPool, Product, Shape, Source
+from .layer import OPERAND_LEVELS, Encoding, Layer, Product, Shape, Source
 from .neuron import LEAK_ONE, MAX_LEVELS, Neuron, NeuronKind, Reset
+from .pool import MaxPool
 
 __all__ = [
     "LEAK_ONE",
@@ -135,13 +136,15 @@ class Network:
                 "a join adds them position by position",
             )
             height, width = sizes[0]
-            k = layer.pool.kernel if layer.pool else 1
-            pooled = (height // k, width // k)
+            pooled = computed = (height, width)
+            if (pool := layer.pool) is not None:
+                pooled = (pool.outputs(height), pool.outputs(width))
+                computed = (pool.covered(height), pool.covered(width))
             require(min(pooled) >= 1, f"layer {layer.name!r}: output size after pooling", "at least 1x1", pooled)
             self._check_size(f"layer {layer.name!r}: output shape", (layer.channels, height, width))
             found[layer.name] = Geometry(
                 conv=(height, width),
-                computed=(pooled[0] * k, pooled[1] * k),
+                computed=computed,
                 feature=(layer.channels, *pooled),
             )
         return found

@@ -230,7 +230,7 @@ def layer_tiles(
     n, timesteps = features[0].shape[:2]
     sizes = {s.output_size(*f.shape[3:]) for s, f in zip(sources, features, strict=True)}
     require(len(sizes) == 1, f"layer {layer.name!r}: output sizes of the sources", "equal", sizes)
-    positions = issue_positions(*sizes.pop(), layer.pool.kernel if layer.pool else 1)
+    positions = issue_positions(*sizes.pop(), layer.pool.side if layer.pool else 1)
     tables = [plane_table(count, layer.encoding, signed) for count in n_levels]
     planes = max(table.shape[1] for table in tables)
     depths = [-(-source.depth // tile_k) for source in sources]

@@ -3,9 +3,10 @@
 import numpy as np
 
 from reprise.hw.arch.config import HardwareConfig
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 
 TINY = HardwareConfig.load("tiny")
 

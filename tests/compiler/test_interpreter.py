@@ -11,9 +11,10 @@ from reprise.cosim.jobs.random_networks import random_images, random_network, ra
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import COMMAND_BYTES
 from reprise.model.inference.runner import run
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 from reprise.model.prosparsity.tiling import network_tiles
 from tests.compiler.networks import TINY, conv_network
 

@@ -11,7 +11,7 @@ from reprise.compiler.golden.interpreter import Interpreter, interpret
 from reprise.cosim.jobs.random_networks import random_images
 from reprise.hw.arch.program import COMMAND_BYTES, MAX_POOL, Error, pack
 from reprise.hw.csr.start import OPEN
-from reprise.model.network.layer import POOL_KERNELS, MaxPool
+from reprise.model.network.pool import POOL_KERNELS, MaxPool
 from tests.compiler.networks import TINY, conv_network
 from tests.support.cosim_jobs import Job, place_programs, pooled, small_network
 

@@ -18,9 +18,10 @@ from reprise.export.find import open_network
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, load_capture
 from reprise.model.inference.runner import run
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 from reprise.model.prosparsity.tiles import count_packed
 from reprise.model.prosparsity.tiling import network_tiles
 from tests.support.oracles import naive_bits, naive_residual

@@ -149,21 +149,27 @@ def naive_run(network: Network, frames: np.ndarray) -> dict[str, np.ndarray]:
         for o, y, x in np.ndindex(*sums.shape[1:]):
             levels[:, o, y, x], _ = naive_neuron(layer.neuron, o, sums[:, o, y, x].tolist())
         if layer.pool:
-            k = layer.pool.kernel
-            height, width = levels.shape[2] // k, levels.shape[3] // k
-            pooled = np.zeros((*levels.shape[:2], height, width), dtype=np.int64)
-            for y, x in np.ndindex(height, width):
-                pooled[:, :, y, x] = levels[:, :, y * k : y * k + k, x * k : x * k + k].max(axis=(2, 3))
-            levels = pooled
+            levels = naive_pool(levels, layer.pool.kernel, layer.pool.stride, layer.pool.padding)
         features[layer.name] = levels
     return features
+
+
+def naive_pool(levels: np.ndarray, k: int, stride: int, padding: int) -> np.ndarray:
+    """The largest level of each window of (T, C, H, W); the padding holds none, and windows that hang over are none."""
+    height, width = ((size + 2 * padding - k) // stride + 1 for size in levels.shape[2:])
+    pooled = np.zeros((*levels.shape[:2], height, width), dtype=np.int64)
+    for y, x in np.ndindex(height, width):
+        top, left = y * stride - padding, x * stride - padding
+        window = levels[:, :, max(0, top) : top + k, max(0, left) : left + k]
+        pooled[:, :, y, x] = window.max(axis=(2, 3))
+    return pooled
 
 
 def naive_rows(network: Network, name: str, features: dict[str, np.ndarray], tile_k: int, k_order: str) -> np.ndarray:
     """The binary rows of a layer for one image, bit by bit, from features (T, C, H, W): bool[M, K padded]."""
     layer = network.layer(name)
     height, width = network.geometry[name].computed
-    k = layer.pool.kernel if layer.pool else 1
+    k = layer.pool.kernel if layer.pool and layer.pool.stride == layer.pool.kernel else 1
     positions = [
         (wy * k + dy, wx * k + dx)
         for wy in range(height // k)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from reprise.model.network.layer import Layer, MaxPool, Product, Source
+from reprise.model.network.layer import Layer, Product, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 
 
 def random_neuron(rng: np.random.Generator, channels: int, *, levels: int | None = None, scale: int = 60) -> Neuron:

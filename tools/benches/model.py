@@ -10,9 +10,10 @@ from reprise.estimate.density import density_report, of_capture
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files.capture import SAMPLE, Capture, load_capture
 from reprise.model.inference.runner import run
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 from reprise.model.prosparsity.rows import unpack_rows
 from reprise.model.prosparsity.tiles import analyze_packed, analyze_rows, count_rows
 from tools.bench import ROOT, Skip, best

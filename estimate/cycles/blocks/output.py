@@ -1,9 +1,9 @@
-"""The max pool, plane encoder, line packer and integer packer, which are the blocks of these names in hw.output."""
+"""The plane encoder, line packer and integer packer, which are the blocks of these names in hw.output."""
 
 from __future__ import annotations
 
 from ..state import NEURONS_ITEM, Record, jit
-from . import neurons
+from . import neurons, pool
 from .neurons import LAST_GROUP, LAST_T
 
 
@@ -99,7 +99,9 @@ def begin(o: Record, run: Record) -> None:
     o.output = run.output
     o.x = o.y = o.image = o.bit = o.position_bit = 0
     o.line = o.t_line = o.row_line = o.image_line = 0
-    o.pool_position = o.i_group = o.i_slot = o.done = 0
+    o.pool_position = o.pool_x = o.pool_y = o.i_group = o.i_slot = o.done = 0
+    o.pool_left = o.pool_column = run.out_width
+    o.pool_lines = run.out_lines
 
 
 @jit
@@ -198,40 +200,6 @@ def encode(c: Record, o: Record, run: Record, packs: bool) -> tuple[bool, int, b
 
 
 @jit
-def pool_ready(o: Record, encoder_takes: bool) -> bool:
-    """Return whether the max pool takes an item in this cycle."""
-    return not o.read_valid or not o.pool_valid or not o.pool_last or encoder_takes
-
-
-@jit
-def pooled(o: Record) -> int:
-    """Return the item of the last position of a window that the max pool offers, or -1."""
-    return o.pool_item if o.pool_valid and o.pool_last else -1
-
-
-@jit
-def pool(o: Record, run: Record, item: int, encoder_takes: bool) -> None:
-    """Take the max pool one cycle on; the items of a window's last position go on to the encoder.
-
-    ``item`` is the one that it takes in this cycle, or -1.
-    """
-    if o.pool_valid and (not o.pool_last or encoder_takes):
-        if o.pool_last and not run.int_bytes:
-            o.e_valid, o.e_item = 1, o.pool_item
-        o.pool_valid = 0
-    if o.read_valid and not o.pool_valid:
-        o.pool_valid, o.pool_last, o.pool_item = 1, o.read_last, o.read_item
-        o.read_valid = 0
-    if item < 0:
-        return
-    window = run.pool * run.pool
-    o.read_valid, o.read_item = 1, item
-    o.read_last = o.pool_position == window - 1
-    if item & LAST_GROUP and item & LAST_T:
-        o.pool_position = (o.pool_position + 1) % window
-
-
-@jit
 def results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, write_takes: bool) -> bool:
     """Do what lies between the neurons' queue and the write master, and return whether the queue hands over an item."""
     offered, packs = neurons.offered(nr), out.chunks_in < len(out.chunks)
@@ -242,11 +210,11 @@ def results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, 
         return leaves
     if run.int_bytes:
         takes = packs
-        integers(c, out, run, pooled(out) if takes else -1, write_takes)
+        integers(c, out, run, pool.offered(out, run) if takes else -1, write_takes)
     else:
         chunk, width, last_plane, last_group, last_t, takes = encode(c, out, run, packs)
         pack(c, out, run, chunk, width, last_plane, last_group, last_t, write_takes)
-    ready = pool_ready(out, takes)
+    ready = pool.ready(out, run, takes)
     item, leaves = -1, False
     if not interleaved:
         leaves = offered >= 0 and ready
@@ -261,5 +229,5 @@ def results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, 
         leaves = offered >= 0 and not full
         if leaves:
             neurons.reorder_in(nr, offered)
-    pool(out, run, item, takes)
+    pool.step(out, run, item, takes)
     return leaves

@@ -49,6 +49,21 @@ def _addend_fields() -> list[Field]:
     return fields
 
 
+OVERLAPS = tuple(f"pool_{what}_{axis}" for axis in ("x", "y") for what in ("halo", "odd"))
+"""The fields that say how the windows of a pool begin and end along an axis, where they overlap."""
+
+
+def _pool_fields() -> list[Field]:
+    fields = []
+    for n, name in enumerate(OVERLAPS):
+        along, lines = ("line", "columns") if name.endswith("x") else ("image", "lines")
+        doc = f"Of 3x3 windows: the first position of each {along} belongs to the window before the first one as well."
+        if "odd" in name:
+            doc = f"Of 3x3 windows: the last one of each {along} has only two {lines}."
+        fields.append(Field(name, 14, 4 + n, 1, doc, needs="pool_words"))
+    return fields
+
+
 def run_fields() -> list[Field]:
     """Return the fields of a RUN, some of which need what not every configuration has."""
     fields = [
@@ -82,7 +97,8 @@ def run_fields() -> list[Field]:
         Field("out_width", 12, 16, 16, "Number of output positions in a line, counted after pooling."),
         Field("out_lines", 13, 0, 16, "Number of output lines of an image in this RUN, counted after pooling."),
         Field("images", 13, 16, 16, "Number of images of this RUN."),
-        Field("pool", 14, 0, 4, "Kernel and stride of the max pool; 1 means that there is none."),
+        Field("pool", 14, 0, 4, "Kernel and stride of the max pool; 1 for none; 5 for 3x3 windows with stride 2."),
+        *_pool_fields(),
         Field("out_planes", 14, 8, 8, "Number of planes P' in which an output level is written."),
         Field("out_thermometer", 14, 16, 1, "With 1, thermometer planes are written; with 0, bit planes."),
         Field("int_bytes", 14, 17, 3, "Bytes of an integer of the map that is written: 1, 2 or 4; 0 for planes."),

@@ -9,9 +9,10 @@ from reprise.cosim.jobs.compare import compare
 from reprise.cosim.jobs.random_networks import random_images
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.inference.runner import run
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 
 SMALL = HardwareConfig.load("tiny").replace(addend_groups=8, feature_words=32, segments=256)
 LARGE = SMALL.replace(feature_words=4096, segments=1 << 12)

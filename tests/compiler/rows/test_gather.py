@@ -11,9 +11,10 @@ from reprise.compiler.golden.interpreter import Interpreter, interpret
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.memory_image import MemoryImage
 from reprise.model.inference.runner import run
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 
 TINY = HardwareConfig.load("tiny")
 

@@ -13,9 +13,10 @@ from reprise.export.importers import nir as nir_import
 from reprise.export.importers import nir_out
 from reprise.model.files import network_file
 from reprise.model.inference.runner import run
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network, equal
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 from tests.support.export_helpers import PAPER, SEED
 
 nir = pytest.importorskip("nir", reason="the optional extra 'import' is not installed")

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from reprise.model.inference.layers import (
     exact_dtype,
@@ -14,9 +16,10 @@ from reprise.model.inference.layers import (
     source_sums,
 )
 from reprise.model.inference.neurons import integrate
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, Source
 from reprise.model.network.neuron import Neuron
-from tests.support.oracles import naive_conv, naive_sums
+from reprise.model.network.pool import MaxPool
+from tests.support.oracles import naive_conv, naive_pool, naive_sums
 from tests.support.random_models import random_weight
 
 
@@ -75,6 +78,31 @@ def test_max_pool_drops_odd_edges(k):
     for y, z in np.ndindex(2, 3):
         assert np.array_equal(pooled[:, :, y, z], x[:, :, y * k : y * k + k, z * k : z * k + k].max(axis=(2, 3)))
     assert max_pool(x, None) is x
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (2, 2), (3, 2), (5, 8), (4, 7)])
+def test_windows_of_3x3_by_2_share_lines(height, width):
+    x = np.random.default_rng(height).integers(0, 9, (2, 3, height, width))
+    pool = MaxPool(kernel=3, stride=2, padding=1)
+    theirs = functional.max_pool2d(torch.from_numpy(x).double(), 3, 2, 1)
+    assert np.array_equal(max_pool(x, pool), theirs.numpy()) and np.array_equal(naive_pool(x, 3, 2, 1), theirs.numpy())
+    for n, size in ((0, height), (1, width)):
+        assert pool.outputs(size) == theirs.shape[2 + n] and pool.covered(size) == size
+
+
+@pytest.mark.parametrize("pool", [MaxPool(kernel=2), MaxPool(kernel=3), MaxPool(kernel=3, stride=2, padding=1)])
+def test_windows_cover_what_can_change_them(pool):
+    """Every part of a pooled line depends on the positions that ``covers`` names, and on no others."""
+    for size in range(pool.kernel, 9):
+        for start in range(pool.outputs(size)):
+            for stop in range(start + 1, pool.outputs(size) + 1):
+                changes = []
+                for n in range(size):
+                    x = np.zeros((1, 1, pool.kernel, size), np.int64)
+                    x[..., n] = 1
+                    if max_pool(x, pool)[..., start:stop].any():
+                        changes.append(n)
+                assert changes == list(pool.covers(range(start, stop), size)), (size, start, stop)
 
 
 def test_flatten_is_y_x_c_and_columns_follow():

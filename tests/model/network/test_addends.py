@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from reprise.model.network.layer import Layer, MaxPool, Product, Source
+from reprise.model.network.layer import Layer, Product, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 
 
 def conv(feature, inputs, outputs, **fields):

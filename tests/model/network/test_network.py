@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network, equal
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 from tests.support.random_models import random_network
 
 
@@ -81,7 +82,10 @@ WRONG = {
         "source.stride must be 1 when flatten",
     ),
     "pool 5": (lambda: MaxPool(kernel=5), "pool.kernel must be an integer in 2..4, not 5"),
-    "pool overlaps": (lambda: MaxPool(kernel=3, stride=2), r"pool.stride must be the kernel \(3\), not 2"),
+    "pool overlaps": (
+        lambda: MaxPool(kernel=3, stride=2),
+        r"pool.stride must be the kernel \(3\), or 2 of kernel 3 with padding 1, not 2",
+    ),
     "layer called input": (lambda: layer("input"), "layer.name must be a name, not 'input'"),
     "no source": (lambda: layer(sources=()), "layer 'a': sources must be one or two, or none beside an addend, not 0"),
     "encoding": (lambda: layer(encoding="gray"), "layer 'a': encoding must be one of"),

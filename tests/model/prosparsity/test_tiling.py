@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reprise.model.inference.runner import run
-from reprise.model.network.layer import Layer, MaxPool, Source
+from reprise.model.network.layer import Layer, Source
 from reprise.model.network.neuron import Neuron
+from reprise.model.network.pool import MaxPool
 from reprise.model.prosparsity.rows import unpack_rows
 from reprise.model.prosparsity.tiling import (
     issue_positions,

@@ -1,0 +1,66 @@
+"""A layer as hardware runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..hw.arch.feature_map import FeatureMap
+from ..model.network.layer import Layer
+from .lower import Input
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Work:
+    """A layer as hardware runs it to write one variant of its feature.
+
+    Members
+    -------
+    layer : Layer
+    inputs : its sources
+    size : (H, W) of what is computed, before a pool
+    output : the feature map that it writes
+    planes : P, the planes of its rows
+    tile_depth : bits of a row in a K tile
+    whole_tiles : K tiles of a RUN whose weights are fetched before its rows are known
+    block_channels : output channels of a block that is computed by RUNs of its own. It is a block of the output, or
+        several where that is an integer map of small blocks.
+    addend : the integer map that is added to the sums, or None
+    """
+
+    layer: Layer
+    inputs: tuple[Input, ...]
+    size: tuple[int, int]
+    output: FeatureMap
+    planes: int
+    tile_depth: int
+    whole_tiles: int
+    block_channels: int
+    addend: FeatureMap | None = None
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks of output channels, each with RUNs of its own."""
+        return -(-self.output.channels // self.block_channels)
+
+    def channels_of(self, block: int) -> int:
+        """Return how many channels the RUNs of a block write: those of whole blocks of the map."""
+        f = self.output
+        return min(self.block_channels, f.blocks * f.block_channels - block * self.block_channels)
+
+    @property
+    def side(self) -> int:
+        """The side of the squares of positions that are computed one after the other, 1 but for windows of a pool."""
+        return self.layer.pool.side if self.layer.pool else 1
+
+    def covers(self, outputs: range, axis: int) -> range:
+        """Return the lines (axis 0) or columns (1) that are computed for some pooled ones that follow each other."""
+        return self.layer.pool.covers(outputs, self.size[axis]) if self.layer.pool else outputs
+
+    def span(self, outputs: int, axis: int) -> int:
+        """Return how many lines or columns are computed at most for so many pooled ones that follow each other."""
+        return self.layer.pool.span(outputs, self.size[axis]) if self.layer.pool else outputs
+
+    @property
+    def rows_per_position(self) -> int:
+        """Rows that an output position has: T * P."""
+        return self.output.timesteps * self.planes
