@@ -10,13 +10,9 @@ from dataclasses import dataclass, field
 
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
-<<<<<<< HEAD
-from ..hw.arch.program import pack
-from ..model.prosparsity.modes import MODES, Mode
-=======
 from ..hw.arch.program import OVERLAPPING_POOL, pack
 from ..model.network.pool import MaxPool
->>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
+from ..model.prosparsity.modes import MODES, Mode
 from .errors import CompileError
 from .loops import loop_fields
 from .plan import Job, Plan

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from ..support.errors import RepriseError
-from .nn.gradients import fire
+from .nn.gradients import fire, max_pool
 from .nn.neurons import reset_potential
 from .qat.layers import QatLayer
 from .qat.network import QatNetwork
@@ -126,8 +125,8 @@ class _Judge:
         if layer.readout:
             return (y + c) * scale.view(-1, 1, 1)
         theirs = self.run.spikes.get(layer.origin)
-        pooled = layer.pool if layer.pool_first else 0
-        shape = (*y.shape[:3], *(n // max(pooled, 1) for n in y.shape[3:]))
+        pooled = layer.pool if layer.pool_first else None
+        shape = (*y.shape[:3], *(pooled.outputs(n) if pooled else n for n in y.shape[3:]))
         if theirs is not None:
             if theirs.numel() != np.prod(shape):
                 size = tuple(theirs.shape[2:])
@@ -139,7 +138,7 @@ class _Judge:
         for t in range(len(y)):
             u = y[t] + layer.leak(v) + c
             if pooled:
-                u = F.max_pool2d(u, pooled)
+                u = max_pool(u, pooled)
             z = fire(u, d, layer.neuron)
             if theirs is not None:
                 self._spikes(layer, t, shape, u / d, z, theirs[t])
@@ -148,7 +147,7 @@ class _Judge:
             out.append(z)
         levels = torch.stack(out)
         if layer.pool and not pooled:
-            levels = F.max_pool2d(levels.flatten(0, 1), layer.pool).unflatten(0, levels.shape[:2])
+            levels = max_pool(levels.flatten(0, 1), layer.pool).unflatten(0, levels.shape[:2])
         return levels
 
     def _spikes(

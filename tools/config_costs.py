@@ -30,6 +30,7 @@ STEPS = {
     "masks": (1,),
     "addend_groups": (16,),
     "modes": (1,),
+    "pool_words": (256,),
 }
 """The values of fields that are not halved and doubled."""
 

@@ -16,11 +16,8 @@ from ...model.inference.widths import WidthError, Widths, check
 from ...model.network.layer import Encoding, Layer, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron, NeuronKind
-<<<<<<< HEAD
-from ...model.prosparsity.modes import MODES, Mode
-=======
 from ...model.network.pool import MaxPool
->>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
+from ...model.prosparsity.modes import MODES, Mode
 
 T = TypeVar("T")
 

@@ -1,10 +1,12 @@
-"""The operations of quantization-aware layers that have gradients of their own: rounding and firing."""
+"""The operations of quantization-aware layers that have gradients of their own: rounding, firing and pooling."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 
+from ...model.network.pool import MaxPool
 from .neurons import spike
 
 
@@ -78,3 +80,8 @@ def sums(u: torch.Tensor, bits: int, shift: int) -> torch.Tensor:
 def round_ste(x: torch.Tensor) -> torch.Tensor:
     """Round, with a gradient of 1."""
     return _Straight.apply(x, torch.round)
+
+
+def max_pool(levels: torch.Tensor, pool: MaxPool) -> torch.Tensor:
+    """Return the largest level of each window of (B, C, H, W); the gradient goes to where it was."""
+    return F.max_pool2d(levels, pool.kernel, pool.stride, pool.padding)

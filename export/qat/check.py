@@ -46,10 +46,8 @@ class IntegerLayer(_Integers):
             one = torch.ones(layer.channels, 1, 1, 1)
             specs.append(SourceSpec(feature=layer.addend, weight=one, groups=layer.channels, fixed=True))
             levels_in.append(1 << (network.feature_bits(layer.addend) - 1))
-        pool = layer.pool.kernel if layer.pool else 0
-        super().__init__(
-            layer.name, specs, neuron_spec(layer.neuron), pool=pool, levels_in=levels_in, timesteps=network.timesteps
-        )
+        neuron, timesteps = neuron_spec(layer.neuron), network.timesteps
+        super().__init__(layer.name, specs, neuron, pool=layer.pool, levels_in=levels_in, timesteps=timesteps)
         self.keep(layer.neuron)
 
     def integer_weights(self, scale: torch.Tensor) -> list[torch.Tensor]:

@@ -16,7 +16,6 @@ from ...model.inference.widths import Widths, check
 from ...model.network.layer import Encoding, Layer, Product, Source
 from ...model.network.network import Network
 from ...model.network.neuron import Neuron
-from ...model.network.pool import MaxPool
 from ...model.prosparsity.bound import bound, output_groups
 from ...model.prosparsity.density import Density
 from ...model.prosparsity.products import network_counts
@@ -95,7 +94,7 @@ def to_layer(layer: QatLayer, timesteps: int) -> Layer:
         name=layer.name,
         sources=sources,
         neuron=neuron,
-        pool=MaxPool(kernel=layer.pool) if layer.pool else None,
+        pool=layer.pool,
         addend=layer.addend or None,
         shift=shift,
     )

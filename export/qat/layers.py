@@ -20,11 +20,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
+from ...model.network.pool import MaxPool
 from ...support.errors import RepriseError
-from ..nn.gradients import fire, round_ste, sums
+from ..nn.gradients import fire, max_pool, round_ste, sums
 from ..nn.neurons import reset_potential
 from .specs import ROUNDINGS, WEIGHT_MAX, NeuronSpec, ProductSpec, SourceSpec, kept_step
 
@@ -69,7 +69,7 @@ class QatLayer(nn.Module):
         *,
         bias: torch.Tensor | None = None,
         norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None,
-        pool: int = 0,
+        pool: MaxPool | None = None,
         levels_in: Sequence[int] = (),
         timesteps: int = 1,
         dtype: torch.dtype = torch.float32,
@@ -246,7 +246,7 @@ class QatLayer(nn.Module):
         d, c, v0 = (p.to(dtype).view(-1, 1, 1) for p in (d, c, v0))
         out = self.fire(y.to(dtype), d, c, v0, potentials)
         if self.pool:
-            out = F.max_pool2d(out.flatten(0, 1), self.pool).unflatten(0, (out.shape[0], -1))
+            out = max_pool(out.flatten(0, 1), self.pool).unflatten(0, (out.shape[0], -1))
         if self.record is not None:
             self.record(self, out, y, potentials)
         return out if self.readout else out.to(self.threshold.dtype)

@@ -13,13 +13,7 @@ from typing import Any, TypeVar
 
 import torch
 
-<<<<<<< HEAD
-from ...model.network.layer import POOL_KERNELS
 from ..qat.layers import QatLayer
-=======
-from ...model.network.pool import POOL_KERNELS
-from ..qat.layers import LEAST_GAMMA, QatLayer
->>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
 from ..qat.network import End
 from ..qat.specs import NeuronSpec
 from . import joins
@@ -38,7 +32,7 @@ from .sources import (
     linear_current,
     one_a_channel,
     overlapped,
-    overlapping,
+    pool_of,
     pooled_current,
     voting,
     whole_windows,
@@ -101,15 +95,16 @@ class Lowering:
         one_a_channel(origin, spec, current.shape[0])
         current = adding.folded(current.name, current, fold=self.fold)
         if current.overlapping is not None:  # such a pool is a layer of its own
-            fired = self.emit(replace(current, pool=0, overlapping=None), spec, unit)
+            fired = self.emit(replace(current, overlapping=None), spec, unit)
             return self.emit(*overlapped(current.overlapping, fired, self.timesteps), origin)
         made_of = dict(timesteps=self.timesteps, dtype=self.dtype)
         layer = joins.layer_of(unique_name(current.name, self.names), current, spec, **made_of)
-        layer.origin, layer.unit, layer.pool_first = origin, unit, current.pool > 0
+        layer.origin, layer.unit, layer.pool_first = origin, unit, current.pool is not None
         self.layers.append(layer)
-        _, h, w = current.shape
-        p = max(current.pool, 1)
-        return Feature(name=layer.name, shape=(layer.channels, h // p, w // p), levels=spec.levels, unit=unit)
+        shape = (layer.channels, *current.shape[1:])
+        return Feature(
+            name=layer.name, shape=layer.pool.shape(shape) if layer.pool else shape, levels=spec.levels, unit=unit
+        )
 
     def spikes(self, join: Current) -> Feature:
         """Emit a sum of two maps of levels, as SEW has it: with identity weights and D = 1, z = a + b exactly."""
@@ -227,30 +222,27 @@ class Lowering:
         return self.emit(x, spec, node.attrs.get("unit", 1.0), node.name)
 
     def maxpool_(self, node: Node, x: Feature | Current) -> Feature | Current:
-        k = node.attrs["kernel"]
         whole_windows(node, x.shape)
-        overlap, (least, most) = overlapping(node), POOL_KERNELS
-        if not (overlap or least <= k <= most):
-            raise UnsupportedError(node.name, f"max pools of {least}..{most} exist, not {k}", "pool by 2, 3 or 4")
+        pool = pool_of(node)
         if isinstance(x, Current):
             joins.refuse_product(node, x)
             return pooled_current(node, x, self.timesteps)
-        if overlap:
+        mine = [one for one in self.layers if one.name == x.name]
+        direct = bool(mine) and not (x.flat or x.avgpool > 1 or bool((torch.as_tensor(x.unit) < 0).any()))
+        taken = any(one.pool for one in mine) or len(self.graph.consumers(node.inputs[0])) > 1
+        if pool is None or (pool.overlaps and (taken or not direct)):
             return self.emit(*overlapped(node, x, self.timesteps))
-        source = node.inputs[0]
-        if x.name == "input" or x.flat or x.avgpool > 1 or bool((torch.as_tensor(x.unit) < 0).any()):
+        if not direct:
             raise UnsupportedError(node.name, "a max pool must follow a neuron directly", "move it behind a neuron")
-        x = adding.poolable(self, x)
-        layer = next(lay for lay in self.layers if lay.name == x.name)
-        if layer.pool or len(self.graph.consumers(source)) > 1:
+        if taken:
             raise UnsupportedError(
                 node.name,
                 "the pooled map has another reader or pool",
                 "pool once, and let every reader take the pooled map",
             )
-        layer.pool = k
-        c, h, w = x.shape
-        return replace(x, shape=(c, h // k, w // k))
+        x = adding.poolable(self, x)
+        next(one for one in self.layers if one.name == x.name).pool = pool
+        return replace(x, shape=pool.shape(x.shape))
 
     def avgpool_(self, node: Node, x: Feature | Current) -> Feature | Current:
         if node.attrs["kernel"]:

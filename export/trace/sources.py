@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
+from ...model.network.pool import POOL_KERNELS, MaxPool
 from ..qat.specs import NeuronSpec, SourceSpec
 from .graph import Node, UnsupportedError
 from .kernels import MAX_KERNEL, MAX_STRIDE
@@ -84,10 +85,15 @@ def whole_windows(node: Node, shape: Sequence[int]) -> None:
         )
 
 
-def overlapping(node: Node) -> bool:
-    """Return whether the windows of a max pool overlap, leave gaps or are padded."""
-    k = node.attrs["kernel"]
-    return node.attrs.get("stride", k) != k or bool(node.attrs.get("padding", 0))
+def pool_of(node: Node) -> MaxPool | None:
+    """Return the max pool that a layer can have behind its neuron, or None if only a layer of its own pools so."""
+    k, (least, most) = node.attrs["kernel"], POOL_KERNELS
+    given = (k, node.attrs.get("stride", k), node.attrs.get("padding", 0))
+    if given != (3, 2, 1) and given != (k, k, 0):
+        return None
+    if not least <= k <= most:
+        raise UnsupportedError(node.name, f"max pools of {least}..{most} exist, not {k}", "pool by 2, 3 or 4")
+    return MaxPool(kernel=k, stride=given[1], padding=given[2])
 
 
 def pooled_current(node: Node, x: Current, timesteps: int) -> Current:
@@ -95,11 +101,12 @@ def pooled_current(node: Node, x: Current, timesteps: int) -> Current:
 
     For T = 1, a neuron fires the more levels the larger its current is. Later its potentials would have to agree, too.
     """
-    if timesteps > 1 or x.pool:
+    if timesteps > 1 or x.pool or x.overlapping:
         raise UnsupportedError(
             node.name, "a max pool of currents equals one of spikes only for T = 1", "put it behind the neuron"
         )
-    return replace(x, pool=node.attrs["kernel"], overlapping=node if overlapping(node) else None)
+    pool = pool_of(node)
+    return replace(x, pool=pool, overlapping=None if pool else node)
 
 
 def overlapped(node: Node, x: Feature, timesteps: int) -> tuple[Current, NeuronSpec, float | torch.Tensor]:

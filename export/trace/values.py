@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from ...model.network.pool import MaxPool
 from ..qat.membrane import Stream
 from ..qat.specs import ProductSpec, SourceSpec
 from .graph import Node
@@ -60,8 +61,8 @@ class Current:
     -------
     levels_in : the largest level of every source
     shape : (C, H, W)
-    pool : kernel of the max pool that follows the neuron, or 0
-    overlapping : the node of that pool, if its windows overlap or are padded
+    pool : the max pool that follows the neuron
+    overlapping : the node of a max pool that follows the neuron as a layer of its own
     identity : all sources take their maps as they are
     product : the product of two maps that the current is, in place of sources; the one source that it has then holds
         the value of one integer of the product for each channel
@@ -74,7 +75,7 @@ class Current:
     shape: tuple
     bias: torch.Tensor | None = None
     norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None
-    pool: int = 0
+    pool: MaxPool | None = None
     overlapping: Node | None = None
     identity: bool = False
     product: ProductSpec | None = None

@@ -114,7 +114,7 @@ def _layer(layer: Layer, network: Network, spread: float) -> QatLayer:
         options["levels_in"] = [
             128 if network.feature_signed(s.feature) else network.feature_levels(s.feature) for s in layer.convolutions
         ]
-        made = QatLayer(layer.name, specs, neuron, pool=layer.pool.kernel if layer.pool else 0, **options)
+        made = QatLayer(layer.name, specs, neuron, pool=layer.pool, **options)
     for weight, source in zip(made.weights, layer.convolutions, strict=not layer.product):
         if is_identity(source):
             weight.requires_grad_(False)

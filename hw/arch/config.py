@@ -63,13 +63,10 @@ class HardwareConfig:
     masks : 1 if segments can mask each other, so that a layer reads a map only where another one has spikes, else 0.
     addend_groups : number of groups of channels of an addend, a stored integer map that is added to the sums, which
         wait in front of the neurons. With 0 no addends are built.
-<<<<<<< HEAD
     modes : 1 if a RUN can leave prefixes out, or take every bit of a row, zero or not, so that bit-sparse and dense
         processors can be compared on the same hardware, else 0.
-=======
     pool_words : number of words of the line of levels that a max pool with 3x3 windows of stride 2 keeps: one for each
         output column, timestep and group. With 0 windows cannot overlap.
->>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
 
     Raises
     ------
@@ -98,11 +95,8 @@ class HardwareConfig:
     one_bit_matches: int = 0
     masks: int = 0
     addend_groups: int = 0
-<<<<<<< HEAD
     modes: int = 0
-=======
     pool_words: int = 0
->>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

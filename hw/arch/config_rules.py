@@ -93,13 +93,10 @@ LIMITS = {
     "addend_groups": Limit(
         low=8, high=256, power=True, optional=True, why="a group of an addend waits some cycles, and one comes in each"
     ),
-<<<<<<< HEAD
     "modes": Limit(low=0, high=1, why="it says whether something is built"),
-=======
     "pool_words": Limit(
         low=8, high=1 << 14, power=True, optional=True, why="the line is a memory, and uses all values of its address"
     ),
->>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
     "lanes": Limit(low=1, high=1024, why="every lane is an adder of its own in hardware"),
     "queries": Limit(low=1, high=2, why="the detector is built to take one or two rows per cycle"),
     "banks": Limit(low=1, high=2, why="a parity bit chooses the bank of a partial sum"),

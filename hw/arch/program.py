@@ -42,11 +42,8 @@ from .command.field import unpack_fields as unpack_fields
 from .command.run import BIT as BIT
 from .command.run import DENSE as DENSE
 from .command.run import LOOPS as LOOPS
-<<<<<<< HEAD
-from .command.run import PRODUCT as PRODUCT
-=======
 from .command.run import OVERLAPS as OVERLAPS
->>>>>>> 78f6c56 (Max pools of 3x3 windows with stride 2 are computed behind the neurons, where pool_words are built)
+from .command.run import PRODUCT as PRODUCT
 from .command.run import SOURCES as SOURCES
 from .command.run import STRINGS as STRINGS
 from .command.run import run_fields

@@ -45,6 +45,11 @@ class MaxPool:
         """Return how many windows lie along an axis of ``size`` positions."""
         return (size + 2 * self.padding - self.kernel) // self.stride + 1
 
+    def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Return (C, H, W) of the windows of a map (C, H, W)."""
+        channels, height, width = shape
+        return channels, self.outputs(height), self.outputs(width)
+
     def covers(self, outputs: range, size: int) -> range:
         """Return the positions along an axis of ``size`` that are in windows which follow each other."""
         first, last = (n * self.stride - self.padding for n in (outputs.start, outputs.stop - 1))

@@ -11,21 +11,21 @@ WRITER = "tests/hw/output/test_writer.py"
 MUTATIONS = [
     fault(
         "pool: the word of the item before is not forwarded",
-        "output/max_pool",
+        "output/running_maximum",
         "forward.eq(valid[1] & (held[1].address == held[0].address))",
         "forward.eq(0)",
         f"{POOL}::test_maximum_anywhere_in_the_window",
     ),
     fault(
         "pool: a word read while it is written is not forwarded",
-        "output/max_pool",
-        "collides.eq(leave & (held[1].address == read.addr))",
+        "output/running_maximum",
+        "collides.eq(leave & (held[1].address == item.address))",
         "collides.eq(0)",
         f"{POOL}::test_maximum_anywhere_in_the_window",
     ),
     fault(
         "pool: an item waits in stage 1 although stage 2 is free",
-        "output/max_pool",
+        "output/running_maximum",
         "step.eq(valid[0] & (~valid[1] | leave))",
         "step.eq(valid[0] & ~valid[1])",
         f"{POOL}::test_one_item_per_cycle",
@@ -33,8 +33,8 @@ MUTATIONS = [
     fault(
         "pool: timesteps share a maximum",
         "output/max_pool",
-        "read.addr.eq(Cat(item.group, t))",
-        "read.addr.eq(item.group)",
+        "place.address.eq(Cat(item.group, t))",
+        "place.address.eq(item.group)",
         f"{POOL}::test_random",
     ),
     fault(
@@ -46,7 +46,7 @@ MUTATIONS = [
     ),
     fault(
         "pool: the last window's maximum is kept",
-        "output/max_pool",
+        "output/running_maximum",
         "Mux(held[1].first | (level > known), level, known)",
         "Mux(level > known, level, known)",
         f"{POOL}::test_random",

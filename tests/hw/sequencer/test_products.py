@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from reprise.compiler import compile_network
 from reprise.cosim.jobs.random_networks import random_network
 from reprise.hw.arch.products import WEIGHT_WORDS, product_rules, product_violations, total
-from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS, built
+from reprise.hw.arch.program import ADDRESS_BITS, COMMANDS, OVERLAPPING_POOL, OVERLAPS, built
 from reprise.hw.arch.rules import violations
 from reprise.hw.sequencer.products import ProductChecker
 from tests.hw.sequencer.bench import TINY, field_limits, random_fields
@@ -15,16 +17,17 @@ from tests.support.simulation import simulate
 
 BUS = TINY.bus_bits // 8
 SIZES = ("m_tiles", "rows", "rows_last", "images", "out_lines", "out_width", "pool", "timesteps", "planes", "channels")
+POOLS = TINY.replace(pool_words=64)
 OTHERS = ("line_bytes", "image_stride", "out_planes", "int_bytes", *(f"loop{n}_count" for n in range(6)))
 
 
-def legal_runs(count):
+def legal_runs(count, c=TINY):
     """RUN commands of compiled networks."""
     found, seed = [], 0
     while len(found) < count:
-        network = random_network(seed, TINY)
-        runs = [f for op, f in compile_network(network, TINY, 1 + seed % 3).commands() if op == "RUN"]
-        found += [{f.name: run[f.name] for f in built(TINY, COMMANDS["RUN"])} for run in runs]
+        network = random_network(seed, c)
+        runs = [f for op, f in compile_network(network, c, 1 + seed % 3).commands() if op == "RUN"]
+        found += [{f.name: run[f.name] for f in built(c, COMMANDS["RUN"])} for run in runs]
         seed += 1
     return found[:count]
 
@@ -33,15 +36,20 @@ def changed(rng, fields):
     """One or two fields by one, to an end of their range, or to anything; most often one that counts."""
     limits = {f.name: field_limits(f) for f in COMMANDS["RUN"]}
     found = dict(fields)
-    for name in rng.choices((*SIZES, *OTHERS), k=rng.choice([1, 1, 2])):
+    ends = [name for name in OVERLAPS if name in fields]
+    for name in rng.choices((*SIZES, *OTHERS, *ends), k=rng.choice([1, 1, 2])):
         low, high = limits[name]
         value = rng.choice([found[name] + 1, found[name] - 1, 2 * found[name], high, rng.randint(low, high)])
         found[name] = min(max(value, low), high)
     return found
 
 
-def cases(rng):
-    runs = legal_runs(12)
+def cases(rng, c):
+    runs = legal_runs(12, c)
+    if c.pool_words:
+        runs = runs[:6] + [run for run in legal_runs(60, c) if run["pool"] == OVERLAPPING_POOL][:8]
+        wide = runs[-1] | {"out_width": 80, "groups": 1, "timesteps": 1}
+        yield wide | {"loop0_count": 160, "rows": 8}  # its line is longer than the memory
     yield from runs
     yield from ({**run, "weights_ready": 1} for run in runs)
     alone = next(run for run in runs if run["images"] == 1)
@@ -53,7 +61,7 @@ def cases(rng):
     for _ in range(250):
         yield changed(rng, rng.choice(runs))
     for _ in range(30):
-        yield random_fields(rng, TINY, "RUN")
+        yield random_fields(rng, c, "RUN")
     base = runs[0] | {"pool": 1, "planes": 1, "timesteps": 1, "out_planes": 1, "rows": 8, "rows_last": 8}
     base |= {"readout": 0, "int_bytes": 0}
     most = {"images": 65535, "out_lines": 65535, "out_width": 65535}
@@ -74,38 +82,39 @@ def read_window(rng, fields):
     return min(low, most), max(0, min(high, most)), rng.random() < 0.95
 
 
-def test_rtl_and_software_agree():
+@pytest.mark.parametrize("c", [TINY, POOLS], ids=["tiny", "pools"])
+def test_rtl_and_software_agree(c):
     """Every rule is seen broken and kept, weights inside and outside; the time is the same for every command."""
     seed = 5
     print("seed", seed)
     rng = random.Random(seed)
-    dut = ProductChecker(TINY)
-    seen = [set() for _ in product_rules(TINY, "RUN")]
+    dut = ProductChecker(c)
+    seen = [set() for _ in product_rules(c, "RUN")]
     seen_outside = set()
 
     async def bench(ctx):
-        for fields in cases(rng):
-            for n, rule in enumerate(product_rules(TINY, "RUN")):
+        for fields in cases(rng, c):
+            for n, rule in enumerate(product_rules(c, "RUN")):
                 seen[n].add(rule.holds(fields) if fields["timesteps"] * fields["planes"] else None)
-            if violations(TINY, "RUN", fields):
+            if violations(c, "RUN", fields):
                 continue  # the comparators refuse it
             if rng.random() < 0.6:  # one that is given up before it is worked out
-                ctx.set(dut.run, random_fields(rng, TINY, "RUN"))
+                ctx.set(dut.run, random_fields(rng, c, "RUN"))
                 ctx.set(dut.start, 1)
                 await ctx.tick()
                 ctx.set(dut.start, 0)
-                await ctx.tick().repeat(rng.randrange(1, ProductChecker.cycles(TINY)))
+                await ctx.tick().repeat(rng.randrange(1, ProductChecker.cycles(c)))
             first, last, is_open = read_window(rng, fields)
             ctx.set(dut.window, {"first": first, "last": last, "open": is_open})
             ctx.set(dut.run, fields)
             ctx.set(dut.start, 1)
             await ctx.tick()
             ctx.set(dut.start, 0)
-            for _ in range(ProductChecker.cycles(TINY) - 1):
+            for _ in range(ProductChecker.cycles(c) - 1):
                 assert not ctx.get(dut.done)
                 await ctx.tick()
             assert ctx.get(dut.done)
-            broken = product_violations(TINY, "RUN", fields)
+            broken = product_violations(c, "RUN", fields)
             assert ctx.get(dut.bad) == bool(broken), (broken, fields)
             begin = fields["weights"] // BUS
             fits = is_open and first <= begin and begin + total((WEIGHT_WORDS,), fields) - 1 <= last
@@ -127,6 +136,17 @@ def test_sentences():
         TINY, "LOAD_FEATURES", {"target": 8, "chunks": 3, "target_stride": TINY.feature_words // 2, "bytes": 32}
     )
     assert "target * 4 + (chunks - 1) * target_stride * 4 + bytes must be at most" in text
+
+
+def test_a_line_of_overlapping_windows_must_fit():
+    """And the positions of a run are two for each output, with those at its ends that its fields name."""
+    run = next(f for f in legal_runs(60, POOLS) if f["pool"] == OVERLAPPING_POOL)
+    assert not product_violations(POOLS, "RUN", run)
+    long = run | {"out_width": 65, "timesteps": 1, "groups": 1}
+    (text,) = [one for one in product_violations(POOLS, "RUN", long) if "groups" in one]
+    assert text == "RUN.out_width * timesteps * groups must be at most 64 = 64, not 65"
+    for name in OVERLAPS:
+        assert product_violations(POOLS, "RUN", run | {name: 1 - run[name]})
 
 
 def test_strides_of_an_integer_map_are_free():
