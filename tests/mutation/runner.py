@@ -1,8 +1,8 @@
 """Mutation check: deliberate faults in the sources, each of which a named test must catch.
 
-``python -m tests.mutation.runner PART...`` runs the faults of ``tests/mutation/PART.py`` (or of all parts) in a copy of
-the tree. A fault survives when its test still passes. Each list holds dictionaries with ``file``, ``original`` (which
-occurs exactly once), ``mutated``, ``test`` (a pytest node) and ``fault`` (what is broken).
+``python -m tests.mutation.runner PART...`` runs the faults of ``tests/mutation/faults/PART.py`` (or of all parts) in a
+copy of the tree. A fault survives when its test still passes. Each list holds dictionaries with ``file``, ``original``
+(which occurs exactly once), ``mutated``, ``test`` (a pytest node) and ``fault`` (what is broken).
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def fault(what: str, file: str, original: str, mutated: str, test: str) -> dict:
 
 
 def parts() -> list[str]:
-    """The names of all lists: ``frontend`` for ``tests/mutation/frontend.py``."""
-    names = (path.stem for path in (ROOT / "tests" / "mutation").glob("*.py"))
-    return sorted(name for name in names if name not in ("__init__", "runner") and not name.startswith("test_"))
+    """The names of all lists: ``frontend`` for ``tests/mutation/faults/frontend.py``."""
+    names = (path.stem for path in (ROOT / "tests" / "mutation" / "faults").glob("*.py"))
+    return sorted(name for name in names if name != "__init__")
 
 
 def faults(chosen: list[str] | None = None) -> list[dict]:
@@ -45,7 +45,7 @@ def faults(chosen: list[str] | None = None) -> list[dict]:
     found = []
     for part in parts():
         if not chosen or part in chosen:
-            module = importlib.import_module(f"tests.mutation.{part}")
+            module = importlib.import_module(f"tests.mutation.faults.{part}")
             found += [{"part": part, **dict(fault)} for fault in module.MUTATIONS]
     return found
 

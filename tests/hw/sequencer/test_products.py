@@ -50,6 +50,9 @@ def cases(rng, c):
         runs = runs[:6] + [run for run in legal_runs(60, c) if run["pool"] == OVERLAPPING_POOL][:8]
         wide = runs[-1] | {"out_width": 80, "groups": 1, "timesteps": 1}
         yield wide | {"loop0_count": 160, "rows": 8}  # its line is longer than the memory
+        plain = wide | {f"loop{n}_count": 1 for n in range(1, 6)} | {"images": 1, "out_lines": 1, "planes": 1}
+        plain |= {"pool": 1, "groups": 2, "channels": 8, "readout": 0, "int_bytes": 1, "int_groups": 2}
+        yield plain | {"loop0_count": 80, "rows": 16, "rows_last": 16, "m_tiles": 5}  # as long, but of no such pool
     yield from runs
     yield from ({**run, "weights_ready": 1} for run in runs)
     alone = next(run for run in runs if run["images"] == 1)

@@ -103,7 +103,7 @@ MUTATIONS = [
         "model/network/pool.py",
         "n * self.stride - self.padding for n",
         "n * self.stride for n",
-        f"{APART}::test_maps_equal_the_model",
+        "tests/model/inference/test_layers.py::test_windows_cover_what_can_change_them",
     ),
     _fault(
         "compiler: a line of a pool may be longer than its memory",

@@ -1,0 +1,1 @@
+"""Lists of deliberate faults, by what they are faults of."""
