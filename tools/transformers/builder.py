@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from reprise.model.inference.runner import Result, run
-from reprise.model.network.layer import Layer, MaxPool, Product, Shape, Source
+from reprise.model.network.layer import Layer, Product, Shape, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import MAX_LEVELS, Neuron
+from reprise.model.network.pool import MaxPool
 
 TIMESTEPS = 4
 
