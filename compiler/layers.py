@@ -42,7 +42,8 @@ from .products.work import ProductWork, product_depth
 from .rows.gather import gathered
 from .rows.pools import pools_apart
 from .rows.segments import segments
-from .rows.split import split
+from .rows.split import partial_bits, split
+from .rows.worth import blocks_of_parts
 from .work import Work
 
 
@@ -121,7 +122,7 @@ class NetworkCompiler:
         self.config, self.images, self.prefix = config, images, prefix
         self.parts: dict[str, str] = {}
         self._take(network, gather)
-        large = self._large() if config.addend_groups else set()
+        large = self._large() if config.addend_groups else {}
         if large:
             maps = {
                 (layer.name, name): self.features[self._key(name, encoding_of(network, layer, name))]
@@ -138,10 +139,21 @@ class NetworkCompiler:
         self.tiles |= {name: replace(self.tiles[name], depth=depth) for name, depth in depths.items()}
         self.tiles |= {name: replace(self.tiles[name], whole=whole) for name, whole in wholes.items()}
 
-    def _large(self) -> set[str]:
-        """Return the names of the layers whose input or segments do not fit on chip, however the input is cut."""
-        works = [work for work, *_ in self.works() if isinstance(work, Work) and work.inputs]
-        return {work.layer.name for work in works if not (self._segmented(work) and Planner(work, self.config).fits())}
+    def _large(self) -> dict[str, int]:
+        """Return the layers whose input or segments do not fit on chip, however the input is cut, or are cheaper split.
+
+        They are given by name, with the blocks of channels that a part reads, or 0 for as many as fit.
+        """
+        found = {}
+        for work, *_ in self.works():
+            if not isinstance(work, Work) or not work.inputs:
+                continue
+            name = work.layer.name
+            if not (self._segmented(work) and Planner(work, self.config).fits()):
+                found[name] = 0
+            elif blocks := blocks_of_parts(work, partial_bits(self.network, work.layer), self.config):
+                found[name] = blocks
+        return found
 
     def _segmented(self, work: Work) -> bool:
         """Return whether the segment table holds a layer; blocks of output channels may share its segments."""

@@ -197,8 +197,8 @@ class Planner:
         windows = (work.span(cut.columns, 1) // side, work.span(cut.lines, 0) // side)
         return sum(n > 1 for n in (*first, side, side, *windows, cut.images))
 
-    def _cost(self, cut: _Cut) -> float:
-        """Estimate the cycles of a layer.
+    def _cost(self, cut: _Cut, full: bool = True) -> float:
+        """Estimate the cycles of a layer, as if its m tiles were full, or with as many rows as they have.
 
         They are those of the bus or of the adders, whichever take longer, and those of the loads beside which nothing
         runs: the load of the first job or, without a second region, of all jobs.
@@ -210,7 +210,8 @@ class Planner:
         keep = self.k_tiles <= c.weight_tiles
         weights = beats * ((1 if work.blocks == 1 else jobs) if keep else m_tiles)
         loads = jobs * self._layout(cut)[2] // min(self.bus_words, UNPACKED)
-        adders = m_tiles * self.k_tiles * work.blocks * c.tile_m / 2
+        rows = m_tiles * c.tile_m if full else jobs * self._positions(cut) * work.rows_per_position
+        adders = rows * self.k_tiles * work.blocks / 2
         exposed = loads + jobs * WAIT_CYCLES if cut.regions == 1 else loads / jobs
         return max(weights + loads, adders) + exposed + jobs * (JOB_CYCLES + c.tile_m)
 
@@ -243,6 +244,14 @@ class Planner:
         """Return whether some cut fits."""
         return any(map(self._fits, self._cuts())) or any(map(self._fits, self._column_cuts()))
 
+    def _fitting(self) -> list[_Cut]:
+        """Return the cuts that fit; of those into columns, only if no other one does."""
+        return [cut for cut in self._cuts() if self._fits(cut)] or list(filter(self._fits, self._column_cuts()))
+
+    def least(self) -> float:
+        """Return the estimated cycles of the cheapest cut that fits, or infinity if none does."""
+        return min((self._cost(cut, full=False) for cut in self._fitting()), default=math.inf)
+
     def plan(self) -> Plan:
         """Return the jobs of the cheapest cut that fits.
 
@@ -251,9 +260,7 @@ class Planner:
         CompileError
             Not even one pooled output line of one image fits when it is cut into columns.
         """
-        cuts = [cut for cut in self._cuts() if self._fits(cut)]
-        if not cuts:
-            cuts = [cut for cut in self._column_cuts() if self._fits(cut)]
+        cuts = self._fitting()
         if not cuts:
             raise self._refused()
         best = min(cuts, key=self._cost)

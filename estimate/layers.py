@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..compiler.golden.interpreter import Interpreter
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.memory_image import LayerEntry, MemoryImage
 from ..model.network.network import Network
 from ..model.prosparsity.density import Density
 from . import limits
-from .baselines.dense import bit_sparse_cycles, dense_cycles
+from .baselines.dense import bit_sparse_cycles
 from .limits import Explorer
 
 COUNTED = {
@@ -21,7 +23,7 @@ COUNTED = {
 
 
 def of_layer(
-    entry: LayerEntry, ends: list[int], runs: list[dict], network: Network, config: HardwareConfig, published: int
+    entry: LayerEntry, ends: list[int], runs: list[dict], network: Network, image: MemoryImage, published: int
 ) -> dict:
     """Return one layer's figures; its cycles are those from the end of the layer before to the end of its last RUN.
 
@@ -34,6 +36,8 @@ def of_layer(
     mine = [r for r in runs if entry.first <= r["command"] < entry.last]
     before = max(ends[: entry.first], default=0)
     totals = [r["counts"].total() for r in mine]
+    density = sum((Density.of(r["counts"], depth) for r in mine), Density())
+    density = replace(density, elements=density.elements // _parts(mine, entry, network, image))
     return {
         "name": entry.name,
         "feature": entry.feature,
@@ -45,15 +49,24 @@ def of_layer(
             "bound": sum(r["bound"] for r in mine),
             "published_model": published,
             "bit_sparse": sum(bit_sparse_cycles(r["counts"]) for r in mine),
-            "dense": sum(dense_cycles(r["counts"], depth) for r in mine),
+            "dense": density.elements,
         },
         "alone_cycles": {key: sum(r[key] for r in mine) for key in ("weights", "im2col", "neurons")},
-        **sum((Density.of(r["counts"], depth) for r in mine), Density()).figures(),
+        **density.figures(),
         "runs": len(mine),
         "tiles": sum(r["tiles"] for r in mine),
-        "tile_use": _use(mine, bits / entry.k_tiles, layer.channels * heads / entry.blocks, config),
+        "tile_use": _use(mine, bits / entry.k_tiles, layer.channels * heads / entry.blocks, image.config),
         "counts": {name: sum(getattr(one, field) for one in totals) for name, field in COUNTED.items()},
     }
+
+
+def _parts(runs: list[dict], entry: LayerEntry, network: Network, image: MemoryImage) -> int:
+    """Return in how many parts along K a layer is computed, each of which has all its rows."""
+    if network.layer(entry.name).product:
+        return 1
+    height, width = network.geometry[entry.name].computed
+    once = entry.blocks * entry.planes * network.timesteps * image.images * height * width
+    return max(1, sum(r["rows"] for r in runs) // once)
 
 
 def _use(runs: list[dict], bits: float, channels: float, c: HardwareConfig) -> dict[str, dict[str, float]]:

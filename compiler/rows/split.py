@@ -1,9 +1,10 @@
-"""Splits a layer along K whose input or segments do not fit on chip, where the hardware adds stored maps.
+"""Splits a layer along K whose input or segments do not fit on chip, or which is cheaper so (see
+:mod:`reprise.compiler.rows.worth`), where the hardware adds stored maps.
 
 Each part reads some blocks of channels, and in a linear layer some rows, of one source, and adds the sums of the part
-before it (:attr:`reprise.model.network.layer.Layer.addend`). The parts in front of the last one are sums of 32 bits,
-and the last one has the layer's neuron. So the integers are the same, and each part is a layer like others, whose
-weights are zero where other parts read.
+before it (:attr:`reprise.model.network.layer.Layer.addend`). The parts in front of the last one are sums of 32 bits, or
+of 16 if no input can need more, and the last one has the layer's neuron. So the integers are the same, and each part is
+a layer like others, whose weights are zero where other parts read.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ...hw.arch.config import HardwareConfig
 from ...hw.arch.feature_map import FeatureMap
 from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
-from ...model.network.neuron import Neuron
+from ...model.network.neuron import Neuron, SumBits
 
 
 def _words(source: Source, f: FeatureMap, mask: FeatureMap | None, blocks: int, rows: int, c: HardwareConfig) -> int:
@@ -68,9 +69,28 @@ def _cuts(source: Source, f: FeatureMap, mask: FeatureMap | None, config: Hardwa
     return min(found)[1:] if found else None
 
 
-def _parts(source: Source, f: FeatureMap, mask: FeatureMap | None, config: HardwareConfig) -> Iterator[Source]:
-    """Yield a source for each part, with zeros in place of the weights that other parts have."""
-    blocks, rows = _cuts(source, f, mask, config) or (f.blocks, f.height)
+def partial_bits(network: Network, layer: Layer) -> SumBits:
+    """Return 16 if no sum of any part of a layer needs more, whatever its input is, and else 32."""
+    low, high = np.zeros(layer.channels, np.int64), np.zeros(layer.channels, np.int64)
+    for source in layer.convolutions:
+        weight = source.weight.reshape(layer.channels, -1).astype(np.int64)
+        most, least = network.feature_levels(source.feature), 0
+        if network.feature_signed(source.feature):
+            most, least = 127, -128
+        high += np.maximum(weight * most, weight * least).sum(axis=1)
+        low += np.minimum(weight * most, weight * least).sum(axis=1)
+    fits = layer.addend is None and -(1 << 15) <= low.min() and high.max() < 1 << 15
+    return 16 if fits else 32
+
+
+def _parts(
+    source: Source, f: FeatureMap, mask: FeatureMap | None, wanted: int, config: HardwareConfig
+) -> Iterator[Source]:
+    """Yield a source for each part, with zeros in place of the weights that other parts have.
+
+    A part reads so many blocks as are wanted, or if that is 0 as many as fit.
+    """
+    blocks, rows = (wanted, f.height) if wanted else _cuts(source, f, mask, config) or (f.blocks, f.height)
     size, outputs = blocks * f.block_channels, len(source.weight)
     weight = source.weight
     if source.flatten:
@@ -86,13 +106,13 @@ def _parts(source: Source, f: FeatureMap, mask: FeatureMap | None, config: Hardw
 
 
 def split(
-    network: Network, large: set[str], maps: Mapping[tuple[str, str], FeatureMap], config: HardwareConfig
+    network: Network, large: Mapping[str, int], maps: Mapping[tuple[str, str], FeatureMap], config: HardwareConfig
 ) -> tuple[Network, dict[str, str]]:
     """Return the network with the layers that are too ``large`` split, and the layer that each part is of.
 
     Parameters
     ----------
-    large : names of layers
+    large : names of layers, and how many blocks of channels a part of each reads, or 0 for as many as fit
     maps : the feature map that each source of these layers reads, or its mask, by layer and feature
     """
     layers: list[Layer] = []
@@ -107,15 +127,17 @@ def split(
         sources = [
             part
             for s in layer.convolutions
-            for part in _parts(s, maps[layer.name, s.feature], masks.get(s.feature), config)
+            for part in _parts(s, maps[layer.name, s.feature], masks.get(s.feature), large[layer.name], config)
         ]
-        addend = layer.addend
+        addend, bits = layer.addend, partial_bits(network, layer)
         for n, source in enumerate(sources[:-1]):
             name = f"{layer.name}.k{n}"
             while name in taken:
                 name += "_"
             taken.add(name)
-            made = replace(layer, name=name, sources=(source,), neuron=Neuron.sum(layer.channels), addend=addend)
+            made = replace(
+                layer, name=name, sources=(source,), neuron=Neuron.sum(layer.channels, bits=bits), addend=addend
+            )
             layers.append(made)
             parts[name], addend = layer.name, name
         layers.append(replace(layer, sources=(sources[-1],), addend=addend))
