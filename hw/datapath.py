@@ -24,6 +24,7 @@ from .loader.loader import Loader
 from .loader.used_rows import UsedRows
 from .loader.weights import WeightLoader
 from .output.layouts import writer_config
+from .output.outgoing import OutgoingWords
 from .output.writer import OutputWriter
 from .sequencer.fetch import CommandFetch
 from .sequencer.products import ProductChecker
@@ -107,7 +108,6 @@ class Datapath(wiring.Component):
             scheduler.enable.eq(self.enable),
             scheduler.loads_idle.eq(~loader.busy),
             scheduler.rows_loaded.eq(~loader.rows_busy),
-            scheduler.writes_idle.eq(writes.idle),
             scheduler.run_done.eq(output.o_done),
             scheduler.front_busy.eq(im2col.busy | weights.busy),
             *(block.run.eq(scheduler.front) for block in (im2col, used_rows, weights)),
@@ -153,6 +153,7 @@ class Datapath(wiring.Component):
         readers = []
         for n, (name, user, depth) in enumerate(users):
             m.submodules[f"{name}_reader"] = reader = BurstReader(c, depth=depth)
+            m.d.comb += reader.window.eq(self.read_window)
             wiring.connect(m, user.o_request, reader.i)
             wiring.connect(m, reader.o_burst, reads.i_burst[n])
             wiring.connect(m, reads.o[n], reader.i_data)
@@ -168,14 +169,12 @@ class Datapath(wiring.Component):
         return addends
 
     def _connect_writes(self, m: Module, scheduler: JobScheduler, output: OutputWriter, writes: WriteMaster) -> None:
-        """Connect the output writer, which counts its offsets from the run's output address, to the write master."""
-        word, may = output.o.payload, scheduler.may_write
-        m.d.comb += [
-            writes.i.valid.eq(output.o.valid & may),
-            output.o.ready.eq(writes.i.ready & may),
-            writes.i.payload.address.eq(word.address + scheduler.run.output),
-            *(writes.i.payload[name].eq(word[name]) for name in ("data", "strobe", "last")),
-        ]
+        """Connect the output writer to the write master."""
+        m.submodules.outgoing = outgoing = OutgoingWords(self.config)
+        wiring.connect(m, output.o, outgoing.i)
+        wiring.connect(m, outgoing.o, writes.i)
+        m.d.comb += [outgoing.base.eq(scheduler.run.output), outgoing.enable.eq(scheduler.may_write)]
+        m.d.comb += scheduler.writes_idle.eq(writes.idle & outgoing.idle)
 
     def _connect_bus(self, m: Module, reads: ReadArbiter, writes: WriteMaster) -> None:
         for block, members in ((reads, read_members), (writes, write_members)):
@@ -184,7 +183,6 @@ class Datapath(wiring.Component):
                 m.d.comb += port.eq(signal) if member.flow == Out else signal.eq(port)
             m.d.comb += block.halt.eq(self.halt)
         m.d.comb += [
-            reads.window.eq(self.read_window),
             writes.window.eq(self.write_window),
             self.write_outside.eq(writes.outside),
             self.read_error.eq(reads.error),

@@ -9,6 +9,7 @@ import numba as nb
 import numpy as np
 
 from ...hw.neurons.select import QUEUE
+from ...hw.output.outgoing import WORDS
 
 Record: TypeAlias = Any
 """A record inside compiled code. Its fields are attributes there, which NumPy's type ``np.void`` does not know."""
@@ -120,7 +121,7 @@ WEIGHT = record(
     " cutting cut cut_end r_valid r_run"  # the cut of a tile's rows into runs
     " asked asked_tile whole_left stands stands_row stands_rows stands_last"  # requests
     " order_in order_out taken beat row o_valid o_weight_slot o_last weight_slot base"  # assembler
-    " release events",  # weight buffer
+    " next_slot empty release events",  # weight buffer
     filled=1024, known_time=RING, order_rows=RING, order_last=RING,
 )  # fmt: skip
 """The weights' way; a run of rows is its number among those of the RUN."""
@@ -132,6 +133,7 @@ SORT = record(
     " kc_valid kc_class kc_last kc_first k_valid k_rows k_last k_first"  # skid buffers of classes and of words
     " r_valid r_rows r_last r_first frees freed"  # row memory
     " g_valid g_count g_first g_last"  # the group that the row picker offers
+    " s_valid s_last"  # the word that waits for the tile loader
     " row begins_stored unread d_room begun_tiles events",
     w_valid=2, w_rows=2, w_last=2, w_first=2, level=3, waiting=3, stands=3, held=3, valid=3, popped=3, begin_time=RING,
 )  # fmt: skip
@@ -170,12 +172,13 @@ OUTPUT = record(
     " i_valid i_item i_end i_left i_slot i_slots i_group"  # integer packer
     " x y image bit position_bit line t_line row_line image_line"  # line cursor, or integer cursor
     " chunks_in p_valid p_give p_twice p_last p_word p_second o_valid o_word o_last done"  # line packer
-    " count burst finished age"  # the open burst of the write master
+    " queued"  # words that wait in front of the write master
+    " count burst finished age"  # its open burst
     " output"  # first word of the run's output
     " words words_ready b_in b_out l_in l_out awvalid sending left waiting"
     " w_in w_out w_gap awready a_in a_out bvalid events",
     read_valid=2, read_last=2, read_item=2, pool_valid=2, pool_last=2, pool_item=2,  # its stages, and those of lines
-    chunks=2,
+    chunks=2, queued_word=WORDS, queued_last=WORDS,
     b_time=RING, b_length=RING, l_time=RING, l_length=RING, a_time=RING,
 )  # fmt: skip
 

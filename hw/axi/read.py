@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,7 +16,8 @@ from .window import inside
 OUTSTANDING = 16
 """The most bursts that may be under way at a time."""
 
-BURST = data.StructLayout({"address": ADDRESS_BITS, "beats": range(BURST_BEATS + 1)})
+BURST = data.StructLayout({"address": ADDRESS_BITS, "beats": range(BURST_BEATS + 1), "inside": 1})
+"""A burst: its byte address, its bus words, and whether it lies in the host's window."""
 
 
 class BurstReader(wiring.Component):
@@ -40,6 +41,7 @@ class BurstReader(wiring.Component):
     i_data : In stream of the bus words that the bursts bring, always ready
     o : Out stream of bus words
     busy : Out(1), some bursts of the request are still to be asked for
+    window : In, where bursts may read (:func:`reprise.hw.interface.memory.window`), constant while some are asked for
 
     Raises
     ------
@@ -58,6 +60,7 @@ class BurstReader(wiring.Component):
                 "i_data": In(stream.Signature(config.bus_bits, always_ready=True)),
                 "o": Out(word),
                 "busy": Out(1),
+                "window": In(window(config)),
             }
         )
 
@@ -76,9 +79,8 @@ class BurstReader(wiring.Component):
         rest, less = Signal(LENGTH_BITS), Signal.like(free)
         asked, begin = self.i.payload, self.i.payload.address[shift:]
         room = Signal.like(beats)  # the words from there up to the next multiple of BURST_BEATS words
-        offer, leaves, some = Signal(), Signal(), Signal()
+        offer, leaves, some = Signal(), Signal(), Signal()  # ``some``: words are left
         m.d.comb += [
-            some.eq(beats != 0),
             offer.eq(some & (free >= beats) & (~self.o_burst.valid | self.o_burst.ready)),
             leaves.eq(self.o.valid & self.o.ready),
             rest.eq(left - beats),
@@ -95,12 +97,16 @@ class BurstReader(wiring.Component):
                 self.o_burst.valid.eq(1),
                 self.o_burst.payload.address.eq(word << shift),
                 self.o_burst.payload.beats.eq(beats),
+                # It is compared here, and not when it is granted, so that the arbiter needs no comparison.
+                self.o_burst.payload.inside.eq(inside(self.window, word, beats - 1)),
                 word.eq(word + beats),
                 left.eq(rest),
                 beats.eq(_at_most(rest, Const(BURST_BEATS))),
+                some.eq(rest != 0),
             ]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [word.eq(begin), left.eq(asked.beats), beats.eq(_at_most(asked.beats, room))]
+            m.d.sync += some.eq(asked.beats != 0)
         return m
 
 
@@ -121,7 +127,6 @@ class ReadArbiter(wiring.Component):
     hold : In, one bit for each reader, which says that none of its bursts may begin
     o : Out streams of bus words, one for each reader's ``i_data``
     halt : In(1), no burst may begin; one whose address is on the bus stays there
-    window : In, where bursts may read (:func:`reprise.hw.interface.memory.window`)
     outside : Out, one bit for each reader: it wanted a burst outside of the window, which was dropped; none of its
         bursts begins any more
     idle : Out(1), nothing is under way
@@ -138,7 +143,6 @@ class ReadArbiter(wiring.Component):
                 "o": Out(stream.Signature(config.bus_bits, always_ready=True)).array(readers),
                 "hold": In(readers),
                 "halt": In(1),
-                "window": In(window(config)),
                 "outside": Out(readers),
                 "idle": Out(1),
                 "error": Out(1),
@@ -152,11 +156,7 @@ class ReadArbiter(wiring.Component):
         m.submodules.owners = owners = StreamFifo(shape=range(self.readers), depth=OUTSTANDING)
         free = Signal()
         chosen = Signal(BURST)  # the burst of the first reader that wants one
-        allowed, inner = Signal(), Signal(self.readers)  # it lies in the window, and that of each reader does
-        shift = clog2(self.config.bus_bits // 8)
         m.d.comb += [
-            # Every reader's burst is compared, beside the choice, rather than the chosen one behind it.
-            inner.eq(Cat(inside(self.window, b.payload.address[shift:], b.payload.beats - 1) for b in self.i_burst)),
             *constant_address_signals(self, "ar", self.config.bus_bits),
             free.eq(~self.halt & owners.i.ready & (~self.arvalid | self.arready)),
             self.rready.eq(owners.o.valid),
@@ -174,17 +174,17 @@ class ReadArbiter(wiring.Component):
             wanted = request.valid & ~held
             m.d.comb += request.ready.eq(free & ~earlier & ~held)
             with m.If(wanted & ~earlier):
-                m.d.comb += [chosen.eq(request.payload), owners.i.payload.eq(n), allowed.eq(inner[n])]
+                m.d.comb += [chosen.eq(request.payload), owners.i.payload.eq(n)]
             earlier = earlier | wanted
             m.d.comb += [
                 self.o[n].payload.eq(self.rdata),
                 self.o[n].valid.eq(self.beat & (owners.o.payload == n)),
             ]
         begin = free & earlier
-        m.d.comb += owners.i.valid.eq(begin & allowed)
+        m.d.comb += owners.i.valid.eq(begin & chosen.inside)
         with m.If(begin):
-            m.d.sync += self.arvalid.eq(allowed)
-            with m.If(~allowed):
+            m.d.sync += self.arvalid.eq(chosen.inside)
+            with m.If(~chosen.inside):
                 m.d.sync += self.outside.eq(self.outside | (1 << owners.i.payload))
             m.d.sync += [self.araddr.eq(chosen.address), self.arlen.eq(chosen.beats - 1)]
         return m

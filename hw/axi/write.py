@@ -91,7 +91,7 @@ class WriteMaster(wiring.Component):
         c = self.config
         shift = clog2(c.bus_bits // 8)
         item = self.i.payload
-        word = Signal(ADDRESS_BITS - shift)
+        word, following = (Signal(ADDRESS_BITS - shift, name=name) for name in ("word", "following"))
         burst = Signal(bursts.payload.shape())
         count = Signal(range(BURST_BEATS + 1))
         finished = Signal()  # the open burst has the run's last word
@@ -100,7 +100,7 @@ class WriteMaster(wiring.Component):
         aligned = word[: clog2(BURST_BEATS)] == 0
         m.d.comb += [
             word.eq(item.address >> shift),
-            fits.eq((count == 0) | ((word == burst.word + count) & ~aligned & ~finished)),
+            fits.eq((count == 0) | ((word == following) & ~aligned & ~finished)),
             close.eq((count != 0) & (finished | (age == CLOSE_AFTER) | (self.i.valid & ~fits))),
             # A word that fits could do without room for another burst. But ``ready`` would wait for the comparison.
             self.i.ready.eq(bursts.ready & words.ready),
@@ -116,7 +116,7 @@ class WriteMaster(wiring.Component):
         with m.If(bursts.valid & bursts.ready):
             m.d.sync += [count.eq(0), finished.eq(0)]
         with m.If(take):
-            m.d.sync += [age.eq(0), finished.eq(item.last)]
+            m.d.sync += [age.eq(0), finished.eq(item.last), following.eq(word + 1)]
             with m.If((count == 0) | (bursts.valid & bursts.ready)):
                 m.d.sync += [burst.word.eq(word), count.eq(1)]
             with m.Else():

@@ -34,13 +34,14 @@ def piece_control(c: HardwareConfig) -> data.StructLayout:
 class Extractor(wiring.Component):
     """Cuts the bits that a segment names out of feature lines, for ``load_rows`` rows at once.
 
-    It is a pipeline of four stages in which no stage ever waits:
+    It is a pipeline of five stages in which no stage ever waits:
 
     1. The position ``b = x + bit - shift`` of the row's bit 0 in the line, the line's y and its address are added up.
     2. The word address is worked out, whether y is in range, and how far b is from the ends of the line.
     3. The masks are made while the feature buffer is read.
-    4. The bits that were read are shifted and masked. After that the pieces of a word are merged; where segments can
-       mask each other, the bits of one that does are those that stay.
+    4. The bits that were read are shifted by whole quarters of a feature word, since block RAM is slow.
+    5. They are shifted by the rest and masked. After that the pieces of a word are merged; where segments can mask each
+       other, the bits of one that does are those that stay.
 
     Latency: ``LATENCY`` cycles from the issue of a word's last segment to the word. What belongs to a segment is at the
     inputs one cycle after its issue, and its positions a cycle later: which of the sources they are of is known then.
@@ -54,11 +55,11 @@ class Extractor(wiring.Component):
     window, stale : In x load_rows, ``2 * feature_bits`` bits each: what the feature buffer answers, one cycle later;
         which of the window's two words this job has not loaded
     o_valid, o : Out, finished words
-    unloaded : Out(1), strobe, a cycle after the word: a bit was taken from an on-chip word that this job has not
+    unloaded : Out(1), strobe, in the cycle of the word: a bit was taken from an on-chip word that this job has not
         loaded, or from beyond the end of the feature buffer
     """
 
-    LATENCY = 7
+    LATENCY = 8
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = c = config
@@ -85,7 +86,7 @@ class Extractor(wiring.Component):
         segment = Signal(segment_entry(c))
         m.d.sync += [controls[0].eq(self.control), segment.eq(self.segment)]
         m.d.comb += self.source.eq(self.segment.source)
-        for stage in range(1, 5):
+        for stage in range(1, 6):
             controls.append(Signal(piece_control(c), name=f"control{stage}"))
             m.d.sync += controls[stage].eq(controls[stage - 1])
         masks = [Signal(c.tile_k, name=f"mask{stage}") for stage in range(1, 3)]
@@ -101,7 +102,7 @@ class Extractor(wiring.Component):
             lines.eq(Array(self.run[f"lines{s}"] for s in range(SOURCES))[segment.source]),
             line_bits.eq(Array(self.run[f"line_bits{s}"] for s in range(SOURCES))[segment.source]),
         ]
-        merge = self._merge(m, segment, controls[4].first, masks[1])
+        merge = self._merge(m, segment, controls[5].first, masks[1])
         missing = Signal(c.load_rows)
         m.d.sync += self.unloaded.eq(missing.any())
         for r in range(c.load_rows):
@@ -112,16 +113,16 @@ class Extractor(wiring.Component):
             merged = self.o.rows[r]
             m.d.sync += merged.eq(merge(bits, merged))
         m.d.sync += [
-            self.o_valid.eq(controls[4].valid & controls[4].last),
-            self.o.last.eq(controls[4].last_word),
-            self.o.tile.eq(controls[4].tile),
+            self.o_valid.eq(controls[5].valid & controls[5].last),
+            self.o.last.eq(controls[5].last_word),
+            self.o.tile.eq(controls[5].tile),
         ]
         return m
 
     def _merge(self, m: Module, segment: data.View, first: Value, mask: Signal) -> Callable[[Value, Value], Value]:
         """Return what makes of a segment's bits, and of those that its word has so far, those that it has then.
 
-        ``mask`` has the bits of the K tile that a segment fills, two stages before it is merged; ``segment`` is four
+        ``mask`` has the bits of the K tile that a segment fills, three stages before it is merged; ``segment`` is five
         stages before it.
         """
 
@@ -130,13 +131,13 @@ class Extractor(wiring.Component):
 
         if not self.config.masks:
             return added
-        masking = [Signal(name=f"masking{stage}") for stage in range(1, 5)]
-        places = [Signal.like(mask, name=f"places{stage}") for stage in range(3, 5)]
+        masking = [Signal(name=f"masking{stage}") for stage in range(1, 6)]
+        places = [Signal.like(mask, name=f"places{stage}") for stage in range(3, 6)]
         m.d.sync += Cat(masking).eq(Cat(segment.masks, masking[:-1]))
-        m.d.sync += [places[0].eq(mask), places[1].eq(places[0])]
+        m.d.sync += Cat(places).eq(Cat(mask, places[:-1]))
 
         def masked(bits: Value, merged: Value) -> Value:
-            return Mux(masking[3], Mux(first, 0, merged) & (bits | ~places[1]), added(bits, merged))
+            return Mux(masking[4], Mux(first, 0, merged) & (bits | ~places[2]), added(bits, merged))
 
         return masked
 
@@ -151,7 +152,7 @@ class Extractor(wiring.Component):
         masks: list[Signal],
         missing: Value,
     ) -> Signal:
-        """Build the pipeline of one row and return its bits after stage 4; set ``missing`` a cycle later."""
+        """Build the pipeline of one row and return its bits after stage 5; set ``missing`` a cycle later."""
         c = self.config
         k, word_bits = c.tile_k, clog2(c.feature_bits)
         ones = (1 << k) - 1
@@ -186,8 +187,15 @@ class Extractor(wiring.Component):
         ]
         m.d.sync += [shift.eq(bit2[:word_bits]), mask.eq(Mux(inside, low & high & masks[1], 0))]
         self._check_row(m, r, word, shift, mask, missing)
+        few = max(0, word_bits - 2)  # the shift by less than a quarter of a word has so many bits
+        coarse, fine, through = register(k + (1 << few) - 1, "coarse"), register(few, "fine"), register(k, "through")
+        m.d.sync += [
+            coarse.eq(self.window[r] >> (shift[few:] << few)),
+            fine.eq(shift[:few]),
+            through.eq(mask),
+        ]
         bits = register(k, "bits")
-        m.d.sync += bits.eq((self.window[r] >> shift)[:k] & mask)
+        m.d.sync += bits.eq((coarse >> fine)[:k] & through)
         return bits
 
     def _check_row(self, m: Module, r: int, word: Value, shift: Value, mask: Value, missing: Value) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Module, Signal, Value
 from amaranth.hdl import ValueLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -135,7 +135,7 @@ class ParamUnpacker(wiring.Component):
     """Turns bus words into groups of parameters, each for ``neuron_lanes`` channels, and ``items`` groups in all.
 
     Depending on the configuration a group takes several bus words, or a bus word holds one group or more. What the last
-    bus word holds beyond ``items`` groups is dropped. ``bad`` is set a cycle after a group with a channel whose
+    bus word holds beyond ``items`` groups is dropped. ``bad`` is set two cycles after a group with a channel whose
     parameters break a rule (:func:`reprise.hw.arch.rules.data_rules`).
     """
 
@@ -149,27 +149,21 @@ class ParamUnpacker(wiring.Component):
         group_bits = c.neuron_lanes * PARAM_BYTES * 8
         raw = Signal(group_bits)
         valid, leave = Signal(), Signal()
-        left = Signal(16)
+        left, wanted = Signal(16), Signal()  # the groups that are left; there are some
         index = Signal(16)
         if group_bits > c.bus_bits:
             words = group_bits // c.bus_bits
             held = Signal(group_bits)
-            full = Signal(range(words + 1))
-            m.d.comb += [
-                raw.eq(held),
-                valid.eq(full == words),
-                self.i.ready.eq(~valid | leave),
-                self.busy.eq(full != 0),
-            ]
+            full = Signal(range(words))  # bus words of the group that has begun
+            m.d.comb += [raw.eq(held), self.i.ready.eq(~valid | leave)]
             with m.If(leave):
-                m.d.sync += full.eq(0)
+                m.d.sync += [valid.eq(0), self.busy.eq(0)]
             with m.If(self.i.valid & self.i.ready):
-                m.d.sync += [held.eq(held[c.bus_bits :] | (self.i.payload << (group_bits - c.bus_bits)))]
-                m.d.sync += full.eq(Mux(leave, 1, full + 1))
+                m.d.sync += held.eq(held[c.bus_bits :] | (self.i.payload << (group_bits - c.bus_bits)))
+                m.d.sync += [full.eq(full + 1), valid.eq(full == words - 1), self.busy.eq(1)]
         else:
             splitter = _Splitter(m, self.i, c.bus_bits // group_bits, leave)
             m.d.comb += [raw.eq(splitter.part), valid.eq(splitter.valid), self.busy.eq(splitter.valid)]
-        wanted = left != 0
         m.d.comb += [
             self.o.valid.eq(valid & wanted),
             leave.eq(valid & (self.o.ready | ~wanted)),
@@ -180,9 +174,10 @@ class ParamUnpacker(wiring.Component):
             channel = fields_view(raw.word_select(n, 8 * PARAM_BYTES), PARAMETERS, PARAM_BYTES)
             m.d.comb += [self.o.payload[f.name][n].eq(channel[f.name]) for f in PARAMETERS]
             wrong += [bit for rule in data_rules(c, "parameters") for bit in broken(rule, channel)]
-        m.d.sync += self.bad.eq(self.o.valid & Cat(wrong).any())
+        found, looked = Signal(len(Cat(wrong))), Signal()
+        m.d.sync += [found.eq(Cat(wrong)), looked.eq(self.o.valid), self.bad.eq(looked & found.any())]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [index.eq(index + 1), left.eq(left - 1)]
+            m.d.sync += [index.eq(index + 1), left.eq(left - 1), wanted.eq(left != 1)]
         with m.If(self.start):
-            m.d.sync += [index.eq(0), left.eq(self.items)]
+            m.d.sync += [index.eq(0), left.eq(self.items), wanted.eq(self.items != 0)]
         return m

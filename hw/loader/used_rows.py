@@ -14,6 +14,7 @@ from ..arch.program import DENSE
 from ..interface.commands import run_layout
 from ..interface.streams import tile_word
 from ..lib.fifo import SmallFifo
+from ..lib.skid import SkidBuffer
 
 TILES_KNOWN = 16
 """The most tiles of which the used weight rows are known and not asked for yet. One more holds the rows back."""
@@ -25,6 +26,8 @@ class UsedRows(wiring.Component):
     Only the weight rows of these bits are needed. Nothing is said of tiles whose weights are fetched whatever their
     rows are: the first ``whole_tiles`` of a RUN, and all of a RUN that keeps its weights for every m tile. In a dense
     RUN every row takes all bits.
+
+    A word that the core does not take waits here, so the core holds nothing before it back within the cycle.
 
     Latency: rows pass in the same cycle; a tile is known ``LATENCY`` cycles after its last word has passed.
     Throughput: one word per cycle.
@@ -62,15 +65,17 @@ class UsedRows(wiring.Component):
         c, run, word = self.config, self.run, self.i.payload
         m.submodules.queue = queue = SmallFifo(shape=c.tile_k, depth=self.most)
         wiring.connect(m, queue.o, wiring.flipped(self.o_used))
+        m.submodules.skid = skid = SkidBuffer(shape=tile_word(c))
+        wiring.connect(m, skid.o, wiring.flipped(self.o))
         whole_left = Signal.like(run.whole_tiles)
         known = Signal(range(self.most + 1))  # tiles whose last word has passed and that are not asked for yet
         room, told, taken, last = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             room.eq(known != self.most),
             told.eq((whole_left == 0) & ~run.weights_keep & ~run.weights_ready),
-            self.o.payload.eq(word),
-            self.o.valid.eq(self.i.valid & room),
-            self.i.ready.eq(self.o.ready & room),
+            skid.i.payload.eq(word),
+            skid.i.valid.eq(self.i.valid & room),
+            self.i.ready.eq(skid.i.ready & room),
             taken.eq(self.i.valid & self.i.ready),
             last.eq(taken & word.last),
         ]

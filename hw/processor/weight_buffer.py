@@ -31,6 +31,7 @@ class WeightBuffer(wiring.Component):
     than one bank the sum stands before that register.
 
     A weight slot is filled by the row with ``last``, and while it is filled no more rows are accepted for it. A row
+    of another slot than the one behind the last that was filled waits two cycles more. A row
     that the producer leaves out keeps its old weights, so the producer must send every row whose input bit can be set.
     (Prosperity, HPCA 2025, arXiv 2503.03379, section "PPU".)
 
@@ -66,7 +67,7 @@ class WeightBuffer(wiring.Component):
         # The last weight row may be written a cycle late, because at least two cycles pass from ``filled`` to the first
         # read: the scoreboard registers it, and a compute row is loaded before its first bit reads.
         put = Signal(c.lanes * c.weight_bits, reset_less=True)
-        m.d.comb += self.i.ready.eq(~self.filled.bit_select(row.weight_slot, 1))
+        m.d.comb += self.i.ready.eq(self._empty(m))
         m.d.sync += put.eq(row.data)
         low = c.weight_bank_bits
         reads = [Cat(bank.wanted, bank.row, self.read.weight_slot) for bank in self.read.banks]
@@ -80,6 +81,24 @@ class WeightBuffer(wiring.Component):
         with m.If(self.i.valid & self.i.ready & row.last):
             m.d.sync += self.filled.bit_select(row.weight_slot, 1).eq(1)
         return m
+
+    def _empty(self, m: Module) -> Value:
+        """Return whether the slot of the row at ``i`` is empty, which is known a cycle ahead, as slots take turns."""
+        c, slot, row = self.config, Signal(self.config.weight_slot_bits), self.i.payload  # the slot that is looked at
+        following, empty, same, full = Signal.like(slot), Signal(), Signal(), Signal()
+        now, then = (
+            ~self.filled.bit_select(n, 1) | (self.release.valid & (self.release.weight_slot == n))
+            for n in (slot, following)
+        )
+        m.d.comb += [
+            following.eq(Mux(slot == c.weight_tiles - 1, 0, slot + 1)),
+            same.eq(slot == row.weight_slot),
+            full.eq(self.i.valid & empty & same & row.last),
+        ]
+        m.d.sync += [empty.eq(Mux(full, then, now)), slot.eq(Mux(full, following, slot))]
+        with m.If(self.i.valid & ~same):
+            m.d.sync += [empty.eq(0), slot.eq(row.weight_slot)]
+        return empty & same
 
     def _memory(self, m: Module, name: str, lanes: int, style: str, domain: str) -> tuple[ReadPort, WritePort]:
         m.submodules[name] = memory = Memory(

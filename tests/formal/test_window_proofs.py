@@ -11,7 +11,7 @@ from reprise.hw.arch.config import clog2
 from reprise.hw.axi import read, write
 from reprise.hw.axi.read import ReadArbiter
 from reprise.hw.axi.write import WriteMaster
-from reprise.hw.interface.memory import BURST_BEATS
+from reprise.hw.interface.memory import BURST_BEATS, window
 from reprise.hw.sequencer.sequencer import RESET_CYCLES, Sequencer
 from tests.formal.masters import CONFIG, READERS, free_inputs, free_stream, keeps
 from tests.formal.sby import Harness, arbitrary, prove
@@ -51,11 +51,16 @@ class Writes(Harness):
 
 
 class Reads(Harness):
-    """The read arbiter with any bursts that a burst reader makes, any stalls, holds, halts and answers."""
+    """The read arbiter with any bursts that a burst reader makes, any stalls, holds, halts and answers.
+
+    :class:`Bursts` proves what is assumed of these bursts.
+    """
 
     def build(self, m):
         m.submodules.dut = dut = ReadArbiter(CONFIG, READERS)
-        free_inputs(m, dut, ("halt", "hold", "arready", "rvalid", "rlast", "rresp"), window=1)
+        free_inputs(m, dut, ("halt", "hold", "arready", "rvalid", "rlast", "rresp"))
+        allowed = Signal(window(CONFIG))
+        m.d.comb += allowed.eq(arbitrary(m, allowed.shape().size, name="window", constant=True))
         for n, burst in enumerate(dut.i_burst):
             payload, place = burst.payload, clog2(BURST_BEATS)
             m.d.comb += [
@@ -63,12 +68,13 @@ class Reads(Harness):
                 payload.eq(arbitrary(m, payload.shape().size, name=f"payload{n}")),
                 Assume((payload.beats != 0) & ((payload.address >> SHIFT)[:place] + payload.beats <= BURST_BEATS)),
                 Assume(payload.address[:SHIFT] == 0),
+                Assume(payload.inside == ~leaves(allowed, payload.address, payload.beats - 1)),
             ]
         began, halted = Signal(), Signal()
         m.d.sync += [began.eq(dut.arvalid & ~dut.arready), halted.eq(dut.halt)]
         with m.If(dut.arvalid):
             m.d.comb += [
-                Assert(~leaves(dut.window, dut.araddr, dut.arlen)),
+                Assert(~leaves(allowed, dut.araddr, dut.arlen)),
                 Assert((dut.araddr >> SHIFT)[: clog2(BURST_BEATS)] + dut.arlen < BURST_BEATS),
             ]
         with m.If(halted & ~began):
@@ -79,14 +85,16 @@ class Reads(Harness):
 class Bursts(Harness):
     """A burst reader with any requests, grants, stalls and answers.
 
-    Its bursts make up each request, in order. Each stays in its group of BURST_BEATS words and is as long as it can be.
-    No more words are asked for than the buffer has room for.
+    Its bursts make up each request, in order. Each stays in its group of BURST_BEATS words and is as long as it can be,
+    and each says rightly whether it lies in the window, which is one for all time. No more words are asked for than the
+    buffer has room for.
     """
 
     def build(self, m):
         m.submodules.dut = dut = read.BurstReader(CONFIG, depth=2 * read.BURST_BEATS)
         asked, burst, group = dut.i.payload, dut.o_burst.payload, read.BURST_BEATS
         free_stream(m, dut.i, "i")
+        free_inputs(m, dut, (), window=1)
         m.d.comb += [dut.o.ready.eq(arbitrary(m, 1, name="ready")), dut.o_burst.ready.eq(arbitrary(m, 1, name="grant"))]
         m.d.comb += Assume((asked.address < 1 << SHIFT + 4) & (asked.address[:SHIFT] == 0) & (asked.beats < 8))
         # What is left of the request whose bursts come out, and the request behind it.
@@ -106,6 +114,7 @@ class Bursts(Harness):
         with m.If(dut.o_burst.valid):
             m.d.comb += [Assert(burst.address == word << SHIFT), Assert(burst.beats == Mux(left < room, left, room))]
             m.d.comb += Assert(burst.beats != 0)
+            m.d.comb += Assert(burst.inside == ~leaves(dut.window, burst.address, burst.beats - 1))
         under_way, inside = Signal(4), Signal(4)
         comes = dut.i_data.valid
         m.d.comb += comes.eq(arbitrary(m, 1, name="comes") & (under_way != 0))
@@ -167,7 +176,7 @@ def test_bursts_make_up_their_request(tmp_path, monkeypatch):
     """Without a bound: what a burst reader asks for is what it was asked for (in bursts of two words)."""
     for name, value in {"BURST_BEATS": 2, "LENGTH_BITS": 3, "ADDRESS_BITS": SHIFT + 5}.items():
         monkeypatch.setattr(read, name, value)
-    monkeypatch.setattr(read, "BURST", data.StructLayout({"address": SHIFT + 5, "beats": range(3)}))
+    monkeypatch.setattr(read, "BURST", data.StructLayout({"address": SHIFT + 5, "beats": range(3), "inside": 1}))
     prove(Bursts(), tmp_path, depth=None)
 
 

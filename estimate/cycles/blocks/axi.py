@@ -97,8 +97,8 @@ def read_step(c: Record, bus: Record, hold_weights: bool, t: int) -> None:
 
 @jit
 def _fits(c: Record, o: Record) -> bool:
-    """Return whether the word at the packer joins the open burst."""
-    joins = o.o_word + o.output == o.burst + o.count and (o.burst + o.count) % c.burst != 0
+    """Return whether the word that waits longest joins the open burst."""
+    joins = o.queued_word[0] == o.burst + o.count and (o.burst + o.count) % c.burst != 0
     return o.count == 0 or (joins and not o.finished)
 
 
@@ -112,19 +112,20 @@ def _room(c: Record, o: Record, t: int) -> bool:
 @jit
 def idle(o: Record) -> bool:
     """Return whether no word is stored and every burst has been answered."""
-    return o.waiting == 0 and o.count == 0 and o.b_in == o.b_out
+    return o.waiting == 0 and o.count == 0 and o.b_in == o.b_out and o.queued == 0
 
 
 @jit
 def write_step(c: Record, o: Record, may_write: bool, t: int) -> bool:
-    """Take the write channels one cycle on and return whether they take the packer's word.
+    """Take the write channels one cycle on and return whether the queue in front of them takes the packer's word.
 
-    They take none of a run before all its rules are worked out (``may_write``).
+    It takes none of a run before all its rules are worked out (``may_write``).
 
     It comes before the packer's own function, because it takes the word that stood there.
     """
     room = _room(c, o, t)
-    taken = may_write and o.o_valid and room and o.words < c.write_words
+    queues = may_write and o.o_valid and o.queued < len(o.queued_word)
+    taken = o.queued > 0 and room and o.words < c.write_words
     beat = o.sending and o.words_ready and o.w_in != o.w_out and o.a_in - o.a_out < c.memory_depth and o.w_gap == 0
     free = not o.sending or (beat and o.left == 0)
     answered = o.bvalid
@@ -136,7 +137,7 @@ def write_step(c: Record, o: Record, may_write: bool, t: int) -> bool:
     if o.w_gap:
         o.w_gap -= 1
     accepts = o.w_in - o.w_out < c.accepted
-    o.events = WRITE_BEAT * beat | OUTPUT_WORD * taken
+    o.events = WRITE_BEAT * beat | OUTPUT_WORD * queues
     if beat:
         o.w_gap = c.gap
         o.words_ready = 0
@@ -170,7 +171,7 @@ def write_step(c: Record, o: Record, may_write: bool, t: int) -> bool:
         o.words -= 1
     # Words join the open burst or begin a new one.
     fits = _fits(c, o)
-    close = o.count and (o.finished or o.age == c.write_age or (may_write and o.o_valid and not fits))
+    close = o.count and (o.finished or o.age == c.write_age or (o.queued > 0 and not fits))
     closed = close and room
     if o.age < c.write_age:
         o.age += 1
@@ -180,11 +181,16 @@ def write_step(c: Record, o: Record, may_write: bool, t: int) -> bool:
     if taken:
         o.age = 0
         if o.count == 0 or closed:
-            o.burst, o.count = o.o_word + o.output, 1
+            o.burst, o.count = o.queued_word[0], 1
         else:
             o.count += 1
-        o.finished = o.o_last
+        o.finished = o.queued_last[0]
         o.words += 1
+        o.queued_word[0], o.queued_last[0] = o.queued_word[1], o.queued_last[1]
+        o.queued -= 1
     elif closed:
         o.count = o.finished = 0
-    return taken
+    if queues:
+        o.queued_word[o.queued], o.queued_last[o.queued] = o.o_word + o.output, o.o_last
+        o.queued += 1
+    return queues

@@ -166,20 +166,23 @@ def load(c: Record, front: Record, w: Record, run: Record, sort: Record, data: R
         sort.used -= -(-data.beats[sort.released] // c.word_beats)
         sort.released += 1
         sort.freed -= 1
+    offered = front.in_ != front.out and front.time[front.out % RING] <= t
+    if not sort.s_valid and offered and weights.has_room(c, w):
+        front.out += 1
+        front.credits += 1
+        sort.events |= ROWS_WORD
+        sort.beat += 1
+        sort.s_valid, sort.s_last = 1, sort.beat == data.beats[sort.tile]
+        weights.passes(c, w, run, sort.tile - data.first, sort.s_last, t)
+        if sort.s_last:
+            sort.beat = 0
+            front.left -= data.last_k[sort.tile]
+            sort.tile += 1
     if ready:
-        sort.b_valid = 0
-        offered = front.in_ != front.out and front.time[front.out % RING] <= t
-        if sort.room and offered and weights.has_room(c, w):
-            front.out += 1
-            front.credits += 1
-            sort.events |= ROWS_WORD
-            sort.beat += 1
-            sort.b_valid, sort.b_last = 1, sort.beat == data.beats[sort.tile]
-            weights.passes(c, w, run, sort.tile - data.first, sort.b_last, t)
-            if sort.b_last:
-                sort.beat = 0
-                front.left -= data.last_k[sort.tile]
-                sort.tile += 1
+        sort.b_valid = sort.room and sort.s_valid
+        sort.b_last = sort.s_last
+        if sort.b_valid:
+            sort.s_valid = 0
     sort.room = used < c.ring_words
 
 

@@ -34,7 +34,10 @@ def weights(c: Record, w: Record, bus: Record, run: Record, data: RunData, start
         if bus.ready[WEIGHTS]:
             read.pop(bus, WEIGHTS)
         return
-    o_ready = w.o_valid and not w.filled[w.o_weight_slot]
+    o_ready = w.o_valid and w.empty
+    if o_ready and w.o_last:  # it is known a cycle ahead whether a slot is empty
+        w.next_slot = (w.next_slot + 1) % c.weight_tiles
+    w.empty = not w.filled[w.next_slot] or w.release == w.next_slot
     w.events = WEIGHTS_ROW * o_ready
     some, place = w.order_in > w.order_out, w.order_in - w.order_out < c.runs_asked
     if o_ready:

@@ -35,6 +35,7 @@ class Readers(wiring.Component):
         m.submodules.arbiter = arbiter = ReadArbiter(self.config, 2)
         for n in range(2):
             m.submodules[f"reader{n}"] = reader = BurstReader(self.config, depth=self.depth)
+            m.d.comb += reader.window.eq(self.window)
             wiring.connect(m, wiring.flipped(self.i[n]), reader.i)
             wiring.connect(m, reader.o_burst, arbiter.i_burst[n])
             wiring.connect(m, arbiter.o[n], reader.i_data)
@@ -42,7 +43,6 @@ class Readers(wiring.Component):
         m.d.comb += [
             arbiter.halt.eq(self.halt),
             arbiter.hold.eq(self.hold),
-            arbiter.window.eq(self.window),
             self.outside.eq(arbiter.outside.any()),
             self.idle.eq(arbiter.idle),
             self.error.eq(arbiter.error),

@@ -57,6 +57,9 @@ MUTATIONS = [
     _fault("im2col/segment_table", "segment.bit - segment.shift", "segment.bit", IM2COL, "segments aren't shifted"),
     _fault("im2col/row_builder", "(credits != 0)", "1", IM2COL, "words are lost under backpressure"),
     _fault("im2col/im2col", "& ~self.run.weights_hold", "", IM2COL, "held weights are released"),
+    _fault("im2col/extract", "(shift[few:] << few)", "shift[few:]", IM2COL, "the upper part of a shift counts as bits"),
+    _fault("axi/read", "some.eq(rest != 0)", "some.eq(0)", BURSTS, "a request ends with its first burst"),
+    _fault("axi/read", "inside(self.window, word, beats - 1)", "1", BURSTS, "no burst is outside of the window"),
     _fault("axi/read", "(free >= beats) & ", "", AXI, "a burst is asked for without room"),
     _fault(
         "axi/read", "room.eq(BURST_BEATS - begin[: clog2(BURST_BEATS)])", "room.eq(BURST_BEATS)", AXI, "4 KiB crossed"
@@ -66,7 +69,8 @@ MUTATIONS = [
     _fault("axi/read", "~self.halt & ", "", AXI, "bursts begin after a halt"),
     _fault("axi/read", "free & ~earlier & ", "free & ", AXI, "two readers get one burst"),
     _fault("axi/write", "& ~aligned ", "", AXI_WRITE, "a write burst crosses 4 KiB"),
-    _fault("axi/write", "(word == burst.word + count)", "1", AXI_WRITE, "scattered words share a burst"),
+    _fault("axi/write", "(word == following)", "1", AXI_WRITE, "scattered words share a burst"),
+    _fault("axi/write", "following.eq(word + 1)", "following.eq(word)", AXI_WRITE, "the same word again joins a burst"),
     _fault("axi/write", "waiting + begin - answered", "waiting + begin", AXI_WRITE, "answers aren't counted"),
     _fault("lib/fifo", "(stored != 0) & ", "", FIFO, "the FIFO gives what it hasn't"),
     _fault(
@@ -98,6 +102,8 @@ MUTATIONS = [
     _fault("loader/loader", "single, beats == 2)", "single, beats == 1)", LOAD, "a chunk ends a word late"),
     _fault("loader/loader", "[left.eq(left - 1), some.eq(left != 1)]", "left.eq(left - 1)", LOAD, "no load ever ends"),
     _fault("loader/unpack", "splitter.valid & (left != 0)", "splitter.valid", LOAD, "more segments than asked for"),
+    _fault("loader/unpack", "wanted.eq(left != 1)", "wanted.eq(1)", LOAD, "more parameters than asked for"),
+    _fault("loader/unpack", "valid.eq(full == words - 1)", "valid.eq(1)", LOAD, "parameters of half a group"),
     _fault("sequencer/sequencer", "(self.watchdog != 0) & ", "", SEQ, "watchdog 0 isn't off"),
     _fault(
         "sequencer/scheduler",
@@ -183,9 +189,9 @@ MUTATIONS = [
         "held weights of K tiles with other bits",
     ),
     _fault("im2col/extract", "segment.mask & inside", "segment.mask", IM2COL, "bits beyond the K tile count"),
-    _fault("im2col/extract", "(bits | ~places[1])", "bits", IM2COL, "a mask clears bits that it doesn't fill"),
-    _fault("im2col/extract", "~places[1]", "~places[0]", IM2COL, "the bits of a mask are those of the next segment"),
-    _fault("im2col/extract", "Mux(masking[3]", "Mux(masking[2]", IM2COL, "the segment before a mask masks"),
+    _fault("im2col/extract", "(bits | ~places[2])", "bits", IM2COL, "a mask clears bits that it doesn't fill"),
+    _fault("im2col/extract", "~places[2]", "~places[1]", IM2COL, "the bits of a mask are those of the next segment"),
+    _fault("im2col/extract", "Mux(masking[4]", "Mux(masking[3]", IM2COL, "the segment before a mask masks"),
     _fault("im2col/segment_table", "entry.masks.eq(segment.mask)", "entry.masks.eq(0)", IM2COL, "masks are added"),
     _fault(
         "loader/weights",

@@ -6,6 +6,7 @@ POOL = "tests/hw/output/test_max_pool.py"
 ENCODER = "tests/hw/output/test_plane_encoder.py"
 PACKER = "tests/hw/output/test_line_packer.py"
 WRITER = "tests/hw/output/test_writer.py"
+OUTGOING = "tests/hw/output/test_outgoing.py"
 
 
 MUTATIONS = [
@@ -227,10 +228,38 @@ MUTATIONS = [
         f"{WRITER}::test_levels_as_integers_of_sub_blocks",
     ),
     fault(
+        "outgoing: words leave before they may",
+        "output/outgoing",
+        "queue.i.valid.eq(self.i.valid & self.enable)",
+        "queue.i.valid.eq(self.i.valid)",
+        OUTGOING,
+    ),
+    fault(
+        "outgoing: addresses count from zero",
+        "output/outgoing",
+        "put.address.eq(word.address + self.base)",
+        "put.address.eq(word.address)",
+        OUTGOING,
+    ),
+    fault(
+        "outgoing: a word that waits is forgotten",
+        "datapath",
+        " & outgoing.idle)",
+        ")",
+        "tests/estimate/test_cycles.py",
+    ),
+    fault(
         "writer: a run is done before it has begun",
         "output/writer",
         "m.d.sync += self.o_done.eq(0)",
         "pass",
         f"{WRITER}::test_runs_follow_each_other",
+    ),
+    fault(
+        "a slot counts as empty because the one before it was",
+        "processor/weight_buffer",
+        "return empty & same",
+        "return empty",
+        "tests/hw/processor/test_weight_buffer.py",
     ),
 ]

@@ -250,8 +250,8 @@ MUTATIONS = [
     ),
     _fault(
         "processor/weight_buffer",
-        "self.i.ready.eq(~self.filled.bit_select(row.weight_slot, 1))",
-        "self.i.ready.eq(1)",
+        "~self.filled.bit_select(n, 1) | ",
+        "1 | ",
         "test_random_stream",
         "overwrites weights in use",
     ),

@@ -34,7 +34,7 @@ MUTATIONS = [
         "with m.If(1):\n                m.d.sync += taken",
         WINDOW,
     ),
-    fault("a read outside is issued", "axi/read", "self.arvalid.eq(allowed)", "self.arvalid.eq(1)", WINDOW),
+    fault("a read outside is issued", "axi/read", "self.arvalid.eq(chosen.inside)", "self.arvalid.eq(1)", WINDOW),
     fault("reads go on after a bad one", "axi/read", "self.hold[n] | self.outside[n]", "self.hold[n]", WINDOW),
     fault("a write outside is issued", "axi/write", "begin.eq(take & allowed)", "begin.eq(take)", WINDOW),
     fault("a write's address outside is issued", "axi/write", "self.awvalid.eq(allowed)", "self.awvalid.eq(1)", WINDOW),
