@@ -24,13 +24,14 @@ def operators(network: Network) -> dict[str, str]:
 
     Attention is a product of two maps, or a map that is masked by another one. What it reads are Q, K and V, and what
     reads it is its projection, which may read Q where attention lets it. The layers before the first Q, K or V are the
-    embedding, those that add up maps the shortcuts, readouts the head, and all others the MLP.
+    embedding, those that add up maps and neurons on a stored current the shortcuts, readouts the head, and all others
+    the MLP.
     """
     attends = [layer for layer in network.layers if layer.product or any(s.mask for s in layer.convolutions)]
     if not attends:
         return {}
     made = {layer.name for layer in attends}
-    read = {name for layer in attends for name in layer.reads} - made
+    read = {name for layer in attends for name in layer.reads if name != layer.addend} - made
     found: dict[str, str] = {}
     begun = False
     for layer in network.layers:

@@ -7,16 +7,16 @@ They compare binary spikes over four timesteps with multi-level spikes in one ti
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
     python -m tools.train_tables vgg9   --data CIFAR_FOLDER
     python -m tools.train_tables spikformer
+    python -m tools.train_tables sdt
     python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2
     python -m tools.train_tables plot      # the joins at equal accuracy
 
 Each run writes ``build/tables/NAME.json`` and, if the network can be exported, ``build/networks/NAME.yaml``. What the
 tables show of it goes to docs/measured/training.json with ``--write``, and for curves to joins.json there instead of
-``build/tables/joins.json``; ``make docs`` makes the tables from there. A CIFAR folder holds the usual batches, or
-train.npz and test.npz with the arrays ``jpeg`` (the bytes of all images), ``offset`` and ``label``.
+``build/tables/joins.json``; ``make docs`` makes the tables from there. A CIFAR folder is one of
+:mod:`tools.jpeg_images`.
 """
 
-import io
 import json
 import re
 import sys
@@ -25,7 +25,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 import typer
 from rich.console import Console
@@ -40,6 +39,7 @@ from reprise.model.hardware import sizes
 from reprise.support.checks import require
 from reprise.support.command_line import INPUT_FOLDER, at_least, checked, commands, example, main
 from tools import join_curves
+from tools.jpeg_images import load_cifar
 
 NAME = "python -m tools.train_tables"
 TABLES, NETWORKS, CHECKPOINTS = Path("build/tables"), Path("build/networks"), Path("build/checkpoints")
@@ -75,27 +75,6 @@ Numbers = Annotated[str, typer.Option(metavar="X,Y", callback=checked(_numbers),
 Joins = Annotated[
     str, typer.Option(metavar="A,B", callback=checked(_joins), help="as sparse, sparse-b2, sew, spiking, ms, sparse/2")
 ]
-
-
-def read_jpegs(path: Path, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Read the images uint8[n, 3, 32, 32] and the labels int64[n] of an npz of JPEG bytes."""
-    from PIL import Image
-
-    with np.load(path, allow_pickle=False) as file:
-        jpeg, offset, label = file["jpeg"], file["offset"], file["label"]
-    n = len(label) if count is None else min(count, len(label))
-    decoded = [Image.open(io.BytesIO(jpeg[offset[i] : offset[i + 1]].tobytes())).convert("RGB") for i in range(n)]
-    return np.stack([np.asarray(d) for d in decoded]).transpose(0, 3, 1, 2).copy(), label[:n].astype(np.int64)
-
-
-def load_cifar(folder: Path, n_train: int | None = None, n_test: int | None = None) -> datasets.Dataset:
-    """Load CIFAR-10 from its batches or from JPEG bytes, of which only so many images are decoded."""
-    if not (folder / "train.npz").exists():
-        return datasets.load("cifar10", folder)
-    train_part, test_part = read_jpegs(folder / "train.npz", n_train), read_jpegs(folder / "test.npz", n_test)
-    parts = dict(train_images=train_part[0], train_labels=train_part[1])
-    parts |= dict(test_images=test_part[0], test_labels=test_part[1])
-    return datasets.Dataset(name="cifar10", levels=255, classes=10, **parts)
 
 
 def fit(r: recipe.Recipe, data: datasets.Dataset) -> QatNetwork:
@@ -218,8 +197,18 @@ def vgg9(data: Folder, train: Images = 1000, epochs: Epochs = 2, width: Width = 
 @app.command(epilog=example(f"{NAME} spikformer"))
 def spikformer(write: Write = False) -> None:
     """Train the preset digits-spikformer with three seeds."""
+    seeds("digits-spikformer", write)
+
+
+@app.command(epilog=example(f"{NAME} sdt"))
+def sdt(write: Write = False) -> None:
+    """Train the preset digits-sdt with three seeds."""
+    seeds("digits-sdt", write)
+
+
+def seeds(name: str, write: bool) -> None:
+    """Train a preset of the digits with three seeds."""
     for seed in (0, 1, 2):
-        name = "digits-spikformer"
         one_run(recipe.preset(name, seed=seed), datasets.load("digits"), f"{name}-s{seed}", write)
 
 

@@ -22,6 +22,7 @@ from torch import nn
 
 from ...support.errors import RepriseError
 from .neurons import Barrier, MultiLevelIF, MultiLevelLIF
+from .spike_driven import SpikeDrivenTransformer
 from .spikformer import Spikformer
 
 JOINS = ("spiking", "sew", "ms", "sparse")
@@ -178,8 +179,9 @@ class ResNet(nn.Module):
         return self.fc(self.flatten(self.pool(x)))
 
 
-NETWORKS = ("digits", "lenet5", "vgg9", *(f"resnet-{j}" for j in JOINS), "spikformer")
-SHAPES, COLOUR = {"digits": (1, 8, 8), "lenet5": (1, 28, 28), "spikformer": (1, 8, 8)}, (3, 32, 32)
+NETWORKS = ("digits", "lenet5", "vgg9", *(f"resnet-{j}" for j in JOINS), "spikformer", "sdt")
+SMALL, COLOUR = (1, 8, 8), (3, 32, 32)
+SHAPES = {"digits": SMALL, "lenet5": (1, 28, 28), "spikformer": SMALL, "sdt": SMALL}
 HEAD = 16
 """The channels of a head of the attention."""
 
@@ -215,8 +217,8 @@ def build(
     ----------
     name : one of :data:`NETWORKS`
     width : base channels of vgg9 (64 by default) and of residual networks (16 by default), and the channels of a token
-        of spikformer (32 by default)
-    blocks : blocks of each stage of a residual network, or of spikformer
+        of spikformer and sdt (32 by default)
+    blocks : blocks of each stage of a residual network, or of spikformer and sdt
     barrier : levels of a sum for each level that a barrier emits
     barrier_levels : largest level of barriers, 1..255; by default ``levels``
     barrier_surrogate : "identity", or "clipped", which has no gradient where barriers clip and is needed with fewer
@@ -240,11 +242,12 @@ def build(
         v0 = 0.0 if barrier == 1 else 0.5  # fractions of a level are rounded, and whole levels need no rounding
         step: dict[str, Any] = dict(threshold=barrier, v0=v0, surrogate=barrier_surrogate)
         make_barrier = partial(Barrier, barrier_levels or levels, timesteps, **step)
+        dim = width or 32
+        stem, options = ((dim // 2, False), (dim, True)), dict[str, Any](depth=blocks, neuron=sn, classes=classes)
         if name == "spikformer":
-            dim = width or 32
-            stem, heads = ((dim // 2, False), (dim, True)), max(dim // HEAD, 1)
-            options: dict[str, Any] = dict(neuron=sn, barrier=make_barrier, classes=classes)
-            net: nn.Module = Spikformer(1, stem, heads=heads, depth=blocks, **options)
+            net: nn.Module = Spikformer(1, stem, heads=max(dim // HEAD, 1), barrier=make_barrier, **options)
+        elif name == "sdt":
+            net = SpikeDrivenTransformer(1, stem, **options)
         elif name.startswith("resnet-"):
             net = ResNet(sn, name[7:], make_barrier, classes, width or 16, blocks)
         elif name == "vgg9":

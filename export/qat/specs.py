@@ -49,7 +49,8 @@ class SourceSpec:
     @cached_property
     def factor(self) -> int:
         """The integer by which the map enters the sum, or 0 if that takes a convolution."""
-        one = self.fixed and self.stride == 1 and self.weight.shape[1:] == (1, 1, 1)
+        alone = self.weight.shape[1:] == (1, 1, 1) and self.groups == len(self.weight)  # a channel from a channel
+        one = self.fixed and self.stride == 1 and alone
         return int(self.weight[0]) if one and bool((self.weight == self.weight[0]).all()) else 0
 
     def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -54,6 +54,15 @@ def test_operators_of_the_shipped_transformer():
     assert operators(open_network("digits", PAPER).network) == {}
 
 
+def test_neurons_on_a_stored_current_are_shortcuts():
+    found = operators(open_network("digits-sdt", PAPER).network)
+    by_kind = {kind: [name for name in found if found[name] == kind] for kind in found.values()}
+    assert by_kind["q, k, v"] == ["block1_attention_q", "block1_attention_k", "block1_attention_v"]
+    assert by_kind["attention: K and V"] == ["block1_attention_tokens"]
+    assert by_kind["projection"] == ["block1_attention_proj"] and by_kind["shortcuts"] == ["block1_mlp_neuron1"]
+    assert by_kind["MLP"] == ["block1_mlp_conv1", "block1_mlp_conv2"] and by_kind["head"] == ["head"]
+
+
 def spike_driven():
     """Q, K and V, neurons on the channels of K where V fires, and what reads Q where these fire."""
 

@@ -44,9 +44,9 @@ def test_shipped_networks(name, trainings):
 
 
 def test_what_is_shipped_is_small():
-    assert shipped_names() == ["digits", "digits-spikformer", "lenet5"]
+    assert shipped_names() == ["digits", "digits-sdt", "digits-spikformer", "lenet5"]
     sizes = [path.stat().st_size for name in shipped_names() for path in shipped(name).parent.glob(f"{name}.*")]
-    assert len(sizes) == 6 and sum(sizes) < 300_000
+    assert len(sizes) == 8 and sum(sizes) < 300_000
 
 
 @pytest.mark.parametrize("name", ["nothing", "../networks/digits", "digits.yaml", ""])

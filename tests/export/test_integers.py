@@ -85,6 +85,14 @@ def test_leak_and_reset(leak, reset):
     assert_agrees(net, (1, 8, 8))
 
 
+def test_equal_weights_of_one_input_channel_are_no_identity():
+    module = nn.Sequential(
+        nn.Conv2d(1, 4, 1, bias=False), MultiLevelIF(3, threshold=9.0), nn.Flatten(), nn.Linear(16, 3)
+    )
+    nn.init.ones_(module[0].weight)  # integers 127 for each of the four
+    assert_agrees(prepare(module, input_shape=(1, 2, 2)).eval(), (1, 2, 2))
+
+
 def test_ends_with_spikes_and_given_frames():
     torch.manual_seed(SEED)
     module = nn.Sequential(*conv(2, 4, 3, timesteps=3), nn.Flatten(), nn.Linear(4 * 16, 5), sn(3))

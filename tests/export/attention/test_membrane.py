@@ -14,11 +14,14 @@ from reprise.export.nn.attention import SpikeDrivenAttention
 from reprise.export.nn.membrane import MembraneStream
 from reprise.export.nn.neurons import MultiLevelIF, MultiLevelLIF
 from reprise.export.nn.zoo import build
+from reprise.export.qat import check
 from reprise.export.qat.deploy import clipped, deploy, to_network, width_proof
 from reprise.export.qat.membrane import QatMembrane
 from reprise.export.trace.lower import prepare
 from reprise.export.train.tune import trainable
 from reprise.hw.arch.config import HardwareConfig
+from reprise.model.files.network_file import load
+from reprise.model.files.shipped import shipped
 from reprise.model.inference.runner import run
 from tests.support.export_helpers import PAPER, SEED, Net, assert_agrees, pixels, settle
 from tests.support.oracles import naive_frames, naive_run
@@ -119,9 +122,9 @@ def test_training_computes_what_the_module_does_in_training(make):
 @pytest.mark.parametrize("make", [Driven, residual], ids=["attention", "resnet"])
 def test_an_import_is_compared_with_the_network_itself(make):
     module, shape = make(), SHAPE if make is Driven else (3, 8, 8)
-    images = pixels(shape, 15, 32).numpy().astype(np.uint8)
+    images = pixels(shape, 15, 8).numpy().astype(np.uint8)
     module.train()
-    for _ in range(30):
+    for _ in range(20):
         module(torch.tensor(images).float())  # statistics
     graph = ptq.graph_of(module.eval(), timesteps=1)
     options = dict(name="n", timesteps=1, input_levels=15, allow_silent=True, explain=True)
@@ -163,8 +166,12 @@ def test_the_unit_is_the_finest_that_the_map_can_hold():
     assert width_proof(to_network(net, "n"), TINY)
 
 
-ONE = dict(conv=nn.Conv2d(1, 4, 1), n=MultiLevelIF(4), b=nn.Conv2d(4, 4, 1), fc=nn.Linear(4 * 36, 3))
-MORE = dict(n2=MultiLevelIF(3), c=nn.Conv2d(4, 4, 1), n3=MultiLevelIF(2), n4=MultiLevelIF(2))
+def parts():
+    torch.manual_seed(SEED)
+    convs = dict(conv=nn.Conv2d(1, 4, 1), b=nn.Conv2d(4, 4, 1), c=nn.Conv2d(4, 4, 1), d=nn.Conv2d(4, 4, 3, padding=1))
+    neurons = dict(n=MultiLevelIF(4), n2=MultiLevelIF(3), n4=MultiLevelIF(2))
+    others = dict(norm=nn.BatchNorm2d(4), pool=nn.MaxPool2d(2), fc=nn.Linear(4 * 36, 3), small=nn.Linear(36, 3))
+    return convs | neurons | others
 
 
 def ended(m, x):
@@ -208,27 +215,18 @@ def constant(m, x):
     x = m.conv(x)
     x = x + m.b(m.n(x))
     y = x + m.c(m.n2(x))
-    return ended(m, m.bias(y))
-
-
-EXTRA = dict(
-    three=dict(d=nn.Conv2d(4, 4, 3, padding=1)),
-    normed=dict(norm=nn.BatchNorm2d(4)),
-    pooled=dict(pool=nn.MaxPool2d(2), small=nn.Linear(36, 3)),
-    constant=dict(bias=nn.BatchNorm2d(4)),
-)
+    return ended(m, m.norm(y))
 
 
 @pytest.mark.parametrize("f", [blocks, three, normed, pooled, spikes, constant], ids=lambda f: f.__name__)
 def test_plain_modules_have_streams(f):
-    torch.manual_seed(SEED)
-    net = prepare(Net(f, **ONE, **MORE, **EXTRA.get(f.__name__, {})), input_shape=SHAPE, input_levels=15)
+    net = prepare(Net(f, **parts()), input_shape=SHAPE, input_levels=15)
     network = exact(net, SHAPE, 15)
     assert any(layer.addend for layer in network.layers)
 
 
 def test_a_single_block_needs_no_addend():
-    net = prepare(Net(lambda m, x: ended(m, (y := m.conv(x)) + m.b(m.n(y))), **ONE, **MORE), input_shape=SHAPE)
+    net = prepare(Net(lambda m, x: ended(m, (y := m.conv(x)) + m.b(m.n(y))), **parts()), input_shape=SHAPE)
     assert not any(layer.addend for layer in assert_agrees(net.eval(), SHAPE).layers)
 
 
@@ -236,3 +234,21 @@ def test_integers_of_a_shortcut_are_not_trained_further():
     network = to_network(settle(prepare(Driven(), input_shape=SHAPE, input_levels=15), pixels(SHAPE, 15)), "n")
     with pytest.raises(ValueError, match="addend must be None where integers are trained further, not 'conv'"):
         trainable(network, None)
+
+
+def test_the_shipped_spike_driven_transformer():
+    """It classifies its samples, and PyTorch's integers are the model's and the program's in every map."""
+    file = load(shipped("digits-sdt"))
+    assert file.accuracy["integer"] >= 96 and file.accuracy["images"] == 360
+    assert (run(file.network, file.images).predictions == file.labels).mean() >= 0.95
+    report = check.compare(file.network, file.images[:8])
+    assert report.difference is None and len(report.compared) == len(file.network.layers) == 15
+    stored = {layer.addend for layer in file.network.layers if layer.addend}
+    assert stored == {"tokens", "position_conv1", "block1_attention_proj"}
+    clip = [sentence.split(":")[0] for sentence in file.changes]
+    assert clip == [name for name in file.widths if name in stored and file.widths[name]["integers"][2] > 16]
+    images = file.images[:2].astype(np.int64)
+    compiled = compile_network(file.network, HardwareConfig.load("small-t"), 2, keep_features=True)
+    memory, expected = interpret(compiled, images), run(file.network, images, record=("features",)).features
+    for name, levels in expected.items():
+        assert np.array_equal(compiled.read_feature_map(memory, name), levels), name

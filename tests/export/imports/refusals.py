@@ -17,8 +17,10 @@ from torch import nn
 from reprise.export import ptq
 from reprise.export.importers import nir as nir_import
 from reprise.export.nn.attention import AttentionProducts
+from reprise.export.nn.membrane import MembraneStream
 from reprise.export.nn.neurons import MultiLevelIF
 from reprise.support.errors import RepriseError
+from tests.export.imports.nir_graphs import cells, chain, convolution, joined, leaky, mlp, weights
 from tests.support.export_helpers import PAPER
 
 S = nn.Sequential
@@ -124,6 +126,14 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
         lambda m, x: (lambda z: m.fc(torch.flatten(m.two(m.products(z, z, z) + z), 1)))(fires(m, x)),
         **dict(products=AttentionProducts(2), two=MultiLevelIF(4)),
     ),
+    "a stored current in front of a convolution": lambda: Net(
+        lambda m, x: m.fc(torch.flatten(m.neuron(m.b((lambda y: m.join(y, m.a(m.one(y))))(m.conv(x)))), 1)),
+        **dict(join=MembraneStream(), one=MultiLevelIF(4), a=nn.Conv2d(4, 4, 1), b=nn.Conv2d(4, 4, 1)),
+    ),
+    "a stored current at the end": lambda: Net(
+        lambda m, x: (lambda y: m.join(y, m.a(m.neuron(y))))(m.conv(x)),
+        **dict(join=MembraneStream(), a=nn.Conv2d(4, 4, 1)),
+    ),
     "a layer norm": lambda: S(nn.Conv2d(1, 4, 3), nn.LayerNorm([4, 6, 6]), MultiLevelIF(4), *tail()),
     "an inner softmax": lambda: S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), nn.Softmax(1), *tail()),
     "concatenation of maps of two sizes": lambda: Net(
@@ -171,48 +181,6 @@ def hooked():
     module = S(nn.Conv2d(1, 4, 3), MultiLevelIF(4), *tail())
     module[0].register_forward_hook(lambda _module, _inputs, out: out * 2)
     return module
-
-
-def cells(**changes):
-    values = dict(r=np.ones(20), v_threshold=np.ones(20), v_reset=np.zeros(20))
-    return nir.IF(**{**values, **changes})
-
-
-def leaky(**changes):
-    ones = dict(tau=np.full(20, 2.0), r=np.ones(20), v_leak=np.zeros(20), v_threshold=np.ones(20), v_reset=np.zeros(20))
-    return nir.LIF(**{**ones, **changes})
-
-
-def chain(*nodes, shape=(1, 8, 8), out=(10,)):
-    names = {"input": nir.Input(input_type=np.array(shape)), **{f"n{i}": node for i, node in enumerate(nodes)}}
-    names["output"] = nir.Output(output_type=np.array(out))
-    order = list(names)
-    return nir.NIRGraph(names, list(zip(order, order[1:], strict=False)), type_check=False)
-
-
-def weights(*shape):
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-
-
-def mlp(*middle):
-    flat = nir.Flatten(input_type=np.array([1, 8, 8]), start_dim=0)
-    return chain(flat, nir.Affine(weights(20, 64), weights(20)), *middle, nir.Affine(weights(10, 20), weights(10)))
-
-
-def convolution(kernel=3, stride=1, dilation=1, padding=0):
-    size = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-    return chain(
-        nir.Conv2d((8, 8), weights(10, 1, *size), stride, padding, dilation, 1, np.zeros(10, np.float32)),
-        nir.IF(r=np.ones((10, 1, 1)), v_threshold=np.ones((10, 1, 1)), v_reset=np.zeros((10, 1, 1))),
-        out=(10, 6, 6),
-    )
-
-
-def joined(*more, nodes=()):
-    graph = mlp(cells())
-    graph.nodes.update(dict(nodes))
-    graph.edges.extend(more)
-    return graph
 
 
 GRAPHS: dict[str, Callable[[], nir.NIRGraph]] = {
