@@ -152,7 +152,7 @@ class Emitter:
                 fields = place | self._layer_fields(work, groups) | self._output_fields(work, job, block)
                 fields |= self._tile_fields(work, job, constants.k_tiles[block])
                 if work.addend:
-                    fields |= self._addend_fields(work.addend, job, block, fields["output"])
+                    fields |= self._addend_fields(work.addend, job, block, fields)
                     fields["shift"] = work.layer.shift
                 fields |= {
                     "weights": constants.weights[block],
@@ -246,14 +246,14 @@ class Emitter:
         return found
 
     @staticmethod
-    def _addend_fields(f: FeatureMap, job: Job, block: int, output: int) -> dict[str, int]:
+    def _addend_fields(f: FeatureMap, job: Job, block: int, run: dict[str, int]) -> dict[str, int]:
         at = f.address + job.image * f.image_bytes + block * f.block_bytes
         at += job.line * f.row_bytes + job.column * f.line_bytes
         return {
             "addend_bytes": f.int_bytes,
-            "addend": (at - output) // f.bus_bytes,
+            "addend": (at - run["output"]) // f.bus_bytes,
             "addend_x": f.line_bytes,
-            "addend_t": f.timestep_bytes,
+            "addend_t": f.timestep_bytes if f.timesteps == run["timesteps"] else 0,  # one for all of them
             "addend_y": f.row_bytes,
             "addend_image": f.image_bytes,
         }

@@ -43,6 +43,7 @@ from .rows.gather import gathered
 from .rows.pools import pools_apart
 from .rows.segments import segments
 from .rows.split import partial_bits, split
+from .rows.static import sums_once
 from .rows.worth import blocks_of_parts
 from .work import Work
 
@@ -108,6 +109,7 @@ class NetworkCompiler:
     ) -> None:
         check_addends(network, config)
         network, self.pools = pools_apart(network, config)
+        network, self.once = sums_once(network, config)
         check_widths(network, config)
         depths, wholes, modes = tile_depths or {}, whole_tiles or {}, {} if isinstance(mode, str) else mode
         self._check_names(network, {"tile_depths": depths, "whole_tiles": wholes, "mode": modes})
@@ -134,10 +136,12 @@ class NetworkCompiler:
             self._take(network, gather)
         inputs = {work.layer.name: work.inputs for work, *_ in self.works() if isinstance(work, Work)}
         every: Mode = mode if isinstance(mode, str) else "product"
-        self.modes = {y.name: modes.get(self.parts.get(y.name, y.name), every) for y in network.layers}
+        self.modes = {y.name: modes.get((self.once | self.parts).get(y.name, y.name), every) for y in network.layers}
         self.tiles |= choose_tiles(network, config, inputs, images, self.modes)
-        self.tiles |= {name: replace(self.tiles[name], depth=depth) for name, depth in depths.items()}
-        self.tiles |= {name: replace(self.tiles[name], whole=whole) for name, whole in wholes.items()}
+        reads = {layer: part for part, layer in self.once.items()}  # what has the rows of a layer
+        for name, own in ((name, reads.get(name, name)) for name in depths.keys() | wholes.keys()):
+            depth, whole = depths.get(name, self.tiles[own].depth), wholes.get(name, self.tiles[own].whole)
+            self.tiles[own] = TileChoice(depth=depth, whole=whole)
 
     def _large(self) -> dict[str, int]:
         """Return the layers whose input or segments do not fit on chip, however the input is cut, or are cheaper split.
@@ -169,6 +173,7 @@ class NetworkCompiler:
             for name, kinds in self.kinds.items()
             for encoding, planes in kinds.items()
         }
+        self.features |= {k: replace(f, timesteps=1) for k, f in self.features.items() if f.name in self.once}
         inputs_first = {k: f for k, f in self.features.items() if f.name == "input"}
         if gather:
             inputs_first = {key: gathered(network, f, config) for key, f in inputs_first.items()}
@@ -291,5 +296,5 @@ class NetworkCompiler:
                 done[what] = self.constants(builder, work, plan, output)
             k_tiles = depth_tiles(work.inputs, work.tile_depth)
             step = Step(work=work, keys=keys, output=output, plan=plan, constants=done[what], k_tiles=k_tiles)
-            found.append(replace(step, part=work.layer.name in self.parts or work.layer.name in self.pools))
+            found.append(replace(step, part=work.layer.name in self.parts | self.pools | self.once))
         return found

@@ -36,8 +36,7 @@ def of_layer(
     mine = [r for r in runs if entry.first <= r["command"] < entry.last]
     before = max(ends[: entry.first], default=0)
     totals = [r["counts"].total() for r in mine]
-    density = sum((Density.of(r["counts"], depth) for r in mine), Density())
-    density = replace(density, elements=density.elements // _parts(mine, entry, network, image))
+    density = _density(mine, depth, entry, network, image)
     return {
         "name": entry.name,
         "feature": entry.feature,
@@ -60,13 +59,20 @@ def of_layer(
     }
 
 
-def _parts(runs: list[dict], entry: LayerEntry, network: Network, image: MemoryImage) -> int:
-    """Return in how many parts along K a layer is computed, each of which has all its rows."""
+def _density(runs: list[dict], depth: int, entry: LayerEntry, network: Network, image: MemoryImage) -> Density:
+    """Return the density of a layer, whose elements are those of its rows once.
+
+    In parts along K, each part has all rows. What only pools, or fires on stored sums, has no elements of its own.
+    """
+    found = sum((Density.of(r["counts"], depth) for r in runs), Density())
     if network.layer(entry.name).product:
-        return 1
+        return found
     height, width = network.geometry[entry.name].computed
-    once = entry.blocks * entry.planes * network.timesteps * image.images * height * width
-    return max(1, sum(r["rows"] for r in runs) // once)
+    positions = entry.blocks * image.images * height * width
+    with_rows = [r for r in runs if r["planes"] == entry.planes]
+    parts = max(1, sum(r["rows"] // (r["planes"] * r["timesteps"]) for r in with_rows) // positions)
+    elements = sum((Density.of(r["counts"], depth) for r in with_rows), Density()).elements
+    return replace(found, elements=elements // parts)
 
 
 def _use(runs: list[dict], bits: float, channels: float, c: HardwareConfig) -> dict[str, dict[str, float]]:

@@ -160,6 +160,8 @@ class Estimator:
                 "m_tiles": m_tiles,
                 "tile_depth": int(f["tile_depth"]),
                 "rows": int(rows.sum()),
+                "planes": int(f["planes"]),
+                "timesteps": int(f["timesteps"]),
                 "counts": block.counts,
                 "add_steps": block.counts.add_steps(c.weight_banks),
                 # A tile that uses no row gets one all the same, which tells that it is complete.
