@@ -1,4 +1,4 @@
-"""Emits the commands of a program in order, with a BARRIER wherever a load could disturb a RUN.
+"""Emits the commands of a program in order, and lets loads wait wherever they could disturb a RUN.
 
 The rule for that is stated in reprise.hw.arch.program under "Order".
 """
@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
-from ..hw.arch.program import OVERLAPPING_POOL, pack
+from ..hw.arch.program import OVERLAPPING_POOL, Wait, pack
 from ..model.network.pool import MaxPool
 from ..model.prosparsity.modes import MODES, Mode
 from .errors import CompileError
 from .loops import loop_fields
 from .plan import Job, Plan
+from .schedule.writes import Part, Writes, meet
 from .work import Work
 
 RESETS = {"soft": 0, "hard": 1, "none": 2}
@@ -56,31 +57,28 @@ class Emitter:
     commands: list[tuple[str, dict[str, int]]] = field(default_factory=list)
     _words: range = range(0)  # on-chip words of the last RUN
     _segments: range = range(0)
-    _written: set[tuple[int, str]] = field(default_factory=set)
+    _writes: Writes = field(default_factory=Writes)
+    _wait: Wait = Wait.NOTHING  # for what the next load of features waits
     _run: dict[str, int] | None = None
     _parameters: int | None = None
 
     def barrier(self) -> None:
         """Wait until all runs have ended and all writes are answered."""
         self.commands.append(("BARRIER", {}))
-        self._words, self._segments, self._written = range(0), range(0), set()
-
-    @staticmethod
-    def _meet(a: range, b: range) -> bool:
-        return a.start < b.stop and b.start < a.stop
+        self._words, self._segments, self._wait = range(0), range(0), Wait.NOTHING
+        self._writes.barrier()
 
     def uses(self, words: range) -> bool:
         """Return whether the last RUN may still use some of these on-chip words."""
-        return self._meet(self._words, words)
+        return meet(self._words, words)
 
-    def wrote(self, feature: FeatureMap) -> bool:
-        """Return whether a RUN since the last BARRIER writes a map."""
-        return (feature.address, feature.name) in self._written
+    def written(self, feature: FeatureMap) -> bool:
+        """Return whether a RUN may still write a map of which the weights of the next RUN are read."""
+        return self._writes.unanswered(Part.whole(feature))
 
-    def make_room(self, words: range, maps: Iterable[FeatureMap]) -> None:
-        """Emit a BARRIER unless these maps may be loaded now to these on-chip words."""
-        if self.uses(words) or any(self.wrote(one) for one in maps):
-            self.barrier()
+    def make_room(self, words: range, parts: Iterable[Part]) -> None:
+        """Let the next load wait until these parts may be read, and until it may fill these on-chip words."""
+        self._wait = max(self._wait, Wait.ALL if self.uses(words) else self._writes.wait(parts))
 
     def load_segments(self, constants: Constants) -> int:
         """Emit the load of a layer's segments and return the first entry of the table that it fills.
@@ -89,18 +87,24 @@ class Emitter:
         """
         half = self.config.segments // 2
         count = constants.segment_count
-        target = half if count <= half and self._meet(self._segments, range(half)) else 0
-        if self._meet(self._segments, range(target, target + count)):
+        target = half if count <= half and meet(self._segments, range(half)) else 0
+        if meet(self._segments, range(target, target + count)):
             self.barrier()
         self.commands.append(("LOAD_SEGMENTS", {"source": constants.segments, "count": count, "target": target}))
         return target
 
-    def _region(self, plan: Plan, number: int, start: int) -> int:
-        """Return the first on-chip word of a job's region."""
-        return self.config.feature_words // 2 * ((start + number) % plan.regions)
+    def _make_room_for(self, work: Work, plan: Plan, job: Job, region: int) -> None:
+        """Let the loads of a job wait for what it reads."""
+        images = range(job.image, job.image + job.images)
+        parts = [
+            Part(feature=i.feature, images=images, lines=range(part.top, part.top + part.lines))
+            for i, part in zip(work.inputs, job.slices, strict=True)
+        ]
+        if work.addend:  # is read when the RUN has started, and that waits for its loads
+            parts.append(Part(feature=work.addend, images=images, lines=range(job.line, job.line + job.lines)))
+        self.make_room(range(region, region + plan.words), parts)
 
     def _load_features(self, work: Work, plan: Plan, job: Job, region: int) -> None:
-        self.make_room(range(region, region + plan.words), (i.feature for i in work.inputs))
         for i, pitch, start, part in zip(work.inputs, plan.pitches, plan.starts, job.slices, strict=True):
             f = i.feature
             image_words = i.blocks * pitch.block
@@ -121,13 +125,19 @@ class Emitter:
                     lines = part.lines * f.lines_per_row
                     size = part.words * f.bus_bytes
                     self.chunks(source, size, lines, f.line_bytes, target + block * pitch.block, pitch.line)
+        if self._wait:  # there was no load
+            self.barrier()
 
     def chunks(self, source: int, size: int, chunks: int, stride: int, target: int, target_stride: int) -> None:
-        """Emit a load of some chunks of ``size`` bytes."""
+        """Emit a load of some chunks of ``size`` bytes, which waits for what it must."""
         if chunks == 1:
             stride = target_stride = 0
-        fields = {"source": source, "bytes": size, "chunks": chunks, "stride": stride}
+        fields = {"source": source, "bytes": size, "chunks": chunks, "stride": stride, "wait": int(self._wait)}
         self.commands.append(("LOAD_FEATURES", fields | {"target": target, "target_stride": target_stride}))
+        self._writes.waited(self._wait)
+        if self._wait is Wait.ALL:
+            self._words, self._segments = range(0), range(0)
+        self._wait = Wait.NOTHING
 
     def load_parameters(self, address: int, groups: int) -> None:
         """Emit the load of the parameters of so many groups, unless it was the last one."""
@@ -137,13 +147,15 @@ class Emitter:
 
     def layer(self, work: Work, plan: Plan, constants: Constants) -> None:
         """Append all commands of a layer."""
-        if work.addend and self.wrote(work.addend):
-            self.barrier()
         half = self.config.feature_words // 2
-        start = 1 if plan.regions == 2 and self.uses(range(half)) else 0
+        regions = 2 if plan.words <= half else plan.regions  # a single job leaves the other half to others
+        start = 1 if regions == 2 and self.uses(range(half)) else 0
         segment_first = self.load_segments(constants)
         for number, job in enumerate(plan.jobs):
-            region = self._region(plan, number, start)
+            region = half * ((start + number) % regions)
+            self._make_room_for(work, plan, job, region)
+            if self._wait is Wait.ALL:  # so that the RUN's weights are fetched meanwhile
+                self.load_parameters(constants.parameters[0], -(-work.channels_of(0) // self.config.neuron_lanes))
             self._load_features(work, plan, job, region)
             place = loop_fields(work, plan, job, region, self.config)
             for block in range(work.blocks):
@@ -159,14 +171,17 @@ class Emitter:
                     "segment_first": segment_first + constants.offsets[block],
                 }
                 segments = range(segment_first, segment_first + constants.segment_count)
-                self.run(fields, range(region, region + plan.words), segments, work.output)
+                images, lines = range(job.image, job.image + job.images), range(job.line, job.line + job.lines)
+                output = Part(feature=work.output, images=images, lines=lines)
+                self.run(fields, range(region, region + plan.words), segments, output)
 
     def wait_for(self, maps: Iterable[FeatureMap]) -> None:
-        """Load these maps only behind a BARRIER, as if a RUN before had written them."""
-        self._written |= {(f.address, f.name) for f in maps}
+        """Load these maps only when all RUNs before have ended, as if the last one had written them."""
+        for feature in maps:
+            self._writes.wrote(Part.whole(feature))
 
-    def run(self, fields: dict[str, int], words: range, segments: range, output: FeatureMap) -> None:
-        """Emit a RUN of a layer that uses these on-chip words and segments, and writes to a map."""
+    def run(self, fields: dict[str, int], words: range, segments: range, output: Part) -> None:
+        """Emit a RUN of a layer that uses these on-chip words and segments, and writes a part of a map."""
         if self._run and fields["weights_keep"] and self._run["weights"] == fields["weights"]:
             self._run["weights_hold"] = fields["weights_ready"] = 1
         if self.mode != "product":
@@ -175,7 +190,7 @@ class Emitter:
         self._run = fields
         self._words = words
         self._segments = segments
-        self._written.add((output.address, output.name))
+        self._writes.run(output)
 
     def _tile_fields(self, work: Work, job: Job, k_tiles: int) -> dict[str, int]:
         per_tile = self.config.tile_m // work.rows_per_position

@@ -3,6 +3,8 @@
 A block limits a layer by as many cycles as the layer would save if this block took no time and everything else were as
 it is (:data:`reprise.estimate.cycles.parameters.IDEAL` says what that means for each block). Every layer begins in the
 state in which the accelerator was when the layer before it had ended, so that no layer pays for what another one saves.
+But the weights of a layer come while the one before it still works, and more of them if that has less to do. So if it
+is more, a block limits a layer by what the layer saves when this block takes no time from the beginning of the job.
 """
 
 from __future__ import annotations
@@ -74,6 +76,7 @@ class Explorer:
     ended : one that has played the last layer of which all RUNs are known, and nothing of the next one
     runs : numbers of the RUN commands
     limits : for every layer so far, what :meth:`_explore` found
+    ideal : by the name of each block, a machine in which it takes no time in the whole job
     """
 
     def __init__(self, machine: Machine, image: MemoryImage, progress: Callable[[str], None] | None = None) -> None:
@@ -81,6 +84,9 @@ class Explorer:
         self._layer_of = {max(n for n in self.runs if one.first <= n < one.last): one.name for one in image.layers}
         self.machine, self._progress = machine, progress
         self._start = self.ended = machine.fork()
+        self.ideal = {name: machine.fork((name,)) for name in IDEAL}
+        self._before = dict.fromkeys(IDEAL, 0)  # what each block alone has saved in the layers before
+        self._advance(None)
         self._data: list[RunData] = []
         self._work: dict[str, int] = {}
         self.limits: list[dict[str, Any]] = []
@@ -99,6 +105,26 @@ class Explorer:
             self.limits.append(self._explore(command))
             self._start, self._data, self._work = self.ended, [], {}
         self.machine.advance(data)
+        self._advance(data)
+
+    def _advance(self, data: RunData | None) -> None:
+        """Take the machines in which a block takes no time in the whole job to the beginning of the next RUN."""
+        with _pool() as pool:
+            list(pool.map(lambda machine: machine.advance(data), self.ideal.values()))
+
+    def _saved(self, command: int) -> dict[str, int]:
+        """Return what a layer saves if a block takes no time in the whole job, by the block."""
+
+        def end(name: str) -> int:
+            machine = self.ideal[name].fork((name,))
+            machine.advance(self._data[-1], stops=True)
+            return int(machine.ends[command])
+
+        with _pool() as pool:
+            saved = {n: int(self.ended.ends[command]) - e for n, e in zip(IDEAL, pool.map(end, IDEAL), strict=True)}
+        found = {name: saved[name] - self._before[name] for name in IDEAL}
+        self._before = saved
+        return found
 
     def _play(self, ideal: Collection[str]) -> Machine:
         """Return a machine that has played the layer with some blocks idealized, and nothing of the next one."""
@@ -153,6 +179,7 @@ class Explorer:
             done = [name for one in steps for name in one["blocks"]]
             ends = self._ends(command, done, self._sets(done), known)
             if not saved:
+                ends |= {(name,): min(ends[name,], end - more) for name, more in self._saved(command).items()}
                 saved = {name: max(0, end - ends[name,]) for name in IDEAL}
             best = max(ends, key=lambda blocks: (left - ends[blocks]) / len(blocks))
             if ends[best] >= left:

@@ -115,8 +115,7 @@ class Datapath(wiring.Component):
             im2col.start.eq(scheduler.rows_start),
             *(getattr(im2col, name).eq(getattr(self, name)) for name in ("epoch", "clear", "clear_entry")),
             *(block.start.eq(scheduler.front_start) for block in (used_rows, weights)),
-            output.i_start.eq(scheduler.run_start),
-            core.i_start.eq(scheduler.run_start),
+            *(block.i_start.eq(scheduler.run_start) for block in (core, output, writes)),
             core.i_m_tiles.eq(run.m_tiles),
             *(core.i_layer[name].eq(run[name]) for name in layer_config(c).members),
             *(output.i_config[name].eq(run[name]) for name in writer_config(c).members),
@@ -126,10 +125,10 @@ class Datapath(wiring.Component):
             loader.o_params.ready.eq(core.i_params.ready & ~scheduler.run_busy),
         ]
         # Weights of the next run give way to the loads that it waits for, since memory answers in order. But they do
-        # not wait with parameters for the run in progress to end.
-        waits = scheduler.prepared & loads_asked & (loader.rows_busy | ~scheduler.run_busy)
+        # not wait with loads that wait themselves, nor with parameters for the run in progress to end.
+        waits = scheduler.prepared & loads_asked & ~loader.waiting & (loader.rows_busy | ~scheduler.run_busy)
         m.d.sync += reads.hold[1].eq(waits)
-        self._connect_writes(m, scheduler, output, writes)
+        self._connect_writes(m, scheduler, loader, output, writes)
         self._order_errors(m, fetch, scheduler, loader, im2col, reads)
         self._count(m, scheduler, loader, im2col, weights, core, output, reads, writes)
         return m
@@ -168,13 +167,16 @@ class Datapath(wiring.Component):
         m.d.comb += [addends.run.eq(scheduler.run), addends.start.eq(scheduler.run_start)]
         return addends
 
-    def _connect_writes(self, m: Module, scheduler: JobScheduler, output: OutputWriter, writes: WriteMaster) -> None:
-        """Connect the output writer to the write master."""
+    def _connect_writes(
+        self, m: Module, scheduler: JobScheduler, loader: Loader, output: OutputWriter, writes: WriteMaster
+    ) -> None:
+        """Connect the output writer to the write master, and those who wait for what it writes."""
         m.submodules.outgoing = outgoing = OutgoingWords(self.config)
         wiring.connect(m, output.o, outgoing.i)
         wiring.connect(m, outgoing.o, writes.i)
         m.d.comb += [outgoing.base.eq(scheduler.run.output), outgoing.enable.eq(scheduler.may_write)]
         m.d.comb += scheduler.writes_idle.eq(writes.idle & outgoing.idle)
+        m.d.comb += loader.written.eq(Cat(writes.older_idle, scheduler.writes_idle & ~scheduler.run_busy))
 
     def _connect_bus(self, m: Module, reads: ReadArbiter, writes: WriteMaster) -> None:
         for block, members in ((reads, read_members), (writes, write_members)):

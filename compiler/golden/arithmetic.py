@@ -233,6 +233,26 @@ def integer_bytes(
             yield (at + block * f["int_block"]) % (1 << 32), _whole_words(string, bus_bits)
 
 
+def output_bytes(
+    values: np.ndarray, f: dict[str, int], neuron_lanes: int, bus_bits: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the strings that a RUN writes, each with its offset from the output's address.
+
+    ``values`` are potentials or pooled levels [positions, T, lanes].
+    """
+    shape = (f["images"], f["out_lines"], f["out_width"], f["timesteps"])
+    values = values[..., : f["channels"]].reshape(*shape, f["channels"])
+    if f["int_bytes"]:
+        yield from integer_bytes(values, f, neuron_lanes, bus_bits)
+        return
+    lines = line_bytes(values, f, bus_bits)  # images, lines, q, bytes
+    for image in range(lines.shape[0]):
+        for y in range(lines.shape[1]):
+            for q in range(lines.shape[2]):
+                offset = image * f["image_stride"] + (y * lines.shape[2] + q) * f["line_bytes"]
+                yield offset, lines[image, y, q]
+
+
 def places(f: dict[str, int], rows: int) -> np.ndarray:
     """Step through the loops and return int64[rows, sources, 3]: line address, x bit and y of every row."""
     start = [[f[f"row_{what}{s}"] for what in ("address", "x", "y")] for s in range(SOURCES)]

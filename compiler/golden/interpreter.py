@@ -21,6 +21,7 @@ from ...hw.arch.program import (
     SEGMENT_BYTES,
     SOURCES,
     Error,
+    Wait,
     unpack_fields,
 )
 from ...hw.arch.rules import ProgramRules, data_violations, decode, violations
@@ -30,8 +31,7 @@ from .arithmetic import (
     combine_planes,
     fire,
     gather,
-    integer_bytes,
-    line_bytes,
+    output_bytes,
     places,
     pool_levels,
     sum_rows,
@@ -136,7 +136,8 @@ class Interpreter:
     def _command(self, index: int) -> tuple[str, dict[str, int]]:
         address = self.image.program + index * COMMAND_BYTES
         try:
-            return decode(self.config, self._read(address, COMMAND_BYTES).tobytes())
+            raw = self.memory.read(self._at, address, COMMAND_BYTES, early=True)
+            return decode(self.config, raw.tobytes())
         except ValueError as error:
             raise ProgramError.refused(index, Error.COMMAND, str(error)) from None
 
@@ -151,8 +152,15 @@ class Interpreter:
         self.used_segments = range(0)
         self.memory.barrier()
 
+    def _wait(self, wait: Wait) -> None:
+        self.memory.wait(wait)
+        if wait is Wait.ALL:
+            self.used[:] = 0
+            self.used_segments = range(0)
+
     def _load_features(self, f: dict[str, int]) -> None:
         c = self.config
+        self._wait(Wait(f["wait"]))
         for n, words in enumerate(chunks(self.config, f)):
             self._in_order(not self.used[words].any(), "features", (words.start, words.stop - words.start))
             data = np.unpackbits(self._read(f["source"] + n * f["stride"], f["bytes"]), bitorder="little")
@@ -190,13 +198,15 @@ class Interpreter:
             raise
 
     def _loads_behind(self) -> Iterator[tuple[str, dict[str, int]]]:
-        """Yield the loads that follow this command, up to another command or one that is refused."""
+        """Yield the loads that may begin while this command works: up to another command, or one that waits for it."""
         for index in range(self._at + 1, MOST_COMMANDS):
             try:
                 opcode, fields = self._command(index)
             except ProgramError:
                 return
             if not opcode.startswith("LOAD") or violations(self.config, opcode, fields):
+                return
+            if fields.get("wait") == Wait.ALL:
                 return
             yield opcode, fields
 
@@ -210,6 +220,7 @@ class Interpreter:
         packed = self._rows(f, rows, table, tiles)
         weight_rows = rows_fetched(f, packed, starts)
         weights = self._weights.take(self._at, f, weight_rows)
+        self.memory.run()
         psums, low, high = sum_rows(packed, weights)
         table = self.parameters[: f["groups"] * c.neuron_lanes]
         if self.strict:
@@ -218,6 +229,7 @@ class Interpreter:
         sums = sums + addend(self._read, f, len(table), c.bus_bits)
         levels, potentials = fire(self._at, sums, table, f, c.membrane_bits, strict=self.strict)
         self._output(f, levels, potentials)
+        self.memory.run_ends()
         if self.observer:
             self.observer(
                 RunTrace(
@@ -274,21 +286,10 @@ class Interpreter:
         return packed
 
     def _output(self, f: dict[str, int], levels: np.ndarray, potentials: np.ndarray) -> None:
-        """Pool, encode, pack and write the lines of a run."""
-        shape = (f["images"], f["out_lines"], f["out_width"], f["timesteps"])
+        """Write the output of a run."""
         values = potentials if f["readout"] else pool_levels(levels, f)
-        values = values[..., : f["channels"]].reshape(*shape, f["channels"])
-        c = self.config
-        if f["int_bytes"]:
-            for at, string in integer_bytes(values, f, c.neuron_lanes, c.bus_bits):
-                self.memory.write(self._at, f["output"] + at, string)
-            return
-        lines = line_bytes(values, f, c.bus_bits)  # images, lines, q, bytes
-        for image in range(lines.shape[0]):
-            for y in range(lines.shape[1]):
-                for q in range(lines.shape[2]):
-                    offset = image * f["image_stride"] + (y * lines.shape[2] + q) * f["line_bytes"]
-                    self.memory.write(self._at, f["output"] + offset, lines[image, y, q])
+        for at, string in output_bytes(values, f, self.config.neuron_lanes, self.config.bus_bits):
+            self.memory.write(self._at, f["output"] + at, string)
 
 
 def interpret(image: MemoryImage, images: np.ndarray, *, observer: Observer | None = None, fill: int = 0) -> np.ndarray:

@@ -73,7 +73,7 @@ class Weights:
         Raises
         ------
         ProgramError
-            The memory does not hold them, or an earlier RUN wrote them and no BARRIER came between.
+            The memory does not hold them, or an earlier RUN wrote them, for which nothing has waited.
         """
         c, k_tiles = self._config, f["k_tiles"]
         if not f["weights_ready"]:
@@ -83,7 +83,7 @@ class Weights:
         weights = self._held
         if weights is None or not f["weights_ready"]:
             row = f["weight_beats"] * c.bus_bits // 8
-            data = self._memory.read(command, f["weights"], self._bytes(f)).view(np.int8)
+            data = self._memory.read(command, f["weights"], self._bytes(f), early=True).view(np.int8)
             self._memory.read_by[command] += int(np.bitwise_count(rows).sum()) * row - len(data)
             data = data.reshape(k_tiles, f["tile_depth"], row)[..., : c.lanes]
             weights = np.zeros((k_tiles, c.tile_k, c.lanes), np.int8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...hw.arch.config import HardwareConfig
 from ..emit import RESETS, Constants, Emitter
 from ..loops import Step, position_fields
+from ..schedule.writes import Part
 from .work import ProductWork, product_loops
 
 
@@ -18,14 +19,14 @@ def emit_product(emitter: Emitter, work: ProductWork, constants: Constants) -> N
     heads_of_block = f.block_channels // work.head_channels
     segment_first = emitter.load_segments(constants)
     words, regions = work.block_words(config), work.regions(config)
-    if emitter.wrote(work.operand):
+    if emitter.written(work.operand):
         emitter.barrier()
     number = int(regions == 2 and emitter.uses(range(config.feature_words // 2)))
     for image in range(f.images):
         for block in range(f.blocks):
             region = config.feature_words // 2 * (number % regions)
             number += 1
-            emitter.make_room(range(region, region + words), (f,))
+            emitter.make_room(range(region, region + words), (Part.whole(f),))
             at = f.address + image * f.image_bytes + block * f.block_bytes
             emitter.chunks(at, f.block_bytes, 1, 0, region, 0)
             first = block * heads_of_block
@@ -60,7 +61,7 @@ def _run(
     fields |= _layer_fields(work, groups) | _tile_fields(work, c) | _output_fields(work, c, image, head, timestep)
     fields |= {"weights": at, "weight_beats": operand.line_bytes * 8 // c.bus_bits, "segment_first": segment_first}
     segments = range(segment_first, segment_first + constants.segment_count)
-    emitter.run(fields, range(region, region + work.block_words(c)), segments, work.output)
+    emitter.run(fields, range(region, region + work.block_words(c)), segments, Part.whole(work.output))
 
 
 def _layer_fields(work: ProductWork, groups: int) -> dict[str, int]:

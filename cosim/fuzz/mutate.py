@@ -102,13 +102,19 @@ def _data(r: np.random.Generator, compiled: MemoryImage, m: Mutant, kind: str) -
 
 
 def _order(r: np.random.Generator, compiled: MemoryImage, m: Mutant, kind: str) -> None:
-    """Swap two commands, drop one, drop a BARRIER, or repeat one; END stays last."""
+    """Swap two commands, drop one, drop a BARRIER or let a load wait for less, or repeat one; END stays last."""
     i, j = (int(n) for n in r.integers(len(m.commands) - 1, size=2))
     if kind == "barrier":
-        barriers = [n for n, (opcode, _) in enumerate(m.commands) if opcode == "BARRIER"]
+        barriers = [n for n, (opcode, f) in enumerate(m.commands) if opcode == "BARRIER" or f.get("wait")]
         if not barriers:
             return
         i = barriers[r.integers(len(barriers))]
+        opcode, fields = m.commands[i]
+        if fields.get("wait"):
+            less = int(r.integers(fields["wait"]))
+            m.what.append(f"{i} {opcode}.wait {fields['wait']}->{less}")
+            m.commands[i] = (opcode, {**fields, "wait": less})
+            return
     m.what.append(f"{kind} {i} {m.commands[i][0]}" + (f" with {j} {m.commands[j][0]}" if kind == "swap" else ""))
     if kind == "swap":
         m.commands[i], m.commands[j] = m.commands[j], m.commands[i]

@@ -21,6 +21,7 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
             values = {"word": f["source"] // bus, "chunks": 1, "stride": 0, "items": 0}
         if opcode == "LOAD_FEATURES":
             values |= {"beats": f["bytes"] // bus, "chunks": f["chunks"], "stride": f["stride"] // bus}
+            values["wait"] = f["wait"]
         elif opcode == "LOAD_SEGMENTS":
             values |= {"beats": -(-f["count"] * SEGMENT_BYTES // bus), "items": f["count"]}
         elif opcode == "LOAD_PARAMS":

@@ -152,11 +152,11 @@ def _simulate(
     began = s.rows_start >= 0
     while t < limit:
         run = program[s.run]
-        hold = s.prepared and (load.ask_left > 0 or bus.left[2] > 0 or bus.offer[2] > 0)
+        hold = s.prepared and not load.waits and (load.ask_left > 0 or bus.left[2] > 0 or bus.offer[2] > 0)
         hold = hold and (not c.overlap or not s.run_busy or control.rows_busy(load))
         front_busy = ft.left > 0 or weights.busy(w)
-        busy = s.run_busy
-        takes = control.dispatch(c, s, load, program, front_busy, out.done, axi.idle(out), c.overlap and last < 0, t)
+        busy, older, written = s.run_busy, axi.older_idle(out), axi.idle(out)
+        takes = control.dispatch(c, s, load, program, front_busy, out.done, written, c.overlap and last < 0, t)
         ended = busy and not s.run_busy
         if ended:
             ends[s.taken_run] = t + 1
@@ -175,7 +175,7 @@ def _simulate(
                 _rows_at_once(c, ft, w, so, data, front, t)
             psum.mark(p, data, work, t)
         weights.weights(c, w, bus, front, data, s.front_start == t, t)
-        control.loads(c, s, load, bus, program, busy, t)
+        control.loads(c, s, load, bus, program, busy, older, written and not busy, t)
         if c.addend_groups:
             addends.step(c, ad, nr, bus, run, s.run_start == t)
         control.fetch(c, s, bus, program, takes, t)

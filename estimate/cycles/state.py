@@ -78,7 +78,7 @@ CONFIG = record(
 """Sizes and latencies, as :mod:`reprise.estimate.cycles.parameters` finds them."""
 
 COMMAND = record(
-    "opcode word beats chunks stride items"  # of loads; addresses and strides count bus words
+    "opcode word beats chunks stride items wait"  # of loads; addresses and strides count bus words
     " weights weight_beats tile_depth whole_tiles keep ready hold k_tiles m_tiles rows rows_last"
     " readout no_reset planes groups timesteps channels out_width out_lines images out_planes"
     " pool pool_halo_x pool_odd_x pool_halo_y pool_odd_y"
@@ -103,7 +103,7 @@ SEQUENCER = record(
 )
 
 LOADER = record(
-    "ask_left ask_word ask_beats ask_stride stored ready in_ out"
+    "ask_left ask_word ask_beats ask_stride waits stored ready in_ out"
     " left beats job feature_valid feature_index segment_valid segment_index"
     " param_full param_left param_index param_valid",
     jobs=RING,
@@ -176,10 +176,11 @@ OUTPUT = record(
     " count burst finished age"  # its open burst
     " output"  # first word of the run's output
     " words words_ready b_in b_out l_in l_out awvalid sending left waiting"
+    " runs answers"  # runs of which something is not answered, and the bursts that are
     " w_in w_out w_gap awready a_in a_out bvalid events",
     read_valid=2, read_last=2, read_item=2, pool_valid=2, pool_last=2, pool_item=2,  # its stages, and those of lines
     chunks=2, queued_word=WORDS, queued_last=WORDS,
-    b_time=RING, b_length=RING, l_time=RING, l_length=RING, a_time=RING,
+    b_time=RING, b_length=RING, b_last=RING, l_time=RING, l_length=RING, a_time=RING,
 )  # fmt: skip
 
 

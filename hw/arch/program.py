@@ -7,9 +7,12 @@ refuses a command whose magic, opcode or reserved bits are wrong, or whose field
 The order of commands: the result is that of executing the commands one after the other. A RUN starts when the RUN
 before it has ended and all loads before it are complete; the commands after a RUN go on while it works. So a LOAD may
 overlap the one RUN before it and never an older one. The compiler guarantees that such a LOAD touches neither the
-on-chip words or segments of that RUN nor memory that a RUN since the last BARRIER writes. Where it cannot guarantee
-this it puts a BARRIER, which waits until all runs have ended and all writes are answered. LOAD_PARAMS is an exception:
-the hardware holds its parameters back until the RUN before it has ended.
+on-chip words or segments of that RUN nor memory that a RUN writes for which nothing has waited. A LOAD_FEATURES waits
+with ``wait``: until the writes of all RUNs but the last one are answered, or until all RUNs have ended and all writes
+are answered. The loads behind it wait with it, and the commands go on. So the weights of the RUN behind it may be
+fetched before it begins. What else must wait stands behind a BARRIER, which holds up all commands until all runs have
+ended and all writes are answered. LOAD_PARAMS is an exception: the hardware holds its parameters back until the RUN
+before it has ended.
 
 What LOAD_FEATURES and LOAD_SEGMENTS write begins and ends with whole bus words, which are ``bus_bits / feature_bits``
 on-chip words or ``bus_bits / 64`` segments. On-chip words and their addresses count modulo 2**16.
@@ -71,6 +74,16 @@ INT_BYTES = (1, 2, 4)
 OPCODES = {"END": 0, "LOAD_FEATURES": 1, "LOAD_SEGMENTS": 2, "LOAD_PARAMS": 3, "RUN": 4, "BARRIER": 5}
 
 
+class Wait(IntEnum):
+    """What a LOAD_FEATURES waits for, and with it all loads behind it, while the commands go on."""
+
+    NOTHING = 0
+    OLDER = 1
+    ALL = 2
+
+
+_WAITS = "none of them (0), those of all RUNs but the last one (1), or those of all RUNs, which have ended then (2)."
+
 _MASK = "Its bits mask those that the segments of the K tile before it have brought: what is 0 here becomes 0 there."
 
 HEADER = [
@@ -88,6 +101,7 @@ COMMANDS: dict[str, list[Field]] = {
         Field("stride", 5, 0, 32, "Bytes from the beginning of one chunk in memory to that of the next."),
         Field("target", 6, 0, 16, "Word of the feature buffer, feature_bits wide, where the first chunk begins."),
         Field("target_stride", 6, 16, 16, "Words of the feature buffer from one chunk's beginning to the next's."),
+        Field("wait", 7, 0, 2, "Which writes must be answered before it begins: " + _WAITS),
     ],
     "LOAD_SEGMENTS": [
         Field("source", 1, 0, 64, "Byte address of the segments."),

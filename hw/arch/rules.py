@@ -26,6 +26,7 @@ from .program import (
     SEGMENT,
     STRINGS,
     Field,
+    Wait,
     built,
     row_beats,
     unpack,
@@ -95,6 +96,7 @@ def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
     if opcode == "LOAD_FEATURES":
         return (
             *_ranges(("chunks", 1, 65535), ("target", 0, most("feature_words", 1)), ("bytes", 1, 2**32 - 1)),
+            *_ranges(("wait", 0, max(Wait))),
             *_aligned(c, "source", "bytes", "stride"),
             *(Aligned(field=name, step=words) for name in ("target", "target_stride")),
         )
@@ -201,7 +203,7 @@ fit."""
 
 
 ORDER_RULES = {
-    "read": "what is read from memory must be written before a BARRIER, if by a RUN",
+    "read": "what is read from memory must have been waited for, if a RUN wrote it",
     "features": "what LOAD_FEATURES writes on chip must not be in use by the RUN before",
     "segments": "what LOAD_SEGMENTS writes on chip must not be in use by the RUN before",
 }

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import ADDRESS_BITS
 from ..interface.memory import BURST_BEATS, window, write_word
-from ..lib.fifo import StreamFifo
+from ..lib.fifo import SmallFifo, StreamFifo
 from .ports import constant_address_signals, write_members
 from .window import inside
 
@@ -45,8 +45,12 @@ class WriteMaster(wiring.Component):
         Where bursts may write (:func:`reprise.hw.interface.memory.window`).
     outside : Out(1)
         A burst would have left the window. It was dropped, and no burst begins any more.
+    i_start : In(1)
+        Strobe: a run starts, whose words come later.
     idle : Out(1)
         No word is stored, and every burst has been answered.
+    older_idle : Out(1)
+        Every burst of the runs before the one that started last has been answered.
     quiet : Out(1)
         Every burst that has begun has been answered.
     error : Out(1)
@@ -65,7 +69,9 @@ class WriteMaster(wiring.Component):
                 "halt": In(1),
                 "window": In(window(config)),
                 "outside": Out(1),
+                "i_start": In(1),
                 "idle": Out(1),
+                "older_idle": Out(1, init=1),
                 "quiet": Out(1),
                 "error": Out(1),
                 "beat": Out(1),
@@ -77,14 +83,21 @@ class WriteMaster(wiring.Component):
         m = Module()
         c = self.config
         beat_layout = data.StructLayout({"data": c.bus_bits, "strobe": c.bus_bits // 8})
-        burst_layout = data.StructLayout({"word": ADDRESS_BITS - clog2(c.bus_bits // 8), "length": 8})
+        burst_layout = data.StructLayout({"word": ADDRESS_BITS - clog2(c.bus_bits // 8), "length": 8, "last": 1})
         m.submodules.words = words = StreamFifo(shape=beat_layout, depth=QUEUE_WORDS, latency=QUEUE_LATENCY)
         m.submodules.bursts = bursts = StreamFifo(shape=burst_layout, depth=OUTSTANDING, latency=QUEUE_LATENCY)
         m.submodules.lengths = lengths = StreamFifo(shape=8, depth=OUTSTANDING, latency=QUEUE_LATENCY)
         open_burst = self._collect(m, words.i, bursts.i)
-        self._send(m, words.o, bursts.o, lengths)
+        ends = self._send(m, words.o, bursts.o, lengths)
         m.d.comb += self.idle.eq(self.quiet & ~open_burst & (bursts.level == 0))
+        self._count_runs(m, ends)
         return m
+
+    def _count_runs(self, m: Module, ends: Value) -> None:
+        """Count the runs of which something is not answered; ``ends``: the burst with a run's last word is answered."""
+        runs = Signal(range(4 * OUTSTANDING))  # more than there can be words and bursts under way
+        m.d.sync += runs.eq(runs + self.i_start - ends)
+        m.d.comb += self.older_idle.eq(runs[1:] == 0)
 
     def _collect(self, m: Module, words: stream.Interface, bursts: stream.Interface) -> Value:
         """Put words into the queue of data and closed bursts into the queue of bursts; return whether one is open."""
@@ -111,6 +124,7 @@ class WriteMaster(wiring.Component):
             bursts.valid.eq(close),
             bursts.payload.word.eq(burst.word),
             bursts.payload.length.eq(count - 1),
+            bursts.payload.last.eq(finished),
         ]
         m.d.sync += age.eq(age + (age != CLOSE_AFTER))
         with m.If(bursts.valid & bursts.ready):
@@ -123,10 +137,11 @@ class WriteMaster(wiring.Component):
                 m.d.sync += count.eq(count + 1)
         return count != 0
 
-    def _send(self, m: Module, words: stream.Interface, bursts: stream.Interface, lengths: StreamFifo) -> Module:
-        """Drive the channels of addresses, data and answers."""
+    def _send(self, m: Module, words: stream.Interface, bursts: stream.Interface, lengths: StreamFifo) -> Value:
+        """Drive the channels of addresses, data and answers; return whether a run's last burst is answered."""
         c = self.config
         shift = clog2(c.bus_bits // 8)
+        m.submodules.lasts = lasts = SmallFifo(shape=1, depth=OUTSTANDING)  # of these: they hold a run's last word
         waiting = Signal(range(OUTSTANDING + 1))  # the bursts that have begun and have not been answered
         take, allowed, begin, answered = Signal(), Signal(), Signal(), Signal()
         left = Signal(8)  # the beats of the burst after this one
@@ -146,6 +161,9 @@ class WriteMaster(wiring.Component):
             begin.eq(take & allowed),
             bursts.ready.eq(take),
             lengths.i.valid.eq(begin),
+            lasts.i.valid.eq(begin),
+            lasts.i.payload.eq(bursts.payload.last),
+            lasts.o.ready.eq(answered),
             lengths.i.payload.eq(bursts.payload.length),
             self.bready.eq(1),
             answered.eq(self.bvalid),
@@ -171,4 +189,4 @@ class WriteMaster(wiring.Component):
             m.d.sync += left.eq(left - 1)
         with m.If(free):
             m.d.sync += [sending.eq(lengths.o.valid), left.eq(lengths.o.payload)]
-        return m
+        return answered & lasts.o.payload

@@ -26,6 +26,7 @@ LOAD_JOB = data.StructLayout(
         "stride": 32,  # distance in memory from one chunk to the next, in bytes
         "target": 16,  # the first on-chip word or segment that is written
         "target_stride": 16,  # on-chip distance from one chunk to the next, in words
+        "wait": 2,  # for which writes it waits (reprise.hw.arch.program.Wait)
         "items": 16,  # number of segments or groups of parameters; the rest of the last bus word is dropped
     }
 )

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
-from ..arch.program import ADDRESS_BITS
+from ..arch.program import ADDRESS_BITS, Wait
 from ..interface.commands import LOAD_JOB, Kind
 from ..interface.memory import read_request
 from ..interface.streams import feature_write, neuron_params, segment_write
@@ -22,7 +22,7 @@ class Loader(wiring.Component):
     """Carries out loads in order: each brings chunks of memory to places on chip.
 
     A chunk lies together in memory and on chip. From one chunk to the next, the strides of the job are added to both
-    places.
+    places. A job may wait for what runs write; the jobs behind it wait with it.
 
     Throughput: in each cycle a bus word of features (or as many words as the feature buffer has banks, if these are
     fewer), or one segment, or one bus word of parameters.
@@ -36,7 +36,9 @@ class Loader(wiring.Component):
     i_job : In stream of LOAD_JOB; a job is taken when all requests of the job before have been made
     o_request, i : Out stream of requests, In stream of the bus words that they bring
     o_features, o_segments, o_params : Out streams to the feature buffer, the segment table and the neuron array
+    written : In(2), all writes have been answered of the runs before the last one; of all runs, and none is in progress
     busy, rows_busy : Out(1), a load is under way; one that is not of parameters, or is followed by another
+    waiting : Out(1), the load whose requests are next waits for writes
     bad_data : Out(1), strobe: a segment or a channel's parameters break a rule
     """
 
@@ -50,8 +52,10 @@ class Loader(wiring.Component):
                 "o_features": Out(stream.Signature(feature_write(c), always_ready=True)),
                 "o_segments": Out(stream.Signature(segment_write(c), always_ready=True)),
                 "o_params": Out(stream.Signature(neuron_params(c))),
+                "written": In(2),
                 "busy": Out(1),
                 "rows_busy": Out(1),
+                "waiting": Out(1),
                 "bad_data": Out(1),
             }
         )
@@ -114,10 +118,11 @@ class Loader(wiring.Component):
         ]
         address = Signal(ADDRESS_BITS)
         m.d.comb += [
-            self.o_request.valid.eq(some),
+            self.o_request.valid.eq(some & ~self.waiting),
             self.o_request.payload.address.eq(address),
             self.o_request.payload.beats.eq(job.beats),
         ]
+        m.d.sync += self.waiting.eq(self.waiting & ~Mux(job.wait == Wait.ALL, self.written[1], self.written[0]))
         with m.If(self.o_request.valid & self.o_request.ready):
             m.d.sync += [left.eq(left - 1), some.eq(left != 1), address.eq(address + job.stride)]
         with m.If(start):
@@ -125,6 +130,7 @@ class Loader(wiring.Component):
                 job.eq(self.i_job.payload),
                 left.eq(self.i_job.payload.chunks),
                 some.eq(self.i_job.payload.chunks != 0),
+                self.waiting.eq(self.i_job.payload.wait != Wait.NOTHING),
                 address.eq(self.i_job.payload.source),
             ]
         return some

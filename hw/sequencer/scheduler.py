@@ -201,6 +201,7 @@ class JobScheduler(wiring.Component):
                 load.stride.eq(view.stride),
                 load.target.eq(view.target),
                 load.target_stride.eq(view.target_stride),
+                load.wait.eq(view.wait),
             ]
         elif name == "LOAD_SEGMENTS":
             m.d.comb += [

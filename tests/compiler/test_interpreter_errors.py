@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from reprise.compiler import compile_network
-from reprise.compiler.golden.errors import ProgramError
+from reprise.compiler.golden.errors import OrderBroken, ProgramError
 from reprise.compiler.golden.interpreter import Interpreter, interpret
 from reprise.cosim.jobs.random_networks import random_images
-from reprise.hw.arch.program import COMMAND_BYTES, MAX_POOL, Error, pack
+from reprise.hw.arch.program import COMMAND_BYTES, MAX_POOL, Error, Wait, pack
 from reprise.hw.csr.start import OPEN
 from reprise.model.network.pool import POOL_KERNELS, MaxPool
 from tests.compiler.networks import TINY, conv_network
@@ -111,13 +111,35 @@ def test_pools_that_hardware_has_not_are_refused():
     assert MaxPool(kernel=MAX_POOL).kernel == POOL_KERNELS[1] == MAX_POOL
 
 
-def test_a_missing_barrier_is_found(job):
-    compiled, images = job
-    index = first(compiled, "BARRIER")
-    parameters = compiled.commands()[first(compiled, "LOAD_PARAMS")][1]
-    harmless = pack("LOAD_PARAMS", **parameters)
-    with pytest.raises(ProgramError, match="written before a BARRIER|in use by the RUN"):
-        interpret(patched(compiled, index, harmless), images)
+@pytest.mark.parametrize(("shape", "wait"), [((8, 150, 60), Wait.OLDER), ((8, 6, 6), Wait.ALL)])
+def test_a_load_that_waits_for_too_little_is_found(shape, wait):
+    """A layer in stripes waits only for those of the layer before that it reads, of which the last is not one."""
+    network = conv_network(7, shape, 8, layers=2)
+    compiled, images = compile_network(network, TINY, 1), random_images(7, network, 1)
+    waits = [(n, fields) for n, (_, fields) in enumerate(compiled.commands()) if fields.get("wait")]
+    index, fields = waits[0]
+    assert fields["wait"] == wait
+    interpret(compiled, images)
+    for less in range(wait):
+        command = pack("LOAD_FEATURES", **(fields | {"wait": less}))
+        with pytest.raises(OrderBroken, match="must have been waited for"):
+            interpret(patched(compiled, index, command), images)
+
+
+def test_weights_are_fetched_before_the_loads_of_their_run():
+    """What these wait for may be read by the RUN behind it as weights, for it begins when they have ended."""
+    network = conv_network(7, (8, 28, 28), 8, layers=3)
+    compiled, images = compile_network(network, TINY, 1, keep_features=True), random_images(7, network, 1)
+    runs = [n for n, (opcode, _) in enumerate(compiled.commands()) if opcode == "RUN"]
+    for number in (1, 2):
+        fields = compiled.commands()[runs[number]][1] | {"weights": compiled.features["c0"].address}
+        image = patched(compiled, runs[number], pack("RUN", **fields))
+        interpreter = Interpreter(image, image.initial_memory(images), strict=False)
+        if number == 2:
+            interpreter.run()
+            continue
+        with pytest.raises(OrderBroken, match="must have been waited for"):
+            interpreter.run()
 
 
 def test_a_load_into_the_region_of_the_run_before_is_found(job):

@@ -116,6 +116,12 @@ def idle(o: Record) -> bool:
 
 
 @jit
+def older_idle(o: Record) -> bool:
+    """Return whether every burst of the runs before the one that started last has been answered."""
+    return o.runs <= 1
+
+
+@jit
 def write_step(c: Record, o: Record, may_write: bool, t: int) -> bool:
     """Take the write channels one cycle on and return whether the queue in front of them takes the packer's word.
 
@@ -129,6 +135,9 @@ def write_step(c: Record, o: Record, may_write: bool, t: int) -> bool:
     beat = o.sending and o.words_ready and o.w_in != o.w_out and o.a_in - o.a_out < c.memory_depth and o.w_gap == 0
     free = not o.sending or (beat and o.left == 0)
     answered = o.bvalid
+    if answered:
+        o.runs -= o.b_last[o.answers % RING]
+        o.answers += 1
     # The memory answers bursts, and takes addresses and data.
     o.bvalid = 0
     if o.a_in != o.a_out and t >= o.a_time[o.a_out % RING]:
@@ -177,6 +186,7 @@ def write_step(c: Record, o: Record, may_write: bool, t: int) -> bool:
         o.age += 1
     if closed:
         o.b_time[o.b_in % RING], o.b_length[o.b_in % RING] = t + c.write_latency, o.count - 1
+        o.b_last[o.b_in % RING] = o.finished
         o.b_in += 1
     if taken:
         o.age = 0

@@ -102,6 +102,7 @@ def begin(o: Record, run: Record) -> None:
     o.pool_position = o.pool_x = o.pool_y = o.i_group = o.i_slot = o.done = 0
     o.pool_left = o.pool_column = run.out_width
     o.pool_lines = run.out_lines
+    o.runs += 1
 
 
 @jit

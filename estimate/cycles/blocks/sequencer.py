@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....hw.arch.program import OPCODES
+from ....hw.arch.program import OPCODES, Wait
 from ..state import COMMAND_TAKEN, FETCH, LOAD_BUSY, LOADS, RING, Record, jit
 from . import axi as read
 
 END, BARRIER, RUN = OPCODES["END"], OPCODES["BARRIER"], OPCODES["RUN"]
+ALL = Wait.ALL.value
 FEATURES, SEGMENTS, PARAMS = OPCODES["LOAD_FEATURES"], OPCODES["LOAD_SEGMENTS"], OPCODES["LOAD_PARAMS"]
 
 
@@ -16,13 +17,13 @@ FEATURES, SEGMENTS, PARAMS = OPCODES["LOAD_FEATURES"], OPCODES["LOAD_SEGMENTS"],
 def loads_idle(load: Record) -> bool:
     """Return whether no load is under way."""
     unpack = load.feature_valid or load.segment_valid or load.param_full or load.param_valid
-    return not (load.ask_left or load.stored or load.ready or load.left or unpack)
+    return not (load.ask_left or load.waits or load.stored or load.ready or load.left or unpack)
 
 
 @jit
 def rows_busy(load: Record) -> bool:
     """Return whether a load is under way that is not of parameters, or is followed by another one."""
-    if load.stored or load.ready or load.feature_valid or load.segment_valid:
+    if load.waits or load.stored or load.ready or load.feature_valid or load.segment_valid:
         return True
     return (load.left or load.ask_left) and not (load.left and load.job == PARAMS)
 
@@ -166,15 +167,33 @@ def _unpack(c: Record, load: Record, words: int, takes_params: bool) -> bool:
 
 
 @jit
-def loads(c: Record, s: Record, load: Record, bus: Record, program: np.ndarray, run_busy: bool, t: int) -> None:
-    """Ask for data chunk by chunk and unpack it job by job; neuron parameters wait until no run needs the old ones."""
+def loads(
+    c: Record,
+    s: Record,
+    load: Record,
+    bus: Record,
+    program: np.ndarray,
+    run_busy: bool,
+    older: bool,
+    all_: bool,
+    t: int,
+) -> None:
+    """Ask for data chunk by chunk and unpack it job by job; neuron parameters wait until no run needs the old ones.
+
+    ``older`` and ``all_`` say whether the writes of older runs, and of all, have been answered.
+    """
+    waits = load.waits
+    if waits and (all_ if waits == ALL else older):
+        load.waits = 0
+    if s.load >= 0 and program[s.load].wait:
+        load.waits = program[s.load].wait
     if c.no_loads:
         bus.left[LOADS] = load.ask_left = load.stored = load.ready = load.left = 0
         load.feature_valid = load.segment_valid = load.param_full = load.param_valid = 0
         if bus.ready[LOADS]:
             read.pop(bus, LOADS)
         return
-    if load.ask_left and bus.left[LOADS] == 0:
+    if load.ask_left and not waits and bus.left[LOADS] == 0:
         read.ask(bus, LOADS, load.ask_word, load.ask_beats)
         load.ask_left -= 1
         load.ask_word += load.ask_stride

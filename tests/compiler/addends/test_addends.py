@@ -114,7 +114,7 @@ def test_an_addend_is_read_behind_a_barrier():
     assert "BARRIER" not in {opcode for opcode, _ in commands[first:second]}
     fields = dict(commands[second][1])
     fields["addend"] = (commands[first][1]["output"] - fields["output"]) // 8
-    with pytest.raises(OrderBroken, match="must be written before a BARRIER"):
+    with pytest.raises(OrderBroken, match="must have been waited for"):
         interpret(patched(image, second, pack("RUN", **fields)), images_of(network, 1))
 
 

@@ -150,7 +150,7 @@ def test_a_barrier_stands_before_what_a_run_wrote():
     _, second = (n for n in here if commands[n][0] == "RUN")
     fields = commands[second][1] | {"weights": compiled.features["a"].address}
     broken = with_command(compiled, second, "RUN", fields)
-    with pytest.raises(OrderBroken, match="what is read from memory must be written before a BARRIER"):
+    with pytest.raises(OrderBroken, match="what is read from memory must have been waited for"):
         Interpreter(broken, broken.initial_memory(images)).run()
 
 

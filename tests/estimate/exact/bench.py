@@ -59,7 +59,7 @@ def everything_adds_up(estimate, total, rest, layers):
     assert total["events"]["residual_bit"] == estimate["total"]["counts"]["residual_bits"]
 
 
-def long_network(seed: int, outputs: int = 8) -> Network:
+def long_network(seed: int, outputs: int = 8, size: int = 12) -> Network:
     """Two convolutions of some thousand cycles each."""
     r = np.random.default_rng(seed)
     made = []
@@ -68,4 +68,4 @@ def long_network(seed: int, outputs: int = 8) -> Network:
         source = Source(feature=f"c{n - 1}" if n else "input", weight=weight, padding=1)
         neuron = Neuron.uniform(outputs, threshold=20, levels=3)
         made.append(Layer(name=f"c{n}", sources=(source,), neuron=neuron))
-    return Network(name="long", input_shape=(3, 12, 12), input_levels=7, timesteps=1, layers=tuple(made))
+    return Network(name="long", input_shape=(3, size, size), input_levels=7, timesteps=1, layers=tuple(made))

@@ -110,3 +110,54 @@ def test_write_error_and_halt():
 
     simulate(dut, memory, bench, limit=4000)
     assert "bursts" in seen
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC, ids=str)
+def test_older_runs_are_answered(traffic):
+    """``older_idle`` says in every cycle whether all bursts of the runs before the last one have been answered.
+
+    Runs follow each other while the bus lags behind. A run's last word closes its burst, so none has words of two runs.
+    """
+    dut = WriteMaster(CONFIG)
+    memory = AxiMemory(dut, CONFIG.bus_bits, seed=5, **traffic)
+    rng, size = random.Random(7), CONFIG.bus_bits // 8
+    runs = [words_of(n, rng.choice([1, 2, 20, 60]), size) for n in range(12)]
+    left, seen = [0, 0], set()  # words of the older runs that have no answer yet, and of the last one
+
+    async def watch(ctx):
+        unanswered = []  # the lengths of the bursts that were addressed, in order
+        while True:
+            sampled = await ctx.tick().sample(
+                dut.i_start, dut.i.valid & dut.i.ready, dut.awvalid & dut.awready, dut.awlen, dut.bvalid, dut.older_idle
+            )
+            start, taken, addressed, length, answered, older_idle = sampled[2:]
+            assert older_idle == (left[0] == 0)
+            seen.add(older_idle)
+            if start:
+                left[:] = [left[0] + left[1], 0]
+            left[1] += taken
+            if addressed:
+                unanswered.append(length + 1)
+            if answered:
+                words = unanswered.pop(0)
+                older = min(words, left[0])
+                left[0] -= older
+                left[1] -= words - older
+
+    async def bench(ctx):
+        for words in runs:
+            ctx.set(dut.i_start, 1)
+            await ctx.tick()
+            ctx.set(dut.i_start, 0)
+            for word in words:
+                while rng.random() < 0.3:
+                    await ctx.tick()
+                ctx.set(dut.i.payload, word)
+                ctx.set(dut.i.valid, 1)
+                await ctx.tick().until(dut.i.ready)
+                ctx.set(dut.i.valid, 0)
+        await ctx.tick().until(dut.idle)
+        assert left == [0, 0]
+
+    simulate(dut, memory, bench, background=[watch])
+    assert seen == {0, 1}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 
-from reprise.hw.arch.program import Error
+import pytest
+
+from reprise.hw.arch.program import Error, Wait
 from reprise.hw.interface.commands import Kind
 from reprise.hw.loader.loader import Loader
 from reprise.hw.processor.processor import Processor
@@ -123,6 +125,44 @@ def test_only_parameters_may_be_under_way():
             assert ctx.get(dut.rows_busy)
             await ctx.tick()
         assert not ctx.get(dut.rows_busy)
+
+    simulate(dut, bench, background=[feed.run], limit=1000)
+
+
+@pytest.mark.parametrize("wait", Wait)
+def test_a_load_waits_for_writes_and_the_loads_behind_it_wait_with_it(wait):
+    """It asks for nothing before; a load behind it is held up, too, and one that is under way goes on."""
+    dut = design(Loader, TINY)
+    feed = Feed(dut, random.Random(1).randbytes(4096), TINY.bus_bits // 8)
+    before, waiting, behind = (
+        dict(kind=Kind.FEATURES, source=256 * n, beats=4, chunks=2, stride=64, wait=wait * (n == 1)) for n in range(3)
+    )
+    enough = {Wait.NOTHING: 0b00, Wait.OLDER: 0b01, Wait.ALL: 0b10}[wait]
+
+    async def offer(ctx, job):
+        ctx.set(dut.i_job.payload, job)
+        ctx.set(dut.i_job.valid, 1)
+        await ctx.tick().until(dut.i_job.ready)
+        ctx.set(dut.i_job.valid, 0)
+
+    async def bench(ctx):
+        await offer(ctx, before)
+        await offer(ctx, waiting)
+        ctx.set(dut.written, ~enough)
+        ctx.set(dut.i_job.payload, behind)
+        ctx.set(dut.i_job.valid, 1)
+        if wait:
+            for _ in range(30):
+                await ctx.tick()
+                assert ctx.get(dut.waiting) and ctx.get(dut.rows_busy) and not ctx.get(dut.i_job.ready)
+            assert [at for at, _ in feed.requests] == [0, 64]
+            ctx.set(dut.written, enough)
+        await ctx.tick().until(dut.i_job.ready)
+        ctx.set(dut.i_job.valid, 0)
+        while ctx.get(dut.busy):
+            assert not ctx.get(dut.waiting)
+            await ctx.tick()
+        assert [at for at, _ in feed.requests] == [0, 64, 256, 320, 512, 576]
 
     simulate(dut, bench, background=[feed.run], limit=1000)
 

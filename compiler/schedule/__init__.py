@@ -1,0 +1,1 @@
+"""What a program's commands must wait for."""
