@@ -169,7 +169,7 @@ ADDEND = record(
 OUTPUT = record(
     "pool_position pool_x pool_left pool_column pool_y pool_lines"  # where the max pool is; see hw.output.line_pool
     " e_valid e_item e_plane"
-    " i_valid i_item i_end i_left i_slot i_slots i_group"  # integer packer
+    " i_there i_waits i_valid i_item i_end i_left i_slot i_slots i_group"  # integer packer
     " x y image bit position_bit line t_line row_line image_line"  # line cursor, or integer cursor
     " chunks_in p_valid p_give p_twice p_last p_word p_second o_valid o_word o_last done"  # line packer
     " queued"  # words that wait in front of the write master

@@ -78,6 +78,9 @@ class Windows(wiring.Component):
                 out.last.eq((end >> shift) - 1),
                 out.open.eq(taken.size != 0),
             ]
-            bad += [taken.base[:shift].any(), taken.size[:shift].any(), end > 1 << ADDRESS_BITS]
+            beyond = end[ADDRESS_BITS + 1] | (
+                end[ADDRESS_BITS] & end[:ADDRESS_BITS].any()
+            )  # without another carry chain
+            bad += [taken.base[:shift].any(), taken.size[:shift].any(), beyond]
         m.d.sync += self.bad.eq(Cat(bad).any())
         return m

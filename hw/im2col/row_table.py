@@ -144,6 +144,7 @@ class RowTable(wiring.Component):
         count = Signal(c.count_bits)  # the rows of this m tile
         # From the word's first row on: the rows of the m tile, and those up to the end of this turn of the inner loop.
         here, reach = Signal(c.count_bits), Signal(17)
+        self.tile_near, self.turn_near = Signal(), Signal()  # these are no more than a word has
         m.d.comb += [
             makes.eq(~prime & (left != 0) & ~full[buffer]),
             step.eq(makes & (source == join)),
@@ -176,14 +177,14 @@ class RowTable(wiring.Component):
         """Return what is written of the word's rows from ``lane`` on, and whether the m tile ends with it.
 
         It ends with the word, with the m tile, or with the turn of the innermost loop. How far off these are stands in
-        registers, so that two small numbers are compared.
+        registers, and so does whether they are near, so that two small numbers are compared.
         """
         c = self.config
         bits = clog2(c.load_rows) + 1
         put, tile_ends = Signal(put_layout(c)), Signal()
         begun = [*(lane <= n for n in range(c.load_rows - 1)), Const(1)]  # lanes from the first row on
         tile, turn = here[:bits], reach[:bits]
-        tile_near, turn_near = precompute(m, here <= c.load_rows), precompute(m, reach <= c.load_rows)
+        tile_near, turn_near = self.tile_near, self.turn_near
         turn_first = precompute(m, turn < tile)
         tile_first = precompute(m, tile < turn)
         m.d.comb += [
@@ -204,17 +205,25 @@ class RowTable(wiring.Component):
         m.d.comb += again.eq(run.loop0_count + Mux(put.same_word, turn, 0))
         following = Signal.like(count)  # of the next m tile
         m.d.comb += following.eq(Mux(left == 2, run.rows_last, run.rows))
+        # Everything is compared beside the sums, before it is known which of them happens.
+        word, tile = c.load_rows, here[: clog2(c.load_rows) + 1]
+        onward = [precompute(m, value <= 2 * word) for value in (here, reach)]
+        turn_left = precompute(m, reach <= tile + word)  # behind the m tile's last row
+        turn_next = precompute(m, run.loop0_count <= word), precompute(m, run.loop0_count + turn <= word)
+        next_near = precompute(m, following <= word)
         with m.If(put.step):
-            m.d.sync += reach.eq(reach - Mux(tile_ends, here[: clog2(c.load_rows) + 1], c.load_rows))
+            m.d.sync += reach.eq(reach - Mux(tile_ends, tile, word))
+            m.d.sync += self.turn_near.eq(Mux(tile_ends, turn_left, onward[1]))
             with m.If(put.turn_ends):
-                m.d.sync += reach.eq(again)
+                m.d.sync += [reach.eq(again), self.turn_near.eq(Mux(put.same_word, turn_next[1], turn_next[0]))]
             with m.If(~put.same_word):
-                m.d.sync += here.eq(here - c.load_rows)
+                m.d.sync += [here.eq(here - word), self.tile_near.eq(onward[0])]
             with m.If(tile_ends):
-                m.d.sync += [here.eq(following), count.eq(following)]
+                m.d.sync += [here.eq(following), count.eq(following), self.tile_near.eq(next_near)]
         with m.If(self.start):
             first = Mux(run.m_tiles == 1, run.rows_last, run.rows)
             m.d.sync += [here.eq(first), count.eq(first), reach.eq(run.loop0_count)]
+            m.d.sync += [self.tile_near.eq(first <= word), self.turn_near.eq(turn_next[0])]
 
     def _source(
         self, m: Module, s: int, select: Value, put: data.View, tile_ends: Value, here: Value

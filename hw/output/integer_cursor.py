@@ -15,7 +15,7 @@ class IntegerCursor(wiring.Component):
 
     Addresses are sums, so no multiplier is needed. Each level keeps the address where it began, and a step of a level
     begins all levels inside it there: words are innermost, followed by sub-blocks, timesteps, positions, lines and
-    images.
+    images. Positions, lines and images are counted down, so that no sum is compared.
 
     Members
     -------
@@ -51,16 +51,16 @@ class IntegerCursor(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.i_config
-        x, y, image = Signal(16), Signal(16), Signal(16)
+        x_left, y_left, images_left = Signal(16), Signal(16), Signal(16)  # with those of the word
         last_x, last_y, last_image = Signal(), Signal(), Signal()
         levels = ("block", "t", "position", "line", "image")
         steps = (config.int_block, config.int_t, config.line_bytes, config.int_y, config.image_stride)
         began = {name: Signal(OFFSET_BITS, name=f"{name}_began") for name in levels}
         after = {name: Signal(OFFSET_BITS, name=f"after_{name}") for name in levels}
         m.d.comb += [
-            last_x.eq(x + 1 == config.out_width),
-            last_y.eq(y + 1 == config.out_lines),
-            last_image.eq(image + 1 == config.images),
+            last_x.eq(x_left == 1),
+            last_y.eq(y_left == 1),
+            last_image.eq(images_left == 1),
             self.o_last.eq(last_x & last_y & last_image),
             *(after[name].eq(began[name] + step) for name, step in zip(levels, steps, strict=True)),
         ]
@@ -76,11 +76,12 @@ class IntegerCursor(wiring.Component):
                     m.d.sync += [began[inner].eq(after[name]) for inner in levels[: n + 1]]
                 ended = ended & ends[n + 1] if n + 1 < len(levels) else ended
             with m.If(self.i_end & self.i_last_group & self.i_last_t):
-                m.d.sync += x.eq(x + 1)
+                m.d.sync += x_left.eq(x_left - 1)
                 with m.If(last_x):
-                    m.d.sync += [x.eq(0), y.eq(y + 1)]
+                    m.d.sync += [x_left.eq(config.out_width), y_left.eq(y_left - 1)]
                     with m.If(last_y):
-                        m.d.sync += [y.eq(0), image.eq(image + 1)]
+                        m.d.sync += [y_left.eq(config.out_lines), images_left.eq(images_left - 1)]
         with m.If(self.i_start):
-            m.d.sync += [one.eq(0) for one in (x, y, image, self.o_address, *began.values())]
+            m.d.sync += [one.eq(0) for one in (self.o_address, *began.values())]
+            m.d.sync += [x_left.eq(config.out_width), y_left.eq(config.out_lines), images_left.eq(config.images)]
         return m

@@ -11,19 +11,24 @@ from ..arch.config import HardwareConfig
 from ..arch.program import INT_BYTES
 from ..lib.fifo import SmallFifo
 from .integer_cursor import IntegerCursor
-from .layouts import integer_config, integer_group, last_width, write_command
+from .layouts import fitted_group, integer_config, integer_group, last_width, write_command
 
 QUEUE = 2
 """The groups that wait in front of the packer."""
 
 
-def clipped(value: Value, size: int) -> ValueLike:
-    """Return a signed value as an integer of ``size`` bits in two's complement, clipped to what these hold."""
+def fits(value: Value, size: int) -> ValueLike:
+    """Return whether a signed value is an integer of ``size`` bits in two's complement."""
+    above = value[size - 1 :]
+    return above.all() | ~above.any() if len(value) > size else 1
+
+
+def clipped(value: Value, size: int, fit: Value) -> ValueLike:
+    """Return a signed value as an integer of ``size`` bits in two's complement, clipped unless it ``fit`` s them."""
     if len(value) <= size:
         return value if len(value) == size else Cat(value, value[-1].replicate(size - len(value)))
-    sign, above = value[-1], value[size - 1 :]
-    limit = Cat((~sign).replicate(size - 1), sign)
-    return Mux(above.all() | ~above.any(), value[:size], limit)
+    limit = Cat((~value[-1]).replicate(size - 1), value[-1])
+    return Mux(fit, value[:size], limit)
 
 
 class IntegerPacker(wiring.Component):
@@ -33,9 +38,10 @@ class IntegerPacker(wiring.Component):
     follow each other, the lowest channel first, and zeros fill them up to a whole bus word. Lanes beyond the last
     channel give zeros. Words are always whole, so every strobe bit is set.
 
-    Groups come through a queue, so that memory does not hold pool and neurons back within the cycle.
+    Groups come through a queue, so that memory does not hold pool and neurons back within the cycle. In a stage of
+    their own it is found which values must be clipped.
 
-    Latency: 3 cycles from the group that completes a word to that word. Throughput: a group per cycle, or a bus word
+    Latency: 4 cycles from the group that completes a word to that word. Throughput: a group per cycle, or a bus word
     per cycle where the integers of a group are more than one.
 
     Parameters
@@ -73,24 +79,25 @@ class IntegerPacker(wiring.Component):
         c = self.config
         m.submodules.queue = queue = SmallFifo(shape=integer_group(c), depth=QUEUE)
         wiring.connect(m, wiring.flipped(self.i), queue.i)
-        item = queue.o.payload
+        item, there = Signal(fitted_group(c), reset_less=True), Signal()
+        goes = Signal()  # the group leaves the first stage, if there is one
         held = Signal(c.neuron_lanes * 8 * INT_BYTES[-1], reset_less=True)
         valid, ends, last_group, last_t = Signal(), Signal(), Signal(), Signal()
         group = Signal(range(c.groups))
         left = Signal(range(max(1, len(held) // c.bus_bits)))  # pieces of the group that follow this one
         leave, end = Signal(), Signal()
-        width = Signal(range(c.neuron_lanes + 1))
-        integers, pieces = self._integers(m, item, width)
+        integers, pieces = self._integers(m, item)
+        self._fit(m, queue.o, there, item)
         m.d.comb += [
-            width.eq(Mux(item.last_group, last_width(c, self.i_channels), c.neuron_lanes)),
-            queue.o.ready.eq(~valid | (leave & (left == 0))),
+            queue.o.ready.eq(~there | goes),
+            goes.eq(~valid | (leave & (left == 0))),
             end.eq(item.last_group | (group + 1 == self.i_config.int_groups)),
         ]
         with m.If(leave):
             m.d.sync += [held.eq(held >> c.bus_bits), left.eq(left - 1)]
-        with m.If(queue.o.ready):
-            m.d.sync += valid.eq(queue.o.valid)
-            with m.If(queue.o.valid):
+        with m.If(goes):
+            m.d.sync += valid.eq(there)
+            with m.If(there):
                 m.d.sync += [
                     held.eq(integers),
                     left.eq(pieces),
@@ -104,24 +111,38 @@ class IntegerPacker(wiring.Component):
             m.d.sync += group.eq(0)
         return m
 
-    def _integers(self, m: Module, item: data.View, width: Value) -> tuple[Signal, Signal]:
-        """Return the integers of the group that the queue offers, and how many bus words beyond the first they need.
+    def _width(self, last_group: Value) -> ValueLike:
+        return Mux(last_group, last_width(self.config, self.i_channels), self.config.neuron_lanes)
 
-        They are clipped. Only the first ``width`` lanes count, and the others are zero.
+    def _fit(self, m: Module, group: stream.Interface, there: Signal, item: data.View) -> None:
+        """Take the group that the queue offers into the first stage.
+
+        It is found which values fit integers of each size. Only the lanes up to the last channel count, and the others
+        are zero.
         """
-        c = self.config
+        width = Signal(range(self.config.neuron_lanes + 1))
+        m.d.comb += width.eq(self._width(group.payload.last_group))
+        with m.If(group.ready):
+            m.d.sync += [
+                there.eq(group.valid),
+                *(item[name].eq(group.payload[name]) for name in ("last_group", "last_t")),
+            ]
+            for n, value in enumerate(group.payload.value):
+                m.d.sync += item.value[n].eq(Mux(n < width, value, 0))
+                m.d.sync += item.fits[n].eq(Cat((n >= width) | fits(value, 8 * size) for size in INT_BYTES))
+
+    def _integers(self, m: Module, item: data.View) -> tuple[Signal, Signal]:
+        """Return the integers of a group, clipped, and how many bus words beyond the first they need."""
+        c, width = self.config, Signal(range(self.config.neuron_lanes + 1), name="width_out")
+        m.d.comb += width.eq(self._width(item.last_group))
         found = Signal(c.neuron_lanes * 8 * INT_BYTES[-1])
         more = Signal(range(max(1, len(found) // c.bus_bits)))
-        values = []
-        for n, value in enumerate(item.value):
-            kept = Signal(value.shape(), name=f"kept{n}")
-            m.d.comb += kept.eq(Mux(n < width, value, 0))
-            values.append(kept)
         with m.Switch(self.i_config.int_bytes):
-            for size in INT_BYTES:
+            for k, size in enumerate(INT_BYTES):
                 with m.Case(size):
                     per_word = c.bus_bits // (8 * size)
-                    m.d.comb += found.eq(Cat(clipped(value, 8 * size) for value in values))
+                    lanes = zip(item.value, item.fits, strict=True)
+                    m.d.comb += found.eq(Cat(clipped(value, 8 * size, fit[k]) for value, fit in lanes))
                     m.d.comb += more.eq((width - 1) >> (per_word.bit_length() - 1))
         return found, more
 

@@ -7,7 +7,7 @@ from amaranth.hdl import ValueLike
 from amaranth.lib import data
 
 from ..arch.config import HardwareConfig, clog2
-from ..arch.program import MAX_POOL, OVERLAPS
+from ..arch.program import INT_BYTES, MAX_POOL, OVERLAPS
 
 OFFSET_BITS = 32
 """The width of a byte offset from a run's output address; a run's output spans less than 4 GiB."""
@@ -141,6 +141,13 @@ def integer_group(c: HardwareConfig) -> data.StructLayout:
     """Return the layout of the integers of one group of channels at one position and timestep, before they are cut."""
     wide = max(c.membrane_bits, c.level_bits + 1)
     return data.StructLayout({"value": data.ArrayLayout(signed(wide), c.neuron_lanes), "last_group": 1, "last_t": 1})
+
+
+def fitted_group(c: HardwareConfig) -> data.StructLayout:
+    """Return the layout of the integers of a group that says, too, which of them fit integers of each size."""
+    group = integer_group(c)
+    fits = data.ArrayLayout(len(INT_BYTES), c.neuron_lanes)
+    return data.StructLayout({**{name: field.shape for name, field in group}, "fits": fits})
 
 
 def plane_chunk(c: HardwareConfig) -> data.StructLayout:

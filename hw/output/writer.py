@@ -31,8 +31,8 @@ class OutputWriter(wiring.Component):
     run may write only some lines of a map, or some positions of its lines, so addresses count from the run's first
     word.
 
-    Latency: without a pool, 6 cycles from the item that completes a word of its first plane to that word, 5 from a
-    level and 3 from a potential that completes a word of an integer map. Throughput: one plane of one group per cycle;
+    Latency: without a pool, 6 cycles from the item that completes a word of its first plane to that word, 6 from a
+    level and 4 from a potential that completes a word of an integer map. Throughput: one plane of one group per cycle;
     of an integer map a group per cycle, or a bus word where its integers are more.
 
     Parameters

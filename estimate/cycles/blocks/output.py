@@ -135,8 +135,10 @@ def integers(c: Record, o: Record, run: Record, item: int, write_takes: bool) ->
         else:
             o.i_valid = 0
     taken = -1
-    if steps and o.chunks_in:
-        taken, o.chunks[0] = o.chunks[0], o.chunks[1]
+    if steps and o.i_there:
+        taken, o.i_there = o.i_waits, 0
+    if not o.i_there and o.chunks_in:  # it is found out which values must be clipped
+        o.i_there, o.i_waits, o.chunks[0] = 1, o.chunks[0], o.chunks[1]
         o.chunks_in -= 1
     if item >= 0:
         o.chunks[o.chunks_in] = item

@@ -22,7 +22,10 @@ def group_items(c: HardwareConfig, values: np.ndarray, k: int, field: str, rng) 
     """Items for values [images, T, C, H, W]; lanes beyond C hold noise."""
     images, timesteps, channels, height, width = values.shape
     groups = -(-channels // c.neuron_lanes)
-    noise = rng.integers(0, 2, (images, timesteps, groups * c.neuron_lanes, height, width))
+    low, high = (
+        (0, c.max_levels) if field == "level" else (-1 << (c.membrane_bits - 1), (1 << (c.membrane_bits - 1)) - 1)
+    )
+    noise = rng.integers(low, high + 1, (images, timesteps, groups * c.neuron_lanes, height, width))
     noise[:, :, :channels] = values
     items = []
     for image, (y, x), t, g in itertools.product(

@@ -87,10 +87,10 @@ def test_extreme_potentials(name):
 @pytest.mark.parametrize("size", INT_BYTES)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_clipped_at_both_ends(name, size):
-    """The largest and the least that the bytes hold, one beyond each, and the ends of the potential."""
+    """The largest and the least that the bytes hold, one beyond each, the ends of the potential, and lanes beyond."""
     c = CONFIGS[name]
     top, most = 1 << (8 * size - 1), 1 << (c.membrane_bits - 1)
-    ends = [-most, -top - 1, -top, -1, 0, top - 1, top, most - 1]
+    ends = [-most, -top - 1, -top, -1, 0, top - 1, top, most - 1, 1]
     values = np.array([v for v in ends if -most <= v < most]).reshape(1, 1, -1, 1, 1)
     run_writer(c, values, readout_fields(c, values.shape, size=size))
 
@@ -220,9 +220,9 @@ def test_planes_of_a_group_take_a_cycle_each(planes):
     assert set(np.diff(source.cycles[3:]).tolist()) == {planes}
 
 
-@pytest.mark.parametrize("size, cycles, latency", [(1, 1, 3), (2, 1, 3), (4, 2, 6)])
+@pytest.mark.parametrize("size, cycles, latency", [(1, 1, 4), (2, 1, 4), (4, 2, 8)])
 def test_integers_take_a_group_or_a_bus_word_a_cycle(size, cycles, latency):
-    """neuron_lanes = 4 and a bus of 64 bits: four int32 are two words, and the last group waits for one before it."""
+    """neuron_lanes = 4 and a bus of 64 bits: four int32 are two words, and the last group waits for two before it."""
     values = np.random.default_rng(0).integers(-9, 9, (2, 2, 8, 4, 1))
     source, sink = run_writer(TINY, values, readout_fields(TINY, values.shape, size=size))
     assert set(np.diff(source.cycles[4:]).tolist()) == {cycles}

@@ -44,6 +44,9 @@ MUTATIONS = [
         "im2col/row_table", "put.same_word, -ways[1],", "put.same_word, 0,", IM2COL, "a turn of the loop is a step off"
     ),
     _fault("im2col/row_table", "put.mask.eq(Cat(begun))", "put.mask.eq(-1)", IM2COL, "rows before are written again"),
+    _fault("im2col/row_table", "reach <= tile + word", "reach <= word", IM2COL, "a turn behind an m tile seems far"),
+    _fault("im2col/row_table", "run.loop0_count + turn <= word", "1", IM2COL, "a turn within a word seems near"),
+    _fault("im2col/row_table", "m, following <= word", "m, 0", IM2COL, "small m tiles have no end"),
     _fault("im2col/row_table", "left == 2", "left == 1", IM2COL, "the last m tile is as long as the others"),
     _fault("im2col/row_table", "Mux(put.same_word, turn, 0)", "0", IM2COL, "a turn within a word is too short"),
     _fault(

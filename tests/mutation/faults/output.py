@@ -153,15 +153,15 @@ MUTATIONS = [
     fault(
         "integers: what is too large is cut instead of clipped",
         "output/integer_packer",
-        "return Mux(above.all() | ~above.any(), value[:size], limit)",
+        "return Mux(fit, value[:size], limit)",
         "return value[:size]",
         f"{WRITER}::test_clipped_at_both_ends",
     ),
     fault(
         "integers: what is too small becomes the largest",
         "output/integer_packer",
-        "limit = Cat((~sign).replicate(size - 1), sign)",
-        "limit = Cat((sign | ~sign).replicate(size - 1), sign & 0)",
+        "limit = Cat((~value[-1]).replicate(size - 1), value[-1])",
+        "limit = Cat((value[-1] | ~value[-1]).replicate(size - 1), value[-1] & 0)",
         f"{WRITER}::test_clipped_at_both_ends",
     ),
     fault(
@@ -174,9 +174,16 @@ MUTATIONS = [
     fault(
         "integers: lanes beyond the channels are written",
         "output/integer_packer",
-        "kept.eq(Mux(n < width, value, 0))",
-        "kept.eq(value)",
+        "item.value[n].eq(Mux(n < width, value, 0))",
+        "item.value[n].eq(value)",
         f"{WRITER}::test_readout",
+    ),
+    fault(
+        "integers: lanes beyond the channels are clipped",
+        "output/integer_packer",
+        "(n >= width) | fits",
+        "fits",
+        f"{WRITER}::test_clipped_at_both_ends",
     ),
     fault(
         "integers: a string ends with words of lanes beyond the channels",
@@ -209,8 +216,8 @@ MUTATIONS = [
     fault(
         "integers: a gap between groups",
         "output/integer_packer",
-        "queue.o.ready.eq(~valid | (leave & (left == 0)))",
-        "queue.o.ready.eq(~valid)",
+        "goes.eq(~valid | (leave & (left == 0)))",
+        "goes.eq(~valid)",
         f"{WRITER}::test_integers_take_a_group_or_a_bus_word_a_cycle",
     ),
     fault(

@@ -26,7 +26,7 @@ MUTATIONS = [
         "out.last.eq(end >> shift)",
         WINDOW,
     ),
-    fault("a window may end beyond the top", "axi/window", ", end > 1 << ADDRESS_BITS]", "]", WINDOW),
+    fault("a window may end beyond the top", "axi/window", ", beyond]", "]", WINDOW),
     fault(
         "windows move during a job",
         "axi/window",
