@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from reprise.export.qat.check import from_network
+from reprise.export.qat.check import compare
 from reprise.export.qat.deploy import to_network
 from reprise.export.train import datasets, train
 from reprise.export.train.tune import is_identity, trainable, tuning_recipe
@@ -19,7 +19,7 @@ from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 from reprise.support.errors import RepriseError
 from tests.reprise.command import reprise
-from tests.support.random_models import random_shortcuts
+from tests.support.random_models import random_images, random_shortcuts
 
 torch.set_num_threads(1)
 
@@ -137,7 +137,12 @@ def test_what_does_not_fit_is_told(tmp_path, digits):
 
 
 def test_membrane_shortcuts_are_refused_by_name():
-    network = random_shortcuts(1)
-    for make in (lambda: trainable(network, None), lambda: from_network(network)):
-        with pytest.raises(RepriseError, match="layer 'fire': addend must be None in PyTorch, not 'x'"):
-            make()
+    with pytest.raises(RepriseError, match="addend must be None where integers are trained further, not 'x'"):
+        trainable(random_shortcuts(1), None)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_pytorch_computes_random_membrane_shortcuts_as_the_model_does(seed):
+    network = random_shortcuts(seed, timesteps=1 + seed % 3)
+    report = compare(network, random_images(network, 4, seed))
+    assert report.difference is None, str(report.difference)
