@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.feature_map import FeatureMap
 from ..hw.arch.program import OVERLAPPING_POOL, Wait, pack
-from ..model.network.pool import MaxPool
 from ..model.prosparsity.modes import MODES, Mode
 from .errors import CompileError
 from .loops import loop_fields
@@ -151,14 +150,16 @@ class Emitter:
         regions = 2 if plan.words <= half else plan.regions  # a single job leaves the other half to others
         start = 1 if regions == 2 and self.uses(range(half)) else 0
         segment_first = self.load_segments(constants)
-        for number, job in enumerate(plan.jobs):
+        segments = range(segment_first, segment_first + constants.segment_count)
+        for number, (job, blocks) in enumerate(plan.turns(work)):
             region = half * ((start + number) % regions)
             self._make_room_for(work, plan, job, region)
             if self._wait is Wait.ALL:  # so that the RUN's weights are fetched meanwhile
-                self.load_parameters(constants.parameters[0], -(-work.channels_of(0) // self.config.neuron_lanes))
+                channels = work.channels_of(blocks[0])
+                self.load_parameters(constants.parameters[blocks[0]], -(-channels // self.config.neuron_lanes))
             self._load_features(work, plan, job, region)
             place = loop_fields(work, plan, job, region, self.config)
-            for block in range(work.blocks):
+            for block in blocks:
                 groups = -(-work.channels_of(block) // self.config.neuron_lanes)
                 self.load_parameters(constants.parameters[block], groups)
                 fields = place | self._layer_fields(work, groups) | self._output_fields(work, job, block)
@@ -170,7 +171,6 @@ class Emitter:
                     "weights": constants.weights[block],
                     "segment_first": segment_first + constants.offsets[block],
                 }
-                segments = range(segment_first, segment_first + constants.segment_count)
                 images, lines = range(job.image, job.image + job.images), range(job.line, job.line + job.lines)
                 output = Part(feature=work.output, images=images, lines=lines)
                 self.run(fields, range(region, region + plan.words), segments, output)
@@ -233,7 +233,7 @@ class Emitter:
             "out_width": job.columns,
             "out_lines": job.lines,
             "images": job.images,
-            **self._pool_fields(work.layer.pool, job),
+            **self._pool_fields(work, job),
         }
         if f.int_bytes:
             return fields | {
@@ -251,14 +251,19 @@ class Emitter:
         }
 
     @staticmethod
-    def _pool_fields(pool: MaxPool | None, job: Job) -> dict[str, int]:
+    def _pool_fields(work: Work, job: Job) -> dict[str, int]:
+        pool = work.layer.pool
         if pool is None or not pool.overlaps:
             return {"pool": pool.kernel if pool else 1}
-        found = {"pool": OVERLAPPING_POOL}
-        for axis, first, count, covered in (("x", job.column, job.columns, job.xs), ("y", job.line, job.lines, job.ys)):
-            halo = int(first > 0)
-            found |= {f"pool_halo_{axis}": halo, f"pool_odd_{axis}": 2 * count + halo - len(covered)}
-        return found
+        halo = int(job.column > 0)
+        return {
+            "pool": OVERLAPPING_POOL,
+            "pool_halo_x": halo,
+            "pool_odd_x": 2 * job.columns + halo - len(job.xs),
+            "pool_odd_y": 2 * job.lines - len(job.ys),
+            "pool_ready": int(job.line > 0),
+            "pool_hold": int(job.line + job.lines < work.output.height),
+        }
 
     @staticmethod
     def _addend_fields(f: FeatureMap, job: Job, block: int, run: dict[str, int]) -> dict[str, int]:

@@ -84,6 +84,16 @@ class Plan:
     starts: tuple[int, ...]
     words: int
 
+    def turns(self, work: Work) -> Iterator[tuple[Job, range]]:
+        """Return the jobs in the order in which they run, each with the blocks of output channels that it computes.
+
+        A job computes all of them, so that its input is loaded once. Where jobs go on below others, those of a block
+        follow each other, because a pool keeps a line of one block.
+        """
+        apart = work.goes_on and any(job.line > 0 for job in self.jobs)
+        turns = [range(n, n + 1) for n in range(work.blocks)] if apart else [range(work.blocks)]
+        return ((job, blocks) for blocks in turns for job in self.jobs)
+
 
 @dataclass(frozen=True)
 class _Cut:
@@ -121,11 +131,11 @@ class Planner:
             f = i.feature
             bus = f.line_bytes // f.bus_bytes
             if cut.columns < self.work.output.width:
-                bits = _span(self.work.span(cut.columns, 1), i.stride, i.kernel[1], f.width) * f.block_channels
+                bits = _span(self.work.most_columns(cut.columns), i.stride, i.kernel[1], f.width) * f.block_channels
                 bus = min(bus, (bits + self.config.bus_bits - 2) // self.config.bus_bits + 1)
             lines = f.height
             if i.part or cut.lines < self.work.output.height:
-                lines = _span(self.work.span(cut.lines, 0), i.row_stride, i.kernel[0], f.height)
+                lines = _span(self.work.most_lines(cut.lines), i.row_stride, i.kernel[0], f.height)
             line = bus * self.bus_words
             pitches.append(Pitch(line=line, block=line * lines * f.lines_per_row))
             starts.append(total)
@@ -152,8 +162,8 @@ class Planner:
             for column in range(0, out.width, cut.columns):
                 for line in range(0, out.height, cut.lines):
                     lines, columns = min(cut.lines, out.height - line), min(cut.columns, out.width - column)
-                    ys = self.work.covers(range(line, line + lines), 0)
-                    xs = self.work.covers(range(column, column + columns), 1)
+                    ys = self.work.lines(range(line, line + lines))
+                    xs = self.work.columns(range(column, column + columns))
                     yield Job(
                         image=image,
                         images=min(cut.images, out.images - image),
@@ -168,7 +178,7 @@ class Planner:
 
     def _positions(self, cut: _Cut) -> int:
         """Return how many positions a job computes at most."""
-        return cut.images * self.work.span(cut.lines, 0) * self.work.span(cut.columns, 1)
+        return cut.images * self.work.most_lines(cut.lines) * self.work.most_columns(cut.columns)
 
     def _pool_line(self, cut: _Cut) -> int:
         """Return the words of a line that a pool with overlapping windows keeps."""
@@ -194,8 +204,12 @@ class Planner:
         work, side = self.work, self.work.side
         even = all(not i.feature.repeat and i.feature.planes == work.planes for i in work.inputs)
         first = (work.rows_per_position,) if even else (work.planes, work.output.timesteps)
-        windows = (work.span(cut.columns, 1) // side, work.span(cut.lines, 0) // side)
+        windows = (work.most_columns(cut.columns) // side, work.most_lines(cut.lines) // side)
         return sum(n > 1 for n in (*first, side, side, *windows, cut.images))
+
+    def _passes(self, cut: _Cut) -> int:
+        """Return how often a layer's input is loaded."""
+        return self.work.blocks if self.work.goes_on and cut.lines < self.work.output.height else 1
 
     def _cost(self, cut: _Cut, full: bool = True) -> float:
         """Estimate the cycles of a layer, as if its m tiles were full, or with as many rows as they have.
@@ -209,7 +223,7 @@ class Planner:
         beats = -(-work.block_channels * 8 // c.bus_bits) * work.tile_depth * self.k_tiles * work.blocks
         keep = self.k_tiles <= c.weight_tiles
         weights = beats * ((1 if work.blocks == 1 else jobs) if keep else m_tiles)
-        loads = jobs * self._layout(cut)[2] // min(self.bus_words, UNPACKED)
+        loads = self._passes(cut) * jobs * self._layout(cut)[2] // min(self.bus_words, UNPACKED)
         rows = m_tiles * c.tile_m if full else jobs * self._positions(cut) * work.rows_per_position
         adders = rows * self.k_tiles * work.blocks / 2
         exposed = loads + jobs * WAIT_CYCLES if cut.regions == 1 else loads / jobs

@@ -52,13 +52,26 @@ class Work:
         """The side of the squares of positions that are computed one after the other, 1 but for windows of a pool."""
         return self.layer.pool.side if self.layer.pool else 1
 
-    def covers(self, outputs: range, axis: int) -> range:
-        """Return the lines (axis 0) or columns (1) that are computed for some pooled ones that follow each other."""
-        return self.layer.pool.covers(outputs, self.size[axis]) if self.layer.pool else outputs
+    @property
+    def goes_on(self) -> bool:
+        """Whether a RUN goes on below the lines of the RUN before, of which a pool keeps the last one."""
+        return self.layer.pool is not None and self.layer.pool.overlaps
 
-    def span(self, outputs: int, axis: int) -> int:
-        """Return how many lines or columns are computed at most for so many pooled ones that follow each other."""
-        return self.layer.pool.span(outputs, self.size[axis]) if self.layer.pool else outputs
+    def lines(self, outputs: range) -> range:
+        """Return the lines that are computed for some pooled ones, when those above them have been computed."""
+        return self.layer.pool.follows(outputs, self.size[0]) if self.layer.pool else outputs
+
+    def columns(self, outputs: range) -> range:
+        """Return the columns that are computed for some pooled ones."""
+        return self.layer.pool.covers(outputs, self.size[1]) if self.layer.pool else outputs
+
+    def most_lines(self, outputs: int) -> int:
+        """Return how many lines are computed at most for so many pooled ones that follow each other."""
+        return len(self.lines(range(outputs)))
+
+    def most_columns(self, outputs: int) -> int:
+        """Return how many columns are computed at most for so many pooled ones that follow each other."""
+        return self.layer.pool.span(outputs, self.size[1]) if self.layer.pool else outputs
 
     @property
     def rows_per_position(self) -> int:

@@ -183,22 +183,29 @@ def fire(
     return levels, potentials
 
 
-def pool_levels(levels: np.ndarray, f: dict[str, int]) -> np.ndarray:
+def pool_levels(levels: np.ndarray, f: dict[str, int], above: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Take the maximum over each window: over positions that follow each other, or over 3x3 that other windows share.
 
-    ``levels`` are [positions, T, channels], and the result has a window in place of a position.
+    Parameters
+    ----------
+    levels : [positions, T, channels]
+    above : the line above the first one, where a RUN goes on below the RUN before, [columns, T, channels]
+
+    Returns
+    -------
+    The same with a window in place of a position, and the last line before the pool, where windows overlap.
     """
     if f["pool"] != OVERLAPPING_POOL:
-        return levels.reshape(-1, f["pool"] ** 2, *levels.shape[1:]).max(axis=1)
-    halo, odd = (np.array([f[f"pool_{what}_{axis}"] for axis in ("y", "x")]) for what in ("halo", "odd"))
-    size = np.array([f["out_lines"], f["out_width"]])
-    maps = levels.reshape(f["images"], *(2 * size + halo - odd), *levels.shape[1:])
-    around = [(int(1 - n), int(m)) for n, m in zip(halo, odd, strict=True)]  # so all windows have three lines
-    padded = np.pad(maps, [(0, 0), *around, (0, 0), (0, 0)])
-    pairs = [padded[:, dy : dy + 2 * size[0] : 2] for dy in range(3)]
-    lines = np.maximum.reduce(pairs)
-    found = np.maximum.reduce([lines[:, :, dx : dx + 2 * size[1] : 2] for dx in range(3)])
-    return found.reshape(-1, *levels.shape[1:])
+        return levels.reshape(-1, f["pool"] ** 2, *levels.shape[1:]).max(axis=1), above
+    height, width = f["out_lines"], f["out_width"]
+    halo, odd_x, odd_y = f["pool_halo_x"], f["pool_odd_x"], f["pool_odd_y"]
+    maps = levels.reshape(f["images"], 2 * height - odd_y, 2 * width + halo - odd_x, *levels.shape[1:])
+    padded = np.pad(maps, [(0, 0), (1, odd_y), (1 - halo, odd_x), (0, 0), (0, 0)])  # so all windows have three lines
+    if f["pool_ready"]:
+        padded[:, 0, 1 - halo : padded.shape[2] - odd_x] = above
+    lines = np.maximum.reduce([padded[:, dy : dy + 2 * height : 2] for dy in range(3)])
+    found = np.maximum.reduce([lines[:, :, dx : dx + 2 * width : 2] for dx in range(3)])
+    return found.reshape(-1, *levels.shape[1:]), maps[-1, -1]
 
 
 def line_bytes(values: np.ndarray, f: dict[str, int], bus_bits: int) -> np.ndarray:

@@ -83,8 +83,8 @@ class Interpreter:
         self.used = np.zeros(c.feature_words, np.uint8)  # words that the last RUN reads
         self.used_segments = range(0)
         self._groups = 0  # for which parameters are loaded
-        self._weights = Weights(c, self.memory)
-        self._at = 0
+        self._line = np.zeros((0, 0, 0), np.uint8)  # the last one before the pool of the last RUN whose windows overlap
+        self._weights, self._at = Weights(c, self.memory), 0
         self._rules = ProgramRules(c)
 
     @property
@@ -287,7 +287,7 @@ class Interpreter:
 
     def _output(self, f: dict[str, int], levels: np.ndarray, potentials: np.ndarray) -> None:
         """Write the output of a run."""
-        values = potentials if f["readout"] else pool_levels(levels, f)
+        values, self._line = pool_levels(potentials if f["readout"] else levels, f, self._line)
         for at, string in output_bytes(values, f, self.config.neuron_lanes, self.config.bus_bits):
             self.memory.write(self._at, f["output"] + at, string)
 

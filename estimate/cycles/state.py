@@ -81,7 +81,7 @@ COMMAND = record(
     "opcode word beats chunks stride items wait"  # of loads; addresses and strides count bus words
     " weights weight_beats tile_depth whole_tiles keep ready hold k_tiles m_tiles rows rows_last"
     " readout no_reset planes groups timesteps channels out_width out_lines images out_planes"
-    " pool pool_halo_x pool_odd_x pool_halo_y pool_odd_y"
+    " pool pool_halo_x pool_odd_x pool_ready pool_odd_y"
     " output image_stride line_words last_width interleaved inner join int_bytes int_groups int_t int_y int_block"
     " addend addend_bytes addend_x addend_t addend_y addend_image"
 )

@@ -35,7 +35,8 @@ class Factor:
         value = f[self.field] if self.field else self.number
         if self.pooled and f["pool"] == OVERLAPPING_POOL:
             axis = self.pooled
-            return 1 if axis == "window" else 2 * value + f[f"pool_halo_{axis}"] - f[f"pool_odd_{axis}"]
+            halo = f["pool_halo_x"] if axis == "x" else 0
+            return 1 if axis == "window" else 2 * value + halo - f[f"pool_odd_{axis}"]
         return value - self.less
 
     def __str__(self) -> str:

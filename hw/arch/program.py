@@ -64,9 +64,9 @@ MAX_POOL = 4
 
 OVERLAPPING_POOL = MAX_POOL + 1
 """What the field ``pool`` says of 3x3 windows with stride 2 and padding 1, where these are built. The positions of a
-run then come line by line, for these fields say what positions there are beside two for each output, along an axis:
-``pool_halo`` that one comes before the first two, of which only a part is in a window, and ``pool_odd`` that the last
-window lacks its last one, which is beyond the edge of the map."""
+run then come line by line, two columns and two lines for each window. One column more comes before them with
+``pool_halo_x``, and the last one that would lie beyond the edge of the map is left out with ``pool_odd``. The line
+before the first one is the last line of the RUN before with ``pool_ready``, and has no levels otherwise."""
 
 INT_BYTES = (1, 2, 4)
 """How many bytes an integer of an integer map may have."""

@@ -146,8 +146,18 @@ def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
         CutInto(field="groups", whole="channels", size=Bound(c.neuron_lanes, "neuron_lanes")),
         OneWhen(field="pool", flag="readout"),
         *(_addend_rules(c) if c.addend_groups else ()),
+        *(_pool_rules() if c.pool_words else ()),
         *(_ranges(("mode", 0, DENSE)) if c.modes else ()),
     )
+
+
+def _pool_rules() -> list[Rule]:
+    """Return what a RUN must obey where windows overlap: only whole windows of one image go on in another RUN."""
+    return [
+        OneWhen(field="images", flag="pool_ready"),
+        OneWhen(field="images", flag="pool_hold"),
+        SumAtMost(fields=("pool_hold", "pool_odd_y"), most=Bound(1, "1")),
+    ]
 
 
 def _addend_rules(c: HardwareConfig) -> list[Rule]:
@@ -196,10 +206,20 @@ def _aligned(c: HardwareConfig, *names: str) -> list[Rule]:
     return found
 
 
-FOLLOWS = {"RUN": Follows(flag="weights_ready", before="weights_hold", same=("k_tiles", "tile_depth"))}
-"""The rules of a command and the one of its kind before it in the job, by opcode. A RUN may use the weights that are in
-the weight buffer if the RUN before left them there and had as many K tiles of as many bits; else its slots would not
-fit."""
+@cache
+def follows(c: HardwareConfig, opcode: str) -> tuple[Follows, ...]:
+    """Return the rules of a command and the one of its kind before it in the job.
+
+    A RUN may use the weights that are in the weight buffer if the RUN before left them there and had as many K tiles of
+    as many bits; else its slots would not fit. And it may go on below the last line that the max pool of the RUN before
+    kept, if its lines are as long.
+    """
+    if opcode != "RUN":
+        return ()
+    weights = Follows(flag="weights_ready", before="weights_hold", same=("k_tiles", "tile_depth"))
+    same = ("pool", "out_width", "timesteps", "groups", "pool_halo_x", "pool_odd_x")
+    line = Follows(flag="pool_ready", before="pool_hold", same=same)
+    return (weights, line) if c.pool_words else (weights,)
 
 
 ORDER_RULES = {
@@ -232,16 +252,17 @@ def data_violations(c: HardwareConfig, kind: str, raw: bytes) -> list[str]:
     return found
 
 
-def order_violations(opcode: str, fields: Fields, before: Fields | None) -> list[str]:
+def order_violations(c: HardwareConfig, opcode: str, fields: Fields, before: Fields | None) -> list[str]:
     """Return a sentence for each broken rule of a command and the one before it.
 
     ``before`` holds the fields of the last command with the same opcode in the job, or is None if there was none.
     """
-    rule = FOLLOWS.get(opcode)
-    if rule is None or rule.holds(fields, before):
-        return []
-    values = f"{fields[rule.flag]} ({', '.join(f'{name} {fields[name]}' for name in rule.same)})"
-    return [f"{opcode}.{rule.flag} must be {rule.limit(opcode)}, not {values}"]
+    found = []
+    for rule in follows(c, opcode):
+        if not rule.holds(fields, before):
+            values = f"{fields[rule.flag]} ({', '.join(f'{name} {fields[name]}' for name in rule.same)})"
+            found.append(f"{opcode}.{rule.flag} must be {rule.limit(opcode)}, not {values}")
+    return found
 
 
 class ProgramRules:
@@ -254,6 +275,6 @@ class ProgramRules:
     def violations(self, opcode: str, fields: Fields) -> list[str]:
         """Return a sentence for each broken rule of the job's next command."""
         broken = violations(self._config, opcode, fields) or product_violations(self._config, opcode, fields)
-        broken += order_violations(opcode, fields, self._before.get(opcode))
+        broken += order_violations(self._config, opcode, fields, self._before.get(opcode))
         self._before[opcode] = fields
         return broken

@@ -28,6 +28,8 @@ class WindowPhase(wiring.Component):
         The number of windows along the axis, at least 1. It is constant, as ``i_halo`` and ``i_odd`` are.
     i_halo : In(1)
         The first position is the one before the first window's middle.
+    i_ready : In(1)
+        At ``i_start``: the positions are those behind what came before, of which the last one began a window.
     i_odd : In(1)
         The last window ends with its middle.
     o_first : Out(1)
@@ -42,7 +44,7 @@ class WindowPhase(wiring.Component):
 
     def __init__(self) -> None:
         said = ("o_first", "o_fresh", "o_gives", "o_end")
-        told = {"i_start": In(1), "i_step": In(1), "i_count": In(16), "i_halo": In(1), "i_odd": In(1)}
+        told = {"i_start": In(1), "i_step": In(1), "i_count": In(16), "i_halo": In(1), "i_odd": In(1), "i_ready": In(1)}
         super().__init__(told | dict.fromkeys(said, Out(1)))
 
     def elaborate(self, platform: object) -> Module:
@@ -58,12 +60,14 @@ class WindowPhase(wiring.Component):
         with m.If(self.i_step):
             m.d.sync += [first.eq(0), ends.eq(~ends), left.eq(left - self.o_gives)]
         with m.If(self.i_start | (self.i_step & self.o_end)):
-            m.d.sync += [first.eq(1), ends.eq(self.i_halo), left.eq(self.i_count)]
+            m.d.sync += [first.eq(~(self.i_start & self.i_ready)), ends.eq(self.i_halo), left.eq(self.i_count)]
         return m
 
 
 class LinePool(wiring.Component):
     """Gives the largest level over the three lines of a window, for every column, timestep and channel.
+
+    The last line of a run stays in its memory. A run that computes the lines below goes on from there.
 
     Latency: 2 cycles from an item of a window's last line. Throughput: one item per cycle.
 
@@ -109,7 +113,7 @@ class LinePool(wiring.Component):
             phase.i_start.eq(self.i_start),
             phase.i_step.eq(accept & line_ends),
             phase.i_count.eq(config.out_lines),
-            phase.i_halo.eq(config.pool_halo_y),
+            phase.i_ready.eq(config.pool_ready),
             phase.i_odd.eq(config.pool_odd_y),
             kept.i.valid.eq(self.i.valid),
             self.i.ready.eq(kept.i.ready),

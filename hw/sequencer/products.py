@@ -53,8 +53,8 @@ def _positions(factor: Factor, run: data.View) -> ValueLike:
     """Return the factor of a run whose pool has overlapping windows."""
     if factor.pooled == "window":
         return 1
-    count, halo, odd = (run[name] for name in (factor.field, f"pool_halo_{factor.pooled}", f"pool_odd_{factor.pooled}"))
-    return (count << 1) + halo - odd
+    halo = run.pool_halo_x if factor.pooled == "x" else 0
+    return (run[factor.field] << 1) + halo - run[f"pool_odd_{factor.pooled}"]
 
 
 class ProductChecker(wiring.Component):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
 from ..arch.program import COMMAND_BYTES, OPCODES, PARAM_BYTES, SEGMENT_BYTES, Error
-from ..arch.rules import FOLLOWS
+from ..arch.rules import follows
 from ..interface.checker import raw_view
 from ..interface.commands import LOAD_JOB, Kind, run_layout
 from .fetch import beats_of
@@ -105,9 +105,11 @@ class JobScheduler(wiring.Component):
             m.d.sync += self.run_busy.eq(0)
 
         run = raw_view(self.command, "RUN")
-        rule = FOLLOWS["RUN"]
-        held = self.front[rule.before]  # the run before, which stays in the front, leaves its weights in the buffer
-        unready = (run[rule.flag] != held) | (held & Cat(run[name] != self.front[name] for name in rule.same).any())
+        unready: Value = Const(0)
+        for rule in follows(self.config, "RUN"):
+            held = self.front[rule.before]  # the run before, which stays in the front, left what this one goes on with
+            differs = Cat(run[name] != self.front[name] for name in rule.same).any()
+            unready = unready | (run[rule.flag] != held) | (held & differs)
         # Found a cycle ahead, because when it is asked neither the command nor ``front`` has just changed.
         follows_badly = Signal()
         m.d.sync += follows_badly.eq((opcode == OPCODES["RUN"]) & unready)

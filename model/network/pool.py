@@ -55,6 +55,11 @@ class MaxPool:
         first, last = (n * self.stride - self.padding for n in (outputs.start, outputs.stop - 1))
         return range(max(0, first), min(size, last + self.kernel))
 
+    def follows(self, outputs: range, size: int) -> range:
+        """Return those of :meth:`covers` that are in no window before them."""
+        covered = self.covers(outputs, size)
+        return range(min(covered.stop, outputs.start * self.stride), covered.stop)
+
     def span(self, outputs: int, size: int) -> int:
         """Return how many positions along an axis of ``size`` are at most in so many windows that follow each other."""
         return min(size, (outputs - 1) * self.stride + self.kernel)

@@ -17,7 +17,7 @@ from reprise.hw.arch.program import (
     Field,
 )
 from reprise.hw.arch.rule_kinds import Rule
-from reprise.hw.arch.rules import FOLLOWS, ORDER_RULES, data_rules, rules
+from reprise.hw.arch.rules import ORDER_RULES, data_rules, follows, rules
 
 
 def _place(f: Field) -> str:
@@ -40,8 +40,8 @@ def _fields(fields: list[Field], limits: dict[str, list[str]] | None = None) -> 
 def limits(opcode: str) -> dict[str, list[str]]:
     """Return what the rules say of each field, with names of limits instead of one configuration's numbers."""
     found = _limits(rules(HardwareConfig(), opcode))  # the names are the same in every configuration
-    if opcode in FOLLOWS:
-        found.setdefault(FOLLOWS[opcode].flag, []).append(FOLLOWS[opcode].limit(opcode))
+    for rule in follows(HardwareConfig(), opcode):
+        found.setdefault(rule.flag, []).append(rule.limit(opcode))
     return found
 
 

@@ -84,13 +84,21 @@ class Builder:
         return Source(feature=feature, weight=weight, padding=kernel // 2, mask=mask)
 
     def convolution(
-        self, name: str, feature: str, inputs: int, outputs: int, kernel: int = 1, *, levels: int = 0, pool: int = 0
+        self,
+        name: str,
+        feature: str,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        *,
+        levels: int = 0,
+        pool: bool = False,
     ) -> str:
-        """Append a convolution with neurons, and perhaps a max pool whose windows do not overlap."""
+        """Append a convolution with neurons, and perhaps a max pool of 3x3 windows with stride 2."""
         neuron = self.neuron(outputs, 1, levels or self.levels)
         self._add(name, self.source(feature, inputs, outputs, kernel), neuron)
         if pool:
-            self.layers[-1] = replace(self.layers[-1], pool=MaxPool(kernel=pool))
+            self.layers[-1] = replace(self.layers[-1], pool=MaxPool(kernel=3, stride=2, padding=1))
         self._settle()
         return name
 
@@ -114,12 +122,6 @@ class Builder:
         eye = np.eye(channels, dtype=np.int8)[:, :, None, None]
         weight = np.broadcast_to(eye, (channels, channels, size, size))
         return self._add(name, Source(feature=feature, weight=weight, mask=mask), self.neuron(channels, 1))
-
-    def pool(self, name: str, feature: str, channels: int) -> str:
-        """Append a max pool of 3x3 and stride 2 of spikes: neurons that fire where any of nine has a spike."""
-        neuron = replace(self.neuron(channels, 1), leak=np.zeros(channels, np.int64))
-        weight = np.broadcast_to(np.eye(channels, dtype=np.int8)[:, :, None, None], (channels, channels, 3, 3))
-        return self._add(name, Source(feature=feature, weight=weight, stride=2, padding=1), neuron)
 
     def join(self, name: str, first: str, second: str, channels: int, levels: int) -> str:
         """Append the sum of two maps, whose levels are at most ``levels``, or ``clip`` if that is less."""

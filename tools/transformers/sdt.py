@@ -42,8 +42,8 @@ def sdt(
     b = Builder(input_shape=(3, size, size), density=DENSITY, seed=seed)
     x = b.convolution("sps1", "input", 3, dim // 8, 3)
     x = b.convolution("sps2", x, dim // 8, dim // 4, 3)
-    x = b.pool("pool3", b.convolution("sps3", x, dim // 4, dim // 2, 3), dim // 2)
-    x = b.pool("pool4", b.convolution("sps4", x, dim // 2, dim, 3), dim)
+    x = b.convolution("sps3", x, dim // 4, dim // 2, 3, pool=True)
+    x = b.convolution("sps4", x, dim // 2, dim, 3, pool=True)
     spikes = Source(feature=x, weight=SPIKE * np.eye(dim, dtype=np.int8)[:, :, None, None])
     x = b.currents("rpe", b.source(x, dim, dim, 3), more=spikes)
     for number in range(1, depth + 1):

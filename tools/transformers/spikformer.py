@@ -57,8 +57,8 @@ def spikformer(
     b = Builder(input_shape=(3, size, size), density=SPIKFORMER_DENSITY, seed=seed)
     x = b.convolution("sps1", "input", 3, dim // 8, 3)
     x = b.convolution("sps2", x, dim // 8, dim // 4, 3)
-    x = b.pool("pool3", b.convolution("sps3", x, dim // 4, dim // 2, 3), dim // 2)
-    x = b.pool("pool4", b.convolution("sps4", x, dim // 2, dim, 3), dim)
+    x = b.convolution("sps3", x, dim // 4, dim // 2, 3, pool=True)
+    x = b.convolution("sps4", x, dim // 2, dim, 3, pool=True)
     x = b.join("rpe_join", x, b.convolution("rpe", x, dim, dim, 3), dim, 2)
     b.readout("head", blocks(b, x, depth, dim, heads, ATTENTION_STEP, 2), dim, classes)
     return b.network(f"spikformer-{depth}-{dim}"), b.image
@@ -73,7 +73,7 @@ def one_timestep(
     )
     x = b.convolution("sps1", "input", 3, dim // 8, 3)
     x = b.convolution("sps2", x, dim // 8, dim // 4, 3)
-    x = b.convolution("sps4", b.convolution("sps3", x, dim // 4, dim // 2, 3, pool=2), dim // 2, dim, 3, pool=2)
+    x = b.convolution("sps4", b.convolution("sps3", x, dim // 4, dim // 2, 3, pool=True), dim // 2, dim, 3, pool=True)
     x = b.join("rpe_join", x, b.convolution("rpe", x, dim, dim, 3), dim, CLIP)
     b.readout("head", blocks(b, x, depth, dim, heads, LEVELS_STEP, CLIP), dim, classes)
     return b.network(f"spikformer-{depth}-{dim}-levels"), b.image

@@ -77,7 +77,7 @@ def _along_columns(o: Record, run: Record, item: int) -> bool:
 @jit
 def _along_lines(o: Record, run: Record, item: int) -> bool:
     """Move on by an item that is pooled along its line, and return whether a window of lines ends with it."""
-    last = _ends(o.pool_y, run.pool_halo_y, run.pool_odd_y, o.pool_lines)
+    last = _ends(o.pool_y, 0, run.pool_odd_y, o.pool_lines)
     if item & LAST_GROUP and item & LAST_T:
         o.pool_column -= 1
         if o.pool_column == 0:

@@ -25,7 +25,7 @@ from ....hw.arch.program import (
     unpack_fields,
 )
 from ....hw.arch.rule_kinds import Rule
-from ....hw.arch.rules import FOLLOWS, data_rules, rules
+from ....hw.arch.rules import data_rules, follows, rules
 
 Values = dict[str, int]
 Holds = Callable[[Mapping[str, int]], bool]
@@ -219,8 +219,7 @@ def _places(image: MemoryImage) -> Iterator[_Place]:
             continue
         every = [*rules(image.config, opcode), *product_rules(image.config, opcode)]
         found: dict[str, Holds] = {repr(rule): _kept(rule) for rule in every}
-        if opcode in FOLLOWS:
-            found[repr(FOLLOWS[opcode])] = partial(FOLLOWS[opcode].holds, before=None)
+        found |= {repr(rule): partial(rule.holds, before=None) for rule in follows(image.config, opcode)}
         yield _Place(
             what=opcode,
             at=at,

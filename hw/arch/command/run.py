@@ -49,19 +49,23 @@ def _addend_fields() -> list[Field]:
     return fields
 
 
-OVERLAPS = tuple(f"pool_{what}_{axis}" for axis in ("x", "y") for what in ("halo", "odd"))
-"""The fields that say how the windows of a pool begin and end along an axis, where they overlap."""
+OVERLAPS = ("pool_halo_x", "pool_odd_x", "pool_ready", "pool_odd_y")
+"""The fields that say how the windows of a pool begin and end along the axes, where they overlap."""
 
 
 def _pool_fields() -> list[Field]:
-    fields = []
-    for n, name in enumerate(OVERLAPS):
-        along, lines = ("line", "columns") if name.endswith("x") else ("image", "lines")
-        doc = f"Of 3x3 windows: the first position of each {along} belongs to the window before the first one as well."
-        if "odd" in name:
-            doc = f"Of 3x3 windows: the last one of each {along} has only two {lines}."
-        fields.append(Field(name, 14, 4 + n, 1, doc, needs="pool_words"))
-    return fields
+    docs = (
+        "Of 3x3 windows: the first position of each line belongs to the window before the first one as well.",
+        "Of 3x3 windows: the last one of each line has only two columns.",
+        "Of 3x3 windows: the lines are those below the lines of the RUN before, which kept its last one (pool_hold).",
+        "Of 3x3 windows: the last one of each image has only two lines.",
+    )
+    fields = [
+        Field(name, 14, 4 + n, 1, doc, needs="pool_words")
+        for n, (name, doc) in enumerate(zip(OVERLAPS, docs, strict=True))
+    ]
+    hold = "Of 3x3 windows: the last line is kept for the next RUN (pool_ready)."
+    return [*fields, Field("pool_hold", 14, 20, 1, hold, needs="pool_words")]
 
 
 def run_fields() -> list[Field]:

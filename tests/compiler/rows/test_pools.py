@@ -1,5 +1,7 @@
 """Max pools whose windows overlap: in the output's memory, by stripes and columns, or as layers of their own."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from reprise.compiler.errors import CompileError
 from reprise.compiler.golden.interpreter import interpret
 from reprise.cosim.jobs.compare import compare
 from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.arch.rules import order_violations, violations
 from reprise.model.inference.runner import run
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
@@ -65,13 +68,31 @@ def test_maps_equal_the_model(seed):
     check(net, config, int(rng.integers(1, 4)), rng)
 
 
-def test_stripes_begin_with_the_line_before_them():
-    """A map that does not fit is computed in stripes, each of which computes a line of the stripe above it again."""
+def test_stripes_go_on_below_each_other():
+    """A map that does not fit is computed in stripes, block by block, and no line is computed twice."""
     rng = np.random.default_rng(0)
-    runs = check(network(rng, (60, 8), levels=1), TINY.replace(feature_words=64), 1, rng)
-    assert len(runs) > 2 and [f["pool_halo_y"] for f in runs] == [0] + [1] * (len(runs) - 1)
-    lines = [2 * f["out_lines"] + f["pool_halo_y"] - f["pool_odd_y"] for f in runs]
-    assert sum(lines) == 60 + len(runs) - 1
+    runs = check(network(rng, (60, 8), channels=12, levels=1), TINY.replace(feature_words=64), 1, rng)
+    blocks = [runs[: len(runs) // 2], runs[len(runs) // 2 :]]
+    for stripes in blocks:
+        assert len(stripes) > 2 and sum(2 * f["out_lines"] - f["pool_odd_y"] for f in stripes) == 60
+        assert [f["pool_ready"] for f in stripes] == [0] + [1] * (len(stripes) - 1)
+        assert [f["pool_hold"] for f in stripes] == [1] * (len(stripes) - 1) + [0]
+
+
+def test_a_run_goes_on_only_below_a_line_that_is_kept():
+    rng = np.random.default_rng(0)
+    first, second, *_ = check(network(rng, (60, 8), levels=1), TINY.replace(feature_words=64), 1, rng)
+    assert order_violations(TINY, "RUN", second, first) == []
+    rule = "RUN.pool_ready must be pool_hold of the RUN before, and pool and out_width and .* then the same, not {}"
+    wrong = [
+        (second, first | {"pool_hold": 0}),
+        (second | {"pool_ready": 0}, first),
+        (second | {"out_width": 3}, first),
+    ]
+    for fields, before in [*wrong, (second, None)]:
+        (text,) = order_violations(TINY, "RUN", fields, before)
+        assert re.match(rule.format(fields["pool_ready"]), text)
+    assert violations(TINY, "RUN", second | {"images": 2}) and violations(TINY, "RUN", first | {"pool_odd_y": 1})
 
 
 def test_columns_are_cut_where_a_line_does_not_fit_the_memory():

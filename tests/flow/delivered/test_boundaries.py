@@ -49,7 +49,7 @@ def test_one_rule_is_broken_or_none(found):
     for one in found:
         what, f = one.key[0], values(one)
         if what in COMMANDS:
-            told = violations(TINY, what, f) + product_violations(TINY, what, f) + order_violations(what, f, None)
+            told = violations(TINY, what, f) + product_violations(TINY, what, f) + order_violations(TINY, what, f, None)
         else:
             told = [rule for rule in data_rules(TINY, what) if not rule.holds(f)]
         assert len(told) == one.broken, (one.key, told)

@@ -48,6 +48,8 @@ def random_fields(rng, config, opcode):
         values["out_planes"] = max(1, values["out_planes"])
         values["int_bytes"] = rng.choice([1, 2, 4] if values["readout"] else [0, 1, 2, 4])
         values["int_groups"] = max(1, values["int_groups"])
+        if "pool_ready" in values:
+            values |= {"pool_ready": 0, "pool_hold": 0}
         if "addend_bytes" in values:
             values["addend_bytes"] = rng.choice([0, 1, 2, 4])
             values["pool"] = 1 if values["addend_bytes"] else values["pool"]

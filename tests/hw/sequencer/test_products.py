@@ -148,7 +148,7 @@ def test_a_line_of_overlapping_windows_must_fit():
     long = run | {"out_width": 65, "timesteps": 1, "groups": 1}
     (text,) = [one for one in product_violations(POOLS, "RUN", long) if "groups" in one]
     assert text == "RUN.out_width * timesteps * groups must be at most 64 = 64, not 65"
-    for name in OVERLAPS:
+    for name in ("pool_halo_x", "pool_odd_x", "pool_odd_y"):
         assert product_violations(POOLS, "RUN", run | {name: 1 - run[name]})
 
 

@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from reprise.hw.arch.program import COMMAND_BYTES, COMMANDS, OPCODES, built, pack
-from reprise.hw.arch.rules import FOLLOWS, decode, order_violations, rules, violations
+from reprise.hw.arch.rules import decode, follows, order_violations, rules, violations
 from reprise.hw.interface.checker import broken, comparators, raw_view
 from tests.hw.sequencer.bench import TINY, field_limits, random_fields
 from tests.support.simulation import simulate
@@ -129,9 +129,9 @@ def test_messages_name_field_rule_and_value():
     assert message("RUN", int_bytes=3) == "RUN.int_bytes must be 0 or 1 or 2 or 4, not 3"
     assert message("RUN", readout=1, int_bytes=4, pool=2) == "RUN.pool must be 1 with readout, not 2"
     held = {"weights_ready": 0, "weights_hold": 1, "k_tiles": 2, "tile_depth": 8}
-    assert order_violations("RUN", held, None) == []
-    assert order_violations("RUN", {**held, "k_tiles": 1}, held) == [
+    assert order_violations(TINY, "RUN", held, None) == []
+    assert order_violations(TINY, "RUN", {**held, "k_tiles": 1}, held) == [
         "RUN.weights_ready must be weights_hold of the RUN before, and k_tiles and tile_depth then the same, "
         "not 0 (k_tiles 1, tile_depth 8)"
     ]
-    assert FOLLOWS.keys() == {"RUN"}
+    assert [opcode for opcode in OPCODES if follows(TINY, opcode)] == ["RUN"]

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from reprise.hw.arch.program import Error
-from reprise.hw.arch.rules import order_violations
+from reprise.hw.arch.rules import follows, order_violations
 from reprise.hw.sequencer.scheduler import LOAD_CHECK, JobScheduler
 from tests.hw.sequencer.bench import TINY, Play, random_fields
 from tests.support.simulation import simulate
@@ -125,11 +125,12 @@ def test_held_weights(first, second, refused):
     simulate(dut, bench, limit=50_000)
 
 
-def test_held_weights_as_the_rule_says():
-    """Random RUNs one after the other: refused exactly where the software's form of the rule is broken."""
+@pytest.mark.parametrize("c", [TINY, TINY.replace(pool_words=8)], ids=["weights", "weights and a line of a pool"])
+def test_what_is_held_as_the_rules_say(c):
+    """Random RUNs one after the other: refused exactly where the software's form of a rule is broken."""
     seed = 5
     print("seed", seed)
-    dut, rng = JobScheduler(TINY), random.Random(seed)
+    dut, rng = JobScheduler(c), random.Random(seed)
     outcomes = []
 
     async def bench(ctx):
@@ -138,11 +139,18 @@ def test_held_weights_as_the_rule_says():
         for _ in range(120):
             flags = {name: rng.randrange(2) for name in ("weights_ready", "weights_hold")}
             shape = {"k_tiles": rng.randint(1, 2), "tile_depth": rng.choice([3, 3, 3, 4])}
-            run = random_fields(rng, TINY, "RUN") | flags | {"weights_keep": 1} | shape
+            run = random_fields(rng, c, "RUN") | flags | {"weights_keep": 1} | shape
+            if c.pool_words:
+                flags = {name: rng.randrange(2) for name in ("weights_ready", "weights_hold")}
+                if before and rng.random() < 0.8:  # as the weights want it
+                    flags["weights_ready"], shape = before["weights_hold"], {n: before[n] for n in shape}
+                run |= flags | shape | {"pool_ready": rng.randrange(2), "pool_hold": rng.randrange(2), "images": 1}
+                same = next(rule.same for rule in follows(c, "RUN") if rule.flag == "pool_ready")
+                run |= {name: before[name] if before and rng.random() < 0.95 else run[name] for name in same}
             await play.offer(ctx, "RUN", **run)
             await ctx.tick()
             error, code = ctx.get(dut.error), ctx.get(dut.code)
-            assert error == bool(order_violations("RUN", run, before)), (before, run)
+            assert error == bool(order_violations(c, "RUN", run, before)), (before, run)
             outcomes.append(bool(error))
             if error:
                 assert code == Error.FIELD

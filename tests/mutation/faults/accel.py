@@ -179,8 +179,8 @@ MUTATIONS = [
     ),
     _fault(
         "sequencer/scheduler",
-        "(held & Cat(run[name] != self.front[name] for name in rule.same).any())",
-        "0",
+        "| (held & differs)",
+        "",
         SEQ_DISPATCH,
         "held weights of another number of K tiles",
     ),

@@ -80,8 +80,8 @@ MUTATIONS = [
     fault(
         "products: overlapping windows take two positions for each output",
         "sequencer/products",
-        "(count << 1) + halo - odd",
-        "count << 1",
+        '+ halo - run[f"pool_odd_{factor.pooled}"]',
+        "+ halo",
         PRODUCTS,
     ),
     fault(
@@ -115,9 +115,9 @@ MUTATIONS = [
     _fault(
         "compiler: every stripe begins as the first one",
         "compiler/emit.py",
-        "halo = int(first > 0)",
-        "halo = 0",
-        f"{APART}::test_stripes_begin_with_the_line_before_them",
+        "int(job.line > 0)",
+        "0",
+        f"{APART}::test_stripes_go_on_below_each_other",
     ),
     _fault(
         "compiler: levels above 1 are pooled as spikes",

@@ -136,7 +136,7 @@ MUTATIONS = [
     fault(
         "parameters are not looked at",
         "loader/unpack",
-        "self.bad.eq(self.o.valid & Cat(wrong).any())",
+        "self.bad.eq(looked & found.any())",
         "self.bad.eq(0)",
         LOAD,
     ),
@@ -185,8 +185,8 @@ MUTATIONS = [
     fault(
         "the last word of a burst is not looked at when it is read",
         "axi/read",
-        "b.payload.address[shift:], b.payload.beats - 1)",
-        "b.payload.address[shift:], b.payload.beats - 2)",
+        "inside(self.window, word, beats - 1)",
+        "inside(self.window, word, beats - 2)",
         f"{IN_WINDOW}::test_windows_hold_forever[reads]",
     ),
     fault(
