@@ -19,7 +19,7 @@ from .errors import CompileError
 from .lower import Input, Pitch, depth_tiles
 from .work import Work
 
-JOB_CYCLES = 100  # estimated cost of a job beside its transfers: its commands, and filling and draining the pipeline
+JOB_CYCLES = 60  # estimated cost of a job beside its transfers and the drain of its last m tile
 WAIT_CYCLES = 100  # estimated cost of a load that nothing overlaps, beside its transfer: the memory's latency
 UNPACKED = 2  # on-chip words that the loader writes in a cycle
 FIELD = 1 << 16  # a command's counters of m tiles and on-chip words have 16 bits
@@ -214,8 +214,8 @@ class Planner:
     def _cost(self, cut: _Cut, full: bool = True) -> float:
         """Estimate the cycles of a layer, as if its m tiles were full, or with as many rows as they have.
 
-        They are those of the bus or of the adders, whichever take longer, and those of the loads beside which nothing
-        runs: the load of the first job or, without a second region, of all jobs.
+        They are those of the bus or of the adders, whichever take longer, and those of the load and the drain beside
+        which nothing runs: of one job or, without a second region, of all.
         """
         work, c, out = self.work, self.config, self.work.output
         jobs = -(-out.images // cut.images) * -(-out.height // cut.lines) * -(-out.width // cut.columns)
@@ -226,8 +226,8 @@ class Planner:
         loads = self._passes(cut) * jobs * self._layout(cut)[2] // min(self.bus_words, UNPACKED)
         rows = m_tiles * c.tile_m if full else jobs * self._positions(cut) * work.rows_per_position
         adders = rows * self.k_tiles * work.blocks / 2
-        exposed = loads + jobs * WAIT_CYCLES if cut.regions == 1 else loads / jobs
-        return max(weights + loads, adders) + exposed + jobs * (JOB_CYCLES + c.tile_m)
+        exposed = loads + jobs * (WAIT_CYCLES + c.tile_m) if cut.regions == 1 else loads / jobs + c.tile_m
+        return max(weights + loads, adders) + exposed + jobs * JOB_CYCLES
 
     def _cuts(self) -> Iterator[_Cut]:
         """Yield the cuts that are worth a look; none of them cuts lines into columns."""

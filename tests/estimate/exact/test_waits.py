@@ -12,7 +12,7 @@ from tests.support.cosim_jobs import TINY
 WAITS = {
     "one job a layer": (12, 1, [Wait.ALL]),
     "a job for each image": (20, 2, [Wait.OLDER]),
-    "jobs that share a region": (30, 2, [Wait.ALL]),
+    "jobs that share a region": (31, 2, [Wait.ALL]),
 }
 """Lines and columns of the input, images, and for what loads wait."""
 
