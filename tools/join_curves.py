@@ -16,6 +16,7 @@ import torch
 
 from reprise.export.qat.network import QatNetwork
 from reprise.export.train import datasets, recipe, train
+from reprise.support.checks import require
 from reprise.support.errors import RepriseError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,6 +44,18 @@ def parse(join: str) -> tuple[str, dict]:
         raise RepriseError(field="a join", rule=f"one of {known}, or like sparse/2 or sparse:2", value=join)
     name, step, top = match.groups()
     return f"resnet-{name}", ({"barrier": int(step)} if step else {}) | ({"barrier_levels": int(top)} if top else {})
+
+
+def numbers(name: str, text: str) -> None:
+    """Refuse an option that is no list of numbers."""
+    for one in filter(None, text.split(",")):
+        require(one.replace(".", "", 1).isdecimal(), name, "numbers with commas between them", text)
+
+
+def known(name: str, text: str) -> None:
+    """Refuse an option that names a join which there is not."""
+    for join in filter(None, text.split(",")):
+        parse(join)
 
 
 def key(join: str, r: recipe.Recipe, knob: str, value: float) -> str:

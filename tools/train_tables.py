@@ -6,15 +6,14 @@ They compare binary spikes over four timesteps with multi-level spikes in one ti
     python -m tools.train_tables joins  --data CIFAR_FOLDER [--train 6000 --epochs 8 --width 8 --blocks 2]
     python -m tools.train_tables binary --data CIFAR_FOLDER [the same]     # Sparse-ResNet, N=1, T=4
     python -m tools.train_tables vgg9   --data CIFAR_FOLDER
-    python -m tools.train_tables spikformer
-    python -m tools.train_tables sdt
+    python -m tools.train_tables spikformer    # and sdt: three seeds
+    python -m tools.train_tables rtl build/networks/resnet-ms.yaml    # one image of it
     python -m tools.train_tables curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2
     python -m tools.train_tables plot      # the joins at equal accuracy
 
-Each run writes ``build/tables/NAME.json`` and, if the network can be exported, ``build/networks/NAME.yaml``. What the
-tables show of it goes to docs/measured/training.json with ``--write``, and for curves to joins.json there instead of
-``build/tables/joins.json``; ``make docs`` makes the tables from there. A CIFAR folder is one of
-:mod:`tools.jpeg_images`.
+Each run writes ``build/tables/NAME.json`` and ``build/networks/NAME.yaml``. What the tables show of it goes to
+docs/measured/training.json with ``--write``, and for curves to joins.json there instead of ``build/tables/joins.json``;
+``make docs`` makes the tables from there. A CIFAR folder is one of :mod:`tools.jpeg_images`.
 """
 
 import json
@@ -30,14 +29,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from reprise.api import cosimulate
+from reprise.estimate.area.netlist import NETLIST
 from reprise.export.qat import deploy
 from reprise.export.qat.network import QatNetwork
 from reprise.export.train import datasets, recipe, train
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.files import network_file
 from reprise.model.hardware import sizes
-from reprise.support.checks import require
-from reprise.support.command_line import INPUT_FOLDER, at_least, checked, commands, example, main
+from reprise.support.command_line import INPUT_FILE, INPUT_FOLDER, at_least, checked, commands, example, main
 from tools import join_curves
 from tools.jpeg_images import load_cifar
 
@@ -52,16 +52,6 @@ app = commands(
 )
 
 
-def _numbers(name: str, text: str) -> None:
-    for one in filter(None, text.split(",")):
-        require(one.replace(".", "", 1).isdecimal(), name, "numbers with commas between them", text)
-
-
-def _joins(name: str, text: str) -> None:
-    for join in filter(None, text.split(",")):
-        join_curves.parse(join)
-
-
 AT_LEAST_1 = at_least(1)
 Folder = Annotated[
     Path, typer.Option("--data", metavar="FOLDER", callback=INPUT_FOLDER, help="folder of the data set's files")
@@ -71,9 +61,14 @@ Images = Annotated[int, typer.Option(metavar="N", callback=AT_LEAST_1, help="ima
 Epochs = Annotated[int, typer.Option(metavar="N", callback=AT_LEAST_1, help="passes over them")]
 Width = Annotated[int, typer.Option(metavar="N", callback=AT_LEAST_1, help="channels of the first layer")]
 Blocks = Annotated[int, typer.Option(metavar="N", callback=AT_LEAST_1, help="residual blocks of a stage")]
-Numbers = Annotated[str, typer.Option(metavar="X,Y", callback=checked(_numbers), help="values to measure, if any")]
+Numbers = Annotated[
+    str, typer.Option(metavar="X,Y", callback=checked(join_curves.numbers), help="values to measure, if any")
+]
 Joins = Annotated[
-    str, typer.Option(metavar="A,B", callback=checked(_joins), help="as sparse, sparse-b2, sew, spiking, ms, sparse/2")
+    str,
+    typer.Option(
+        metavar="A,B", callback=checked(join_curves.known), help="as sparse, sparse-b2, sew, spiking, ms, sparse/2"
+    ),
 ]
 
 
@@ -130,11 +125,16 @@ def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str, write: bool) -
     shown = {"levels": r.levels, "timesteps": r.timesteps, **{key: row[key] for key in SHOWN if key in row}}
     shown["command"] = command_line(sys.argv[1:])
     if write:
-        rows = json.loads(MEASURED.read_text()) | {title: shown}
-        lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(rows[name])}" for name in sorted(rows))
-        MEASURED.write_text(f"{{\n{lines}\n}}\n")
+        store(title, shown)
     print(title, json.dumps(shown), flush=True)
     return row
+
+
+def store(title: str, shown: dict) -> None:
+    """Change one row of the tracked record."""
+    rows = json.loads(MEASURED.read_text()) | {title: shown}
+    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(rows[name])}" for name in sorted(rows))
+    MEASURED.write_text(f"{{\n{lines}\n}}\n")
 
 
 @app.command(epilog=example(f"{NAME} lenet5 --data MNIST_FOLDER"))
@@ -210,6 +210,21 @@ def seeds(name: str, write: bool) -> None:
     """Train a preset of the digits with three seeds."""
     for seed in (0, 1, 2):
         one_run(recipe.preset(name, seed=seed), datasets.load("digits"), f"{name}-s{seed}", write)
+
+
+@app.command(epilog=example(f"{NAME} rtl build/networks/resnet-ms.yaml --config small-t"))
+def rtl(
+    network: Annotated[Path, typer.Argument(metavar="FILE", callback=INPUT_FILE, help="what another command has made")],
+    config: Annotated[str, typer.Option(metavar="PRESET", help="the configuration")] = "small-t",
+    write: Write = False,
+) -> None:
+    """Run one image of a trained network in RTL, and compare every map with the model."""
+    found = cosimulate(str(network), config, images=1)
+    shown: dict[str, Any] = dict(config=config, netlist=NETLIST, command=command_line(sys.argv[1:]))
+    shown |= dict(elements=found.elements, mismatches=found.mismatches, cycles=found.cycles)
+    if write:
+        store(network.stem, json.loads(MEASURED.read_text())[network.stem] | {"rtl": shown})
+    print(network.stem, json.dumps(shown), flush=True)
 
 
 @app.command(epilog=example(f"{NAME} curves --data CIFAR_FOLDER --sparsities 0,1 --thresholds 1,1.2"))

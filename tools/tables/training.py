@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from reprise.estimate.area.netlist import NETLIST
+
 from . import markdown, record
 
 STEPS = ("at the best accuracy that both reach", "below it", "", "", "at the lowest")
@@ -72,11 +74,9 @@ def activity(*names: str) -> str:
     rows = []
     for name in names:
         row = record("training")[name]
-        dense = [f"{row[k]:.4f}" if k in row else "" for k in ("bit_density", "product_density")]
-        quantized = "float" in row  # if not, the accuracy is that of the network in floating point
-        accuracy = (row["accuracy"], row["float"]) if quantized else (None, row["accuracy"])
-        cycles = f"{row['cycles']:,.0f}" if "cycles" in row else ""
-        rows.append((f"`{name}`", *(percent(a) for a in accuracy), f"{row['spikes']:,.0f}", *dense, cycles))
+        dense = [f"{row[k]:.4f}" for k in ("bit_density", "product_density")]
+        accuracy, cycles = (percent(row[k]) for k in ("accuracy", "float")), f"{row['cycles']:,.0f}"
+        rows.append((f"`{name}`", *accuracy, f"{row['spikes']:,.0f}", *dense, cycles))
     head = ("network", "accuracy", "not rounded", "spikes", "bit density", "product density", "cycles")
     return markdown(head, rows)
 
@@ -118,6 +118,18 @@ def seeds(name: str) -> str:
     )
 
 
+def rtl(*names: str) -> str:
+    """Say what one image of each network took in RTL, and whether every map was that of the model."""
+    said = []
+    for name in names:
+        row = record("training")[name]["rtl"]
+        same = f"{row['mismatches']:,} of the {row['elements']:,} elements of its maps differ from the model"
+        of = "" if row["netlist"] == NETLIST else " (an earlier netlist)"
+        said.append(f"One image of `{name}` takes {row['cycles']:,} cycles in RTL on `{row['config']}`{of}: {same}.")
+    found = dict.fromkeys(record("training")[name]["rtl"]["command"] for name in names)
+    return " ".join([*said, f"Measured by {', and by '.join(f'`{command}`' for command in found)}."])
+
+
 def conclusion(goal: str) -> str:
     """Say how many fewer spikes the first line of :func:`curves` has, and whether that reaches ``goal`` percent."""
     _, join, like, seeds = CURVES[0]
@@ -140,7 +152,7 @@ def curves() -> str:
 
 def table(kind: str, *names: str) -> str:
     """Make one of the tables and sentences above."""
-    known = {one.__name__: one for one in (networks, activity, curves, commands, trained, seeds, conclusion)}
+    known = {one.__name__: one for one in (networks, activity, curves, commands, trained, seeds, rtl, conclusion)}
     return known[kind](*names)
 
 
