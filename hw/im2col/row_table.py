@@ -58,7 +58,8 @@ class LoopCounter(wiring.Component):
         m = Module()
         left = [Signal(16, name=f"left{n}") for n in range(self.loops)]
         at_end = Cat(value == 0 for value in left)
-        inner_done = [at_end[:n].all() if n else 1 for n in range(self.loops)]
+        # Known before the step, for which only the registers' enables wait.
+        inner_done = [precompute(m, at_end[:n].all() if n else Const(1)) for n in range(self.loops)]
         fire = [inner_done[n] & ~at_end[n] for n in range(self.loops)]
         primed = Signal()
         advance = Signal()
@@ -205,8 +206,7 @@ class RowTable(wiring.Component):
         m.d.comb += again.eq(run.loop0_count + Mux(put.same_word, turn, 0))
         following = Signal.like(count)  # of the next m tile
         m.d.comb += following.eq(Mux(left == 2, run.rows_last, run.rows))
-        # Everything is compared beside the sums, before it is known which of them happens.
-        word, tile = c.load_rows, here[: clog2(c.load_rows) + 1]
+        word, tile = c.load_rows, here[: clog2(c.load_rows) + 1]  # all is compared before it is known what happens
         onward = [precompute(m, value <= 2 * word) for value in (here, reach)]
         turn_left = precompute(m, reach <= tile + word)  # behind the m tile's last row
         turn_next = precompute(m, run.loop0_count <= word), precompute(m, run.loop0_count + turn <= word)

@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
+from ..lib.logic import precompute
 from .layouts import OFFSET_BITS, integer_config
 
 
@@ -65,22 +66,27 @@ class IntegerCursor(wiring.Component):
             *(after[name].eq(began[name] + step) for name, step in zip(levels, steps, strict=True)),
         ]
         ends = (self.i_end, self.i_last_group, self.i_last_t, last_x, last_y)
+        # What ends with the word is known before the step: only the enable of a register waits for that.
+        goes_on, ended = [], Value.cast(self.i_end)
+        for end in ends[1:]:
+            goes_on.append(precompute(m, ended & ~end))
+            ended = ended & end
+        goes_on.append(precompute(m, ended))
+        next_x = precompute(m, self.i_end & self.i_last_group & self.i_last_t)
+        next_y, next_image = precompute(m, next_x & last_x), precompute(m, next_x & last_x & last_y)
         with m.If(self.i_step):
             with m.If(~self.i_end):
                 m.d.sync += self.o_address.eq(self.o_address + self.config.bus_bits // 8)
-            ended: Value = self.i_end
-            for n, name in enumerate(levels):
-                goes_on = ended if n + 1 == len(levels) else ended & ~ends[n + 1]
-                with m.If(goes_on):
+            for n, (name, on) in enumerate(zip(levels, goes_on, strict=True)):
+                with m.If(on):
                     m.d.sync += self.o_address.eq(after[name])
                     m.d.sync += [began[inner].eq(after[name]) for inner in levels[: n + 1]]
-                ended = ended & ends[n + 1] if n + 1 < len(levels) else ended
-            with m.If(self.i_end & self.i_last_group & self.i_last_t):
+            with m.If(next_x):
                 m.d.sync += x_left.eq(x_left - 1)
-                with m.If(last_x):
-                    m.d.sync += [x_left.eq(config.out_width), y_left.eq(y_left - 1)]
-                    with m.If(last_y):
-                        m.d.sync += [y_left.eq(config.out_lines), images_left.eq(images_left - 1)]
+            with m.If(next_y):
+                m.d.sync += [x_left.eq(config.out_width), y_left.eq(y_left - 1)]
+            with m.If(next_image):
+                m.d.sync += [y_left.eq(config.out_lines), images_left.eq(images_left - 1)]
         with m.If(self.i_start):
             m.d.sync += [one.eq(0) for one in (self.o_address, *began.values())]
             m.d.sync += [x_left.eq(config.out_width), y_left.eq(config.out_lines), images_left.eq(config.images)]

@@ -80,7 +80,7 @@ class IntegerPacker(wiring.Component):
         m.submodules.queue = queue = SmallFifo(shape=integer_group(c), depth=QUEUE)
         wiring.connect(m, wiring.flipped(self.i), queue.i)
         item, there = Signal(fitted_group(c), reset_less=True), Signal()
-        goes = Signal()  # the group leaves the first stage, if there is one
+        loads, goes = Signal(), Signal()  # no piece is left; the group leaves the first stage, if there is one
         held = Signal(c.neuron_lanes * 8 * INT_BYTES[-1], reset_less=True)
         valid, ends, last_group, last_t = Signal(), Signal(), Signal(), Signal()
         group = Signal(range(c.groups))
@@ -90,17 +90,16 @@ class IntegerPacker(wiring.Component):
         self._fit(m, queue.o, there, item)
         m.d.comb += [
             queue.o.ready.eq(~there | goes),
-            goes.eq(~valid | (leave & (left == 0))),
+            loads.eq(~valid | (left == 0)),
+            goes.eq(loads & (~valid | leave)),
             end.eq(item.last_group | (group + 1 == self.i_config.int_groups)),
         ]
-        with m.If(leave):
-            m.d.sync += [held.eq(held >> c.bus_bits), left.eq(left - 1)]
+        with m.If(~valid | leave):
+            m.d.sync += [held.eq(Mux(loads, integers, held >> c.bus_bits)), left.eq(Mux(loads, pieces, left - 1))]
         with m.If(goes):
             m.d.sync += valid.eq(there)
             with m.If(there):
                 m.d.sync += [
-                    held.eq(integers),
-                    left.eq(pieces),
                     ends.eq(end),
                     last_group.eq(item.last_group),
                     last_t.eq(item.last_t),

@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
+from ..lib.logic import precompute
 from .layouts import LINE_BITS, OFFSET_BITS, line_config, line_position, plane_chunk
 
 
@@ -99,16 +100,11 @@ class LineCursor(wiring.Component):
             return [self.q.eq(q), self.line.eq(line), self.bit.eq(bit)]
 
         # What ends with the chunk is known before it is taken: only the enable of a register waits for that.
-        next_plane, next_group, next_t = Signal(), Signal(), Signal()
-        next_x, next_y, next_image = Signal(), Signal(), Signal()
-        m.d.comb += [
-            next_plane.eq(~chunk.last_plane),
-            next_group.eq(chunk.last_plane & ~chunk.last_group),
-            next_t.eq(chunk.last_plane & chunk.last_group & ~chunk.last_t),
-            next_x.eq(chunk.last_plane & chunk.last_group & chunk.last_t),
-            next_y.eq(next_x & last_x),
-            next_image.eq(next_x & last_x & last_y),
-        ]
+        next_group = precompute(m, chunk.last_plane & ~chunk.last_group)
+        next_t = precompute(m, chunk.last_plane & chunk.last_group & ~chunk.last_t)
+        next_x = precompute(m, chunk.last_plane & chunk.last_group & chunk.last_t)
+        next_y = precompute(m, next_x & last_x)
+        next_image = precompute(m, next_x & last_x & last_y)
         with m.If(step):
             m.d.sync += move(next_q, next_line, self.bit)
             with m.If(next_group):

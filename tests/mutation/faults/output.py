@@ -216,7 +216,7 @@ MUTATIONS = [
     fault(
         "integers: a gap between groups",
         "output/integer_packer",
-        "goes.eq(~valid | (leave & (left == 0)))",
+        "goes.eq(loads & (~valid | leave))",
         "goes.eq(~valid)",
         f"{WRITER}::test_integers_take_a_group_or_a_bus_word_a_cycle",
     ),
