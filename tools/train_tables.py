@@ -101,7 +101,6 @@ def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str, write: bool) -
     )
     row |= dict(layer_spikes=spikes, recipe=r.model_dump())
     if r.quantize:
-        assert isinstance(model, QatNetwork)
         row["float"] = train.evaluate(model.quantize(False), images, labels)[0]
         model.quantize(True)
         network = deploy.to_network(model, title)
@@ -118,6 +117,7 @@ def one_run(r: recipe.Recipe, data: datasets.Dataset, title: str, write: bool) -
             statistics=deploy.statistics(network, costs, calibration, spikes),
             widths=widths,
             hardware=sizes(HARDWARE),
+            changes=deploy.clipped(network, widths),
             samples=(images[:64], labels[:64]),
         )
     TABLES.mkdir(parents=True, exist_ok=True)
@@ -259,7 +259,6 @@ def curves(
             if join_curves.key(join, r, knob, value) in join_curves.load(report):
                 continue
             model = fit(base, cifar)
-            assert isinstance(model, QatNetwork)
             if knob == "tuned":
                 row = join_curves.measure(join, r, cifar, model.state_dict())
             else:

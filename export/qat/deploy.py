@@ -25,6 +25,7 @@ from .network import QatNetwork
 from .specs import ROUNDINGS, SourceSpec
 
 MAX_PLANES = 8  # of a hardware that does not say how many planes it has: pixels of 8 bits need these
+FEW_STEPS = 32  # of weights, below which their rounding is coarse
 MAX_THERMOMETER = 64  # planes beyond which thermometer rows cost more than bit-planes in any case
 
 
@@ -206,13 +207,22 @@ def width_proof(network: Network, hardware: Hardware) -> dict:
 
 
 def clipped(network: Network, widths: dict) -> list[str]:
-    """Return which stored currents could exceed the bits of their maps, and are clipped there, as sentences."""
+    """Return which stored currents could exceed the bits of their maps, and which are coarse because they fit.
+
+    The first ones are clipped. Both are sentences.
+    """
     told = []
     for name in dict.fromkeys(layer.addend for layer in network.layers if layer.addend):
         bits = network.feature_bits(name)
         low, high, needed = widths[name]["integers"]
         if needed > bits:
             told.append(f"{name}: its current could reach {low}..{high} units, and is clipped at {bits} bits")
+        steps = max((int(np.abs(s.weight.astype(int)).max()) for s in network.layer(name).convolutions), default=0)
+        if needed >= bits and 0 < steps < FEW_STEPS and bits < 32:
+            told.append(
+                f"{name}: its weights have only {steps} steps of 127, so that {bits} bits hold the stream; "
+                "MembraneStream(bits=32) leaves them more"
+            )
     return told
 
 

@@ -86,6 +86,8 @@ def test_an_ms_resnet_is_exact(options):
     assert joined["blocks_0_conv2"] == ("stem", 1, "sum") and joined["blocks_1_conv2"][0] == "blocks_0_conv2"
     assert joined["blocks_1_conv2"][2] != "sum"  # nothing adds to it any more: its neuron fires at once
     assert {network.feature_bits(addend) for addend, _, _ in joined.values()} == {16}
+    told = [sentence for sentence in clipped(network, width_proof(network, PAPER)) if "only" in sentence]
+    assert len(told) == 1 and told[0].startswith("stem: its weights have only ")  # those of pixels of 8 bits are coarse
     with pytest.raises(CompileError, match="its addend 'stem' needs addend_groups"):
         compile_network(network, TINY.replace(addend_groups=0))
 
