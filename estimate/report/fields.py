@@ -69,6 +69,16 @@ class AloneCycles(Fields):
     neurons: Count = Field(description="cycles of the neurons, and of writing out potentials")
 
 
+class ChipEnergy(Fields):
+    """Energies that were not measured: events times what each takes, by a fit to measurements."""
+
+    chip_nj: float = Field(description="on the chip, in 130 nm: logic, clock, memories and leakage")
+    dram_nj: float = Field(description="bits that the commands move x 12.45 pJ")
+
+
+ENERGY = Field(default=None, description="estimated energy; absent if nothing was fitted for the configuration")
+
+
 class Counts(Fields):
     """What the tiles hold."""
 
@@ -100,6 +110,7 @@ class Figures(Bytes, Densities):
     runs: Count = Field(description="number of RUN commands")
     tiles: Count = Field(description="number of tiles of all RUNs")
     counts: Counts = Field(description="what these tiles hold")
+    energy: ChipEnergy | None = ENERGY
     limits: Limits | None = Field(default=None, description="what limits it; absent if nobody asked")
     helps: list[Help] | None = Field(
         default=None, description="what changes of the configuration would do, the best first; absent if nobody asked"
@@ -111,6 +122,7 @@ class End(Bytes):
 
     name: str = Field(description="what tables call this row")
     cycles: EndCycles = Field(description="cycles from the last layer's end to the interrupt")
+    energy: ChipEnergy | None = ENERGY
 
 
 class Shape(Fields):
@@ -241,6 +253,10 @@ class Estimate(Hardware, Head):
     layers: list[Layer] = Field(description="the layers, in the order of the program")
     rest: End = Field(description="what belongs to no layer")
     total: Figures = Field(description="the whole job: the sum of all layers and of the rest")
+    energy_error_percent: float | None = Field(
+        default=None,
+        description="how far the estimated energy of the chip was off at most, of networks that were not used to fit",
+    )
 
 
 def checked(report: dict[str, Any], kind: type[Fields]) -> dict[str, Any]:

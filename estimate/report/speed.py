@@ -14,6 +14,7 @@ from ...model.network.network import Network
 from ...model.prosparsity.modes import Mode
 from ..area import measured, model
 from ..area.parts import LARGEST_ECP5, Part
+from ..energy import model as energy
 from ..network import Estimator, SystemTiming
 from .head import head, mode_field
 from .shapes import with_shapes
@@ -129,6 +130,7 @@ def whole_estimate(
     alone = cycles if len(images) == 1 else one_image_cycles(network, config, images, timing, mode=mode)
     speed = speed_of(config, len(images), cycles, alone, clock_mhz)
     resources = {"area": area_of(config)} if area or measured.synthesized(config) else {}
+    report = report | energy.fields(report, config)
     return {
         **head("estimate"),
         "configuration_name": name,

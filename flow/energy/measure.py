@@ -12,6 +12,7 @@ from ...cosim.command import simulate
 from ...cosim.jobs.run import Outcome
 from ...cosim.options import Options
 from ...estimate.area.netlist import NETLIST
+from ...estimate.baselines.accelerator import DRAM_PJ_PER_BIT
 from ...estimate.baselines.operations import of_network
 from ...estimate.report.head import head, mode_field
 from ...export.find import Batch
@@ -25,9 +26,6 @@ from ..asic.timing import Timing
 from .account import PARTS, Account, Energies
 from .replay import Activity, Replay
 from .sources import load
-
-DRAM_PJ_PER_BIT = 12.45
-"""A literature constant (DRAMsim3, as in the published tables of Prosperity): nothing of the DRAM is measured."""
 
 LOGIC, CLOCK = ("nets_pj", "cells_pj"), ("clock_pj",)
 MEMORIES, LEAKAGE = ("reads_pj", "writes_pj", "idle_pj"), ("leakage_pj",)

@@ -95,15 +95,19 @@ def _estimated(
 def _show(report: dict[str, Any], console: Console) -> None:
     """Print the report of one configuration."""
     from ..estimate import tables
+    from ..estimate.energy.model import lines as energy_lines
     from ..estimate.report.speed import area_line, memory_line, speed_lines
     from ..support.terminal import Figures, counted
 
     layers, total = report["layers"], report["total"]
+    chip = {"energy": "chip, nJ"} if "energy" in total else {}
     batch_name = f"{report['network']}, {counted(report['images'], 'image')}, on {report['configuration_name']}"
-    table = Figures("layer", *CYCLES.values(), *PARTS.values(), title=f"{batch_name}: estimated cycles")
+    title = f"{batch_name}: estimated cycles"
+    table = Figures("layer", *CYCLES.values(), *PARTS.values(), *chip.values(), title=title)
     for one in [*layers, report["rest"], {"name": "total", **total}]:
         cells = [one["cycles"].get(key) for key in CYCLES] + [one.get("alone_cycles", {}).get(key) for key in PARTS]
-        table.add_row(one["name"], *("-" if cell is None else f"{cell:,}" for cell in cells))
+        cells += [one[key]["chip_nj"] for key in chip]
+        table.add_row(one["name"], *("-" if cell is None else f"{cell:,.0f}" for cell in cells))
     console.print(table)
     if "limits" in total:
         console.print(tables.text(tables.limits_lines(layers, total), "what limits each layer"))
@@ -113,7 +117,8 @@ def _show(report: dict[str, Any], console: Console) -> None:
         for note in (tables.HELPS_NOTE, *tables.helps_notes(total)):
             console.print(note, highlight=False, markup=False)
         console.print(tables.text(tables.layer_helps_lines(layers), "by layer"))
-    for line in (memory_line(report), *speed_lines(report["speed"], report["images"]), area_line(report["area"])):
+    speed = speed_lines(report["speed"], report["images"])
+    for line in (memory_line(report), *speed, area_line(report["area"]), *energy_lines(report)):
         console.print(line, highlight=False)
 
 

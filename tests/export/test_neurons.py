@@ -118,3 +118,28 @@ def test_refuses_leak_and_ragged_time():
         MultiLevelLIF(1, 1, leak=257)
     with pytest.raises(ValueError, match="multiple of timesteps 3, not 4"):
         MultiLevelIF(1, 3)(torch.zeros(4, 2))
+
+
+def ordinary_quantizer(x, step, levels):
+    """A uniform quantizer of N + 1 levels, rounded, with straight-through gradients, as quantization-aware training
+    of other networks has it (LSQ: Esser et al. 2020, arXiv 1902.08153)."""
+    inside = (x / step).clamp(0, levels)
+    return inside + (inside.round() - inside).detach()
+
+
+@pytest.mark.parametrize("levels", [1, 4, 15])
+def test_at_one_timestep_a_neuron_is_an_ordinary_quantizer(levels):
+    """The same levels, and the same gradients of the input and of the threshold, which is the quantizer's step."""
+    generator = torch.Generator().manual_seed(levels)
+    x = (torch.rand(4096, generator=generator) * 1.6 - 0.3) * levels * 0.7
+    weights = torch.rand(4096, generator=generator)
+    neuron = MultiLevelIF(levels, threshold=0.7, trainable=True)
+    ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    step = torch.tensor(0.7, requires_grad=True)
+    spikes, codes = neuron(ours), ordinary_quantizer(theirs, step, levels)
+    torch.testing.assert_close(spikes, codes)
+    assert set(spikes.tolist()) == set(range(levels + 1))
+    (spikes * weights).sum().backward()
+    (codes * weights).sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)
+    torch.testing.assert_close(neuron.threshold.grad, step.grad)

@@ -19,6 +19,7 @@ from reprise.flow.energy import measure
 from reprise.flow.energy import page as energy_page
 from reprise.flow.fpga import results
 from reprise.flow.fpga.parts import ECP5_PARTS, RESOURCES, TARGETS
+from tools.energy import tables as energy
 
 from . import MEASURED, markdown, number, record
 
@@ -233,6 +234,7 @@ def table(kind: str, *words: str) -> str:
         f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, faults, core)
     }
     known |= {f.__name__: f for f in (chip, limits, claims, published_energy)}
+    known |= {f.__name__: f for f in (energy.modes, energy.modes_energy, energy.recipes, energy.fitted, energy.scaled)}
     return known[kind](*words)
 
 

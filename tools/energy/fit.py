@@ -1,0 +1,99 @@
+"""Fits the energies of events that ``reprise estimate`` uses (``estimate/energy/fitted.json``) to measurements.
+
+    python -m tools.energy.fit --config tiny --write
+
+Networks are measured on the switching of the RTL, as ``reprise energy`` does, which takes a minute or so for each; what
+is measured is kept in ``build/energy/cases``. Some are used to fit, and the others only to say how far off the fit is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from reprise.cosim.jobs.random_networks import random_images, random_network
+from reprise.estimate.area.netlist import NETLIST
+from reprise.estimate.energy import model
+from reprise.hw.arch.config import HardwareConfig
+from reprise.model.network.network import Network
+from reprise.model.prosparsity.modes import Mode
+from reprise.support.command_line import Write, commands, example, main
+from tools.energy.measure import measure
+
+NAME = "python -m tools.energy.fit"
+FITS: tuple[tuple[str, Mode], ...] = (
+    ("digits-levels-s0", "product"), ("digits-levels-s0", "bit"), ("digits-levels-s0", "dense"),
+    ("random1", "product"), ("random4", "bit"), ("random5", "product"), ("random7", "product"), ("random11", "product"),
+)  # fmt: skip
+HELD: tuple[tuple[str, Mode], ...] = (
+    ("lenet5", "product"), ("random3", "product"), ("random6", "dense"), ("random9", "product"), ("random12", "bit"),
+    ("random14", "product"),
+)  # fmt: skip
+"""The networks, each in a mode, that are used to fit, and those that only tell the error."""
+
+app = commands()
+
+
+def network_of(name: str, config: HardwareConfig) -> tuple[Network, np.ndarray]:
+    """Return a network with an image: a random one, a preset, or one that ``tools.energy.modes train`` has left."""
+    from reprise.export.find import open_network
+
+    if name.startswith("random"):
+        seed = int(name.removeprefix("random"))
+        made = random_network(seed, config, size=10, channels=3 * config.lanes, layers=2 + seed % 2)
+        return made, random_images(seed, made, 1)
+    file = open_network(f"build/networks/{name}.yaml" if "-s" in name else name, config)
+    return file.network, file.images[:1]
+
+
+def measured(
+    cases: tuple[tuple[str, Mode], ...], config: HardwareConfig
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield of each network its name and mode, the events of its layers, and their measured energies."""
+    for name, mode in cases:
+        network, images = network_of(name, config)
+        rows = measure(name, network, images, config, mode)["layers"]
+        yield f"{name}, {mode}", np.array([model.events(r) for r in rows]), np.array([r["chip_nj"] for r in rows])
+
+
+def errors(found: np.ndarray, cases: list[tuple[str, np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """Return by how many percent the estimate of each network is off."""
+    return {name: round(100 * float((rows @ found).sum() / wanted.sum() - 1), 2) for name, rows, wanted in cases}
+
+
+def worst_layer(found: np.ndarray, cases: list[tuple[str, np.ndarray, np.ndarray]]) -> float:
+    """Return by how many percent the estimate of a layer is off at most; the end of the job is none."""
+    off = [np.abs(rows[:-1] @ found / wanted[:-1] - 1).max() for _, rows, wanted in cases]
+    return round(100 * float(max(off)), 1)
+
+
+@app.command(epilog=example(f"{NAME} --config tiny --write"))
+def fit(
+    config: Annotated[str, typer.Option(metavar="NAME", help="preset of the hardware")] = "tiny", write: Write = False
+) -> None:
+    """Fit the energies of events of a configuration; with --write, put them into the table."""
+    plain = HardwareConfig.load(config)
+    fits, held = (list(measured(cases, plain.replace(modes=1))) for cases in (FITS, HELD))
+    found = model.fit([(rows, wanted) for _, rows, wanted in fits])
+    row: dict[str, Any] = {
+        "name": config,
+        "configuration": plain.built(),
+        "command": f"{NAME} --config {config} --write",
+        "netlist": NETLIST,
+        "nanojoules": {name: float(f"{value:.6g}") for name, value in zip(model.EVENTS, found, strict=True)},
+        "fit_percent": errors(found, fits),
+        "held_out_percent": errors(found, held),
+        "held_out_layer_percent": worst_layer(found, held),
+    }
+    print(json.dumps(row, indent=1))
+    if write:
+        others = [one for one in model.known() if one["name"] != config] if model.FITTED.is_file() else []
+        model.FITTED.write_text(json.dumps({"configurations": [*others, row]}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(app, NAME)

@@ -1,0 +1,102 @@
+"""Tables of docs/energy.md: one accelerator in the modes of its RUNs, fitted energies, and figures scaled to 28 nm."""
+
+from __future__ import annotations
+
+from statistics import mean
+from typing import Any
+
+from reprise.estimate.area.netlist import is_earlier
+from reprise.estimate.baselines.accelerator import CLOCK_MHZ
+from reprise.estimate.energy import model
+from reprise.flow.energy import scaling
+from tools.tables import markdown, record
+from tools.tables.captures import compared
+
+MODES = {"dense": "dense", "bit": "bit-sparse", "product": "product-sparse"}
+SPIKES = {"binary": "binary, T = 4", "levels": "levels 0..4, T = 1: the quantizer"}
+NAMES = {"digits": "digits", "lenet5": "LeNet-5, MNIST"}
+EARLIER = "The netlist was an earlier one."
+
+
+def _accuracy(row: dict[str, Any]) -> str:
+    found = row["accuracy"]
+    return f"{mean(found):.2f} % ({min(found):.2f} to {max(found):.2f})"
+
+
+def modes() -> str:
+    """Make the table of networks and kinds of spikes, with the cycles of every mode."""
+    found = record("modes")
+    rows = []
+    for network, kinds in found["rows"].items():
+        for spikes, told in SPIKES.items():
+            row = kinds[spikes]
+            cycles = {mode: mean(row["cycles"][mode]) for mode in MODES}
+            shown = [f"{cycles[mode]:,.0f}" for mode in MODES]
+            gains = [f"{cycles[worse] / cycles['product']:.2f}x" for worse in ("dense", "bit")]
+            rows.append((NAMES[network], told, _accuracy(row), *shown, *gains))
+    head = ("network", "spikes", "accuracy", *MODES.values(), "product over dense", "product over bit")
+    return markdown(head, rows)
+
+
+def modes_energy() -> str:
+    """Make the table of the energies of networks of levels in every mode, with what they save over the dense one."""
+    rows = []
+    for network, kinds in record("modes")["rows"].items():
+        found = kinds["levels"]["chip"]
+        dense = found["dense"]
+        for mode, name in MODES.items():
+            one = found[mode]
+            whole, of_dense = (each["chip_nj"] + each["dram_nj"] for each in (one, dense))
+            delay = dense["cycles"] / one["cycles"]
+            saved = (f"{dense['chip_nj'] / one['chip_nj']:.2f}x", f"{of_dense / whole:.2f}x")
+            figures = (f"{one['cycles']:,}", f"{one['chip_nj']:,.0f}", f"{one['dram_nj']:,.0f}")
+            how = "measured" if network == "digits" else "estimated"
+            rows.append((NAMES[network], name, how, *figures, *saved, f"{of_dense / whole * delay:.2f}x"))
+    saves = ("chip saves", "with DRAM", "energy x delay saves")
+    return markdown(("network", "RUNs", "energy", "cycles", "chip, nJ", "DRAM, nJ", *saves), rows)
+
+
+def recipes() -> str:
+    """Say how the networks of the modes were trained."""
+    lines = []
+    for network, kinds in record("modes")["rows"].items():
+        one = kinds["levels"]
+        images = f"{one['train_images']:,} images" if one["train_images"] else "all images"
+        lines.append(f"- {NAMES[network]}: {one['epochs']} epochs of {images}, tested with {one['test_images']:,}.")
+    return "\n".join(lines)
+
+
+def fitted() -> str:
+    """Make the table of the energies of events, and say how far estimates are off."""
+    parts = []
+    for one in model.known():
+        rows = [(name.replace("_", " "), f"{value * 1000:,.4g}") for name, value in one["nanojoules"].items()]
+        fits, held = one["fit_percent"], one["held_out_percent"]
+        worst = [f"{name}: {value:+.1f} %" for name, value in held.items()]
+        parts += [
+            f"`{one['name']}`, fitted by `{one['command']}`:",
+            markdown(("event", "pJ"), rows),
+            f"Of the {len(fits)} networks that were fitted, the whole chip is off by up to "
+            f"{max(map(abs, fits.values())):.1f} %; of those that were not, by {', '.join(worst)}. "
+            f"A single layer of these is off by up to {one['held_out_layer_percent']:.1f} %.",
+        ]
+        parts += [EARLIER] * is_earlier(one)
+    return "\n\n".join(parts)
+
+
+def scaled() -> str:
+    """Make the table of our digits network scaled to 28 nm, beside the published accelerator's model."""
+    low, high = scaling.factors()
+    chip = record("energy_paper")["total"]["chip_nj"] / 1000
+    theirs = next(one for one in compared("digits")["accelerators"] if one["name"] == "Prosperity")
+    rows = [
+        ("Reprise `paper`, measured", "130 nm, 1.2 V", f"{chip:.1f}"),
+        ("Reprise `paper`, *scaled: an estimate*", "28 nm, 0.9 V", f"{chip * low:.2f} to {chip * high:.2f}"),
+        (
+            f"Prosperity, *model*: its power times its cycles at {CLOCK_MHZ:g} MHz",
+            "28 nm",
+            f"{theirs['chip_microjoules']:.2f}",
+        ),
+    ]
+    told = markdown(("chip without DRAM, one image of the digits", "process", "uJ"), rows)
+    return f"{told}\n\nThe factor is {low:.3f} to {high:.3f}." + f"\n\n{EARLIER}" * is_earlier(record("energy_paper"))
