@@ -126,6 +126,10 @@ def counted() -> dict[str, list[str]]:
         "one-layer.md": [f"answers {Traffic().latency} cycles after it is asked"],
         "processor.md": [f"none for {STEAL_AFTER} cycles (`STEAL_AFTER`)"],
         "reading-the-report.md": [f"at most {drawing.STEPS} steps", f"more than {chrome.MOST:,} slices"],
+        "transformers.md": [
+            # two for T x tokens x channels
+            f"counts {2 * 4 * 64 * 512 // paper.lanes:,} cycles for attention in each of its blocks",
+        ],
         "training.md": [
             f"One image of the digits' test set is {100 / digits.accuracy['images']:.2f} points",
             "Of their fifteen points one, seed 2 at its best, is below 20 %",

@@ -23,7 +23,6 @@ NETWORKS: dict[str, Callable[[], tuple[Network, np.ndarray]]] = {
 
 OPERATORS = {
     "SPS convolutions": ("sps",),
-    "max pools 3x3": ("pool",),
     "position": ("rpe",),
     "q, k, v": ("_q", "_k", "_v"),
     "attention products": ("_g", "_products"),

@@ -67,7 +67,7 @@ def spikformer(
 def one_timestep(
     depth: int, dim: int, *, heads: int = 12, size: int = 32, classes: int = 10, seed: int = 0
 ) -> tuple[Network, np.ndarray]:
-    """Make a Spikformer whose neurons have levels in place of timesteps; its joins clip, and its pools are of 2x2."""
+    """Make a Spikformer whose neurons have levels in place of timesteps, and whose joins clip."""
     b = Builder(
         input_shape=(3, size, size), density=SPIKFORMER_DENSITY, seed=seed, timesteps=1, levels=LEVELS, clip=CLIP
     )

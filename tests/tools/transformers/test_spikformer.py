@@ -36,7 +36,7 @@ def driven():
 
 
 @pytest.mark.parametrize(
-    ("made", "config"), [("small", "small"), ("text", "small"), ("levels", "small"), ("driven", "small-t")]
+    ("made", "config"), [("small", "small"), ("text", "small"), ("levels", "small-t"), ("driven", "small-t")]
 )
 def test_every_map_is_that_of_the_model(made, config, request):
     network, image = request.getfixturevalue(made)
@@ -51,19 +51,8 @@ def test_neurons_fire_about_as_often_as_published(small):
     network, image = small
     features = run(network, image, record=("features",)).features
     for layer in network.layers:
-        if operator(layer.name) in ("SPS convolutions", "q, k, v", "MLP"):
+        if operator(layer.name) in ("SPS convolutions", "q, k, v", "MLP") and not layer.pool:
             assert 0.03 < (features[layer.name] > 0).mean() < 0.3, layer.name
-
-
-def test_pools_are_the_maximum_of_nine(small):
-    network, image = small
-    features = run(network, image, record=("features",)).features
-    below, pooled = features["sps3"][0, :, 0], features["pool3"][0, :, 0]
-    for t in range(len(below)):
-        for y in range(pooled.shape[1]):
-            for x in range(pooled.shape[2]):
-                window = below[t, max(0, 2 * y - 1) : 2 * y + 2, max(0, 2 * x - 1) : 2 * x + 2]
-                assert pooled[t, y, x] == window.max()
 
 
 def test_neurons_of_text_keep_nine_tenths(text):
