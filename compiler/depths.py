@@ -1,4 +1,4 @@
-"""Chooses how each layer's K tiles are cut and fetched, by the rows of calibration images.
+"""Chooses how each layer's tiles are cut and fetched, by the rows of calibration images.
 
 A K tile has at most ``tile_k`` bits. With more bits a row has fewer K tiles, so that its partial sum is updated less
 often. With fewer bits more rows contain each other, so that fewer residual bits are left to add. Which of the two a
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from ..model.prosparsity.modes import Mode, slots
 from ..model.prosparsity.tiles import count_packed
 from ..model.prosparsity.tiling import LayerTiles, network_tiles
 from .lower import Input, Pitch, block_channels
+from .rows.positions import positions_of_tile
 from .rows.segments import segments
 
 CALIBRATION = 8
@@ -45,17 +47,24 @@ WHOLE_SHARE = 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class TileChoice:
-    """How the K tiles of a layer are cut and fetched.
+    """How the tiles of a layer are cut and fetched.
 
     Members
     -------
     depth : bits of a row in a K tile, and weight rows
     whole : K tiles of a RUN, from its first one on, whose weights are all fetched; of later ones only those are that
         some row of the tile uses
+    positions : output positions of an m tile, or 0 for as many as it holds (:mod:`reprise.compiler.rows.positions`)
     """
 
     depth: int
     whole: int = WHOLE_TILES
+    positions: int = 0
+
+    @property
+    def of_work(self) -> dict[str, int]:
+        """The fields of :class:`reprise.compiler.work.Work` that say so."""
+        return {"tile_depth": self.depth, "whole_tiles": self.whole, "tile_positions": self.positions}
 
 
 def used_rows(tiles: LayerTiles) -> np.ndarray:
@@ -115,8 +124,8 @@ def choose_tiles(
         return {}
     features = run(network, images[:CALIBRATION], record=("features",)).features
 
-    def tiles_of(name: str, depth: int, share: bool) -> LayerTiles:
-        return network_tiles(network, name, features, tile_m=config.tile_m, tile_k=depth, share_images=share)
+    def tiles_of(name: str, depth: int, share: bool, rows: int = config.tile_m) -> LayerTiles:
+        return network_tiles(network, name, features, tile_m=rows, tile_k=depth, share_images=share)
 
     def choices(name: str) -> Iterator[tuple[int, int]]:
         for depth in options:
@@ -131,5 +140,9 @@ def choose_tiles(
             continue
         depth = -min(choices(layer.name))[1]
         share = float(used_rows(tiles_of(layer.name, depth, batch > 1)).mean()) / depth
-        found[layer.name] = TileChoice(depth=depth, whole=ALL_WHOLE if share > WHOLE_SHARE else WHOLE_TILES)
+        whole = ALL_WHOLE if share > WHOLE_SHARE else WHOLE_TILES
+        rows_of = partial(tiles_of, layer.name, depth, batch > 1)
+        channels = block_channels(layer.channels, config.lanes)
+        positions = positions_of_tile(rows_of, layer, config, modes[layer.name], channels)
+        found[layer.name] = TileChoice(depth=depth, whole=whole, positions=positions)
     return found

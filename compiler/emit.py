@@ -193,7 +193,7 @@ class Emitter:
         self._writes.run(output)
 
     def _tile_fields(self, work: Work, job: Job, k_tiles: int) -> dict[str, int]:
-        per_tile = self.config.tile_m // work.rows_per_position
+        per_tile = work.per_tile(self.config.tile_m)
         m_tiles = -(-job.positions // per_tile)
         last = job.positions - (m_tiles - 1) * per_tile
         return {

@@ -141,7 +141,7 @@ class NetworkCompiler:
         reads = {layer: part for part, layer in self.once.items()}  # what has the rows of a layer
         for name, own in ((name, reads.get(name, name)) for name in depths.keys() | wholes.keys()):
             depth, whole = depths.get(name, self.tiles[own].depth), wholes.get(name, self.tiles[own].whole)
-            self.tiles[own] = TileChoice(depth=depth, whole=whole)
+            self.tiles[own] = replace(self.tiles[own], depth=depth, whole=whole)
 
     def _large(self) -> dict[str, int]:
         """Return the layers whose input or segments do not fit on chip, however the input is cut, or are cheaper split.
@@ -225,8 +225,7 @@ class NetworkCompiler:
             size=self.network.geometry[layer.name].computed,
             output=output,
             planes=layer_planes(self.network, layer),
-            tile_depth=self.tiles[layer.name].depth,
-            whole_tiles=self.tiles[layer.name].whole,
+            **self.tiles[layer.name].of_work,
             block_channels=run_channels(output, self.config),
             addend=addend,
         )

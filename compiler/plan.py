@@ -194,7 +194,7 @@ class Planner:
         """Return whether the input of a job fits on chip, and its rows the counters and loops."""
         pitches, _, words = self._layout(cut)
         positions = self._positions(cut)
-        m_tiles = -(-positions // (self.config.tile_m // self.work.rows_per_position))
+        m_tiles = -(-positions // self.work.per_tile(self.config.tile_m))
         line_bits = max((pitch.line for pitch in pitches), default=0) * self.config.feature_bits
         counters = m_tiles < FIELD and words < FIELD and line_bits <= MOST_LINE_BITS and self._loops(cut) <= LOOPS
         return counters and words <= self.config.feature_words // cut.regions
@@ -219,7 +219,7 @@ class Planner:
         """
         work, c, out = self.work, self.config, self.work.output
         jobs = -(-out.images // cut.images) * -(-out.height // cut.lines) * -(-out.width // cut.columns)
-        m_tiles = jobs * -(-self._positions(cut) // (c.tile_m // work.rows_per_position))
+        m_tiles = jobs * -(-self._positions(cut) // work.per_tile(c.tile_m))
         beats = -(-work.block_channels * 8 // c.bus_bits) * work.tile_depth * self.k_tiles * work.blocks
         keep = self.k_tiles <= c.weight_tiles
         weights = beats * ((1 if work.blocks == 1 else jobs) if keep else m_tiles)

@@ -22,6 +22,7 @@ class Work:
     planes : P, the planes of its rows
     tile_depth : bits of a row in a K tile
     whole_tiles : K tiles of a RUN whose weights are fetched before its rows are known
+    tile_positions : output positions of an m tile at most, or 0 for as many as it holds
     block_channels : output channels of a block that is computed by RUNs of its own. It is a block of the output, or
         several where that is an integer map of small blocks.
     addend : the integer map that is added to the sums, or None
@@ -36,6 +37,7 @@ class Work:
     whole_tiles: int
     block_channels: int
     addend: FeatureMap | None = None
+    tile_positions: int = 0
 
     @property
     def blocks(self) -> int:
@@ -77,3 +79,8 @@ class Work:
     def rows_per_position(self) -> int:
         """Rows that an output position has: T * P."""
         return self.output.timesteps * self.planes
+
+    def per_tile(self, tile_m: int) -> int:
+        """Return how many output positions an m tile has at most, of ``tile_m`` rows."""
+        full = tile_m // self.rows_per_position
+        return min(self.tile_positions or full, full)

@@ -66,4 +66,18 @@ MUTATIONS = [
         "self._answered",
         "tests/compiler/test_interpreter_errors.py::test_weights_are_fetched_before_the_loads_of_their_run",
     ),
+    _fault(
+        "positions: an m tile does not wait until its buffer is drained",
+        "compiler/rows/positions.py",
+        "max(computed, drained[0])",
+        "max(computed, 0)",
+        "tests/compiler/rows/test_positions.py",
+    ),
+    _fault(
+        "positions: an m tile cuts images in different ways",
+        "compiler/rows/positions.py",
+        "for n in range(1, positions // line + 1) if positions // line % n == 0]",
+        "for n in range(1, positions // line + 1)]",
+        "tests/compiler/rows/test_positions.py",
+    ),
 ]
