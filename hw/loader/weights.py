@@ -14,6 +14,7 @@ from ..interface.commands import run_layout
 from ..interface.memory import read_request
 from ..interface.streams import weight_row
 from ..lib.fifo import SmallFifo
+from ..lib.logic import precompute
 from .row_runs import RowRuns, row_run
 
 RUNS_ASKED = 32
@@ -141,7 +142,9 @@ class WeightLoader(wiring.Component):
         wiring.connect(m, order.o, assembler.i_run)
         wiring.connect(m, wiring.flipped(self.i), assembler.i)
         wiring.connect(m, assembler.o, wiring.flipped(self.o))
-        rows = _TileCounter.count(m, "taken", run, self.start, assembler.next)
+        taken = Signal()  # counted a cycle late, in which the K tile's last row stands at ``o``
+        m.d.sync += taken.eq(assembler.next)
+        rows = _TileCounter.count(m, "taken", run, self.start, taken)
         m.d.comb += [
             assembler.beats.eq(run.weight_beats),
             assembler.weight_slot.eq(weight_slot),
@@ -212,13 +215,14 @@ class _TileCounter:
         """Build a counter that begins anew with ``start`` and counts one K tile with each ``step``."""
         active = Signal(name=f"{name}_active")
         k_left, m_left = Signal(16, name=f"{name}_k_left"), Signal(16, name=f"{name}_m_left")
-        last_k = k_left == 1
+        last_k = precompute(m, k_left == 1)
+        last = precompute(m, last_k & (run.weights_keep | (m_left == 1)))
         with m.If(step):
             m.d.sync += k_left.eq(k_left - 1)
             with m.If(last_k):
                 m.d.sync += [k_left.eq(run.k_tiles), m_left.eq(m_left - 1)]
-                with m.If(run.weights_keep | (m_left == 1)):
-                    m.d.sync += active.eq(0)
+            with m.If(last):
+                m.d.sync += active.eq(0)
         with m.If(start):
             m.d.sync += [active.eq(~run.weights_ready), k_left.eq(run.k_tiles), m_left.eq(run.m_tiles)]
         return cls(active, last_k)

@@ -8,7 +8,7 @@ from ..arch.config import HardwareConfig
 from ..interface.row_order import bank_of, interleave
 from ..interface.streams import layer_config, psum_row
 from ..lib.fanout import fan_out
-from ..lib.logic import encode, lowest
+from ..lib.logic import encode, lowest, precompute
 from .bank import bank_read, bank_row, bank_slot, window
 from .cursor import DrainCursor, drain_place, drain_row
 
@@ -117,8 +117,9 @@ class PsumDrain(wiring.Component):
             advance.eq((granted & ~again) | (capture & again) | begun),
             same.eq(~asked.last_plane & ~begun),
         ]
+        following = precompute(m, self._following(m, asked, place, same).as_value())
         with m.If(advance):
-            m.d.sync += asked.eq(self._following(m, asked, place, same))
+            m.d.sync += asked.as_value().eq(following)
         self._walk(m, cursor, place, self._look(m, cursor, buffer), (advance & ~same) | (~running & full), dropped)
         with m.If(granted & ~again & asked.last):
             m.d.sync += asking.eq(0)

@@ -138,7 +138,7 @@ class AfterDone(Harness):
              "bad_data", "unloaded"),
         )  # fmt: skip
         free_inputs(m, writes, ("awready", "wready", "bvalid", "bresp", "window"))
-        free_inputs(m, reads, ("hold", "arready", "rvalid", "rlast", "rresp", "window"))
+        free_inputs(m, reads, ("hold", "arready", "rvalid", "rlast", "rresp"))
         free_stream(m, writes.i, "i")
         for n, burst in enumerate(reads.i_burst):
             free_stream(m, burst, f"burst{n}")
