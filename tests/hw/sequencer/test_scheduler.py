@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from reprise.hw.arch.program import Error
+from reprise.hw.arch.program import Error, Wait
 from reprise.hw.arch.rules import follows, order_violations
 from reprise.hw.sequencer.scheduler import LOAD_CHECK, JobScheduler
 from tests.hw.sequencer.bench import TINY, Play, random_fields
@@ -23,7 +23,7 @@ def test_dispatch_order():
         play = Play(dut)
         await play.begin(ctx)
         run = random_fields(rng, TINY, "RUN")
-        load = random_fields(rng, TINY, "LOAD_FEATURES")
+        load = random_fields(rng, TINY, "LOAD_FEATURES") | {"wait": int(Wait.ALL)}
 
         ctx.set(dut.enable, 0)
         await play.offer(ctx, "BARRIER")
@@ -35,7 +35,7 @@ def test_dispatch_order():
         assert not await play.taken_after(ctx, 5), "the loader isn't free"
         payload = unpack(dut.o_load.payload.shape(), ctx.get(dut.o_load.payload.as_value()))
         assert payload["source"] == load["source"] and payload["beats"] == load["bytes"] // 8
-        assert all(payload[name] == load[name] for name in ("chunks", "stride", "target", "target_stride"))
+        assert all(payload[name] == load[name] for name in ("chunks", "stride", "target", "target_stride", "wait"))
         ctx.set(dut.o_load.ready, 1)
         assert await play.taken_after(ctx, 1)
         ctx.set(dut.loads_idle, 0)

@@ -4,6 +4,7 @@ from tests.mutation.runner import fault
 
 WRITE = "tests/hw/axi/test_write.py::test_older_runs_are_answered"
 LOADER = "tests/hw/sequencer/test_overlap.py::test_a_load_waits_for_writes_and_the_loads_behind_it_wait_with_it"
+ORDER = "tests/hw/sequencer/test_scheduler.py::test_dispatch_order"
 LAYERS = "tests/estimate/exact/test_waits.py::test_layers_overlap"
 INTERPRETER = "tests/compiler/test_interpreter_errors.py::test_a_load_that_waits_for_too_little_is_found"
 
@@ -20,7 +21,7 @@ MUTATIONS = [
     fault("a load does not wait for writes", "loader/loader", "some & ~self.waiting", "some", LOADER),
     fault("a load waits for older runs only", "loader/loader", "Mux(job.wait == Wait.ALL, self", "Mux(0, self", LOADER),
     fault("a load waits for all runs", "loader/loader", "Mux(job.wait == Wait.ALL, self", "Mux(1, self", LOADER),
-    fault("the wait of a load is dropped", "sequencer/scheduler", "load.wait.eq(view.wait)", "load.wait.eq(0)", LAYERS),
+    fault("the wait of a load is dropped", "sequencer/scheduler", "load.wait.eq(view.wait)", "load.wait.eq(0)", ORDER),
     fault(
         "a load does not wait for the run in progress",
         "datapath",
