@@ -84,15 +84,17 @@ def test_limits_and_helps_are_there_if_asked(digits):
 
 
 def test_estimates_are_those_of_the_room(digits):
+    from reprise.estimate.energy.model import fields
     from reprise.estimate.network import estimate
 
     config = rp.HardwareConfig.load("tiny")
     found = rp.estimate_cycles(digits, "tiny", images=2)
     report = estimate(digits.network, config, digits.images[:2])
-    assert (
-        found.cycles == report["total"]["cycles"]["cycle_model"]
-        and [{k: v for k, v in one.items() if k != "shape"} for one in found.layers] == report["layers"]
-    )
+    assert found.cycles == report["total"]["cycles"]["cycle_model"]
+    added = {"shape", "energy"}
+    assert [{k: v for k, v in one.items() if k not in added} for one in found.layers] == report["layers"]
+    energies = fields(report, config)
+    assert [one["energy"] for one in found.layers] == [one["energy"] for one in energies["layers"]]
     assert found.frames_per_second(40) == pytest.approx(2 * 40e6 / found.cycles)
     assert repr(found) == f"Estimate(digits-n4-t1: {found.cycles:,} cycles for 2 images)"
     lines = str(found).splitlines()
