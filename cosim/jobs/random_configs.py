@@ -73,4 +73,6 @@ def random_config(seed: int) -> HardwareConfig:
         masks=int(r.integers(2)),
         one_bit_matches=in_turn(seed, 23, (0, 1)),
         modes=in_turn(seed, 29, (0, 1)),
+        addend_groups=in_turn(seed, 31, (0, 8, 0, 32)),
+        pool_words=in_turn(seed, 37, (0, 128)),
     )

@@ -32,7 +32,7 @@ KINDS = {
     "input": ("pixels", "signed input", "binary input", "input repeat", "input once", "input given", "several images"),
     "maps": ("map not square", "map of one line", "one channel", f"{MANY} channels", "maps kept", "maps reused"),
     "sources": ("kernel not square", "stride 2", "padding", "grouped weights", "flattened", "join"),
-    "layers": ("bit planes", "thermometer planes", "max pool", "attention"),
+    "layers": ("bit planes", "thermometer planes", "max pool", "overlapping pool", "addend", "attention"),
     "neurons": ("IF", "LIF", "readout", "sum", "soft reset", "hard reset", "no reset"),
     "memory": ("no stalls", "stalls", "bandwidth limited"),
 }
@@ -107,7 +107,9 @@ def _traits(case: Case) -> Iterator[str]:
             yield from (f"N {neuron.levels}", neuron.kind.upper(), f"{neuron.reset} reset".replace("none", "no"))
         yield {"bitplane": "bit planes", "thermometer": "thermometer planes"}[layer.encoding]
         if layer.pool:
-            yield "max pool"
+            yield "overlapping pool" if layer.pool.overlaps else "max pool"
+        if layer.addend:
+            yield "addend"
         if layer.product:
             yield "attention"
         if len(layer.sources) > 1:

@@ -46,10 +46,11 @@ class WindowPhase(wiring.Component):
         said = ("o_first", "o_fresh", "o_gives", "o_end")
         told = {"i_start": In(1), "i_step": In(1), "i_count": In(16), "i_halo": In(1), "i_odd": In(1), "i_ready": In(1)}
         super().__init__(told | dict.fromkeys(said, Out(1)))
+        self.ends, self.left = Signal(), Signal(16)  # the position is an odd one; windows that end here or later
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        first, ends, left, last = Signal(), Signal(), Signal(16), Signal()
+        first, last, ends, left = Signal(), Signal(), self.ends, self.left
         m.d.comb += [
             last.eq(left == 1),
             self.o_first.eq(first),

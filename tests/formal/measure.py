@@ -64,6 +64,10 @@ PROPERTIES = {
         "the addend of each group of sums has come when it is added; no more are counted than wait",
         "`NeuronSelect` with its queue of addends",
     ),
+    "stream::test_windows_end_where_they_should": (
+        "windows of three that share lines end where they should, as many as there are outputs, and so does the axis",
+        "`WindowPhase`, any number of windows, with and without a halo and a last window of two positions",
+    ),
     "frontend::test_sorting_is_a_permutation": (
         "each row comes out once, by popcount, after its possible prefixes",
         "`Sorter`, tiles of 8 rows",

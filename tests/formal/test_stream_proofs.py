@@ -1,4 +1,7 @@
-"""Proofs: FIFOs and the skid buffer keep the stream rule and lose, repeat or reorder nothing."""
+"""Proofs: FIFOs and the skid buffer keep the stream rule and lose, repeat or reorder nothing.
+
+And what counts the items of a stream, a pool whose windows overlap, ends its windows where they should end.
+"""
 
 import pytest
 from amaranth import Mux, Signal
@@ -6,6 +9,7 @@ from amaranth.hdl import Assert, Assume
 
 from reprise.hw.lib.fifo import PushFifo, SmallFifo, StreamFifo
 from reprise.hw.lib.skid import SkidBuffer
+from reprise.hw.output.line_pool import WindowPhase
 from tests.formal.sby import Harness, arbitrary, holds, prove
 
 DEPTH = 4  # items in memory
@@ -102,3 +106,52 @@ def test_the_proofs_can_fail(tmp_path):
 def test_stream_rule_forever(kind, tmp_path):
     """Without a bound: the output register holds whatever is pushed."""
     prove(AnyTraffic(KINDS[kind](), follow=False), tmp_path, depth=None)
+
+
+class AnyAxis(Harness):
+    """Axes of one length follow each other, whose positions come whenever they like."""
+
+    def build(self, m):
+        m.submodules.dut = dut = WindowPhase()
+        count, odd = arbitrary(m, 15, name="count", constant=True), arbitrary(m, 1, name="odd", constant=True)
+        halo, ready = arbitrary(m, 1, name="halo", constant=True), arbitrary(m, 1, name="ready", constant=True)
+        begun, position, steps = Signal(), Signal(17), arbitrary(m, 1, name="steps")
+        total = Signal(17)
+        m.d.comb += [
+            Assume((count != 0) & ~(halo & ready)),
+            total.eq((count << 1) + halo - odd),
+            dut.i_start.eq(~begun),
+            dut.i_step.eq(steps & begun),
+            dut.i_count.eq(count),
+            dut.i_halo.eq(halo),
+            dut.i_odd.eq(odd),
+            dut.i_ready.eq(ready),
+        ]
+        last, ends = Signal(), Signal()
+        given = Signal(17)  # the windows that ended before this position
+        m.d.comb += [
+            last.eq(position == total - 1),
+            ends.eq(position[0] ^ halo),
+            given.eq(((position + halo) >> 1) - (halo & (position != 0))),
+        ]
+        with m.If(begun):
+            m.d.comb += [
+                Assert(dut.o_end == last),
+                Assert(dut.o_gives == ((ends & (position != 0)) | (odd & last))),
+                Assert(dut.o_fresh == (dut.o_first | ends)),
+                Assert((position == 0) | ~dut.o_first),
+                Assert(ready | (dut.o_first == (position == 0))),
+                Assert(position < total),
+                Assert(dut.left == (count - given)[:16]),
+                Assert(dut.ends == ends),
+            ]
+        m.d.sync += begun.eq(1)
+        with m.If(dut.i_step):
+            m.d.sync += position.eq(position + 1)
+            with m.If(last):
+                m.d.sync += position.eq(0)
+
+
+def test_windows_end_where_they_should(tmp_path):
+    """Without a bound: for every number of windows, with and without a halo and a last window of two positions."""
+    prove(AnyAxis(), tmp_path, depth=3, induction=True)

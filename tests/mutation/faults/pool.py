@@ -56,6 +56,27 @@ MUTATIONS = [
         f"{LINES}::test_random",
     ),
     fault(
+        "pool: a window counts although it has not ended",
+        "output/line_pool",
+        "left.eq(left - self.o_gives)",
+        "left.eq(left - 1)",
+        "tests/formal/test_stream_proofs.py::test_windows_end_where_they_should",
+    ),
+    fault(
+        "pool: a run that goes on forgets the line above",
+        "output/line_pool",
+        "first.eq(~(self.i_start & self.i_ready))",
+        "first.eq(1)",
+        f"{LINES}::test_parts_of_a_map",
+    ),
+    fault(
+        "rules: a pool goes on below a line that nobody kept",
+        "arch/rules",
+        "return (weights, line) if",
+        "return (weights,) if",
+        f"{APART}::test_a_run_goes_on_only_below_a_line_that_is_kept",
+    ),
+    fault(
         "pool: lines lie one behind the other",
         "output/line_pool",
         "place.eq(0), ",
