@@ -29,9 +29,6 @@ MUTATIONS = [
         "scheduler.writes_idle)",
         LAYERS,
     ),
-    fault(
-        "weights wait with a load that waits", "datapath", "loads_asked & ~loader.waiting &", "loads_asked &", LAYERS
-    ),
     _fault(
         "compiler: a load waits for older runs only",
         "compiler/schedule/writes.py",
