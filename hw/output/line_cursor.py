@@ -115,15 +115,15 @@ class LineCursor(wiring.Component):
                 m.d.sync += move(0, self.row_line, next_bit)
             with m.If(next_y):
                 m.d.sync += move(0, next_line, 0)
-        with m.If(step & next_t):
-            m.d.sync += [self.t_q.eq(next_q), self.t_line.eq(next_line)]
-        with m.If(step & next_x):
-            m.d.sync += [self.t_q.eq(0), self.t_line.eq(self.row_line)]
-            m.d.sync += [self.x_left.eq(self.x_left - 1), self.position_bit.eq(next_bit)]
-        with m.If(step & next_y):
-            m.d.sync += [self.x_left.eq(config.out_width), self.y_left.eq(self.y_left - 1), self.position_bit.eq(0)]
-            m.d.sync += [self.row_line.eq(next_line), self.t_line.eq(next_line)]
-        with m.If(step & next_image):
-            m.d.sync += [self.y_left.eq(config.out_lines), self.images_left.eq(self.images_left - 1)]
-            m.d.sync += self.image_line.eq(first)
-            m.d.sync += [line.eq(first) for line in (self.line, self.t_line, self.row_line)]
+            with m.If(next_t):
+                m.d.sync += [self.t_q.eq(next_q), self.t_line.eq(next_line)]
+            with m.If(next_x):
+                m.d.sync += [self.t_q.eq(0), self.t_line.eq(self.row_line)]
+                m.d.sync += [self.x_left.eq(self.x_left - 1), self.position_bit.eq(next_bit)]
+            with m.If(next_y):
+                m.d.sync += [self.x_left.eq(config.out_width), self.y_left.eq(self.y_left - 1), self.position_bit.eq(0)]
+                m.d.sync += [self.row_line.eq(next_line), self.t_line.eq(next_line)]
+            with m.If(next_image):
+                m.d.sync += [self.y_left.eq(config.out_lines), self.images_left.eq(self.images_left - 1)]
+                m.d.sync += self.image_line.eq(first)
+                m.d.sync += [line.eq(first) for line in (self.line, self.t_line, self.row_line)]
