@@ -249,13 +249,6 @@ MUTATIONS = [
         OUTGOING,
     ),
     fault(
-        "outgoing: a word that waits is forgotten",
-        "datapath",
-        " & outgoing.idle)",
-        ")",
-        "tests/estimate/test_cycles.py",
-    ),
-    fault(
         "writer: a run is done before it has begun",
         "output/writer",
         "m.d.sync += self.o_done.eq(0)",
