@@ -14,7 +14,7 @@ from torch import nn
 from ...model.network.neuron import SumBits
 from .attention import SpikeDrivenAttention
 from .membrane import MembraneStream
-from .spikformer import Chain
+from .spikformer import stem_stages
 
 
 class Branch(nn.Sequential):
@@ -79,12 +79,7 @@ class SpikeDrivenTransformer(nn.Module):
         bits: SumBits = 16,
     ) -> None:
         super().__init__()
-        stages: list[tuple[str, nn.Module]] = []
-        dim = channels
-        for number, (wide, pooled) in enumerate(stem, 1):
-            stages += [(f"stem{number}", Chain(neuron, (dim, wide), 3))]
-            stages += [(f"pool{number}", nn.MaxPool2d(2))] if pooled else []
-            dim = wide
+        stages, dim = stem_stages(neuron, channels, stem)
         stream = partial(MembraneStream, bits)
         blocks = [(f"block{n + 1}", Block(neuron, dim, ratio * dim, step, stream)) for n in range(depth)]
         self.stem, self.blocks = [name for name, _ in stages], [name for name, _ in blocks]

@@ -25,6 +25,25 @@ class Chain(nn.Sequential):
             self.add_module(f"neuron{number}", neuron())
 
 
+def stem_stages(
+    neuron: Callable[..., nn.Module], channels: int, stem: Sequence[tuple[int, bool]]
+) -> tuple[list[tuple[str, nn.Module]], int]:
+    """Return the stages of a stem with their names, and the channels that it makes.
+
+    Parameters
+    ----------
+    neuron : makes a neuron
+    channels : of the input
+    stem : pairs of channels and whether a 2x2 max pool follows
+    """
+    stages: list[tuple[str, nn.Module]] = []
+    for number, (wide, pooled) in enumerate(stem, 1):
+        stages += [(f"stem{number}", Chain(neuron, (channels, wide), 3))]
+        stages += [(f"pool{number}", nn.MaxPool2d(2))] if pooled else []
+        channels = wide
+    return stages, channels
+
+
 class Block(nn.Module):
     """``x = join(x, attention(x))``, then ``x = join(x, mlp(x))``."""
 
@@ -77,12 +96,7 @@ class Spikformer(nn.Module):
         shift: int = 0,
     ) -> None:
         super().__init__()
-        stages: list[tuple[str, nn.Module]] = []
-        dim = channels
-        for number, (wide, pooled) in enumerate(stem, 1):
-            stages += [(f"stem{number}", Chain(neuron, (dim, wide), 3))]
-            stages += [(f"pool{number}", nn.MaxPool2d(2))] if pooled else []
-            dim = wide
+        stages, dim = stem_stages(neuron, channels, stem)
         self.position, self.join = Chain(neuron, (dim, dim), 3), barrier()
         blocks = []
         for number in range(depth):
