@@ -193,7 +193,7 @@ def _box(records: list[dict]) -> dict[str, list[int]]:
 
 def _twins(a: dict, b: dict) -> bool:
     """Tell whether two records differ in the size of memories only, so that one would give away the other's logic."""
-    one, other = a["configuration"], b["configuration"]
+    one, other = (HardwareConfig.from_dict(r["configuration"]).to_dict() for r in (a, b))
     return {name for name in one if one[name] != other[name]} <= {"feature_words", "segments", "weight_tiles"}
 
 
