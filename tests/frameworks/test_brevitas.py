@@ -93,7 +93,7 @@ def test_levels_without_rounding_and_integers(kind):
     lowered = prepare(graph, input_shape=(1, 8, 8), input_levels=16, input_scale=SCALE, fold=True).eval()
     ours = lowered.quantize(False).trace(torch.tensor(IMAGES).float())[0]
     for mine, theirs in zip([y for y in lowered.layers if not y.readout], levels, strict=True):
-        pooled = nn.functional.max_pool2d(theirs, mine.pool) if mine.pool else theirs
+        pooled = nn.functional.max_pool2d(theirs, mine.pool.kernel) if mine.pool else theirs
         assert float((ours[mine.name][0] == pooled).double().mean()) > 0.998
     found = rp.quantize(net, IMAGES, levels=16, scale=SCALE)
     assert float((run(found.network, IMAGES).predictions == scores.argmax(1).numpy()).mean()) > 0.8
