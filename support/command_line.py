@@ -220,7 +220,8 @@ def _usage(error: TyperException) -> list[str]:
     text = " ".join(error.format_message().split())
     found = getattr(error.__cause__, "errors", None)  # pydantic's, of an option's value
     if found is not None:
-        text += f", not {found()[0]['input']!r}"
+        given, text = repr(found()[0]["input"]), text.replace("Value error, ", "").rstrip(".")
+        text += "" if given in text else f", not {given}"
     context = getattr(error, "ctx", None)
     return [f"error: {text}" + (f" (see {context.command_path} --help)" if context else "")]
 

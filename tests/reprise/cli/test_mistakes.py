@@ -68,6 +68,10 @@ MISTAKES = [
     (("estimate", DIGITS, "--set", "psum_bots=20"), "--set: unknown field 'psum_bots'; known: .*psum_bits"),
     (("estimate", DIGITS, "--set", "tile_m=100"), "--set: tile_m must be a power of two in 8..1024, not 100"),
     (("estimate", DIGITS, "--mode", "bit"), "mode must be product, not 'bit': only a configuration with modes=1 has"),
+    (
+        ("estimate", DIGITS, "--mode", "fast"),
+        "Invalid value for '--mode': 'fast' is not one of 'product', 'bit', 'dense' ",
+    ),
     (("cosim", DIGITS, "--mode", "dense", "--helps"), "--helps must be left out beside another mode than product"),
     (("estimate", DIGITS, "--clock-mhz", "-1"), "--clock-mhz must be above 0, not -1"),
     (
