@@ -225,7 +225,7 @@ class _Runner(cocotb_tools.runner.Verilator):
         pass
 
     def _test_command(self) -> list[list[str]]:
-        trace = ["--trace", "--trace-file", str(self._waves)] if self._waves else []
+        trace = ["--trace", "--trace-file", str(self._waves.absolute())] if self._waves else []
         return [[str(self._model.executable), *trace, *self.plusargs]]
 
 
