@@ -1,4 +1,7 @@
-"""The cell library: standard cells and SRAM macros of ``cells.json``, and a Liberty file for Yosys made of them."""
+"""A cell library: standard cells and SRAM macros of a file, and a Liberty file for Yosys made of them.
+
+``cells.json`` is the one that Reprise ships; others are distilled by ``tools/distil/cells.py``, too.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from ...support.errors import RepriseError
+
 FILE = Path(__file__).parent / "cells.json"
+
+PLAIN = (
+    *("name", "source", "corner", "macros_of", "volt", "tie"),
+    *("gate", "flip_flop", "latch", "clock_gate", "buffer", "multiplexer"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,10 +106,20 @@ class Macro:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Library:
-    """Cells and macros of one process at one corner."""
+    """Cells and macros of one process at one corner.
+
+    Members
+    -------
+    corner : process, voltage and temperature, for people
+    macros_of : name of the library whose SRAM macros these are
+    gate, flip_flop, latch, clock_gate, buffer, multiplexer : names of cells
+    tie : cell and pin that give a constant; there may be none
+    """
 
     name: str
     source: dict[str, str]
+    corner: str
+    macros_of: str
     volt: float
     slews_ns: np.ndarray
     gate: str
@@ -107,6 +127,7 @@ class Library:
     latch: str
     clock_gate: str
     buffer: str
+    multiplexer: str
     tie: dict[str, list[str]]
     cells: dict[str, Cell]
     macros: tuple[Macro, ...]
@@ -115,6 +136,11 @@ class Library:
     def gate_area(self) -> float:
         """Area of a gate equivalent, a NAND with two inputs."""
         return self.cells[self.gate].area
+
+    def limits(self, said: Iterable[str]) -> list[str]:
+        """Return what stands beside figures, with the corner in it, and whose macros these are if they are others."""
+        others = [f"SRAM macros are those of {self.macros_of}."] if self.macros_of != self.name else []
+        return [*(limit.format(corner=self.corner) for limit in said), *others]
 
 
 def _cell(name: str, found: dict[str, Any]) -> Cell:
@@ -151,18 +177,25 @@ def _cell(name: str, found: dict[str, Any]) -> Cell:
 
 @functools.cache
 def library(path: Path = FILE) -> Library:
-    """Load a library."""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    plain = {
-        key: found[key]
-        for key in ("name", "source", "volt", "gate", "flip_flop", "latch", "clock_gate", "buffer", "tie")
-    }
-    return Library(
-        **plain,
-        slews_ns=np.array(found["slews_ns"]),
-        cells={name: _cell(name, cell) for name, cell in found["cells"].items()},
-        macros=tuple(Macro(**one) for one in found["macros"]),
-    )
+    """Load a library.
+
+    Raises
+    ------
+    RepriseError
+        The file is none that ``tools/distil/cells.py`` made.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Library(
+            **{key: found[key] for key in PLAIN},
+            slews_ns=np.array(found["slews_ns"]),
+            cells={name: _cell(name, cell) for name, cell in found["cells"].items()},
+            macros=tuple(Macro(**one) for one in found["macros"]),
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        made = "distil it with python -m tools.distil.cells LIBERTY --kit NAME --out FILE --write"
+        rule = "a cell library as flow/asic/cells.json is one"
+        raise RepriseError(field="library", rule=rule, value=f"{path} ({error!r})", remedy=made) from error
 
 
 def _row(values: Iterable[float]) -> str:

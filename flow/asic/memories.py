@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from .library import Library, Macro
 from .netlist import Memory
 
-MUX, HALF = "sg13g2_mux4_1", 0.5
-"""The multiplexer of a register file's read port; and the share of its bits that change in an access."""
+HALF = 0.5
+"""The share of a register file's bits that change in an access."""
+
+WAYS = {6: 4, 3: 2}
+"""How many inputs a multiplexer with so many pins chooses among."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +67,14 @@ def of_latches(memory: Memory, library: Library) -> Built:
     A word that is given a cycle later goes through flip-flops.
     """
     cells = library.cells
-    latch, gate, mux, flop = (cells[name] for name in (library.latch, library.clock_gate, MUX, library.flip_flop))
+    latch, gate, mux, flop = (
+        cells[name] for name in (library.latch, library.clock_gate, library.multiplexer, library.flip_flop)
+    )
+    ways, (output,) = WAYS[len(mux.pins)], mux.outputs.values()
     bits, reads = memory.words * memory.bits, len(memory.reads)
     clocked = sum(port.clocked for port in memory.reads) * memory.bits
-    muxes = reads * memory.bits * math.ceil((memory.words - 1) / 3)
-    levels = math.ceil(math.log(max(memory.words, 2), 4))
+    muxes = reads * memory.bits * math.ceil((memory.words - 1) / (ways - 1))
+    levels = math.ceil(math.log(max(memory.words, 2), ways))
 
     def energy(pair: tuple[float, float]) -> float:
         return sum(pair) / 2 * 1e-3
@@ -76,7 +82,6 @@ def of_latches(memory: Memory, library: Library) -> Built:
     charge = library.volt**2 * 1e-3
     word_clock = sum(gate.clock_fj) * 1e-3 + gate.pins[gate.clock] * charge
     register = sum(flop.clock_fj) * 1e-3 + flop.pins[flop.clock] * charge
-    (arc,) = [one for pin, one in mux.outputs["X"].arcs.items() if pin == "A0"]
     return Built(
         kind="latches",
         count=bits,
@@ -85,11 +90,11 @@ def of_latches(memory: Memory, library: Library) -> Built:
         + memory.words * gate.leakage_nw
         + muxes * mux.leakage_nw
         + clocked * flop.leakage_nw,
-        read_pj=HALF * memory.bits * levels * energy(mux.outputs["X"].energy_fj),
+        read_pj=HALF * memory.bits * levels * energy(output.energy_fj),
         write_pj=memory.bits
         * (HALF * energy(latch.outputs["Q"].energy_fj) + energy(latch.clock_fj) * 2 + latch.pins[latch.clock] * charge),
         idle_pj=memory.words * word_clock + clocked * register,
-        read_ns=levels * float(arc.tables[0, 1, 1]),
+        read_ns=levels * float(next(iter(output.arcs.values())).tables[0, 1, 1]),
     )
 
 

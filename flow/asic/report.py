@@ -17,7 +17,7 @@ from .synth import Mapped
 from .timing import WIRE_FF, Timing
 
 LIMITS = (
-    "130 nm at the typical corner (1.2 V, 25 degrees), mapped and not laid out: no clock tree, no space between cells.",
+    "{corner}, mapped and not laid out: no clock tree, no space between cells.",
     "Wires are an assumed capacitance for each pin. The period with half and twice of it stands beside the clock.",
     "Nets that are too large for a cell are timed with a tree of buffers, which is not counted in the area.",
     "A memory becomes macros with two ports, or latches where these are smaller; a macro that is larger than the "
@@ -117,6 +117,6 @@ def asic_report(config: HardwareConfig, name: str, mapped: Mapped, wire_ff: floa
             "wire_ff": wire_ff,
             "period_ns_by_wire": {label: round(one.period_ns, 3) for label, one in paths.items()},
         },
-        "limits": list(LIMITS),
+        "limits": library.limits(LIMITS),
         "seconds": round(mapped.seconds, 2),
     }

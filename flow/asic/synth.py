@@ -46,11 +46,12 @@ dfflibmap -liberty cells.lib
 opt
 abc -liberty cells.lib -D {target} -constr constraints
 clean
-hilomap -singleton -hicell {high} -locell {low}
-clean
+{tie}clean
 write_json yosys.json
 """
 """Registers keep their names, and have no initial value: the accelerator is reset."""
+
+TIE = "hilomap -singleton -hicell {high} -locell {low}\n"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,7 +71,7 @@ class Mapped:
     seconds: float
 
 
-def map_verilog(text: str, *, top: str, name: str) -> Mapped:
+def map_verilog(text: str, *, top: str, name: str, chosen: Library | None = None) -> Mapped:
     """Map a Verilog text to cells, or find its netlist in the cache.
 
     Parameters
@@ -78,15 +79,16 @@ def map_verilog(text: str, *, top: str, name: str) -> Mapped:
     text : Verilog, of which every module is used once
     top : name of the top module
     name : of the design, for people
+    chosen : the cells; if none, those that Reprise ships
 
     Raises
     ------
     yosys.ToolError
         Yosys fails.
     """
-    start, chosen = time.perf_counter(), library()
-    high, low = (" ".join(chosen.tie[value]) for value in "10")
-    script = SCRIPT.format(top=top, target=TARGET_PS, high=high, low=low)
+    start, chosen = time.perf_counter(), chosen or library()
+    ties = {key: " ".join(chosen.tie[value]) for key, value in (("high", "1"), ("low", "0")) if chosen.tie}
+    script = SCRIPT.format(top=top, target=TARGET_PS, tie=TIE.format(**ties) if ties else "")
     files = {
         "design.v": text,
         "cells.lib": liberty(chosen),
@@ -117,6 +119,6 @@ def map_verilog(text: str, *, top: str, name: str) -> Mapped:
     )
 
 
-def synthesize(config: HardwareConfig, *, name: str) -> Mapped:
+def synthesize(config: HardwareConfig, *, name: str, chosen: Library | None = None) -> Mapped:
     """Map the accelerator of a configuration called ``name``, as :func:`map_verilog` does."""
-    return map_verilog(verilog_of(config).text, top=TOP, name=name)
+    return map_verilog(verilog_of(config).text, top=TOP, name=name, chosen=chosen)

@@ -19,6 +19,7 @@ from ...export.find import Batch
 from ...model.files.network_file import NetworkFile
 from ...support.errors import SimulationError
 from ...support.progress import Stages
+from ..asic.library import Library
 from ..asic.memories import build
 from ..asic.page import group
 from ..asic.synth import Mapped, synthesize
@@ -33,8 +34,8 @@ COLUMNS = {"logic_nj": LOGIC, "clock_nj": CLOCK, "memories_nj": MEMORIES, "leaka
 """The columns of the report, and the parts of the account that each sums up."""
 
 LIMITS = (
-    "130 nm at the typical corner (1.2 V, 25 degrees), mapped and not laid out: wires are an assumed capacitance for "
-    "each pin, and the clock has its pins and no tree.",
+    "{corner}, mapped and not laid out: wires are an assumed capacitance for each pin, and the clock has its pins and "
+    "no tree.",
     "Energy inside cells is read at one slew and load, and a toggle takes the mean of a rise and a fall.",
     "A replay without delays sees no glitches inside a cycle.",
     "Memories take the energies of compiled macros, as far as a word needs their columns, and latches an estimate. A "
@@ -59,7 +60,13 @@ def spans(outcome: Outcome) -> tuple[int, list[tuple[str, int, int]]]:
 
 
 def measured(
-    file: NetworkFile, batch: Batch, options: Options, stages: Stages, *, wire_ff: float
+    file: NetworkFile,
+    batch: Batch,
+    options: Options,
+    stages: Stages,
+    *,
+    wire_ff: float,
+    chosen: Library | None = None,
 ) -> tuple[dict[str, Any], Outcome, Mapped, Activity, Energies]:
     """Measure the energy of a network on a batch.
 
@@ -69,6 +76,7 @@ def measured(
     options : of the co-simulation; ``waves`` must be set
     stages : show the progress
     wire_ff : capacitance of the wire to one pin
+    chosen : the cells; if none, those that Reprise ships
 
     Returns
     -------
@@ -80,7 +88,7 @@ def measured(
         The RTL and the model differ, or the replay does not give what the RTL did.
     """
     with ThreadPoolExecutor(1) as pool:  # Yosys works beside the C++ compiler
-        mapping = pool.submit(synthesize, options.config, name=options.config_name)
+        mapping = pool.submit(synthesize, options.config, name=options.config_name, chosen=chosen)
         outcome, cosimulation = simulate(file, batch, options, stages)
         with stages.stage("map", f"Yosys, {options.config_name} (minutes the first time)"):
             mapped = mapping.result()
@@ -115,7 +123,7 @@ def measured(
         "wire_ff": wire_ff,
         "replay": {"compared_bits": activity.checked, "differing_bits": activity.wrong},
         **figures(cosimulation, layers, energies, mapped.netlist.blocks, operation_counts(outcome)),
-        "limits": list(LIMITS),
+        "limits": mapped.library.limits(LIMITS),
     }
     return report, outcome, mapped, activity, energies
 

@@ -1,4 +1,7 @@
-"""Distils a Liberty file and a table of SRAM macros into ``flow/asic/cells.json``, with what mapping and energy need.
+"""Distils a Liberty file and a table of SRAM macros into a cell library, with what mapping and energy need.
+
+The library that Reprise ships is ``flow/asic/cells.json``. One of another kit (``kits.py``) goes into a file of its
+own, for ``--library`` of ``reprise asic`` and ``reprise energy``; without a table of macros, it has the shipped ones.
 
 Of every cell that mapping may use are kept: area, leakage, functions, pin capacitances, the tables of delays and slews
 on a coarser grid, and energies at one slew and load. Where a table depends on other pins, the slowest delay and the
@@ -10,6 +13,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,30 +22,18 @@ import numpy as np
 import typer
 
 from reprise.flow.asic.library import FILE
-from reprise.support.command_line import INPUT_FILE, Write, commands, example, main
+from reprise.support.command_line import INPUT_FILE, OUTPUT_FILE, Write, commands, example, main, one_of
 
+from .kits import KITS, Kit
 from .liberty import Group, numbers, parse
 
 NAME = "python -m tools.distil.cells"
 app = commands()
 
-SOURCE = {
-    "what": "IHP Open PDK SG13G2, 130 nm BiCMOS: standard cells at the typical corner, and SRAM macros",
-    "repository": "https://github.com/IHP-GmbH/IHP-Open-PDK",
-    "commit": "5cccb161",
-    "licence": "Apache-2.0",
-}
-LEFT_OUT = ("fill", "decap", "antenna", "dlygate", "ebufn", "einvn", "sdf", "sighold", "slgcp", "dlhr", "dll", "dfrbp_")
-"""Beginnings of the names of cells that mapping does not use: layout, delays, tristate, scan, reset latches, QN."""
-
-KEPT = (0, 1, 3, 6)
-"""Which of the seven slews and of the seven loads of a table are kept."""
-
-SLEW, LOAD = 0.0966, 0.0234
-"""Where energies are read, in ns and pF."""
-
-CLOCK_SLEW, DATA_SLEW = 0.1, 0.2
-"""Nanoseconds at which setup times are read."""
+EDGES = ("rise_power", "fall_power")
+NANOWATTS = {"1nW": 1.0, "1pW": 1e-3}
+SECOND = ("total_output_net_capacitance", "related_pin_transition")
+"""Variables whose values stand in the columns of a table, as they are read here."""
 
 DIGITS = 4
 
@@ -64,15 +56,22 @@ def _at(table: Group, first: float, second: float) -> float:
     return float(np.interp(first, rows, across))
 
 
-def _grid(table: Group) -> np.ndarray:
-    return _axes(table)[2][np.ix_(KEPT, KEPT)]
+def _turn(group: Group, second: set[str]) -> None:
+    """Let every table in a group have slews, or those of the data, in its rows; ``second`` names templates to turn."""
+    for one in group.groups:
+        if one.name in second and "values" in one.attributes:
+            rows, columns, values = _axes(one)
+            texts = [", ".join(map(repr, each.ravel().tolist())) for each in (columns, rows, values.T)]
+            one.attributes |= dict(zip(("index_1", "index_2", "values"), texts, strict=True))
+        _turn(one, second)
 
 
-def _kept(values: np.ndarray) -> list[float]:
-    return [rounded(float(values[n])) for n in KEPT]
+def _grid(table: Group, kit: Kit) -> np.ndarray:
+    slews, _, values = _axes(table)
+    return np.array([np.interp(kit.slews_ns, slews, values[:, n]) for n in kit.loads]).T
 
 
-def _arc(groups: list[Group]) -> dict[str, Any]:
+def _arc(groups: list[Group], kit: Kit) -> dict[str, Any]:
     """Return the slowest tables of the timing groups from one pin to an output."""
     senses = {one.attributes.get("timing_sense", "non_unate") for one in groups}
     found: dict[str, Any] = {"sense": senses.pop() if len(senses) == 1 else "non_unate"}
@@ -82,16 +81,17 @@ def _arc(groups: list[Group]) -> dict[str, Any]:
         ("rise_slew", "rise_transition"),
         ("fall_slew", "fall_transition"),
     ):
-        tables = [_grid(table) for one in groups for table in one.of(kind)]
+        tables = [_grid(table, kit) for one in groups for table in one.of(kind)]
         found[name] = [[rounded(v) for v in row] for row in np.max(tables, axis=0)]
     return found
 
 
-def _loads(pin: Group) -> list[float]:
+def _loads(pin: Group, kit: Kit) -> list[float]:
     """Return the loads of an output's tables in femtofarads; a constant has none."""
     for timing in pin.of("timing"):
         for table in timing.of("cell_rise"):
-            return _kept(1000 * _axes(table)[1])
+            loads = _axes(table)[1]
+            return [rounded(1000 * float(loads[n])) for n in kit.loads]
     return []
 
 
@@ -105,14 +105,14 @@ def _below(when: str) -> bool:
     return "!CLK" in when
 
 
-def _energy(groups: list[Group], kind: str, holds: Callable[[str], bool] = lambda when: True) -> float:
+def _energy(groups: list[Group], kit: Kit, kind: str, holds: Callable[[str], bool] = lambda when: True) -> float:
     """Return the mean energy in femtojoules of the groups in which the cell is not reset and anything is spent.
 
     ``holds`` says which conditions count.
     """
     conditioned = [one for one in groups if "when" in one.attributes and holds(one.attributes["when"])] or groups
     values = [
-        _at(table, SLEW, LOAD)
+        _at(table, kit.slew_ns, kit.load_pf)
         for one in conditioned
         if "!RESET_B" not in one.attributes.get("when", "") and one.attributes.get("related_pin") != "RESET_B"
         for table in one.of(kind)
@@ -121,11 +121,20 @@ def _energy(groups: list[Group], kind: str, holds: Callable[[str], bool] = lambd
     return rounded(1000 * float(np.mean(spent))) if spent else 0.0
 
 
-def _cell(group: Group) -> dict[str, Any]:
+def _function(pin: Group, state: str = "") -> str:
+    """Return the function of an output with ``*`` for every AND; the state of a flip-flop is called IQ."""
+    text = pin.attributes.get("function", pin.attributes.get("state_function", ""))
+    text = re.sub(r"(?<=[\w)])\s+(?=[\w(!])", "*", text)
+    return re.sub(rf"\b{state}\b", "IQ", text) if state else text
+
+
+def _cell(group: Group, kit: Kit, leakage: float) -> dict[str, Any]:
+    """Return what is kept of a cell; ``leakage`` is the unit of leakage in nanowatts."""
     pins = {one.name: one for one in group.of("pin")}
+    states = [one.name.split(",")[0].strip() for kind in ("ff", "latch") for one in group.of(kind)]
     found: dict[str, Any] = {
-        "area": float(group.attributes["area"]),
-        "leakage_nw": rounded(float(group.attributes["cell_leakage_power"]) / 1000),
+        "area": kit.areas.get(group.name, float(group.attributes["area"])),
+        "leakage_nw": rounded(float(group.attributes["cell_leakage_power"]) * leakage),
         "pins": {},
         "outputs": {},
     }
@@ -136,29 +145,41 @@ def _cell(group: Group) -> dict[str, Any]:
         elif direction == "output":
             by_pin: dict[str, list[Group]] = {}
             for timing in pin.of("timing"):
-                if timing.of("cell_rise") and "_dlh" not in group.name:
+                if timing.of("cell_rise") and not group.of("latch"):
                     by_pin.setdefault(timing.attributes["related_pin"], []).append(timing)
-            function = pin.attributes.get("function", pin.attributes.get("state_function", ""))
             found["outputs"][name] = {
-                "function": function,
-                "energy_fj": [_energy(powers, "rise_power"), _energy(powers, "fall_power")],
-                "loads_ff": _loads(pin),
-                "arcs": {source: _arc(timings) for source, timings in by_pin.items()},
+                "function": _function(pin, *states),
+                "energy_fj": [_energy(powers, kit, kind) for kind in EDGES],
+                "loads_ff": _loads(pin, kit),
+                "arcs": {source: _arc(timings, kit) for source, timings in by_pin.items()},
             }
         if pin.attributes.get("clock") == "true":
-            found["clock"] = {
-                "pin": name,
-                "energy_fj": [_energy(powers, k, _quiet) for k in ("rise_power", "fall_power")],
-            }
+            found["clock"] = {"pin": name, "energy_fj": [_energy(powers, kit, kind, _quiet) for kind in EDGES]}
         for timing in pin.of("timing"):
             if timing.attributes.get("timing_type") == "setup_rising":
-                setups = [_at(table, DATA_SLEW, CLOCK_SLEW) for table in timing.groups]
-                energies = [_energy(powers, kind, _below) for kind in ("rise_power", "fall_power")]
+                clock, data = kit.setup_slews_ns
+                setups = [_at(table, data, clock) for table in timing.groups]
+                energies = [_energy(powers, kit, kind, _below) for kind in EDGES]
                 found["data"] = {"pin": name, "setup_ns": rounded(max(setups)), "energy_fj": energies}
-    for kind in ("ff",):
-        for one in group.of(kind):
-            found[kind] = dict(one.attributes)
+    for one in group.of("ff"):
+        found["ff"] = dict(one.attributes)
     return found
+
+
+def _clock_gate(cells: dict[str, dict[str, Any]], kit: Kit, volt: float) -> dict[str, Any]:
+    """Return a clock gate that is made of an inverter, a latch that it opens while the clock is low, and an AND."""
+    inverter, latch, gate = (cells[name] for name in kit.gate_of)
+    ((opens, clock), _), (output,) = gate["pins"].items(), gate["outputs"].values()
+    (given,), (inverted,) = inverter["pins"].values(), inverter["outputs"].values()
+    net = latch["pins"][latch["clock"]["pin"]] * volt**2 / 2
+    energies = zip(inverted["energy_fj"], latch["clock"]["energy_fj"], strict=True)
+    (data,) = (farad for pin, farad in latch["pins"].items() if pin != latch["clock"]["pin"])
+    return {
+        **{key: rounded(inverter[key] + latch[key] + gate[key]) for key in ("area", "leakage_nw")},
+        "pins": {"CLK": rounded(given + clock), "GATE": data},
+        "clock": {"pin": "CLK", "energy_fj": [rounded(one + other + net) for one, other in energies]},
+        "outputs": {"GCLK": {**output, "function": "CLK * int_GATE", "arcs": {"CLK": output["arcs"][opens]}}},
+    }
 
 
 def _macros(path: Path) -> list[dict[str, Any]]:
@@ -167,46 +188,60 @@ def _macros(path: Path) -> list[dict[str, Any]]:
     return [{key: text if key == "macro" else json.loads(text) for key, text in row.items()} for row in rows]
 
 
-def distilled(library: Path, macros: Path) -> dict[str, Any]:
-    """Return what the package ships of a Liberty file, gzipped or not, and of a table of macros."""
+def distilled(library: Path, macros: Path | None = None, kit: Kit = KITS["sg13g2"]) -> dict[str, Any]:
+    """Return a cell library of a Liberty file, gzipped or not, and of a table of macros."""
     data = library.read_bytes()
     liberty = parse((gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode())
-    prefix = "sg13g2_"
-    cells = {
-        one.name: _cell(one) for one in liberty.of("cell") if not one.name.removeprefix(prefix).startswith(LEFT_OUT)
-    }
-    template = next(one for one in liberty.of("lu_table_template") if one.name.startswith("TIMING_DELAY"))
+    templates = [one for kind in ("lu_table_template", "power_lut_template") for one in liberty.of(kind)]
+    _turn(liberty, {one.name for one in templates if one.attributes.get("variable_1") in SECOND})
+    leakage, volt = NANOWATTS[liberty.attributes["leakage_power_unit"]], float(liberty.attributes["nom_voltage"])
+    cells = {one.name: _cell(one, kit, leakage) for one in liberty.of("cell") if not one.name.startswith(kit.left_out)}
+    if kit.gate_of:
+        cells[kit.roles["clock_gate"]] = _clock_gate(cells, kit, volt)
+    shipped = {} if macros else json.loads(FILE.read_text())
     return {
-        "source": SOURCE,
+        "source": kit.source,
         "name": liberty.name,
-        "volt": float(liberty.attributes["nom_voltage"]),
-        "slews_ns": _kept(np.array(numbers(template.attributes["index_1"]))),
-        "gate": f"{prefix}nand2_1",
-        "flip_flop": f"{prefix}dfrbpq_1",
-        "latch": f"{prefix}dlhq_1",
-        "clock_gate": f"{prefix}lgcp_1",
-        "buffer": f"{prefix}buf_4",
-        "tie": {"0": [f"{prefix}tielo", "L_LO"], "1": [f"{prefix}tiehi", "L_HI"]},
+        "corner": kit.corner,
+        "macros_of": shipped.get("name", liberty.name),
+        "volt": volt,
+        "slews_ns": [rounded(slew) for slew in kit.slews_ns],
+        **kit.roles,
+        "tie": kit.tie,
         "cells": cells,
-        "macros": _macros(macros),
+        "macros": _macros(macros) if macros else shipped["macros"],
     }
 
 
-@app.command(epilog=example(f"{NAME} sg13g2_stdcell_typ_1p20V_25C.lib.gz sg13g2_sram.csv --write"))
+@app.command(epilog=example(f"{NAME} sg13g2_stdcell_typ_1p20V_25C.lib.gz --macros sg13g2_sram.csv --write"))
 def cells(
     library: Annotated[
         Path, typer.Argument(metavar="LIBERTY", callback=INPUT_FILE, help="of standard cells, .gz or not")
     ],
-    macros: Annotated[Path, typer.Argument(metavar="CSV", callback=INPUT_FILE, help="of SRAM macros")],
+    macros: Annotated[
+        Path | None, typer.Option(metavar="CSV", callback=INPUT_FILE, help="SRAM macros (default: the shipped ones)")
+    ] = None,
+    kit: Annotated[
+        str, typer.Option(metavar="NAME", callback=one_of(lambda: KITS), help="the design kit: " + ", ".join(KITS))
+    ] = "sg13g2",
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            callback=OUTPUT_FILE,
+            help="the library to write or to compare with",
+            show_default="flow/asic/cells.json",
+        ),
+    ] = FILE,
     write: Write = False,
 ) -> None:
-    """Distil a cell library into the file that Reprise ships."""
-    text = json.dumps(distilled(library, macros), separators=(",", ":")) + "\n"
-    text = text.replace('},"sg13g2', '},\n"sg13g2').replace('},{"macro', '},\n{"macro')
-    same = FILE.is_file() and FILE.read_text() == text
+    """Distil a cell library into the file that Reprise ships, or into another."""
+    text = json.dumps(distilled(library, macros, KITS[kit]), separators=(",", ":")) + "\n"
+    text = re.sub(r'\},("\w+":\{"area|\{"macro)', r"},\n\1", text)
+    same = out.is_file() and out.read_text() == text
     if not same and write:
-        FILE.write_text(text)
-    print(f"{'same' if same else 'written' if write else 'differs'}: {FILE.name}")
+        out.write_text(text)
+    print(f"{'same' if same else 'written' if write else 'differs'}: {out.name}")
     raise typer.Exit(int(not same and not write))
 
 

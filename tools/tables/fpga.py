@@ -15,6 +15,7 @@ from reprise.estimate.area.netlist import is_earlier
 from reprise.estimate.baselines import published
 from reprise.flow.asic import page as asic_page
 from reprise.flow.asic import report as asic_report
+from reprise.flow.asic.library import library
 from reprise.flow.energy import measure
 from reprise.flow.energy import page as energy_page
 from reprise.flow.fpga import results
@@ -225,7 +226,9 @@ def published_energy() -> str:
 
 def limits(of: str) -> str:
     """Make the list of what figures of ``area`` or ``energy`` leave out."""
-    return "\n".join(f"- {limit}" for limit in {"area": asic_report.LIMITS, "energy": measure.LIMITS}[of])
+    return "\n".join(
+        f"- {limit}" for limit in library().limits({"area": asic_report.LIMITS, "energy": measure.LIMITS}[of])
+    )
 
 
 def table(kind: str, *words: str) -> str:

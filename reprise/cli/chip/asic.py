@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ...support.command_line import OUTPUT_FOLDER, POSITIVE, commands, example
+from ...support.command_line import INPUT_FILE, OUTPUT_FOLDER, POSITIVE, commands, example
 from ..options import Config, Set, hardware, terminal, write_json, writing
 
 app = commands()
@@ -15,7 +15,18 @@ app = commands()
 Wire = Annotated[
     float | None,
     typer.Option(
-        "--wire", metavar="FF", callback=POSITIVE, help="capacitance of the wire to one pin, in fF", show_default="4"
+        "--wire", metavar="FF", callback=POSITIVE, help="capacitance of the wire to a pin, fF", show_default="4"
+    ),
+]
+
+Cells = Annotated[
+    Path | None,
+    typer.Option(
+        "--library",
+        metavar="FILE",
+        callback=INPUT_FILE,
+        help="a library of tools.distil.cells",
+        show_default="IHP SG13G2",
     ),
 ]
 
@@ -25,30 +36,32 @@ def asic(
     config: Config = "paper",
     changes: Set = None,
     wire: Wire = None,
+    cells: Cells = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="where to write it (default: build/asic/CONFIG)"),
     ] = None,
 ) -> None:
-    """Map an accelerator to standard cells (IHP SG13G2, 130 nm): area by block, memories, clock and leakage.
+    """Map an accelerator to standard cells: area by block, memories, clock and leakage.
 
     Yosys takes a minute for tiny and several for paper, once.
     """
     from ...estimate.tables import text
     from ...flow.asic import page
     from ...flow.asic.fields import Asic
+    from ...flow.asic.library import FILE, library
     from ...flow.asic.report import asic_report
     from ...flow.asic.synth import synthesize
     from ...flow.asic.timing import WIRE_FF
     from ...support.progress import Stages
 
-    chosen, console = hardware(config, changes), terminal()
+    chosen, console, of = hardware(config, changes), terminal(), library(cells or FILE)
     folder = out or Path("build/asic") / chosen.name
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with Stages(console) as stages:
         with stages.stage("map", f"Yosys, {chosen.name} (minutes the first time)"):
-            mapped = synthesize(chosen.config, name=chosen.name)
+            mapped = synthesize(chosen.config, name=chosen.name, chosen=of)
         with stages.stage("timing", "area and static timing"):
             report = asic_report(chosen.config, chosen.name, mapped, wire or WIRE_FF)
     console.print(text(page.block_lines(report), f"{chosen.name}: area by block, {report['library']['name']}"))

@@ -9,7 +9,7 @@ import typer
 
 from ...support.command_line import OUTPUT_FOLDER, at_least, commands, example
 from ..options import Config, Images, Mode, Set, hardware, named, terminal, write_json, writing
-from .asic import Wire
+from .asic import Cells, Wire
 
 app = commands()
 
@@ -27,17 +27,16 @@ def energy(
         int, typer.Option(metavar="N", callback=at_least(0), help="seed of images (0: the first ones)")
     ] = 0,
     wire: Wire = None,
-    out: Annotated[
-        Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="where report.json and report.html go")
-    ] = Path("build/energy"),
+    cells: Cells = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", callback=OUTPUT_FOLDER, help="folder of the reports")] = Path(
+        "build/energy"
+    ),
 ) -> None:
-    """Measure the energy of a network: by image, layer and block, from the switching of the RTL.
-
-    The co-simulation that proves the integers is replayed in the netlist that reprise asic makes.
-    """
+    """Measure a network's energy by image, layer and block: the switching of the RTL in the netlist of reprise asic."""
     from ...cosim.options import Options
     from ...estimate.tables import text
     from ...export.find import choose_images, open_network
+    from ...flow.asic.library import FILE, library
     from ...flow.asic.timing import WIRE_FF
     from ...flow.energy import page
     from ...flow.energy.fields import Energy
@@ -45,6 +44,7 @@ def energy(
     from ...support.progress import Stages
 
     chosen, console = named(hardware(config, changes), mode), terminal()
+    of = library(cells or FILE)
     file = open_network(network, chosen.config)
     batch = choose_images(file, images, seed)
     with writing(out):
@@ -61,7 +61,7 @@ def energy(
         out=out,
     )
     with Stages(console) as stages:
-        report, *_ = measured(file, batch, options, stages, wire_ff=wire or WIRE_FF)
+        report, *_ = measured(file, batch, options, stages, wire_ff=wire or WIRE_FF, chosen=of)
     title = f"{report['network']} on {chosen.name}: energy by"
     console.print(text(page.layer_lines(report), f"{title} layer"))
     console.print(text(page.block_lines(report), f"{title} block"))

@@ -176,7 +176,7 @@ def test_the_report_adds_up_and_the_command_writes_it(monkeypatch, tmp_path):
     assert sum(report["cell_types"].values()) == report["total"]["cells"]
     timing = report["timing"]
     assert timing["period_ns"] == pytest.approx(timing["launch_ns"] + timing["logic_ns"] + timing["setup_ns"], abs=2e-3)
-    monkeypatch.setattr("reprise.flow.asic.synth.synthesize", lambda config, name: small())
+    monkeypatch.setattr("reprise.flow.asic.synth.synthesize", lambda config, name, chosen: small())
     done = reprise("asic", "--config", "tiny", "--out", tmp_path / "out")
     assert done.code == 0, done.text
     written = json.loads((tmp_path / "out/report.json").read_text())

@@ -42,7 +42,7 @@ def report():
         "wire_ff": 4.0,
         "replay": {"compared_bits": activity.checked, "differing_bits": activity.wrong},
         **figures(cosimulation, LAYERS, energies, mapped.netlist.blocks, COUNTS),
-        "limits": list(LIMITS),
+        "limits": mapped.library.limits(LIMITS),
     }
 
 
@@ -73,5 +73,5 @@ def test_what_stands_beside_the_sum(report):
 def test_the_page_shows_every_bar_and_what_it_leaves_out(report):
     text = page.page(report)
     assert text.count('<div class="track">') == len(report["layers"]) + len(report["blocks"])
-    assert "0 of 6,766 bits" in text and all(limit.split(",")[0] in text for limit in LIMITS)
+    assert "0 of 6,766 bits" in text and all(limit.split(",")[0] in text for limit in report["limits"])
     assert "http" not in text.replace(report["library"]["repository"], "")
