@@ -62,7 +62,7 @@ def _emit(
                     k_tiles=sum(part.k_tiles for part in whole),
                     blocks=step.blocks,
                     jobs=sum(part.jobs for part in whole),
-                    planes=max(part.work.planes for part in whole),
+                    planes=max(part.planes for part in whole),
                 )
             )
             whole, first = [], len(emitter.commands)

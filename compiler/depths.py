@@ -25,7 +25,8 @@ from ..model.prosparsity.bound import bound
 from ..model.prosparsity.modes import Mode, slots
 from ..model.prosparsity.tiles import count_packed
 from ..model.prosparsity.tiling import LayerTiles, network_tiles
-from .lower import Input, Pitch, block_channels
+from .lower import Pitch, block_channels
+from .rows.inputs import Input
 from .rows.positions import positions_of_tile
 from .rows.segments import segments
 

@@ -213,7 +213,7 @@ class Emitter:
         return {
             "readout": int(not neuron.fires),
             "reset": RESETS[neuron.reset],
-            "weigh": int(work.layer.encoding == "bitplane"),
+            "weigh": int(work.layer.encoding == "bitplane" and work.fold == 1),
             "signed": int(any(i.feature.signed for i in work.inputs)),
             "planes": work.planes,
             "levels": neuron.levels,

@@ -17,14 +17,10 @@ from .emit import Constants, Emitter
 from .errors import limit
 from .lower import (
     INTEGERS,
-    Pitch,
     addend_kind,
     depth_tiles,
     encoding_of,
     layer_planes,
-    lower_mask,
-    lower_part,
-    lower_source,
     new_feature,
     parameter_bytes,
     run_channels,
@@ -40,11 +36,13 @@ from .products.maps import tile_depth
 from .products.step import ProductStep
 from .products.work import ProductWork, product_depth
 from .rows.gather import gathered
+from .rows.inputs import lower_mask, lower_part, lower_source
+from .rows.planes import lines_as_planes, with_lines
 from .rows.pools import pools_apart
 from .rows.segments import segments
-from .rows.split import partial_bits, split
+from .rows.split import split
 from .rows.static import sums_once
-from .rows.worth import blocks_of_parts
+from .rows.worth import to_split
 from .work import Work
 
 
@@ -67,6 +65,11 @@ class Step:
     def blocks(self) -> int:
         """Blocks of output channels."""
         return self.work.blocks
+
+    @property
+    def planes(self) -> int:
+        """Planes of its input."""
+        return self.work.planes // self.work.fold
 
     @property
     def jobs(self) -> int:
@@ -124,7 +127,7 @@ class NetworkCompiler:
         self.config, self.images, self.prefix = config, images, prefix
         self.parts: dict[str, str] = {}
         self._take(network, gather)
-        large = self._large() if config.addend_groups else {}
+        large = to_split(self._conv_works(), self.network, config) if config.addend_groups else {}
         if large:
             maps = {
                 (layer.name, name): self.features[self._key(name, encoding_of(network, layer, name))]
@@ -134,7 +137,7 @@ class NetworkCompiler:
             network, self.parts = split(network, large, maps, config)
             check_widths(network, config)
             self._take(network, gather)
-        inputs = {work.layer.name: work.inputs for work, *_ in self.works() if isinstance(work, Work)}
+        inputs = {work.layer.name: work.inputs for work in self._conv_works()}
         every: Mode = mode if isinstance(mode, str) else "product"
         self.modes = {y.name: modes.get((self.once | self.parts).get(y.name, y.name), every) for y in network.layers}
         self.tiles |= choose_tiles(network, config, inputs, images, self.modes)
@@ -143,29 +146,19 @@ class NetworkCompiler:
             depth, whole = depths.get(name, self.tiles[own].depth), wholes.get(name, self.tiles[own].whole)
             self.tiles[own] = replace(self.tiles[own], depth=depth, whole=whole)
 
-    def _large(self) -> dict[str, int]:
-        """Return the layers whose input or segments do not fit on chip, however the input is cut, or are cheaper split.
+    def _conv_works(self) -> list[Work]:
+        """Return the layers that are no products, as :meth:`works` has them."""
+        return [work for work, *_ in self.works() if isinstance(work, Work)]
 
-        They are given by name, with the blocks of channels that a part reads, or 0 for as many as fit.
-        """
-        found = {}
-        for work, *_ in self.works():
-            if not isinstance(work, Work) or not work.inputs:
-                continue
-            name = work.layer.name
-            if not (self._segmented(work) and Planner(work, self.config).fits()):
-                found[name] = 0
-            elif blocks := blocks_of_parts(work, partial_bits(self.network, work.layer), self.config):
-                found[name] = blocks
-        return found
-
-    def _segmented(self, work: Work) -> bool:
-        """Return whether the segment table holds a layer; blocks of output channels may share its segments."""
-        tiles = segments(work.inputs, (Pitch(line=0, block=0),) * len(work.inputs), work.tile_depth)
-        return sum(map(len, tiles)) <= self.config.segments
+    def _lines_as_planes(self) -> dict[str, int]:
+        """Return for each layer how many equal parts of its kernels it reads as planes."""
+        layers: dict[str, list[Work]] = {}
+        for work in self._conv_works():
+            layers.setdefault(self.parts.get(work.layer.name, work.layer.name), []).append(work)
+        return {name: lines_as_planes(parts, self.config) for name, parts in layers.items()}
 
     def _take(self, network: Network, gather: bool) -> None:
-        """Choose the feature maps of a network, and K tiles of the largest depth."""
+        """Choose the feature maps of a network, K tiles of the largest depth, and what is read as planes."""
         self.network, config, images = network, self.config, self.images
         self.kinds = variants(network)
         self.features = {
@@ -179,6 +172,8 @@ class NetworkCompiler:
             inputs_first = {key: gathered(network, f, config) for key, f in inputs_first.items()}
         self.features = inputs_first | {k: f for k, f in self.features.items() if k not in inputs_first}
         self.tiles = {y.name: TileChoice(depth=config.tile_k if y.sources else 1) for y in network.layers}
+        self.folds: dict[str, int] = {}
+        self.folds = self._lines_as_planes()
 
     @staticmethod
     def _check_names(network: Network, given: Mapping[str, Mapping[str, object]]) -> None:
@@ -219,7 +214,7 @@ class NetworkCompiler:
         if layer.name in self.parts or layer.addend in self.parts:
             inputs = [lower_part(one) for one in inputs]
         inputs += [lower_mask(inputs[0], self.features[key]) for key in keys[len(inputs) :]]
-        return Work(
+        work = Work(
             layer=layer,
             inputs=tuple(inputs),
             size=self.network.geometry[layer.name].computed,
@@ -229,6 +224,7 @@ class NetworkCompiler:
             block_channels=run_channels(output, self.config),
             addend=addend,
         )
+        return with_lines(work, self.folds.get(self.parts.get(layer.name, layer.name), 1))
 
     def _product(self, layer: Layer, keys: tuple[str, ...], output: FeatureMap) -> ProductWork:
         assert layer.product is not None

@@ -67,6 +67,8 @@ def row_loops(work: Work, plan: Plan, job: Job) -> list[Loop]:
         image = Step(address=i.blocks * pitch.block)
         plane = Step(address=pitch.line)
         timestep = plane.times(0 if i.feature.repeat else i.feature.planes)
+        if work.fold > 1:  # a plane is the next lines, but for a mask that all positions share
+            plane = Step(y=i.kernel[0], address=i.kernel[0] * row) if i.stride else Step()
         steps.append((plane, timestep, dx, dy, dx.times(side), dy.times(side), image))
     return list(zip(counts, zip(*steps, strict=True), strict=True))
 

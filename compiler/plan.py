@@ -3,8 +3,7 @@
 A job computes some pooled output lines (and columns) of some images, for all output channels. With two regions the jobs
 alternate between the halves of the buffer, so that the input of the next job is loaded while this one computes. With
 one region they all use the whole buffer and wait for each other. Of all cuts that fit, the one with the least estimated
-time is taken: weights are fetched for every m tile, so that m tiles that are not full and many small jobs cost bus
-words.
+time is taken: every m tile fetches its weights, so that small jobs and m tiles that are not full cost bus words.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from dataclasses import dataclass
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.program import LOOPS
 from .errors import CompileError
-from .lower import Input, Pitch, depth_tiles
+from .lower import Pitch, depth_tiles
+from .rows.inputs import Input
 from .work import Work
 
 JOB_CYCLES = 60  # estimated cost of a job beside its transfers and the drain of its last m tile
@@ -135,7 +135,7 @@ class Planner:
                 bus = min(bus, (bits + self.config.bus_bits - 2) // self.config.bus_bits + 1)
             lines = f.height
             if i.part or cut.lines < self.work.output.height:
-                lines = _span(self.work.most_lines(cut.lines), i.row_stride, i.kernel[0], f.height)
+                lines = _span(self.work.most_lines(cut.lines), i.row_stride, i.lines, f.height)
             line = bus * self.bus_words
             pitches.append(Pitch(line=line, block=line * lines * f.lines_per_row))
             starts.append(total)
@@ -147,7 +147,7 @@ class Planner:
         top, bottom = 0, f.height
         if i.part or job.lines < self.work.output.height:
             first, last = (y * i.row_stride - i.row_padding for y in (ys[0], ys[-1]))
-            top, bottom = max(0, first), min(f.height, last + i.kernel[0])
+            top, bottom = max(0, first), min(f.height, last + i.lines)
         left, right = 0, f.width
         if job.columns < self.work.output.width:
             first, last = (x * i.stride - i.padding for x in (xs[0], xs[-1]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..hw.arch.feature_map import FeatureMap
 from ..model.network.layer import Layer
-from .lower import Input
+from .rows.inputs import Input
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,6 +20,7 @@ class Work:
     size : (H, W) of what is computed, before a pool
     output : the feature map that it writes
     planes : P, the planes of its rows
+    fold : planes that are lines of the map and weigh 1 (:mod:`reprise.compiler.rows.planes`), 1 if none are
     tile_depth : bits of a row in a K tile
     whole_tiles : K tiles of a RUN whose weights are fetched before its rows are known
     tile_positions : output positions of an m tile at most, or 0 for as many as it holds
@@ -38,6 +39,7 @@ class Work:
     block_channels: int
     addend: FeatureMap | None = None
     tile_positions: int = 0
+    fold: int = 1
 
     @property
     def blocks(self) -> int:

@@ -37,6 +37,7 @@ def of_layer(
     before = max(ends[: entry.first], default=0)
     totals = [r["counts"].total() for r in mine]
     density = _density(mine, depth, entry, network, image)
+    folds = {_fold(one, entry) for one in mine}
     return {
         "name": entry.name,
         "feature": entry.feature,
@@ -54,9 +55,14 @@ def of_layer(
         **density.figures(),
         "runs": len(mine),
         "tiles": sum(r["tiles"] for r in mine),
-        "tile_use": _use(mine, bits / entry.k_tiles, layer.channels * heads / entry.blocks, image.config),
+        "tile_use": _use(mine, bits / max(folds) / entry.k_tiles, layer.channels * heads / entry.blocks, image.config),
         "counts": {name: sum(getattr(one, field) for one in totals) for name, field in COUNTED.items()},
     }
+
+
+def _fold(run: dict, entry: LayerEntry) -> int:
+    """Return how many parts of its kernels the layer of a run reads as planes (:mod:`reprise.compiler.rows.planes`)."""
+    return run["planes"] if entry.planes == 1 else 1
 
 
 def _density(runs: list[dict], depth: int, entry: LayerEntry, network: Network, image: MemoryImage) -> Density:
@@ -69,9 +75,9 @@ def _density(runs: list[dict], depth: int, entry: LayerEntry, network: Network, 
         return found
     height, width = network.geometry[entry.name].computed
     positions = entry.blocks * image.images * height * width
-    with_rows = [r for r in runs if r["planes"] == entry.planes]
-    parts = max(1, sum(r["rows"] // (r["planes"] * r["timesteps"]) for r in with_rows) // positions)
-    elements = sum((Density.of(r["counts"], depth) for r in with_rows), Density()).elements
+    with_rows = [(r, fold) for r in runs if r["planes"] == entry.planes * (fold := _fold(r, entry))]
+    parts = max(1, sum(r["rows"] // (r["planes"] * r["timesteps"]) for r, _ in with_rows) // positions)
+    elements = sum((Density.of(r["counts"], depth).elements // fold for r, fold in with_rows), 0)
     return replace(found, elements=elements // parts)
 
 

@@ -53,6 +53,11 @@ class ProductStep:
         return self.work.k_tiles
 
     @property
+    def planes(self) -> int:
+        """Planes of its input."""
+        return self.work.planes
+
+    @property
     def blocks(self) -> int:
         """Blocks of output channels, which are heads."""
         return self.work.product.heads

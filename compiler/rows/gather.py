@@ -13,7 +13,8 @@ from ...hw.arch.config import HardwareConfig
 from ...hw.arch.feature_map import FeatureMap
 from ...model.network.layer import Layer, Source
 from ...model.network.network import Network
-from ..lower import Input, Pitch, block_channels, layer_planes, lower_source
+from ..lower import Pitch, block_channels, layer_planes
+from .inputs import Input, lower_source
 from .segments import segments
 
 

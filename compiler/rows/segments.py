@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..lower import Input, Pitch
+from ..lower import Pitch
+from .inputs import Input
 
 Piece = tuple[int, int, int, int]
 """Bits of a row that follow each other in one line: the line's address, the first bit, ky, and how many."""

@@ -1,4 +1,4 @@
-"""Finds layers that are cheaper in parts along K, though they fit on chip when they are cut into jobs.
+"""Finds layers to compute in parts along K: those that do not fit on chip, and those that are cheaper so.
 
 A job of few positions has m tiles of few rows, and fetches all weights for them; the next job fetches them again. A
 part (:mod:`reprise.compiler.rows.split`) reads few channels of all positions, so that its m tiles are full and its
@@ -7,12 +7,16 @@ weights are fetched once for each of them. For that its sums go to memory, and c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ...hw.arch.config import HardwareConfig
+from ...model.network.network import Network
+from ..lower import Pitch
 from ..plan import Planner
 from ..work import Work
+from .segments import segments
+from .split import partial_bits
 
 WORTH = 0.75
 """A layer is split if its parts take at most this share of the whole layer's cycles. Both are estimates: of a whole
@@ -55,3 +59,26 @@ def blocks_of_parts(work: Work, bits: int, config: HardwareConfig) -> int | None
     ]
     least, blocks = min(found, default=(cost, 0))
     return blocks if least <= WORTH * cost else None
+
+
+def _segmented(work: Work, config: HardwareConfig) -> bool:
+    """Return whether the segment table holds a layer; blocks of output channels may share its segments."""
+    tiles = segments(work.inputs, (Pitch(line=0, block=0),) * len(work.inputs), work.tile_depth)
+    return sum(map(len, tiles)) <= config.segments
+
+
+def to_split(works: Iterable[Work], network: Network, config: HardwareConfig) -> dict[str, int]:
+    """Return the layers whose input or segments do not fit on chip, however the input is cut, or are cheaper split.
+
+    They are given by name, with the blocks of channels that a part reads, or 0 for as many as fit.
+    """
+    found = {}
+    for work in works:
+        name = work.layer.name
+        if not work.inputs:
+            continue
+        if not (_segmented(work, config) and Planner(work, config).fits()):
+            found[name] = 0
+        elif blocks := blocks_of_parts(work, partial_bits(network, work.layer), config):
+            found[name] = blocks
+    return found

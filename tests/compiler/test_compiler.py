@@ -164,7 +164,7 @@ def one_layer(*, outputs=4, shape=(3, 5, 5), levels=1, encoding="bitplane", time
         ({"weight": 127, "shape": (99, 5, 5)}, {"psum_bits": 11}, "row_psum must fit 11 bits"),
         ({"threshold": 1 << 24}, {}, "threshold must be at most 8388607, not 16777216: use more membrane_bits"),
         ({"shape": (200, 9, 9), "timesteps": 8}, {}, "feature_words=512 on-chip words .* not 2400, .*: use a config"),
-        ({"shape": (64, 7, 7), "kernel": 7}, {"feature_words": 4096}, "im2col segments must be at most 128, not 392"),
+        ({"shape": (64, 11, 11), "kernel": 11}, {"feature_words": 4096}, "segments must be at most 128, not 968"),
     ],
 )
 def test_limits_name_layer_value_and_remedy(network, changes, message):
