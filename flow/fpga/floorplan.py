@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...hw.arch.config import HardwareConfig
 from ...hw.lib.fanout import parts
-from ...hw.lib.wide_memory import BLOCK_BITS, block_parts
+from ...hw.lib.wide_memory import BLOCK_BITS, lane_parts
 from ...hw.neurons.layouts import neuron_psums
 from ...support.cache import digest
 from .sites import ROWS, Plan, with_sites
@@ -21,23 +21,31 @@ def plan_of(c: HardwareConfig) -> Plan:
     """Return the sizes of a core that its floorplan depends on, ready for JSON."""
     psums = neuron_psums(c)["psum"]
 
-    def memory(bits: int) -> dict:
-        return {"bits": bits, "starts": [part.start for part in block_parts(c.lanes * bits)]}
-
     return {
-        "lanes": c.lanes,
-        "groups": c.groups,
         "neuron_lanes": c.neuron_lanes,
         "rows": [[part.start, part.stop] for part in parts(c.neuron_lanes, max(ROWS))],
-        "block_bits": BLOCK_BITS,
-        "bank": memory(c.psum_bits),
-        "pe_array": memory(c.result_bits),
+        "bank": _neurons(c, c.psum_bits),
+        "pe_array": _neurons(c, c.result_bits),
         "operands": {
             # Synthesis gives a net the name of either of the ports that it connects.
             r"(integrate|neurons)\.i__payload(\$\d+)?": [psums.offset, c.psum_bits, neuron_psums(c).size],
             r"integrate\.held0": [0, c.membrane_bits, c.membrane_bits * c.neuron_lanes],
         },
     }
+
+
+def _neurons(c: HardwareConfig, bits: int) -> list[list[float]]:
+    """Return where the block RAMs of every part of a wide memory lie in the order of the neurons.
+
+    They lie evenly, in the order of the lanes in their middle, so that every neuron has some beside it.
+    """
+    cut = [
+        [part.bits[at : at + BLOCK_BITS] for at in range(0, len(part.bits), BLOCK_BITS)]
+        for part in lane_parts(c.neuron_lanes, c.groups, bits)
+    ]
+    middles = [[block[len(block) // 2] for block in part] for part in cut]
+    ranked = sorted(middle for part in middles for middle in part)
+    return [[(ranked.index(middle) + 0.5) / len(ranked) * c.neuron_lanes for middle in part] for part in middles]
 
 
 def place_macros(netlist: Path, config: HardwareConfig, *, top: str = "harness") -> Path:

@@ -43,9 +43,7 @@ def _block_rams(plan: Plan, cells: Iterable[str]) -> dict[str, float]:
     for name in cells:
         match = MEMORY.search(name)
         if match:
-            memory = plan["bank" if match[1] else "pe_array"]
-            start = memory["starts"][int(match[3])] + plan["block_bits"] * int(match[4])
-            found[name] = min(plan["lanes"] - 1, (start + plan["block_bits"] / 2) / memory["bits"]) / plan["groups"]
+            found[name] = plan["bank" if match[1] else "pe_array"][int(match[3])][int(match[4])]
     return found
 
 

@@ -145,6 +145,7 @@ class Im2col(wiring.Component):
         m.d.comb += [
             builder.ready.eq(table.ready),
             builder.rows.eq(table.rows),
+            builder.idle_groups.eq(c.groups - self.run.groups),
             table.word.eq(builder.word),
             table.release.eq(builder.release),
             segments.index.eq(builder.index),

@@ -31,6 +31,7 @@ class RowBuilder(wiring.Component):
     i : In stream of K tiles (SegmentTable.o)
     index : Out, the segment to be read
     weight_slot, weight_release, weight_next : the counter of weight slots
+    idle_groups : In, groups of channels that the RUN does not have
     mode, depth : In, fields of the RUN, where it has a mode
     control : Out, one cycle later: what belongs to the positions and the segment that are read
     taken : In(1), a finished word leaves the output queue
@@ -42,6 +43,7 @@ class RowBuilder(wiring.Component):
             {
                 "ready": In(1),
                 "rows": In(c.count_bits),
+                "idle_groups": In(range(c.groups)),
                 "word": Out(range(c.tile_beats)),
                 "release": Out(1),
                 "i": In(stream.Signature(k_tile(c))),
@@ -80,6 +82,7 @@ class RowBuilder(wiring.Component):
             info.weight_release.eq(self.weight_release),
             info.last_k.eq(tile.last),
             info.rows.eq(self.rows),
+            info.idle_groups.eq(self.idle_groups),
             *(info[name].eq(getattr(self, name)) for name in (taken(c) if c.modes else ())),
         ]
         m.d.sync += credits.eq(credits - (issue & first) + self.taken)

@@ -48,6 +48,7 @@ def tile_info(c: HardwareConfig) -> data.StructLayout:
             "weight_release": 1,  # the slot may be refilled when this tile is done
             "last_k": 1,  # this is the last K tile of its m tile, after which the partial sums are drained
             "rows": c.count_bits,  # number of rows of the m tile, 1..tile_m; all its K tiles have the same
+            "idle_groups": range(c.groups),  # groups of channels, the highest ones, that the RUN does not have
             **(taken(c) if c.modes else {}),
         }
     )

@@ -1,12 +1,18 @@
-"""The processor's wide memories: block RAM that is cut into parts, which have address registers of their own."""
+"""The processor's wide memories: block RAM in parts, which have enables and address registers of their own.
 
+A word holds a number for each lane. Lanes of channels that a layer does not have are neither read nor written: each
+part of a memory holds lanes of one group of channels, as far as whole block RAMs allow.
+"""
+
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from amaranth import Cat, Module, Value
 from amaranth.hdl import ValueLike
 from amaranth.lib.memory import Memory
 
-from .fanout import parts, replicate
+from .fanout import COPIES, parts, replicate
 
 UNCHECKED: dict[str, Any] = {"no_rw_check": 1}
 """Attributes that ask for a memory without logic for collisions of a read and a write.
@@ -25,42 +31,97 @@ Parts are as wide as whole block RAMs, so cutting a memory costs no block RAM mo
 """
 
 
-def block_parts(bits: int) -> list[slice]:
-    """Return the slices of a word that a memory of ``bits`` is cut into."""
-    return [
-        slice(blocks.start * BLOCK_BITS, min(blocks.stop * BLOCK_BITS, bits))
-        for blocks in parts(-(-bits // BLOCK_BITS))
-    ]
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a wide memory.
+
+    Members
+    -------
+    group : the lowest group of channels of which it holds lanes. It is needed where that group is: the groups of a
+        layer are the lowest ones
+    bits : what bits of the word it holds, in this order
+    """
+
+    group: int
+    bits: tuple[int, ...]
+
+    def slices(self) -> list[slice]:
+        """Return its bits as slices of the word, in the same order."""
+        runs = groupby(enumerate(self.bits), key=lambda pair: pair[1] - pair[0])
+        return [slice((run := [bit for _, bit in pairs])[0], run[-1] + 1) for _, pairs in runs]
+
+
+def _blocks(bits: int) -> int:
+    return -(-bits // BLOCK_BITS)
+
+
+def lane_parts(neurons: int, groups: int, bits: int) -> list[Part]:
+    """Return the parts of a memory whose words have ``bits`` bits for each lane, that is, for each group of a neuron.
+
+    Lanes that one neuron serves are neighbours (hw/interface/row_order.py). As long as it costs no block RAM, the
+    neurons are cut into two, four or eight, so that a part holds lanes of fewer neurons.
+    """
+    width = groups * bits
+    cuts = [n for n in (8, 4, 2) if neurons % n == 0]
+    whole = _blocks(neurons * width)
+    count = next((n for n in cuts if n * _blocks(neurons // n * width) == whole), 1)
+    found = []
+    for mine in parts(neurons, count):
+        lanes = [(group, neuron * groups + group) for group in range(groups) for neuron in mine]
+        places = [(group, lane * bits + bit) for group, lane in lanes for bit in range(bits)]
+        blocks = [places[at : at + BLOCK_BITS] for at in range(0, len(places), BLOCK_BITS)]
+        for group, some in groupby(blocks, key=lambda block: block[0][0]):
+            found.append(Part(group=group, bits=tuple(bit for block in some for _, bit in block)))
+    return found
 
 
 def wide_memory(
-    m: Module, name: str, *, depth: int, reads: list, put: ValueLike, put_address: ValueLike, value: Value
+    m: Module,
+    name: str,
+    *,
+    cut: list[Part],
+    depth: int,
+    read: tuple[ValueLike, ValueLike],
+    put: tuple[ValueLike, ValueLike],
+    value: Value,
 ) -> Value:
     """Add a memory as wide as ``value``, and return the word that is read.
 
-    The memory spans the device, so each part has its own registers for the enable and address of the write
+    The memory spans the device, so each part has registers for its enables and addresses, which a few neighbours share
     (:mod:`reprise.hw.lib.fanout`). After reset some parts write once, so the memory must not hold anything yet.
 
     Parameters
     ----------
     m : the module that the memory is added to
     name : the prefix of the names of its parts
+    cut : its parts (:func:`lane_parts`)
     depth : the number of words
-    reads : the address that is read, one signal for every part of :func:`block_parts`
-    put, put_address : whether ``value`` is written in the next cycle, and to which address
+    read, put : what is read, and what is written, in the next cycle: a bit for each group of channels, and the address
     value : the word to write, in the cycle of the write itself
 
     Returns
     -------
-    The word that is read, a cycle after its address.
+    The word that is read, a cycle after its address is there. Groups that are not read keep what they had.
     """
-    cut = block_parts(len(value))
-    writes = replicate(m, Cat(put, put_address), len(cut), name=f"{name}_put")
-    words = []
-    for k, (here, address, write) in enumerate(zip(cut, reads, writes, strict=True)):
-        memory = Memory(shape=here.stop - here.start, depth=depth, init=[], attrs=BLOCK_RAM)
+    count = min(COPIES, len(cut))
+    groups = len(Value.cast(put[0]))
+    reads, writes = (
+        replicate(m, Cat(*port), count, name=f"{name}_{what}") for port, what in ((read, "read"), (put, "put"))
+    )
+    found: list[tuple[slice, Value]] = []
+    for k, part in enumerate(cut):
+        memory = Memory(shape=len(part.bits), depth=depth, init=[], attrs=BLOCK_RAM)
         m.submodules[f"{name}{k}"] = memory
         out, port = memory.read_port(), memory.write_port()
-        m.d.comb += [out.addr.eq(address), port.en.eq(write[0]), port.addr.eq(write[1:]), port.data.eq(value[here])]
-        words.append(out.data)
-    return Cat(words)
+        asked, written = reads[k * count // len(cut)], writes[k * count // len(cut)]
+        m.d.comb += [
+            out.en.eq(asked[part.group]),
+            out.addr.eq(asked[groups:]),
+            port.en.eq(written[part.group]),
+            port.addr.eq(written[groups:]),
+            port.data.eq(Cat(value[bits] for bits in part.slices())),
+        ]
+        at = 0
+        for bits in part.slices():
+            found.append((bits, out.data[at : (at := at + bits.stop - bits.start)]))
+    return Cat(word for _, word in sorted(found, key=lambda pair: pair[0].start))

@@ -9,9 +9,10 @@ from ..arch.config import HardwareConfig
 from ..interface.row_order import bank_of
 from ..interface.streams import compute_row, reuse_row
 from ..lib.logic import encode, precompute
+from . import bases
 from . import lookahead as ahead
 from .layouts import added, bank_bits, held_result, issue_events, lowest, psum_slot, walked, weight_read, without_lowest
-from .pe_array import finish_control, load_control
+from .pe_array import finish_control, load_control, read_control
 from .scoreboard import tile_step, tile_view
 
 STEAL_AFTER = 63
@@ -42,7 +43,7 @@ class Issue(wiring.Component):
     claim, take : the compute row that ends in this cycle, and for each bank the reuse row that is issued (stage 0)
     weight : the weight rows of this cycle's bits (:func:`reprise.hw.processor.layouts.weight_read`, stage 0)
     next_slot : for each bank: the partial sum that is updated next, if any (stage 0)
-    read : for each bank: the address in the result memory (stage 0); anything if no row uses what is read
+    read : for each bank: what is read in the result memory (stage 0), perhaps in vain
     load, finish, slot : the control of the PE array, and for each bank the update (stage 1)
     fetch : for each bank: the operand comes from the read port (stage 1)
     events : what happens in this cycle
@@ -61,7 +62,7 @@ class Issue(wiring.Component):
                 "weight": Out(weight_read(c)),
                 "load": Out(load_control(c)),
                 "finish": Out(finish_control(c)),
-                "read": Out(data.ArrayLayout(c.row_bits + 1, c.banks)),
+                "read": Out(data.ArrayLayout(read_control(c), c.banks)),
                 "fetch": Out(c.banks),
                 "next_slot": Out(data.ArrayLayout(psum_slot(c), c.banks)),
                 "slot": Out(data.ArrayLayout(psum_slot(c), c.banks)),
@@ -82,7 +83,7 @@ class Issue(wiring.Component):
         self._active(m)
         for b in range(c.banks):
             self._slots(m, b)
-        self._base(m)
+        bases.take_base(m, self)
         self._events(m)
         return m
 
@@ -257,28 +258,7 @@ class Issue(wiring.Component):
             following.row.eq(Mux(self.claiming[b], active.row, reuse.row)),
         ]
         m.d.sync += [self.slot[b].eq(following), self.fetch[b].eq(take.valid & ~self.same[b])]
-        base, shared = (Cat(row.prefix, row.tag[0]) for row in (self.stage, reuse))
-        m.d.comb += self.read[b].eq(Mux(self.claiming[b] | self.steal_port[b], base, shared))
-
-    def _base(self, m: Module) -> None:
-        """Decide where the loaded row's base comes from, by its distance to its prefix (see docs/processor.md)."""
-        c = self.config
-        stage, active = self.stage, self.active
-        in_place = Signal()
-        m.d.comb += [
-            # A row with a prefix follows it, so the active row is of the same tile; the row before that may not be.
-            in_place.eq(self.active_valid & (active.result == stage.prefix)),
-        ]
-        memory = (self.loading & stage.has_prefix & ~in_place & ~self.recent).replicate(c.banks)
-        m.d.sync += [
-            self.load.zero.eq(self.loading & ~stage.has_prefix),
-            self.load.forward.eq(self.loading & stage.has_prefix & self.recent),
-            self.load.memory.eq(memory & (self.claiming | self.steal_idle)),
-            self.finish.valid.eq(self.claim.valid),
-            self.finish.parity.eq(active.tag[0]),
-            self.finish.result.eq(active.result),
-            self.finish.bank.eq(self.claiming),
-        ]
+        bases.read_result(m, self, b)
 
     def _events(self, m: Module) -> None:
         """Report what happens in this cycle and, if no bit is issued, why."""

@@ -5,8 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
-from ..lib.fanout import fan_out, replicate
-from ..lib.wide_memory import block_parts, wide_memory
+from ..lib.fanout import fan_out
+from ..lib.wide_memory import lane_parts, wide_memory
 
 
 def load_control(c: HardwareConfig) -> data.StructLayout:
@@ -27,9 +27,16 @@ def finish_control(c: HardwareConfig) -> data.StructLayout:
     """Return the layout of the control of a compute row's last residual bit.
 
     The row's tile result goes to the memory, at ``result`` of the tile of this ``parity``, and to the operand register
-    of its ``bank`` (one-hot).
+    of its ``bank`` (one-hot). Its m tile has this ``buffer`` of partial sums.
     """
-    return data.StructLayout({"valid": 1, "parity": 1, "result": c.row_bits, "bank": c.banks})
+    return data.StructLayout({"valid": 1, "parity": 1, "result": c.row_bits, "bank": c.banks, "buffer": 1})
+
+
+def read_control(c: HardwareConfig) -> data.StructLayout:
+    """Return the layout of a read of a tile result: whether anything may use it, its address with the tile's parity as
+    the highest bit, and the ``buffer`` of partial sums of its m tile.
+    """
+    return data.StructLayout({"valid": 1, "address": c.row_bits + 1, "buffer": 1})
 
 
 class PEArray(wiring.Component):
@@ -50,9 +57,10 @@ class PEArray(wiring.Component):
     -------
     weight : what is added: ``lanes`` signed sums of weights, of ``weight_sum_bits`` each (stage 2)
     load, finish : the control of the accumulator (stage 1)
-    read : for each bank: the address in its result memory, with the tile's parity as the highest bit (stage 0)
+    read : for each bank: what is read in its result memory (stage 0)
     fetch : for each bank: what is read becomes the operand (stage 1); if neither this is set nor a row finishes, the
         operand stays
+    groups : for each buffer: the groups of channels of its RUN, which are read and written
     o : for each bank: the operand, ``lanes`` signed tile results of ``result_bits`` each (stage 3)
     """
 
@@ -63,8 +71,9 @@ class PEArray(wiring.Component):
                 "weight": In(c.lanes * c.weight_sum_bits),
                 "load": In(load_control(c)),
                 "finish": In(finish_control(c)),
-                "read": In(data.ArrayLayout(c.row_bits + 1, c.banks)),
+                "read": In(data.ArrayLayout(read_control(c), c.banks)),
                 "fetch": In(c.banks),
+                "groups": In(data.ArrayLayout(c.groups, 2)),
                 "o": Out(data.ArrayLayout(c.lanes * c.result_bits, c.banks)),
             }
         )
@@ -81,17 +90,12 @@ class PEArray(wiring.Component):
             m.d.comb += total[here].eq(accumulator[here].as_signed() + weight)
 
         results = []
-        for b in range(c.banks):
+        put = self._wanted(self.finish), Cat(self.finish.result, self.finish.parity)
+        for b, read in enumerate(self.read):
+            wanted = self._wanted(read), read.address
+            cut = lane_parts(c.neuron_lanes, c.groups, bits)
             results.append(
-                wide_memory(
-                    m,
-                    f"results{b}_",
-                    depth=2 * c.tile_m,
-                    reads=replicate(m, self.read[b], len(block_parts(len(total))), name=f"read{b}_"),
-                    put=self.finish.valid,
-                    put_address=Cat(self.finish.result, self.finish.parity),
-                    value=total,
-                )
+                wide_memory(m, f"results{b}_", cut=cut, depth=2 * c.tile_m, read=wanted, put=put, value=total)
             )
             self._operand(m, b, total, results[b])
 
@@ -109,6 +113,11 @@ class PEArray(wiring.Component):
             with m.If(load.zero):
                 m.d.sync += running.eq(0)
         return m
+
+    def _wanted(self, access: data.View) -> Value:
+        """Return the groups of channels that an access reads or writes."""
+        groups = Mux(access.buffer, self.groups[1], self.groups[0])
+        return groups & access.valid.replicate(self.config.groups)
 
     def _operand(self, m: Module, b: int, total: Signal, read: Value) -> None:
         """Build bank ``b``'s operand register, which takes the sum that finishes or what is read, and else stays."""

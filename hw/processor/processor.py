@@ -106,6 +106,7 @@ class Processor(wiring.Component):
             pe_array.finish.eq(issue.finish),
             pe_array.read.eq(issue.read),
             pe_array.fetch.eq(issue.fetch),
+            pe_array.groups.eq(scoreboard.groups),
             drain.full.eq(scoreboard.full),
             drain.rows.eq(scoreboard.rows),
             drain.i_layer.eq(self.i_layer),
@@ -118,6 +119,7 @@ class Processor(wiring.Component):
             m.d.comb += [
                 *_inside(bank.next_slot, issue.next_slot[b], c.banks),
                 *_inside(bank.slot, issue.slot[b], c.banks),
+                bank.groups.eq(scoreboard.groups),
                 bank.operand.eq(pe_array.o[b]),
                 bank.look.eq(drain.look[b]),
                 bank.drain.eq(drain.ask[b]),

@@ -55,6 +55,7 @@ class Scoreboard(wiring.Component):
     full, rows : for each buffer: its m tile is complete; its number of rows, which is known a cycle earlier unless the
         other buffer is full
     wait_drain : a tile waits for a buffer to be drained
+    groups : for each buffer: a bit for each group of channels, which the RUN of its m tile has
     busy : a tile or a partial sum is inside
     """
 
@@ -74,6 +75,7 @@ class Scoreboard(wiring.Component):
                 "full": Out(2),
                 "rows": Out(data.ArrayLayout(c.count_bits, 2)),
                 "wait_drain": Out(1),
+                "groups": Out(data.ArrayLayout(c.groups, 2)),
                 "busy": Out(1),
             }
         )
@@ -107,7 +109,7 @@ class Scoreboard(wiring.Component):
 
     def _admit(self, m: Module, info: data.View, entering: Signal, retiring: Signal) -> Signal:
         """Let tiles in, where m tiles alternate between the buffers; return for each buffer that it is in use."""
-        begin = self.i_begin.payload
+        c, begin = self.config, self.i_begin.payload
         buffer, fresh, buffer_busy = Signal(), Signal(init=1), Signal(2)
         parity = begin.tag[0]
         free, may, waits = Signal(2), Signal(2), Signal()
@@ -126,6 +128,7 @@ class Scoreboard(wiring.Component):
                 buffer_busy.bit_select(buffer, 1).eq(1),
                 fresh.eq(begin.tile.last_k),
                 buffer.eq(buffer ^ begin.tile.last_k),
+                self.groups[buffer].eq(Cat(begin.tile.idle_groups < c.groups - n for n in range(c.groups))),
             ]
         for p in range(2):
             with m.If(entering[p]):

@@ -5,9 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
-from ..lib.fanout import fan_out, replicate
+from ..lib.fanout import fan_out
 from ..lib.logic import precompute
-from ..lib.wide_memory import block_parts, wide_memory
+from ..lib.wide_memory import lane_parts, wide_memory
 from .dirty import DirtyMap, dirty_words, sweep_layout
 
 
@@ -59,6 +59,7 @@ class PsumBank(wiring.Component):
     -------
     next_slot : what ``slot`` will be in the next cycle, ``valid`` included; never the row that ``slot`` has now
     slot : the row that is updated (stage 1)
+    groups : for each buffer: the groups of channels of its RUN, which are read and written
     operand : the ``lanes`` signed tile results that are added to it, of ``result_bits`` each (stage 3)
     look, marks : the first of the rows that the drain will want, and for each of a window (:func:`window`) of rows
         from there on whether it holds a partial sum or counts as zero
@@ -80,6 +81,7 @@ class PsumBank(wiring.Component):
             {
                 "next_slot": In(bank_slot(c)),
                 "slot": In(bank_slot(c)),
+                "groups": In(data.ArrayLayout(c.groups, 2)),
                 "operand": In(c.lanes * c.result_bits),
                 "look": In(bank_row(c)),
                 "marks": Out(window(c)),
@@ -114,40 +116,48 @@ class PsumBank(wiring.Component):
             m.d.comb += total[here].eq(old[here].as_signed() + term)
 
         if self.split:
-            self._split_memories(m, slot, data, total)
+            self._split_memories(m, slot, update, data, total)
         else:
             self._shared_memory(m, slot, update, data, total)
         return m
 
     def _memory(
-        self, m: Module, name: str, depth: int, address: Value, put: Value, put_address: Value, value: Value
+        self, m: Module, name: str, depth: int, read: tuple[Value, Value], put: tuple[Value, Value], value: Value
     ) -> Value:
         """Build a memory of partial sums and return its output.
 
-        ``address``, ``put`` and ``put_address`` are given a cycle before the memory is read and ``value`` is written.
+        ``read`` and ``put`` are groups of channels and an address, given a cycle before ``value``.
         """
-        reads = replicate(m, address, len(block_parts(len(value))), name=f"{name}_address")
-        return wide_memory(m, name, depth=depth, reads=reads, put=put, put_address=put_address, value=value)
+        cut = lane_parts(self.config.neuron_lanes, self.config.groups, self.config.psum_bits)
+        return wide_memory(m, name, cut=cut, depth=depth, read=read, put=put, value=value)
+
+    def _groups(self, valid: Value, buffer: Value) -> Value:
+        """Return the groups of channels of a buffer, or none if there is no access."""
+        return Mux(buffer, self.groups[1], self.groups[0]) & valid.replicate(self.config.groups)
 
     def _shared_memory(self, m: Module, slot: list, update: Value, data: Value, total: Value) -> None:
         """Keep both buffers in one memory. An ``update`` that must read has the read port before the drain."""
-        address = Mux(update, Cat(self.slot.row, self.slot.buffer), Cat(self.drain.row, self.drain.buffer))
-        put = Cat(slot[2].row, slot[2].buffer)
-        word = self._memory(m, "memory", 2 * self.rows, address, slot[2].valid, put, total)
+        place, of_drain, written = (Cat(one.row, one.buffer) for one in (self.slot, self.drain, slot[2]))
+        wanted = update | (self.drain.valid & self.drain.dirty)
+        read = self._groups(wanted, Mux(update, self.slot.buffer, self.drain.buffer)), Mux(update, place, of_drain)
+        put = self._groups(slot[2].valid, slot[2].buffer), written
+        word = self._memory(m, "memory", 2 * self.rows, read, put, total)
         m.d.comb += [
             self.grant.eq(self.drain.valid & ~(update & self.drain.dirty)),
             data.eq(word),
             self.o.eq(word),
         ]
 
-    def _split_memories(self, m: Module, slot: list, data: Value, total: Value) -> None:
+    def _split_memories(self, m: Module, slot: list, update: Value, data: Value, total: Value) -> None:
         """Keep each buffer in a memory of its own. A buffer is either updated or drained, so nobody waits."""
-        buffers = []
+        c, buffers = self.config, []
         for h in range(2):
             draining = self.drain.valid & (self.drain.buffer == h)
-            address = Mux(draining, self.drain.row, self.slot.row)
-            put = slot[2].valid & (slot[2].buffer == h)
-            buffers.append(self._memory(m, f"memory{h}_", self.rows, address, put, slot[2].row, total))
+            wanted = Mux(draining, self.drain.dirty, update & (self.slot.buffer == h))
+            written = slot[2].valid & (slot[2].buffer == h)
+            groups = [self.groups[h] & some.replicate(c.groups) for some in (wanted, written)]
+            read = groups[0], Mux(draining, self.drain.row, self.slot.row)
+            buffers.append(self._memory(m, f"memory{h}_", self.rows, read, (groups[1], slot[2].row), total))
         m.d.comb += [
             self.grant.eq(self.drain.valid),
             data.eq(Mux(slot[2].buffer, buffers[1], buffers[0])),

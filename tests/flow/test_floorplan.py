@@ -47,8 +47,8 @@ def module_of(c: HardwareConfig) -> dict:
     """A netlist as synthesis names it: wide memories, and two multipliers for each neuron's potential."""
     cells, held = {}, list(range(c.membrane_bits * c.neuron_lanes))
     for memory, bits in (("bank0.memory", c.psum_bits), ("pe_array.results0_", c.result_bits)):
-        for k, part in enumerate(floorplan.block_parts(c.lanes * bits)):
-            for j in range(-(-(part.stop - part.start) // floorplan.BLOCK_BITS)):
+        for k, part in enumerate(floorplan.lane_parts(c.neuron_lanes, c.groups, bits)):
+            for j in range(-(-len(part.bits) // floorplan.BLOCK_BITS)):
                 cells[f"dut.processor.{memory}{k}.0.{j}"] = {"type": "DP16KD", "connections": {}}
     for n in range(c.neuron_lanes):
         for half in range(2):
@@ -87,9 +87,10 @@ def test_front_end_is_held_together_where_columns_are_many():
 
 
 def order(c: HardwareConfig, cell: str) -> int:
-    """Number of a block RAM of partial sums in the order of the lanes."""
+    """Place of the middle of a block RAM of partial sums in the order of the lanes."""
     part, index = map(int, re.search(r"memory(\d+)\.0\.(\d+)$", cell).groups())
-    return floorplan.block_parts(c.lanes * c.psum_bits)[part].start // floorplan.BLOCK_BITS + index
+    bits = floorplan.lane_parts(c.neuron_lanes, c.groups, c.psum_bits)[part].bits[floorplan.BLOCK_BITS * index :]
+    return bits[min(len(bits), floorplan.BLOCK_BITS) // 2]
 
 
 def test_what_does_not_fit_is_left_to_the_placer():

@@ -47,6 +47,11 @@ class Job:
     tiles: list = field(default_factory=list)  # (rows: uint64[m], weight index, last_k)
     weights: list = field(default_factory=list)  # int64[tile_k, lanes]
     layer: dict | None = None  # layer_config, where positions are interleaved
+    groups: list = field(default_factory=list)  # groups of channels of every m tile; all where it is empty
+
+    def groups_of(self, m_tile: int) -> int:
+        """Groups of channels that the RUN of an m tile has."""
+        return self.groups[m_tile] if self.groups else self.config.groups
 
     def m_tile(self, k_tiles, *, first_weight=None):
         """Append an m tile; its K tiles take new slots, or the weights from ``first_weight`` on."""
@@ -65,9 +70,9 @@ class Job:
         return self
 
     def expected(self):
-        """Rows of partial sums, in the order in which they leave, with their flags."""
+        """Rows of partial sums, in the order in which they leave, with their flags; only of channels that are there."""
         k = np.arange(self.config.tile_k, dtype=np.uint64)
-        rows, total, touched = [], 0, False
+        rows, total, touched, m_tile = [], 0, False, 0
         planes = self.layer["planes"] if self.layer else 1
         for words, index, last_k in self.tiles:
             bits = (words[:, None] >> k & np.uint64(1)).astype(np.int64)
@@ -77,10 +82,11 @@ class Job:
                 for n, last_position in self.order(len(words)):
                     plane, last_plane = n % planes, n % planes == planes - 1
                     if touched[n] or last_plane:  # clean rows are left out, but that of the last plane
-                        row = {"psum": total[n].tolist(), "last_position": last_position, "last": n == end}
+                        psum = total[n][: self.groups_of(m_tile) * self.config.neuron_lanes].tolist()
+                        row = {"psum": psum, "last_position": last_position, "last": n == end}
                         rows.append(row | {"plane": plane, "first": first, "last_plane": last_plane})
                         first = last_plane
-                total, touched = 0, False
+                total, touched, m_tile = 0, False, m_tile + 1
         return rows
 
     def order(self, rows: int):
@@ -124,7 +130,7 @@ def front_end(job: Job, one_slot: bool = False):
     reuses = [[] for _ in range(c.banks)]
     uses = [index for _, index, _ in job.tiles]
     resident = {}
-    slot = 0
+    slot = m_tile = 0
     for number, ((words, index, last_k), tile) in enumerate(zip(job.tiles, job.analyzed(), strict=True)):
         if index not in resident:
             resident[index] = 0 if one_slot else slot % c.weight_tiles
@@ -134,6 +140,8 @@ def front_end(job: Job, one_slot: bool = False):
             slot += 1
         release = index not in uses[number + 1 :]
         info = {"weight_slot": resident[index], "weight_release": release, "last_k": last_k, "rows": len(words)}
+        info["idle_groups"] = c.groups - job.groups_of(m_tile)
+        m_tile += last_k
         if release:
             del resident[index]
         tag = number % 8
@@ -231,7 +239,7 @@ def run(
 
     cycles = run_streams(dut, sources, [sink], seed=seed, each=count, setup=setup, limit=10_000)
     for n, (got, want) in enumerate(zip(sums_of(sink.items), expected, strict=True)):
-        assert got == want, f"row {n} of the stream of partial sums"
+        assert got | {"psum": got["psum"][: len(want["psum"])]} == want, f"row {n} of the stream of partial sums"
     residuals = [int(word) for tile in job.analyzed() for word in tile.residual]
     assert counts["residual_bit"] == sum(add_steps(word, c) for word in residuals)
     assert counts["compute_row"] == len(computes)
@@ -260,6 +268,7 @@ def random_job(c, rng, *, m_tiles=4, k_tiles=3, rows=None, density=None, distinc
         m = rows or int(rng.integers(1, c.tile_m + 1))
         d = density if density is not None else float(rng.choice([0.05, 0.2, 0.5, 0.9]))
         job.add([random_rows(rng, m, c.tile_k, density=d, distinct=distinct) for _ in range(k_tiles)], rng)
+    job.groups = rng.integers(1, c.groups + 1, m_tiles).tolist()
     return job
 
 

@@ -5,7 +5,7 @@ import pytest
 from reprise.hw.arch.config import PRESET_FOLDER, HardwareConfig
 from reprise.hw.interface.row_order import channels, to_channels, to_lanes
 from reprise.hw.lib.fanout import parts
-from reprise.hw.lib.wide_memory import BLOCK_BITS, block_parts
+from reprise.hw.lib.wide_memory import BLOCK_BITS, lane_parts
 
 PRESETS = {p.stem: HardwareConfig.load(p.stem) for p in sorted(PRESET_FOLDER.glob("*.yaml"))}
 CONFIGS = PRESETS | {"three groups": PRESETS["tiny"].replace(lanes=24, neuron_lanes=8)}
@@ -39,8 +39,17 @@ def test_a_part_of_the_lanes_feeds_one_part_of_the_neurons(name):
         assert [neurons for neurons in cut if fed & set(neurons)] == [neurons for neurons in cut if fed <= set(neurons)]
 
 
-@pytest.mark.parametrize("bits", [1, 35, 36, 37, 128, 160, 180, 1536, 3072])
-def test_cutting_a_wide_memory_costs_no_block_ram(bits):
-    cut = block_parts(bits)
-    assert [bit for part in cut for bit in range(part.start, part.stop)] == list(range(bits))
-    assert sum(-(-(part.stop - part.start) // BLOCK_BITS) for part in cut) == -(-bits // BLOCK_BITS)
+@pytest.mark.parametrize("bits", [1, 11, 12, 13, 20, 24])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_wide_memory_is_cut_by_groups_and_costs_no_block_ram(name, bits):
+    """Every bit lies in one part; a part has lanes of higher groups only where a block RAM holds some of its own."""
+    c = CONFIGS[name]
+    cut = lane_parts(c.neuron_lanes, c.groups, bits)
+    assert sorted(bit for part in cut for bit in part.bits) == list(range(c.lanes * bits))
+    assert sum(-(-len(part.bits) // BLOCK_BITS) for part in cut) == -(-c.lanes * bits // BLOCK_BITS)
+    assert {part.group for part in cut} <= set(range(c.groups))
+    for part in cut:
+        groups = [bit // bits % c.groups for bit in part.bits]
+        assert min(groups) == part.group
+        assert sum(group != part.group for group in groups) < BLOCK_BITS
+        assert [bit for run in part.slices() for bit in range(run.start, run.stop)] == list(part.bits)

@@ -5,6 +5,8 @@ from tests.mutation.runner import fault
 TESTS = "tests/hw/processor/test_processor.py::"
 ORDER = "tests/hw/psum/test_row_order.py::test_processor_drains_in_order"
 OVERLAP = "tests/hw/sequencer/test_overlap.py::"
+GROUPS = "tests/hw/lib/test_wide_memory.py::test_groups_are_read_and_written_alone"
+RANDOM = "test_random_stream"
 BESIDE = "test_rows_start_beside_the_run_in_progress"
 BEFORE = "tests/cosim/fuzz/test_fuzz.py::test_rows_that_start_beside_the_run_before_do_not_end_it"
 
@@ -14,6 +16,12 @@ def _fault(file, original, mutated, test, what):
 
 
 MUTATIONS = [
+    fault("all groups are read", "lib/wide_memory", "asked[part.group]", "asked[0]", GROUPS),
+    fault("all groups are written", "lib/wide_memory", "written[part.group]", "written[0]", GROUPS),
+    _fault("processor/scoreboard", "< c.groups - n for", "< c.groups - n - 1 for", RANDOM, "the last group is idle"),
+    _fault("processor/scoreboard", "self.groups[buffer].eq", "self.groups[0].eq", RANDOM, "groups of the other buffer"),
+    _fault("processor/bases", "eq(issue.active_buffer)", "eq(0)", RANDOM, "results of the other groups"),
+    _fault("psum/bank", "valid, slot[2].buffer)", "valid, self.slot.buffer)", RANDOM, "groups too early"),
     _fault(
         "psum/bank",
         "first.eq(~Mux(following.buffer,",
