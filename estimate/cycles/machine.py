@@ -77,7 +77,7 @@ def _core(
     p.hold = psum.wants(c, dr, data)
     p.inside = p.valid[0] or p.valid[1] or p.buffer_busy[0] or p.buffer_busy[1] or dr.o_valid
     for step in range(1 + c.no_neurons * (STEPS - 1)):
-        waits = dr.running or nr.full or nr.inside or nr.ro_valid or pool.busy(out) or out.e_valid
+        waits = dr.running or nr.full or nr.inside or nr.ro_valid or out.skid_full or pool.busy(out) or out.e_valid
         if step > 0 and not waits:
             break
         _leave(c, p, dr, nr, out, data, run, write_takes and step == 0, t)

@@ -120,7 +120,7 @@ WEIGHT = record(
     "known known_in known_out"  # tiles whose used rows are known and not taken yet
     " cutting cut cut_end r_valid r_run"  # the cut of a tile's rows into runs
     " asked asked_tile whole_left stands stands_row stands_rows stands_last"  # requests
-    " order_in order_out taken beat row o_valid o_weight_slot o_last weight_slot base"  # assembler
+    " order_in order_out taken skid beat row o_valid o_weight_slot o_last weight_slot base"  # assembler
     " next_slot empty release events",  # weight buffer
     filled=1024, known_time=RING, order_rows=RING, order_last=RING,
 )  # fmt: skip
@@ -168,7 +168,7 @@ ADDEND = record(
 
 OUTPUT = record(
     "pool_position pool_x pool_left pool_column pool_y pool_lines"  # where the max pool is; see hw.output.line_pool
-    " e_valid e_item e_plane"
+    " skid_full skid_item e_valid e_item e_plane"  # in front of the pool; plane encoder
     " i_there i_waits i_valid i_item i_end i_left i_slot i_slots i_group"  # integer packer
     " x y image bit position_bit line t_line row_line image_line"  # line cursor, or integer cursor
     " chunks_in p_valid p_give p_twice p_last p_word p_second o_valid o_word o_last done"  # line packer

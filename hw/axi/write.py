@@ -108,13 +108,14 @@ class WriteMaster(wiring.Component):
         burst = Signal(bursts.payload.shape())
         count = Signal(range(BURST_BEATS + 1))
         finished = Signal()  # the open burst has the run's last word
+        some = Signal()  # a burst is open: its count is not 0
         age = Signal(range(CLOSE_AFTER + 1))
         fits, close, take = Signal(), Signal(), Signal()
         aligned = word[: clog2(BURST_BEATS)] == 0
         m.d.comb += [
             word.eq(item.address >> shift),
-            fits.eq((count == 0) | ((word == following) & ~aligned & ~finished)),
-            close.eq((count != 0) & (finished | (age == CLOSE_AFTER) | (self.i.valid & ~fits))),
+            fits.eq(~some | ((word == following) & ~aligned & ~finished)),
+            close.eq(some & (finished | (age == CLOSE_AFTER) | (self.i.valid & ~fits))),
             # A word that fits could do without room for another burst. But ``ready`` would wait for the comparison.
             self.i.ready.eq(bursts.ready & words.ready),
             take.eq(self.i.valid & self.i.ready),
@@ -128,21 +129,22 @@ class WriteMaster(wiring.Component):
         ]
         m.d.sync += age.eq(age + (age != CLOSE_AFTER))
         with m.If(bursts.valid & bursts.ready):
-            m.d.sync += [count.eq(0), finished.eq(0)]
+            m.d.sync += [count.eq(0), some.eq(0), finished.eq(0)]
         with m.If(take):
-            m.d.sync += [age.eq(0), finished.eq(item.last), following.eq(word + 1)]
-            with m.If((count == 0) | (bursts.valid & bursts.ready)):
+            m.d.sync += [age.eq(0), some.eq(1), finished.eq(item.last), following.eq(word + 1)]
+            with m.If(~some | (bursts.valid & bursts.ready)):
                 m.d.sync += [burst.word.eq(word), count.eq(1)]
             with m.Else():
                 m.d.sync += count.eq(count + 1)
-        return count != 0
+        return some
 
     def _send(self, m: Module, words: stream.Interface, bursts: stream.Interface, lengths: StreamFifo) -> Value:
         """Drive the channels of addresses, data and answers; return whether a run's last burst is answered."""
         c = self.config
         shift = clog2(c.bus_bits // 8)
         m.submodules.lasts = lasts = SmallFifo(shape=1, depth=OUTSTANDING)  # of these: they hold a run's last word
-        waiting = Signal(range(OUTSTANDING + 1))  # the bursts that have begun and have not been answered
+        # The bursts that have begun and have not been answered; whether there are none.
+        waiting, quiet = Signal(range(OUTSTANDING + 1)), Signal(init=1)
         take, allowed, begin, answered = Signal(), Signal(), Signal(), Signal()
         left = Signal(8)  # the beats of the burst after this one
         sending = Signal()
@@ -168,7 +170,6 @@ class WriteMaster(wiring.Component):
             self.bready.eq(1),
             answered.eq(self.bvalid),
             self.error.eq(self.bvalid & self.bresp[1]),
-            self.quiet.eq(waiting == 0),
             # The data of the bursts goes out for one burst after the other.
             self.wvalid.eq(sending & words.valid),
             self.wdata.eq(words.payload.data),
@@ -180,6 +181,9 @@ class WriteMaster(wiring.Component):
             lengths.o.ready.eq(free),
         ]
         m.d.sync += waiting.eq(waiting + begin - answered)
+        m.d.comb += self.quiet.eq(quiet)
+        with m.If(begin ^ answered):
+            m.d.sync += quiet.eq(answered & (waiting == 1))
         with m.If(self.awready):
             m.d.sync += self.awvalid.eq(0)
         with m.If(take):

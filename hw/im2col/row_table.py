@@ -15,10 +15,14 @@ from ..arch.program import LOOPS, SOURCES
 from ..interface.commands import run_layout
 from ..lib.logic import multiple, precompute
 from ..lib.wide_memory import UNCHECKED
+from .loop_counter import LoopCounter
 
 POSITION = data.StructLayout({"address": signed(16), "x": signed(16), "y": signed(16)})
 """Where a row begins in one source: the on-chip word of its line, its first bit in that line, and the y of its line for
 kernel row ky = 0."""
+
+DISTRIBUTED = 64
+"""The most words of a memory that synthesis makes of LUT RAM."""
 
 
 def put_layout(c: HardwareConfig) -> data.StructLayout:
@@ -31,51 +35,6 @@ def put_layout(c: HardwareConfig) -> data.StructLayout:
             "turn_ends": 1,
         }
     )
-
-
-class LoopCounter(wiring.Component):
-    """Counts nested loops and names, one step ahead, the loop that steps next.
-
-    ``step`` moves on by one iteration. ``select``, which is one-hot and a register, names the loop that this step
-    advances: the innermost one that is not at its end. All loops inside it start over. At the very last iteration
-    ``select`` is zero.
-
-    Members
-    -------
-    count : In(16) x loops, iterations of each loop, the innermost first (constant while it counts)
-    start : In(1), begin at the first iteration
-    step : In(1)
-    select : Out(loops), valid from the second cycle after ``start``
-    """
-
-    def __init__(self, loops: int) -> None:
-        self.loops = loops
-        super().__init__(
-            {"count": In(16).array(loops), "start": In(1), "step": In(1), "select": Out(loops)},
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        left = [Signal(16, name=f"left{n}") for n in range(self.loops)]
-        at_end = Cat(value == 0 for value in left)
-        # Known before the step, for which only the registers' enables wait.
-        inner_done = [precompute(m, at_end[:n].all() if n else Const(1)) for n in range(self.loops)]
-        fire = [inner_done[n] & ~at_end[n] for n in range(self.loops)]
-        primed = Signal()
-        advance = Signal()
-        m.d.sync += primed.eq(self.start)
-        m.d.comb += advance.eq(self.step | primed)
-        with m.If(advance):
-            m.d.sync += self.select.eq(Cat(fire))
-            for n in range(self.loops):
-                with m.If(fire[n]):
-                    m.d.sync += left[n].eq(left[n] - 1)
-                with m.Elif(inner_done[n]):
-                    m.d.sync += left[n].eq(self.count[n] - 1)
-        with m.If(self.start):
-            for n in range(self.loops):
-                m.d.sync += left[n].eq(self.count[n] - 1)
-        return m
 
 
 class RowTable(wiring.Component):
@@ -141,13 +100,13 @@ class RowTable(wiring.Component):
         read_buffer = Signal()
         lane = Signal(range(c.load_rows))  # of the first row that is written, in its word
         word = Signal(range(c.tile_beats))
-        left = Signal(16)  # number of m tiles whose rows are still to be generated
+        left, some = Signal(16), Signal()  # number of m tiles whose rows are still to be generated; there are some
         count = Signal(c.count_bits)  # the rows of this m tile
         # From the word's first row on: the rows of the m tile, and those up to the end of this turn of the inner loop.
         here, reach = Signal(c.count_bits), Signal(17)
         self.tile_near, self.turn_near = Signal(), Signal()  # these are no more than a word has
         m.d.comb += [
-            makes.eq(~prime & (left != 0) & ~full[buffer]),
+            makes.eq(~prime & some & ~full[buffer]),
             step.eq(makes & (source == join)),
             self.ready.eq(full[read_buffer]),
             self.rows.eq(rows[read_buffer]),
@@ -165,11 +124,12 @@ class RowTable(wiring.Component):
                     rows[buffer].eq(count),
                     buffer.eq(~buffer),
                     left.eq(left - 1),
+                    some.eq(left != 1),
                 ]
         with m.If(self.release):
             m.d.sync += [full[read_buffer].eq(0), read_buffer.eq(~read_buffer)]
         with m.If(self.start):
-            m.d.sync += [left.eq(self.run.m_tiles), lane.eq(0), word.eq(0)]
+            m.d.sync += [left.eq(self.run.m_tiles), some.eq(1), lane.eq(0), word.eq(0)]
         sources = [self._source(m, s, loops.select, put, tile_ends, here) for s in range(SOURCES)]
         self._memory(m, sources, source, Mux(makes, put.mask, 0), Cat(word, buffer), read_buffer)
         return m
@@ -276,25 +236,41 @@ class RowTable(wiring.Component):
 
         They are written in the cycle after, and a word is read in the cycle after it is named. So a word is not read
         while it is written, although the writer goes on as soon as a buffer is full or given back.
+
+        Which source is read is known late, from a block RAM. So where the memory is LUT RAM, there is one for each
+        source, and what is chosen among are the registers behind them.
         """
         c = self.config
-        memory = Memory(
-            shape=data.ArrayLayout(POSITION, c.load_rows), depth=2 * SOURCES * c.tile_beats, init=[], attrs=UNCHECKED
-        )
-        m.submodules.memory = memory
-        write, read = memory.write_port(granularity=1), memory.read_port()
+        depth = 2 * c.tile_beats  # of a source
+        cut = SOURCES * depth <= DISTRIBUTED
         lanes = Signal(data.ArrayLayout(POSITION, c.load_rows))
         for name in POSITION.members:
             parts = zip(*(one[name] for one in sources), strict=True)
             base, *ways = (Mux(source, second, first) for first, second in parts)
             m.d.sync += [lane[name].eq(base + way) for lane, way in zip(lanes, ways, strict=True)]
-        enable, into, place = Signal.like(write.en), Signal.like(write.addr), Signal(len(address))
+        enable, into, place = Signal(c.load_rows), Signal(len(address) + 1), Signal(len(address))
         m.d.sync += [enable.eq(mask), into.eq(Cat(address, source))]
         m.d.sync += place.eq(Cat(self.word, buffer))
-        m.d.comb += [
-            write.en.eq(enable),
-            write.addr.eq(into),
-            write.data.eq(lanes),
-            read.addr.eq(Cat(place, self.source)),
-            self.positions.eq(read.data),
-        ]
+        found = []
+        for n in range(SOURCES if cut else 1):
+            memory = Memory(
+                shape=data.ArrayLayout(POSITION, c.load_rows),
+                depth=depth if cut else SOURCES * depth,
+                init=[],
+                attrs=UNCHECKED,
+            )
+            m.submodules[f"memory{n}"] = memory
+            write, read = memory.write_port(granularity=1), memory.read_port()
+            m.d.comb += [
+                write.en.eq(Mux(into[-1] == n, enable, 0) if cut else enable),
+                write.addr.eq(into[:-1] if cut else into),
+                write.data.eq(lanes),
+                read.addr.eq(place if cut else Cat(place, self.source)),
+            ]
+            found.append(read.data)
+        if cut:
+            second = Signal()
+            m.d.sync += second.eq(self.source)
+            m.d.comb += self.positions.eq(Mux(second, found[1].as_value(), found[0].as_value()))
+        else:
+            m.d.comb += self.positions.eq(found[0])

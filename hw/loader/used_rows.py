@@ -69,9 +69,9 @@ class UsedRows(wiring.Component):
         wiring.connect(m, skid.o, wiring.flipped(self.o))
         whole_left = Signal.like(run.whole_tiles)
         known = Signal(range(self.most + 1))  # tiles whose last word has passed and that are not asked for yet
-        room, told, taken, last = Signal(), Signal(), Signal(), Signal()
+        after = Signal.like(known)  # and after this cycle
+        room, told, taken, last = Signal(init=1), Signal(), Signal(), Signal()
         m.d.comb += [
-            room.eq(known != self.most),
             told.eq((whole_left == 0) & ~run.weights_keep & ~run.weights_ready),
             skid.i.payload.eq(word),
             skid.i.valid.eq(self.i.valid & room),
@@ -83,7 +83,8 @@ class UsedRows(wiring.Component):
             m.d.sync += whole_left.eq(whole_left - 1)
         with m.If(self.start):
             m.d.sync += whole_left.eq(run.whole_tiles)
-        m.d.sync += known.eq(known + (last & told) - (self.o_used.valid & self.o_used.ready))
+        m.d.comb += after.eq(known + (last & told) - (self.o_used.valid & self.o_used.ready))
+        m.d.sync += [known.eq(after), room.eq(after != self.most)]
         # The rows of a word are put together in one cycle, and its words in the next one.
         of_word, passed, ends = Signal(c.tile_k), Signal(), Signal()
         before, used = Signal(c.tile_k), Signal(c.tile_k)

@@ -15,6 +15,7 @@ from ..interface.memory import read_request
 from ..interface.streams import weight_row
 from ..lib.fifo import SmallFifo
 from ..lib.logic import precompute
+from ..lib.skid import SkidBuffer
 from .row_runs import RowRuns, row_run
 
 RUNS_ASKED = 32
@@ -140,7 +141,10 @@ class WeightLoader(wiring.Component):
         weight_slot = Signal(c.weight_slot_bits)
         wiring.connect(m, wiring.flipped(self.i_used), runs.i)
         wiring.connect(m, order.o, assembler.i_run)
-        wiring.connect(m, wiring.flipped(self.i), assembler.i)
+        # A row that finds its slot full does not hold the reader's buffer back within the cycle.
+        m.submodules.skid = skid = SkidBuffer(shape=c.bus_bits)
+        wiring.connect(m, wiring.flipped(self.i), skid.i)
+        wiring.connect(m, skid.o, assembler.i)
         wiring.connect(m, assembler.o, wiring.flipped(self.o))
         taken = Signal()  # counted a cycle late, in which the K tile's last row stands at ``o``
         m.d.sync += taken.eq(assembler.next)

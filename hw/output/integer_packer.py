@@ -39,7 +39,8 @@ class IntegerPacker(wiring.Component):
     channel give zeros. Words are always whole, so every strobe bit is set.
 
     Groups come through a queue, so that memory does not hold pool and neurons back within the cycle. In a stage of
-    their own it is found which values must be clipped.
+    their own it is found which values must be clipped. The size of the integers, and whether a piece is the last of its
+    group or of its word, stand in registers, for which alone the wide registers wait.
 
     Latency: 4 cycles from the group that completes a word to that word. Throughput: a group per cycle, or a bus word
     per cycle where the integers of a group are more than one.
@@ -85,17 +86,21 @@ class IntegerPacker(wiring.Component):
         valid, ends, last_group, last_t = Signal(), Signal(), Signal(), Signal()
         group = Signal(range(c.groups))
         left = Signal(range(max(1, len(held) // c.bus_bits)))  # pieces of the group that follow this one
+        last_piece = Signal(init=1)  # there are none
+        self.size = Signal(len(INT_BYTES))  # one-hot
+        m.d.sync += self.size.eq(Cat(self.i_config.int_bytes == size for size in INT_BYTES))
         leave, end = Signal(), Signal()
         integers, pieces = self._integers(m, item)
         self._fit(m, queue.o, there, item)
         m.d.comb += [
             queue.o.ready.eq(~there | goes),
-            loads.eq(~valid | (left == 0)),
+            loads.eq(~valid | last_piece),
             goes.eq(loads & (~valid | leave)),
             end.eq(item.last_group | (group + 1 == self.i_config.int_groups)),
         ]
         with m.If(~valid | leave):
             m.d.sync += [held.eq(Mux(loads, integers, held >> c.bus_bits)), left.eq(Mux(loads, pieces, left - 1))]
+            m.d.sync += last_piece.eq(Mux(loads, pieces == 0, left == 1))
         with m.If(goes):
             m.d.sync += valid.eq(there)
             with m.If(there):
@@ -105,7 +110,7 @@ class IntegerPacker(wiring.Component):
                     last_t.eq(item.last_t),
                     group.eq(Mux(end, 0, group + 1)),
                 ]
-        self._give(m, held, valid, left == 0, ends, last_group, last_t, leave)
+        self._give(m, held, valid, last_piece, ends, last_group, last_t, leave)
         with m.If(self.i_start):
             m.d.sync += group.eq(0)
         return m
@@ -136,9 +141,9 @@ class IntegerPacker(wiring.Component):
         m.d.comb += width.eq(self._width(item.last_group))
         found = Signal(c.neuron_lanes * 8 * INT_BYTES[-1])
         more = Signal(range(max(1, len(found) // c.bus_bits)))
-        with m.Switch(self.i_config.int_bytes):
+        with m.Switch(self.size):
             for k, size in enumerate(INT_BYTES):
-                with m.Case(size):
+                with m.Case(1 << k):
                     per_word = c.bus_bits // (8 * size)
                     lanes = zip(item.value, item.fits, strict=True)
                     m.d.comb += found.eq(Cat(clipped(value, 8 * size, fit[k]) for value, fit in lanes))
@@ -165,15 +170,18 @@ class IntegerPacker(wiring.Component):
         word, fresh, last_slot = Signal(c.bus_bits), Signal(init=1), Signal()
         placed = Signal(c.bus_bits)
         free, give, end = Signal(), Signal(), Signal()
-        with m.Switch(self.i_config.int_bytes):
-            for size, bits in group_bits.items():
-                with m.Case(size):
+        here, following = Signal(), Signal()  # the slot is the last of its word; so is the one behind it
+        with m.Switch(self.size):
+            for k, bits in enumerate(group_bits.values()):
+                with m.Case(1 << k):
                     slots = max(1, c.bus_bits // bits)
                     part = held[: c.bus_bits // slots]
                     m.d.comb += [
                         placed.eq(Cat(part & (slot == n).replicate(len(part)) for n in range(slots))),
-                        last_slot.eq(slot == slots - 1),
+                        here.eq(slot == slots - 1),
+                        following.eq(Mux(give, slots == 1, slot + 2 == slots)),
                     ]
+        m.d.sync += last_slot.eq(Mux(leave, following, here))
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
             end.eq(last_piece & ends),

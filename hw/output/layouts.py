@@ -79,7 +79,7 @@ def packer_stage(c: HardwareConfig) -> data.StructLayout:
             "bits": 2 * n,  # the chunk, shifted to its place in two neighbouring slots of n bits
             "slot": c.bus_bits // n,  # which slot of the word the lower of the two is, as a one-hot code
             "complete": 1,  # this chunk fills the word
-            "spill": 1,  # some bits of the chunk are left for the next word
+            "gives": 1,  # the word is given out, because it is full or its line ends
             "position": line_position(c),
         }
     )

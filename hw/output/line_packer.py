@@ -84,6 +84,7 @@ class LinePacker(wiring.Component):
         valid = Signal()
         held = Signal(packer_stage(c), reset_less=True)
         accept, leave = Signal(), Signal()
+        twice = Signal()  # the chunk ends its line in a word of its own, which follows the word at hand
         m.d.comb += [
             chunk.ready.eq(~valid | leave),
             accept.eq(chunk.valid & chunk.ready),
@@ -97,13 +98,16 @@ class LinePacker(wiring.Component):
         ]
         with m.If(chunk.ready):
             m.d.sync += valid.eq(chunk.valid)
+        self._join(m, valid, leave, accept, held, twice, read, write)
         with m.If(accept):
-            self._align(m, held, chunk.payload, cursor.o)
-        self._join(m, valid, leave, accept, held, read, write)
+            self._align(m, held, chunk.payload, cursor.o, twice)
         return m
 
-    def _align(self, m: Module, held: data.View, chunk: data.View, position: data.View) -> None:
-        """Build the first half of the shift, which moves the chunk inside a slot of ``neuron_lanes`` bits."""
+    def _align(self, m: Module, held: data.View, chunk: data.View, position: data.View, twice: Signal) -> None:
+        """Build the first half of the shift, which moves the chunk inside a slot of ``neuron_lanes`` bits.
+
+        What the chunk does to its word is found here, so that only registers decide when it leaves.
+        """
         c = self.config
         inside = clog2(c.neuron_lanes) if c.neuron_lanes > 1 else 0
         end = position.fill + chunk.width
@@ -111,7 +115,8 @@ class LinePacker(wiring.Component):
             held.bits.eq(chunk.bits << position.fill[:inside]),
             held.slot.eq(1 << position.fill[inside:]),
             held.complete.eq(end >= c.bus_bits),
-            held.spill.eq(end > c.bus_bits),
+            held.gives.eq((end >= c.bus_bits) | position.end),
+            twice.eq((end > c.bus_bits) & position.end),
             held.position.eq(position),
         ]
 
@@ -122,6 +127,7 @@ class LinePacker(wiring.Component):
         leave: Value,
         accept: Value,
         held: data.View,
+        twice: Signal,
         read: memory.ReadPort,
         write: memory.WritePort,
     ) -> None:
@@ -141,24 +147,23 @@ class LinePacker(wiring.Component):
         word = Signal(c.bus_bits)
         rest = Signal(n)
         second = Signal()  # the line's last bits follow in a word of their own
-        free, give, twice = Signal(), Signal(), Signal()
+        free = Signal()
         m.d.comb += [
             word.eq(before | Cat(slots)),
             rest.eq(high & held.slot[-1].replicate(n)),
             free.eq(~self.o.valid | self.o.ready),
-            give.eq(held.complete | position.end),
-            twice.eq(held.spill & position.end & ~second),
-            leave.eq(valid & (~give | free) & ~twice),
+            leave.eq(valid & (~held.gives | free) & ~twice),
             write.en.eq(leave),
             write.data.eq(Mux(held.complete, rest, word)),
         ]
         with m.If(accept):
             m.d.sync += [recent.eq(write.data), forward.eq(valid & (read.addr == write.addr))]
         with m.If(free):
-            m.d.sync += self.o.valid.eq(valid & give)
+            m.d.sync += self.o.valid.eq(valid & held.gives)
             with m.If(valid):
                 m.d.sync += [
                     second.eq(twice),
+                    twice.eq(0),
                     o.address.eq(position.address + Mux(second, c.bus_bits // 8, 0)),
                     o.data.eq(Mux(second, rest, word)),
                     o.strobe.eq(-1),

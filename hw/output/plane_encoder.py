@@ -15,7 +15,7 @@ class PlaneEncoder(wiring.Component):
 
     Once per plane, the levels of a group are shifted right for bit-planes, or counted down to zero for thermometer
     planes. The plane is then bit 0 of the levels, or whether they are not zero. Lanes beyond the last channel give
-    zeros.
+    zeros. Whether a plane is the last stands in a register, because pool and neurons wait for it.
 
     Latency: 1 cycle to the first plane. Throughput: one plane of a group per cycle, no gap between groups.
 
@@ -53,12 +53,12 @@ class PlaneEncoder(wiring.Component):
         m = Module()
         c, chunk = self.config, self.o.payload
         held = Signal(level_group(c), reset_less=True)
-        plane = Signal(range(c.max_planes))
+        plane, last = Signal(range(c.max_planes)), Signal()
         width = Signal.like(chunk.width)
         m.d.comb += [
             width.eq(Mux(held.last_group, last_width(c, self.i_channels), c.neuron_lanes)),
             chunk.width.eq(width),
-            chunk.last_plane.eq(plane + 1 == self.i_planes),
+            chunk.last_plane.eq(last),
             chunk.last_group.eq(held.last_group),
             chunk.last_t.eq(held.last_t),
             self.i.ready.eq(~self.o.valid | (self.o.ready & chunk.last_plane)),
@@ -68,8 +68,10 @@ class PlaneEncoder(wiring.Component):
             m.d.comb += chunk.bits[n].eq(bit & (n < width))
             with m.If(self.o.valid & self.o.ready):
                 m.d.sync += level.eq(Mux(self.i_thermometer, level - (level != 0), level >> 1))
+        m.d.sync += last.eq(plane + 1 == self.i_planes)
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += plane.eq(Mux(chunk.last_plane, 0, plane + 1))
+            m.d.sync += plane.eq(Mux(last, 0, plane + 1))
+            m.d.sync += last.eq(Mux(last, self.i_planes == 1, plane + 2 == self.i_planes))
         with m.If(self.i.ready):
             m.d.sync += self.o.valid.eq(self.i.valid)
             with m.If(self.i.valid):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux
+from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..interface.streams import neuron_out
+from ..lib.skid import SkidBuffer
 from .integer_packer import IntegerPacker
-from .layouts import integer_config, line_config, overlap_config, write_command, writer_config
+from .layouts import integer_config, level_group, line_config, overlap_config, write_command, writer_config
 from .line_packer import LinePacker
 from .max_pool import MaxPool
 from .plane_encoder import PlaneEncoder
@@ -23,7 +24,8 @@ class OutputWriter(wiring.Component):
         i -> [MaxPool] -> [PlaneEncoder] -> [LinePacker] -> o
         i -> [MaxPool] ----------------> [IntegerPacker] -> o
 
-    What each of them writes, and where, is in :mod:`reprise.hw.arch.program`.
+    What each of them writes, and where, is in :mod:`reprise.hw.arch.program`. A level that the pool does not take waits
+    in a skid buffer in front of it, so what is behind it does not hold the neurons back within the cycle.
 
     Items come in the order of positions, timesteps and groups, for one image after the other; with a pool, the
     positions come window by window, and the windows in row-major order, but if windows overlap they come line by line.
@@ -74,7 +76,11 @@ class OutputWriter(wiring.Component):
         m.submodules.packer = packer = LinePacker(c)
         m.submodules.integers = integers = IntegerPacker(c)
         wiring.connect(m, encoder.o, packer.i)
-        whole = fields.int_bytes != 0
+        m.submodules.skid = skid = SkidBuffer(shape=level_group(c))
+        wiring.connect(m, skid.o, pool.i)
+        # The first item comes behind ``i_start``, so these registers know the run by then.
+        whole, readout = Signal(), Signal()
+        m.d.sync += [whole.eq(fields.int_bytes != 0), readout.eq(fields.readout)]
         m.d.comb += [
             pool.i_pool.eq(fields.pool),
             *(pool.i_config[name].eq(fields[name]) for name in (overlap_config(c).members if c.pool_words else ())),
@@ -84,22 +90,22 @@ class OutputWriter(wiring.Component):
             *(block.i_start.eq(self.i_start) for block in (pool, packer, integers)),
             *(packer.i_config[name].eq(fields[name]) for name in line_config(c).members),
             *(integers.i_config[name].eq(fields[name]) for name in integer_config(c).members),
-            *(pool.i.payload[name].eq(item[name]) for name in pool.i.payload.shape().members),
-            pool.i.valid.eq(self.i.valid & ~fields.readout),
-            self.i.ready.eq(Mux(fields.readout, integers.i.ready, pool.i.ready)),
+            *(skid.i.payload[name].eq(item[name]) for name in skid.i.payload.shape().members),
+            skid.i.valid.eq(self.i.valid & ~readout),
+            self.i.ready.eq(Mux(readout, integers.i.ready, skid.i.ready)),
             encoder.i.payload.eq(pool.o.payload),
             encoder.i.valid.eq(pool.o.valid & ~whole),
             pool.o.ready.eq(Mux(whole, integers.i.ready, encoder.i.ready)),
-            integers.i.valid.eq(Mux(fields.readout, self.i.valid, pool.o.valid & whole)),
+            integers.i.valid.eq(Mux(readout, self.i.valid, pool.o.valid & whole)),
             *(one.ready.eq(self.o.ready) for one in (packer.o, integers.o)),
             self.o.valid.eq(packer.o.valid | integers.o.valid),
             self.o.payload.eq(Mux(whole, integers.o.payload.as_value(), packer.o.payload.as_value())),
         ]
         into, level = integers.i.payload, pool.o.payload
         for name in ("last_group", "last_t"):
-            m.d.comb += into[name].eq(Mux(fields.readout, item[name], level[name]))
+            m.d.comb += into[name].eq(Mux(readout, item[name], level[name]))
         for n, value in enumerate(into.value):
-            m.d.comb += value.eq(Mux(fields.readout, item.potential[n], level.level[n]))
+            m.d.comb += value.eq(Mux(readout, item.potential[n], level.level[n]))
         with m.If(self.o.valid & self.o.ready & self.o.payload.last):
             m.d.sync += self.o_done.eq(1)
         with m.If(self.i_start):

@@ -95,6 +95,9 @@ class JobScheduler(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         opcode = self.command[:8]
+        # Which command it is stands in registers, as it is there at least a cycle before ``valid``.
+        self.named = {name: Signal(name=f"is_{name.lower()}") for name in OPCODES}
+        m.d.sync += [flag.eq(opcode == OPCODES[name]) for name, flag in self.named.items()]
         job = Signal()
         m.d.comb += job.eq(self.valid & self.enable)
         front_used = Signal()  # the front still works for the run in progress
@@ -126,13 +129,14 @@ class JobScheduler(wiring.Component):
         ]
         self._refuse(m, refused, known)
         self._let_write(m, known)
+        self._hand_on(m)
         broken = self.bad_product | self.weights_outside
         with m.If(job & ~bad):
-            with m.Switch(opcode):
+            with m.Switch(Cat(self.named.values())):
                 for name in ("LOAD_FEATURES", "LOAD_SEGMENTS", "LOAD_PARAMS"):
-                    with m.Case(OPCODES[name]):
+                    with m.Case(self._alone(name)):
                         self._load(m, name)
-                with m.Case(OPCODES["RUN"]):
+                with m.Case(self._alone("RUN")):
                     with m.If(~self.prepared & ~front_used & known):
                         m.d.sync += [self.prepared.eq(1), self.front_start.eq(1)]
                         m.d.sync += [self.front[f].eq(run[f]) for f in self.front.shape().members]
@@ -141,14 +145,22 @@ class JobScheduler(wiring.Component):
                         m.d.sync += [self.run_start.eq(1), self.run_busy.eq(1)]
                         m.d.sync += [self.prepared.eq(0), front_used.eq(1)]
                         m.d.sync += [self.rows_start.eq(~self.rows_ahead), self.rows_ahead.eq(0)]
-                        m.d.sync += [self.run[f].eq(self.front[f]) for f in self.run.shape().members]
                     with m.Elif(self.prepared & ~self.rows_ahead & self.rows_loaded & known & ~broken):
                         m.d.sync += [self.rows_start.eq(1), self.rows_ahead.eq(1)]
                 with m.Default():
                     with m.If(self.loads_idle & ~self.run_busy & self.writes_idle):
-                        is_end = opcode == OPCODES["END"]
+                        is_end = self.named["END"]
                         m.d.comb += [self.take.eq(~is_end), self.finished.eq(is_end & settled)]
         return m
+
+    def _hand_on(self, m: Module) -> None:
+        """Keep the fields of the run in progress. Before it starts nobody needs the old ones, so they do not wait."""
+        with m.If(self.prepared & ~self.run_busy):
+            m.d.sync += [self.run[f].eq(self.front[f]) for f in self.run.shape().members]
+
+    def _alone(self, name: str) -> int:
+        """Return the one-hot code of a command."""
+        return 1 << list(self.named).index(name)
 
     def _refuse(self, m: Module, refused: Value, known: Value) -> None:
         """Report the command that is refused, or else the first thing for which the RUN in progress is."""
@@ -171,7 +183,7 @@ class JobScheduler(wiring.Component):
 
     def _let_write(self, m: Module, known: Value) -> None:
         """Say when the run in progress may write. The rules of the next one are not begun before that."""
-        with m.If(self.take & (self.command[:8] == OPCODES["RUN"])):
+        with m.If(self.take & self.named["RUN"]):
             m.d.sync += self.may_write.eq(known)
         with m.Elif(known):
             m.d.sync += self.may_write.eq(1)
@@ -180,9 +192,9 @@ class JobScheduler(wiring.Component):
         """Return whether the RUN that was taken last has more groups than the job had loaded parameters for."""
         loaded, lacks = Signal(range(self.config.groups + 1)), Signal()
         load, run = raw_view(self.command, "LOAD_PARAMS"), raw_view(self.command, "RUN")
-        with m.If(self.take & (self.command[:8] == OPCODES["LOAD_PARAMS"]) & (load.groups > loaded)):
+        with m.If(self.take & self.named["LOAD_PARAMS"] & (load.groups > loaded)):
             m.d.sync += loaded.eq(load.groups)
-        with m.If(self.take & (self.command[:8] == OPCODES["RUN"])):
+        with m.If(self.take & self.named["RUN"]):
             m.d.sync += lacks.eq(run.groups > loaded)
         return lacks
 

@@ -217,7 +217,7 @@ def results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, 
     else:
         chunk, width, last_plane, last_group, last_t, takes = encode(c, out, run, packs)
         pack(c, out, run, chunk, width, last_plane, last_group, last_t, write_takes)
-    ready = pool.ready(out, run, takes)
+    waited, into, ready = out.skid_full, pool.ready(out, run, takes), not out.skid_full
     item, leaves = -1, False
     if not interleaved:
         leaves = offered >= 0 and ready
@@ -232,5 +232,8 @@ def results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, 
         leaves = offered >= 0 and not full
         if leaves:
             neurons.reorder_in(nr, offered)
-    pool.step(out, run, item, takes)
+    if waited:
+        item = out.skid_item
+    out.skid_full, out.skid_item = item >= 0 and not into, item
+    pool.step(out, run, item if into else -1, takes)
     return leaves

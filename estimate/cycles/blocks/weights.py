@@ -30,6 +30,7 @@ def weights(c: Record, w: Record, bus: Record, run: Record, data: RunData, start
     """Bring weight rows into their slots; a slot that is released in this cycle is free in the next one."""
     if c.no_weights:
         bus.left[WEIGHTS] = w.asked = w.taken = w.o_valid = w.stands = w.r_valid = w.cutting = 0
+        w.skid = 0
         w.known, w.known_out, w.order_out = 0, w.known_in, w.order_in
         if bus.ready[WEIGHTS]:
             read.pop(bus, WEIGHTS)
@@ -40,6 +41,7 @@ def weights(c: Record, w: Record, bus: Record, run: Record, data: RunData, start
     w.empty = not w.filled[w.next_slot] or w.release == w.next_slot
     w.events = WEIGHTS_ROW * o_ready
     some, place = w.order_in > w.order_out, w.order_in - w.order_out < c.runs_asked
+    waits = w.skid
     if o_ready:
         w.o_valid = 0
         if w.o_last:
@@ -49,6 +51,9 @@ def weights(c: Record, w: Record, bus: Record, run: Record, data: RunData, start
         w.release = -1
     if some and not w.o_valid:
         _assemble(c, w, bus, run)
+    if bus.ready[WEIGHTS] and not waits:  # a word that the assembler does not take waits in a skid buffer
+        read.pop(bus, WEIGHTS)
+        w.skid = 1
     _ask(c, w, bus, run, data, place, t)
     if starts:
         count = 0 if run.ready else (run.k_tiles if run.keep else run.k_tiles * run.m_tiles)
@@ -63,9 +68,12 @@ def _assemble(c: Record, w: Record, bus: Record, run: Record) -> None:
     """Take the next bus word of the run of rows that comes first; a run of no rows gives a row without one."""
     run_rows = w.order_rows[w.order_out % RING]
     if run_rows:
-        if not bus.ready[WEIGHTS]:
+        if w.skid:
+            w.skid = 0
+        elif bus.ready[WEIGHTS]:
+            read.pop(bus, WEIGHTS)
+        else:
             return
-        read.pop(bus, WEIGHTS)
         w.beat += 1
         if w.beat < run.weight_beats:
             return

@@ -39,10 +39,11 @@ MUTATIONS = [
         IM2COL,
         "last words get a wrong successor",
     ),
-    _fault("im2col/row_table", "inner_done[n] & ~at_end[n]", "~at_end[n]", IM2COL, "several loops step at once"),
+    _fault("im2col/loop_counter", "inner_done[n] & ~at_end[n]", "~at_end[n]", IM2COL, "several loops step at once"),
     _fault(
         "im2col/row_table", "put.same_word, -ways[1],", "put.same_word, 0,", IM2COL, "a turn of the loop is a step off"
     ),
+    _fault("im2col/row_table", "second.eq(self.source)", "second.eq(0)", IM2COL, "positions of one source serve both"),
     _fault("im2col/row_table", "put.mask.eq(Cat(begun))", "put.mask.eq(-1)", IM2COL, "rows before are written again"),
     _fault("im2col/row_table", "reach <= tile + word", "reach <= word", IM2COL, "a turn behind an m tile seems far"),
     _fault("im2col/row_table", "run.loop0_count + turn <= word", "1", IM2COL, "a turn within a word seems near"),
@@ -74,6 +75,7 @@ MUTATIONS = [
     _fault("axi/write", "& ~aligned ", "", AXI_WRITE, "a write burst crosses 4 KiB"),
     _fault("axi/write", "(word == following)", "1", AXI_WRITE, "scattered words share a burst"),
     _fault("axi/write", "following.eq(word + 1)", "following.eq(word)", AXI_WRITE, "the same word again joins a burst"),
+    _fault("axi/write", "count.eq(0), some.eq(0)", "count.eq(0)", AXI_WRITE, "a burst stays open behind its end"),
     _fault("axi/write", "waiting + begin - answered", "waiting + begin", AXI_WRITE, "answers aren't counted"),
     _fault("lib/fifo", "(stored != 0) & ", "", FIFO, "the FIFO gives what it hasn't"),
     _fault(
@@ -248,8 +250,8 @@ MUTATIONS = [
     ),
     _fault(
         "loader/used_rows",
-        "known != self.most",
-        "known <= self.most",
+        "after != self.most",
+        "after <= self.most",
         f"{LOADER_PROOF}::test_no_tile_is_forgotten",
         "a K tile is forgotten",
     ),

@@ -24,6 +24,13 @@ MUTATIONS = [
     ),
     dict(
         file="hw/im2col/row_table.py",
+        original="some.eq(left != 1)",
+        mutated="some.eq(left != 0)",
+        test="tests/hw/im2col/test_im2col.py",
+        fault="a run has an m tile too many",
+    ),
+    dict(
+        file="hw/im2col/row_table.py",
         original="m.d.sync += place.eq(",
         mutated="m.d.comb += place.eq(",
         test="tests/formal/test_loader_proofs.py::test_no_word_is_read_while_it_is_written",

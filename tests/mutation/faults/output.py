@@ -81,6 +81,13 @@ MUTATIONS = [
         f"{ENCODER}::test_one_plane_per_cycle",
     ),
     fault(
+        "encoder: behind a last plane comes one that is not",
+        "output/plane_encoder",
+        "last.eq(Mux(last, self.i_planes == 1, plane + 2 == self.i_planes))",
+        "last.eq(plane + 2 == self.i_planes)",
+        f"{ENCODER}::test_one_plane_per_cycle",
+    ),
+    fault(
         "packer: missing forward",
         "output/line_packer",
         "forward.eq(valid & (read.addr == write.addr))",
@@ -97,7 +104,7 @@ MUTATIONS = [
     fault(
         "packer: the second word of a line's end is lost",
         "output/line_packer",
-        "twice.eq(held.spill & position.end & ~second)",
+        "twice.eq((end > c.bus_bits) & position.end)",
         "twice.eq(0)",
         f"{PACKER}::test_two_words_at_the_end_of_a_line_cost_one_cycle",
     ),
@@ -111,8 +118,15 @@ MUTATIONS = [
     fault(
         "packer: a word is overwritten while the DMA waits",
         "output/line_packer",
-        "leave.eq(valid & (~give | free) & ~twice)",
+        "leave.eq(valid & (~held.gives | free) & ~twice)",
         "leave.eq(valid & ~twice)",
+        f"{PACKER}::test_corners",
+    ),
+    fault(
+        "packer: the last word of a line is kept",
+        "output/line_packer",
+        "held.gives.eq((end >= c.bus_bits) | position.end)",
+        "held.gives.eq(end >= c.bus_bits)",
         f"{PACKER}::test_corners",
     ),
     fault(
@@ -219,6 +233,20 @@ MUTATIONS = [
         "goes.eq(loads & (~valid | leave))",
         "goes.eq(~valid)",
         f"{WRITER}::test_integers_take_a_group_or_a_bus_word_a_cycle",
+    ),
+    fault(
+        "integers: the slot behind a full word is not looked at",
+        "output/integer_packer",
+        "following.eq(Mux(give, slots == 1, slot + 2 == slots))",
+        "following.eq(slot + 2 == slots)",
+        f"{WRITER}::test_integers_take_a_group_or_a_bus_word_a_cycle",
+    ),
+    fault(
+        "integers: the last piece of a group is told late",
+        "output/integer_packer",
+        "last_piece.eq(Mux(loads, pieces == 0, left == 1))",
+        "last_piece.eq(Mux(loads, pieces == 0, left == 0))",
+        f"{WRITER}::test_readout",
     ),
     fault(
         "integer cursor: a timestep does not begin where its position does",

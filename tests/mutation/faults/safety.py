@@ -220,8 +220,8 @@ MUTATIONS = [
     fault(
         "two unanswered bursts count as none",
         "axi/write",
-        "self.quiet.eq(waiting == 0)",
-        "self.quiet.eq(waiting[0] == 0)",
+        "quiet.eq(answered & (waiting == 1))",
+        "quiet.eq(answered & waiting[0])",
         f"{WRITE}::test_every_address_gets_its_data[answers]",
     ),
     fault(

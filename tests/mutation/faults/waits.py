@@ -6,6 +6,9 @@ WRITE = "tests/hw/axi/test_write.py::test_older_runs_are_answered"
 LOADER = "tests/hw/sequencer/test_overlap.py::test_a_load_waits_for_writes_and_the_loads_behind_it_wait_with_it"
 ORDER = "tests/hw/sequencer/test_scheduler.py::test_dispatch_order"
 LAYERS = "tests/estimate/exact/test_waits.py::test_layers_overlap"
+PREPARED = "with m.If(self.prepared & ~self.run_busy):"
+OUTPUT = "estimate/cycles/blocks/output.py"
+NETWORKS = "tests/estimate/test_cycles.py::test_random_networks"
 INTERPRETER = "tests/compiler/test_interpreter_errors.py::test_a_load_that_waits_for_too_little_is_found"
 
 
@@ -18,6 +21,8 @@ MUTATIONS = [
     fault("a run is answered with its first burst", "axi/write", "answered & lasts.o.payload", "answered", WRITE),
     fault("no burst is the last of a run", "axi/write", "last.eq(finished)", "last.eq(0)", WRITE),
     fault("the last run counts as an older one", "axi/write", "eq(runs[1:] == 0)", "eq(runs == 0)", WRITE),
+    fault("a run's fields are the next one's", "sequencer/scheduler", PREPARED, "with m.If(self.prepared):", NETWORKS),
+    _fault("cycles: no level waits for the pool", OUTPUT, "not out.skid_full\n", "into\n", NETWORKS),
     fault("a load does not wait for writes", "loader/loader", "some & ~self.waiting", "some", LOADER),
     fault("a load waits for older runs only", "loader/loader", "Mux(job.wait == Wait.ALL, self", "Mux(0, self", LOADER),
     fault("a load waits for all runs", "loader/loader", "Mux(job.wait == Wait.ALL, self", "Mux(1, self", LOADER),
