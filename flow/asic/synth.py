@@ -108,9 +108,9 @@ def map_verilog(text: str, *, top: str, name: str, chosen: Library | None = None
         netlist.read(gzip.decompress((found.folder / "yosys.json.gz").read_bytes()), top, chosen).save(folder)
 
     key = digest(files, script, yosys.tool_version())
-    found = MAPPED.get(f"{name}-{key}", run)
+    found = MAPPED.get(f"{top}-{key}", run)  # whatever people call it
     code = source(Path(netlist.__file__))
-    entry = MAPPED.get(f"{name}-arrays-{digest(key, code, chosen.name)}", convert)
+    entry = MAPPED.get(f"{top}-arrays-{digest(key, code, chosen.name)}", convert)
     return Mapped(
         netlist=netlist.Netlist.load(entry.folder),
         library=chosen,
