@@ -8,11 +8,11 @@ from pathlib import Path
 from ...estimate.area import structure
 from ...estimate.area.netlist import NETLIST
 from ...hw.arch.config import HardwareConfig
-from .route import Route, summary
+from .route import GOAL, Route, summary
 from .synth import Synthesis
 
 RESOURCES = Path("docs/measured/resources.json")
-KEYS = ("kind", "config", "block", "target", "part", "grade", "seed", "ripup")
+KEYS = ("kind", "config", "block", "target", "part", "grade", "seed", "ripup", "goal", "free")
 
 
 def key(record: dict) -> tuple:
@@ -57,8 +57,15 @@ def synthesis_record(name: str, config: HardwareConfig, found: Synthesis, shown:
     }
 
 
-def route_record(name: str, config: HardwareConfig, block: str, found: Route, shown: str) -> dict:
-    """Return a routed design as a record. ``shown`` are the options that name the configuration."""
+def route_record(
+    name: str, config: HardwareConfig, block: str, found: Route, shown: str, *, free: bool = False
+) -> dict:
+    """Return a routed design as a record.
+
+    ``shown`` are the options that name the configuration, and ``free`` says that it had no floorplan.
+    """
+    others = {"goal": found.goal} if found.goal != GOAL else {}
+    others |= {"free": True} if free else {}
     return {
         "kind": "route",
         "netlist": NETLIST,
@@ -69,6 +76,7 @@ def route_record(name: str, config: HardwareConfig, block: str, found: Route, sh
         "grade": found.grade,
         "seed": found.seed,
         "ripup": found.ripup,
+        **others,
         "fmax": found.fmax,
         "utilization": {k: list(v) for k, v in found.utilization.items()},
         "luts": found.luts,
@@ -76,5 +84,6 @@ def route_record(name: str, config: HardwareConfig, block: str, found: Route, sh
         "path": found.path,
         "tool": found.tool,
         "command": f"reprise fpga route {shown} --block {block} --part {found.part} --grade {found.grade}"
-        f" --seed {found.seed}{' --ripup' if found.ripup else ''}",
+        f" --seed {found.seed}{' --ripup' if found.ripup else ''}"
+        f"{f' --goal {found.goal:g}' if 'goal' in others else ''}{' --free' if free else ''}",
     }

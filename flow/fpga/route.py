@@ -18,6 +18,9 @@ from .endpoints import Ends, ends_of
 from .parts import ECP5_PARTS
 from .synth import instances_of, owner
 
+GOAL = 80.0
+"""The clock in MHz that the placer aims at unless it is told another one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
@@ -27,6 +30,7 @@ class Route:
     utilization : what is used and what is available of each resource ("lut", "ff", "ram", "dsp"), with the harness.
     path : the critical path, a dictionary for each step: block, cell, kind ("routing" or what the cell does), delay in
         ns, and element (one of :data:`ELEMENTS`, or "").
+    goal : the clock in MHz that the placer aimed at.
     ends : how late the inputs of registers are, by block.
     """
 
@@ -40,6 +44,7 @@ class Route:
     seconds: float
     tool: str
     ripup: bool = False
+    goal: float = GOAL
     ends: list[Ends] = field(default_factory=list)
 
 
@@ -166,7 +171,7 @@ def place_and_route(
     part: str = "85k",
     grade: int = 6,
     seed: int = 1,
-    goal: float = 80.0,
+    goal: float = GOAL,
     limit: float = 7200.0,
     ripup: bool = False,
     bitstream: bool = False,
@@ -223,6 +228,7 @@ def place_and_route(
         grade=grade,
         seed=seed,
         ripup=ripup,
+        goal=goal,
         fmax=round(min(c["achieved"] for c in found["fmax"].values()), 2),
         utilization=used,
         path=critical_path(found, cells),

@@ -132,6 +132,8 @@ def route(
         float, typer.Option(metavar="MINUTES", callback=POSITIVE, help="time after which nextpnr is stopped")
     ] = 120,
     ripup: Annotated[bool, typer.Option("--ripup", help="let the router try nets again that are too slow")] = False,
+    goal: Annotated[float, typer.Option(metavar="MHZ", callback=POSITIVE, help="clock that the placer aims at")] = 80,
+    free: Annotated[bool, typer.Option("--free", help="leave block RAMs and multipliers to the placer")] = False,
     ends: Annotated[bool, typer.Option("--ends", help="show how late the inputs of registers are, by block")] = False,
     record: Record = False,
 ) -> None:
@@ -147,12 +149,12 @@ def route(
     with doing(console, f"Yosys, {name} {block}", "1 to 10 minutes"):
         design = synthesize(parameters, name=name, block=block)
         netlist = with_harness(parameters, design)
-        if part == "85k":
+        if part == "85k" and not free:
             netlist = place_macros(netlist, parameters)
     with doing(console, f"nextpnr, {name} {block}, LFE5U-{part}, grade {grade}", "2 to 40 minutes"):
-        found = place_and_route(netlist, part=part, grade=grade, seed=seed, limit=60 * limit, ripup=ripup)
+        found = place_and_route(netlist, part=part, grade=grade, seed=seed, goal=goal, limit=60 * limit, ripup=ripup)
     shown = results.options(config, chosen.changes)
-    measured = results.route_record(name, parameters, block, found, shown)
+    measured = results.route_record(name, parameters, block, found, shown, free=free and part == "85k")
     if record:
         results.save(results.synthesis_record(name, parameters, design, shown))
         results.save(measured)

@@ -12,7 +12,7 @@ from amaranth.back import rtlil
 from reprise.estimate.area import model
 from reprise.flow.fpga import baseline, parts, results
 from reprise.flow.fpga.endpoints import ends_of
-from reprise.flow.fpga.route import critical_path, summary
+from reprise.flow.fpga.route import Route, critical_path, summary
 from reprise.flow.fpga.synth import by_block, owner, ports_of, synthesize, with_harness
 from reprise.flow.harness import BLOCKS, make_block
 from reprise.flow.yosys import ToolError, cells_of, run
@@ -97,6 +97,17 @@ def test_save_replaces_the_same_measurement(tmp_path):
     for record in ({**base, "lut": 1}, {**base, "config": "b", "lut": 2}, {**base, "lut": 3}):
         results.save(record, path)
     assert [(r["config"], r["lut"]) for r in results.load(path)] == [("a", 3), ("b", 2)]
+
+
+def test_a_record_says_how_it_was_placed():
+    """What was placed for another clock, or without a floorplan, is a measurement of its own."""
+    found = Route(
+        part="85k", grade=6, seed=2, fmax=50.0, utilization={}, path=[], luts={}, seconds=1.0, tool="", goal=75.0
+    )
+    config = HardwareConfig.load("tiny")
+    plain, free = (results.route_record("tiny", config, "core", found, "--config tiny", free=f) for f in (False, True))
+    assert plain["command"].endswith("--seed 2 --goal 75") and free["command"].endswith("--goal 75 --free")
+    assert results.key(plain) != results.key(free) != results.key({**free, "goal": 60.0})
 
 
 def test_baseline_is_the_recorded_core():

@@ -99,6 +99,8 @@ def test_one_placement_serves_every_grade(tmp_path, monkeypatch):
     netlist.write_text(json.dumps({"modules": {"harness": {"cells": {}, "netnames": {}}}}))
     route.place_and_route(netlist, seed=1)
     assert len(runs) == 8, "another netlist is placed anew"
+    assert route.place_and_route(netlist, seed=1, goal=60.0).goal == 60.0
+    assert [run[run.index("--freq") + 1] for run in runs[8:]] == ["60.0", "60.0"], "so it is for another clock"
 
 
 def test_a_webassembly_tool_sees_files_below_tmp():
