@@ -14,6 +14,7 @@ class AsicArea(Fields):
 
     cells: Count = Field(description="standard cells, flip-flops among them")
     flip_flops: Count = Field(description="flip-flops")
+    gated_flip_flops: Count = Field(default=0, description="flip-flops behind a clock gate")
     logic_um2: float = Field(description="area of the standard cells")
     kilogates: float = Field(description="the same in thousands of NAND gates with two inputs")
     memory_um2: float = Field(description="area of SRAM macros and of memories made of latches")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from .clock_gates import gates_of
 from .library import Library
+from .scopes import Scopes
 
 CONSTANTS = {"0": 0, "1": 1, "x": 0, "z": 0}
 MOST_INPUTS = 6
@@ -61,6 +62,8 @@ class Netlist:
     gate_type, gate_output, gate_owner : int32[gates]
     gate_inputs : int32[gates, MOST_INPUTS], in the order of the cell's pins; -1 where it has no more
     d, q, flop_type, flop_owner : int32[flip-flops]
+    flop_gate : int32[flip-flops], the clock gate in front of it, or -1
+    gate_enable, gate_block : int32[clock gates], the net that opens it, and its block
     names : int32[flip-flops, 3] and more rows, of (net, index of a signal, bit): public names of nets that matter
     signals : names of signals, in which instances are joined by dots
     memories : of the design, by name
@@ -79,6 +82,9 @@ class Netlist:
     q: np.ndarray
     flop_type: np.ndarray
     flop_owner: np.ndarray
+    flop_gate: np.ndarray
+    gate_enable: np.ndarray
+    gate_block: np.ndarray
     names: np.ndarray
     signals: list[str]
     memories: list[Memory]
@@ -89,8 +95,13 @@ class Netlist:
 
     ARRAYS = (
         *("gate_type", "gate_inputs", "gate_output", "gate_owner", "d", "q", "flop_type", "flop_owner", "names"),
-        "memory_owner",
+        *("memory_owner", "flop_gate", "gate_enable", "gate_block"),
     )
+
+    @property
+    def flop_enable(self) -> np.ndarray:
+        """Net that says whether a flip-flop gets the next clock, int32[flip-flops]: of a gate, or the constant 1."""
+        return np.append(self.gate_enable, 1)[self.flop_gate].astype(np.int32)
 
     def save(self, folder: Path) -> None:
         """Write ``netlist.npz`` and ``netlist.json``."""
@@ -145,34 +156,6 @@ def _memory(name: str, cell: dict[str, Any]) -> Memory:
     return Memory(name=name, words=number["SIZE"], bits=width, reads=ports("RD"), writes=ports("WR"))
 
 
-class _Scopes:
-    """Finds the instance whose module's text holds a line."""
-
-    def __init__(self, cells: dict[str, Any]) -> None:
-        spans = []
-        for name, cell in cells.items():
-            if cell["type"] == "$scopeinfo":
-                first, last = re.findall(r"(\d+)\.\d+", cell["attributes"]["module_src"])[:2]
-                spans.append((int(first), int(last), name))
-        self._spans = sorted(spans)
-        self._starts = [first for first, _, _ in self._spans]
-        self.blocks = ["", *sorted(name for _, _, name in spans)]
-        self._index = {name: n for n, name in enumerate(self.blocks)}
-
-    def at(self, source: str) -> int:
-        """Return the block of a source position such as ``reprise.v:12.3-14.5``."""
-        line = int(re.findall(r":(\d+)", source)[0])
-        n = bisect_right(self._starts, line) - 1
-        inside = n >= 0 and line <= self._spans[n][1]
-        return self._index[self._spans[n][2]] if inside else 0
-
-    def of(self, path: str) -> int:
-        """Return the block of what has a path of instances, which may end in names that are none."""
-        while path and path not in self._index:
-            path = path.rpartition(".")[0]
-        return self._index[path]
-
-
 def _owners(net_sinks: list[list[int]], outputs: np.ndarray, order: np.ndarray, gate_inputs: np.ndarray) -> np.ndarray:
     """Return the block of every gate, from the last to the first: that of most of its sinks."""
     owner = np.zeros(len(outputs), np.int32)
@@ -212,7 +195,7 @@ def read(text: bytes, top: str, library: Library) -> Netlist:
     """Read a flat JSON netlist of Yosys whose cells are those of a library."""
     module = json.loads(text)["modules"][top]
     cells = module["cells"]
-    scopes = _Scopes(cells)
+    scopes = Scopes(cells)
     types = sorted({cell["type"] for cell in cells.values() if cell["type"] in library.cells})
     index = {name: n for n, name in enumerate(types)}
     ties = {name: int(value) for value, (name, _) in library.tie.items()}
@@ -223,7 +206,8 @@ def read(text: bytes, top: str, library: Library) -> Netlist:
         return [constant.get(net, net) for net in _nets(bits)]
 
     gates: list[tuple[int, list[int], int]] = []
-    flops: list[tuple[int, int, int, int]] = []
+    flops: list[tuple[int, int, int, int, int]] = []
+    opened: dict[int, int] = {}  # by the clock that a gate gives, the net that opens it
     memories, memory_owner = [], []
     for name, cell in cells.items():
         kind, wires = cell["type"], cell["connections"]
@@ -232,13 +216,15 @@ def read(text: bytes, top: str, library: Library) -> Netlist:
             memories.append(_memory(name, {**cell, "connections": {k: [str(b) if b in (0, 1) else b for b in v]
                                                                   for k, v in wires.items()}}))  # fmt: skip
             memory_owner.append(scopes.of(name))
+        elif kind == library.clock_gate:
+            opened[wires["GCLK"][0]] = nets(wires["GATE"])[0]
         elif kind in ties or kind not in index:
             continue
         elif library.cells[kind].flip_flop:
             chosen = library.cells[kind]
             (output,) = chosen.outputs
             d, q = nets(wires[chosen.data])[0], nets(wires[output])[0]
-            flops.append((index[kind], d, q, scopes.at(cell["attributes"]["src"])))
+            flops.append((index[kind], d, q, scopes.at(cell["attributes"]["src"]), wires[chosen.clock][0]))
         else:
             (output,) = library.cells[kind].outputs
             inputs = [nets(wires[pin])[0] for pin in library.cells[kind].pins]
@@ -246,10 +232,13 @@ def read(text: bytes, top: str, library: Library) -> Netlist:
     count = 1 + max(bit for one in module["netnames"].values() for bit in one["bits"] if isinstance(bit, int))
     gate_inputs = np.array([inputs for _, inputs, _ in gates], np.int32).reshape(-1, MOST_INPUTS)
     gate_output = np.array([output for _, _, output in gates], np.int32)
-    flop = np.array(flops, np.int32).reshape(-1, 4)
+    flop = np.array(flops, np.int32).reshape(-1, 5)
+    flop_gate, gate_enable, gate_block = gates_of(flop[:, 4], flop[:, 3], opened)
     sinks: list[list[int]] = [[] for _ in range(count)]
-    for _, d, _, owner in flops:
+    for _, d, _, owner, _ in flops:
         sinks[d].append(owner)
+    for net, block in zip(gate_enable.tolist(), gate_block.tolist(), strict=True):
+        sinks[net].append(block)
     for memory, owner in zip(memories, memory_owner, strict=True):
         for port in memory.reads + memory.writes:
             for net in port.address + port.enable + (port.data if port in memory.writes else []):
@@ -273,6 +262,9 @@ def read(text: bytes, top: str, library: Library) -> Netlist:
         q=flop[:, 2],
         flop_type=flop[:, 0],
         flop_owner=flop[:, 3],
+        flop_gate=flop_gate,
+        gate_enable=gate_enable,
+        gate_block=gate_block,
         names=names,
         signals=signals,
         memories=memories,

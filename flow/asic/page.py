@@ -135,10 +135,12 @@ def clock_line(report: dict[str, Any]) -> str:
 def total_line(report: dict[str, Any]) -> str:
     """Say how large everything is."""
     total = report["total"]
+    gated, flops = total.get("gated_flip_flops", 0), total["flip_flops"]
+    share = f"; {gated:,} of {flops:,} flip-flops ({gated / flops:.1%}) are behind clock gates" if gated else ""
     return (
         f"{total['area_mm2']:.3f} mm2: {total['cells']:,} cells ({total['kilogates']:,.1f} kGE, "
         f"{total['logic_um2'] / 1e6:.3f} mm2) and memories of {total['memory_um2'] / 1e6:.3f} mm2 with "
-        f"{total['macros']:,} SRAM macros; leakage {total['leakage_uw']:,.1f} uW"
+        f"{total['macros']:,} SRAM macros; leakage {total['leakage_uw']:,.1f} uW{share}"
     )
 
 

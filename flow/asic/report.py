@@ -31,16 +31,20 @@ def areas(netlist: Netlist, library: Library, built: list[Built]) -> list[dict[s
     """Return the area of every block that has any, without the blocks in it."""
     size = np.array([library.cells[name].area for name in netlist.types])
     count = len(netlist.blocks)
-    gates = np.bincount(netlist.gate_owner, minlength=count)
+    gates = np.bincount(netlist.gate_owner, minlength=count) + np.bincount(netlist.gate_block, minlength=count)
     flops = np.bincount(netlist.flop_owner, minlength=count)
+    gated = np.bincount(netlist.flop_owner[netlist.flop_gate >= 0], minlength=count)
     logic = np.bincount(netlist.gate_owner, size[netlist.gate_type], count)
     logic += np.bincount(netlist.flop_owner, size[netlist.flop_type], count)
+    clock_gates = np.full(len(netlist.gate_block), library.cells[library.clock_gate].area)
+    logic += np.bincount(netlist.gate_block, clock_gates, count)
     memory = np.bincount(netlist.memory_owner, [made.area_um2 for made in built], count)
     return [
         {
             "name": name,
             "cells": int(gates[n] + flops[n]),
             "flip_flops": int(flops[n]),
+            "gated_flip_flops": int(gated[n]),
             "logic_um2": round(float(logic[n]), 1),
             "kilogates": round(float(logic[n]) / library.gate_area / 1000, 3),
             "memory_um2": round(float(memory[n]), 1),
@@ -50,15 +54,16 @@ def areas(netlist: Netlist, library: Library, built: list[Built]) -> list[dict[s
     ]
 
 
-def cell_counts(netlist: Netlist) -> dict[str, int]:
+def cell_counts(netlist: Netlist, library: Library) -> dict[str, int]:
     """Return how many cells of each type there are."""
     kinds = np.bincount(np.concatenate([netlist.gate_type, netlist.flop_type]), minlength=len(netlist.types))
-    return {name: int(kinds[n]) for n, name in enumerate(netlist.types) if kinds[n]}
+    found = {name: int(kinds[n]) for n, name in enumerate(netlist.types) if kinds[n]}
+    return found | ({library.clock_gate: len(netlist.gate_enable)} if len(netlist.gate_enable) else {})
 
 
 def leakage_nw(netlist: Netlist, library: Library, built: list[Built]) -> float:
     """Return the leakage of all cells and memories."""
-    cells = sum(count * library.cells[name].leakage_nw for name, count in cell_counts(netlist).items())
+    cells = sum(count * library.cells[name].leakage_nw for name, count in cell_counts(netlist, library).items())
     return cells + sum(made.leakage_nw for made in built)
 
 
@@ -68,7 +73,8 @@ def asic_report(config: HardwareConfig, name: str, mapped: Mapped, wire_ff: floa
     built = [build(memory, library) for memory in netlist.memories]
     blocks = areas(netlist, library, built)
     total: dict[str, Any] = {
-        key: sum(one[key] for one in blocks) for key in ("cells", "flip_flops", "logic_um2", "memory_um2")
+        key: sum(one[key] for one in blocks)
+        for key in ("cells", "flip_flops", "gated_flip_flops", "logic_um2", "memory_um2")
     }
     total["kilogates"] = round(total["logic_um2"] / library.gate_area / 1000, 1)
     total["area_mm2"] = round((total["logic_um2"] + total["memory_um2"]) / 1e6, 4)
@@ -104,7 +110,7 @@ def asic_report(config: HardwareConfig, name: str, mapped: Mapped, wire_ff: floa
             for memory, made in zip(netlist.memories, built, strict=True)
         ],
         "macros": dict(sorted(macros.items())),
-        "cell_types": cell_counts(netlist),
+        "cell_types": cell_counts(netlist, library),
         "timing": {
             "period_ns": round(path.period_ns, 3),
             "mhz": round(1000 / path.period_ns, 2),

@@ -11,7 +11,7 @@ from ...hw.arch.config import HardwareConfig
 from ...hw.emission import TOP, verilog_of
 from ...support.cache import Store, digest, source
 from .. import yosys
-from . import netlist
+from . import clock_gates, netlist, scopes
 from .library import Library, liberty, library
 
 MAPPED = Store("mapped")
@@ -39,8 +39,8 @@ alumacc
 opt
 memory -nomap
 opt -fast -full
-techmap
-opt -fast
+{words}techmap
+{bits}opt -fast
 setattr -unset init w:*
 dfflibmap -liberty cells.lib
 opt
@@ -88,10 +88,17 @@ def map_verilog(text: str, *, top: str, name: str, chosen: Library | None = None
     """
     start, chosen = time.perf_counter(), chosen or library()
     ties = {key: " ".join(chosen.tie[value]) for key, value in (("high", "1"), ("low", "0")) if chosen.tie}
-    script = SCRIPT.format(top=top, target=TARGET_PS, tie=TIE.format(**ties) if ties else "")
+    script = SCRIPT.format(
+        top=top,
+        target=TARGET_PS,
+        words=clock_gates.WORDS,
+        bits=clock_gates.BITS.format(gate=chosen.clock_gate, least=clock_gates.LEAST),
+        tie=TIE.format(**ties) if ties else "",
+    )
     files = {
         "design.v": text,
         "cells.lib": liberty(chosen),
+        "enables.v": clock_gates.ENABLES,
         "constraints": CONSTRAINTS.format(buffer=chosen.buffer),
     }
 
@@ -109,8 +116,8 @@ def map_verilog(text: str, *, top: str, name: str, chosen: Library | None = None
 
     key = digest(files, script, yosys.tool_version())
     found = MAPPED.get(f"{top}-{key}", run)  # whatever people call it
-    code = source(Path(netlist.__file__))
-    entry = MAPPED.get(f"{top}-arrays-{digest(key, code, chosen.name)}", convert)
+    code = [source(Path(str(module.__file__))) for module in (netlist, clock_gates, scopes)]
+    entry = MAPPED.get(f"{top}-arrays-{digest(key, *code, chosen.name)}", convert)
     return Mapped(
         netlist=netlist.Netlist.load(entry.folder),
         library=chosen,

@@ -3,7 +3,7 @@
 Delays and slews are read from the cells' tables, between whose points they are linear. A net's load is that of its pins
 and of a wire for each of them. No netlist has buffers behind flip-flops: a net whose load is beyond what a cell can
 drive is taken as if a tree of buffers were there. Paths begin at flip-flops, memories and inputs, and end at
-flip-flops, whose setup counts, at memories, and at outputs.
+flip-flops and clock gates, whose setup counts, at memories, and at outputs.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def pins(netlist: Netlist, library: Library) -> tuple[np.ndarray, np.ndarray]:
         for column, value in enumerate(cell.pins.values()):
             np.add.at(farad, netlist.gate_inputs[chosen, column], value)
             np.add.at(count, netlist.gate_inputs[chosen, column], 1)
+    np.add.at(farad, netlist.gate_enable, library.cells[library.clock_gate].pins["GATE"])
+    np.add.at(count, netlist.gate_enable, 1)
     memory_pin = library.cells[library.flip_flop].pins[library.cells[library.flip_flop].data]
     for memory in netlist.memories:
         for port in memory.reads + memory.writes:
@@ -204,6 +206,9 @@ class Timing:
         late = self.arrival.max(axis=0)
         ends = [(float(late[d] + setup[kind]), int(d), int(owner), float(setup[kind]))
                 for d, kind, owner in zip(netlist.d, netlist.flop_type, netlist.flop_owner, strict=True)]  # fmt: skip
+        gate = library.cells[library.clock_gate].setup_ns
+        for net, owner in zip(netlist.gate_enable.tolist(), netlist.gate_block.tolist(), strict=True):
+            ends.append((float(late[net] + gate), net, owner, gate))
         for memory, owner in zip(netlist.memories, netlist.memory_owner, strict=True):
             for port in memory.reads + memory.writes:
                 for net in port.address + port.enable + (port.data if port in memory.writes else []):

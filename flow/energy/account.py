@@ -1,7 +1,7 @@
 """Turns the activity of a netlist into energy: nets, cells, clock, memories and leakage, by block and by window.
 
 A net that toggles charges or discharges its pins and its wire: half of C V^2. A cell spends energy inside when its
-output toggles, and a flip-flop also when its input does and at every clock. All is in picojoules.
+output toggles, and a flip-flop also when its input does and at every clock that it gets. All is in picojoules.
 """
 
 from __future__ import annotations
@@ -72,6 +72,11 @@ class Account:
                 self.quiet_pj[n] = cell.clock_fj[0] * 1e-3  # a rise at which the output keeps its value
         self.inside_pj, self.data_pj, self.clock_pj = inside, data, clock
         self.clock_wire_pj = wire_ff * 2 * half
+        gate = library.cells[library.clock_gate]
+        (output,) = gate.outputs.values()
+        self.gate_pj = sum(gate.clock_fj) * 1e-3 + (gate.pins["CLK"] + wire_ff) * 2 * half  # of a clock at its pin
+        self.open_pj = sum(output.energy_fj) * 1e-3  # of one that it lets through, beside that of the pins behind it
+        self.enable_pj = sum(gate.data_fj) / 2 * 1e-3
         self.driver = np.zeros(netlist.nets, np.int64)
         self.driver[netlist.gate_output] = netlist.gate_owner
         self.driver[netlist.q] = netlist.flop_owner
@@ -95,10 +100,15 @@ class Account:
             flops = flops + toggles[netlist.d] * self.data_pj[netlist.flop_type]
             parts["cells_pj"][n] = np.bincount(netlist.gate_owner, gates, blocks)
             parts["cells_pj"][n] += np.bincount(netlist.flop_owner, flops, blocks)
-            quiet = count - toggles[netlist.q]
-            clock = count * self.clock_pj[netlist.flop_type] + quiet * self.quiet_pj[netlist.flop_type]
+            opened = activity.opened[n]
+            clocks = np.append(opened, count)[netlist.flop_gate]
+            clock = clocks * self.clock_pj[netlist.flop_type]
+            clock += (clocks - toggles[netlist.q]) * self.quiet_pj[netlist.flop_type]
+            gates = count * self.gate_pj + opened * self.open_pj + toggles[netlist.gate_enable] * self.enable_pj
             parts["clock_pj"][n] = np.bincount(netlist.flop_owner, clock, blocks)
-            wires[n] = float((toggles * self.wire_pj).sum()) + count * len(netlist.q) * self.clock_wire_pj
+            parts["clock_pj"][n] += np.bincount(netlist.gate_block, gates, blocks)
+            pins = clocks.sum() + count * len(netlist.gate_enable)
+            wires[n] = float((toggles * self.wire_pj).sum()) + pins * self.clock_wire_pj
             parts["leakage_pj"][n, 0] = self.leakage_nw * count * period_ns * 1e-6  # nW x ns
             read = write = 0
             for memory, owner, made in zip(netlist.memories, netlist.memory_owner, self.built, strict=True):

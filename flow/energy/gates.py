@@ -101,10 +101,14 @@ class GateLevel:
                 lines.append(f"{'reg' if port.clocked else 'wire'} [{memory.bits - 1}:0] memory{number}_r{p};")
         for name, nets in self.vectors.items():
             lines.append(f"{'reg' if name.startswith('q') else 'wire'} [{len(nets) - 1}:0] {name};")
-        following = dict(zip(netlist.q.tolist(), netlist.d.tolist(), strict=True))
+        following = {
+            q: self._names[d] if on == 1 else f"({self._names[on]} ? {self._names[d]} : {self._names[q]})"
+            for q, d, on in zip(netlist.q.tolist(), netlist.d.tolist(), netlist.flop_enable.tolist(), strict=True)
+        }
         for name, nets in self.vectors.items():
             if name.startswith("q"):
-                lines.append(f"always @(posedge clk) {name} <= {self._bus([following[net] for net in nets])};")
+                values = ", ".join(following[net] for net in reversed(nets))
+                lines.append(f"always @(posedge clk) {name} <= {{{values}}};")
             else:
                 parts = ",\n".join(gates[net] for net in reversed(nets))
                 lines.append(f"assign {name} = {{{parts}}};")

@@ -1,7 +1,8 @@
 """Replays recorded cycles in a mapped netlist: what every gate's output was in every cycle, 64 cycles in a word.
 
 Flip-flops, memory outputs and inputs are known from the simulation of the RTL; gates follow from them. The replay
-checks itself: what it computes at the input of a flip-flop must be what was recorded at its output a cycle later.
+checks itself: what it computes at the input of a flip-flop must be what was recorded at its output a cycle later, if
+the flip-flop gets the clock; behind a clock gate that is closed it must have kept its value.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Activity:
     toggles : int64[windows, nets], how often a net changed
     reads, used : int64[windows, read ports of all memories]: cycles in which a port is enabled, and those in which its
         address or its word changed
+    opened : int64[windows, clock gates], cycles in which a gate lets the clock through
     writes : float64[windows, write ports of all memories]: words that were written; a part of a word counts as a part
     wrong : bits that were computed at flip-flops' inputs and differ from what was recorded a cycle later
     checked : how many were compared
@@ -46,6 +48,7 @@ class Activity:
     toggles: np.ndarray
     reads: np.ndarray
     used: np.ndarray
+    opened: np.ndarray
     writes: np.ndarray
     wrong: int
     checked: int
@@ -95,7 +98,7 @@ class Replay:
         count = len(windows)
         toggles = np.zeros((count, netlist.nets), np.int64)
         enabled, used = np.zeros((count, len(reads)), np.int64), np.zeros((count, len(reads)), np.int64)
-        written = np.zeros((count, len(writes)))
+        written, opened = np.zeros((count, len(writes))), np.zeros((count, len(netlist.gate_enable)), np.int64)
         wrong = checked = 0
         before: np.ndarray | None = None
         words = sources.bits.shape[1]
@@ -108,6 +111,7 @@ class Replay:
             masks = np.stack([_mask(window, at, end) for window in windows])
             for n, mask in enumerate(masks):
                 toggles[n] += _popcount(changed & mask)
+                opened[n] += _popcount(values[netlist.gate_enable] & mask)
                 for p, port in enumerate(reads):
                     on = np.bitwise_and.reduce(values[port.enable], axis=0)
                     moved = np.bitwise_or.reduce(changed[port.address + port.data], axis=0)
@@ -115,12 +119,14 @@ class Replay:
                     used[n, p] += int(np.bitwise_count(on & moved & mask).sum())
                 for p, port in enumerate(writes):
                     written[n, p] += _popcount(values[port.enable] & mask).sum() / len(port.enable)
-            now, later = values[netlist.d], self._later(values, sources, end)
+            clocked = values[netlist.flop_enable]  # the others keep what they have
+            now, later = values[netlist.d] & clocked | values[netlist.q] & ~clocked, self._later(values, sources, end)
             valid = _mask((0, sources.cycles - 1), at, end)
             wrong += int(_popcount((now ^ later) & valid).sum())
             checked += int(np.bitwise_count(valid).sum()) * len(netlist.d)
             before = values[:, -1] >> np.uint64(63)
-        return Activity(toggles=toggles, reads=enabled, used=used, writes=written, wrong=wrong, checked=checked)
+        accesses = {"reads": enabled, "used": used, "writes": written}
+        return Activity(toggles=toggles, opened=opened, **accesses, wrong=wrong, checked=checked)
 
     @staticmethod
     def _changed(values: np.ndarray, before: np.ndarray | None) -> np.ndarray:

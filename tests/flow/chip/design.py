@@ -15,7 +15,7 @@ module \\probe.worker (clk, rst, load, value, total);
   assign total = sum;
   always @(posedge clk)
     if (rst) sum <= 16'h0000;
-    else if (load) sum <= sum + {value, value} ^ {8'h00, value};
+    else if (load) sum <= sum + {value, value} ^ {8'h00, ~value};
 endmodule
 
 module probe (clk, rst, go, data, result, parity);
@@ -48,10 +48,15 @@ def small() -> Mapped:
 
 
 def stimulus(cycles: int, seed: int) -> list[dict[str, int]]:
-    """Draw inputs, of which the first cycles are a reset."""
+    """Draw inputs, of which the first cycles are a reset, and a few later ones."""
     rng = np.random.default_rng(seed)
     return [
-        {"clk": 0, "rst": int(n < 3), "go": int(rng.random() < 0.4), "data": int(rng.integers(256))}
+        {
+            "clk": 0,
+            "rst": int(n < 3 or rng.random() < 0.04),
+            "go": int(rng.random() < 0.4),
+            "data": int(rng.integers(256)),
+        }
         for n in range(cycles)
     ]
 
@@ -92,7 +97,9 @@ def simulate(mapped: Mapped, inputs: list[dict[str, int]]) -> np.ndarray:
                 values = [bool(state[pin]) for pin in pins]
                 state[out] = code(*values) if code else xor(text, dict(zip(names, values, strict=True)))
         found.append(state.copy())
-        following = {int(q): bool(state[d]) for d, q in zip(netlist.d, netlist.q, strict=True)}
+        places = zip(netlist.d, netlist.q, netlist.flop_gate, strict=True)
+        opened = [*(bool(state[net]) for net in netlist.gate_enable), True]
+        following = {int(q): bool(state[d if opened[gate] else q]) for d, q, gate in places}
         for memory, content in zip(netlist.memories, memories, strict=True):
             for port in memory.reads:
                 if port.clocked and state[port.enable[0]]:

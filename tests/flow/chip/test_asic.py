@@ -16,7 +16,7 @@ from reprise.flow.asic.netlist import Memory, Port
 from reprise.flow.asic.report import asic_report
 from reprise.flow.asic.timing import CLOCK_SLEW, WIRE_FF, Timing
 from reprise.hw.arch.config import HardwareConfig
-from tests.flow.chip.design import small
+from tests.flow.chip.design import simulate, small, stimulus
 from tests.reprise.command import reprise
 
 SHARED = Path(__file__).resolve().parents[4] / "shared/data/asic"
@@ -42,6 +42,28 @@ def test_a_few_figures_of_the_library():
     flop = CELLS.cells[CELLS.flip_flop]
     assert flop.flip_flop and flop.area == 48.9888 and 0.1 < flop.setup_ns < 0.3 and flop.pins["D"] == 1.42
     assert not CELLS.cells[CELLS.clock_gate].flip_flop
+
+
+def test_flip_flops_with_enables_get_clock_gates_and_are_reset_behind_closed_ones():
+    """The oracle is what the Verilog says of its registers, cycle by cycle."""
+    found, inputs = small().netlist, stimulus(200, seed=11)
+    states = simulate(small(), inputs)
+    at = {(found.signals[signal], bit): net for net, signal, bit in found.names.tolist()}
+    assert (found.flop_gate >= 0).all() and len(found.gate_enable) == 2 and sorted(found.gate_block) == [0, 1]
+    words = {
+        name: states[:, [at[name, bit] for bit in range(width)]] @ (1 << np.arange(width))
+        for name, width in (("walk", 10), ("held", 8), ("worker.sum", 16))
+    }
+    closed = 0
+    for cycle, given in enumerate(inputs[:-1]):
+        walk, following = int(words["walk"][cycle]), int(words["walk"][cycle + 1])
+        if given["rst"]:
+            closed += not given["go"]
+            assert [int(word[cycle + 1]) for word in words.values()] == [1, 0, 0]
+        else:
+            stepped = (walk << 1 | (walk >> 9 ^ walk >> 6) & 1) & 1023
+            assert following == (stepped if given["go"] else walk), f"cycle {cycle}"
+    assert closed > 3
 
 
 def test_mapping_keeps_flip_flops_and_memories():
@@ -91,8 +113,8 @@ def test_memories_become_what_is_smallest():
             assert made.read_pj == pytest.approx(macro.read_pj * bits / macro.bits)
 
 
-def chain(kinds):
-    """A flip-flop, some cells of one input behind each other, and a flip-flop."""
+def chain(kinds, opens=()):
+    """A flip-flop, some cells of one input behind each other, and a flip-flop; the last net may open clock gates."""
     types = sorted({*kinds, CELLS.flip_flop})
     count = len(kinds)
     inputs = np.full((count, netlists.MOST_INPUTS), -1, np.int32)
@@ -109,6 +131,9 @@ def chain(kinds):
         q=np.array([2], np.int32),
         flop_type=np.array([types.index(CELLS.flip_flop)], np.int32),
         flop_owner=np.array([1], np.int32),
+        flop_gate=np.array([-1], np.int32),
+        gate_enable=np.array([2 + count for _ in opens], np.int32),
+        gate_block=np.array(opens, np.int32),
         memories=[],
         memory_owner=np.zeros(0, np.int32),
         inputs={},
@@ -139,6 +164,16 @@ def test_a_path_by_hand():
         ends.append(time + flop.setup_ns)
     assert found.period_ns == pytest.approx(max(ends), rel=1e-9)
     assert found.nets == [2, 3, 4] and found.end == "worker"
+
+
+def test_an_enable_must_be_there_in_time_and_loads_its_net():
+    plain, gated = (Timing(chain(["sg13g2_inv_1"] * 2, opens), CELLS, []) for opens in ((), (0, 1)))
+    gate, flop = CELLS.cells[CELLS.clock_gate], CELLS.cells[CELLS.flip_flop]
+    assert gated.load[4] - plain.load[4] == pytest.approx(2 * (gate.pins["GATE"] + WIRE_FF))
+    assert gate.setup_ns < flop.setup_ns and gated.longest().setup_ns == flop.setup_ns
+    netlist = chain(["sg13g2_inv_1"] * 2, (1,))
+    found = Timing(replace(netlist, d=np.array([3], np.int32)), CELLS, []).longest()
+    assert (found.setup_ns, found.nets, found.end) == (gate.setup_ns, [2, 3, 4], "worker")
 
 
 def test_longer_paths_and_longer_wires_are_slower():
