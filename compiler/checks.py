@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 
 from ..hw.arch.config import HardwareConfig
@@ -11,7 +13,8 @@ from ..model.inference.widths import WidthError, Widths, check
 from ..model.network.layer import Layer
 from ..model.network.network import Network
 from ..model.prosparsity.modes import MODES, Mode
-from ..support.checks import require
+from ..support.checks import require, require_int
+from .depths import ALL_WHOLE
 from .errors import CompileError, IllegalCommand, limit
 from .work import Work
 
@@ -33,7 +36,8 @@ def check_layer(work: Work, config: HardwareConfig) -> None:
         limit(value <= most, name, what, value, f"{field}={most}", remedy)
 
     at_most("max_timesteps", out.timesteps, "timesteps", "use fewer timesteps")
-    at_most("max_levels", neuron.levels, "neuron levels", "use neurons with fewer levels")
+    levels = max(neuron.levels, work.layer.levels)
+    at_most("max_levels", levels, "neuron levels", "use neurons with fewer levels")
     fewer = "use bit planes instead of thermometer planes, fewer levels"
     at_most("max_planes", work.planes, "planes of its input", fewer)
     what = "planes of its input + shift"
@@ -79,6 +83,39 @@ def check_mode(mode: Mode, config: HardwareConfig) -> None:
     require(mode in MODES, "mode", f"one of {', '.join(MODES)}", mode)
     why = "only a configuration with modes=1 has others (--set modes=1)"
     require(mode == "product" or bool(config.modes), "mode", "product", mode, why)
+
+
+def check_options(
+    network: Network,
+    joined: Collection[str],
+    config: HardwareConfig,
+    depths: Mapping[str, int],
+    wholes: Mapping[str, int],
+    mode: Mode | Mapping[str, Mode],
+) -> None:
+    """Refuse what is given for layers if there are none of that name, or if it is out of range.
+
+    ``joined`` has names of layers that others compute.
+
+    Raises
+    ------
+    RepriseError
+        As said; the message names the layer, the rule and the value.
+    """
+    names = sorted({layer.name for layer in network.layers} | set(joined))
+    products = {layer.name for layer in network.layers if layer.product}
+    modes = {} if isinstance(mode, str) else mode
+    for what, given in (("tile_depths", depths), ("whole_tiles", wholes), ("mode", modes)):
+        for name in given:
+            require(name in names, what, f"of layers of the network, {names}", name)
+    for one in (mode,) if isinstance(mode, str) else modes.values():
+        check_mode(one, config)
+    for name, depth in depths.items():
+        why = "its K tiles follow from its heads"
+        require(name not in products, f"tile_depths[{name!r}]", "of a layer that is no product", depth, why)
+        require_int(f"tile_depths[{name!r}]", depth, 1, config.tile_k, "a K tile has at most tile_k bits")
+    for name, whole in wholes.items():
+        require_int(f"whole_tiles[{name!r}]", whole, 0, ALL_WHOLE, "the RUN has 16 bits for it")
 
 
 def check_sum(layer: Layer) -> None:

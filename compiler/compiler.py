@@ -27,6 +27,7 @@ def _emit(
     parts: Sequence[Sequence[Step | ProductStep]],
     features: dict[str, FeatureMap],
     modes: Mapping[str, Mode],
+    joined: Mapping[str, str],
 ) -> tuple[bytes, list[tuple[LayerEntry, ...]]]:
     """Return the program of networks one after the other, and the layers of each.
 
@@ -38,6 +39,7 @@ def _emit(
     parts : the layers of each network
     features : all feature maps, which lie where they say
     modes : what each layer leaves out, by its name
+    joined : the layers behind whose neurons joins are computed, by the join's name
     """
     emitter, found = Emitter(config), list[tuple[LayerEntry, ...]]()
     for steps in parts:
@@ -55,7 +57,7 @@ def _emit(
                 continue
             entries.append(
                 LayerEntry(
-                    name=step.work.layer.name,
+                    name=joined.get(step.work.layer.name, step.work.layer.name),
                     feature=step.output,
                     first=first,
                     last=len(emitter.commands),
@@ -79,7 +81,9 @@ def _compile(compilers: Sequence[NetworkCompiler], base: int, keep_features: boo
     # Feature maps are placed behind the program, whose size does not depend on their addresses: a first emission, in
     # which every map has some address of its own, tells it.
     modes = {name: mode for compiler in compilers for name, mode in compiler.modes.items()}
-    size = len(_emit(config, parts, {key: f.at(n * PAGE) for n, (key, f) in enumerate(unplaced.items())}, modes)[0])
+    joined = {name: layer for compiler in compilers for name, layer in compiler.joined.items()}
+    anywhere = {key: f.at(n * PAGE) for n, (key, f) in enumerate(unplaced.items())}
+    size = len(_emit(config, parts, anywhere, modes, joined)[0])
     # The program begins on a page because reads are cut at multiples of a burst, and a command that lies in two of them
     # would be waited for twice.
     program = builder.add("program", "program", bytes(size), to=PAGE)
@@ -89,7 +93,7 @@ def _compile(compilers: Sequence[NetworkCompiler], base: int, keep_features: boo
         raise CompileError(
             f"the memory's end must be at most 2**{ADDRESS_BITS}, not {end:#x}: the memory port has {ADDRESS_BITS} bits"
         )
-    data, entries = _emit(config, parts, features, modes)
+    data, entries = _emit(config, parts, features, modes, joined)
     assert len(data) == size and size % COMMAND_BYTES == 0
     builder.put(program, data)
     maps = [Region(name=k, kind="feature", address=f.address, bytes=f.bytes) for k, f in features.items()]

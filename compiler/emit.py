@@ -15,6 +15,7 @@ from ..model.prosparsity.modes import MODES, Mode
 from .errors import CompileError
 from .loops import loop_fields
 from .plan import Job, Plan
+from .rows.added import addend_fields, join_fields
 from .schedule.writes import Part, Writes, meet
 from .work import Work
 
@@ -101,6 +102,8 @@ class Emitter:
         ]
         if work.addend:  # is read when the RUN has started, and that waits for its loads
             parts.append(Part(feature=work.addend, images=images, lines=range(job.line, job.line + job.lines)))
+        if work.join:
+            parts.append(Part(feature=work.join, images=images, lines=range(job.line, job.line + job.lines)))
         self.make_room(range(region, region + plan.words), parts)
 
     def _load_features(self, work: Work, plan: Plan, job: Job, region: int) -> None:
@@ -164,9 +167,7 @@ class Emitter:
                 self.load_parameters(constants.parameters[block], groups)
                 fields = place | self._layer_fields(work, groups) | self._output_fields(work, job, block)
                 fields |= self._tile_fields(work, job, constants.k_tiles[block])
-                if work.addend:
-                    fields |= self._addend_fields(work.addend, job, block, fields)
-                    fields["shift"] = work.layer.shift
+                fields |= addend_fields(work, job, block, fields) | join_fields(work, job, block, fields)
                 fields |= {
                     "weights": constants.weights[block],
                     "segment_first": segment_first + constants.offsets[block],
@@ -263,19 +264,6 @@ class Emitter:
             "pool_odd_y": 2 * job.lines - len(job.ys),
             "pool_ready": int(job.line > 0),
             "pool_hold": int(job.line + job.lines < work.output.height),
-        }
-
-    @staticmethod
-    def _addend_fields(f: FeatureMap, job: Job, block: int, run: dict[str, int]) -> dict[str, int]:
-        at = f.address + job.image * f.image_bytes + block * f.block_bytes
-        at += job.line * f.row_bytes + job.column * f.line_bytes
-        return {
-            "addend_bytes": f.int_bytes,
-            "addend": (at - run["output"]) // f.bus_bytes,
-            "addend_x": f.line_bytes,
-            "addend_t": f.timestep_bytes if f.timesteps == run["timesteps"] else 0,  # one for all of them
-            "addend_y": f.row_bytes,
-            "addend_image": f.image_bytes,
         }
 
     def bytes(self) -> bytes:

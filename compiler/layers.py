@@ -10,9 +10,8 @@ from ..hw.arch.feature_map import FeatureMap
 from ..model.network.layer import Layer
 from ..model.network.network import Network
 from ..model.prosparsity.modes import Mode
-from ..support.checks import require, require_int
-from .checks import check_addends, check_blocks, check_layer, check_mode, check_widths
-from .depths import ALL_WHOLE, TileChoice, choose_tiles
+from .checks import check_addends, check_blocks, check_layer, check_options, check_widths
+from .depths import TileChoice, choose_tiles
 from .emit import Constants, Emitter
 from .errors import limit
 from .lower import (
@@ -37,6 +36,7 @@ from .products.step import ProductStep
 from .products.work import ProductWork, product_depth
 from .rows.gather import gathered
 from .rows.inputs import lower_mask, lower_part, lower_source
+from .rows.joins import joins_behind
 from .rows.planes import lines_as_planes, with_lines
 from .rows.pools import pools_apart
 from .rows.segments import segments
@@ -82,10 +82,14 @@ class Step:
 
     def placed(self, features: dict[str, FeatureMap]) -> Work:
         """Return the same work on feature maps that have addresses."""
-        keys = self.keys[: len(self.work.inputs)]
-        inputs = tuple(replace(i, feature=features[k]) for i, k in zip(self.work.inputs, keys, strict=True))
-        addend = features[self.keys[-1]] if self.work.addend else None
-        return replace(self.work, inputs=inputs, output=features[self.output], addend=addend)
+        work, maps = self.work, iter([features[key] for key in self.keys])
+        return replace(
+            work,
+            inputs=tuple(replace(i, feature=next(maps)) for i in work.inputs),
+            output=features[self.output],
+            addend=next(maps) if work.addend else None,
+            join=next(maps) if work.join else None,
+        )
 
 
 class NetworkCompiler:
@@ -111,19 +115,13 @@ class NetworkCompiler:
         prefix: str = "",
     ) -> None:
         check_addends(network, config)
+        named = {layer.name for layer in network.layers}
+        network, self.joined = joins_behind(network, config)
         network, self.pools = pools_apart(network, config)
         network, self.once = sums_once(network, config)
         check_widths(network, config)
         depths, wholes, modes = tile_depths or {}, whole_tiles or {}, {} if isinstance(mode, str) else mode
-        self._check_names(network, {"tile_depths": depths, "whole_tiles": wholes, "mode": modes})
-        for one in (mode,) if isinstance(mode, str) else modes.values():
-            check_mode(one, config)
-        for name, depth in depths.items():
-            product, why = network.layer(name).product, "its K tiles follow from its heads"
-            require(not product, f"tile_depths[{name!r}]", "of a layer that is no product", depth, why)
-            require_int(f"tile_depths[{name!r}]", depth, 1, config.tile_k, "a K tile has at most tile_k bits")
-        for name, whole in wholes.items():
-            require_int(f"whole_tiles[{name!r}]", whole, 0, ALL_WHOLE, "the RUN has 16 bits for it")
+        check_options(network, named, config, depths, wholes, mode)
         self.config, self.images, self.prefix = config, images, prefix
         self.parts: dict[str, str] = {}
         self._take(network, gather)
@@ -139,10 +137,11 @@ class NetworkCompiler:
             self._take(network, gather)
         inputs = {work.layer.name: work.inputs for work in self._conv_works()}
         every: Mode = mode if isinstance(mode, str) else "product"
-        self.modes = {y.name: modes.get((self.once | self.parts).get(y.name, y.name), every) for y in network.layers}
+        self.modes = {y.name: modes.get(self.origin(y.name), every) for y in network.layers}
         self.tiles |= choose_tiles(network, config, inputs, images, self.modes)
-        reads = {layer: part for part, layer in self.once.items()}  # what has the rows of a layer
-        for name, own in ((name, reads.get(name, name)) for name in depths.keys() | wholes.keys()):
+        reads = {self.origin(part): part for part in (*self.joined, *self.once)}  # what has the rows of a layer
+        given = (depths.keys() | wholes.keys()) - self.joined.keys()
+        for name, own in ((name, reads.get(name, name)) for name in given):
             depth, whole = depths.get(name, self.tiles[own].depth), wholes.get(name, self.tiles[own].whole)
             self.tiles[own] = replace(self.tiles[own], depth=depth, whole=whole)
 
@@ -175,13 +174,10 @@ class NetworkCompiler:
         self.folds: dict[str, int] = {}
         self.folds = self._lines_as_planes()
 
-    @staticmethod
-    def _check_names(network: Network, given: Mapping[str, Mapping[str, object]]) -> None:
-        """Require that all that is given for layers is given for layers of the network."""
-        names = [layer.name for layer in network.layers]
-        for what, of_layers in given.items():
-            for name in of_layers:
-                require(name in names, what, f"of layers of the network, {names}", name)
+    def origin(self, name: str) -> str:
+        """Return the layer of the network whose rows a layer or a part of one has."""
+        whole = (self.once | self.parts).get(name, name)
+        return self.joined.get(whole, whole)
 
     def _key(self, name: str, encoding: str) -> str:
         """Return the key of a feature in one encoding: its name, to which the second encoding adds its own."""
@@ -200,6 +196,8 @@ class NetworkCompiler:
                 keys = (*keys, self._key(layer.product.operand, INTEGERS))
             if layer.addend:
                 keys = (*keys, self._key(layer.addend, addend_kind(self.network, layer.addend)))
+            if layer.join:
+                keys = (*keys, self._key(layer.join.feature, "bitplane"))
             for out in self.kinds[layer.name]:
                 output = self._key(layer.name, out)
                 make = self._product if layer.product else self._work
@@ -207,8 +205,8 @@ class NetworkCompiler:
         return found
 
     def _work(self, layer: Layer, keys: tuple[str, ...], output: FeatureMap) -> Work:
-        addend = self.features[keys[-1]] if layer.addend else None  # its key is behind those of rows
-        keys = keys[: -1 if layer.addend else None]
+        added = iter([self.features[key] for key in keys[len(layer.rows) :]])
+        keys = keys[: len(layer.rows)]
         sources = zip(layer.convolutions, keys, strict=False)  # keys of masks follow
         inputs = [lower_source(source, self.features[key]) for source, key in sources]
         if layer.name in self.parts or layer.addend in self.parts:
@@ -222,7 +220,8 @@ class NetworkCompiler:
             planes=layer_planes(self.network, layer),
             **self.tiles[layer.name].of_work,
             block_channels=run_channels(output, self.config),
-            addend=addend,
+            addend=next(added) if layer.addend else None,
+            join=next(added) if layer.join else None,
         )
         return with_lines(work, self.folds.get(self.parts.get(layer.name, layer.name), 1))
 

@@ -174,11 +174,14 @@ def variants(network: Network) -> dict[str, dict[str, int]]:
     for layer in network.layers:
         if layer.addend:
             wanted[layer.addend][addend_kind(network, layer.addend)] = 0
+        if layer.join:
+            kinds, planes = wanted[layer.join.feature], network.feature_levels(layer.join.feature).bit_length()
+            kinds["bitplane"] = max(planes, kinds.get("bitplane", 0))
     for layer in network.layers:
         if layer.neuron.kind == "sum" and ADDENDS not in wanted[layer.name]:
             wanted[layer.name][INTEGERS] = 0
         elif not wanted[layer.name]:  # what nobody reads is a result of the network
-            wanted[layer.name]["bitplane"] = max(1, layer.neuron.levels.bit_length())
+            wanted[layer.name]["bitplane"] = max(1, layer.levels.bit_length())
     return wanted
 
 

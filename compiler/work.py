@@ -27,6 +27,7 @@ class Work:
     block_channels : output channels of a block that is computed by RUNs of its own. It is a block of the output, or
         several where that is an integer map of small blocks.
     addend : the integer map that is added to the sums, or None
+    join : the map whose levels are added to those that the neurons fire, or None
     """
 
     layer: Layer
@@ -38,6 +39,7 @@ class Work:
     whole_tiles: int
     block_channels: int
     addend: FeatureMap | None = None
+    join: FeatureMap | None = None
     tile_positions: int = 0
     fold: int = 1
 

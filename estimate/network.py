@@ -259,7 +259,9 @@ def estimate_image(
     for image, part in zip(parts_of(compiled), parts, strict=True):
         published = published_model_of_network(part.network, part.expected.features, compiled.config)
         for entry in image.layers:
-            figures = of_layer(entry, ends, estimator.runs, part.network, compiled, published[entry.name])
+            own = {entry.name, compiled.features[entry.feature].name}  # a layer, and a join behind its neurons
+            modelled = sum(published[name] for name in own)
+            figures = of_layer(entry, ends, estimator.runs, part.network, compiled, modelled)
             layers.append(figures | traffic(interpreter, range(entry.first, entry.last)))
     total, rest = of_total(layers, ends[-1], interpreter)
     if estimator.explorer:

@@ -18,7 +18,7 @@
                                                   | one row of sums per plane        |
                                              [neurons: planes, leak, fire, reset]    |
      ---------------------------------------------|-------------------------------   |
-                                             [output: max pool, encoder, packer]-----+
+                                       [output: join, max pool, encoder, packer]-----+
 
 ``interface`` holds the layouts of what travels between boxes, ``lib`` holds parts that know nothing of neurons, and
 ``arch`` holds what software must know of the hardware. A box imports these three and no other box, except that ``csr``

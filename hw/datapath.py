@@ -17,12 +17,12 @@ from .axi.write import WriteMaster
 from .core import Core
 from .im2col.im2col import Im2col
 from .interface.events import events_layout
-from .interface.memory import ADDEND_WORDS, LOAD_WORDS, WEIGHT_WORDS, fetch_words, window
+from .interface.memory import LOAD_WORDS, WEIGHT_WORDS, fetch_words, window
 from .interface.streams import epoch_bits, feature_banks, layer_config
-from .loader.addends import AddendLoader
 from .loader.loader import Loader
 from .loader.used_rows import UsedRows
 from .loader.weights import WeightLoader
+from .maps import Reader, stored_maps
 from .output.layouts import writer_config
 from .output.outgoing import OutgoingWords
 from .output.writer import OutputWriter
@@ -89,8 +89,8 @@ class Datapath(wiring.Component):
         m.submodules.output = output = OutputWriter(c)
         m.submodules.writes = writes = WriteMaster(c)
         run = scheduler.run
-        addends = [self._build_addends(m, scheduler, core)] if c.addend_groups else []
-        reads, loads_asked = self._connect_reads(m, fetch, weights, loader, addends)
+        maps = stored_maps(m, c, scheduler, core, output)
+        reads, loads_asked = self._connect_reads(m, fetch, weights, loader, maps)
         self._connect_bus(m, reads, writes)
         wiring.connect(m, scheduler.o_load, loader.i_job)
         wiring.connect(m, loader.o_features, im2col.i_features)
@@ -134,19 +134,18 @@ class Datapath(wiring.Component):
         return m
 
     def _connect_reads(
-        self, m: Module, fetch: CommandFetch, weights: WeightLoader, loader: Loader, addends: list[AddendLoader]
+        self, m: Module, fetch: CommandFetch, weights: WeightLoader, loader: Loader, maps: list[Reader]
     ) -> tuple[ReadArbiter, Value]:
         """Connect the readers to the arbiter; return it, and whether requests of loads are still to be made.
 
-        Their order is their priority: commands, which are short and are waited for, then weights, then loads, and then
-        addends, where they are built.
+        Their order is their priority: commands, which are short and are waited for, then weights, loads and maps.
         """
         c = self.config
-        users: list[tuple[str, CommandFetch | WeightLoader | Loader | AddendLoader, int]] = [
+        users: list[Reader] = [
             ("fetch", fetch, fetch_words(c)),
             ("weights", weights, WEIGHT_WORDS),
             ("loader", loader, LOAD_WORDS),
-            *(("addends", one, ADDEND_WORDS) for one in addends),
+            *maps,
         ]
         m.submodules.reads = reads = ReadArbiter(c, len(users))
         readers = []
@@ -159,13 +158,6 @@ class Datapath(wiring.Component):
             wiring.connect(m, reader.o, user.i)
             readers.append(reader)
         return reads, loader.o_request.valid | readers[2].busy
-
-    def _build_addends(self, m: Module, scheduler: JobScheduler, core: Core) -> AddendLoader:
-        """Build the loader of addends, for which the neurons of the run in progress wait."""
-        m.submodules.addends = addends = AddendLoader(self.config)
-        wiring.connect(m, addends.o, core.i_addend)
-        m.d.comb += [addends.run.eq(scheduler.run), addends.start.eq(scheduler.run_start)]
-        return addends
 
     def _connect_writes(
         self, m: Module, scheduler: JobScheduler, loader: Loader, output: OutputWriter, writes: WriteMaster
@@ -232,7 +224,7 @@ class Datapath(wiring.Component):
         with m.If(lacking & ~scheduler.rows_ahead):
             m.d.sync += unloaded.eq(1)
         of_fetch, _, of_loads, *more = reads.outside  # weights that leave it are found with the rules about products
-        of_run = [one & scheduler.may_write for one in more]  # addends, which the run in progress reads
+        of_run = [one & scheduler.may_write for one in more]  # maps, which the run in progress reads
         done = ~scheduler.run_busy
         m.d.comb += [
             self.bad_data.eq(bad_data[0] | (bad_data[1] & done)),

@@ -31,6 +31,7 @@ STEPS = {
     "addend_groups": (16,),
     "modes": (1,),
     "pool_words": (256,),
+    "joins": (1,),
 }
 """The values of fields that are not halved and doubled."""
 

@@ -38,6 +38,7 @@ from .arithmetic import (
     wrap,
 )
 from .errors import OrderBroken, ProgramError
+from .joins import joined
 from .memory import Memory
 from .order import chunks, overtaken
 from .trace import RunTrace
@@ -148,15 +149,13 @@ class Interpreter:
         pass
 
     def _barrier(self, fields: dict[str, int]) -> None:
-        self.used[:] = 0
-        self.used_segments = range(0)
+        self.used[:], self.used_segments = 0, range(0)
         self.memory.barrier()
 
     def _wait(self, wait: Wait) -> None:
         self.memory.wait(wait)
         if wait is Wait.ALL:
-            self.used[:] = 0
-            self.used_segments = range(0)
+            self.used[:], self.used_segments = 0, range(0)
 
     def _load_features(self, f: dict[str, int]) -> None:
         c = self.config
@@ -225,8 +224,8 @@ class Interpreter:
         table = self.parameters[: f["groups"] * c.neuron_lanes]
         if self.strict:
             check_width(self._at, "partial sum", low, high, c.psum_bits)
-        sums = combine_planes(wrap(psums[:, : len(table)], c.psum_bits), f)
-        sums = sums + addend(self._read, f, len(table), c.bus_bits)
+        stored = addend(self._read, f, len(table), c.bus_bits)
+        sums = combine_planes(wrap(psums[:, : len(table)], c.psum_bits), f) + stored
         levels, potentials = fire(self._at, sums, table, f, c.membrane_bits, strict=self.strict)
         self._output(f, levels, potentials)
         self.memory.run_ends()
@@ -287,6 +286,7 @@ class Interpreter:
 
     def _output(self, f: dict[str, int], levels: np.ndarray, potentials: np.ndarray) -> None:
         """Write the output of a run."""
+        levels = joined(levels, self._read, f, self.config.level_bits, self.config.bus_bits)
         values, self._line = pool_levels(potentials if f["readout"] else levels, f, self._line)
         for at, string in output_bytes(values, f, self.config.neuron_lanes, self.config.bus_bits):
             self.memory.write(self._at, f["output"] + at, string)

@@ -135,10 +135,8 @@ def split(
             while name in taken:
                 name += "_"
             taken.add(name)
-            made = replace(
-                layer, name=name, sources=(source,), neuron=Neuron.sum(layer.channels, bits=bits), addend=addend
-            )
-            layers.append(made)
+            neuron = Neuron.sum(layer.channels, bits=bits)
+            layers.append(replace(layer, name=name, sources=(source,), neuron=neuron, addend=addend, join=None))
             parts[name], addend = layer.name, name
         layers.append(replace(layer, sources=(sources[-1],), addend=addend))
     return replace(network, layers=tuple(layers)), parts

@@ -56,5 +56,5 @@ def sums_once(network: Network, config: HardwareConfig) -> tuple[Network, dict[s
         taken.add(name)
         parts[name] = layer.name
         neuron = Neuron.sum(layer.channels, bits=partial_bits(network, layer))
-        layers += [replace(layer, name=name, neuron=neuron), replace(layer, sources=(), addend=name)]
+        layers += [replace(layer, name=name, neuron=neuron, join=None), replace(layer, sources=(), addend=name)]
     return replace(network, layers=tuple(layers)), parts

@@ -75,4 +75,5 @@ def random_config(seed: int) -> HardwareConfig:
         modes=in_turn(seed, 29, (0, 1)),
         addend_groups=in_turn(seed, 31, (0, 8, 0, 32)),
         pool_words=in_turn(seed, 37, (0, 128)),
+        joins=in_turn(seed, 41, (0, 1)),
     )

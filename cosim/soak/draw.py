@@ -17,8 +17,9 @@ from ...model.network.network import Network
 from ...support.cache import source
 from ..bench.system import Traffic
 from ..jobs import random_configs, random_networks
-from . import attention, maker, shortcuts
+from . import attention, joins, maker, shortcuts
 from .attention import random_attention
+from .joins import random_joins
 from .shortcuts import random_shortcuts
 
 PRESETS = ("tiny", "small")
@@ -27,8 +28,9 @@ PRESETS = ("tiny", "small")
 CASES = 25
 """Networks of a shard, which are run one after the other in one simulation."""
 
-ATTENTIONS, SHORTCUTS = 0.2, 0.4
-"""The share of networks with attention, and with membrane shortcuts in a configuration that has addends."""
+ATTENTIONS, SHORTCUTS, JOINS = 0.2, 0.4, 0.25
+"""The share of networks with attention, with membrane shortcuts in a configuration that has addends, and with levels
+that pile up in one that adds them behind neurons."""
 
 ATTEMPTS = 8
 """How many networks are tried where the compiler refuses one for its configuration."""
@@ -100,6 +102,7 @@ def generator() -> list[str]:
         attention.__file__,
         maker.__file__,
         shortcuts.__file__,
+        joins.__file__,
         random_configs.__file__,
         random_networks.__file__,
     )
@@ -125,6 +128,8 @@ def _case(on: Hardware, seed: int, base: int) -> Case | Refused:
     first = random_attention if kind < ATTENTIONS else None
     if on.config.addend_groups and kind >= 1 - SHORTCUTS:
         first = random_shortcuts
+    if on.config.joins and ATTENTIONS <= kind < ATTENTIONS + JOINS:
+        first = random_joins
     refusals: list[str] = []
     while len(refusals) < ATTEMPTS:
         one = seed * ATTEMPTS + len(refusals)

@@ -44,6 +44,7 @@ def program_of(commands: list[tuple[str, dict[str, int]]], c: HardwareConfig) ->
                 **{f"addend_{name}": f[f"addend_{name}"] // bus for name in STRINGS},
                 "addend": f["output"] // bus + f["addend"],
                 "addend_bytes": f["addend_bytes"],
+                "join_planes": f["join_planes"],
                 "last_width": (f["channels"] - 1) % c.neuron_lanes + 1,
                 "interleaved": row_order.block_positions(c, f) > 1,
                 "inner": f["loop0_count"],

@@ -11,7 +11,7 @@ from ...hw.arch.config import HardwareConfig
 from ...hw.processor.issue import STEAL_AFTER
 from ...support.kernels import kernel
 from . import in_flight, state
-from .blocks import addends, axi, im2col, neurons, output, pool, processor, psum, sorter, weights
+from .blocks import addends, axi, im2col, joins, neurons, output, pool, processor, psum, sorter, weights
 from .blocks import sequencer as control
 from .blocks.neurons import SUM
 from .commands import program_of
@@ -178,6 +178,7 @@ def _simulate(
         control.loads(c, s, load, bus, program, busy, older, written and not busy, t)
         if c.addend_groups:
             addends.step(c, ad, nr, bus, run, s.run_start == t)
+        joins.step(c, out, bus, run, s.run_start == t)
         control.fetch(c, s, bus, program, takes, t)
         for _ in range(1 + c.no_memory * (WORDS - 1)):
             axi.read_step(c, bus, s.holds, t)

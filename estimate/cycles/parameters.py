@@ -20,7 +20,7 @@ from ...hw.detector.pruner import Pruner
 from ...hw.im2col.im2col import Im2col
 from ...hw.im2col.row_builder import QUEUE_WORDS
 from ...hw.im2col.segment_table import TILES_AHEAD
-from ...hw.interface.memory import ADDEND_WORDS, BURST_BEATS, LOAD_WORDS, WEIGHT_WORDS, fetch_words
+from ...hw.interface.memory import ADDEND_WORDS, BURST_BEATS, JOIN_WORDS, LOAD_WORDS, WEIGHT_WORDS, fetch_words
 from ...hw.loader.loader import JOBS
 from ...hw.loader.unpack import words_per_cycle
 from ...hw.loader.used_rows import TILES_KNOWN, UsedRows
@@ -147,5 +147,5 @@ def parameters(
     found = np.zeros(1, CONFIG)
     for name, value in values.items():
         found[0][name] = value
-    found[0]["reader_depth"] = fetch_words(c), WEIGHT_WORDS, LOAD_WORDS, ADDEND_WORDS
+    found[0]["reader_depth"] = fetch_words(c), WEIGHT_WORDS, LOAD_WORDS, ADDEND_WORDS, JOIN_WORDS
     return found

@@ -29,10 +29,9 @@ time. Python cannot call them: what it needs for that would take a third of the 
 merged: Callable[[Function], Function] = nb.njit(**OPTIONS, inline="always")
 """The decorator of functions that only call those of the blocks: they become part of the loop before it is compiled."""
 
-READERS = 4
-FETCH, WEIGHTS, LOADS, ADDENDS = range(READERS)
-"""The readers of the bus, the one of highest priority first. That of addends asks for nothing where they are not built.
-"""
+READERS = 5
+FETCH, WEIGHTS, LOADS, ADDENDS, JOINS = range(READERS)
+"""The readers of the bus, the one of highest priority first. The last two ask for nothing where they are not built."""
 
 COMPUTE, REUSE = 0, 1
 """Indices of the FIFOs between front end and processor: compute rows, and then reuse rows with a FIFO for each bank."""
@@ -83,7 +82,7 @@ COMMAND = record(
     " readout no_reset planes groups timesteps channels out_width out_lines images out_planes"
     " pool pool_halo_x pool_odd_x pool_ready pool_odd_y"
     " output image_stride line_words last_width interleaved inner join int_bytes int_groups int_t int_y int_block"
-    " addend addend_bytes addend_x addend_t addend_y addend_image"
+    " addend addend_bytes addend_x addend_t addend_y addend_image join_planes"
 )
 """A command of the program, as far as time depends on it."""
 
@@ -177,8 +176,11 @@ OUTPUT = record(
     " output"  # first word of the run's output
     " words words_ready b_in b_out l_in l_out awvalid sending left waiting"
     " runs answers"  # runs of which something is not answered, and the bursts that are
-    " w_in w_out w_gap awready a_in a_out bvalid events",
+    " w_in w_out w_gap awready a_in a_out bvalid events"
+    " j_valid j_popped"  # the stored levels that a join offers; they were taken in this cycle
+    " j_asks j_held j_fresh j_last j_cut j_cut_last",  # its walk's request; its chunks before and behind their words
     read_valid=2, read_last=2, read_item=2, pool_valid=2, pool_last=2, pool_item=2,  # its stages, and those of lines
+    j_busy=2, j_plane=2, j_group=2, j_t=2, j_x=2, j_lines=2, j_bit=2, j_position_bit=2,
     chunks=2, queued_word=WORDS, queued_last=WORDS,
     b_time=RING, b_length=RING, b_last=RING, l_time=RING, l_length=RING, a_time=RING,
 )  # fmt: skip

@@ -65,6 +65,8 @@ class HardwareConfig:
         wait in front of the neurons. With 0 no addends are built.
     modes : 1 if a RUN can leave prefixes out, or take every bit of a row, zero or not, so that bit-sparse and dense
         processors can be compared on the same hardware, else 0.
+    joins : 1 if a RUN can add the levels of a stored map to those that its neurons fire, so that a join of two maps is
+        no RUN of its own, else 0.
     pool_words : number of words of the line of levels that a max pool with 3x3 windows of stride 2 keeps: one for each
         output column, timestep and group. With 0 windows cannot overlap.
 
@@ -97,6 +99,7 @@ class HardwareConfig:
     addend_groups: int = 0
     modes: int = 0
     pool_words: int = 0
+    joins: int = 0
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

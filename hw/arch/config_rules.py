@@ -97,6 +97,7 @@ LIMITS = {
     "pool_words": Limit(
         low=8, high=1 << 14, power=True, optional=True, why="the line is a memory, and uses all values of its address"
     ),
+    "joins": Limit(low=0, high=1, why="it says whether something is built"),
     "lanes": Limit(low=1, high=1024, why="every lane is an adder of its own in hardware"),
     "queries": Limit(low=1, high=2, why="the detector is built to take one or two rows per cycle"),
     "banks": Limit(low=1, high=2, why="a parity bit chooses the bank of a partial sum"),

@@ -147,6 +147,7 @@ def rules(c: HardwareConfig, opcode: str) -> tuple[Rule, ...]:
         OneWhen(field="pool", flag="readout"),
         *(_addend_rules(c) if c.addend_groups else ()),
         *(_pool_rules() if c.pool_words else ()),
+        *(_join_rules(c) if c.joins else ()),
         *(_ranges(("mode", 0, DENSE)) if c.modes else ()),
     )
 
@@ -167,6 +168,18 @@ def _addend_rules(c: HardwareConfig) -> list[Rule]:
         *_aligned(c, *(f"addend_{name}" for name in STRINGS)),
         OneWhen(field="pool", flag="addend_bytes"),
         SumAtMost(fields=("shift", "planes"), most=Bound(c.max_planes, "max_planes")),
+    ]
+
+
+def _join_rules(c: HardwareConfig) -> list[Rule]:
+    """Return what a RUN must obey where levels are added: they are in the order of the lines that it writes."""
+    return [
+        *_ranges(("join_planes", 0, Bound(c.max_planes, "max_planes"))),
+        *_ranges(("join_levels", 0, Bound(c.max_levels, "max_levels"))),
+        NonZeroWith(field="join_levels", flag="join_planes"),
+        OneWhen(field="pool", flag="join_planes"),
+        AtMostWhen(field="int_bytes", most=Bound(0, "0"), flag="join_planes"),
+        *_aligned(c, "join_image"),
     ]
 
 

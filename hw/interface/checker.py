@@ -40,6 +40,10 @@ def _shape(field: Field) -> Shape:
     return signed(field.bits) if field.signed else unsigned(field.bits)
 
 
+def _is_set(flag: Value) -> Value:
+    return flag if len(flag) == 1 else flag != 0
+
+
 def comparators(c: HardwareConfig, opcode: str, view: data.View) -> list[Value]:
     """Return one-bit expressions, one or more for each rule of a command; each is true when its rule is broken."""
     return [bit for rule in rules(c, opcode) for bit in broken(rule, view)]
@@ -68,8 +72,7 @@ def broken(rule: Rule, view: data.View) -> list[Value]:
             pieces, whole = view[rule.field] * rule.size.value, view[rule.whole]
             return [(pieces < whole) | (pieces >= whole + rule.size.value)]
         case OneWhen():
-            flag = view[rule.flag]
-            return [(flag if len(flag) == 1 else flag != 0) & (view[rule.field] != 1)]
+            return [_is_set(view[rule.flag]) & (view[rule.field] != 1)]
         case Aligned():
             return [view[rule.field][: rule.step.value.bit_length() - 1].any()] if rule.step.value > 1 else []
         case AddressFits():
@@ -78,7 +81,7 @@ def broken(rule: Rule, view: data.View) -> list[Value]:
             first, *others = (view[name] for name in rule.fields)
             return [sum(others, first) > rule.most.value]
         case AtMostWhen():
-            return [view[rule.flag] & (view[rule.field] > rule.most.value)]
+            return [_is_set(view[rule.flag]) & (view[rule.field] > rule.most.value)]
         case OnlyWith():
             first, *others = (view[name] for name in rule.fields)
             for other in others:

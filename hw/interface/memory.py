@@ -24,6 +24,10 @@ ADDEND_WORDS = 32
 """Bus words that are buffered before the addend loader."""
 
 
+JOIN_WORDS = 16
+"""Bus words that are buffered before the join loader, which takes one in some cycles."""
+
+
 LENGTH_BITS = 32
 """The width of the number of beats of a transfer, in bits."""
 

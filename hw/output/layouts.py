@@ -133,6 +133,8 @@ def writer_config(c: HardwareConfig) -> data.StructLayout:
             "int_t": 32,  # bytes from a timestep of an integer map to the next
             "int_y": 32,  # bytes from an image row to the next
             "int_block": 32,  # bytes from a sub-block to the next
+            # The planes of a stored map whose levels are added to those of the neurons, or 0; the largest sum.
+            **({"join_planes": range(c.max_planes + 1), "join_levels": c.level_bits} if c.joins else {}),
         }
     )
 

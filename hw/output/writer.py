@@ -10,6 +10,8 @@ from ..arch.config import HardwareConfig
 from ..interface.streams import neuron_out
 from ..lib.skid import SkidBuffer
 from .integer_packer import IntegerPacker
+from .joins.layouts import join_group
+from .joins.sum import LevelSum
 from .layouts import integer_config, level_group, line_config, overlap_config, write_command, writer_config
 from .line_packer import LinePacker
 from .max_pool import MaxPool
@@ -18,6 +20,8 @@ from .plane_encoder import PlaneEncoder
 
 class OutputWriter(wiring.Component):
     """Writes a layer's levels as lines of packed planes, or levels or potentials as an integer map.
+
+    Where joins are built, stored levels are added first.
 
     Levels take one of two ways, and the potentials of a readout the last part of the second::
 
@@ -45,6 +49,8 @@ class OutputWriter(wiring.Component):
     -------
     i : In(stream of neuron_out)
         The levels or potentials of one group of channels at one position and timestep.
+    i_stored : In(stream of join_group)
+        Where joins are built: the stored levels that a run adds to its own.
     i_config : In(writer_config)
         The fields of the RUN command, which are constant from ``i_start`` to ``o_done``.
     i_start : In(1)
@@ -65,6 +71,7 @@ class OutputWriter(wiring.Component):
                 "i_start": In(1),
                 "o": Out(stream.Signature(write_command(c))),
                 "o_done": Out(1, init=1),
+                **({"i_stored": In(stream.Signature(join_group(c)))} if c.joins else {}),
             }
         )
 
@@ -77,7 +84,7 @@ class OutputWriter(wiring.Component):
         m.submodules.integers = integers = IntegerPacker(c)
         wiring.connect(m, encoder.o, packer.i)
         m.submodules.skid = skid = SkidBuffer(shape=level_group(c))
-        wiring.connect(m, skid.o, pool.i)
+        wiring.connect(m, skid.o, self._build_join(m, pool).i if c.joins else pool.i)
         # The first item comes behind ``i_start``, so these registers know the run by then.
         whole, readout = Signal(), Signal()
         m.d.sync += [whole.eq(fields.int_bytes != 0), readout.eq(fields.readout)]
@@ -111,3 +118,13 @@ class OutputWriter(wiring.Component):
         with m.If(self.i_start):
             m.d.sync += self.o_done.eq(0)
         return m
+
+    def _build_join(self, m: Module, pool: MaxPool) -> LevelSum:
+        """Build what adds stored levels in front of the max pool."""
+        fields, adds = self.i_config, Signal()
+        m.submodules.join = join = LevelSum(self.config)
+        wiring.connect(m, wiring.flipped(self.i_stored), join.i_stored)
+        wiring.connect(m, join.o, pool.i)
+        m.d.sync += adds.eq(fields.join_planes != 0)
+        m.d.comb += [join.i_adds.eq(adds), join.i_levels.eq(fields.join_levels)]
+        return join

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ...support.checks import require
 from ..network.layer import Layer, Product, Source
 from ..network.network import Network
 from ..network.neuron import Neuron
@@ -44,6 +45,8 @@ def version_of(network: Network) -> int:
 
 def layer_entry(layer: Layer) -> dict[str, Any]:
     """Return what the manifest says of a layer, with the fields of the second version only where they are needed."""
+    here, why = f"layer {layer.name!r}: join", "the compiler makes joins of two layers, which a file has"
+    require(layer.join is None, here, "None in a network file", layer.join, why)
     neuron, product, pool = layer.neuron, layer.product, layer.pool
     kind = dict(kind=neuron.kind, levels=neuron.levels, reset=neuron.reset)
     sources = tuple(

@@ -114,7 +114,7 @@ def _tiled_sums(network: Network, layer: Layer, features: dict, tile_m: int, til
 
 
 def _plain_sums(network: Network, layer: Layer, features: dict, method: str) -> np.ndarray:
-    reads = layer.reads[: -1 if layer.addend else None]
+    reads = layer.multiplied
     inputs = [features[name] for name in reads] if layer.product else [s.levels(features) for s in layer.convolutions]
     n, timesteps = features[layer.reads[0]].shape[:2]
     if not inputs:
@@ -153,7 +153,8 @@ def _run_chunk(network: Network, levels: np.ndarray, method: str, tile: tuple[in
             assert potential is not None  # what a readout gives
             output = potential
         else:
-            output = features[layer.name] = max_pool(fired, layer.pool)
+            pooled = max_pool(fired, layer.pool)
+            output = features[layer.name] = layer.join.add(pooled, features) if layer.join else pooled
         if "features" not in record:  # a feature that nothing reads any more is let go
             for name in [name for name in features if last_use.get(name, -1) <= number]:
                 del features[name]

@@ -125,7 +125,7 @@ def _values(layer: Layer, low: np.ndarray, high: np.ndarray) -> tuple[Values, Ra
     """
     neuron = layer.neuron
     if neuron.kind != "sum":
-        return (np.zeros(layer.channels, np.int64), np.full(layer.channels, neuron.levels)), None
+        return (np.zeros(layer.channels, np.int64), np.full(layer.channels, layer.levels)), None
     ends = [(end + neuron.bias) >> neuron.shift for end in (low, high)]
     clipped = [np.clip(end, *neuron.integers) for end in ends]
     return (clipped[0], clipped[1]), _covering(*ends)

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ...support.checks import int_array, require, require_int
+from .join import Join
 from .neuron import Neuron
 from .pool import MaxPool
 
@@ -176,6 +177,9 @@ class Layer:
     shift : int
         Beside an addend, the sums of products count 2**shift times: so they are in the unit of the addend, which is the
         finest of all that is added up.
+    join : Join or None
+        What is added to the levels that the neuron fires, timestep by timestep; the feature is the sum. The compiler
+        makes it of two layers (:mod:`reprise.compiler.rows.joins`), and no network file has one.
     """
 
     name: str
@@ -185,6 +189,7 @@ class Layer:
     pool: MaxPool | None = None
     addend: str | None = None
     shift: int = 0
+    join: Join | None = None
 
     def __post_init__(self) -> None:
         require(isinstance(self.name, str) and self.name not in ("", "input"), "layer.name", "a name", self.name)
@@ -221,16 +226,28 @@ class Layer:
             require(
                 self.pool is None, f"{here}: pool", "None", self.pool, f"a {self.neuron.kind} has no levels to pool"
             )
+        if self.join is not None:
+            alone = self.pool is None and not self.product and self.neuron.fires
+            why = "levels are added in the order of positions"
+            require(
+                alone, f"{here}: join", "None beside a pool, a product, or neurons that do not fire", self.join, why
+            )
 
     def __repr__(self) -> str:
         pool = f", max pool {self.pool.kernel}{' by 2' * self.pool.overlaps}" if self.pool else ""
         reads = " + ".join([*map(repr, self.sources), *([self.addend] if self.addend else [])])
-        return f"Layer({self.name}: {reads}, {self.neuron!r}, {self.encoding}{pool})"
+        join = f", {self.join!r}" if self.join else ""
+        return f"Layer({self.name}: {reads}, {self.neuron!r}{join}, {self.encoding}{pool})"
 
     @property
     def channels(self) -> int:
         """O, the number of output channels."""
         return self.neuron.channels
+
+    @property
+    def levels(self) -> int:
+        """N of the feature that the layer writes: that of its neuron, or of its join; 0 if it does not fire."""
+        return self.join.levels if self.join else self.neuron.levels
 
     @property
     def columns(self) -> int:
@@ -256,7 +273,12 @@ class Layer:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The features that the layer reads: those of its sources, a mask, the operand of a product, and the addend."""
-        operand = (self.product.operand,) if self.product else ()
+        """The features that the layer reads: of its sources, a mask, the operand of a product, the addend, the join."""
         addend = (self.addend,) if self.addend else ()
-        return *self.rows, *operand, *addend
+        join = (self.join.feature,) if self.join else ()
+        return *self.multiplied, *addend, *join
+
+    @property
+    def multiplied(self) -> tuple[str, ...]:
+        """The features that the sums of products are made of: those of rows, and the operand of a product."""
+        return *self.rows, *((self.product.operand,) if self.product else ())

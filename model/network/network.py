@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from ...support.checks import require, require_int
+from .join import Join
 from .layer import OPERAND_LEVELS, Encoding, Layer, Product, Shape, Source
 from .neuron import LEAK_ONE, MAX_LEVELS, Neuron, NeuronKind, Reset
 from .pool import MaxPool
@@ -24,6 +25,7 @@ __all__ = [
     "Encoding",
     "Geometry",
     "InputMode",
+    "Join",
     "Layer",
     "MaxPool",
     "Network",
@@ -142,6 +144,8 @@ class Network:
                 computed = (pool.covered(height), pool.covered(width))
             require(min(pooled) >= 1, f"layer {layer.name!r}: output size after pooling", "at least 1x1", pooled)
             self._check_size(f"layer {layer.name!r}: output shape", (layer.channels, height, width))
+            if layer.join is not None:
+                self._check_join(layer, layer.join, found, (layer.channels, *pooled))
             found[layer.name] = Geometry(
                 conv=(height, width),
                 computed=computed,
@@ -190,7 +194,7 @@ class Network:
         if neuron.kind == "sum":
             remedy = f"{why}; give the sum 8 bits, and a shift that lets its values fit"
             require(neuron.bits == 8, f"{here}: bits", "8", neuron.bits, remedy)
-        most = neuron.levels
+        most = self.feature_levels(product.operand)
         require(most <= OPERAND_LEVELS, f"{here}: levels", f"at most {OPERAND_LEVELS}", most, why)
         made = product.output_shape(shape, found[product.operand].feature)
         rule = f"{made[0]}, as the product has"
@@ -235,6 +239,14 @@ class Network:
         require(channels == layer.channels, f"{here}: channels", f"{layer.channels}, as the layer has", channels)
         return height, width
 
+    def _check_join(self, layer: Layer, join: Join, found: dict[str, Geometry], shape: Shape) -> None:
+        here = f"layer {layer.name!r}: join with {join.feature!r}"
+        require(join.feature in found, here, f"an earlier layer {list(found)}", join.feature)
+        kind = self.layer(join.feature).neuron.kind
+        require(self.layer(join.feature).neuron.fires, here, "a layer that fires", kind, "levels are added to levels")
+        own = found[join.feature].feature
+        require(own == shape, f"{here}: shape", f"{shape}, as the layer writes", own)
+
     def layer(self, name: str) -> Layer:
         """Return the layer of that name, or raise KeyError if there is none."""
         for layer in self.layers:
@@ -248,7 +260,7 @@ class Network:
 
     def feature_levels(self, name: str) -> int:
         """Return N of a feature, which is 0 where a layer does not fire."""
-        return self.input_levels if name == "input" else self.layer(name).neuron.levels
+        return self.input_levels if name == "input" else self.layer(name).levels
 
     def feature_bits(self, name: str) -> int:
         """Return the bits of an integer map, 8, 16 or 32, which is 0 for levels and for the potentials of a readout."""

@@ -1,8 +1,12 @@
-"""Networks that the tests of compiler and interpreter share."""
+"""Networks, and a changed memory image, that the tests of compiler and interpreter share."""
+
+from dataclasses import replace
 
 import numpy as np
 
 from reprise.hw.arch.config import HardwareConfig
+from reprise.hw.arch.memory_image import MemoryImage
+from reprise.hw.arch.program import COMMAND_BYTES
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
@@ -24,3 +28,9 @@ def conv_network(
         feature, channels = f"c{n}", outputs
     layers = tuple(made)
     return Network(name="conv", input_shape=shape, input_levels=1, timesteps=timesteps, input_mode=mode, layers=layers)
+
+
+def patched(image: MemoryImage, index: int, command: bytes) -> MemoryImage:
+    """An image with another command in the place of one."""
+    at = image.program - image.base + index * COMMAND_BYTES
+    return replace(image, data=image.data[:at] + command + image.data[at + COMMAND_BYTES :])

@@ -150,6 +150,10 @@ def naive_run(network: Network, frames: np.ndarray) -> dict[str, np.ndarray]:
             levels[:, o, y, x], _ = naive_neuron(layer.neuron, o, sums[:, o, y, x].tolist())
         if layer.pool:
             levels = naive_pool(levels, layer.pool.kernel, layer.pool.stride, layer.pool.padding)
+        if layer.join:
+            own = features[layer.join.feature]
+            for place in np.ndindex(*levels.shape):
+                levels[place] = min(int(levels[place]) + int(own[place]), layer.join.levels)
         features[layer.name] = levels
     return features
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from reprise.model.network.join import Join
 from reprise.model.network.layer import Layer, Product, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
@@ -181,6 +182,34 @@ def random_shortcuts(seed: int, *, timesteps: int | None = None) -> Network:
         timesteps=timesteps or int(rng.integers(1, 5)),
         input_mode=str(rng.choice(["repeat", "once", "given"])),
         layers=layers,
+    )
+
+
+def random_joins(seed: int, *, timesteps: int | None = None) -> Network:
+    """A small network whose levels pile up: each block adds the levels that it fires to those that it reads."""
+    rng = np.random.default_rng([seed, 6])
+    channels, height, width = (int(n) for n in rng.integers(1, 6, 3))
+    encoding = str(rng.choice(["bitplane", "thermometer"]))
+
+    def layer(name: str, feature: str, inputs: int, join: Join | None = None) -> Layer:
+        kernel = int(rng.choice([1, 3]))
+        weight = random_weight(rng, channels, inputs, kernel, kernel)
+        source = Source(feature=feature, weight=weight, padding=kernel // 2)
+        neuron = random_neuron(rng, channels, levels=int(rng.integers(1, 4)), scale=300)
+        return Layer(name=name, sources=(source,), neuron=neuron, encoding=encoding, join=join)
+
+    layers = [layer("a", "input", 2), layer("b", "a", channels, Join(feature="a", levels=int(rng.integers(1, 7))))]
+    layers.append(layer("c", "a", channels, Join(feature="b", levels=int(rng.integers(1, 13)))))
+    if rng.random() < 0.5:
+        source = Source(feature="c", weight=random_weight(rng, channels, channels, 1, 1))
+        layers.append(Layer(name="end", sources=(source,), neuron=Neuron.readout(channels), encoding=encoding))
+    return Network(
+        name=f"joins_{seed}",
+        input_shape=(2, height, width),
+        input_levels=int(rng.choice([1, 3])),
+        timesteps=timesteps or int(rng.integers(1, 5)),
+        input_mode=str(rng.choice(["repeat", "once", "given"])),
+        layers=tuple(layers),
     )
 
 

@@ -217,7 +217,8 @@ def results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, 
     else:
         chunk, width, last_plane, last_group, last_t, takes = encode(c, out, run, packs)
         pack(c, out, run, chunk, width, last_plane, last_group, last_t, write_takes)
-    waited, into, ready = out.skid_full, pool.ready(out, run, takes), not out.skid_full
+    waited, ready = out.skid_full, not out.skid_full
+    into = pool.ready(out, run, takes) and (not run.join_planes or (out.j_valid and not out.j_popped))
     item, leaves = -1, False
     if not interleaved:
         leaves = offered >= 0 and ready
@@ -235,5 +236,6 @@ def results(c: Record, nr: Record, out: Record, run: Record, interleaved: bool, 
     if waited:
         item = out.skid_item
     out.skid_full, out.skid_item = item >= 0 and not into, item
+    out.j_popped |= item >= 0 and into
     pool.step(out, run, item if into else -1, takes)
     return leaves

@@ -49,6 +49,16 @@ def _addend_fields() -> list[Field]:
     return fields
 
 
+def _join_fields() -> list[Field]:
+    needs = "joins"
+    return [
+        Field("join_planes", 15, 8, 8, "Bit planes of a map whose levels are added; 0 if there is none.", needs=needs),
+        Field("join_levels", 15, 16, 8, "Largest level of such a sum. What exceeds it is clipped.", needs=needs),
+        Field("join", 56, 0, 32, "Bus words from `output` to the first line of that map.", signed=True, needs=needs),
+        Field("join_image", 57, 0, 32, "Bytes from an image of that map to the next.", needs=needs),
+    ]
+
+
 OVERLAPS = ("pool_halo_x", "pool_odd_x", "pool_ready", "pool_odd_y")
 """The fields that say how the windows of a pool begin and end along the axes, where they overlap."""
 
@@ -111,6 +121,7 @@ def run_fields() -> list[Field]:
         Field("int_y", 49, 0, 32, "Bytes from an image row of an integer map to the next."),
         Field("int_block", 50, 0, 32, "Bytes from a sub-block of an integer map to the next."),
         *_addend_fields(),
+        *_join_fields(),
     ]
     for s in range(SOURCES):
         base = 16 + 2 * s

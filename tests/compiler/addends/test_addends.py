@@ -12,12 +12,13 @@ from reprise.cosim.jobs.compare import compare
 from reprise.cosim.jobs.random_networks import random_images
 from reprise.cosim.soak.shortcuts import random_shortcuts
 from reprise.hw.arch.memory_image import MemoryImage
-from reprise.hw.arch.program import COMMAND_BYTES, Error, pack
+from reprise.hw.arch.program import Error, pack
 from reprise.model.inference.runner import run
 from reprise.model.network.layer import Layer, Product, Source
 from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 from tests.compiler.networks import TINY as PLAIN
+from tests.compiler.networks import patched
 
 TINY = PLAIN.replace(addend_groups=8)
 CONFIGS = {
@@ -93,11 +94,6 @@ def test_what_an_addend_reads_is_whole_strings():
 def compiled():
     network = stream()
     return compile_network(network, TINY, 2), images_of(network)
-
-
-def patched(image: MemoryImage, index: int, command: bytes) -> MemoryImage:
-    at = image.program - image.base + index * COMMAND_BYTES
-    return replace(image, data=image.data[:at] + command + image.data[at + COMMAND_BYTES :])
 
 
 def adding_run(image: MemoryImage) -> int:

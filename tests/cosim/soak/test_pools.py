@@ -22,6 +22,7 @@ def test_random_networks_equal_the_models_in_every_byte_and_cycle(monkeypatch):
     """Those of a shard of the soak, most of which have such pools, with a memory that is slow, stalls or is neither."""
     monkeypatch.setattr(draw, "ATTENTIONS", 0.0)
     monkeypatch.setattr(draw, "SHORTCUTS", 0.0)
+    monkeypatch.setattr(draw, "JOINS", 0.0)
     on = draw.Hardware(number=9, name="pools", config=TRANSFORMERS)
     networks = [one.network for one in draw.cases(on, 0) if isinstance(one, draw.Case)]
     assert sum(any(layer.pool and layer.pool.overlaps for layer in one.layers) for one in networks) >= 10

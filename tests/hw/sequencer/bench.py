@@ -54,6 +54,8 @@ def random_fields(rng, config, opcode):
             values["addend_bytes"] = rng.choice([0, 1, 2, 4])
             values["pool"] = 1 if values["addend_bytes"] else values["pool"]
             values["shift"] = rng.randint(0, config.max_planes - values["planes"])
+        if values.get("join_planes"):
+            values |= {"readout": 0, "int_bytes": 0, "pool": 1, "join_levels": max(1, values["join_levels"])}
     broken = violations(config, opcode, values) + (
         product_violations(config, opcode, values) if opcode != "RUN" else []
     )

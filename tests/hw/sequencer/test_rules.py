@@ -20,6 +20,7 @@ CONFIGS = {
     "wide bus": TINY.replace(bus_bits=512, lanes=64, neuron_lanes=4, segments=1 << 14, max_levels=255),
     "pools": TINY.replace(pool_words=8),
     "addends": TINY.replace(addend_groups=8),
+    "joins": TINY.replace(joins=1, max_planes=4),
     "deep": TINY.replace(weight_tiles=1024, tile_m=256, max_timesteps=1024, feature_words=1 << 16),
 }
 

@@ -1,4 +1,4 @@
-"""Networks with membrane shortcuts, or with masks, against the naive oracle; the ways to compute them; their widths."""
+"""Networks with membrane shortcuts, masks or joins, against the naive oracle; ways to compute them; their widths."""
 
 import numpy as np
 import pytest
@@ -12,10 +12,10 @@ from reprise.model.network.network import Network
 from reprise.model.network.neuron import Neuron
 from reprise.model.prosparsity.products import network_jobs
 from tests.support.oracles import naive_frames, naive_run
-from tests.support.random_models import random_images, random_masks, random_shortcuts
+from tests.support.random_models import random_images, random_joins, random_masks, random_shortcuts
 
 SEEDS = st.integers(0, 10**6)
-MAKERS = st.sampled_from([random_shortcuts, random_masks])
+MAKERS = st.sampled_from([random_shortcuts, random_masks, random_joins])
 RECORD = ("features", "potentials", "psums")
 
 

@@ -166,7 +166,7 @@ MUTATIONS = [
     _fault("interface/checker", "sum(others, first)", "first", RULES, "segments beyond the table"),
     _fault(
         "interface/checker",
-        "view[rule.flag] & (view[rule.field] > rule.most.value)",
+        "_is_set(view[rule.flag]) & (view[rule.field] > rule.most.value)",
         "view[rule.field] > rule.most.value",
         RULES,
         "many K tiles are refused although they are not kept",
