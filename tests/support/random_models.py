@@ -198,8 +198,9 @@ def random_joins(seed: int, *, timesteps: int | None = None) -> Network:
         neuron = random_neuron(rng, channels, levels=int(rng.integers(1, 4)), scale=300)
         return Layer(name=name, sources=(source,), neuron=neuron, encoding=encoding, join=join)
 
-    layers = [layer("a", "input", 2), layer("b", "a", channels, Join(feature="a", levels=int(rng.integers(1, 7))))]
-    layers.append(layer("c", "a", channels, Join(feature="b", levels=int(rng.integers(1, 13)))))
+    most = 4 if encoding == "thermometer" else 12  # so that the planes of all timesteps fit 16 rows
+    b, c = (Join(feature=feature, levels=int(rng.integers(1, most + 1))) for feature in "ab")
+    layers = [layer("a", "input", 2), layer("b", "a", channels, b), layer("c", "a", channels, c)]
     if rng.random() < 0.5:
         source = Source(feature="c", weight=random_weight(rng, channels, channels, 1, 1))
         layers.append(Layer(name="end", sources=(source,), neuron=Neuron.readout(channels), encoding=encoding))
