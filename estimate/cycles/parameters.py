@@ -66,6 +66,37 @@ infinitely fast and all others were as they are; ``no_NAME`` of the record says 
 - ``memory``: the memory answers at once, and gives :data:`WORDS` words in each cycle.
 """
 
+READERS = ("fetch_words", "weight_words", "load_words", "addend_words", "join_words")
+"""The buffers of the readers, in the order in which the model knows them."""
+
+QUEUES: dict[str, Callable[[HardwareConfig], int]] = {
+    "fetch_words": fetch_words,
+    "weight_words": lambda c: WEIGHT_WORDS,
+    "load_words": lambda c: LOAD_WORDS,
+    "addend_words": lambda c: ADDEND_WORDS,
+    "join_words": lambda c: JOIN_WORDS,
+    "outstanding": lambda c: OUTSTANDING,
+    "write_words": lambda c: WRITE_WORDS,
+    "write_bursts": lambda c: WRITE_BURSTS,
+    "load_jobs": lambda c: JOBS,
+    "rows_queue": lambda c: QUEUE_WORDS,
+    "scan_queue": lambda c: TILES_AHEAD,
+    "tiles_known": lambda c: TILES_KNOWN,
+    "runs_asked": lambda c: RUNS_ASKED,
+    "ring_words": lambda c: ring_words(c) - UNDER_WAY,
+    "queue_depth": lambda c: queue_depth(c, Detector.LATENCY + Pruner.LATENCY),
+    "ends": lambda c: ENDS,
+}
+"""The depths of the queues between blocks, by the names of the model."""
+
+
+def _scaled(name: str, by: float) -> Callable[[HardwareConfig], dict[str, int]]:
+    return lambda c: {name: int(QUEUES[name](c) * by)}
+
+
+SCALED = {f"{name} {text}": _scaled(name, by) for name in QUEUES for text, by in (("/ 2", 0.5), ("x 2", 2))}
+"""Queues that are half or twice as deep, by which benchmarks tell whether they are as deep as they must be."""
+
 OLDER: dict[str, Callable[[HardwareConfig], dict[str, int]]] = {
     "features": lambda c: {"feature_parts": max(1, c.bus_bits // (2 * c.feature_bits))},
     "overlap": lambda c: {"overlap": 0},
@@ -97,16 +128,16 @@ def parameters(
     c : HardwareConfig
     latency, gap : of the memory, in cycles
     ideal : blocks of :data:`IDEAL` that take no time
-    older : steps of :data:`OLDER` that the hardware lacks
+    older : steps of :data:`OLDER` that the hardware lacks, and queues of another depth (:data:`SCALED`)
     """
     group_bits = c.neuron_lanes * PARAM_BYTES * 8
     flight = Detector.LATENCY + Pruner.LATENCY
     values = {
         **{name: getattr(c, name) for name in CONFIG.names or () if hasattr(c, name)},
+        **{name: size(c) for name, size in QUEUES.items()},
         "latency": latency,
         "gap": gap,
         "burst": BURST_BEATS,
-        "outstanding": OUTSTANDING,
         "accepted": MEMORY_AHEAD,
         "memory_depth": MEMORY_DEPTH,
         "write_latency": QUEUE_LATENCY,
@@ -115,27 +146,17 @@ def parameters(
         "segment_parts": c.bus_bits // 64,
         "param_words": max(1, group_bits // c.bus_bits),
         "param_parts": max(1, c.bus_bits // group_bits),
-        "load_jobs": JOBS,
         "product_cycles": ProductChecker.cycles(c),
         "rows_ready": Im2col.LATENCY,
-        "rows_queue": QUEUE_WORDS,
         "used_rows": UsedRows.LATENCY,
-        "tiles_known": TILES_KNOWN,
-        "runs_asked": RUNS_ASKED,
-        "scan_queue": TILES_AHEAD,
         "word_beats": word_beats(c),
-        "ring_words": ring_words(c) - UNDER_WAY,
         "begins": BEGINS,
-        "ends": ENDS,
         "detect": flight,
         "margin": queue_margin(c, flight),
-        "queue_depth": queue_depth(c, flight),
         "starved": STARVED,
         "overlap": 1,
         "places": 1,
         "table_rows": c.load_rows,
-        "write_words": WRITE_WORDS,
-        "write_bursts": WRITE_BURSTS,
         "write_age": CLOSE_AFTER,
         "begin": BEGIN,
         "finish": FINISH,
@@ -143,9 +164,9 @@ def parameters(
     for block in ideal:
         values |= IDEAL[block] | {f"no_{block}": 1}
     for step in older:
-        values |= OLDER[step](c)
+        values |= (OLDER | SCALED)[step](c)
     found = np.zeros(1, CONFIG)
+    found[0]["reader_depth"] = [values.pop(name) for name in READERS]
     for name, value in values.items():
         found[0][name] = value
-    found[0]["reader_depth"] = fetch_words(c), WEIGHT_WORDS, LOAD_WORDS, ADDEND_WORDS, JOIN_WORDS
     return found

@@ -13,8 +13,8 @@ from ..lib.fifo import SmallFifo, StreamFifo
 from .ports import constant_address_signals, write_members
 from .window import inside
 
-QUEUE_WORDS = 64
-"""The number of bus words that are buffered, enough for four full bursts."""
+QUEUE_WORDS = 32
+"""The number of bus words that are buffered: those of two full bursts, which is as many as LUT RAM holds cheaply."""
 
 QUEUE_LATENCY = 2
 """The cycles that a word or a closed burst takes from one side of its queue to the other."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from reprise.estimate.area.netlist import NETLIST
 from reprise.estimate.baselines.published import density
 from tools import bench
+from tools.benches import queues as queues_bench
 from tools.benches import steps as steps_bench
 from tools.transformers.networks import OPERATORS
 
@@ -85,13 +86,46 @@ def steps() -> str:
     return markdown(("with all before it", "bus", *names, "geometric mean"), rows)
 
 
+QUEUES = {
+    "fetch_words": "bus words in front of the command fetch: those of one burst",
+    "weight_words": "bus words in front of the weight loader",
+    "load_words": "bus words in front of the loader",
+    "outstanding": "read bursts under way",
+    "write_words": "bus words behind the output",
+    "write_bursts": "write bursts under way",
+    "load_jobs": "loads that the scheduler has handed to the loader",
+    "rows_queue": "words of rows between im2col and the core",
+    "scan_queue": "K tiles between the segment table and the row builder",
+    "tiles_known": "K tiles whose used weight rows are known",
+    "runs_asked": "runs of weight rows that are asked for",
+    "ring_words": "words of rows in the row memory, tile by tile",
+    "queue_depth": "rows between detector and processor",
+    "ends": "ends of tiles between detector and processor",
+}
+"""What the queues of ``tools/benches/queues.py`` hold."""
+
+
+def queues() -> str:
+    """Make the table of what half and twice the depth of each queue costs or saves, at two latencies."""
+    found = record("bench")["results"]["queues.depths"]
+    rows = []
+    for name, text in QUEUES.items():
+        cells = []
+        for depth in queues_bench.DEPTHS:
+            ratios = [found.get(f"{name}_{depth}_{latency}_ratio") for latency in queues_bench.LATENCIES]
+            cells += ["stands still" if ratio is None else f"{100 * (ratio - 1):+.2f}%" for ratio in ratios]
+        rows.append((text, f"{found[f'{name}_entries']:,}", *cells))
+    columns = [f"{depth}, latency {latency}" for depth in queues_bench.DEPTHS for latency in queues_bench.LATENCIES]
+    return markdown(("queue", "entries", *columns), rows)
+
+
 def table(topic: str, *words: str) -> str:
     """Make the table of the benchmarks of ``tools/benches/TOPIC.py``, or of what is proven (``proofs``).
 
-    ``machine TOPIC`` says on what machine they ran; ``steps`` and ``transformers NAME...`` make tables of their own.
+    ``machine TOPIC`` says on what machine they ran; ``steps``, ``queues`` and others make tables of their own.
     """
-    special: dict[str, Callable[..., str]] = {"proofs": proofs, "steps": steps, "transformers": transformers}
-    special |= {"density": transformer_density, "free": free, "levels": levels}
+    special: dict[str, Callable[..., str]] = {"proofs": proofs, "steps": steps, "queues": queues}
+    special |= {"transformers": transformers, "density": transformer_density, "free": free, "levels": levels}
     if topic in special:
         return special[topic](*words)
     if topic == "machine":
