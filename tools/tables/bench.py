@@ -165,7 +165,8 @@ SHOWN = ("rtl", "published_model")
 
 
 FREE = ("joins", "neurons on currents")
-"""The operators for which the published simulator counts no cycles: they are in none of its layers."""
+"""The operators for which the published simulator counts no cycles: they are in none of its layers. A join behind the
+neurons of another layer is no operator of its own."""
 
 
 def free(*names: str) -> str:
@@ -174,6 +175,8 @@ def free(*names: str) -> str:
     rows = []
     for operator in FREE:
         cycles = [one.get(operator, {"rtl": 0})["rtl"] for one in found.values()]
+        if not any(cycles):
+            continue
         shares = [part / one["total"]["rtl"] for part, one in zip(cycles, found.values(), strict=True)]
         rows.append(
             (operator, *(f"{number(n)} ({share:.1%})" if n else "-" for n, share in zip(cycles, shares, strict=True)))
@@ -182,18 +185,18 @@ def free(*names: str) -> str:
 
 
 def levels(name: str) -> str:
-    """Make the table of what the layers of each block take that read a shortcut, and the levels that it reaches."""
+    """Make the table of what the layers of each block take that read a shortcut or add to it, and the levels of it."""
     layers = record("transformers")[name]["layers"]
     blocks = sorted({layer.partition("_")[0] for layer in layers if layer.startswith("block")})
     rows = [
         (
             block.removeprefix("block"),
             layers[f"{block}_q"]["levels"],
-            *(number(layers[f"{block}_{part}"]["rtl"]) for part in ("q", "fc1", "join1", "join2")),
+            *(number(layers[f"{block}_{part}"]["rtl"]) for part in ("q", "fc1", "proj", "fc2")),
         )
         for block in blocks
     ]
-    return markdown(("block", "levels", "q", "fc1", "first join", "second join"), rows)
+    return markdown(("block", "levels", "q", "fc1", "projection", "fc2"), rows)
 
 
 def transformer_density(name: str, published: str) -> str:
