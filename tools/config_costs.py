@@ -30,6 +30,7 @@ STEPS = {
     "masks": (1,),
     "addend_groups": (16,),
     "modes": (1,),
+    "narrow_buffers": (1,),
     "pool_words": (256,),
     "joins": (1,),
 }

@@ -1,9 +1,9 @@
 """Chooses how many output positions an m tile of a layer has, by the rows of calibration images.
 
-While an m tile is drained, the next one is computed, and the one behind that waits for both. So a layer whose drain
-takes about as long as its additions wants m tiles that are alike. Full m tiles cut lines anywhere, so that a crowded
-one, which takes long to be drained, often stands beside an empty one, which is computed in no time. Equal parts of
-lines, or whole lines, are more alike, although there are more of them.
+While an m tile is drained, the next one is computed, and with two buffers the one behind that waits for both. So a
+layer whose drain takes about as long as its additions wants m tiles that are alike. Full m tiles cut lines anywhere, so
+that a crowded one, which takes long to be drained, often stands beside an empty one, which is computed in no time.
+Equal parts of lines, or whole lines, are more alike, although there are more of them.
 """
 
 from __future__ import annotations
@@ -41,19 +41,21 @@ def candidates(tiles: LayerTiles, side: int, most: int) -> list[int]:
 
 
 def cycles(tiles: LayerTiles, layer: Layer, c: HardwareConfig, mode: Mode, channels: int) -> int:
-    """Return about how many cycles the m tiles of a block of channels take, with two buffers of partial sums."""
+    """Return about how many cycles the m tiles of a block of channels take, with its buffers of partial sums."""
     rows = replace(tiles, packed=slots(tiles.packed, mode, tiles.tile_k))
     counts = count_packed(rows.packed, rows.starts, one_bit_matches=c.one_bit_matches, prefixes=mode == "product")
     steps = np.maximum(-(-counts.nonzero // c.banks), counts.add_steps(c.weight_banks))
     work = np.maximum(steps, -(-counts.rows // c.load_rows)).sum(axis=1) + UPDATES
     planes = len(tiles.plane_weights)
     handed = tiles.packed.any(axis=1) | (np.arange(len(tiles.packed)) % planes == planes - 1)
-    drain = np.add.reduceat(handed.astype(np.int64), tiles.starts[:-1]) * -(-channels // c.neuron_lanes) + DRAIN
-    computed, drained = 0, [0, 0]  # when the last m tile was computed, and the last two were drained
+    groups = -(-channels // c.neuron_lanes)
+    drain = np.add.reduceat(handed.astype(np.int64), tiles.starts[:-1]) * groups + DRAIN
+    # When the last m tile was computed, and the last ones were drained, of which each leaves its buffer to another one.
+    computed, drained = 0, [0] * (c.buffers if groups <= c.narrow_groups else 2)
     for updates, leaves in zip(work.tolist(), drain.tolist(), strict=True):
         computed = max(computed, drained[0]) + updates
-        drained = [drained[1], max(computed, drained[1]) + leaves]
-    return drained[1]
+        drained = [*drained[1:], max(computed, drained[-1]) + leaves]
+    return drained[-1]
 
 
 def positions_of_tile(

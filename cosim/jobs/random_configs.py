@@ -52,13 +52,15 @@ def random_config(seed: int) -> HardwareConfig:
     psum_bits = int(r.choice([16, 20, 24]))
     bus_bits = int(r.choice(legal_buses(lanes)))
     blocks = bus_bits // (lanes * 8)  # of channels in a bus word: few channels in wide words leave much of each unused
+    load_rows = int(r.choice([2, 4, 8]))
+    queries, banks = int(r.integers(1, 3)), int(r.integers(1, 3))
     return HardwareConfig(
         tile_m=tile_m,
         tile_k=tile_k,
         lanes=lanes,
-        load_rows=int(r.choice([2, 4, 8])),
-        queries=int(r.integers(1, 3)),
-        banks=int(r.integers(1, 3)),
+        load_rows=load_rows,
+        queries=queries,
+        banks=banks,
         weight_tiles=int(r.integers(2, 9)),
         weight_bits=int(r.choice([4, 7, 8])),
         psum_bits=psum_bits,
@@ -76,4 +78,5 @@ def random_config(seed: int) -> HardwareConfig:
         addend_groups=in_turn(seed, 31, (0, 8, 0, 32)),
         pool_words=in_turn(seed, 37, (0, 128)),
         joins=in_turn(seed, 41, (0, 1)),
+        narrow_buffers=in_turn(seed, 43, (0, 1)) * (banks == 1 and lanes // neuron_lanes % 2 == 0),
     )

@@ -15,7 +15,7 @@ from .run_data import RunData
 from .state import RING
 
 ROWS = ("bits", "rows", "prefix", "tile_of", "bank_of", "after", "queue_of")
-TILES = ("ends", "compute_count", "end_time", "beats", "slot", "release", "last_k", "m_of", "command")
+TILES = ("ends", "compute_count", "end_time", "beats", "slot", "release", "last_k", "m_of", "command", "narrow")
 COUNTS: dict[str, dict[str, tuple[str, ...]]] = {
     "sort": {
         "tile": ("tile", "loaded", "released", "t_tile", "begun_tiles"),

@@ -75,7 +75,7 @@ def _core(
     """
     write_takes = axi.write_step(c, out, may_write, t)
     p.hold = psum.wants(c, dr, data)
-    p.inside = p.valid[0] or p.valid[1] or p.buffer_busy[0] or p.buffer_busy[1] or dr.o_valid
+    p.inside = p.valid[0] or p.valid[1] or p.buffer_busy.any() or dr.o_valid
     for step in range(1 + c.no_neurons * (STEPS - 1)):
         waits = dr.running or nr.full or nr.inside or nr.ro_valid or out.skid_full or pool.busy(out) or out.e_valid
         if step > 0 and not waits:

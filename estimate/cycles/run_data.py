@@ -31,16 +31,16 @@ class RunData(NamedTuple):
         its beats.
     class_end, class_words, visit_rows : how reprise.hw.sorter.class_walker visits the rows
         The classes up to the end of each tile, the words of each class, and the rows of the class in each word.
-    slot, release, last_k, m_of, command : of every tile
+    slot, release, last_k, m_of, command, narrow : of every tile
         The slot of its weights, whether nobody needs them after it, whether it is the last of its m tile, its m tile,
-        and its RUN's number in the program.
+        its RUN's number in the program, and whether that RUN has four buffers of partial sums.
     walk_end : the steps of the drain's walk up to the end of every m tile
     order, last_position, last_plane : of every step: its row, and whether that is of the last position of its block and
         of the last plane
     segments : segments of every K tile
     bank_of_row : the bank of every row index of a tile
     push : ring of what will be pushed into each FIFO
-    dirty : the rows that are dirty in the two buffers of partial sums
+    dirty : the rows that are dirty in the buffers of partial sums
     first : the first tile of the run whose rows began last; those before it belong to the run before
     run_first, run_rows : first row and number of rows of every run of neighbouring weight rows that a tile uses; a tile
         that uses none has a run of 0 rows
@@ -69,6 +69,7 @@ class RunData(NamedTuple):
     last_k: np.ndarray
     m_of: np.ndarray
     command: np.ndarray
+    narrow: np.ndarray
     walk_end: np.ndarray
     order: np.ndarray
     last_position: np.ndarray
@@ -251,11 +252,12 @@ def run_data(
         end_time=np.full(tiles, np.int64(1) << 60), beats=np.repeat(-(-m_rows // c.load_rows), k_tiles),
         class_end=class_end, class_words=class_words[:classes], visit_rows=visit_rows[:visits],
         **_by_tile(c, fields, len(m_rows), base), command=np.full(tiles, command),
+        narrow=np.full(tiles, int(fields["groups"] <= c.narrow_groups)),
         **drain_walks(c, fields, packed, block.starts, clean), segments=segments.astype(np.int64),
         bank_of_row=banks_of,
         run_first=run_first[:count], run_rows=run_rows[:count], run_end=run_end,
         push=np.zeros((3, RING), np.int64),
-        dirty=np.zeros((2, c.tile_m), np.int64), first=0,
+        dirty=np.zeros((c.buffers, c.tile_m), np.int64), first=0,
     )  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def record(names: str, **arrays: int) -> np.dtype:
 
 CONFIG = record(
     "tile_m tile_k load_rows queries banks weight_tiles neuron_lanes bus_bits level_bits tile_beats addend_groups"
-    " latency gap"  # of the memory
+    " narrow_groups latency gap"  # of the memory
     " burst outstanding"  # longest burst, most bursts under way
     " accepted memory_depth"  # most bursts that the memory accepts ahead, and that it keeps
     " command_words feature_parts segment_parts param_words param_parts load_jobs"
@@ -143,14 +143,15 @@ PROCESSOR = record(
     reuse=2, reuse_ok=2, r_head=2, held=2, held_tile=2, held_row=2,
     slot=2, slot_buffer=2, slot_row=2, slot_tile=2, before=2, before_buffer=2, before_row=2,
     tile=2, valid=2, tile_buffer=2, weights_ok=2, issued=2, ended=2, computes_done=2, reuse_done=2, closed=2,
-    next_weights=2, next_ended=2, next_computes=2, next_reuse=2, reused=4, buffer_busy=2, full=2, full_m=2,
+    next_weights=2, next_ended=2, next_computes=2, next_reuse=2, reused=4, buffer_busy=4, full=4, full_m=4,
+    wide=2,  # the last m tile in each of the lower buffers is of a wide RUN
 )  # fmt: skip
 """The issue stage and the scoreboard. A row is its number in issue order, or -1 if there is none."""
 
 DRAIN = record(
     "left open running buffer m asking again at starved second second_at third third_at"
     " begun o_valid o_last_plane o_last_position o_last events",
-    drained=2,
+    drained=4,
 )
 
 NEURONS = record(

@@ -67,6 +67,8 @@ class HardwareConfig:
         processors can be compared on the same hardware, else 0.
     joins : 1 if a RUN can add the levels of a stored map to those that its neurons fire, so that a join of two maps is
         no RUN of its own, else 0.
+    narrow_buffers : 1 if a RUN whose channels take at most half of the lanes has four buffers of partial sums, two in
+        each half of the lanes, else 0. Every other RUN has two.
     pool_words : number of words of the line of levels that a max pool with 3x3 windows of stride 2 keeps: one for each
         output column, timestep and group. With 0 windows cannot overlap.
 
@@ -98,6 +100,7 @@ class HardwareConfig:
     masks: int = 0
     addend_groups: int = 0
     modes: int = 0
+    narrow_buffers: int = 0
     pool_words: int = 0
     joins: int = 0
 
@@ -150,6 +153,21 @@ class HardwareConfig:
     def groups(self) -> int:
         """Number of groups into which the lanes are cut, each of neuron_lanes output channels."""
         return self.lanes // self.neuron_lanes
+
+    @property
+    def narrow_groups(self) -> int:
+        """Most groups of a RUN that has four buffers of partial sums; 0 where there are none of these."""
+        return self.groups // 2 if self.narrow_buffers else 0
+
+    @property
+    def buffers(self) -> int:
+        """Number of buffers of partial sums, each of which an m tile has until it is drained: 2 or 4."""
+        return 4 if self.narrow_buffers else 2
+
+    @property
+    def buffer_bits(self) -> int:
+        """Bits of the number of a buffer of partial sums."""
+        return clog2(self.buffers)
 
     @property
     def tile_beats(self) -> int:

@@ -94,6 +94,7 @@ LIMITS = {
         low=8, high=256, power=True, optional=True, why="a group of an addend waits some cycles, and one comes in each"
     ),
     "modes": Limit(low=0, high=1, why="it says whether something is built"),
+    "narrow_buffers": Limit(low=0, high=1, why="it says whether something is built"),
     "pool_words": Limit(
         low=8, high=1 << 14, power=True, optional=True, why="the line is a memory, and uses all values of its address"
     ),
@@ -144,6 +145,12 @@ RELATIONS = (
         rule="a multiple of {neuron_lanes}",
         why="the lanes are cut into whole groups",
         holds=lambda c: c.lanes % c.neuron_lanes == 0,
+    ),
+    Relation(
+        field="narrow_buffers",
+        rule="0 if {banks} is not 1 or {groups}, the number of groups of lanes, is odd",
+        why="each half of the lanes has whole groups, and each bank has a memory of its own for every buffer",
+        holds=lambda c: not c.narrow_buffers or (c.banks == 1 and c.groups % 2 == 0),
     ),
     Relation(
         field="membrane_bits",

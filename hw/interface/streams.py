@@ -134,6 +134,7 @@ def psum_row(c: HardwareConfig) -> data.StructLayout:
             "last_plane": 1,
             "last_position": 1,  # its position is the last of its block, so the next timestep follows (row_order)
             "last": 1,  # the last row of the m tile
+            **({"upper": 1} if c.narrow_buffers else {}),  # they are in the upper half of the lanes
         }
     )
 

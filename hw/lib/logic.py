@@ -85,12 +85,20 @@ def precompute(m: Module, value: ValueLike, *, name: str = "precompute") -> Sign
 
 
 def late_mux(select: Value, one: ValueLike, zero: ValueLike) -> Value:
-    """Return ``Mux(select, one, zero)`` of single bits, for a ``select`` that comes late.
+    """Return ``Mux(select, one, zero)`` of values of the same width, for a ``select`` that comes late.
 
     It is not built as a multiplexer: where both sides are the same function of different operands, synthesis would
     move the multiplexer to the operands, and the late signal would pass the function too.
     """
-    return (select & one) | (~select & zero)
+    bits = len(Value.cast(one))
+    return (select.replicate(bits) & one) | ((~select).replicate(bits) & zero)
+
+
+def chosen(index: Value, values: Sequence[Value]) -> Value:
+    """Return the value with an index, of as many values as there are indices."""
+    for bit in index:
+        values = [Mux(bit, *pair) for pair in zip(values[1::2], values[::2], strict=True)]
+    return values[0]
 
 
 def equal(m: Module, late: Value, value: Value) -> Value:

@@ -5,7 +5,7 @@ part of a memory holds lanes of one group of channels, as far as whole block RAM
 """
 
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, product
 from typing import Any
 
 from amaranth import Cat, Module, Value
@@ -38,7 +38,7 @@ class Part:
     Members
     -------
     group : the lowest group of channels of which it holds lanes. It is needed where that group is: the groups of a
-        layer are the lowest ones
+        layer are the lowest ones, of all or of the upper half, and no part has lanes of both halves then
     bits : what bits of the word it holds, in this order
     """
 
@@ -55,23 +55,25 @@ def _blocks(bits: int) -> int:
     return -(-bits // BLOCK_BITS)
 
 
-def lane_parts(neurons: int, groups: int, bits: int) -> list[Part]:
+def lane_parts(neurons: int, groups: int, bits: int, *, halves: int = 1) -> list[Part]:
     """Return the parts of a memory whose words have ``bits`` bits for each lane, that is, for each group of a neuron.
 
     Lanes that one neuron serves are neighbours (hw/interface/row_order.py). As long as it costs no block RAM, the
-    neurons are cut into two, four or eight, so that a part holds lanes of fewer neurons.
+    neurons are cut into two, four or eight, so that a part holds lanes of fewer neurons. No part has lanes of two
+    ``halves`` of the groups.
     """
-    width = groups * bits
+    some = groups // halves  # of a half
+    width = some * bits
     cuts = [n for n in (8, 4, 2) if neurons % n == 0]
     whole = _blocks(neurons * width)
     count = next((n for n in cuts if n * _blocks(neurons // n * width) == whole), 1)
     found = []
-    for mine in parts(neurons, count):
-        lanes = [(group, neuron * groups + group) for group in range(groups) for neuron in mine]
+    for mine, first in product(parts(neurons, count), range(0, groups, some)):
+        lanes = [(group, neuron * groups + group) for group in range(first, first + some) for neuron in mine]
         places = [(group, lane * bits + bit) for group, lane in lanes for bit in range(bits)]
         blocks = [places[at : at + BLOCK_BITS] for at in range(0, len(places), BLOCK_BITS)]
-        for group, some in groupby(blocks, key=lambda block: block[0][0]):
-            found.append(Part(group=group, bits=tuple(bit for block in some for _, bit in block)))
+        for group, own in groupby(blocks, key=lambda block: block[0][0]):
+            found.append(Part(group=group, bits=tuple(bit for block in own for _, bit in block)))
     return found
 
 

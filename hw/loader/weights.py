@@ -26,7 +26,8 @@ class WeightAssembler(wiring.Component):
     """Puts bus words together into weight rows, each with its slot, its row index and ``last``.
 
     A row is ``beats`` bus words with a byte for each lane, of which the low ``weight_bits`` bits count. The weights of
-    lanes beyond these words are zero. A tile that uses no row at all gets one row with ``last`` all the same, which
+    lanes beyond these words are zero. Where narrow RUNs have buffers of partial sums in the upper half of the lanes,
+    it has the weights of the lower half. A tile that uses no row at all gets one row with ``last`` all the same, which
     takes no bus word and whose weights nobody reads.
 
     Latency: a row is offered in the cycle after its last bus word. Throughput: one bus word per cycle.
@@ -37,6 +38,7 @@ class WeightAssembler(wiring.Component):
     i : In stream of bus words
     o : Out stream of weight_row
     beats : In, bus words of a row, at least 1
+    narrow : In(1), where narrow RUNs have four buffers: both halves of the lanes get the weights of the lower one
     weight_slot : In, weight slot of the current K tile
     next : Out(1), strobe: the last row of a K tile is complete, and the slot of the next K tile is wanted
     """
@@ -51,6 +53,7 @@ class WeightAssembler(wiring.Component):
                 "beats": In(range(row_beats(c) + 1)),
                 "weight_slot": In(c.weight_slot_bits),
                 "next": Out(1),
+                **({"narrow": In(1)} if c.narrow_buffers else {}),
             }
         )
 
@@ -76,13 +79,12 @@ class WeightAssembler(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.If(take):
             m.d.sync += beat.eq(Mux(end, 0, beat + 1))
-            for part in range(total):
-                for n in range(lanes):
-                    lane = self.o.payload.data[part * lanes + n]
-                    with m.If(beat == part):
-                        m.d.sync += lane.eq(self.i.payload[8 * n : 8 * n + c.weight_bits].as_signed())
-                    with m.Elif(beat == 0):
-                        m.d.sync += lane.eq(0)
+            for number in range(total * lanes):
+                lane, (comes, weight) = self.o.payload.data[number], self._weight(beat, number, lanes)
+                with m.If(comes):
+                    m.d.sync += lane.eq(weight[: c.weight_bits].as_signed())
+                with m.Elif(beat == 0):
+                    m.d.sync += lane.eq(0)
         with m.If(end):
             m.d.sync += [
                 self.o.valid.eq(1),
@@ -92,6 +94,18 @@ class WeightAssembler(wiring.Component):
                 row.eq(Mux(last, 0, row + 1)),
             ]
         return m
+
+    def _weight(self, beat: Value, lane: int, lanes: int) -> tuple[Value, Value]:
+        """Return whether the weight of a lane comes in this beat, and its byte, of bus words of so many ``lanes``."""
+        part, byte = divmod(lane, lanes)
+        comes, weight = beat == part, self.i.payload.word_select(byte, 8)
+        if self.config.narrow_buffers and lane >= (half := self.config.lanes // 2):
+            below, other = divmod(lane - half, lanes)
+            if below != part:
+                comes = Mux(self.narrow, beat == below, comes)
+            if other != byte:
+                weight = Mux(self.narrow, self.i.payload.word_select(other, 8), weight)
+        return comes, weight
 
 
 class WeightLoader(wiring.Component):
@@ -154,6 +168,8 @@ class WeightLoader(wiring.Component):
             assembler.weight_slot.eq(weight_slot),
             self.busy.eq(rows.active | self.o.valid),
         ]
+        if c.narrow_buffers:
+            m.d.comb += assembler.narrow.eq(run.groups <= c.narrow_groups)
         with m.If(assembler.next):
             m.d.sync += weight_slot.eq(Mux(weight_slot == c.weight_tiles - 1, 0, weight_slot + 1))
         self._ask(m, runs, order)

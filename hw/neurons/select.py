@@ -104,7 +104,9 @@ class NeuronSelect(wiring.Component):
         m.d.comb += [self.o.payload.weight[k].eq(weight) for k, weight in enumerate(weights)]
         with m.If(issue):
             m.d.sync += group.eq(Mux(step.last_group, 0, group + 1))
-        m.d.comb += selected.eq(Mux(ready & self.i.valid, self.i.payload.dirty, Mux(issue, select << 1, select)))
+        dirty = self.i.payload.dirty  # a row of the upper half of the lanes begins with the first group there
+        begins = Mux(self.i.payload.upper, dirty << c.narrow_groups, dirty) if c.narrow_buffers else dirty
+        m.d.comb += selected.eq(Mux(ready & self.i.valid, begins, Mux(issue, select << 1, select)))
         m.d.sync += select.eq(selected)
         last_group, may_leave = self._ahead(m, group, step, issue, row_done)
         free = Signal()

@@ -91,12 +91,12 @@ class Issue(wiring.Component):
         """Declare the signals that the parts of the stage share."""
         c = self.config
         self.stage = Signal(compute_row(c), reset_less=True)
-        self.stage_valid, self.stage_buffer = Signal(), Signal()
+        self.stage_valid, self.stage_buffer = Signal(), Signal(c.buffer_bits)
         self.stage_usable = Signal()  # its tile and the tile's weights are here, so `stage_buffer` is right
         self.active = Signal(compute_row(c), reset_less=True)  # its slots, or residual, are those after `bits`
         self.bits = Signal(c.tile_k, reset_less=True)
         self.active_valid, self.active_last = Signal(), Signal()
-        self.active_buffer = Signal(reset_less=True)
+        self.active_buffer = Signal(c.buffer_bits, reset_less=True)
         self.claiming = Signal(c.banks)  # made of registered flags only, so it is known early in the cycle
         self.loading, self.steal_left = Signal(), Signal(range(STEAL_AFTER + 1), init=STEAL_AFTER)
         self.steal_due = Signal()  # the staged row has waited long enough for a read port
@@ -106,7 +106,8 @@ class Issue(wiring.Component):
         self.held = Signal(data.ArrayLayout(held_result(c), c.banks))
         self.same = Signal(c.banks)  # the operand register holds the result of the reuse row's prefix
         self.reuse = [Signal(reuse_row(c), name=f"reuse{b}", reset_less=True) for b in range(c.banks)]
-        self.reuse_valid, self.reuse_ok, self.reuse_buffer = (Signal(c.banks) for _ in range(3))
+        self.reuse_valid, self.reuse_ok = Signal(c.banks), Signal(c.banks)
+        self.reuse_buffer = Signal(data.ArrayLayout(c.buffer_bits, c.banks))
         self.eligible = Signal(c.banks)  # a reuse row is there, its prefix finished, its partial sum not in flight
         # The staged row has the same index as the bank's reuse row, as the row in the bank's slot, as the active row.
         self.same_row, self.in_slot, self.in_active = Signal(c.banks), Signal(c.banks), Signal()

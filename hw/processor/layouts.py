@@ -51,7 +51,7 @@ def held_result(c: HardwareConfig) -> data.StructLayout:
 
 def psum_slot(c: HardwareConfig) -> data.StructLayout:
     """Return the layout of an update of one row's partial sum in one bank."""
-    return data.StructLayout({"valid": 1, "buffer": 1, "row": c.row_bits})
+    return data.StructLayout({"valid": 1, "buffer": c.buffer_bits, "row": c.row_bits})
 
 
 def issue_events(c: HardwareConfig) -> data.StructLayout:

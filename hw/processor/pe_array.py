@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..lib.fanout import fan_out
+from ..lib.logic import chosen
 from ..lib.wide_memory import lane_parts, wide_memory
 
 
@@ -29,14 +30,14 @@ def finish_control(c: HardwareConfig) -> data.StructLayout:
     The row's tile result goes to the memory, at ``result`` of the tile of this ``parity``, and to the operand register
     of its ``bank`` (one-hot). Its m tile has this ``buffer`` of partial sums.
     """
-    return data.StructLayout({"valid": 1, "parity": 1, "result": c.row_bits, "bank": c.banks, "buffer": 1})
+    return data.StructLayout({"valid": 1, "parity": 1, "result": c.row_bits, "bank": c.banks, "buffer": c.buffer_bits})
 
 
 def read_control(c: HardwareConfig) -> data.StructLayout:
     """Return the layout of a read of a tile result: whether anything may use it, its address with the tile's parity as
     the highest bit, and the ``buffer`` of partial sums of its m tile.
     """
-    return data.StructLayout({"valid": 1, "address": c.row_bits + 1, "buffer": 1})
+    return data.StructLayout({"valid": 1, "address": c.row_bits + 1, "buffer": c.buffer_bits})
 
 
 class PEArray(wiring.Component):
@@ -73,7 +74,7 @@ class PEArray(wiring.Component):
                 "finish": In(finish_control(c)),
                 "read": In(data.ArrayLayout(read_control(c), c.banks)),
                 "fetch": In(c.banks),
-                "groups": In(data.ArrayLayout(c.groups, 2)),
+                "groups": In(data.ArrayLayout(c.groups, c.buffers)),
                 "o": Out(data.ArrayLayout(c.lanes * c.result_bits, c.banks)),
             }
         )
@@ -115,9 +116,14 @@ class PEArray(wiring.Component):
         return m
 
     def _wanted(self, access: data.View) -> Value:
-        """Return the groups of channels that an access reads or writes."""
-        groups = Mux(access.buffer, self.groups[1], self.groups[0])
-        return groups & access.valid.replicate(self.config.groups)
+        """Return the groups of channels that an access reads or writes.
+
+        Both halves of the lanes work out the results of narrow RUNs. So a block RAM may have lanes of both, and belongs
+        to the group below the upper half.
+        """
+        c = self.config
+        groups = chosen(access.buffer, list(self.groups)) & access.valid.replicate(c.groups)
+        return groups | (groups[c.narrow_groups] << (c.narrow_groups - 1)) if c.narrow_buffers else groups
 
     def _operand(self, m: Module, b: int, total: Signal, read: Value) -> None:
         """Build bank ``b``'s operand register, which takes the sum that finishes or what is read, and else stays."""

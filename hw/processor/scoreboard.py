@@ -1,6 +1,6 @@
 """The scoreboard: which tiles are being processed, how far they are, and when their buffers are free again."""
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +15,7 @@ def tile_view(c: HardwareConfig) -> data.StructLayout:
             "valid": 1,
             "tag": TAG_BITS,
             "next_weights": 1,  # in the next cycle the tile's weights will be in the buffer, if no other tile enters
-            "buffer": 1,  # buffer of the partial-sum banks that belongs to its m tile
+            "buffer": c.buffer_bits,  # buffer of the partial-sum banks that belongs to its m tile
             "weight_slot": c.weight_slot_bits,
             "issued": c.count_bits,  # number of its compute rows whose last residual bit was issued
         }
@@ -33,7 +33,8 @@ class Scoreboard(wiring.Component):
     A tile goes through three events:
 
     - It *enters* with ``i_begin``, as soon as the tile two before it has retired, because their results share a buffer.
-      The first tile of an m tile also waits until the buffer of the partial sums that it will use is drained.
+      The first tile of an m tile also waits until the buffer of the partial sums that it will use is drained. M tiles
+      take turns in two buffers or, if their RUN is narrow, in four (``narrow_buffers``).
     - It is *closed* when it has ended (``i_end``), its last compute row was issued, and its weights were there. A tile
       without compute rows uses up its weights too. Closing releases the weight slot.
     - It *retires*, in order, when it is closed and its reuse rows were issued. When the last K tile of an m tile
@@ -53,7 +54,7 @@ class Scoreboard(wiring.Component):
     tiles : the two tiles, as the issue stage sees them
     release : the weight slot may be refilled
     full, rows : for each buffer: its m tile is complete; its number of rows, which is known a cycle earlier unless the
-        other buffer is full
+        one before is full
     wait_drain : a tile waits for a buffer to be drained
     groups : for each buffer: a bit for each group of channels, which the RUN of its m tile has
     busy : a tile or a partial sum is inside
@@ -69,13 +70,13 @@ class Scoreboard(wiring.Component):
                 "filled": In(c.weight_tiles),
                 "claim": In(tile_step(c)),
                 "take": In(data.ArrayLayout(tile_step(c), c.banks)),
-                "drained": In(2),
+                "drained": In(c.buffers),
                 "tiles": Out(data.ArrayLayout(tile_view(c), 2)),
                 "release": Out(data.StructLayout({"valid": 1, "weight_slot": c.weight_slot_bits})),
-                "full": Out(2),
-                "rows": Out(data.ArrayLayout(c.count_bits, 2)),
+                "full": Out(c.buffers),
+                "rows": Out(data.ArrayLayout(c.count_bits, c.buffers)),
                 "wait_drain": Out(1),
-                "groups": Out(data.ArrayLayout(c.groups, 2)),
+                "groups": Out(data.ArrayLayout(c.groups, c.buffers)),
                 "busy": Out(1),
             }
         )
@@ -94,7 +95,7 @@ class Scoreboard(wiring.Component):
             self._tile(m, p, info, end, entering, retiring, closed, computes_done[p], done, oldest)
         self._close(m, info, entering, closed, computes_done & ~closed, done)
 
-        for h in range(2):
+        for h in range(c.buffers):
             with m.If(self.drained[h]):
                 m.d.sync += [self.full[h].eq(0), buffer_busy[h].eq(0)]
         tile, buffer = info[oldest].tile, self.tiles[oldest].buffer
@@ -108,15 +109,22 @@ class Scoreboard(wiring.Component):
         return m
 
     def _admit(self, m: Module, info: data.View, entering: Signal, retiring: Signal) -> Signal:
-        """Let tiles in, where m tiles alternate between the buffers; return for each buffer that it is in use."""
+        """Let tiles in, where m tiles take turns in the buffers; return for each buffer that it is in use."""
         c, begin = self.config, self.i_begin.payload
-        buffer, fresh, buffer_busy = Signal(), Signal(init=1), Signal(2)
+        turn, buffer = Signal(c.buffer_bits), Signal(c.buffer_bits)
+        fresh, buffer_busy = Signal(init=1), Signal(c.buffers)
+        groups: Value = Cat(begin.tile.idle_groups < c.groups - n for n in range(c.groups))
         parity = begin.tag[0]
+        m.d.comb += buffer.eq(turn)
+        taken = buffer_busy.bit_select(buffer, 1)
+        if c.narrow_buffers:
+            taken = taken | self._beside(m, turn, buffer, buffer_busy, entering)
+            groups = Mux(buffer[1], groups << c.narrow_groups, groups)
         free, may, waits = Signal(2), Signal(2), Signal()
         # ``retiring`` is known last in the cycle. So the rest is found beside it, for each parity.
         m.d.comb += [
             free.eq(~Cat(tile.valid for tile in self.tiles) | retiring),
-            waits.eq(fresh & buffer_busy.bit_select(buffer, 1)),
+            waits.eq(fresh & taken),
             may.eq(Cat(~parity, parity) & (self.enable & ~waits).replicate(2)),
             entering.eq(may & self.i_begin.valid.replicate(2) & free),
             self.wait_drain.eq(self.enable & free.bit_select(parity, 1) & self.i_begin.valid & waits),
@@ -127,13 +135,29 @@ class Scoreboard(wiring.Component):
                 info[parity].eq(begin),
                 buffer_busy.bit_select(buffer, 1).eq(1),
                 fresh.eq(begin.tile.last_k),
-                buffer.eq(buffer ^ begin.tile.last_k),
-                self.groups[buffer].eq(Cat(begin.tile.idle_groups < c.groups - n for n in range(c.groups))),
+                turn.eq(buffer + begin.tile.last_k),
+                self.groups[buffer].eq(groups),
             ]
         for p in range(2):
             with m.If(entering[p]):
                 m.d.sync += self.tiles[p].buffer.eq(buffer)
         return buffer_busy
+
+    def _beside(self, m: Module, turn: Signal, buffer: Signal, buffer_busy: Signal, entering: Signal) -> Value:
+        """Let narrow RUNs have the upper half of the lanes too, and return whether what is there is in the way.
+
+        A buffer of a narrow RUN is one of four: number 2 has the addresses of number 0 in the other half of the lanes,
+        and number 3 those of number 1. A buffer of a wide RUN is number 0 or 1, and takes both halves.
+        """
+        c, tile = self.config, self.i_begin.payload.tile
+        narrow, wide = Signal(), Signal(2)  # the tile's RUN; the last m tile in each of the buffers 0 and 1
+        m.d.comb += narrow.eq(tile.idle_groups >= c.groups - c.narrow_groups)
+        with m.If(~narrow):
+            m.d.comb += buffer.eq(turn[0])
+        with m.If(entering.any() & ~buffer[1]):
+            m.d.sync += wide.bit_select(buffer[0], 1).eq(~narrow)
+        beside = buffer_busy.bit_select(buffer ^ 2, 1)
+        return beside & (~narrow | (turn[1] & wide.bit_select(turn[0], 1)))
 
     def _tile(
         self,

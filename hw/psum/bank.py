@@ -6,14 +6,14 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig, clog2
 from ..lib.fanout import fan_out
-from ..lib.logic import precompute
+from ..lib.logic import chosen, precompute
 from ..lib.wide_memory import lane_parts, wide_memory
 from .dirty import DirtyMap, dirty_words, sweep_layout
 
 
 def bank_row(c: HardwareConfig) -> data.StructLayout:
-    """Return the layout of a row's place in a bank: which of the two buffers, and the address in it."""
-    return data.StructLayout({"buffer": 1, "row": clog2(c.tile_m // c.banks)})
+    """Return the layout of a row's place in a bank: which of the buffers, and the address in it."""
+    return data.StructLayout({"buffer": c.buffer_bits, "row": clog2(c.tile_m // c.banks)})
 
 
 def bank_slot(c: HardwareConfig) -> data.StructLayout:
@@ -37,7 +37,7 @@ def sweep_words(c: HardwareConfig) -> int:
 
 
 class PsumBank(wiring.Component):
-    """Updates partial sums of one buffer while the drain reads those of the other.
+    """Updates partial sums of one buffer while the drain reads those of another.
 
     An update does ``psum[buffer, row] = (dirty[buffer, row] ? psum[buffer, row] : 0) + operand`` for all lanes. It
     goes through these stages:
@@ -50,7 +50,8 @@ class PsumBank(wiring.Component):
     - In stage 4 the two are added, and the sum is written.
 
     So a row may be updated again three cycles later, and no earlier; the issue stage sees to that. A single bank keeps
-    both buffers in one memory; with two banks, each bank has a memory for each buffer.
+    all buffers in one memory; with two banks, each bank has a memory for each buffer. Buffers 2 and 3 have the
+    addresses of 0 and 1, in the upper half of the lanes.
 
     Latency: 4 cycles from ``slot`` to the memory. Throughput: one update per cycle, and one read by the drain in every
     cycle in which no update needs the read port.
@@ -81,7 +82,7 @@ class PsumBank(wiring.Component):
             {
                 "next_slot": In(bank_slot(c)),
                 "slot": In(bank_slot(c)),
-                "groups": In(data.ArrayLayout(c.groups, 2)),
+                "groups": In(data.ArrayLayout(c.groups, c.buffers)),
                 "operand": In(c.lanes * c.result_bits),
                 "look": In(bank_row(c)),
                 "marks": Out(window(c)),
@@ -128,16 +129,17 @@ class PsumBank(wiring.Component):
 
         ``read`` and ``put`` are groups of channels and an address, given a cycle before ``value``.
         """
-        cut = lane_parts(self.config.neuron_lanes, self.config.groups, self.config.psum_bits)
+        c = self.config
+        cut = lane_parts(c.neuron_lanes, c.groups, c.psum_bits, halves=c.buffers // 2)
         return wide_memory(m, name, cut=cut, depth=depth, read=read, put=put, value=value)
 
     def _groups(self, valid: Value, buffer: Value) -> Value:
         """Return the groups of channels of a buffer, or none if there is no access."""
-        return Mux(buffer, self.groups[1], self.groups[0]) & valid.replicate(self.config.groups)
+        return chosen(buffer, list(self.groups)) & valid.replicate(self.config.groups)
 
     def _shared_memory(self, m: Module, slot: list, update: Value, data: Value, total: Value) -> None:
-        """Keep both buffers in one memory. An ``update`` that must read has the read port before the drain."""
-        place, of_drain, written = (Cat(one.row, one.buffer) for one in (self.slot, self.drain, slot[2]))
+        """Keep all buffers in one memory. An ``update`` that must read has the read port before the drain."""
+        place, of_drain, written = (Cat(one.row, one.buffer[0]) for one in (self.slot, self.drain, slot[2]))
         wanted = update | (self.drain.valid & self.drain.dirty)
         read = self._groups(wanted, Mux(update, self.slot.buffer, self.drain.buffer)), Mux(update, place, of_drain)
         put = self._groups(slot[2].valid, slot[2].buffer), written
@@ -165,7 +167,7 @@ class PsumBank(wiring.Component):
         ]
 
     def _dirty(self, m: Module) -> tuple[Signal, Signal]:
-        """Build the dirty maps of both buffers, of which each is either updated or drained.
+        """Build the dirty maps of all buffers, of which each is either updated or drained.
 
         Returns
         -------
@@ -174,7 +176,7 @@ class PsumBank(wiring.Component):
         first, update, cleared = Signal(reset_less=True), Signal(), Signal(bank_slot(self.config))
         m.d.sync += cleared.eq(self.clear)
         dirty_maps = []
-        for h in range(2):
+        for h in range(self.config.buffers):
             m.submodules[f"dirty{h}"] = dirty = DirtyMap(self.rows, window(self.config))
             puts = self.slot.valid & (self.slot.buffer == h)
             clear = cleared.valid & (cleared.buffer == h)
@@ -188,9 +190,9 @@ class PsumBank(wiring.Component):
             ]
             dirty_maps.append(dirty)
         following = self.next_slot
-        m.d.sync += first.eq(~Mux(following.buffer, dirty_maps[1].o, dirty_maps[0].o))
+        m.d.sync += first.eq(~chosen(following.buffer, [one.o for one in dirty_maps]))
         # The maps' outputs come late in the cycle. So what is known before them is worked out first, for each map.
-        which = [precompute(m, following.valid & buffer) for buffer in (~following.buffer, following.buffer)]
-        m.d.sync += update.eq((which[0] & dirty_maps[0].o) | (which[1] & dirty_maps[1].o))
-        m.d.comb += self.marks.eq(Mux(self.look.buffer, dirty_maps[1].marks, dirty_maps[0].marks))
+        which = [precompute(m, following.valid & (following.buffer == h)) for h in range(self.config.buffers)]
+        m.d.sync += update.eq(Cat(one & dirty.o for one, dirty in zip(which, dirty_maps, strict=True)).any())
+        m.d.comb += self.marks.eq(chosen(self.look.buffer, [dirty.marks for dirty in dirty_maps]))
         return first, update

@@ -8,9 +8,10 @@ from ..arch.config import HardwareConfig
 from ..interface.row_order import bank_of, interleave
 from ..interface.streams import layer_config, psum_row
 from ..lib.fanout import fan_out
-from ..lib.logic import encode, lowest, precompute
+from ..lib.logic import chosen, encode, lowest, precompute
 from .bank import bank_read, bank_row, bank_slot, window
 from .cursor import DrainCursor, drain_place, drain_row
+from .turns import drained_buffer
 
 STARVED = 32
 """The drain waits ``STARVED / groups`` cycles with a row for a read slot, and then takes one from the updates.
@@ -70,9 +71,9 @@ class PsumDrain(wiring.Component):
                 "i_layer": In(layer_config(c)),
                 "i_start": In(1),
                 "i_m_tiles": In(16),
-                "full": In(2),
-                "rows": In(data.ArrayLayout(c.count_bits, 2)),
-                "done": Out(2),
+                "full": In(c.buffers),
+                "rows": In(data.ArrayLayout(c.count_bits, c.buffers)),
+                "done": Out(c.buffers),
                 "look": Out(data.ArrayLayout(bank_row(c), c.banks)),
                 "marks": In(data.ArrayLayout(window(c), c.banks)),
                 "ask": Out(data.ArrayLayout(bank_read(c), c.banks)),
@@ -87,7 +88,7 @@ class PsumDrain(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
-        running, buffer, begun, again = Signal(), Signal(), Signal(), Signal()
+        running, begun, again = Signal(), Signal(), Signal()
         m.submodules.cursor = cursor = DrainCursor(c)  # it stands at the place behind ``place``
         # These are the place after that of the row that is asked for, the row that is asked for (stage 1), and those
         # inside the memory (stages 2, 3).
@@ -97,6 +98,7 @@ class PsumDrain(wiring.Component):
 
         bank = self._one_hot(asked.row)
         granted, free, capture, reject, dropped, ending = (Signal(name=name) for name in MOMENTS)
+        buffer, next_buffer = drained_buffer(m, c, self.i_layer.groups, ending)
         m.d.comb += [
             granted.eq((self.grant & bank).any()),
             free.eq(~self.o.valid | self.o.ready),
@@ -109,7 +111,7 @@ class PsumDrain(wiring.Component):
         m.d.sync += [second_valid.eq(granted), third_valid.eq(second_valid)]
         full = self.full.bit_select(buffer, 1) & self._of_run(m, ending)  # if the next buffer belongs to the run
         self._starve(m, asking & ~granted & free, bank)
-        self._capture(m, free, capture, third)
+        self._capture(m, free, capture, third, buffer)
 
         # What is known of the row that is asked for comes from registers, so places are looked up ahead.
         advance, same = Signal(), Signal()  # to the next row, which is of the same place
@@ -136,10 +138,9 @@ class PsumDrain(wiring.Component):
             m.d.sync += asking.eq(1)
         self._turn(m, running, begun, full, ending)
         with m.If(ending):
-            m.d.sync += buffer.eq(~buffer)
             m.d.comb += [self.done.bit_select(buffer, 1).eq(1), cursor.clear.eq(1)]
         m.d.comb += cursor.i.eq(third.place.position)
-        self._order(m, cursor, buffer ^ ending)
+        self._order(m, cursor, next_buffer)
         clears = capture.replicate(c.banks) & self._one_hot(third.row)
         self._ports(m, buffer, (asked, asking.replicate(c.banks) & bank), (third, clears))
         return m
@@ -254,8 +255,8 @@ class PsumDrain(wiring.Component):
             stride.eq(product),
             self.inside.eq(Cat(layer.planes > p for p in range(self.config.max_planes))),
             self.last_plane.eq(Cat(layer.planes == p + 1 for p in range(self.config.max_planes))),
-            end.eq(Mux(buffer, self.rows[1] - layer.planes, self.rows[0] - layer.planes)),
-            edge.eq(Mux(buffer, self.rows[1] - stride, self.rows[0] - stride)),
+            end.eq(chosen(buffer, [rows - layer.planes for rows in self.rows])),
+            edge.eq(chosen(buffer, [rows - stride for rows in self.rows])),
         ]
         m.d.comb += [
             cursor.i_layer.eq(layer),
@@ -276,7 +277,7 @@ class PsumDrain(wiring.Component):
         """Return the address of a row inside its bank."""
         return row[1:] if self.config.banks == 2 else row
 
-    def _capture(self, m: Module, free: Value, capture: Value, item: data.View) -> None:
+    def _capture(self, m: Module, free: Value, capture: Value, item: data.View, buffer: Value) -> None:
         """Keep the row that comes from the memory in the output register until it is taken."""
         next_valid = capture | (self.o.valid & ~self.o.ready)
         c, o = self.config, Signal(psum_row(self.config), reset_less=True)
@@ -287,6 +288,8 @@ class PsumDrain(wiring.Component):
         with m.If(free):
             m.d.sync += [o[name].eq(item[name]) for name in ("dirty", "last", "plane", "first", "last_plane")]
             m.d.sync += o.last_position.eq(item.place.last_position)
+            if c.narrow_buffers:
+                m.d.sync += o.upper.eq(buffer[1])
         # There are at most four copies, because synthesis would merge the eighth with ``o.valid`` (hw/lib/fanout.py),
         # which is on the path of the handshake.
         for lanes, valid in fan_out(m, next_valid, c.lanes, name="valid", most=4):

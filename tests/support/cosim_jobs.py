@@ -18,7 +18,7 @@ from reprise.model.inference.runner import Result, run
 from reprise.model.network.network import Network
 
 TINY = HardwareConfig.load("tiny")
-TRANSFORMERS = TINY.replace(addend_groups=8, masks=1, modes=1, pool_words=64, joins=1)
+TRANSFORMERS = TINY.replace(addend_groups=8, masks=1, modes=1, pool_words=64, joins=1, narrow_buffers=1)
 """With all that spiking transformers need, and modes; one simulator serves all tests of it."""
 FILL = 0xA5
 TIMEOUT = 400_000

@@ -224,6 +224,12 @@ def contexts(c: Record, p: Record, sort: Record, weights: Record, data: RunData,
 
 
 @jit
+def _beside(p: Record, buffer: int, narrow: bool) -> bool:
+    """Return whether an m tile must wait for the one at the same addresses in the other half of the lanes."""
+    return p.buffer_busy[buffer ^ 2] and (not narrow or (buffer > 1 and p.wide[buffer & 1]))
+
+
+@jit
 def scoreboard(
     c: Record,
     p: Record,
@@ -246,10 +252,11 @@ def scoreboard(
     o = p.oldest
     if p.valid[o] and (p.closed[o] or closes == o) and p.reuse_done[o]:
         retires = o
-    tile = p.entered
+    tile, buffer = p.entered, 0
     if sort.begins_stored and sort.begin_time[tile % RING] <= t:
         i = tile & 1
-        waits = p.fresh and p.buffer_busy[p.buffer]
+        buffer = p.buffer if data.narrow[tile] else p.buffer & 1
+        waits = p.fresh and (p.buffer_busy[buffer] or _beside(p, buffer, data.narrow[tile]))
         if not p.valid[i] or retires == i:
             if not waits:
                 enters = i
@@ -260,7 +267,7 @@ def scoreboard(
         p.reuse_done[i], p.ended[i] = p.next_reuse[i], p.next_ended[i]
     if claimed:
         p.issued[claimed_tile & 1] += 1
-    for h in range(2):
+    for h in range(len(p.full)):
         if drain.drained[h]:
             p.full[h] = p.buffer_busy[h] = 0
             drain.drained[h] = 0
@@ -281,11 +288,12 @@ def scoreboard(
         p.entered += 1
         p.events |= state.TILE_ENTER
         last_k = data.last_k[tile]
-        p.tile[enters], p.valid[enters], p.tile_buffer[enters] = tile, 1, p.buffer
-        p.buffer_busy[p.buffer] = 1
+        p.tile[enters], p.valid[enters], p.tile_buffer[enters] = tile, 1, buffer
+        p.buffer_busy[buffer] = 1
+        if buffer < 2:
+            p.wide[buffer] = not data.narrow[tile]
         p.fresh = last_k
-        if last_k:
-            p.buffer = 1 - p.buffer
+        p.buffer = (buffer + last_k) & 3
         p.weights_ok[enters] = p.ended[enters] = p.reuse_done[enters] = p.computes_done[enters] = 0
         p.issued[enters] = p.closed[enters] = 0
         p.reused[2 * enters] = p.reused[2 * enters + 1] = 0

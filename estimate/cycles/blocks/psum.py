@@ -38,7 +38,7 @@ def _first(drain: Record, data: RunData) -> int:
 
 
 @jit
-def _granted(c: Record, p: Record, drain: Record, data: RunData, row: int) -> bool:
+def _granted(c: Record, p: Record, buffer: int, data: RunData, row: int) -> bool:
     """Return whether the bank's read port is free for the drain.
 
     With two banks, each buffer of partial sums has a memory of its own, whose port is always free. Otherwise an update
@@ -47,7 +47,7 @@ def _granted(c: Record, p: Record, drain: Record, data: RunData, row: int) -> bo
     if c.banks == 2 or c.no_psum:
         return True
     update = p.slot[0] and data.dirty[p.slot_buffer[0], p.slot_row[0]]
-    return not (update and data.dirty[drain.buffer, row])
+    return not (update and data.dirty[buffer, row])
 
 
 @jit
@@ -57,11 +57,11 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
     ``ready`` says that the neurons take the row at the output. Rows are read in the hope that the output will be free
     when they come; a row that finds it full is asked for again.
     """
-    buffer = drain.buffer
+    buffer = drain.buffer if groups <= c.narrow_groups else drain.buffer & 1
     asking, again = drain.asking, drain.again
     row = _row(drain, data, drain.at) if asking else 0
     rows = data.walk_end[drain.m] - _first(drain, data)
-    granted = asking and _granted(c, p, drain, data, row)
+    granted = asking and _granted(c, p, buffer, data, row)
     free = not drain.o_valid or ready
     waiting = asking and not granted and free
     third, third_at = drain.third, drain.third_at
@@ -101,7 +101,7 @@ def step(c: Record, p: Record, drain: Record, data: RunData, groups: int, ready:
         drain.again = drain.at = 0
     if capture and last:
         drain.running = drain.again = 0
-        drain.buffer = 1 - buffer
+        drain.buffer = (buffer + 1) & 3
         drain.drained[buffer] = 1
         drain.left -= 1
     if waiting and drain.starved < c.starved:

@@ -34,10 +34,17 @@ RUNS = [  # k_tiles, m_tiles, flags: one after the other on the same block
 ]
 
 
+NARROW = [dict(narrow_buffers=1) | one for one in (dict(), dict(lanes=32), dict(bus_bits=256, weight_bits=4))]
+CHANGES = [dict(), dict(lanes=32), dict(bus_bits=256), dict(weight_bits=4), *NARROW]
+
+
 @pytest.mark.parametrize("idle, stall", [(0, 0), (0.6, 0), (0, 0.6)])
-@pytest.mark.parametrize("change", [dict(), dict(lanes=32), dict(bus_bits=256), dict(weight_bits=4)], ids=str)
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_weight_rows(change, idle, stall):
-    """Whole tiles, and tiles of which only the used rows are fetched; a tile that uses none gets a row as well."""
+    """Whole tiles, and tiles of which only the used rows are fetched; a tile that uses none gets a row as well.
+
+    Where narrow RUNs have four buffers of partial sums, both halves of the lanes have their weights.
+    """
     config = TINY.replace(**change)
     size = config.bus_bits // 8
     rng = np.random.default_rng(7)
@@ -64,8 +71,10 @@ def test_weight_rows(change, idle, stall):
         for number, run in enumerate(RUNS):
             beats = most if number % 2 == 0 else max(1, most // 2)
             base = 64 * number
+            groups = 1 + number % config.groups
+            own = config.lanes // (1 + (groups <= config.narrow_groups))  # lanes with weights of their own
             fields = dict(weights_keep=0, weights_ready=0, weights_hold=0, tile_depth=config.tile_k, whole_tiles=99)
-            fields |= run
+            fields |= run | dict(groups=groups)
             depth, empty = fields["tile_depth"], fields.pop("empty", 0)
             for name, value in (fields | dict(weights=base, weight_beats=beats)).items():
                 ctx.set(dut.run[name], value)
@@ -98,7 +107,8 @@ def test_weight_rows(change, idle, stall):
                 tile, k, last = rows[got]
                 if k is not None:
                     at = base + (tile * depth + k) * beats * size
-                    expected = [int(memory[at + n]) if n < beats * size else 0 for n in range(config.lanes)]
+                    expected = [int(memory[at + n]) if n < beats * size else 0 for n in range(own)]
+                    expected *= config.lanes // own
                     assert [row.data[n] for n in range(config.lanes)] == expected
                 assert (row.weight_slot, row.last) == (slot, last) and (k is None or row.row == k)
                 if row.last:

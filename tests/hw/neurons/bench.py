@@ -99,6 +99,18 @@ def row_items(psums: np.ndarray, positions_per_tile: int, block: int = 1) -> lis
     return items
 
 
+def in_halves(c: HardwareConfig, rows: list[dict], seed: int) -> list[dict]:
+    """Rows whose m tiles have buffers in either half of the lanes, with something else in the other half."""
+    rng, upper, moved = np.random.default_rng([seed, 1]), 0, []
+    for row in rows:
+        half, first = c.lanes // 2, upper * c.lanes // 2
+        psum = rng.integers(-99, 99, c.lanes).tolist()
+        psum[first : first + half] = [*row["psum"], *[0] * half][:half]
+        moved.append(row | {"psum": psum, "upper": upper})
+        upper = int(rng.integers(2)) if row["last"] else upper
+    return moved
+
+
 def expected(c: HardwareConfig, neuron: Neuron, psums: np.ndarray, weights: np.ndarray, addend=0) -> np.ndarray:
     """Levels (potentials of a readout) [positions, T, O] by the model; ``addend`` is of the same shape, or 0."""
     sums = (psums * weights[None, None, :, None]).sum(axis=2) + addend
@@ -171,6 +183,8 @@ def run_layer(
         inputs = [Source(dut.i_addend, items, idle=late, gate=gate)]
     block = block_positions(c, layer)
     rows = row_items(psums, positions_per_tile, block)
+    if groups <= c.narrow_groups:
+        rows = in_halves(c, rows, seed)
     params = Source(dut.i_params, param_items(c, neuron), idle=idle)
     rows_in = Source(dut.i_psum, rows, idle=idle, gate=lambda cycle: len(params.cycles) == groups)
     sink = Sink(dut.o, stall=stall, expect=positions * timesteps * groups, mask=held_bits(dut, block))

@@ -48,6 +48,18 @@ def test_random_layers(name, case, idle, stall):
     run_layer(c, neuron, psums, encoding=encoding, signed=signed, idle=idle, stall=stall, seed=seed)
 
 
+@pytest.mark.parametrize("case", range(0, len(RANDOM), 2))
+@pytest.mark.parametrize("groups", range(1, 5))
+def test_rows_of_narrow_layers_lie_in_either_half_of_the_lanes(groups, case):
+    c, options = TINY.replace(lanes=16, narrow_buffers=1), dict(RANDOM[case])
+    rng = np.random.default_rng(case)
+    timesteps, planes = options.pop("timesteps"), options.pop("planes")
+    encoding, signed = options.pop("encoding", "bitplane"), options.pop("signed", False)
+    neuron = make_neuron(rng, channels := groups * c.neuron_lanes, **options)
+    psums = random_psums(rng, c, 9, timesteps, planes, channels)
+    run_layer(c, neuron, psums, encoding=encoding, signed=signed, idle=0.3, stall=0.3, seed=case)
+
+
 @pytest.mark.parametrize("planes", [1, 2, 5])
 def test_as_many_planes_as_there_are(planes):
     """A design of few planes: with one, no bit lies below its weight. (Signed inputs always have 8.)"""

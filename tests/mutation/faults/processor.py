@@ -243,7 +243,7 @@ MUTATIONS = [
     ),
     _fault(
         "processor/scoreboard",
-        "waits.eq(fresh & buffer_busy.bit_select(buffer, 1))",
+        "waits.eq(fresh & taken)",
         "waits.eq(0)",
         "test_slow_consumer_gets_every_row",
         "drain overrun",

@@ -7,6 +7,11 @@ ORDER = "tests/hw/psum/test_row_order.py::test_processor_drains_in_order"
 OVERLAP = "tests/hw/sequencer/test_overlap.py::"
 GROUPS = "tests/hw/lib/test_wide_memory.py::test_groups_are_read_and_written_alone"
 RANDOM = "test_random_stream"
+NARROW = "tests/hw/processor/test_narrow.py::"
+BETWEEN = NARROW + "test_narrow_and_wide_runs_follow_each_other"
+AHEAD = NARROW + "test_a_run_waits_for_what_lies_in_its_lanes"
+WEIGHTS = "tests/hw/loader/test_weights.py::test_weight_rows"
+HALVES = "tests/hw/neurons/test_array.py::test_rows_of_narrow_layers_lie_in_either_half_of_the_lanes"
 BESIDE = "test_rows_start_beside_the_run_in_progress"
 BEFORE = "tests/cosim/fuzz/test_fuzz.py::test_rows_that_start_beside_the_run_before_do_not_end_it"
 
@@ -16,6 +21,22 @@ def _fault(file, original, mutated, test, what):
 
 
 MUTATIONS = [
+    fault("narrow beside wide", "processor/scoreboard", "wide.bit_select(turn[0], 1))", "0)", AHEAD),
+    fault("wide beside narrow", "processor/scoreboard", "beside & (~narrow | ", "beside & (0 | ", AHEAD),
+    fault("narrow, lower groups", "processor/scoreboard", "groups << c.narrow_groups", "groups", BETWEEN),
+    fault("narrow, results of none", "processor/pe_array", "<< (c.narrow_groups - 1))", "<< c.groups)", BETWEEN),
+    fault("narrow, all turns", "psum/turns", "Mux(narrow, turn, turn[0])", "turn", BETWEEN),
+    fault("narrow, rows of another half", "psum/drain", "o.upper.eq(buffer[1])", "o.upper.eq(0)", BETWEEN),
+    fault("narrow, parts of two halves", "psum/bank", "halves=c.buffers // 2", "halves=1", BETWEEN),
+    fault("narrow, weights below only", "loader/weights", "Mux(self.narrow, beat == below, comes)", "comes", WEIGHTS),
+    fault(
+        "narrow, bytes below only",
+        "loader/weights",
+        ".word_select(other, 8), weight)",
+        ".word_select(other, 8), 0)",
+        WEIGHTS,
+    ),
+    fault("narrow, groups of the other half", "neurons/select", "dirty << c.narrow_groups", "dirty", HALVES),
     fault("all groups are read", "lib/wide_memory", "asked[part.group]", "asked[0]", GROUPS),
     fault("all groups are written", "lib/wide_memory", "written[part.group]", "written[0]", GROUPS),
     _fault("processor/scoreboard", "< c.groups - n for", "< c.groups - n - 1 for", RANDOM, "the last group is idle"),
@@ -24,23 +45,23 @@ MUTATIONS = [
     _fault("psum/bank", "valid, slot[2].buffer)", "valid, self.slot.buffer)", RANDOM, "groups too early"),
     _fault(
         "psum/bank",
-        "first.eq(~Mux(following.buffer,",
-        "first.eq(~Mux(self.slot.buffer,",
+        "first.eq(~chosen(following.buffer,",
+        "first.eq(~chosen(self.slot.buffer,",
         "test_random_stream",
         "other half",
     ),
     _fault("psum/bank", "fresh.eq(first)", "fresh.eq(0)", "test_corner", "first touch adds to old data"),
     _fault(
         "psum/bank",
-        "update.eq((which[0] & dirty_maps[0].o) | (which[1] & dirty_maps[1].o))",
+        "update.eq(Cat(one & dirty.o for one, dirty in zip(which, dirty_maps, strict=True)).any())",
         "update.eq(0)",
         "test_random_stream",
         "drain reads before updates",
     ),
     _fault(
         "psum/bank",
-        "for buffer in (~following.buffer, following.buffer)]",
-        "for buffer in (following.buffer, ~following.buffer)]",
+        "(following.buffer == h)) for h",
+        "(following.buffer != h)) for h",
         "test_random_stream",
         "an update looks at the other half's touch map",
     ),
@@ -92,7 +113,7 @@ MUTATIONS = [
     ),
     _fault(
         "psum/drain",
-        "self._order(m, cursor, buffer ^ ending)",
+        "self._order(m, cursor, next_buffer)",
         "self._order(m, cursor, buffer)",
         "test_corner",
         "the order of rows is that of the m tile before",
