@@ -64,6 +64,10 @@ PROPERTIES = {
         "the addend of each group of sums has come when it is added; no more are counted than wait",
         "`NeuronSelect` with its queue of addends",
     ),
+    "loader::test_no_buffer_is_taken_before_it_is_drained": (
+        "no m tile takes a buffer of partial sums, or a half of it, before it is drained; the drain takes the oldest",
+        "`Scoreboard` and `drained_buffer`, m tiles of any widths",
+    ),
     "stream::test_windows_end_where_they_should": (
         "windows of three that share lines end where they should, as many as there are outputs, and so does the axis",
         "`WindowPhase`, any number of windows, with and without a halo and a last window of two positions",

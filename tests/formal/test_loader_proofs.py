@@ -1,7 +1,8 @@
-"""Proofs of what feeds tiles and neurons: runs make up the used rows, nothing is forgotten, read or added too soon."""
+"""Proofs of what tiles and neurons get: runs make up the used rows; nothing is forgotten, read or taken too soon."""
 
 from amaranth import Cat, Mux, Signal, Value
 from amaranth.hdl import Assert, Assume
+from amaranth.lib import data
 
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import SOURCES
@@ -12,6 +13,8 @@ from reprise.hw.loader.row_runs import RowRuns
 from reprise.hw.loader.used_rows import UsedRows
 from reprise.hw.neurons.integrate import NeuronIntegrate
 from reprise.hw.neurons.select import NeuronSelect
+from reprise.hw.processor.scoreboard import Scoreboard
+from reprise.hw.psum.turns import drained_buffer
 from tests.formal.sby import Harness, arbitrary, holds, prove
 
 TINY = HardwareConfig.load("tiny").replace(tile_k=4)
@@ -185,3 +188,69 @@ class AnyAddends(Harness):
 def test_an_addend_is_there_when_it_is_taken(tmp_path):
     """Without a bound."""
     prove(AnyAddends(), tmp_path, depth=None)
+
+
+NARROW = TINY.replace(tile_m=8, narrow_buffers=1)
+PLACE = data.StructLayout({"buffer": NARROW.buffer_bits, "narrow": 1})
+
+
+class AnyTiles(Harness):
+    """M tiles of any widths and numbers of K tiles, which are computed and drained at any times.
+
+    It keeps the m tiles that have entered and are not drained, the oldest first.
+    """
+
+    def build(self, m):
+        c = NARROW
+        m.submodules.dut = dut = Scoreboard(c)
+        tag, fresh, idle = Signal(3), Signal(init=1), Signal(range(c.groups))
+        begin, tile = dut.i_begin, dut.i_begin.payload.tile
+        m.d.comb += [
+            Value.cast(tile).eq(arbitrary(m, Value.cast(tile).shape(), name="tile")),
+            begin.payload.tag.eq(tag),
+            begin.valid.eq(arbitrary(m, 1, name="valid")),
+            dut.enable.eq(arbitrary(m, 1, name="enable")),
+            dut.filled.eq(arbitrary(m, c.weight_tiles, name="filled")),
+            Assume(fresh | (tile.idle_groups == idle)),
+            Assume(tile.idle_groups < c.groups),
+        ]
+        for port in (dut.i_end.valid, dut.i_end.payload, dut.claim, dut.take):
+            m.d.comb += Value.cast(port).eq(arbitrary(m, Value.cast(port).shape(), name="any"))
+        enters = begin.valid & begin.ready
+        entered, at = Signal(), Signal()  # the first tile of an m tile, in the cycle before; its parity
+        m.d.sync += [entered.eq(enters & fresh), at.eq(tag[0])]
+        with m.If(enters):
+            m.d.sync += [tag.eq(tag + 1), fresh.eq(tile.last_k), idle.eq(tile.idle_groups)]
+
+        inside = Signal(data.ArrayLayout(PLACE, c.buffers))
+        count, settled, ends = Signal(range(c.buffers + 2)), Signal(), Signal()
+        head = inside[0]
+        groups = Mux(head.narrow, c.narrow_groups, c.groups)
+        buffer, _ = drained_buffer(m, c, groups, ends)
+        m.d.comb += [
+            ends.eq(arbitrary(m, 1, name="ends") & settled & dut.full.bit_select(buffer, 1)),
+            dut.drained.eq(ends << buffer),
+            Assert(~settled | (buffer == head.buffer)),
+            Assert(count <= c.buffers),
+        ]
+        new, left = Signal(PLACE), Signal.like(count)
+        m.d.comb += [
+            new.buffer.eq(Mux(at, dut.tiles[1].buffer, dut.tiles[0].buffer)),
+            new.narrow.eq(idle >= c.groups - c.narrow_groups),
+            left.eq(count - ends),
+        ]
+        m.d.sync += [count.eq(left + entered), settled.eq((count != 0) & ~ends)]
+        for n in range(c.buffers):
+            one = inside[n]
+            apart = (one.buffer != new.buffer) & ((one.buffer[0] != new.buffer[0]) | (one.narrow & new.narrow))
+            m.d.comb += Assert(~entered | (count <= n) | apart)
+            following = inside[n + 1] if n + 1 < c.buffers else inside[n]
+            with m.If(entered & (left == n)):
+                m.d.sync += one.eq(new)
+            with m.Elif(ends):
+                m.d.sync += one.eq(following)
+
+
+def test_no_buffer_is_taken_before_it_is_drained(tmp_path):
+    """Without a bound."""
+    prove(AnyTiles(), tmp_path, depth=None)

@@ -7,6 +7,7 @@ ORDER = "tests/hw/psum/test_row_order.py::test_processor_drains_in_order"
 OVERLAP = "tests/hw/sequencer/test_overlap.py::"
 GROUPS = "tests/hw/lib/test_wide_memory.py::test_groups_are_read_and_written_alone"
 RANDOM = "test_random_stream"
+DRAINED = "tests/formal/test_loader_proofs.py::test_no_buffer_is_taken_before_it_is_drained"
 NARROW = "tests/hw/processor/test_narrow.py::"
 BETWEEN = NARROW + "test_narrow_and_wide_runs_follow_each_other"
 AHEAD = NARROW + "test_a_run_waits_for_what_lies_in_its_lanes"
@@ -23,6 +24,7 @@ def _fault(file, original, mutated, test, what):
 MUTATIONS = [
     fault("narrow beside wide", "processor/scoreboard", "wide.bit_select(turn[0], 1))", "0)", AHEAD),
     fault("wide beside narrow", "processor/scoreboard", "beside & (~narrow | ", "beside & (0 | ", AHEAD),
+    fault("narrow, a buffer not drained", "processor/scoreboard", "waits.eq(fresh & taken)", "waits.eq(0)", DRAINED),
     fault("narrow, lower groups", "processor/scoreboard", "groups << c.narrow_groups", "groups", BETWEEN),
     fault("narrow, results of none", "processor/pe_array", "<< (c.narrow_groups - 1))", "<< c.groups)", BETWEEN),
     fault("narrow, all turns", "psum/turns", "Mux(narrow, turn, turn[0])", "turn", BETWEEN),
