@@ -8,11 +8,13 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d
 
+from reprise.compiler.rows.joins import joins_behind
 from reprise.export.nn.neurons import Barrier, MultiLevelIF
 from reprise.export.nn.zoo import build
 from reprise.export.trace.joins import add_currents, integers_of
 from reprise.export.trace.lower import prepare
 from reprise.export.trace.values import Feature
+from reprise.hw.arch.config import HardwareConfig
 from tests.support.export_helpers import SEED, assert_agrees, pixels, settle
 
 torch.set_num_threads(1)
@@ -43,6 +45,15 @@ def test_residual_joins(join, barrier, levels, timesteps):
     joined = [layer.neuron.levels for layer in network.layers if len(layer.sources) == 2]
     piled = {"spiking": {levels}, "sew": {levels * n for n in (2, 3)}, "sparse": {barrier or levels}}
     assert set(joined) == piled[join]
+    # Behind neurons are those whose sum never exceeds the largest level, or whose clip is forgotten, as with T = 1.
+    _, behind = joins_behind(network, HardwareConfig.load("small-t"))
+    adding = {
+        layer.name: sum(map(network.feature_levels, layer.rows)) <= layer.levels
+        for layer in network.layers
+        if len(layer.sources) == 2 and join != "spiking"
+    }
+    assert set(behind) == {name for name, fits in adding.items() if fits or timesteps == 1}
+    assert join != "sew" or all(adding.values())
 
 
 def test_sew_join_adds_levels_exactly():
