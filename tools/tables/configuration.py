@@ -16,7 +16,7 @@ from reprise.support.presets import HARDWARE
 
 from . import markdown, number, record
 
-PRESETS = ("tiny", "small", "small-t", "board85", "paper", "paper2", "paper-t")
+PRESETS = ("tiny", "small", "small-t", "board85", "paper", "fast", "paper2", "paper-t")
 RESOURCES = {"lut": "LUT4", "ff": "FF", "ram": "block RAM", "dsp": "multipliers"}
 
 

@@ -132,7 +132,7 @@ def test_without_the_c_library_the_same_is_read_and_refused(monkeypatch):
 
 
 def test_names_of_presets_are_no_paths():
-    assert preset_names(HARDWARE) == ["board85", "paper", "paper-t", "paper2", "small", "small-t", "tiny"]
+    assert preset_names(HARDWARE) == ["board85", "fast", "paper", "paper-t", "paper2", "small", "small-t", "tiny"]
     assert preset_file(HARDWARE, "tiny") == HARDWARE / "tiny.yaml"
     for name in ("../hardware/tiny", "../tiny", "./tiny", str(HARDWARE / "tiny"), "", ".", "a\0b", "TINY"):
         assert preset_file(HARDWARE, name) is None
