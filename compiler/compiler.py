@@ -149,7 +149,8 @@ def compile_network(
         The first byte address of the accelerator's memory, a multiple of 4096.
     keep_features : bool
         Keep the memory of every feature map, so that all of them can be read afterwards. Otherwise memory is used again
-        as soon as the last reader of a map has run.
+        as soon as the last reader of a map has run. A layer behind whose neurons a join is computed has no map of its
+        own (:mod:`reprise.compiler.rows.joins`).
     tile_depths : dict
         How many bits of a row the K tiles of a layer have, at most ``config.tile_k``, by the layer's name. For other
         layers it is chosen by the network's calibration images (:mod:`reprise.compiler.depths`).
