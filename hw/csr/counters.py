@@ -57,7 +57,9 @@ class Counters(wiring.Component):
             count = Signal(32, name=f"count_{event}")
             # The events are registered first, which keeps their paths from the blocks short.
             step = Signal.like(self.events[event], name=f"step_{event}")
-            m.d.sync += [step.eq(self.events[event]), count.eq(count + step)]
+            m.d.sync += step.eq(self.events[event])
+            with m.If(step != 0):
+                m.d.sync += count.eq(count + step)
             with m.If(self.clear):
                 m.d.sync += count.eq(0)
             with m.If(self.snapshot):

@@ -51,7 +51,7 @@ class Extractor(wiring.Component):
     run : In, fields of the RUN
     control, segment, positions : In, what belongs to one segment of one word, in each cycle
     source : Out, the source of ``segment``
-    address : Out x load_rows, words of the feature buffer to be read
+    read, address : Out, something is read; x load_rows, words of the feature buffer to be read
     window, stale : In x load_rows, ``2 * feature_bits`` bits each: what the feature buffer answers, one cycle later;
         which of the window's two words this job has not loaded
     o_valid, o : Out, finished words
@@ -70,6 +70,7 @@ class Extractor(wiring.Component):
                 "segment": In(segment_entry(c)),
                 "source": Out(range(SOURCES)),
                 "positions": In(data.ArrayLayout(POSITION, c.load_rows)),
+                "read": Out(1),
                 "address": Out(range(c.feature_words)).array(c.load_rows),
                 "window": In(2 * c.feature_bits).array(c.load_rows),
                 "stale": In(2).array(c.load_rows),
@@ -89,6 +90,7 @@ class Extractor(wiring.Component):
         for stage in range(1, 6):
             controls.append(Signal(piece_control(c), name=f"control{stage}"))
             m.d.sync += controls[stage].eq(controls[stage - 1])
+        m.d.comb += self.read.eq(controls[2].valid)
         masks = [Signal(c.tile_k, name=f"mask{stage}") for stage in range(1, 3)]
         inside = Signal(c.tile_k)  # the bits of a row that the run's K tiles have
         m.d.sync += [

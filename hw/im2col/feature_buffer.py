@@ -33,7 +33,7 @@ class FeatureBuffer(wiring.Component):
     i_write : In stream of feature_write (always ready)
     epoch : In, of the job in progress
     clear, clear_entry : In, set the epoch of the words of this entry to 0; nothing is written meanwhile
-    address : In x load_rows, the words at which the windows begin
+    read, address : In, something is read; x load_rows, the words at which the windows begin
     window : Out x load_rows, ``2 * feature_bits`` bits each
     stale : Out x load_rows, with ``window``: which of its two words was not written in this epoch
     """
@@ -43,6 +43,7 @@ class FeatureBuffer(wiring.Component):
         super().__init__(
             {
                 "i_write": In(stream.Signature(feature_write(c), always_ready=True)),
+                "read": In(1),
                 "address": In(range(c.feature_words)).array(c.load_rows),
                 "window": Out(2 * c.feature_bits).array(c.load_rows),
                 "epoch": In(epoch_bits(c)),
@@ -72,6 +73,7 @@ class FeatureBuffer(wiring.Component):
                     write.data.bits.eq(self.i_write.payload.words[bank]),
                     write.data.epoch.eq(Mux(self.clear, 0, self.epoch)),
                     write.en.eq(self.clear | (self.i_write.valid & self.i_write.payload.mask[bank])),
+                    read.en.eq(self.read),
                     # The successor of the last bank's word is the first bank's word of the next entry.
                     read.addr.eq(entry if bank else (entry + self.address[r][:inside].all())[: clog2(entries)]),
                 ]

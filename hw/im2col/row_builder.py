@@ -29,7 +29,7 @@ class RowBuilder(wiring.Component):
     -------
     ready, rows, word, release : the row table's read side
     i : In stream of K tiles (SegmentTable.o)
-    index : Out, the segment to be read
+    issue, index : Out, a segment is read; which one
     weight_slot, weight_release, weight_next : the counter of weight slots
     idle_groups : In, groups of channels that the RUN does not have
     mode, depth : In, fields of the RUN, where it has a mode
@@ -47,6 +47,7 @@ class RowBuilder(wiring.Component):
                 "word": Out(range(c.tile_beats)),
                 "release": Out(1),
                 "i": In(stream.Signature(k_tile(c))),
+                "issue": Out(1),
                 "index": Out(range(c.segments)),
                 "weight_slot": In(c.weight_slot_bits),
                 "weight_release": In(1),
@@ -64,7 +65,7 @@ class RowBuilder(wiring.Component):
         following = Signal(range(1, c.tile_beats + 1), init=1)  # the word after this one
         credits = Signal(range(QUEUE_WORDS + 1), init=QUEUE_WORDS)
         tile, inside = self.i.payload, clog2(c.load_rows)
-        issue, first, last_segment, last_word = Signal(), Signal(), Signal(), Signal()
+        issue, first, last_segment, last_word = self.issue, Signal(), Signal(), Signal()
         info = Signal(tile_info(c))
         m.d.comb += [
             first.eq(segment == 0),

@@ -61,7 +61,7 @@ class RowTable(wiring.Component):
     ready : Out(1), an m tile may be read
     rows : Out, number of rows of that m tile
     word : In, the word to be read, which holds ``load_rows`` rows from row ``word * load_rows`` on
-    source : In, one cycle after ``word``: the source to be read
+    read, source : In, one cycle after ``word``: something is read; the source to be read
     positions : Out, one cycle after ``source``: POSITION x load_rows
     release : In(1), the reader is done with the m tile; ``word`` may be its last one in the same cycle
     """
@@ -77,6 +77,7 @@ class RowTable(wiring.Component):
                 "ready": Out(1),
                 "rows": Out(c.count_bits),
                 "word": In(range(c.tile_beats)),
+                "read": In(1),
                 "source": In(range(SOURCES)),
                 "positions": Out(data.ArrayLayout(POSITION, c.load_rows)),
                 "release": In(1),
@@ -266,6 +267,7 @@ class RowTable(wiring.Component):
                 write.addr.eq(into[:-1] if cut else into),
                 write.data.eq(lanes),
                 read.addr.eq(place if cut else Cat(place, self.source)),
+                read.en.eq(self.read),
             ]
             found.append(read.data)
         if cut:

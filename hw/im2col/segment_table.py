@@ -36,7 +36,7 @@ class SegmentTable(wiring.Component):
     i_write : In stream of segment_write, the segments to keep (always ready)
     run, start : In, fields of the RUN, and its start
     o : Out stream of the K tiles of every m tile, in order
-    index : In, the segment to be read
+    read, index : In, a segment is read; which one
     entry : Out, one cycle later: that segment
     unloaded : Out(1), strobe: a K tile needs a segment that this job has not loaded, or one beyond the table's end
     """
@@ -49,6 +49,7 @@ class SegmentTable(wiring.Component):
                 "run": In(run_layout(config)),
                 "start": In(1),
                 "o": Out(stream.Signature(k_tile(c))),
+                "read": In(1),
                 "index": In(range(c.segments)),
                 "entry": Out(segment_entry(c)),
                 "unloaded": Out(1),
@@ -78,6 +79,7 @@ class SegmentTable(wiring.Component):
             write_last.data.eq(segment.last),
             write_last.en.eq(self.i_write.valid),
             read.addr.eq(self.index),
+            read.en.eq(self.read),
             self.entry.eq(read.data),
         ]
         if c.masks:

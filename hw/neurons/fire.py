@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..interface.streams import layer_config
+from ..lib.fanout import fan_out
 from .layouts import neuron_level, neuron_sum, potential_write
 
 
@@ -58,13 +59,19 @@ class NeuronFire(wiring.Component):
             now.threshold.eq(sums.threshold),
             now.tight.eq(-1),
         ]
+        comes: list[Value] = [valid] * c.neuron_lanes
         for k in reversed(range(c.level_bits)):
             if k == 0:
                 m.d.comb += [self.o_next.valid.eq(valid & ~now.step.last_t), self.o_next.context.eq(now.step.context)]
             then, arrived = Signal(neuron_level(c), name=f"bit{k}", reset_less=True), Signal(name=f"valid{k}")
-            m.d.sync += [arrived.eq(valid), then.eq(now)]
+            m.d.sync += arrived.eq(valid)
+            with m.If(comes[0]):
+                m.d.sync += then.step.eq(now.step)
             for n in range(c.neuron_lanes):
-                self._decide(m, now, then, n, k, levels[k])
+                with m.If(comes[n]):
+                    self._decide(m, now, then, n, k, levels[k])
+            # What a stage holds of a lane changes only where a group comes.
+            comes = [own for part, own in fan_out(m, valid, c.neuron_lanes, name=f"comes{k}_") for _ in part]
             valid, now = arrived, then
         m.d.comb += [self.o.valid.eq(valid), self.o.payload.eq(now)]
         return m
@@ -79,6 +86,8 @@ class NeuronFire(wiring.Component):
             fits.eq(~difference[-1] & (top | ~now.tight[n])),
         ]
         m.d.sync += [
+            then.level[n].eq(now.level[n]),
+            then.threshold[n].eq(now.threshold[n]),
             then.level[n][k].eq(fits),
             then.rest[n].eq(Mux(fits, difference, now.rest[n])),
             then.tight[n].eq(now.tight[n] & (fits | ~top)),

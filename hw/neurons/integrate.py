@@ -116,25 +116,39 @@ class NeuronIntegrate(wiring.Component):
         ]
         self._take_parameters(m)
         sums = self._add_planes(m, valid[0], step[0], self._shift(m))
-        potential = self._potential(m)
-        old, leak = self._register(m, [potential, self._parameter(m, "leak", step[0].group)], "held")
-        leaked = [self._leak(m, old[n], leak[n]) for n in range(c.neuron_lanes)]
+        whole = self._with_addend(m, valid[1], total[0]) if c.addend_groups else total[0]
+        potential, now = self._potential(m), self._parameter(m, "leak", step[0].group)
         threshold = self._parameter(m, "threshold", step[2].group)
-        m.d.sync += [
-            valid[0].eq(self.i.valid),
-            step[0].eq(self.i.payload.step),
-            valid[1].eq(valid[0] & step[0].last_plane),
-            step[1].eq(step[0]),
-            total[0].eq(sums),
-            valid[2].eq(valid[1]),
-            step[2].eq(step[1]),
-            total[1].eq(self._with_addend(m, valid[1], total[0]) if c.addend_groups else total[0]),
-            self.o.valid.eq(valid[2]),
-            result.step.eq(step[2]),
-            result.threshold.eq(threshold),
-            *(result.sum[n].eq(total[1][n] + leaked[n]) for n in range(c.neuron_lanes)),
-        ]
+        complete = valid[0] & step[0].last_plane
+        m.d.sync += [valid[0].eq(self.i.valid), valid[1].eq(complete), valid[2].eq(valid[1]), self.o.valid.eq(valid[2])]
+        with m.If(self.i.valid):
+            m.d.sync += step[0].eq(self.i.payload.step)
+        with m.If(valid[0]):
+            m.d.sync += step[1].eq(step[0])
+        with m.If(valid[1]):
+            m.d.sync += step[2].eq(step[1])
+        with m.If(valid[2]):
+            m.d.sync += result.step.eq(step[2])
+        old, leak = (Signal.like(one, name=f"held{k}", reset_less=True) for k, one in enumerate((potential, now)))
+        for n, comes in enumerate(self._comes(m, (self.i.valid, complete, valid[1]))):
+            with m.If(comes[0]):
+                m.d.sync += [old[n].eq(potential[n]), leak[n].eq(now[n])]
+            leaked = self._leak(m, old[n], leak[n], comes[1])
+            for stage, value in enumerate((sums[n], whole[n])):
+                with m.If(comes[stage]):
+                    m.d.sync += total[stage][n].eq(value)
+            with m.If(comes[2]):
+                m.d.sync += [result.sum[n].eq(total[1][n] + leaked), result.threshold[n].eq(threshold[n])]
         return m
+
+    def _comes(self, m: Module, flags: Sequence[Value]) -> list[tuple[Value, ...]]:
+        """Return the flags a cycle later for every lane, from registers for each part of the lanes.
+
+        What a stage holds of a lane changes only where a group comes, as they say.
+        """
+        lanes = self.config.neuron_lanes
+        copies = [fan_out(m, flag, lanes, name=f"comes{k}_") for k, flag in enumerate(flags)]
+        return list(zip(*([own for part, own in one for _ in part] for one in copies), strict=True))
 
     def _with_addend(self, m: Module, valid: Value, total: data.View) -> data.View:
         """Return the sums of complete planes with the addend of the layer, which is taken when they are ``valid``."""
@@ -157,7 +171,7 @@ class NeuronIntegrate(wiring.Component):
         for (lanes, negative), weight in zip(negatives, psums.weight, strict=True):
             for n in lanes:
                 term = Signal(c.membrane_bits, name=f"term{n}")
-                products = self._register(m, halves(psums.psum[n], weight), "shifted")
+                products = self._register(m, halves(psums.psum[n], weight), "shifted", self.i.valid)
                 # The factor is a power of two, so the two shifted halves have no bit in common and OR is enough.
                 whole = products[0] if len(products) == 1 else products[0] | (products[1] << LOW)
                 m.d.comb += term.eq(whole | negative[1:])
@@ -203,17 +217,18 @@ class NeuronIntegrate(wiring.Component):
             m.d.comb += sums[n].eq((Cat(C(1, 1), running[n]) + term)[1:])
         return sums
 
-    def _leak(self, m: Module, old: Value, leak: Value) -> Value:
-        """Return ``old * leak >> 8``; its products are registered, and their sum is not."""
-        products = self._register(m, halves(old, leak), "leak")
+    def _leak(self, m: Module, old: Value, leak: Value, comes: Value) -> Value:
+        """Return ``old * leak >> 8``; its products are registered where something ``comes``, and their sum is not."""
+        products = self._register(m, halves(old, leak), "leak", comes)
         if len(products) == 1:
             return products[0] >> 8
         return (products[0] >> 8) + (products[1] << (LOW - 8))
 
-    def _register(self, m: Module, values: list, name: str) -> list[Value]:
-        """Return the values one pipeline stage later."""
+    def _register(self, m: Module, values: list, name: str, comes: Value) -> list[Value]:
+        """Return the values one pipeline stage later, where something ``comes``."""
         held = [Signal(v.shape(), name=f"{name}{k}", reset_less=True) for k, v in enumerate(values)]
-        m.d.sync += [k.eq(v) for k, v in zip(held, values, strict=True)]
+        with m.If(comes):
+            m.d.sync += [k.eq(v) for k, v in zip(held, values, strict=True)]
         return held
 
     def _memory(self, m: Module, name: str, shape: ShapeLike, depth: int) -> tuple[memory.ReadPort, memory.WritePort]:

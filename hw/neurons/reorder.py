@@ -102,7 +102,7 @@ class NeuronReorder(wiring.Component):
             last_t.eq(t + 1 == layer.timesteps),
             last_context.eq(context == end[buffer].context),
             port.addr.eq(Cat(context, t, buffer)),
-            port.en.eq(move),
+            port.en.eq(move & there),
             o.level.eq(port.data),
         ]
         with m.If(move):

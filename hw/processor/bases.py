@@ -35,6 +35,8 @@ def take_base(m: Module, issue: Issue) -> None:
     m.d.comb += in_place.eq(issue.active_valid & (active.result == stage.prefix))
     memory = (issue.loading & stage.has_prefix & ~in_place & ~issue.recent).replicate(issue.config.banks)
     m.d.sync += [
+        issue.load.loads.eq(issue.active_valid | issue.loading),
+        issue.load.buffer.eq(Mux(issue.loading, issue.stage_buffer, issue.active_buffer)),
         issue.load.zero.eq(issue.loading & ~stage.has_prefix),
         issue.load.forward.eq(issue.loading & stage.has_prefix & issue.recent),
         issue.load.memory.eq(memory & (issue.claiming | issue.steal_idle)),

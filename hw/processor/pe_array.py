@@ -13,10 +13,12 @@ from ..lib.wide_memory import lane_parts, wide_memory
 def load_control(c: HardwareConfig) -> data.StructLayout:
     """Return the layout that says where a compute row's base comes from, that is, what its residual is added to.
 
-    If no bit is set, the row goes on from the sum in the accumulator, which is that of the row before it.
+    If none of the sources is set, the row goes on from the sum in the accumulator, which is that of the row before it.
     """
     return data.StructLayout(
         {
+            "loads": 1,  # a row's base is taken, or weights are added; else the accumulator keeps its value
+            "buffer": c.buffer_bits,  # of the partial sums of that row's m tile
             "zero": 1,  # the row has no prefix
             "forward": 1,  # the operand register holds the base (with two banks: it was finished one cycle ago)
             "memory": c.banks,  # the base is read from the result memory's copy of this bank (one-hot)
@@ -62,6 +64,7 @@ class PEArray(wiring.Component):
     fetch : for each bank: what is read becomes the operand (stage 1); if neither this is set nor a row finishes, the
         operand stays
     groups : for each buffer: the groups of channels of its RUN, which are read and written
+    buffer : for each bank: that of the row whose operand comes (stage 1)
     o : for each bank: the operand, ``lanes`` signed tile results of ``result_bits`` each (stage 3)
     """
 
@@ -75,6 +78,7 @@ class PEArray(wiring.Component):
                 "read": In(data.ArrayLayout(read_control(c), c.banks)),
                 "fetch": In(c.banks),
                 "groups": In(data.ArrayLayout(c.groups, c.buffers)),
+                "buffer": In(data.ArrayLayout(c.buffer_bits, c.banks)),
                 "o": Out(data.ArrayLayout(c.lanes * c.result_bits, c.banks)),
             }
         )
@@ -91,9 +95,9 @@ class PEArray(wiring.Component):
             m.d.comb += total[here].eq(accumulator[here].as_signed() + weight)
 
         results = []
-        put = self._wanted(self.finish), Cat(self.finish.result, self.finish.parity)
+        put = self._wanted(self.finish.valid, self.finish.buffer), Cat(self.finish.result, self.finish.parity)
         for b, read in enumerate(self.read):
-            wanted = self._wanted(read), read.address
+            wanted = self._wanted(read.valid, read.buffer), read.address
             cut = lane_parts(c.neuron_lanes, c.groups, bits)
             results.append(
                 wide_memory(m, f"results{b}_", cut=cut, depth=2 * c.tile_m, read=wanted, put=put, value=total)
@@ -101,39 +105,43 @@ class PEArray(wiring.Component):
             self._operand(m, b, total, results[b])
 
         recent = self._recent(m, total)
-        for lanes, flags in fan_out(m, self.load, c.lanes, name="load"):
-            load = data.View(load_control(c), flags)
-            here = slice(lanes.start * bits, lanes.stop * bits)
-            running = accumulator[here]
-            m.d.sync += running.eq(total[here])
-            for b in range(c.banks):
-                with m.If(load.memory[b]):
-                    m.d.sync += running.eq(results[b][here])
-            with m.If(load.forward):
-                m.d.sync += running.eq(recent[here])
-            with m.If(load.zero):
-                m.d.sync += running.eq(0)
+        taken = Cat(self.load, self._wanted(self.load.loads, self.load.buffer))
+        for lanes, flags in fan_out(m, taken, c.lanes, name="load"):
+            load = data.View(load_control(c), flags[: -c.groups])
+            for group in sorted({lane % c.groups for lane in lanes}):
+                mine = [slice(lane * bits, (lane + 1) * bits) for lane in lanes if lane % c.groups == group]
+                running, *others = (Cat(word[here] for here in mine) for word in (accumulator, total, recent, *results))
+                with m.If(flags[len(flags) - c.groups + group]):
+                    m.d.sync += running.eq(others[0])
+                    for b in range(c.banks):
+                        with m.If(load.memory[b]):
+                            m.d.sync += running.eq(others[2 + b])
+                    with m.If(load.forward):
+                        m.d.sync += running.eq(others[1])
+                with m.If(load.zero):
+                    m.d.sync += running.eq(0)
         return m
 
-    def _wanted(self, access: data.View) -> Value:
-        """Return the groups of channels that an access reads or writes.
+    def _wanted(self, valid: Value, buffer: Value) -> Value:
+        """Return the groups of channels of a buffer, or none if nothing is wanted.
 
         Both halves of the lanes work out the results of narrow RUNs. So a block RAM may have lanes of both, and belongs
         to the group below the upper half.
         """
         c = self.config
-        groups = chosen(access.buffer, list(self.groups)) & access.valid.replicate(c.groups)
+        groups = chosen(buffer, list(self.groups)) & valid.replicate(c.groups)
         return groups | (groups[c.narrow_groups] << (c.narrow_groups - 1)) if c.narrow_buffers else groups
 
     def _operand(self, m: Module, b: int, total: Signal, read: Value) -> None:
         """Build bank ``b``'s operand register, which takes the sum that finishes or what is read, and else stays."""
         c, bits = self.config, self.config.result_bits
         operand = Signal(c.lanes * bits, name=f"operand{b}", reset_less=True)
-        flags = Cat(self.finish.bank[b], self.finish.bank[b] | self.fetch[b])
-        for lanes, (finishes, comes) in fan_out(m, flags, c.lanes, name=f"operand{b}_comes"):
-            here = slice(lanes.start * bits, lanes.stop * bits)
-            with m.If(comes):
-                m.d.sync += operand[here].eq(Mux(finishes, total[here], read[here]))
+        comes = self._wanted(self.finish.bank[b] | self.fetch[b], self.buffer[b])
+        for lanes, (finishes, *mine) in fan_out(m, Cat(self.finish.bank[b], comes), c.lanes, name=f"operand{b}_comes"):
+            for lane in lanes:
+                here = slice(lane * bits, (lane + 1) * bits)
+                with m.If(mine[lane % c.groups]):
+                    m.d.sync += operand[here].eq(Mux(finishes, total[here], read[here]))
         m.d.comb += self.o[b].eq(operand)
 
     def _recent(self, m: Module, total: Signal) -> Value:

@@ -120,7 +120,7 @@ class Processor(wiring.Component):
                 *_inside(bank.next_slot, issue.next_slot[b], c.banks),
                 *_inside(bank.slot, issue.slot[b], c.banks),
                 bank.groups.eq(scoreboard.groups),
-                bank.operand.eq(pe_array.o[b]),
+                *(bank.operand.eq(pe_array.o[b]), pe_array.buffer[b].eq(issue.slot[b].buffer)),
                 bank.look.eq(drain.look[b]),
                 bank.drain.eq(drain.ask[b]),
                 bank.clear.eq(drain.clear[b]),

@@ -107,14 +107,18 @@ class PsumBank(wiring.Component):
         data, old = Signal(c.lanes * c.psum_bits), Signal(c.lanes * c.psum_bits, reset_less=True)
         operand = Signal.like(self.operand, reset_less=True)
         total = Signal.like(data)
-        m.d.sync += [operand.eq(self.operand), old.eq(data)]
-        for lanes, none in fan_out(m, fresh, c.lanes, name="fresh"):
-            with m.If(none):
-                m.d.sync += old[lanes.start * c.psum_bits : lanes.stop * c.psum_bits].eq(0)
-        for lane in range(c.lanes):
-            here = slice(lane * c.psum_bits, (lane + 1) * c.psum_bits)
-            term = operand.word_select(lane, c.result_bits).as_signed()
-            m.d.comb += total[here].eq(old[here].as_signed() + term)
+        updated = self._groups(slot[1].valid, slot[1].buffer)
+        flags = Cat(updated, updated & fresh.replicate(c.groups))
+        for lanes, mine in fan_out(m, flags, c.lanes, name="fresh"):
+            for lane in lanes:
+                group = lane % c.groups
+                here = slice(lane * c.psum_bits, (lane + 1) * c.psum_bits)
+                term = slice(lane * c.result_bits, (lane + 1) * c.result_bits)
+                with m.If(mine[group]):
+                    m.d.sync += [operand[term].eq(self.operand[term]), old[here].eq(data[here])]
+                with m.If(mine[c.groups + group]):
+                    m.d.sync += old[here].eq(0)
+                m.d.comb += total[here].eq(old[here].as_signed() + operand[term].as_signed())
 
         if self.split:
             self._split_memories(m, slot, update, data, total)

@@ -64,8 +64,8 @@ MUTATIONS = [
     fault(
         "the leak has 8 bits: 256 becomes 0",
         "neurons/integrate",
-        "self._leak(m, old[n], leak[n])",
-        "self._leak(m, old[n], leak[n][:8])",
+        "self._leak(m, old[n], leak[n], comes",
+        "self._leak(m, old[n], leak[n][:8], comes",
         f"{ARRAY}::test_leak_of_negative_and_positive_potentials",
     ),
     fault(
@@ -78,8 +78,8 @@ MUTATIONS = [
     fault(
         "rows of planes that are not the last also fire",
         "neurons/integrate",
-        "valid[1].eq(valid[0] & step[0].last_plane)",
-        "valid[1].eq(valid[0])",
+        "complete = valid[0] & step[0].last_plane",
+        "complete = valid[0]",
         f"{ARRAY}::test_random_layers",
     ),
     fault(

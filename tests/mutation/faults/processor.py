@@ -179,8 +179,8 @@ MUTATIONS = [
     ),
     _fault(
         "processor/pe_array",
-        "self.finish.bank[b] | self.fetch[b])",
-        "1)",
+        "self.finish.bank[b] | self.fetch[b],",
+        "self.finish.bank[b] | ~self.finish.bank[b],",
         "test_random_stream",
         "the operand doesn't stay",
     ),

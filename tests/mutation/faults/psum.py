@@ -7,6 +7,8 @@ ORDER = "tests/hw/psum/test_row_order.py::test_processor_drains_in_order"
 OVERLAP = "tests/hw/sequencer/test_overlap.py::"
 GROUPS = "tests/hw/lib/test_wide_memory.py::test_groups_are_read_and_written_alone"
 RANDOM = "test_random_stream"
+IM2COL = "tests/hw/im2col/test_im2col.py::test_random_geometries"
+REORDER = "tests/hw/neurons/test_array.py"
 DRAINED = "tests/formal/test_loader_proofs.py::test_no_buffer_is_taken_before_it_is_drained"
 NARROW = "tests/hw/processor/test_narrow.py::"
 BETWEEN = NARROW + "test_narrow_and_wide_runs_follow_each_other"
@@ -44,6 +46,21 @@ MUTATIONS = [
     _fault("processor/scoreboard", "< c.groups - n for", "< c.groups - n - 1 for", RANDOM, "the last group is idle"),
     _fault("processor/scoreboard", "self.groups[buffer].eq", "self.groups[0].eq", RANDOM, "groups of the other buffer"),
     _fault("processor/bases", "eq(issue.active_buffer)", "eq(0)", RANDOM, "results of the other groups"),
+    _fault(
+        "processor/bases", "eq(issue.active_valid | issue.loading)", "eq(issue.loading)", RANDOM, "weights get lost"
+    ),
+    _fault(
+        "psum/bank", "updated = self._groups(slot[1]", "updated = self._groups(slot[2]", RANDOM, "operands come late"
+    ),
+    fault("features are read too early", "im2col/extract", "eq(controls[2].valid)", "eq(controls[1].valid)", IM2COL),
+    fault(
+        "positions are read too early",
+        "im2col/im2col",
+        "read.eq(builder.control.valid)",
+        "read.eq(builder.issue)",
+        IM2COL,
+    ),
+    fault("a level is read again while it waits", "neurons/reorder", "eq(move & there)", "eq(there)", REORDER),
     _fault("psum/bank", "valid, slot[2].buffer)", "valid, self.slot.buffer)", RANDOM, "groups too early"),
     _fault(
         "psum/bank",
