@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +25,32 @@ from ..baselines.accelerator import DRAM_PJ_PER_BIT
 
 FITTED = Path(__file__).resolve().parent / "fitted.json"
 
-EVENTS: dict[str, Callable[[Mapping[str, Any]], float]] = {
-    "cycles": lambda one: one["cycles"]["cycle_model"],
-    "residual_bits": lambda one: one["counts"]["residual_bits"],
-    "row_updates": lambda one: one["counts"]["nonzero_rows"],
-    "row_beats": lambda one: one["alone_cycles"]["im2col"],
-    "neuron_steps": lambda one: one["alone_cycles"]["neurons"],
-    "bytes": lambda one: one["bytes_read"] + one["bytes_written"],
+EVENTS: dict[str, Callable[[Mapping[str, Any], int], float]] = {
+    "cycles": lambda one, group: one["cycles"]["cycle_model"],
+    "residual_bits": lambda one, group: one["counts"]["residual_bits"],
+    "group_updates": lambda one, group: one["counts"]["nonzero_rows"] * ceil(one["tile_use"]["lanes"]["mean"] / group),
+    "row_beats": lambda one, group: one["alone_cycles"]["im2col"],
+    "neuron_steps": lambda one, group: one["alone_cycles"]["neurons"],
+    "weight_words": lambda one, group: one["alone_cycles"]["weights"],
+    "bytes": lambda one, group: one["bytes_read"] + one["bytes_written"],
 }
-"""The events that a layer's energy is made of, from its figures in a report.
+"""The events that a layer's energy is made of, from its figures in a report and the lanes of a group of channels.
 
-They are cycles; additions; updates of the partial sum of a row; segments of rows that im2col cuts out; groups that the
-neurons compute; and bytes that are moved.
+They are cycles; additions; updates of a group of channels in the partial sum of a row; segments of rows that im2col
+cuts out; groups that the neurons compute; words of weights that tiles load; and bytes that are moved.
 """
 
+NOTHING: dict[str, Any] = {
+    "alone_cycles": {"im2col": 0, "neurons": 0, "weights": 0},
+    "counts": {"residual_bits": 0, "nonzero_rows": 0},
+    "tile_use": {"lanes": {"mean": 0.0}},
+}
+"""What the end of a job has none of."""
 
-def events(one: Mapping[str, Any]) -> list[float]:
+
+def events(one: Mapping[str, Any], configuration: Mapping[str, int]) -> list[float]:
     """Return the events of a layer, or of the end of the job, which has cycles and bytes only."""
-    has = {"alone_cycles": {"im2col": 0, "neurons": 0}, "counts": {"residual_bits": 0, "nonzero_rows": 0}, **one}
-    return [float(of(has)) for of in EVENTS.values()]
+    return [float(of({**NOTHING, **one}, configuration["neuron_lanes"])) for of in EVENTS.values()]
 
 
 def fit(networks: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -77,7 +85,7 @@ def fitted(config: HardwareConfig) -> dict[str, Any] | None:
 
 def energy(one: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, float]:
     """Return the fields ``chip_nj`` and ``dram_nj`` of a layer, or of the end of the job."""
-    chip = float(np.dot(events(one), [found["nanojoules"][name] for name in EVENTS]))
+    chip = float(np.dot(events(one, found["configuration"]), [found["nanojoules"][name] for name in EVENTS]))
     dram = 8 * (one["bytes_read"] + one["bytes_written"]) * DRAM_PJ_PER_BIT / 1000
     return {"chip_nj": round(chip, 1), "dram_nj": round(dram, 1)}
 
@@ -103,9 +111,13 @@ def error_percent(found: Mapping[str, Any]) -> float:
 
 
 def lines(report: Mapping[str, Any]) -> list[str]:
-    """Say in a line what a network takes, and how well that is known; none, if nothing was fitted."""
+    """Say in a line what a network takes and how well that is known, or that nothing was fitted and what to do."""
     if "energy" not in report["total"]:
-        return []
+        names = ", ".join(one["name"] for one in known())
+        return [
+            f"energy: not fitted to this configuration, but to {names}; reprise energy measures it, and "
+            "python -m tools.energy.fit --config PRESET --write fits a preset"
+        ]
     whole = report["total"]["energy"]
     return [
         f"energy in 130 nm, from events: {whole['chip_nj']:,.0f} nJ on the chip (off by up to "

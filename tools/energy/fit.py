@@ -2,14 +2,16 @@
 
     python -m tools.energy.fit --config tiny --write
 
-Networks are measured on the switching of the RTL, as ``reprise energy`` does, which takes a minute or so for each; what
-is measured is kept in ``build/energy/cases``. Some are used to fit, and the others only to say how far off the fit is.
+The file has a row for each preset that was fitted. Networks are measured on the switching of the RTL, as ``reprise
+energy`` does, which takes a minute or so for each, and what is measured is in the cache. Some are used to fit, and the
+others only to say how far off the fit is. Those with a seed in their names are of ``tools.energy.modes train``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import numpy as np
@@ -27,13 +29,21 @@ from tools.energy.measure import measure
 NAME = "python -m tools.energy.fit"
 FITS: tuple[tuple[str, Mode], ...] = (
     ("digits-levels-s0", "product"), ("digits-levels-s0", "bit"), ("digits-levels-s0", "dense"),
-    ("random1", "product"), ("random4", "bit"), ("random5", "product"), ("random7", "product"), ("random11", "product"),
+    ("random1", "product"), ("random7", "product"), ("random4", "bit"), ("random8", "product"), ("random11", "product"),
 )  # fmt: skip
 HELD: tuple[tuple[str, Mode], ...] = (
-    ("lenet5", "product"), ("random3", "product"), ("random6", "dense"), ("random9", "product"), ("random12", "bit"),
-    ("random14", "product"),
+    ("lenet5-levels-s0", "product"), ("random3", "product"), ("random6", "dense"), ("random9", "product"),
+    ("random12", "bit"), ("random14", "product"),
 )  # fmt: skip
 """The networks, each in a mode, that are used to fit, and those that only tell the error."""
+
+BINARY: tuple[tuple[str, Mode], ...] = (("digits-binary-s0", "product"),)
+BINARY_HELD: tuple[tuple[str, Mode], ...] = (("digits-binary-s0", "dense"), ("lenet5-binary-s0", "product"))
+ROWS = 32
+"""Those of binary spikes, in tiles that hold so many rows: eight bits of a pixel in four timesteps."""
+
+CHANNELS = 192
+"""The most channels of a random network: more only take longer."""
 
 app = commands()
 
@@ -44,20 +54,23 @@ def network_of(name: str, config: HardwareConfig) -> tuple[Network, np.ndarray]:
 
     if name.startswith("random"):
         seed = int(name.removeprefix("random"))
-        made = random_network(seed, config, size=10, channels=3 * config.lanes, layers=2 + seed % 2)
+        channels = min(3 * config.lanes, CHANNELS)
+        made = random_network(seed, config, size=10, channels=channels, layers=2 + seed % 2)
         return made, random_images(seed, made, 1)
     file = open_network(f"build/networks/{name}.yaml" if "-s" in name else name, config)
     return file.network, file.images[:1]
 
 
 def measured(
-    cases: tuple[tuple[str, Mode], ...], config: HardwareConfig
+    cases: Iterable[tuple[str, Mode]], config: HardwareConfig, preset: str
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Yield of each network its name and mode, the events of its layers, and their measured energies."""
     for name, mode in cases:
+        print(f"{preset}: {name}, {mode}", file=sys.stderr, flush=True)
         network, images = network_of(name, config)
-        rows = measure(name, network, images, config, mode)["layers"]
-        yield f"{name}, {mode}", np.array([model.events(r) for r in rows]), np.array([r["chip_nj"] for r in rows])
+        rows = measure(preset, network, images, config, mode)["layers"]
+        events = np.array([model.events(one, config.to_dict()) for one in rows])
+        yield f"{name}, {mode}", events, np.array([sum(one["blocks_nj"].values()) for one in rows])
 
 
 def errors(found: np.ndarray, cases: list[tuple[str, np.ndarray, np.ndarray]]) -> dict[str, float]:
@@ -77,7 +90,8 @@ def fit(
 ) -> None:
     """Fit the energies of events of a configuration; with --write, put them into the table."""
     plain = HardwareConfig.load(config)
-    fits, held = (list(measured(cases, plain.replace(modes=1))) for cases in (FITS, HELD))
+    known = (FITS + BINARY, HELD + BINARY_HELD) if plain.tile_m >= ROWS else (FITS, HELD)
+    fits, held = (list(measured(cases, plain.replace(modes=1), config)) for cases in known)
     found = model.fit([(rows, wanted) for _, rows, wanted in fits])
     row: dict[str, Any] = {
         "name": config,
@@ -91,8 +105,9 @@ def fit(
     }
     print(json.dumps(row, indent=1))
     if write:
-        others = [one for one in model.known() if one["name"] != config] if model.FITTED.is_file() else []
-        model.FITTED.write_text(json.dumps({"configurations": [*others, row]}, indent=1) + "\n")
+        rows = {one["name"]: one for one in model.known()} | {config: row}
+        ordered = sorted(rows.values(), key=lambda one: one["configuration"]["lanes"])
+        model.FITTED.write_text(json.dumps({"configurations": ordered}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
     python -m tools.energy.modes train --data MNIST_FOLDER --write    # two networks, kinds of spikes, three seeds
     python -m tools.energy.modes cycles --write                       # of all of them, by the exact cycle model
-    python -m tools.energy.modes energy --write                       # of levels in one timestep, on the chip
+    python -m tools.energy.modes energy --write                       # on the chip, by an image of the first seed
 
-Each step adds to ``docs/measured/modes.json``, of which ``make docs`` makes the tables; without ``--write`` it shows
-what it found. Networks are trained by the same recipe but for levels and timesteps, for the same epochs; the test set
-chooses nothing.
+Energies are measured on the switching of the RTL, except of runs that are too long: those are estimated with what
+``tools.energy.fit`` has fitted. Each step adds to ``docs/measured/modes.json``, of which ``make docs`` makes tables;
+without ``--write`` it shows what it found. Networks are trained by the same recipe but for levels and timesteps, for
+the same epochs; the test set chooses nothing.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ from typing import Annotated, Any
 
 import typer
 
+from reprise.estimate.area.netlist import NETLIST, is_earlier
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.prosparsity.modes import MODES
 from reprise.support.command_line import INPUT_FOLDER, Write, commands, example, main
+from reprise.support.errors import RepriseError
 from tools.tables import MEASURED
 
 NAME = "python -m tools.energy.modes"
 RECORD = MEASURED / "modes.json"
 NETWORKS = Path("build/networks")
-CONFIG, CHIP, IMAGES, SEEDS = "paper", "tiny", 8, (0, 1, 2)
-"""The presets of which cycles are counted, and on which energies are known. The latter has too short tiles for binary
-spikes in four timesteps."""
+CONFIG, CHIP, IMAGES, SEEDS = "paper", "small", 8, (0, 1, 2)
+"""The presets of which cycles are counted, and on which energies are measured."""
+
+LONGEST = 100_000
+"""The most cycles of a run whose energy is measured."""
 
 SPIKES: dict[str, dict[str, int]] = {
     "levels": {"levels": 4, "timesteps": 1},
@@ -45,7 +50,7 @@ app = commands("Measure one accelerator in the modes of its RUNs.", example(f"{N
 def load() -> dict[str, Any]:
     """Return the record, with a place for every network and kind of spikes."""
     found: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
-    found |= {"configuration": CONFIG, "chip": CHIP}
+    found |= {"configuration": CONFIG}
     for network in RECIPES:
         for spikes in SPIKES:
             found.setdefault("rows", {}).setdefault(network, {}).setdefault(spikes, {})
@@ -53,7 +58,7 @@ def load() -> dict[str, Any]:
 
 
 def store(write: bool, network: str, spikes: str, **values: Any) -> None:
-    """Show values, and put them into the record, if wanted."""
+    """Show values of a network, and put them into the record, if wanted."""
     print(network, spikes, json.dumps(values), flush=True)
     if not write:
         return
@@ -106,7 +111,7 @@ def cycles(write: Write = False) -> None:
 
 @app.command(epilog=example(f"{NAME} energy --write"))
 def energy(write: Write = False) -> None:
-    """Measure the energies of the digits network of the first seed on an image, and estimate those of LeNet-5."""
+    """Measure the energies of all networks of the first seed on an image, or estimate them where that takes long."""
     from reprise.estimate.energy import model
     from reprise.estimate.network import estimate
     from reprise.export.find import open_network
@@ -114,18 +119,22 @@ def energy(write: Write = False) -> None:
 
     config = HardwareConfig.load(CHIP).replace(modes=1)
     fitted = model.fitted(config)
+    if fitted is None or is_earlier(fitted):
+        remedy = f"python -m tools.energy.fit --config {CHIP} --write"
+        raise RepriseError(f"{CHIP} must be fitted to the present netlist first: {remedy}", field=CHIP, remedy=remedy)
     for network in RECIPES:
-        name = title(network, "levels", SEEDS[0])
-        file, found = open_network(str(NETWORKS / f"{name}.yaml"), config), {}
-        for mode in MODES:
-            if network == "digits":
-                one = measure(name, file.network, file.images[:1], config, mode)["total"]
-                found[mode] = {key: one[key] for key in ("cycles", "chip_nj", "dram_nj")}
-            elif fitted:
+        for spikes in SPIKES:
+            file = open_network(str(NETWORKS / f"{title(network, spikes, SEEDS[0])}.yaml"), config)
+            found: dict[str, dict[str, Any]] = {}
+            for mode in MODES:
                 report = estimate(file.network, config, file.images[:1], mode=mode)
                 total = model.fields(report, config)["total"]
-                found[mode] = {"cycles": total["cycles"]["cycle_model"], **total["energy"]}
-        store(write, network, "levels", chip=found)
+                cycles = total["cycles"]["cycle_model"]
+                found[mode] = {"energy": "estimated", "cycles": cycles, **total["energy"]}
+                if cycles <= LONGEST:
+                    one = measure(CHIP, file.network, file.images[:1], config, mode)["total"]
+                    found[mode] = {"energy": "measured"} | {key: one[key] for key in ("cycles", "chip_nj", "dram_nj")}
+            store(write, network, spikes, chip=found, chip_name=CHIP, netlist=NETLIST)
 
 
 if __name__ == "__main__":

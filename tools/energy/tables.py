@@ -38,22 +38,57 @@ def modes() -> str:
     return markdown(head, rows)
 
 
+def _chips() -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+    """Return the energies by mode of every network and kind of spikes that has been measured."""
+    rows = record("modes")["rows"]
+    return {(network, spikes): rows[network][spikes]["chip"] for network in rows for spikes in SPIKES
+            if "chip" in rows[network][spikes]}  # fmt: skip
+
+
+def _saved(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Return how many times as much ``other`` takes: on the chip, with DRAM, and in energy times delay."""
+    whole = (other["chip_nj"] + other["dram_nj"]) / (one["chip_nj"] + one["dram_nj"])
+    found = (other["chip_nj"] / one["chip_nj"], whole, whole * other["cycles"] / one["cycles"])
+    return [f"{value:.2f}x" for value in found]
+
+
+def _measured() -> list[dict[str, Any]]:
+    return [one for network in record("modes")["rows"].values() for one in network.values() if "chip" in one]
+
+
+def _earlier() -> str:
+    return f"\n\n{EARLIER}" * any(map(is_earlier, _measured()))
+
+
+SAVES = ("chip saves", "with DRAM", "energy x delay saves")
+
+
 def modes_energy() -> str:
-    """Make the table of the energies of networks of levels in every mode, with what they save over the dense one."""
+    """Make the table of the energies of every mode, with what they save over the dense one."""
     rows = []
-    for network, kinds in record("modes")["rows"].items():
-        found = kinds["levels"]["chip"]
-        dense = found["dense"]
+    for (network, spikes), found in _chips().items():
         for mode, name in MODES.items():
             one = found[mode]
-            whole, of_dense = (each["chip_nj"] + each["dram_nj"] for each in (one, dense))
-            delay = dense["cycles"] / one["cycles"]
-            saved = (f"{dense['chip_nj'] / one['chip_nj']:.2f}x", f"{of_dense / whole:.2f}x")
             figures = (f"{one['cycles']:,}", f"{one['chip_nj']:,.0f}", f"{one['dram_nj']:,.0f}")
-            how = "measured" if network == "digits" else "estimated"
-            rows.append((NAMES[network], name, how, *figures, *saved, f"{of_dense / whole * delay:.2f}x"))
-    saves = ("chip saves", "with DRAM", "energy x delay saves")
-    return markdown(("network", "RUNs", "energy", "cycles", "chip, nJ", "DRAM, nJ", *saves), rows)
+            told = (NAMES[network], SPIKES[spikes].split(":")[0], name, one["energy"])
+            rows.append((*told, *figures, *_saved(one, found["dense"])))
+    head = ("network", "spikes", "RUNs", "energy", "cycles", "chip, nJ", "DRAM, nJ", *SAVES)
+    chips = {one["chip_name"] for one in _measured()}
+    return f"On {' and '.join(f'`{chip}`' for chip in sorted(chips))}:\n\n" + markdown(head, rows) + _earlier()
+
+
+def modes_levels() -> str:
+    """Make the table of what levels in one timestep save over binary spikes in four, in every mode."""
+    chips, rows = _chips(), []
+    for network, told in NAMES.items():
+        if (network, "binary") not in chips:
+            continue
+        for mode, name in MODES.items():
+            levels, binary = (chips[network, spikes][mode] for spikes in ("levels", "binary"))
+            rows.append((told, name, f"{binary['cycles'] / levels['cycles']:.2f}x", *_saved(levels, binary)))
+    if not rows:
+        return "Of binary spikes nothing is measured yet."
+    return markdown(("network", "RUNs", "fewer cycles", *SAVES), rows) + _earlier()
 
 
 def recipes() -> str:
