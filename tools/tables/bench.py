@@ -10,8 +10,10 @@ import inspect
 import statistics
 from collections.abc import Callable
 
+from reprise.estimate.area.measured import routed
 from reprise.estimate.area.netlist import NETLIST
 from reprise.estimate.baselines.published import density
+from reprise.hw.arch.config import HardwareConfig
 from tools import bench
 from tools.benches import queues as queues_bench
 from tools.benches import steps as steps_bench
@@ -124,7 +126,7 @@ def table(topic: str, *words: str) -> str:
 
     ``machine TOPIC`` says on what machine they ran; ``steps``, ``queues`` and others make tables of their own.
     """
-    special: dict[str, Callable[..., str]] = {"proofs": proofs, "steps": steps, "queues": queues}
+    special: dict[str, Callable[..., str]] = {"proofs": proofs, "steps": steps, "queues": queues, "clock": clock}
     special |= {"transformers": transformers, "density": transformer_density, "free": free, "levels": levels}
     if topic in special:
         return special[topic](*words)
@@ -158,6 +160,22 @@ def transformers(*names: str) -> str:
         for name, one in found.items()
     ]
     return markdown(heads, rows) + "\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+PUBLIC_MS = 53
+"""Milliseconds an image that the public RTL of Spikformer-1-384 takes, by its page
+(tooddler/FPGA_SpikingTransformer: T = 4, on a ZU7EV, with 7.2 W)."""
+
+
+def clock(name: str, preset: str) -> str:
+    """Say at which clock a whole transformer takes as long as the public RTL, beside one that was routed."""
+    cycles = record("transformers")[name]["cycles"]["total"]["rtl"]
+    best = routed(HardwareConfig.load(preset))[0]
+    return (
+        f"`{name}` takes the {PUBLIC_MS} ms of the public RTL at a clock of {cycles / PUBLIC_MS / 1000:.1f} MHz. At "
+        f"{best['fmax_mhz']:g} MHz, to which `{preset}` was routed, its cycles would be "
+        f"{cycles / best['fmax_mhz'] / 1000:.1f} ms."
+    )
 
 
 SHOWN = ("rtl", "published_model")
