@@ -73,6 +73,7 @@ FEATURES: dict[str, dict[str, Feature]] = {
         "gate bits": _sum(lambda part: part.counts["gates"]),
         "multiplexer bits": _sum(_choices),
         "registers with an enable": _sum(lambda part: part.counts["enabled"]),
+        "words kept beside block RAM": _sum(_kept),  # which are chosen where the addresses are equal
     },
     "ff": {
         "registers of the core": _sum(_registers, ["core"]),
