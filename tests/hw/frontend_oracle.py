@@ -94,6 +94,7 @@ def random_info(config: HardwareConfig, rng: random.Random) -> dict:
         "weight_release": rng.randrange(2),
         "last_k": rng.randrange(2),
         "rows": rng.randint(1, config.tile_m),
+        "idle_groups": rng.randrange(config.groups),
         **({"mode": rng.randrange(3), "depth": rng.randint(1, config.tile_k)} if config.modes else {}),
     }
 

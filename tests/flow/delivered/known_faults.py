@@ -24,7 +24,7 @@ FOUND_BY_A_JOB = (
     ("datapath.im2col.extractor", "mask1", "{} & 8'hfe"),
     ("datapath.core.frontend.detector.bank0", "best", "5'h00"),
     ("datapath.core.frontend.dispatcher.reuse0", "o__payload", "data_reset ? 16'h2 : {}"),
-    ("datapath.core.neurons.fire", "fits1_2", "1'h0"),
+    ("datapath.core.neurons.fire", "comes1_2", "1'h0"),
     ("datapath.core.neurons.select", "weight", "{} ^ 8'h2"),
     ("datapath.weights", "weight_slot", "1'h0"),
     ("datapath.output.encoder", "plane", "{} | 3'h1"),
