@@ -27,7 +27,7 @@ FOUND_BY_A_JOB = (
     ("datapath.core.neurons.fire", "comes1_2", "1'h0"),
     ("datapath.core.neurons.select", "weight", "{} ^ 8'h2"),
     ("datapath.weights", "weight_slot", "1'h0"),
-    ("datapath.output.encoder", "plane", "{} | 3'h1"),
+    ("datapath.output.encoder", "width", "{} | 3'h1"),
     ("datapath.output", "o_done", "1'h0"),
 )
 """Module, net, and what the net gets in place of the expression {}; the first job is wrong, late, or does not end."""
