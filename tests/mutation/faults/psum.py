@@ -26,7 +26,13 @@ def _fault(file, original, mutated, test, what):
 MUTATIONS = [
     fault("narrow beside wide", "processor/scoreboard", "wide.bit_select(turn[0], 1))", "0)", AHEAD),
     fault("wide beside narrow", "processor/scoreboard", "beside & (~narrow | ", "beside & (0 | ", AHEAD),
-    fault("narrow, a buffer not drained", "processor/scoreboard", "waits.eq(fresh & taken)", "waits.eq(fresh & ~taken)", DRAINED),
+    fault(
+        "narrow, a buffer not drained",
+        "processor/scoreboard",
+        "buffer_busy[h].eq(0)",
+        "buffer_busy.eq(0)",
+        DRAINED,
+    ),
     fault("narrow, lower groups", "processor/scoreboard", "groups << c.narrow_groups", "groups", BETWEEN),
     fault("narrow, results of none", "processor/pe_array", "<< (c.narrow_groups - 1))", "<< c.groups)", BETWEEN),
     fault("narrow, all turns", "psum/turns", "Mux(narrow, turn, turn[0])", "turn", BETWEEN),
