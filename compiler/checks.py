@@ -137,7 +137,7 @@ def check_addends(network: Network, config: HardwareConfig) -> None:
         if layer.addend is not None and not config.addend_groups:
             raise CompileError(
                 f"layer {layer.name!r}: its addend {layer.addend!r} needs addend_groups of at least {least}, not 0: "
-                "use a configuration that has them"
+                "use a configuration that has them, such as the preset small-t"
             )
 
 

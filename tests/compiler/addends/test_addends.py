@@ -142,7 +142,8 @@ def test_without_addends_their_bits_are_reserved(compiled):
 
 
 def test_a_configuration_without_addends_refuses_the_network_by_name():
-    message = "layer 's': its addend 'x' needs addend_groups of at least 8, not 0: use a configuration that has them"
+    remedy = "use a configuration that has them, such as the preset small-t"
+    message = f"layer 's': its addend 'x' needs addend_groups of at least 8, not 0: {remedy}"
     with pytest.raises(CompileError, match=message):
         compile_network(stream(), PLAIN, 1)
 

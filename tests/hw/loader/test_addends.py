@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import INT_BYTES, STRINGS
 from reprise.hw.loader.addends import AddendLoader
+from tests.hw.stored_maps import bring, bring_in_turn
 from tests.support.simulation import design
-from tests.support.streams import Sink, Source, run_streams
 
 TINY = HardwareConfig.load("tiny").replace(addend_groups=8)
 CONFIGS = {
@@ -60,19 +60,12 @@ class Map:
             self.groups += filled.reshape(-1, c.neuron_lanes).tolist()
 
 
-def run_loader(c, given, *, idle=0.0, stall=0.0, late=0.0, seed=0):
+def run_loader(c, given, **how):
     """Play a map through the loader; returns (the sink of requests, the source of words, the sink of groups)."""
     dut = design(AddendLoader, c)
-    asked = Sink(dut.o_request, stall=late, expect=len(given.requests))
-    words = Source(dut.i, given.words, idle=idle, gate=lambda cycle: cycle > 1)
-    groups = Sink(dut.o, stall=stall, expect=len(given.groups))
-
-    def start(ctx, cycle):
-        ctx.set(dut.start, cycle == 0)
-
-    run_streams(dut, [words], [asked, groups], seed=seed, setup=lambda ctx: ctx.set(dut.run, given.fields), each=start)
-    assert asked.items == given.requests and groups.items == given.groups
-    return asked, words, groups
+    found = bring(dut, dut.start, given, **how)
+    assert found[2].items == given.groups
+    return found
 
 
 @pytest.mark.parametrize("idle, stall, late", [(0, 0, 0), (0.5, 0, 0.5), (0, 0.6, 0), (0.4, 0.4, 0.4)], ids=str)
@@ -117,27 +110,5 @@ def test_maps_follow_each_other_and_a_run_without_one_asks_for_nothing():
     dut = design(AddendLoader, TINY)
     maps = [Map(TINY, (1, 2, 2, 3, 7), 4, 1), Map(TINY, (1, 1, 1, 1, 1), 1, 2), Map(TINY, (2, 1, 3, 1, 6), 2, 3)]
     for order in (maps, maps[::-1]):
-        expected = [one.requests for one in order]
-        asked = Sink(dut.o_request, expect=sum(map(len, expected)))
-        words = Source(dut.i, [word for one in order for word in one.words], gate=lambda cycle: cycle > 1)
-        groups = Sink(dut.o, expect=sum(len(one.groups) for one in order))
-        at = {"map": 0, "start": 0}
-
-        def play(ctx, cycle, order=order, asked=asked, groups=groups, at=at):
-            done = sum(len(one.requests) for one in order[: at["map"]])
-            full = sum(len(one.groups) for one in order[: at["map"]])
-            begins = at["map"] < len(order) and len(asked.items) == done and len(groups.items) == full
-            ctx.set(dut.start, begins and cycle > 20)
-            if begins and cycle > 20:
-                ctx.set(dut.run, order[at["map"]].fields)
-                at["map"] += 1
-            elif cycle == 3:  # a run that has none
-                ctx.set(dut.run, maps[0].fields | {"addend_bytes": 0})
-                ctx.set(dut.start, 1)
-
-        words.gate = lambda cycle, order=order, at=at, words=words: (
-            len(words.cycles) < sum(len(one.words) for one in order[: at["map"]])
-        )
-        run_streams(dut, [words], [asked, groups], each=play)
-        assert asked.items == [request for one in order for request in one.requests]
-        assert groups.items == [group for one in order for group in one.groups]
+        items = bring_in_turn(dut, dut.start, order, maps[0].fields | {"addend_bytes": 0})
+        assert items == [group for one in order for group in one.groups]
