@@ -29,17 +29,13 @@ def _alike(i: Input) -> int:
     return weight.shape[2] if i.feature.taps == 1 and bool((weight == weight[:, :, :1]).all()) else 1
 
 
-def as_planes(i: Input, fold: int) -> Input:
-    """Return a source that reads so many equal parts of its kernel's lines as planes; a mask of channels stays."""
-    if i.kernel[0] % fold:
-        return i
-    return replace(i, weight=i.weight[:, :, : i.kernel[0] // fold], fold=fold)
-
-
 def with_lines(work: Work, fold: int) -> Work:
-    """Return a layer that reads so many equal parts of its kernels' lines as planes."""
-    inputs = tuple(i if not i.stride else as_planes(i, fold) for i in work.inputs)
-    return replace(work, inputs=inputs, planes=work.planes * fold, fold=fold)
+    """Return a layer that reads so many equal parts of its kernels' lines as planes; a mask of channels has none."""
+
+    def lines(i: Input) -> Input:
+        return replace(i, weight=i.weight[:, :, : i.kernel[0] // fold], fold=fold) if i.stride else i
+
+    return replace(work, inputs=tuple(map(lines, work.inputs)), planes=work.planes * fold, fold=fold)
 
 
 def lines_as_planes(parts: Sequence[Work], config: HardwareConfig) -> int:
@@ -58,8 +54,11 @@ def lines_as_planes(parts: Sequence[Work], config: HardwareConfig) -> int:
         return 1
     lines = int(np.gcd.reduce(kernels))
     most = config.max_planes - max(work.layer.shift for work in parts)
-    options = [n for n in range(1, min(lines, most) + 1) if lines % n == 0]
-    options = [n for n in options if n * parts[0].rows_per_position <= config.tile_m]
+    rows = config.tile_m // parts[0].rows_per_position
+    options = [1, *(n for n in range(2, min(lines, most, rows) + 1) if lines % n == 0)]
+
+    if len(options) == 1:
+        return 1
 
     def cost(fold: int) -> float:
         return sum(Planner(with_lines(work, fold), config).least() for work in parts)

@@ -75,7 +75,7 @@ def to_split(works: Iterable[Work], network: Network, config: HardwareConfig) ->
     found = {}
     for work in works:
         name = work.layer.name
-        if not work.inputs:
+        if not work.inputs or not work.per_tile(config.tile_m):  # a position that fits no m tile is refused later
             continue
         if not (_segmented(work, config) and Planner(work, config).fits()):
             found[name] = 0

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reprise.compiler import compile_network
+from reprise.compiler.errors import CompileError
 from reprise.compiler.golden.interpreter import interpret
 from reprise.compiler.rows import planes
 from reprise.cosim.jobs.compare import compare
@@ -131,6 +132,16 @@ def test_what_is_left_as_it_was(name):
     r = np.random.default_rng(3)
     found = check(network(r, **REFUSED[name]), TINY, 1, r)
     assert {one["weigh"] for one in found} == {1}
+
+
+@pytest.mark.parametrize(
+    ("size", "timesteps", "message"),
+    [((8, 3), 40, "timesteps must be at most max_timesteps=8"), ((4, 3), 12, "timesteps x planes must be at most")],
+)
+def test_a_layer_of_too_many_timesteps_is_still_refused_by_name(size, timesteps, message):
+    net = network(np.random.default_rng(7), size=size, timesteps=timesteps)
+    with pytest.raises(CompileError, match=message):
+        compile_network(net, TINY.replace(tile_m=8, max_timesteps=8 if timesteps == 40 else 16), 1)
 
 
 def test_one_line_that_weighs_otherwise_is_left_as_it_was():
