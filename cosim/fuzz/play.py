@@ -13,9 +13,13 @@ from ...compiler.golden.interpreter import Interpreter
 from ...hw.arch.config import HardwareConfig
 from ...hw.arch.memory_image import AddressWindow, MemoryImage, Windows
 from ...hw.arch.program import Error
+from ...model.network.network import Network
 from ..bench.system import SystemBench, Traffic
 from ..jobs.host import Status, end_steps, start_steps
 from ..jobs.random_networks import random_images, random_network, random_tiles
+from ..soak.attention import random_attention
+from ..soak.joins import random_joins
+from ..soak.shortcuts import random_shortcuts
 from .mutate import Mutant, mutate
 
 FILL = 0xA5
@@ -61,11 +65,20 @@ class Golden:
     message: str = ""
 
 
+def base_network(config: HardwareConfig, seed: int, number: int) -> Network:
+    """Make a small network; every second seed makes one that needs what only some configurations have built."""
+    special = {"masks": random_attention, "addend_groups": random_shortcuts, "joins": random_joins}
+    built = [make for field, make in special.items() if getattr(config, field)]
+    if built and seed % 2:
+        return built[seed // 2 % len(built)](number, config)
+    return random_network(number, config, size=6, channels=12, layers=1 + number % 3)
+
+
 def base_job(config: HardwareConfig, seed: int) -> tuple[MemoryImage, np.ndarray]:
     """Return the compiled network of a seed, and its images; the first that is small enough is taken."""
     for attempt in range(1000):
         number = seed * 1000 + attempt
-        network = random_network(number, config, size=6, channels=12, layers=1 + number % 3)
+        network = base_network(config, seed, number)
         images = random_images(number, network, 1 + number % 2)
         try:
             cuts = random_tiles(number, network, config)

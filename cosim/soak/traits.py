@@ -32,7 +32,10 @@ KINDS = {
     "input": ("pixels", "signed input", "binary input", "input repeat", "input once", "input given", "several images"),
     "maps": ("map not square", "map of one line", "one channel", f"{MANY} channels", "maps kept", "maps reused"),
     "sources": ("kernel not square", "stride 2", "padding", "grouped weights", "flattened", "join"),
-    "layers": ("bit planes", "thermometer planes", "max pool", "overlapping pool", "addend", "attention"),
+    "layers": (
+        *("bit planes", "thermometer planes", "max pool", "overlapping pool", "attention", "mask"),
+        *("addend", "shifted sums", "join behind neurons"),
+    ),
     "neurons": ("IF", "LIF", "readout", "sum", "soft reset", "hard reset", "no reset"),
     "memory": ("no stalls", "stalls", "bandwidth limited"),
 }
@@ -92,6 +95,8 @@ def _traits(case: Case) -> Iterator[str]:
         yield "signed input" if network.input_signed else "pixels"
     if network.input_levels == 1:
         yield "binary input"
+    if any(fields.get("join_planes") for opcode, fields in case.compiled.commands() if opcode == "RUN"):
+        yield "join behind neurons"
     shapes = [network.input_shape, *(geometry.feature for geometry in network.geometry.values())]
     if any(height != width for _, height, width in shapes):
         yield "map not square"
@@ -110,12 +115,16 @@ def _traits(case: Case) -> Iterator[str]:
             yield "overlapping pool" if layer.pool.overlaps else "max pool"
         if layer.addend:
             yield "addend"
+        if layer.shift:
+            yield "shifted sums"
         if layer.product:
             yield "attention"
         if len(layer.sources) > 1:
             yield "join"
         for source in layer.convolutions:
             height, width = source.weight.shape[2:]
+            if source.mask:
+                yield "mask"
             yield from ("flattened",) if source.flatten else (f"kernel {height}", f"kernel {width}")
             yield from (name for name, there in (
                 ("kernel not square", height != width), ("stride 2", source.stride == 2), ("padding", source.padding),

@@ -72,6 +72,14 @@ PROPERTIES = {
         "windows of three that share lines end where they should, as many as there are outputs, and so does the axis",
         "`WindowPhase`, any number of windows, with and without a halo and a last window of two positions",
     ),
+    "stream::test_each_group_is_added_to_the_stored_one_of_its_number": (
+        "each group that is fired is added to the stored one of the same number, and clipped; nothing is lost or repeated",
+        "`LevelSum`",
+    ),
+    "stream::test_a_join_reads_the_levels_of_its_map": (
+        "the levels that a join adds are those of its map: of each bit of the memory, the level whose plane it is",
+        "`JoinLoader`, maps of 2 planes, 2 groups, 2 timesteps and images",
+    ),
     "frontend::test_sorting_is_a_permutation": (
         "each row comes out once, by popcount, after its possible prefixes",
         "`Sorter`, tiles of 8 rows",

@@ -1,18 +1,23 @@
 """Proofs: FIFOs and the skid buffer keep the stream rule and lose, repeat or reorder nothing.
 
-And what counts the items of a stream, a pool whose windows overlap, ends its windows where they should end.
+And what counts the items of a stream, a pool whose windows overlap, ends its windows where they should end; a join adds
+the levels of its map.
 """
 
 import pytest
-from amaranth import Mux, Signal
+from amaranth import Mux, Signal, Value
 from amaranth.hdl import Assert, Assume
 
+from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.lib.fifo import PushFifo, SmallFifo, StreamFifo
 from reprise.hw.lib.skid import SkidBuffer
+from reprise.hw.output.joins.loader import JoinLoader
+from reprise.hw.output.joins.sum import LevelSum
 from reprise.hw.output.line_pool import WindowPhase
 from tests.formal.sby import Harness, arbitrary, holds, prove
 
 DEPTH = 4  # items in memory
+JOINS = HardwareConfig.load("tiny").replace(lanes=64, neuron_lanes=32, max_levels=3, joins=1)
 
 
 class AnyTraffic(Harness):
@@ -155,3 +160,111 @@ class AnyAxis(Harness):
 def test_windows_end_where_they_should(tmp_path):
     """Without a bound: for every number of windows, with and without a halo and a last window of two positions."""
     prove(AnyAxis(), tmp_path, depth=3, induction=True)
+
+
+class AnySums(Harness):
+    """Fired and stored levels come whenever they like: each group is added to the stored one of the same number."""
+
+    def build(self, m):
+        c = JOINS
+        m.submodules.dut = dut = LevelSum(c)
+        adds, top = arbitrary(m, 1, name="adds", constant=True), arbitrary(m, c.level_bits, name="top", constant=True)
+        m.d.comb += [dut.i_adds.eq(adds), dut.i_levels.eq(top), dut.o.ready.eq(arbitrary(m, 1, name="ready"))]
+        for name, source in (("fired", dut.i), ("stored", dut.i_stored)):
+            payload = Value.cast(source.payload)
+            m.d.comb += [
+                payload.eq(arbitrary(m, len(payload), name=name)),
+                source.valid.eq(arbitrary(m, 1, name=f"{name}_valid")),
+            ]
+            waits, before = Signal(name=f"{name}_waits"), Signal.like(payload, name=f"{name}_before")
+            m.d.sync += [waits.eq(source.valid & ~source.ready), before.eq(payload)]
+            m.d.comb += Assume(~waits | (source.valid & (payload == before)))
+        holds(m, dut.o, name="o")
+        fired, stored, given = (one.valid & one.ready for one in (dut.i, dut.i_stored, dut.o))
+        m.d.comb += [Assert(fired == given), Assert(stored == (given & adds))]
+        m.d.comb += Assert(dut.o.valid == (dut.i.valid & (~adds | dut.i_stored.valid)))
+        for n, level in enumerate(dut.o.payload.level):
+            own, total = dut.i.payload.level[n], Signal(c.level_bits + 1, name=f"total{n}")
+            m.d.comb += total.eq(own + dut.i_stored.payload[n])
+            m.d.comb += Assert(~dut.o.valid | (level == Mux(~adds, own, Mux(total < top, total, top))))
+
+
+def test_each_group_is_added_to_the_stored_one_of_its_number(tmp_path):
+    """Without a bound."""
+    prove(AnySums(), tmp_path, depth=None)
+
+
+MAPS = {
+    "two planes": {"join_planes": 2, "channels": 25, "out_width": 3},
+    "groups": {"channels": 40, "out_width": 2, "out_lines": 2},
+    "timesteps": {"channels": 30, "timesteps": 2, "images": 2},
+}
+"""Maps that a join reads; of what isn't named there is one. The third chunk of a line may reach into its next word."""
+
+
+class AnyMemory(Harness):
+    """The join loader with a map in a memory of which any one bit is set, any latency and any stalls.
+
+    Of each level that comes out a plane is set if and only if the place of that plane in the map is that of the bit.
+    """
+
+    def __init__(self, fields):
+        super().__init__()
+        self.word = JOINS.bus_bits // 8
+        self.sizes = dict.fromkeys(("images", "out_lines", "out_width", "timesteps", "join_planes"), 1) | fields
+        groups = -(-self.sizes["channels"] // JOINS.neuron_lanes)
+        self.run = self.sizes | {"groups": groups, "join": -3}
+        self.run |= {"output": 64 * self.word, "join_image": 40 * self.word, "line_bytes": 2 * self.word}
+
+    def build(self, m):
+        m.submodules.dut = dut = JoinLoader(JOINS)
+        m.d.comb += [dut.run[name].eq(value) for name, value in self.run.items()]
+        begun = Signal()
+        m.d.sync += begun.eq(1)
+        m.d.comb += dut.i_start.eq(~begun)
+        at, bit = arbitrary(m, 8, name="at", constant=True), arbitrary(m, 6, name="bit", constant=True)
+        m.submodules.memory = memory = SmallFifo(shape=1, depth=DEPTH)
+        comes = arbitrary(m, 1, name="comes")
+        m.d.comb += [
+            memory.i.valid.eq(dut.o_request.valid),
+            dut.o_request.ready.eq(memory.i.ready),
+            memory.i.payload.eq(dut.o_request.payload.address == at * self.word),
+            dut.i.valid.eq(memory.o.valid & comes),
+            memory.o.ready.eq(dut.i.ready & comes),
+            dut.i.payload.eq(memory.o.payload << bit),
+            dut.o.ready.eq(arbitrary(m, 1, name="ready")),
+            Assert(~dut.o_request.valid | (dut.o_request.payload.beats == 1)),
+        ]
+        self._check(m, dut, at, bit)
+
+    def _check(self, m, dut, at, bit):
+        """Count the groups that come out, and compute the place of any lane's bits from the counts."""
+        run, word = self.run, self.word
+        image, y, x, t, group = counts = [Signal(4, name=name) for name in ("image", "y", "x", "t", "group")]
+        sizes = [run[name] for name in ("images", "out_lines", "out_width", "timesteps", "groups")]
+        over, step = Signal(), dut.o.valid & dut.o.ready
+        m.d.comb += Assert(~dut.o.valid | ~over)
+        for count, size in zip(counts[::-1], sizes[::-1], strict=True):
+            last = count + 1 == size
+            with m.If(step):
+                m.d.sync += count.eq(Mux(last, 0, count + 1))
+            step = step & last
+        with m.If(step):
+            m.d.sync += over.eq(1)
+        lane = arbitrary(m, range(JOINS.neuron_lanes), name="lane", constant=True)
+        channel, first, place = group * JOINS.neuron_lanes + lane, Signal(8), Signal(8)
+        m.d.comb += [
+            place.eq(x * run["channels"] + channel),
+            first.eq(run["output"] // word + run["join"] + image * (run["join_image"] // word) + (place >> 6)),
+        ]
+        for p in range(run["join_planes"]):
+            line = (y * run["timesteps"] + t) * run["join_planes"] + p
+            here = ((first + line * (run["line_bytes"] // word))[:8] == at) & (place[:6] == bit)
+            with m.If(dut.o.valid & (channel < run["channels"])):
+                m.d.comb += Assert(dut.o.payload[lane][p] == here)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_join_reads_the_levels_of_its_map(name, tmp_path):
+    """As far as they are read within so many cycles."""
+    prove(AnyMemory(MAPS[name]), tmp_path, depth=14)

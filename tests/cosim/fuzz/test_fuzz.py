@@ -19,14 +19,26 @@ from reprise.hw.arch.memory_image import AddressWindow, Windows
 from reprise.hw.arch.program import Error
 from reprise.model.network.network import Layer, Network, Neuron, Source
 from tests.support.benches import system_bench
-from tests.support.cosim_jobs import FILL, TIMEOUT, TINY, Job, encoded, place_programs, small_network, spoiled
+from tests.support.cosim_jobs import (
+    FILL, TIMEOUT, TINY, TRANSFORMERS, Job, encoded, place_programs, small_network, spoiled,
+)  # fmt: skip
 
 
-def test_shards_end_in_the_three_right_ways():
-    """Two networks in one simulation, each with a memory of its own."""
-    for cases in fuzz.play(TINY, [101, 102]).values():
+@pytest.mark.parametrize(("config", "seeds"), [(TINY, [101, 102]), (TRANSFORMERS, [103, 105])])
+def test_shards_end_in_the_three_right_ways(config, seeds):
+    """Two networks in one simulation, each with a memory of its own; and one that has what few configurations have."""
+    for cases in fuzz.play(config, seeds).values():
         counts = Counter(case["way"] for case in cases)
         assert counts["wrong"] == 0 and counts["refused"] > 5 and counts["equal"] > 2, counts
+
+
+def test_of_what_few_configurations_have_there_are_programs():
+    """Masks, addends, and joins behind neurons, beside networks of other kinds; `tiny` has none of them."""
+    found = Counter()
+    for seed in range(1, 13):
+        runs = [f for opcode, f in fuzz.base_job(TRANSFORMERS, seed)[0].commands() if opcode == "RUN"]
+        found.update(name for name in ("addend_bytes", "join_planes", "readout") if any(f[name] for f in runs))
+    assert min(found[name] for name in ("addend_bytes", "join_planes")) >= 2 and found["readout"] >= 2, found
 
 
 def test_a_verdict_sees_what_is_wrong():

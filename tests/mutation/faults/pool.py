@@ -11,6 +11,7 @@ RULES = "tests/hw/sequencer/test_rules.py"
 SYSTEM = "tests/cosim/soak/test_joins.py::test_random_networks_equal_the_models_in_every_byte_and_cycle"
 BEHIND = "tests/compiler/addends/test_joins.py"
 MODEL = "tests/model/network/test_joins.py"
+PROOFS = "tests/formal/test_stream_proofs.py"
 
 
 def _fault(what: str, file: str, original: str, mutated: str, test: str) -> dict:
@@ -236,6 +237,20 @@ MUTATIONS = [
         "there.eq(~adds | stored.valid)",
         "there.eq(1)",
         f"{JOINS}::test_sums_are_clipped_and_wait_for_both",
+    ),
+    fault(
+        "join: a stored group is taken although none was fired",
+        "output/joins/sum",
+        "stored.ready.eq(self.o.ready & self.i.valid & adds)",
+        "stored.ready.eq(self.o.ready & adds)",
+        f"{PROOFS}::test_each_group_is_added_to_the_stored_one_of_its_number",
+    ),
+    fault(
+        "join: a chunk begins with what was just stored of another line",
+        "output/joins/levels",
+        "forward.eq(valid & (read.addr == write.addr))",
+        "forward.eq(valid)",
+        f"{PROOFS}::test_a_join_reads_the_levels_of_its_map",
     ),
     fault(
         "checker: of a flag of several bits the lowest one counts",
