@@ -73,7 +73,7 @@ PROPERTIES = {
         "`WindowPhase`, any number of windows, with and without a halo and a last window of two positions",
     ),
     "stream::test_each_group_is_added_to_the_stored_one_of_its_number": (
-        "each group that is fired is added to the stored one of the same number, and clipped; nothing is lost or repeated",
+        "each group that is fired is added to the stored one of its number, and clipped; nothing is lost or repeated",
         "`LevelSum`",
     ),
     "stream::test_a_join_reads_the_levels_of_its_map": (

@@ -1,8 +1,8 @@
 """Mutation check: deliberate faults in the sources, each of which a named test must catch.
 
-``python -m tests.mutation.runner PART...`` runs the faults of ``tests/mutation/faults/PART.py`` (or of all parts) in a
-copy of the tree. A fault survives when its test still passes. Each list holds dictionaries with ``file``, ``original``
-(which occurs exactly once), ``mutated``, ``test`` (a pytest node) and ``fault`` (what is broken).
+``python -m tests.mutation.runner PART...`` runs faults of ``PART.py`` in ``tests/mutation/faults`` (or of all parts)
+in a copy of the tree. A fault survives when its test still passes. Each list holds dictionaries with ``file``,
+``original`` (which occurs exactly once), ``mutated``, ``test`` (a pytest node) and ``fault`` (what is broken).
 """
 
 from __future__ import annotations
@@ -34,18 +34,23 @@ def fault(what: str, file: str, original: str, mutated: str, test: str) -> dict:
     return {"fault": what, "file": f"hw/{file}.py", "original": original, "mutated": mutated, "test": test}
 
 
+def modules() -> dict[str, str]:
+    """The modules of all lists by their names: ``frontend`` for ``tests/mutation/faults/frontend.py``."""
+    found = (ROOT / "tests" / "mutation" / "faults").rglob("*.py")
+    return {p.stem: ".".join(p.relative_to(ROOT).with_suffix("").parts) for p in found if p.stem != "__init__"}
+
+
 def parts() -> list[str]:
-    """The names of all lists: ``frontend`` for ``tests/mutation/faults/frontend.py``."""
-    names = (path.stem for path in (ROOT / "tests" / "mutation" / "faults").glob("*.py"))
-    return sorted(name for name in names if name != "__init__")
+    """The names of all lists."""
+    return sorted(modules())
 
 
 def faults(chosen: list[str] | None = None) -> list[dict]:
     """All faults, or those of some parts."""
-    found = []
+    found, of = [], modules()
     for part in parts():
         if not chosen or part in chosen:
-            module = importlib.import_module(f"tests.mutation.faults.{part}")
+            module = importlib.import_module(of[part])
             found += [{"part": part, **dict(fault)} for fault in module.MUTATIONS]
     return found
 

@@ -20,7 +20,15 @@ from reprise.hw.arch.program import Error
 from reprise.model.network.network import Layer, Network, Neuron, Source
 from tests.support.benches import system_bench
 from tests.support.cosim_jobs import (
-    FILL, TIMEOUT, TINY, TRANSFORMERS, Job, encoded, place_programs, small_network, spoiled,
+    FILL,
+    TIMEOUT,
+    TINY,
+    TRANSFORMERS,
+    Job,
+    encoded,
+    place_programs,
+    small_network,
+    spoiled,
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Faults in what only spiking transformers and residual networks need."""
