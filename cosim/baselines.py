@@ -22,6 +22,7 @@ from .jobs.replay import replays
 Progress = Callable[[str], None]
 EXACT = "the exact cycle model, which equals the RTL in every cycle, with weights, neurons and memory"
 COUNTED = "counted in the RTL, with weights, neurons and memory"
+SWITCHING = f"{COUNTED}; energy from its switching, with the cells of {{library}}"
 
 
 def _ours(report: dict[str, Any], name: str) -> Ours:
@@ -32,7 +33,9 @@ def _ours(report: dict[str, Any], name: str) -> Ours:
 
 
 def measured(report: dict[str, Any], subject: str, images: int, path: str) -> Ours:
-    """Return the cycles that a co-simulation of the same subject counted.
+    """Return the cycles that a co-simulation of the same subject counted, or its cycles and energy.
+
+    ``report`` is of ``reprise cosim`` or of ``reprise energy``.
 
     Raises
     ------
@@ -46,12 +49,22 @@ def measured(report: dict[str, Any], subject: str, images: int, path: str) -> Ou
             rule=f"the report of a co-simulation of {subject}, {images} image(s)",
             value=f"{path}: {of}, {report['images']}",
         )
+    mode = f", {report['mode']}" if report.get("mode") else ""
+    named: dict[str, Any] = {"name": f"Reprise {report['configuration_name']} RTL{mode}", "origin": "measured"}
+    if report["kind"] == "energy":
+        return Ours(
+            **named,
+            what=SWITCHING.format(library=report["library"]["name"]),
+            layers={one["name"]: one["cycles"] for one in report["layers"]},
+            total=report["total"]["cycles"],
+            microjoules=report["total"]["chip_nj"] / 1000,
+            limits=report["limits"],
+        )
     total = report["total"]["cycles"].get("rtl")
     if not total:
         raise RepriseError(field="--rtl", rule="the report of a co-simulation in RTL", value=f"{path}: no RTL was run")
     layers = {one["name"]: one["cycles"]["rtl"] for one in report["layers"]}
-    name = f"Reprise {report['configuration_name']} RTL"
-    return Ours(name=name, what=COUNTED, origin="measured", layers=layers, total=total)
+    return Ours(**named, what=COUNTED, layers=layers, total=total)
 
 
 def compare_network(
@@ -100,17 +113,20 @@ def csv_text(report: dict[str, Any]) -> str:
     """Return the comparison as CSV: a line for each accelerator and layer, and for each accelerator's total."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(("accelerator", "origin", "layer", "matrix_cycles", "neuron_cycles", "cycles", "speedup"))
+    writer.writerow(
+        ("accelerator", "origin", "layer", "matrix_cycles", "neuron_cycles", "cycles", "speedup", "chip_microjoules")
+    )
     for row in report["accelerators"]:
         name, origin = row["name"], row["origin"]
         for layer in report["layers"]:
             if name in layer["matrix_cycles"]:
                 parts = layer["matrix_cycles"][name], layer["neuron_cycles"][name]
-                writer.writerow((name, origin, layer["name"], *parts, sum(parts), ""))
+                writer.writerow((name, origin, layer["name"], *parts, sum(parts), "", ""))
             else:
-                writer.writerow((name, origin, layer["name"], "", "", layer["our_cycles"][name], ""))
+                writer.writerow((name, origin, layer["name"], "", "", layer["our_cycles"][name], "", ""))
         whole = [row.get(key, "") for key in ("matrix_cycles", "neuron_cycles", "cycles")]
-        writer.writerow((name, origin, "total", *whole, f"{row['speedup']:.6g}"))
+        energy = row.get("chip_microjoules", row.get("measured_microjoules"))
+        writer.writerow((name, origin, "total", *whole, f"{row['speedup']:.6g}", energy and f"{energy:.6g}"))
     for one in report["published"]:
-        writer.writerow((one["name"], "published", "geometric mean", "", "", "", f"{one['speedup']:.6g}"))
+        writer.writerow((one["name"], "published", "geometric mean", "", "", "", f"{one['speedup']:.6g}", ""))
     return file.getvalue()

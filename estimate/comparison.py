@@ -20,8 +20,8 @@ NOTABLE = 0.005
 """Differences below this part of the cycles are no reason."""
 
 
-def read_report(path: str) -> dict[str, Any]:
-    """Return a report of ``reprise estimate --json`` or ``reprise cosim``.
+def read_report(path: str, kinds: Sequence[str] = KINDS) -> dict[str, Any]:
+    """Return a report of ``reprise estimate --json`` or ``reprise cosim``, or one of other ``kinds``.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def read_report(path: str) -> dict[str, Any]:
         kind, version = found["kind"], found["format"]
     except (RepriseError, KeyError):
         raise RepriseError(field="REPORT", rule=rule, value=path) from None
-    if kind not in KINDS or version != FORMAT:
+    if kind not in kinds or version != FORMAT:
         told = f"{path} (kind {kind!r}, format {version!r})"
         remedy = f"reports of format {FORMAT} can be compared: make it anew"
         raise RepriseError(field="REPORT", rule=rule, value=told, remedy=remedy)

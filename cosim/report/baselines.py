@@ -14,7 +14,7 @@ COLOURS = {"model": "#56B4E9", "published": "#E69F00", "measured": "#009E73"}
 ORIGINS = {
     "model": "computed here, for this work, by the published formulas or by our exact cycle model",
     "published": "a figure of the published tables, for the published networks",
-    "measured": "counted in the generated RTL",
+    "measured": "counted in the generated RTL, and energy from its switching",
 }
 ROOM = 70
 """Percent of the width that the longest bar takes; its figure stands behind it."""
@@ -92,11 +92,13 @@ def fact_lines(report: dict[str, Any]) -> Lines:
     rows = []
     for row in report["accelerators"]:
         time = row.get("microseconds")
-        energy = row.get("chip_microjoules")
+        energy, ours = row.get("chip_microjoules"), row.get("measured_microjoules")
         cells = [row["name"], row["origin"], f"{row['cycles']:,}"]
         cells.append(f"{row['speedup']:.2f}x" if row["speedup"] else "-")
         cells.append("-" if time is None else f"{time:,.1f} us")
         cells.append("-" if energy is None else f"{energy:,.2f} uJ")
+        if ours is not None:
+            cells[-1] = f"{ours:,.2f} uJ measured"
         rows.append((*cells, row["what"]))
     for one in report["published"]:
         if one["name"] in NOT_MODELLED:
@@ -105,9 +107,23 @@ def fact_lines(report: dict[str, Any]) -> Lines:
     return Lines(head=head, rows=rows)
 
 
+def _energies(rows: Sequence[dict[str, Any]]) -> Chart:
+    """Make the chart of energies, if ours was measured."""
+    base = rows[0]["chip_microjoules"]
+    energies = [(row, row.get("chip_microjoules", row.get("measured_microjoules"))) for row in rows]
+    values = [(row["name"], base / energy, row["origin"], row["what"]) for row, energy in energies if energy]
+    text = (
+        "Chip energy of Eyeriss divided by that of each, without DRAM: of models the published power in 28 nm times "
+        "their time, and of ours what was measured in another process, with the limits named below."
+    )
+    return chart("Energy on this work", text, values)
+
+
 def _charts(report: dict[str, Any]) -> list[Chart]:
     ours = [(row["name"], row["speedup"] or 0, row["origin"], row["what"]) for row in report["accelerators"]]
     found = [chart("Speed on this work", "Cycles of Eyeriss divided by those of each accelerator.", ours)]
+    if any("measured_microjoules" in row for row in report["accelerators"]):
+        found.append(_energies(report["accelerators"]))
     known = report["benchmark"]
     for key, title in (("seconds", "Speed"), ("energy_mj", "Energy")):
         if known and known[key].get("Eyeriss"):
@@ -130,6 +146,7 @@ def page(report: dict[str, Any]) -> str:
     notes = [*NOTES]
     if report["published_network"]:
         notes.append(f"The layers are those of the published {report['published_network']}, and so are its neurons.")
+    notes += [f"Measured energy: {limit}" for limit in report["limits"]]
     content = {
         "report": report,
         "title": f"{report['subject']}{images}: published accelerators and ours",

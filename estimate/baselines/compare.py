@@ -32,6 +32,8 @@ class Ours:
     origin : "model" for the exact cycle model, "measured" for the RTL
     layers : by the layer's name, from the end of the layer before to its own end
     total : of the whole job, which is more than the layers
+    microjoules : what the chip takes without DRAM, if that was measured
+    limits : what that figure leaves out
     """
 
     name: str
@@ -39,6 +41,8 @@ class Ours:
     origin: str
     layers: dict[str, int]
     total: int
+    microjoules: float | None = None
+    limits: Sequence[str] = ()
 
 
 def _sum(values: Iterable[float]) -> float:
@@ -105,7 +109,8 @@ def compared(subject: str, layers: Iterable[Sequence[Workload]], ours: Sequence[
         total += density
     rows = [_modelled(one, figures) for one in ACCELERATORS]
     for mine in ours:
-        rows.append({"name": mine.name, "what": mine.what, "origin": mine.origin, "cycles": mine.total})
+        row = {"name": mine.name, "what": mine.what, "origin": mine.origin, "cycles": mine.total}
+        rows.append(row | ({} if mine.microjoules is None else {"measured_microjoules": mine.microjoules}))
         for one in figures:
             one.setdefault("our_cycles", {})[mine.name] = mine.layers[one["name"]]
     base = rows[0]["cycles"]
@@ -118,6 +123,7 @@ def compared(subject: str, layers: Iterable[Sequence[Workload]], ours: Sequence[
         "total": total.figures(),
         "layers": figures,
         "accelerators": rows,
+        "limits": [limit for mine in ours for limit in mine.limits],
         "published": published.means(),
         "benchmark": published.of_benchmark(published.benchmark(subject, network)),
     }

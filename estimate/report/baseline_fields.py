@@ -45,6 +45,9 @@ class BaselineAccelerator(Fields):
     chip_microjoules: float | None = Field(
         default=None, description="published power of the chip x time, without DRAM; absent in ours"
     )
+    measured_microjoules: float | None = Field(
+        default=None, description="what `reprise energy` measured of the chip, without DRAM; only of ours"
+    )
 
 
 class PublishedMean(Fields):
@@ -80,5 +83,6 @@ class Baselines(Head):
     total: Densities = Field(description="all layers, each weighted by its groups of 128 output channels")
     layers: list[BaselineLayer] = Field(description="the layers")
     accelerators: list[BaselineAccelerator] = Field(description="models of published accelerators, then ours")
+    limits: list[str] = Field(description="what a measured energy leaves out; empty if none is shown")
     published: list[PublishedMean] = Field(description="published comparison on the published networks")
     benchmark: Benchmark | None = Field(description="published figures of this very subject; null if there are none")

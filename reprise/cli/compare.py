@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +41,11 @@ def compare(
     images: Images = 1,
     rtl: Annotated[
         Path | None,
-        typer.Option(metavar="REPORT", callback=INPUT_FILE, help="report.json of its co-simulation, shown as measured"),
+        typer.Option(
+            metavar="REPORT",
+            callback=INPUT_FILE,
+            help="report.json of its co-simulation, or of reprise energy, shown as measured",
+        ),
     ] = None,
     json_out: Json = None,
     html: Html = None,
@@ -83,7 +88,7 @@ def _accelerators(
     from ..support.progress import doing
 
     chosen = hardware(config, changes)
-    measured = {**read(str(rtl)), "path": str(rtl)} if rtl else None
+    measured = {**read(str(rtl), ("cosimulation", "energy")), "path": str(rtl)} if rtl else None
     if Path(what).suffix == ".npz":
         left_out(context, {"images": "--images"}, "left out beside a capture, which holds one sample")
         with doing(console, f"{Path(what).stem} on {chosen.name}") as progress:
@@ -130,20 +135,24 @@ def _print(report: dict[str, Any], console: Console) -> None:
     console.print(table)
     for row in facts.rows:
         console.print(f"{row[0]}: {row[-1]}", highlight=False, markup=False)
+    for limit in report["limits"]:
+        console.print(f"measured energy: {limit}", highlight=False, markup=False)
 
 
-def read(path: str) -> dict[str, Any]:
-    """Return a report that has the fields of its kind; a person may have changed it, or a disk."""
+def read(path: str, kinds: Sequence[str] = ("estimate", "cosimulation")) -> dict[str, Any]:
+    """Return a report of one of some kinds that has its fields; a person may have changed it, or a disk."""
     from pydantic import ValidationError
 
     from ..cosim.report.fields import Cosimulation
     from ..estimate import comparison
-    from ..estimate.report.fields import Estimate, checked
+    from ..estimate.report.fields import Estimate, Fields, checked
+    from ..flow.energy.fields import Energy
     from ..support.errors import explain
 
-    report = comparison.read_report(path)
+    report = comparison.read_report(path, kinds)
+    of: dict[str, type[Fields]] = {"estimate": Estimate, "cosimulation": Cosimulation, "energy": Energy}
     try:
-        return checked(report, Estimate if report["kind"] == "estimate" else Cosimulation)
+        return checked(report, of[report["kind"]])
     except ValidationError as error:
         raise explain(path, error) from None
 

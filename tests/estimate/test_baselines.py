@@ -2,6 +2,7 @@
 
 import csv
 import json
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ from reprise.model.files.shipped import shipped
 from reprise.model.inference.runner import run
 from tests.reprise.command import reprise
 
-SHARED = Path(__file__).resolve().parents[3] / "shared/data"
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared/data"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the published captures (../shared/data) are absent")
 
 LENET5 = {
@@ -240,6 +242,26 @@ def test_a_simulation_is_shown_as_measured(tmp_path):
     assert (model["origin"], mine["origin"]) == ("model", "measured") and mine["cycles"] == model["cycles"]
     refused = reprise("compare", "digits", "--images", "2", "--config", "tiny", "--rtl", base)
     assert refused.code == 2 and "2 image(s)" in refused.err
+
+
+def test_a_measured_energy_is_shown_with_what_it_leaves_out(tmp_path):
+    report = ROOT / "docs/measured/energy_tiny.json"
+    files = {kind: tmp_path / f"a.{kind}" for kind in ("json", "html", "csv")}
+    words = [word for kind, path in files.items() for word in (f"--{kind}", path)]
+    done = reprise("compare", "digits", "--config", "tiny", "--rtl", report, *words)
+    assert done.code == 0, done.text
+    measured = json.loads(report.read_text())
+    found = json.loads(files["json"].read_text())
+    mine = found["accelerators"][-1]
+    assert mine["origin"] == "measured" and mine["cycles"] == measured["total"]["cycles"]
+    assert mine["measured_microjoules"] == measured["total"]["chip_nj"] / 1000
+    assert found["limits"] == measured["limits"]
+    text = files["html"].read_text()
+    assert "Energy on this work" in text and all(escape(limit) in text for limit in measured["limits"])
+    rows = list(csv.DictReader(files["csv"].read_text().splitlines()))
+    energies = {row["accelerator"]: row["chip_microjoules"] for row in rows if row["layer"] == "total"}
+    assert float(energies[mine["name"]]) == pytest.approx(mine["measured_microjoules"], rel=1e-5)
+    assert energies["Reprise tiny"] == "" and float(energies["Eyeriss"]) > 0
 
 
 @pytest.mark.parametrize(
