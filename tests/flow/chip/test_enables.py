@@ -13,10 +13,12 @@ from reprise.flow.asic.memories import build
 from reprise.flow.asic.synth import map_verilog
 from reprise.flow.energy.account import PARTS, Account
 from reprise.flow.energy.replay import Replay
+from reprise.hw.lib import wide_memory
 from reprise.hw.lib.fanout import fan_out
 from reprise.hw.psum import bank
 from tests.flow.chip.design import simulate, sources
 from tests.hw.processor.bench import TINY
+from tools.energy.enables import without_enables
 
 CYCLES = 100
 BANK = TINY.replace(tile_m=8, load_rows=4)
@@ -82,3 +84,12 @@ def test_energy_rises_without_an_enable(usual, monkeypatch, what):
     found = energies()
     for part in (*parts, "chip_pj"):
         assert found[part] > 1.02 * usual[part], (what, part, found, usual)
+
+
+def test_energy_rises_in_the_core_without_enables(usual):
+    """What ``tools.energy.enables`` measures on an FPGA is the core in which all of these are dropped."""
+    with without_enables(BANK):
+        found = energies()
+    for part in ("reads_pj", "writes_pj", "every_read_pj", "clock_pj", "chip_pj"):
+        assert found[part] > 1.02 * usual[part], (part, found, usual)
+    assert bank.wide_memory is wide_memory.wide_memory, "the description is as it was"
