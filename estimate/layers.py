@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..compiler.golden.interpreter import Interpreter
 from ..hw.arch.config import HardwareConfig
 from ..hw.arch.memory_image import LayerEntry, MemoryImage
+from ..hw.arch.program import COMMAND_BYTES
 from ..model.network.network import Network
 from ..model.prosparsity.density import Density
 from . import limits
@@ -53,6 +54,7 @@ def of_layer(
         },
         "alone_cycles": {key: sum(r[key] for r in mine) for key in ("weights", "im2col", "neurons")},
         **density.figures(),
+        "accesses": {key: sum(r["accesses"][key] for r in mine) for key in mine[0]["accesses"]},
         "runs": len(mine),
         "tiles": sum(r["tiles"] for r in mine),
         "tile_use": _use(mine, bits / max(folds) / entry.k_tiles, layer.channels * heads / entry.blocks, image.config),
@@ -112,6 +114,14 @@ def traffic(interpreter: Interpreter, commands: range) -> dict[str, int]:
         "bytes_read": sum(interpreter.memory.read_by[index] for index in commands),
         "bytes_written": sum(interpreter.memory.written_by[index] for index in commands),
     }
+
+
+def loads(interpreter: Interpreter, image: MemoryImage, entry: LayerEntry) -> dict[str, int]:
+    """Return the commands of a layer, and the bytes of feature maps that they load."""
+    mine, commands = range(entry.first, entry.last), image.commands()
+    features = [index for index in mine if commands[index][0] == "LOAD_FEATURES"]
+    moved = sum(interpreter.memory.read_by[index] for index in features)
+    return {"commands": len(mine), "feature_bytes": moved - COMMAND_BYTES * len(features)}
 
 
 def add_limits(explorer: Explorer, image: MemoryImage, ends: list[int], layers: list[dict], total: dict) -> None:

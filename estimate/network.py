@@ -27,7 +27,8 @@ from ..model.prosparsity.tiles import TileBlock
 from .baselines.prosperity import published_model_of_network
 from .cycles import Machine
 from .cycles.run_data import run_data
-from .layers import add_limits, of_layer, of_total, traffic
+from .energy import accesses
+from .layers import add_limits, loads, of_layer, of_total, traffic
 from .limits import Explorer
 
 
@@ -170,6 +171,7 @@ class Estimator:
                 "reuses": data.reuse_count,
                 "items": rows // f["planes"] * f["groups"],
                 "drained": np.diff(data.walk_end, prepend=0),
+                "accesses": accesses.of_run(trace, block, int((rows // f["planes"]).sum()) * f["groups"]),
             }
         )
 
@@ -262,6 +264,7 @@ def estimate_image(
             own = {entry.name, compiled.features[entry.feature].name}  # a layer, and a join behind its neurons
             modelled = sum(published[name] for name in own)
             figures = of_layer(entry, ends, estimator.runs, part.network, compiled, modelled)
+            figures["accesses"] |= loads(interpreter, compiled, entry)
             layers.append(figures | traffic(interpreter, range(entry.first, entry.last)))
     total, rest = of_total(layers, ends[-1], interpreter)
     if estimator.explorer:

@@ -221,12 +221,12 @@ class Interpreter:
         weights = self._weights.take(self._at, f, weight_rows)
         self.memory.run()
         psums, low, high = sum_rows(packed, weights)
-        table = self.parameters[: f["groups"] * c.neuron_lanes]
+        channels = self.parameters[: f["groups"] * c.neuron_lanes]
         if self.strict:
             check_width(self._at, "partial sum", low, high, c.psum_bits)
-        stored = addend(self._read, f, len(table), c.bus_bits)
-        sums = combine_planes(wrap(psums[:, : len(table)], c.psum_bits), f) + stored
-        levels, potentials = fire(self._at, sums, table, f, c.membrane_bits, strict=self.strict)
+        stored = addend(self._read, f, len(channels), c.bus_bits)
+        sums = combine_planes(wrap(psums[:, : len(channels)], c.psum_bits), f) + stored
+        levels, potentials = fire(self._at, sums, channels, f, c.membrane_bits, strict=self.strict)
         self._output(f, levels, potentials)
         self.memory.run_ends()
         if self.observer:
@@ -238,10 +238,11 @@ class Interpreter:
                     fields=f,
                     packed=packed,
                     starts=starts,
-                    segments=np.bincount(tiles, minlength=f["k_tiles"]),
+                    cuts=table,
+                    k_of=tiles,
                     weights=weights,
                     weight_rows=weight_rows,
-                    parameters=table.copy(),
+                    parameters=channels.copy(),
                     psums=psums,
                     levels=levels,
                     potentials=potentials,
@@ -254,10 +255,7 @@ class Interpreter:
         return ProgramError.refused(self._at, Error.UNLOADED, why, (what, missing))
 
     def _segments_of(self, f: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the segments and their K tiles.
-
-        A segment is int64[7] (address, bit, ky, length within the K tile, shift, source, mask).
-        """
+        """Return the segments int64[n, 7] and the K tile of each (:class:`RunTrace` has them as ``cuts``, ``k_of``)."""
         table, tiles, k, index = [], [], 0, f["segment_first"]
         while k < f["k_tiles"]:
             s = self.segments[index] if index < self.config.segments else None

@@ -55,7 +55,9 @@ class RunTrace:
     fields : fields of the command
     packed : uint64[M, k_tiles], the rows of all m tiles, with one word for each K tile
     starts : int64[m_tiles + 1], the first row of each m tile, and M
-    segments : int64[k_tiles], how many im2col segments each K tile has
+    cuts : int64[n, 7], the im2col segments that are cut out for every row: address, bit, ky, length within the K tile,
+        shift, source and mask
+    k_of : int64[n], the K tile of each of them
     weights : int8[k_tiles, tile_k, lanes]
     weight_rows : uint64[m_tiles, k_tiles], the weight rows that are fetched for each tile, a bit for each row
     parameters : int64[channels, 4] (bias, threshold, v0, leak) of ``groups * neuron_lanes`` channels
@@ -71,7 +73,8 @@ class RunTrace:
     fields: dict[str, int]
     packed: np.ndarray
     starts: np.ndarray
-    segments: np.ndarray
+    cuts: np.ndarray
+    k_of: np.ndarray
     weights: np.ndarray
     weight_rows: np.ndarray
     parameters: np.ndarray
@@ -79,6 +82,11 @@ class RunTrace:
     levels: np.ndarray
     potentials: np.ndarray
     first_slot: int
+
+    @property
+    def segments(self) -> np.ndarray:
+        """int64[k_tiles], how many im2col segments each K tile has."""
+        return np.bincount(self.k_of, minlength=self.fields["k_tiles"])
 
     def tiles(self) -> Iterator[TileStep]:
         """Yield every tile in the core's order: all K tiles of an m tile, then those of the next m tile.

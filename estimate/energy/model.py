@@ -3,8 +3,8 @@
 ``chip = sum of events * energy of each``. The events are those of a report of ``reprise estimate``, so that nothing is
 simulated. The energies are of one configuration and of the library and netlist with which ``reprise energy`` measured
 (``fitted.json``); a configuration that was not measured has none, and no energy is said. Only ``modes`` may differ. The
-fit is by least squares without negative energies, relative to each network's energy. How far it is off stands beside
-it, for networks that were not used to fit.
+fit is by least squares without negative energies, block by block. How far it is off stands beside it, for networks that
+were not used to fit.
 
 DRAM is apart: the bits that the commands move, 12.45 pJ each, a constant of the literature.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -25,49 +24,106 @@ from ..baselines.accelerator import DRAM_PJ_PER_BIT
 
 FITTED = Path(__file__).resolve().parent / "fitted.json"
 
-EVENTS: dict[str, Callable[[Mapping[str, Any], int], float]] = {
-    "cycles": lambda one, group: one["cycles"]["cycle_model"],
-    "residual_bits": lambda one, group: one["counts"]["residual_bits"],
-    "group_updates": lambda one, group: one["counts"]["nonzero_rows"] * ceil(one["tile_use"]["lanes"]["mean"] / group),
-    "row_beats": lambda one, group: one["alone_cycles"]["im2col"],
-    "neuron_steps": lambda one, group: one["alone_cycles"]["neurons"],
-    "weight_words": lambda one, group: one["alone_cycles"]["weights"],
-    "bytes": lambda one, group: one["bytes_read"] + one["bytes_written"],
-}
-"""The events that a layer's energy is made of, from its figures in a report and the lanes of a group of channels.
+Event = Callable[[Mapping[str, Any]], float]
 
-They are cycles; additions; updates of a group of channels in the partial sum of a row; segments of rows that im2col
-cuts out; groups that the neurons compute; words of weights that tiles load; and bytes that are moved.
+
+def _access(name: str) -> Event:
+    return lambda one: one["accesses"][name]
+
+
+EVENTS: dict[str, Event] = {
+    "cycles": lambda one: one["cycles"]["cycle_model"],
+    "commands": _access("commands"),
+    "bytes_written": lambda one: one["bytes_written"],
+    "feature_bytes": _access("feature_bytes"),
+    "feature_reads": _access("feature_reads"),
+    "row_beats": lambda one: one["alone_cycles"]["im2col"],
+    "rows": lambda one: one["counts"]["nonzero_rows"],
+    "weight_words": lambda one: one["alone_cycles"]["weights"],
+    "weight_rows": _access("weight_rows"),
+    "residual_bits": lambda one: one["counts"]["residual_bits"],
+    "results": _access("results"),
+    "result_reads": _access("result_reads"),
+    "updates": _access("updates"),
+    "drained": _access("drained"),
+    "neuron_steps": lambda one: one["alone_cycles"]["neurons"],
+    "outputs": _access("outputs"),
+}
+"""The events that a layer's energy is made of, from its figures in a report; most are accesses to memories
+(:class:`reprise.estimate.report.fields.Accesses`).
+
+Others are cycles; bytes that are written; segments of rows that im2col cuts out; rows that are sorted; words and rows
+of weights that are loaded, and weight rows that are added; and groups that the neurons compute.
 """
+
+BLOCKS: dict[str, tuple[str, ...]] = {
+    "core.processor.weights": ("weight_rows", "residual_bits"),
+    "core.processor.bank": ("updates", "drained"),
+    "core.processor.pe_array": ("residual_bits", "results", "result_reads"),
+    "core.processor": ("rows", "drained"),
+    "core.neurons": ("drained", "neuron_steps", "outputs"),
+    "core.frontend": ("rows", "results", "row_beats"),
+    "im2col": ("feature_bytes", "feature_reads", "row_beats", "commands"),
+    "weights": ("weight_words",),
+    "output": ("outputs", "bytes_written"),
+    "outgoing": ("outputs", "bytes_written"),
+    "writes": ("outputs", "bytes_written"),
+    "fetch": ("commands",),
+    "loader": ("commands", "feature_bytes"),
+    "": ("commands",),
+}
+"""The events that each block's energy goes with, beside the cycles, by the beginning of the block's name. The first
+one that fits counts."""
 
 NOTHING: dict[str, Any] = {
     "alone_cycles": {"im2col": 0, "neurons": 0, "weights": 0},
     "counts": {"residual_bits": 0, "nonzero_rows": 0},
-    "tile_use": {"lanes": {"mean": 0.0}},
+    "accesses": dict.fromkeys(EVENTS, 0),
 }
 """What the end of a job has none of."""
 
+WHOLE = 3.0
+"""How much a whole network counts in the fit beside one of its layers, while which the next one's data are loaded."""
 
-def events(one: Mapping[str, Any], configuration: Mapping[str, int]) -> list[float]:
+
+def events(one: Mapping[str, Any]) -> list[float]:
     """Return the events of a layer, or of the end of the job, which has cycles and bytes only."""
-    return [float(of({**NOTHING, **one}, configuration["neuron_lanes"])) for of in EVENTS.values()]
+    return [float(of({**NOTHING, **one})) for of in EVENTS.values()]
+
+
+def block_of(name: str) -> str:
+    """Return which of :data:`BLOCKS` the energy of an instance of the accelerator counts to."""
+    inside = name.removeprefix("datapath.")
+    return next(one for one in BLOCKS if inside.startswith(one))
 
 
 def fit(networks: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Return the energy of each event in nanojoules, float64[events], none of them negative.
 
+    Every block is fitted by itself, to the events that its energy goes with, and the energies of an event add up.
+
     Parameters
     ----------
-    networks : of each, the events float64[layers, events] and the measured energies of the layers in nanojoules. A
-        layer's error counts relative to its network's energy.
+    networks : of each, the events float64[layers, events], and the measured energies float64[layers, blocks] of the
+        layers in nanojoules, by the order of :data:`BLOCKS`. An error counts relative to the network's energy.
     """
     from scipy.optimize import nnls
 
-    rows = np.concatenate([rows / measured.sum() for rows, measured in networks])
-    wanted = np.concatenate([measured / measured.sum() for _, measured in networks])
-    scale = np.maximum(np.linalg.norm(rows, axis=0), 1e-300)  # events differ by orders of magnitude
-    found, _ = nnls(rows / scale, wanted)
-    return np.asarray(found / scale)
+    names, found = list(EVENTS), np.zeros(len(EVENTS))
+    weights = [1 / measured.sum() for _, measured in networks]
+    rows = _weighted([one for one, _ in networks], weights)
+    wanted = _weighted([one for _, one in networks], weights)
+    for n, some in enumerate(BLOCKS.values()):
+        chosen = [names.index(name) for name in ("cycles", *some)]
+        scale = np.maximum(np.linalg.norm(rows[:, chosen], axis=0), 1e-300)  # events differ by orders of magnitude
+        found[chosen] += nnls(rows[:, chosen] / scale, wanted[:, n])[0] / scale
+    return found
+
+
+def _weighted(networks: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """Return the rows of all networks, and the sum of each network's, which counts :data:`WHOLE` times."""
+    whole = [np.concatenate([rows, WHOLE * rows.sum(axis=0, keepdims=True)]) for rows in networks]
+    return np.concatenate([rows * weight for rows, weight in zip(whole, weights, strict=True)])
 
 
 @functools.cache
@@ -85,7 +141,7 @@ def fitted(config: HardwareConfig) -> dict[str, Any] | None:
 
 def energy(one: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, float]:
     """Return the fields ``chip_nj`` and ``dram_nj`` of a layer, or of the end of the job."""
-    chip = float(np.dot(events(one, found["configuration"]), [found["nanojoules"][name] for name in EVENTS]))
+    chip = float(np.dot(events(one), [found["nanojoules"][name] for name in EVENTS]))
     dram = 8 * (one["bytes_read"] + one["bytes_written"]) * DRAM_PJ_PER_BIT / 1000
     return {"chip_nj": round(chip, 1), "dram_nj": round(dram, 1)}
 

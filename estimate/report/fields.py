@@ -88,6 +88,20 @@ class Counts(Fields):
     residual_bits: Count = Field(description="number of bits that product sparsity leaves to add")
 
 
+class Accesses(Fields):
+    """Accesses to memories of the chip, and what else its energy goes with. A group is one of channels."""
+
+    commands: Count = Field(description="commands of the layer")
+    feature_bytes: Count = Field(description="bytes of feature maps that are loaded")
+    feature_reads: Count = Field(description="words that im2col reads at another address than before")
+    weight_rows: Count = Field(description="weight rows that are loaded")
+    results: Count = Field(description="tile results that are written, times groups")
+    result_reads: Count = Field(description="tile results that are read, times groups")
+    updates: Count = Field(description="updates of partial sums, times groups")
+    drained: Count = Field(description="rows that the neurons take, times groups")
+    outputs: Count = Field(description="groups that the neurons give out")
+
+
 class Densities(Fields):
     """Densities of binary rows."""
 
@@ -157,6 +171,9 @@ class LayerFields(Fields):
         description="bits of a row in each of these pieces, which the compiler chose; at most `tile_k`"
     )
     blocks: Count = Field(description="number of blocks of output channels, each of which needs RUNs of its own")
+    accesses: Accesses | None = Field(
+        default=None, description="accesses to memories of the chip; absent in reports of earlier versions"
+    )
     tile_use: TileUse = Field(description="how much of its tiles it fills")
     shape: Shape = Field(description="what it computes")
 

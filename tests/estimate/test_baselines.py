@@ -252,10 +252,9 @@ def test_a_measured_energy_is_shown_with_what_it_leaves_out(tmp_path):
     assert done.code == 0, done.text
     measured = json.loads(report.read_text())
     found = json.loads(files["json"].read_text())
-    mine = found["accelerators"][-1]
-    assert mine["origin"] == "measured" and mine["cycles"] == measured["total"]["cycles"]
-    assert mine["measured_microjoules"] == measured["total"]["chip_nj"] / 1000
-    assert found["limits"] == measured["limits"]
+    mine, total = found["accelerators"][-1], measured["total"]
+    assert mine["origin"] == "measured" and mine["cycles"] == total["cycles"]
+    assert mine["measured_microjoules"] == total["chip_nj"] / 1000 and found["limits"] == measured["limits"]
     text = files["html"].read_text()
     assert "Energy on this work" in text and all(escape(limit) in text for limit in measured["limits"])
     rows = list(csv.DictReader(files["csv"].read_text().splitlines()))

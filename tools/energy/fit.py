@@ -64,13 +64,17 @@ def network_of(name: str, config: HardwareConfig) -> tuple[Network, np.ndarray]:
 def measured(
     cases: Iterable[tuple[str, Mode]], config: HardwareConfig, preset: str
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield of each network its name and mode, the events of its layers, and their measured energies."""
+    """Yield of each network its name and mode, the events of its layers, and their measured energies by block."""
     for name, mode in cases:
         print(f"{preset}: {name}, {mode}", file=sys.stderr, flush=True)
         network, images = network_of(name, config)
         rows = measure(preset, network, images, config, mode)["layers"]
-        events = np.array([model.events(one, config.to_dict()) for one in rows])
-        yield f"{name}, {mode}", events, np.array([sum(one["blocks_nj"].values()) for one in rows])
+        events = np.array([model.events(one) for one in rows])
+        energies = np.zeros((len(rows), len(model.BLOCKS)))
+        for n, one in enumerate(rows):
+            for block, nanojoules in one["blocks_nj"].items():
+                energies[n, list(model.BLOCKS).index(model.block_of(block))] += nanojoules
+        yield f"{name}, {mode}", events, energies
 
 
 def errors(found: np.ndarray, cases: list[tuple[str, np.ndarray, np.ndarray]]) -> dict[str, float]:
@@ -80,7 +84,7 @@ def errors(found: np.ndarray, cases: list[tuple[str, np.ndarray, np.ndarray]]) -
 
 def worst_layer(found: np.ndarray, cases: list[tuple[str, np.ndarray, np.ndarray]]) -> float:
     """Return by how many percent the estimate of a layer is off at most; the end of the job is none."""
-    off = [np.abs(rows[:-1] @ found / wanted[:-1] - 1).max() for _, rows, wanted in cases]
+    off = [np.abs(rows[:-1] @ found / wanted[:-1].sum(axis=1) - 1).max() for _, rows, wanted in cases]
     return round(100 * float(max(off)), 1)
 
 

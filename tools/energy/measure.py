@@ -21,7 +21,7 @@ from reprise.support.cache import Store, digest, source, sources
 from reprise.support.progress import Stages
 
 CASES = Store("energy")
-EVENTS_OF = ("name", "k_tiles", "tile_use", "cycles", "alone_cycles", "counts", "bytes_read", "bytes_written")
+EVENTS_OF = ("name", "cycles", "alone_cycles", "counts", "accesses", "bytes_read", "bytes_written")
 """What a case keeps of a layer's figures, beside its energies."""
 
 
@@ -41,7 +41,6 @@ def measure(name: str, network: Network, images: np.ndarray, config: HardwareCon
     """
     from reprise.cosim.options import Options
     from reprise.export.find import Batch
-    from reprise.flow.asic.page import group
     from reprise.flow.asic.timing import WIRE_FF
     from reprise.flow.energy.measure import measured
 
@@ -56,12 +55,9 @@ def measure(name: str, network: Network, images: np.ndarray, config: HardwareCon
         whole = sum(energies.parts.values(), np.zeros(()))  # [windows, blocks]
         rows = []
         for one, parts in zip([*outcome.layers, outcome.rest], whole, strict=True):
-            blocks: dict[str, float] = {}
-            for block, picojoules in zip(mapped.netlist.blocks, parts.tolist(), strict=True):
-                at = group(block) if block else "top"
-                blocks[at] = blocks.get(at, 0.0) + picojoules / 1000
-            kept = {key: one[key] for key in EVENTS_OF if key in one}
-            rows.append(kept | {"blocks_nj": {at: round(value, 4) for at, value in blocks.items() if value}})
+            picojoules = zip(mapped.netlist.blocks, parts.tolist(), strict=True)
+            blocks = {block or "top": round(value / 1000, 4) for block, value in picojoules if value}
+            rows.append({key: one[key] for key in EVENTS_OF if key in one} | {"blocks_nj": blocks})
         case = {"layers": rows, "total": report["total"], "netlist": report["netlist"]}
         (folder / "case.json").write_text(json.dumps(case, indent=1))
 

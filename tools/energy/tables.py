@@ -14,7 +14,7 @@ from tools.tables.captures import compared
 
 MODES = {"dense": "dense", "bit": "bit-sparse", "product": "product-sparse"}
 SPIKES = {"binary": "binary, T = 4", "levels": "levels 0..4, T = 1: the quantizer"}
-NAMES = {"digits": "digits", "lenet5": "LeNet-5, MNIST"}
+NAMES = {"digits": "digits", "lenet5": "LeNet-5, MNIST", "resnet-sparse": "ResNet, CIFAR-10"}
 EARLIER = "The netlist was an earlier one."
 
 
@@ -103,17 +103,19 @@ def recipes() -> str:
 
 def fitted() -> str:
     """Make the table of the energies of events, and say how far estimates are off."""
-    parts = []
-    for one in model.known():
-        rows = [(name.replace("_", " "), f"{value * 1000:,.4g}") for name, value in one["nanojoules"].items()]
+    known = model.known()
+    energies = [
+        (name.replace("_", " "), *(f"{one['nanojoules'][name] * 1000:,.4g}" for one in known)) for name in model.EVENTS
+    ]
+    parts = [markdown(("event, pJ", *(f"`{one['name']}`" for one in known)), energies)]
+    for one in known:
         fits, held = one["fit_percent"], one["held_out_percent"]
-        worst = [f"{name}: {value:+.1f} %" for name, value in held.items()]
+        others = [f"{name} {value:+.1f} %" for name, value in held.items()]
         parts += [
-            f"`{one['name']}`, fitted by `{one['command']}`:",
-            markdown(("event", "pJ"), rows),
-            f"Of the {len(fits)} networks that were fitted, the whole chip is off by up to "
-            f"{max(map(abs, fits.values())):.1f} %; of those that were not, by {', '.join(worst)}. "
-            f"A single layer of these is off by up to {one['held_out_layer_percent']:.1f} %.",
+            f"`{one['name']}`, by `{one['command']}`: used to fit were {'; '.join(fits)}. Of these the whole chip is "
+            f"off by up to {max(map(abs, fits.values())):.1f} %. Of those that were not used it is off by up to "
+            f"{model.error_percent(one):.1f} %: {'; '.join(others)}. A single layer of these is off by up to "
+            f"{one['held_out_layer_percent']:.1f} %."
         ]
         parts += [EARLIER] * is_earlier(one)
     return "\n\n".join(parts)
@@ -135,3 +137,25 @@ def scaled() -> str:
     ]
     told = markdown(("chip without DRAM, one image of the digits", "process", "uJ"), rows)
     return f"{told}\n\nThe factor is {low:.3f} to {high:.3f}." + f"\n\n{EARLIER}" * is_earlier(record("energy_paper"))
+
+
+def enables() -> str:
+    """Make the table of cores with and without the enables that save energy, on an FPGA."""
+    rows, found = [], record("enables")
+    for name, one in found.items():
+        (with_them, without), clocks = (one["with"], one["without"]), []
+        for kind, other in (("with", with_them), ("without", without)):
+            clocks.append(mean(other["mhz"]) if other["mhz"] else 0.0)
+            shown = ", ".join(f"{mhz:.2f}" for mhz in other["mhz"])
+            told = f"{clocks[-1]:.2f} ({shown})" if shown else "not routed"
+            rows.append((f"`{name}`", kind, *(f"{other[key]:,.0f}" for key in ("lut", "ff", "ram")), told))
+        changes = [_change(with_them[key], without[key]) for key in ("lut", "ff", "ram")]
+        rows.append((f"`{name}`", "what they change", *changes, _change(*clocks) if all(clocks) else ""))
+    head = ("core of", "enables", "LUT", "FF", "block RAM", "clock, MHz (by seed)")
+    commands = [f"`{one['command']}`" for one in found.values()]
+    late = f"\n\n{EARLIER}" * any(map(is_earlier, found.values()))
+    return f"{markdown(head, rows)}\n\nBy {' and '.join(commands)}.{late}"
+
+
+def _change(one: float, other: float) -> str:
+    return f"{100 * (one / other - 1):+.2f} %"

@@ -237,10 +237,8 @@ def table(kind: str, *words: str) -> str:
         f.__name__: f for f in (synthesized, fitting, blocks, routed, tools, faults, core)
     }
     known |= {f.__name__: f for f in (chip, limits, claims, published_energy)}
-    known |= {
-        f.__name__: f
-        for f in (energy.modes, energy.modes_energy, energy.modes_levels, energy.recipes, energy.fitted, energy.scaled)
-    }
+    of_modes = energy.modes, energy.modes_energy, energy.modes_levels, energy.recipes
+    known |= {f.__name__: f for f in (*of_modes, energy.fitted, energy.scaled, energy.enables)}
     return known[kind](*words)
 
 
