@@ -45,15 +45,16 @@ def source(spec: SourceSpec, weight: np.ndarray) -> Source:
     Groups are filled with zeros, average pools are folded into the weight, and the columns of a linear layer are put
     into the order (y, x, c).
     """
-    k = spec.avgpool
-    if not spec.linear:
-        kernel = np.repeat(np.repeat(dense_kernel(weight, spec.groups), k, axis=2), k, axis=3)
-        stride, padding = spec.stride * k, spec.padding * k
+    rows, across = spec.avgpool
+    if not spec.linear:  # whose windows are square
+        kernel = np.repeat(np.repeat(dense_kernel(weight, spec.groups), rows, axis=2), across, axis=3)
+        stride, padding = spec.stride * rows, spec.padding * rows
         return Source(feature=spec.feature, mask=spec.mask or None, weight=kernel, stride=stride, padding=padding)
     c, h, w = spec.in_shape
     columns = np.zeros((len(weight), c, h, w), weight.dtype)
-    pooled = weight.reshape(-1, c, h // k, w // k)
-    columns[:, :, : h // k * k, : w // k * k] = np.repeat(np.repeat(pooled, k, axis=2), k, axis=3)
+    pooled = weight.reshape(-1, c, h // rows, w // across)
+    whole = np.repeat(np.repeat(pooled, rows, axis=2), across, axis=3)
+    columns[:, :, : whole.shape[2], : whole.shape[3]] = whole
     columns = flatten_columns(columns.reshape(len(weight), -1), (c, h, w))
     return Source(feature=spec.feature, mask=spec.mask or None, weight=columns[:, :, None, None], flatten=True)
 

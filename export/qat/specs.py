@@ -26,7 +26,7 @@ class SourceSpec:
     -------
     feature : name of the feature map that is read
     weight : Tensor (O, C // groups, KH, KW) in units of one input level, or (O, C*H*W) with columns (c, y, x) if linear
-    avgpool : k of the k x k windows that are summed first; 1 if there are none
+    avgpool : height and width of the windows that are summed first; 1 and 1 if there are none
     linear : the source is a linear layer over the whole map
     in_shape : (C, H, W) of the map
     fixed : the weights are integers already and are used as they are, as those of sums of levels
@@ -39,7 +39,7 @@ class SourceSpec:
     stride: int = 1
     padding: int = 0
     groups: int = 1
-    avgpool: int = 1
+    avgpool: tuple[int, int] = (1, 1)
     linear: bool = False
     in_shape: tuple = ()
     fixed: bool = False
@@ -60,7 +60,7 @@ class SourceSpec:
         """
         repeated = x.shape[0] > 1 and x.stride(0) == 0
         flat = (x[:1] if repeated else x).flatten(0, 1).to(weight.dtype)
-        if self.avgpool > 1:
+        if self.avgpool != (1, 1):
             flat = F.avg_pool2d(flat, self.avgpool, divisor_override=1)
         if self.factor:
             y = flat if self.factor == 1 else flat * self.factor

@@ -43,13 +43,7 @@ class Maps:
 
 def columns(x: Feature) -> int:
     """Return how many columns a flattened map has."""
-    c, h, w = x.shape
-    return int(c * (h // x.avgpool) * (w // x.avgpool))
-
-
-def positions(x: Feature) -> tuple[int, int]:
-    """Return how many rows and columns of positions a map has behind its average pool."""
-    return x.shape[1] // x.avgpool, x.shape[2] // x.avgpool
+    return int(x.shape[0] * x.positions[0] * x.positions[1])
 
 
 def concatenated(node: Node, values: list[Feature | Current | Maps]) -> Maps | Current:
@@ -66,8 +60,8 @@ def concatenated(node: Node, values: list[Feature | Current | Maps]) -> Maps | C
         raise UnsupportedError(node.name, "concatenates what attention gives", "put a neuron behind it")
     if currents:
         return stacked(node.name, [fold_norm(c) if c.norm is not None else c for c in currents])
-    if not flat and (len({positions(p) for p in parts}) > 1 or any(p.flat for p in parts)):
-        sizes = ", ".join("x".join(map(str, positions(p))) for p in parts)
+    if not flat and (len({p.positions for p in parts}) > 1 or any(p.flat for p in parts)):
+        sizes = ", ".join("x".join(map(str, p.positions)) for p in parts)
         raise UnsupportedError(node.name, f"concatenates maps of the sizes {sizes}", "make them equal")
     return Maps(parts=tuple(replace(p, flat=True) for p in parts) if flat else tuple(parts))
 
@@ -122,7 +116,7 @@ def copying(name: str, a: Feature, b: Feature) -> tuple[Current, NeuronSpec, flo
 
 def copied(lowering: Lowering, x: Maps, where: str) -> Feature:
     """Emit layers that copy maps into one."""
-    parts = (p if p.avgpool == 1 else lowering.summed(p, where) for p in x.parts)
+    parts = (p if p.window == 1 else lowering.summed(p, where) for p in x.parts)
     first, *rest = (replace(p, flat=False) for p in parts)
     for part in rest:
         if part.shape[1:] != first.shape[1:]:
@@ -188,7 +182,7 @@ def aligned(members: list[tuple[int, SourceSpec, int]]) -> list[tuple[int, Sourc
         ]
         if not spec.linear:
             largest = max(alike, key=lambda s: s.weight.shape[2] * s.weight.shape[3])
-            size = [n // spec.avgpool for n in spec.in_shape[1:]]
+            size = [n // k for n, k in zip(spec.in_shape[1:], spec.avgpool, strict=True)]
             around, p = sides(spec.padding), largest.padding
             kernel = (int(largest.weight.shape[2]), int(largest.weight.shape[3]))
             if fits(spec.weight, around, spec.stride, size, kernel, p):

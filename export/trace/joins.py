@@ -185,7 +185,7 @@ def _unit(x: Feature) -> float:
 def _refuse(node: Node, q: Feature, k: Feature, v: Feature) -> None:
     heads = node.attrs["heads"]
     for what, x in (("Q", q), ("K", k), ("V", v)):
-        if x.flat or x.avgpool > 1:
+        if x.flat or x.window > 1:
             raise UnsupportedError(node.name, f"{what} is a pooled or flattened map", "put a neuron in front")
         unit = torch.as_tensor(x.unit)
         if unit.ndim or unit <= 0:
@@ -231,7 +231,7 @@ def masked(lowering: Lowering, node: Node, x: Feature | Current, mask: Feature |
     """
     x, mask = (lowering.need(node, value, Feature, "put a neuron in front") for value in (x, mask))
     for what, one in (("the map", x), ("the mask", mask)):
-        if one.flat or one.avgpool > 1:
+        if one.flat or one.window > 1:
             raise UnsupportedError(node.name, f"{what} is pooled or flattened", "put a neuron in front")
         unit = torch.as_tensor(one.unit)
         if one.levels != 1 or unit.ndim or unit <= 0:
@@ -249,7 +249,7 @@ def masked(lowering: Lowering, node: Node, x: Feature | Current, mask: Feature |
 def token_sum(lowering: Lowering, node: Node, x: Feature | Current) -> Current:
     """Return the sum of a map over its positions as a current: a kernel of ones as large as the map."""
     feature = lowering.need(node, x, Feature, "put a neuron in front")
-    if feature.flat or feature.avgpool > 1:
+    if feature.flat or feature.window > 1:
         raise UnsupportedError(node.name, "sums a map that is pooled or flattened", "put a neuron in front")
     c, h, w = feature.shape
     unit = torch.as_tensor(feature.unit, dtype=torch.float64)

@@ -17,7 +17,7 @@ from ..qat.layers import QatLayer
 from ..qat.network import End
 from ..qat.specs import NeuronSpec
 from . import joins
-from .concat import Maps, columns, concatenated, copied, positions, read_apart, read_by_weights
+from .concat import Maps, columns, concatenated, copied, read_apart, read_by_weights
 from .graph import Graph, Node, UnsupportedError, unique_name
 from .kernels import fitted
 from .membrane import adding
@@ -114,12 +114,12 @@ class Lowering:
 
     def summed(self, x: Feature, where: str) -> Feature:
         """Emit layers that sum the windows of an average pool, for readers that cannot sum them."""
-        k, unit, flat = x.avgpool, x.unit, x.flat
-        if k not in (2, 4):
-            raise UnsupportedError(where, f"a {k}x{k} average pool here needs a layer of stride {k} > 2", "pool by 2")
-        whole = replace(x, avgpool=1, unit=1.0, flat=False)
+        (k, across), unit, flat = x.avgpool, x.unit, x.flat
+        if k not in (2, 4) or k != across:
+            raise UnsupportedError(where, f"a {k}x{across} average pool here needs a layer of that stride", "pool by 2")
+        whole = replace(x, avgpool=(1, 1), unit=1.0, flat=False)
         for _ in range(k // 2):
-            whole = self.spikes(identity_current(replace(whole, avgpool=2, unit=1.0), f"{where}.pool"))
+            whole = self.spikes(identity_current(replace(whole, avgpool=(2, 2), unit=1.0), f"{where}.pool"))
         return replace(whole, unit=unit / k**2, flat=flat)
 
     def given(self, node: Node, name: str) -> Feature | Current | Maps | Masked:
@@ -144,7 +144,7 @@ class Lowering:
         if isinstance(x, Maps):
             return read_apart(node, x, self.conv_, lambda part: part.shape[0])
         x = self.need(node, x, Feature, "put a neuron between the two")
-        node, told = fitted(node, positions(x))
+        node, told = fitted(node, x.positions)
         if told is not None and told not in self.changes:
             self.changes.append(told)
         return conv_current(node, x if foldable(node, x) else self.summed(x, node.name))
@@ -228,7 +228,7 @@ class Lowering:
             joins.refuse_product(node, x)
             return pooled_current(node, x, self.timesteps)
         mine = [one for one in self.layers if one.name == x.name]
-        direct = bool(mine) and not (x.flat or x.avgpool > 1 or bool((torch.as_tensor(x.unit) < 0).any()))
+        direct = bool(mine) and not (x.flat or x.window > 1 or bool((torch.as_tensor(x.unit) < 0).any()))
         taken = any(one.pool for one in mine) or len(self.graph.consumers(node.inputs[0])) > 1
         if pool is None or (pool.overlaps and (taken or not direct)):
             return self.emit(*overlapped(node, x, self.timesteps))
@@ -246,15 +246,15 @@ class Lowering:
 
     def avgpool_(self, node: Node, x: Feature | Current) -> Feature | Current:
         if node.attrs["kernel"]:
-            whole_windows(node, (x.shape[0], *positions(x)) if isinstance(x, Feature) else x.shape)
+            whole_windows(node, (x.shape[0], *x.positions) if isinstance(x, Feature) else x.shape)
         if isinstance(x, Feature):
             return averaged(node, x)
         joins.refuse_product(node, x)
         x = fold_norm(x) if x.norm is not None else x
         if x.pool:
             raise UnsupportedError(node.name, "an average pool behind a max pool of currents", "put a neuron between")
-        kernel = node.attrs["kernel"] or x.shape[1] // node.attrs.get("output", 1)
-        if not (tuple(x.shape[1:]) == (kernel, kernel) and self.graph.ends_behind(node)):
+        k, wanted = node.attrs["kernel"], node.attrs.get("output", 1)
+        if not ((tuple(x.shape[1:]) == (k, k) if k else wanted == 1) and self.graph.ends_behind(node)):
             return averaged_current(node, x)
         return averaged(node, self.emit(x, NeuronSpec(levels=0, kind="readout", reset="none", v0=0.0)))
 
@@ -279,8 +279,8 @@ class Lowering:
             self.emit(x, NeuronSpec(levels=0, kind="readout", reset="none", v0=0.0))
             self.end = End(reduce=reduce)
             return
-        mean = x.avgpool > 1 and x.shape[1] == x.shape[2] == x.avgpool
-        if x.avgpool > 1 and not mean:
+        mean = x.window > 1 and x.positions == (1, 1)
+        if x.window > 1 and not mean:
             x = self.summed(x, node.inputs[0])
         if x.flat and not mean and x.shape[1:] != (1, 1):
             raise UnsupportedError(

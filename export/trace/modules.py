@@ -57,6 +57,11 @@ REMEDIES = {
     **dict.fromkeys(
         ("layer_norm", "group_norm", "rms_norm"), "use the module BatchNorm2d, whose statistics are constants"
     ),
+    **dict.fromkeys(
+        ("chunk", "split", "unbind"), "make a layer, a batch norm and a neuron for each part, as for Q, K and V"
+    ),
+    "mul": "use modules, additions of two maps and products with a positive number; for two maps of spikes, SpikeMask",
+    "get_attr": "make it a bias, a weight or a batch norm of a layer; a convolution can tell positions apart",
 }
 """What to do where a forward pass calls a function that the accelerator has not; attention is written with some."""
 

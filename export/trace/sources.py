@@ -31,8 +31,7 @@ def factor_of(node: Node, x: Feature | Current) -> torch.Tensor:
         raise UnsupportedError(node.name, "a factor that is zero or not finite", "leave out what it switches off")
     if bool((factor == factor.flatten()[0]).all()):
         return factor.flatten()[0]
-    k = x.avgpool if isinstance(x, Feature) else 1
-    shape = (x.shape[0], x.shape[1] // k, x.shape[2] // k)
+    shape = (x.shape[0], *(x.positions if isinstance(x, Feature) else x.shape[1:]))
     flat = (isinstance(x, Feature) and x.flat) or shape[1:] == (1, 1)
     if flat and factor.squeeze().ndim == 1 and factor.numel() == math.prod(shape):
         return factor.flatten()
@@ -53,8 +52,8 @@ def in_units(weight: torch.Tensor, x: Feature, groups: int = 1) -> torch.Tensor:
     """Multiply a weight (O, C/groups, KH, KW) or (O, columns) by the units of the map that it reads."""
     unit = x.unit
     if not isinstance(unit, torch.Tensor):
-        return weight * (unit / x.avgpool**2)
-    unit = unit.to(weight.dtype) / x.avgpool**2
+        return weight * (unit / x.window)
+    unit = unit.to(weight.dtype) / x.window
     if weight.ndim == 2:
         c, columns = x.shape[0], weight.shape[1]
         return weight * (unit if unit.numel() == columns else unit.view(c, 1).expand(c, columns // c).flatten())
@@ -115,7 +114,7 @@ def overlapped(node: Node, x: Feature, timesteps: int) -> tuple[Current, NeuronS
     A window of spikes has the maximum 1 if its sum is at least 1: a neuron that forgets its potential says so.
     """
     k, stride, padding = (node.attrs[name] for name in ("kernel", "stride", "padding"))
-    if x.levels > 1 or x.flat or x.avgpool > 1 or bool((torch.as_tensor(x.unit) < 0).any()):
+    if x.levels > 1 or x.flat or x.window > 1 or bool((torch.as_tensor(x.unit) < 0).any()):
         raise UnsupportedError(
             node.name,
             f"a max pool of kernel {k}, stride {stride} and padding {padding} is exact of spikes 0 and 1 alone",
@@ -140,15 +139,18 @@ def averaged(node: Node, x: Feature) -> Feature:
     if x.flat:
         raise UnsupportedError(node.name, "an average pool of a flattened map", "pool first")
     k, divisor = node.attrs["kernel"], node.attrs.get("divisor")
-    size = [n // x.avgpool for n in x.shape[1:]]
+    rows, across = k, k
     if k == 0:
         wanted = node.attrs.get("output", 1)
-        k = max(size[0] // wanted, 1)
-        if any(n != k * wanted for n in size):
+        rows, across = (max(n // wanted, 1) for n in x.positions)
+        if x.positions != (rows * wanted, across * wanted):
             raise UnsupportedError(
-                node.name, f"pooling a map of {size} to {wanted} positions needs equal square windows", "use AvgPool2d"
+                node.name,
+                f"pooling a map of {list(x.positions)} to {wanted} positions needs equal windows",
+                "use AvgPool2d",
             )
-    return replace(x, avgpool=x.avgpool * k, unit=x.unit * (1 if divisor is None else k * k / divisor))
+    share = 1 if divisor is None else rows * across / divisor
+    return replace(x, avgpool=(x.avgpool[0] * rows, x.avgpool[1] * across), unit=x.unit * share)
 
 
 def averaged_current(node: Node, x: Current) -> Current:
@@ -162,7 +164,7 @@ def averaged_current(node: Node, x: Current) -> Current:
     k, divisor = node.attrs["kernel"], node.attrs.get("divisor")
     rule = f"a {k}x{k} average pool of a current" if k else "an average pool of a current to one size"
     if k != 2 or any(
-        s.linear or s.avgpool > 1 or s.stride > 1 or max(s.weight.shape[2:]) >= MAX_KERNEL for s in x.sources
+        s.linear or s.avgpool != (1, 1) or s.stride > 1 or max(s.weight.shape[2:]) >= MAX_KERNEL for s in x.sources
     ):
         raise UnsupportedError(
             node.name, f"{rule} needs a larger kernel or stride than there is", "put it behind a neuron, or pool by 2"
@@ -185,7 +187,7 @@ def step_of(node: Node, x: Feature) -> torch.Tensor | None:
     step = node.attrs.get("step")
     if step is None or isinstance(x.unit, torch.Tensor):
         return None
-    return step * abs(x.unit / x.avgpool**2)  # a negative unit is in the weights
+    return step * abs(x.unit / x.window)  # a negative unit is in the weights
 
 
 def biased(node: Node, x: Feature) -> torch.Tensor | None:
@@ -198,15 +200,15 @@ def biased(node: Node, x: Feature) -> torch.Tensor | None:
 
 def foldable(node: Node, x: Feature) -> bool:
     """Return whether a convolution can sum the windows of the average pool in front of it by a larger kernel."""
-    a, k = node.attrs, x.avgpool
-    _, h, w = x.shape
-    edge = a["padding"] and (h % k or w % k)
-    return k == 1 or (max(a["weight"].shape[2:]) * k <= MAX_KERNEL and a["stride"] * k <= MAX_STRIDE and not edge)
+    a, (k, across) = node.attrs, x.avgpool
+    if (a["padding"] and (x.shape[1] % k or x.shape[2] % k)) or k != across:
+        return x.window == 1
+    return x.window == 1 or (max(a["weight"].shape[2:]) * k <= MAX_KERNEL and a["stride"] * k <= MAX_STRIDE)
 
 
 def conv_current(node: Node, x: Feature) -> Current:
     """Return the current of the convolution ``node`` over the map x."""
-    a, k = node.attrs, x.avgpool
+    a, k = node.attrs, x.avgpool[0]
     refuse_conv(node, x)
     spec = SourceSpec(
         feature=x.name,
@@ -215,7 +217,7 @@ def conv_current(node: Node, x: Feature) -> Current:
         stride=a["stride"],
         padding=a["padding"],
         groups=a["groups"],
-        avgpool=k,
+        avgpool=x.avgpool,
         in_shape=x.shape,
     )
     kernel = a["weight"].shape[2:]
@@ -229,7 +231,7 @@ def conv_current(node: Node, x: Feature) -> Current:
 
 def refuse_conv(node: Node, x: Feature) -> None:
     """Raise UnsupportedError for a convolution that the accelerator's kernels cannot hold."""
-    a, k = node.attrs, x.avgpool
+    a, k = node.attrs, max(x.avgpool)
     kernel, stride, padding = max(a["weight"].shape[2:]) * k, a["stride"] * k, a["padding"] * k
     if kernel > MAX_KERNEL or stride > MAX_STRIDE:
         raise UnsupportedError(
@@ -251,17 +253,21 @@ def linear_current(node: Node, x: Feature) -> Current:
     c, h, w = x.shape
     if not x.flat and (h > 1 or w > 1):
         raise UnsupportedError(node.name, f"a linear layer reads a {h}x{w} map", "flatten it first")
-    k, weight = x.avgpool, node.attrs["weight"]
-    columns = c * (h // k) * (w // k)
+    weight, columns = node.attrs["weight"], c * math.prod(x.positions)
     if weight.shape[1] != columns:
         raise UnsupportedError(node.name, f"has {weight.shape[1]} inputs, reads {columns}", "match them")
     spec = SourceSpec(
-        feature=x.name, weight=in_units(weight, x), avgpool=k, linear=True, in_shape=x.shape, step=step_of(node, x)
+        feature=x.name,
+        weight=in_units(weight, x),
+        avgpool=x.avgpool,
+        linear=True,
+        in_shape=x.shape,
+        step=step_of(node, x),
     )
     return Current(
         name=node.name,
         sources=(spec,),
-        levels_in=(x.levels * k * k,),
+        levels_in=(x.levels * x.window,),
         shape=(weight.shape[0], 1, 1),
         bias=biased(node, x),
     )
@@ -270,7 +276,7 @@ def linear_current(node: Node, x: Feature) -> Current:
 def voting(node: Node, x: Feature) -> Node:
     """Return the linear layer that averages ``size`` neighbouring channels, as a vote of theirs for one class."""
     columns, size = math.prod(x.shape), node.attrs["size"]
-    if x.avgpool > 1 or columns % size or not (x.flat or tuple(x.shape[1:]) == (1, 1)):
+    if x.window > 1 or columns % size or not (x.flat or tuple(x.shape[1:]) == (1, 1)):
         raise UnsupportedError(node.name, f"votes of {size} of {columns} channels", "vote over whole groups")
     weight = torch.eye(columns // size, dtype=torch.float64).repeat_interleave(size, 1) / size
     return Node(name=node.name, op="linear", inputs=node.inputs, attrs=dict(weight=weight, bias=None))
@@ -280,9 +286,11 @@ def identity_current(x: Feature, where: str) -> Current:
     """Return the map x as a current; an average pool that it carries becomes a k x k kernel of ones with stride k."""
     if x.flat:
         raise UnsupportedError(where, "joins of flattened maps are not supported", "add before flattening")
-    k = x.avgpool
-    if k > MAX_STRIDE:
-        raise UnsupportedError(where, f"a {k}x{k} pool in front of a join or neuron needs stride {k} > 2", "pool by 2")
+    k, across = x.avgpool
+    if k > MAX_STRIDE or k != across:
+        raise UnsupportedError(
+            where, f"a {k}x{across} pool in front of a join or neuron needs a layer of that stride", "pool by 2"
+        )
     c, h, w = x.shape
     unit = torch.as_tensor(x.unit, dtype=torch.float64)
     weight = (unit.view(-1, 1, 1, 1) / k**2).expand(c, 1, k, k).clone()

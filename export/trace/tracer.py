@@ -41,6 +41,12 @@ class _Tracer(fx.Tracer):
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return Value(node, self)
 
+    def iter(self, obj: fx.Proxy) -> Any:
+        target = getattr(obj.node.target, "__name__", str(obj.node.target))
+        if remedy := REMEDIES.get(target):
+            raise UnsupportedError(obj.node.name, f"operation '{target}' does not exist on the accelerator", remedy)
+        return super().iter(obj)
+
     def is_leaf_module(self, m: nn.Module, qualified_name: str) -> bool:
         if parent(m) is not None or isinstance(m, torch.jit.ScriptModule):
             return True
@@ -89,6 +95,8 @@ class Reading:
     def unknown(self, n: fx.Node) -> UnsupportedError:
         """Return the error for a function that has no form here."""
         target = getattr(n.target, "__name__", str(n.target)).removeprefix(f"{WHOLE}.")
+        if n.op == "get_attr":
+            return UnsupportedError(target, "a tensor of the module's own is part of no layer", REMEDIES[n.op])
         remedy = REMEDIES.get(target, "use modules, additions of two maps and products with a positive number")
         return UnsupportedError(
             n.name.removeprefix(f"{WHOLE}_"), f"operation {target!r} does not exist on the accelerator", remedy

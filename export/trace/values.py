@@ -20,7 +20,7 @@ class Feature:
     shape : (C, H, W)
     levels : the largest level
     unit : the real value of one level: a number, a tensor (C,), or one (C*H*W,) if the map is flattened
-    avgpool : k of the k x k windows that its reader still has to sum; 1 if there are none
+    avgpool : height and width of the windows that its reader still has to sum; 1 and 1 if there are none
     flat : its reader sees it flattened
     """
 
@@ -28,8 +28,18 @@ class Feature:
     shape: tuple
     levels: int
     unit: float | torch.Tensor = 1.0
-    avgpool: int = 1
+    avgpool: tuple[int, int] = (1, 1)
     flat: bool = False
+
+    @property
+    def window(self) -> int:
+        """How many positions its reader still has to sum, each time."""
+        return self.avgpool[0] * self.avgpool[1]
+
+    @property
+    def positions(self) -> tuple[int, int]:
+        """Rows and columns of positions behind its average pool."""
+        return self.shape[1] // self.avgpool[0], self.shape[2] // self.avgpool[1]
 
 
 @dataclass(frozen=True, kw_only=True)

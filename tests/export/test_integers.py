@@ -65,13 +65,16 @@ def test_arrangements(case):
     assert_agrees(settle(prepare(module, input_shape=shape), pixels(shape)), shape)
 
 
-@pytest.mark.parametrize("pool", [nn.AvgPool2d(2), nn.AvgPool2d(3), nn.AdaptiveAvgPool2d(1)])
-def test_average_pool_into_linear(pool):
+POOLS = [(nn.AvgPool2d(2), 7), (nn.AvgPool2d(3), 7), (nn.AdaptiveAvgPool2d(1), 7), (nn.AdaptiveAvgPool2d(1), 4)]
+
+
+@pytest.mark.parametrize(("pool", "width"), POOLS)
+def test_average_pool_into_linear(pool, width):
     torch.manual_seed(SEED)
-    body = [*conv(1, 3, 3, padding=1), pool, nn.Flatten()]
-    size = nn.Sequential(*body).eval()(torch.zeros(1, 1, 7, 7)).shape[1]
-    net = settle(prepare(nn.Sequential(*body, nn.Linear(size, 4)), input_shape=(1, 7, 7)), pixels((1, 7, 7)))
-    assert_agrees(net, (1, 7, 7))
+    body, shape = [*conv(1, 3, 3, padding=1), pool, nn.Flatten()], (1, 7, width)
+    size = nn.Sequential(*body).eval()(torch.zeros(1, *shape)).shape[1]
+    net = settle(prepare(nn.Sequential(*body, nn.Linear(size, 4)), input_shape=shape), pixels(shape))
+    assert_agrees(net, shape)
 
 
 @pytest.mark.parametrize("reset", ["soft", "hard", "none"])

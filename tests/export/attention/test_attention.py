@@ -227,6 +227,18 @@ REFUSED = {
         Own(lambda m, x, q, k, v: m.neuron(torch.softmax(q, 1))),
         "softmax: operation 'softmax' does not exist .*AttentionProducts .*, which have no softmax",
     ),
+    "one layer for Q, K and V": (
+        Own(lambda m, x, q, k, v: m.neuron(m.products(*m.q_neuron(m.all(x)).chunk(3, 1))), all=nn.Conv2d(1, 24, 3)),
+        "chunk: operation 'chunk' does not exist on the accelerator; make a layer, a batch norm and a neuron for each",
+    ),
+    "parts by name": (
+        Own(lambda m, x, q, k, v: m.neuron(m.products(*(one for one in torch.split(q, 4, 1)), v))),
+        "split: operation 'split' does not exist on the accelerator; make a layer, a batch norm and a neuron for",
+    ),
+    "a product of maps": (
+        Own(lambda m, x, q, k, v: m.neuron(m.products(q * k, k, v))),
+        "mul: operation 'mul' does not exist on the accelerator; use .*; for two maps of spikes, SpikeMask",
+    ),
     "LayerNorm": (
         Own(lambda m, x, q, k, v: m.neuron(m.norm(m.products(q, k, v))), norm=nn.LayerNorm(4)),
         "norm: module LayerNorm does not exist on the accelerator; use BatchNorm2d, whose statistics are constants",
@@ -240,6 +252,14 @@ REFUSED = {
         "own: module MultiheadAttention does not exist on the accelerator; use SpikingSelfAttention",
     ),
 }
+
+
+def test_an_embedding_of_positions_is_told_apart_from_a_layer():
+    module = Own(lambda m, x, q, k, v: m.neuron(m.products(m.more(m.embedding + q), k, v)), more=nn.Conv2d(8, 8, 1))
+    module.embedding = nn.Parameter(torch.ones(8, 4, 4))
+    message = "embedding: a tensor of the module's own is part of no layer; make it a bias, .* can tell positions apart"
+    with pytest.raises(ValueError, match=message):
+        prepare(module, input_shape=(1, 8, 8), input_levels=16)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -56,6 +56,15 @@ EXACT = {
     "F.max_pool2d": net(lambda m, x: readout(m, F.max_pool2d(m.neuron(m.conv(x)), 2)), out=36),
     "F.avg_pool2d": net(lambda m, x: readout(m, F.avg_pool2d(m.neuron(m.conv(x)), 2)), out=36),
     "the mean of a map": net(lambda m, x: m.fc(m.neuron(m.conv(x)).mean((2, 3))), out=4),
+    "the mean of a map that is not square": net(
+        lambda m, x: m.fc(m.neuron(m.tall(x)).mean((2, 3))), out=4, tall=nn.Conv2d(1, 4, (1, 5))
+    ),
+    "the mean of what is left": net(
+        lambda m, x: m.last(m.neuron(m.tall(x))).mean((2, 3)), tall=nn.Conv2d(1, 4, (1, 5)), last=nn.Conv2d(4, 10, 1)
+    ),
+    "windows that are not square": net(
+        lambda m, x: readout(m, F.adaptive_avg_pool2d(m.neuron(m.tall(x)), 2)), out=16, tall=nn.Conv2d(1, 4, (1, 5))
+    ),
     "a pool before a strided convolution": net(
         lambda m, x: readout(m, m.two(m.strided(F.avg_pool2d(m.neuron(m.conv(x)), 2)))),
         out=16,
