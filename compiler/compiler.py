@@ -135,6 +135,7 @@ def compile_network(
     tile_depths: Mapping[str, int] | None = None,
     whole_tiles: Mapping[str, int] | None = None,
     gather: bool = True,
+    order: bool = True,
     mode: Mode | Mapping[str, Mode] = "product",
 ) -> MemoryImage:
     """Compile a network for a configuration and a batch.
@@ -159,6 +160,8 @@ def compile_network(
         the rows that are used. For other layers it is chosen likewise.
     gather : bool
         Let the host store the input gathered (:mod:`reprise.hw.arch.feature_map`), where that saves cycles.
+    order : bool
+        Let the channels of maps lie in an order of their own (:mod:`reprise.compiler.order`), where that saves cycles.
     mode : str or dict
         What the processor leaves out (:mod:`reprise.model.prosparsity.modes`), of all layers, or by the layer's name;
         others are "product". The result is the same. Others than "product" need a configuration with ``modes``.
@@ -176,7 +179,7 @@ def compile_network(
     """
     _check_arguments(images, base)
     compiler = NetworkCompiler(
-        network, config, images, tile_depths=tile_depths, whole_tiles=whole_tiles, gather=gather, mode=mode
+        network, config, images, tile_depths=tile_depths, whole_tiles=whole_tiles, gather=gather, order=order, mode=mode
     )
     return _compile([compiler], base, keep_features)[0]
 

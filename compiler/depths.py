@@ -25,7 +25,7 @@ from ..model.prosparsity.bound import bound
 from ..model.prosparsity.modes import Mode, slots
 from ..model.prosparsity.tiles import count_packed
 from ..model.prosparsity.tiling import LayerTiles, network_tiles
-from .lower import Pitch, block_channels
+from .lower import Pitch, block_channels, layer_planes
 from .rows.inputs import Input
 from .rows.positions import positions_of_tile
 from .rows.segments import segments
@@ -137,7 +137,8 @@ def choose_tiles(
 
     found = {}
     for layer in network.layers:
-        if not layer.convolutions:
+        rows = network.timesteps * layer_planes(network, layer)
+        if not layer.convolutions or rows > config.tile_m:  # the latter is refused later, by the layer's name
             continue
         depth = -min(choices(layer.name))[1]
         share = float(used_rows(tiles_of(layer.name, depth, batch > 1)).mean()) / depth

@@ -29,6 +29,7 @@ from .lower import (
     variants,
     weight_bytes,
 )
+from .order import in_order
 from .place import Builder
 from .plan import Plan, Planner
 from .products.maps import tile_depth
@@ -97,7 +98,7 @@ class NetworkCompiler:
 
     Parameters
     ----------
-    network, config, images, tile_depths, whole_tiles, gather, mode :
+    network, config, images, tile_depths, whole_tiles, gather, order, mode :
         As for :func:`reprise.compiler.compile_network`.
     prefix : stands before the keys of the input's maps, so that those of several networks differ
     """
@@ -111,6 +112,7 @@ class NetworkCompiler:
         tile_depths: Mapping[str, int] | None = None,
         whole_tiles: Mapping[str, int] | None = None,
         gather: bool = True,
+        order: bool = True,
         mode: Mode | Mapping[str, Mode] = "product",
         prefix: str = "",
     ) -> None:
@@ -124,6 +126,10 @@ class NetworkCompiler:
         check_options(network, named, config, depths, wholes, mode)
         self.config, self.images, self.prefix = config, images, prefix
         self.parts: dict[str, str] = {}
+        every: Mode = mode if isinstance(mode, str) else "product"
+        self.modes = {y.name: modes.get(self.origin(y.name), every) for y in network.layers}
+        apart = {*self.pools, *self.pools.values(), *self.once, *self.once.values()}
+        network, self.orders = in_order(network, config, self.modes, apart) if order else (network, {})
         self._take(network, gather)
         large = to_split(self._conv_works(), self.network, config) if config.addend_groups else {}
         if large:
@@ -136,7 +142,6 @@ class NetworkCompiler:
             check_widths(network, config)
             self._take(network, gather)
         inputs = {work.layer.name: work.inputs for work in self._conv_works()}
-        every: Mode = mode if isinstance(mode, str) else "product"
         self.modes = {y.name: modes.get(self.origin(y.name), every) for y in network.layers}
         self.tiles |= choose_tiles(network, config, inputs, images, self.modes)
         reads = {self.origin(part): part for part in (*self.joined, *self.once)}  # what has the rows of a layer
@@ -166,8 +171,9 @@ class NetworkCompiler:
             for encoding, planes in kinds.items()
         }
         self.features |= {k: replace(f, timesteps=1) for k, f in self.features.items() if f.name in self.once}
+        self.features = {k: replace(f, order=self.orders.get(f.name, ())) for k, f in self.features.items()}
         inputs_first = {k: f for k, f in self.features.items() if f.name == "input"}
-        if gather:
+        if gather and "input" not in self.orders:
             inputs_first = {key: gathered(network, f, config) for key, f in inputs_first.items()}
         self.features = inputs_first | {k: f for k, f in self.features.items() if k not in inputs_first}
         self.tiles = {y.name: TileChoice(depth=config.tile_k if y.sources else 1) for y in network.layers}

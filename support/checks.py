@@ -36,7 +36,7 @@ LARGEST = 1 << 40
 
 
 def from_fields(cls: type[Made], values: object, where: str) -> Made:
-    """Make a dataclass of integers from 0 on, texts and switches from the values of its fields, which are checked.
+    """Make a dataclass from the values of its fields: integers from 0 on, lists of such, texts and switches.
 
     Parameters
     ----------
@@ -59,6 +59,10 @@ def from_fields(cls: type[Made], values: object, where: str) -> Made:
     for name in names:
         if types[name] is int:
             require_int(f"{where}: {name}", values[name], 0, LARGEST)
+        elif types[name] == tuple[int, ...]:
+            listed = isinstance(values[name], (list, tuple)) and all(type(n) is int and n >= 0 for n in values[name])
+            require(listed, f"{where}: {name}", "a list of integers from 0 on", values[name])
+            values = {**values, name: tuple(values[name])}
         else:
             what = {str: "a text", bool: "true or false"}[types[name]]
             require(isinstance(values[name], types[name]), f"{where}: {name}", what, values[name])

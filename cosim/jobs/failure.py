@@ -22,7 +22,7 @@ LONGEST = 60_000  # cycles of a waveform; of a longer RUN the last ones are reco
 def element_address(compiled: MemoryImage, place: Difference) -> int:
     """Return the byte address of the line that holds the lowest plane of an element, or of its string of integers."""
     f = compiled.features[place.feature]
-    block = place.channel // f.block_channels
+    block = (f.order.index(place.channel) if f.order else place.channel) // f.block_channels
     address = f.address + place.image * f.image_bytes + block * f.block_bytes
     if f.int_bytes:
         return address + place.timestep * f.timestep_bytes + place.y * f.row_bytes + place.x * f.line_bytes

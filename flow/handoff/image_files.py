@@ -14,8 +14,12 @@ from ...hw.arch.relocation import BASE_ALIGNMENT
 from .rendering import render
 
 
-def _maps(found: Mapping[str, FeatureMap]) -> list[dict]:
-    return [{"key": key, "map": f} for key, f in found.items()]
+def _maps(found: Mapping[str, FeatureMap], first: int = 0) -> list[dict]:
+    """Return maps as the template reads them, with numbers from ``first`` on, and where their channels lie."""
+    return [
+        {"key": key, "map": f, "number": first + n, "places": np.argsort(f.order).tolist()}
+        for n, (key, f) in enumerate(found.items())
+    ]
 
 
 def image_header(image: MemoryImage) -> str:
@@ -31,7 +35,7 @@ def image_header(image: MemoryImage) -> str:
         input=first,
         input_frames=first.timesteps if image.input_mode == "given" else 1,
         inputs=_maps({key: f for key, f in image.features.items() if f.name == "input"}),
-        outputs=_maps(outputs),
+        outputs=_maps(outputs, len(image.inputs())),
         result=list(outputs.values())[-1],
     )
 

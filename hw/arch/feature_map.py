@@ -9,6 +9,8 @@ The input may be stored *gathered*, for a layer whose kernel has ``taps`` rows: 
 its output lines, all image rows that the kernel reads there, one after the other as so many times the channels. So a
 row's bits lie in one line instead of one for each row of the kernel.
 
+A map of planes may be stored in an *order* of its channels, so that those that fire together lie side by side.
+
 An *integer map*, such as the potentials of a readout, has a string of integers for each ``[image][block][t][y][x]``, in
 this order in memory, or with ``rows_first`` for each ``[image][block][y][t][x]``. It holds the block's channels as
 little-endian integers in two's complement, and is filled with zeros to a whole bus word. ``spare`` positions hold
@@ -30,7 +32,7 @@ DERIVED = ("blocks", "line_bits", "line_bytes", "timestep_bytes", "row_bytes", "
 """Sizes that follow from the fields of a map, and stand in files beside them."""
 
 GATHERED = {"taps": 1, "row_step": 1, "row_padding": 0, "image_rows": 0}
-"""The fields of a gathered map, which others leave out of files, and their values there."""
+"""The fields of a gathered map, which others leave out of files, as those in natural order leave out ``order``."""
 
 POSITIVE = ("taps", "row_step", "images", "timesteps", "channels", "height", "width", "block_channels", "bus_bytes")
 
@@ -58,6 +60,7 @@ class FeatureMap:
     taps : image rows that a row of a gathered map holds; 1 if the map is not gathered. Channel ``tap * C + c`` of row y
         is channel c of the image's row ``y * row_step - row_padding + tap``, or level 0 outside of the image.
     row_step, row_padding, image_rows : of a gathered map, as ``taps`` says, and the rows of an image.
+    order : the channels in the order in which they lie in the map, or empty if they lie in their own.
     """
 
     name: str
@@ -82,6 +85,7 @@ class FeatureMap:
     row_step: int = 1
     row_padding: int = 0
     image_rows: int = 0
+    order: tuple[int, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -148,7 +152,8 @@ class FeatureMap:
 
     def to_dict(self) -> dict:
         """Return the fields and the sizes that follow from them, ready for JSON."""
-        fields = {name: value for name, value in asdict(self).items() if self.taps > 1 or name not in GATHERED}
+        left = (*(() if self.taps > 1 else GATHERED), *(() if self.order else ("order",)))
+        fields = {name: value for name, value in asdict(self).items() if name not in left}
         return fields | {name: getattr(self, name) for name in DERIVED}
 
     @classmethod
@@ -163,8 +168,7 @@ class FeatureMap:
         where = "the feature map"
         require(isinstance(fields, dict), where, "a mapping of fields", fields)
         own = {name: value for name, value in fields.items() if name not in DERIVED}
-        own = own if "taps" in own else GATHERED | own
-        made = from_fields(cls, own, where)
+        made = from_fields(cls, {"order": ()} | (own if "taps" in own else GATHERED | own), where)
         where = f"the feature map {made.name!r}"
         for name in POSITIVE:
             require_int(f"{where}: {name}", getattr(made, name), 1)
@@ -175,12 +179,14 @@ class FeatureMap:
         require(made.int_bytes in sizes, f"{where}: int_bytes", f"one of {sizes} for {made.kind}", made.int_bytes)
         require_int(f"{where}: spare", made.spare, 0, LARGEST if made.int_bytes else 0, "planes have none")
         require(made.int_bytes > 0 or not made.rows_first, f"{where}: rows_first", "false for planes", made.rows_first)
-        gathers, why = made.taps > 1 or "taps" not in fields, "a map that is not gathered has no taps"
-        require(gathers, f"{where}: taps", "above 1", made.taps, why)
+        require(made.taps > 1 or "taps" not in fields, f"{where}: taps", "above 1", made.taps, "others have no taps")
         if made.taps > 1:
             named = made.name == "input" and made.kind == "planes" and made.channels % made.taps == 0
             require(named, f"{where}: taps", "a divisor of the input's channels", made.taps)
             require_int(f"{where}: image_rows", made.image_rows, 1)
+        if made.order or "order" in fields:
+            legal = sorted(made.order) == [*range(made.channels)] and made.kind == "planes" and made.taps == 1
+            require(legal, f"{where}: order", "every channel of a map of planes once", made.order)
         for name in DERIVED:
             value, given = getattr(made, name), fields.get(name)
             require(type(given) is int and given == value, f"{where}: {name}", str(value), given, "it follows")
@@ -207,15 +213,12 @@ class FeatureMap:
         if self.kind != "planes":
             raise ValueError(f"feature {self.name!r} must be of levels, not {self.kind}: a host writes only levels")
         if levels.shape != shape:
-            raise ValueError(
-                f"feature {self.name!r} must be of shape (images, T, C, H, W) = {shape}, not {levels.shape}"
-            )
+            axes = f"(images, T, C, H, W) = {shape}"
+            raise ValueError(f"feature {self.name!r} must be of shape {axes}, not {levels.shape}")
         low, high = (-128, 127) if self.signed else (0, self.levels)
         if levels.min() < low or levels.max() > high:
-            raise ValueError(
-                f"levels of feature {self.name!r} must be {low}..{high}, not {levels.min()}..{levels.max()}:"
-                " the network was quantized for that range"
-            )
+            rule = f"{low}..{high}, not {levels.min()}..{levels.max()}: the network was quantized for that range"
+            raise ValueError(f"levels of feature {self.name!r} must be {rule}")
         if self.repeat and (levels != levels[:, :1]).any():
             raise ValueError(f"feature {self.name!r}: all timesteps must be the same: one of them is stored")
         cb, levels = self.block_channels, self._gather(levels)
@@ -232,7 +235,7 @@ class FeatureMap:
     def _gather(self, levels: np.ndarray) -> np.ndarray:
         """Return the levels that the rows of the map hold, (images, T, channels, height, W), of those of images."""
         if self.taps == 1:
-            return levels
+            return levels[:, :, list(self.order)] if self.order else levels
         last = (self.height - 1) * self.row_step + self.taps  # rows from the first one that is read on
         below = max(0, last - self.row_padding - self.image_rows)
         padded = np.pad(levels, ((0, 0),) * 3 + ((self.row_padding, below), (0, 0)))
@@ -242,7 +245,7 @@ class FeatureMap:
     def _scatter(self, levels: np.ndarray) -> np.ndarray:
         """Return the levels of images, (images, T, C, H, W), of those that the rows of the map hold."""
         if self.taps == 1:
-            return levels
+            return levels[:, :, np.argsort(self.order)] if self.order else levels
         channels, rows, _ = self.image_shape
         found = np.zeros((*levels.shape[:2], *self.image_shape), levels.dtype)
         for y, tap in np.ndindex(self.height, self.taps):
@@ -274,18 +277,15 @@ class FeatureMap:
         if bits[..., self.line_bits :].any():
             raise ValueError(f"feature {self.name!r}: bits after the end of a line must be 0")
         bits = bits[..., : self.line_bits].reshape(*shape, self.width, self.block_channels)
-        weights = np.uint8(1) << np.arange(self.planes, dtype=np.uint8)
-        if self.encoding == "thermometer":
-            weights = np.ones(self.planes, np.uint8)
+        p = np.arange(self.planes, dtype=np.uint8)
+        weights = np.ones_like(p) if self.encoding == "thermometer" else np.uint8(1) << p
         codes = np.tensordot(bits, weights, axes=(4, 0)).astype(np.uint8)  # n b y t x c, the axes as in pack
         if not np.array_equal(self._planes_of(codes), bits.transpose(0, 1, 2, 3, 5, 6, 4)):
             raise ValueError(f"feature {self.name!r}: thermometer planes must be nested")
-        shape = (self.images, self.frames, -1, self.height, self.width)
-        codes = codes.transpose(0, 3, 1, 5, 2, 4).reshape(shape)
+        codes = codes.transpose(0, 3, 1, 5, 2, 4).reshape(self.images, self.frames, -1, self.height, self.width)
         if codes[:, :, self.channels :].any():
             raise ValueError(f"feature {self.name!r}: channels beyond {self.channels} must hold level 0")
-        levels = self._scatter(codes[:, :, : self.channels])
-        levels = np.repeat(levels, self.timesteps // self.frames, axis=1)
+        levels = np.repeat(self._scatter(codes[:, :, : self.channels]), self.timesteps // self.frames, axis=1)
         return levels.astype(np.int8) if self.signed else levels
 
     def _unpack_integers(self, data: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from ...support.errors import MissingFileError, RepriseError
 from ...support.yaml_file import read_json
 from .config import HardwareConfig
 from .feature_map import FeatureMap
-from .memory_image import FORMAT, GATHERED_FORMAT, LayerEntry, MemoryImage, Region
+from .memory_image import FORMAT, GATHERED_FORMAT, ORDERED_FORMAT, LayerEntry, MemoryImage, Region
 from .older_images import OLDER, upgraded
 from .program import COMMAND_BYTES
 
@@ -27,8 +27,11 @@ def _list(fields: dict[str, Any], name: str) -> list:
 
 def _image(fields: dict[str, Any], data: bytes) -> MemoryImage:
     given = fields.get("format")
-    rule = f"{FORMAT}, {GATHERED_FORMAT} with a gathered input, or {OLDER} of an earlier version"
-    known = type(given) is int and given in (OLDER, FORMAT, GATHERED_FORMAT)
+    rule = (
+        f"{FORMAT}, {GATHERED_FORMAT} with a gathered input, {ORDERED_FORMAT} with maps in an order of their own, "
+        f"or {OLDER} of an earlier version"
+    )
+    known = type(given) is int and given in (OLDER, FORMAT, GATHERED_FORMAT, ORDERED_FORMAT)
     require(known, "format", rule, fields.get("format"))
     for name in ("network", "input_mode"):
         require(isinstance(fields.get(name), str), name, "a text", fields.get(name))

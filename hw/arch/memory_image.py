@@ -14,7 +14,7 @@ from .feature_map import FeatureMap
 from .program import COMMAND_BYTES, unpack
 from .relocation import BASE_ALIGNMENT, moved
 
-FORMAT, GATHERED_FORMAT = 3, 4
+FORMAT, GATHERED_FORMAT, ORDERED_FORMAT = 3, 4, 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,10 +249,16 @@ class MemoryImage:
         at = f.address - self.base
         return f.unpack(data[at : at + f.bytes])
 
+    @property
+    def format(self) -> int:
+        """The version of ``memory.json``: the oldest in which readers know all that the feature maps say."""
+        maps = self.features.values()
+        return max(ORDERED_FORMAT if f.order else GATHERED_FORMAT if f.taps > 1 else FORMAT for f in maps)
+
     def to_dict(self) -> dict:
         """Return the map of the memory, ready for JSON."""
         return {
-            "format": GATHERED_FORMAT if any(f.taps > 1 for f in self.features.values()) else FORMAT,
+            "format": self.format,
             "network": self.network,
             "images": self.images,
             "input_mode": self.input_mode,

@@ -30,6 +30,34 @@ def conv_network(
     return Network(name="conv", input_shape=shape, input_levels=1, timesteps=timesteps, input_mode=mode, layers=layers)
 
 
+def grouped_network(
+    seed: int = 3, *, channels: int = 32, groups: int = 4, images: int = 4
+) -> tuple[Network, np.ndarray]:
+    """Two convolutions and a readout, and images: channels that are equal modulo ``groups`` mostly fire together."""
+    r = np.random.default_rng(seed)
+    kind = np.arange(channels) % groups
+
+    def source(feature: str, outputs: int, kernel: int) -> Source:
+        alike = 40 * (kind[:outputs, None] == kind[None]) + r.integers(-9, 4, (outputs, channels))
+        weight = np.repeat(np.repeat(alike[..., None, None], kernel, axis=2), kernel, axis=3)
+        return Source(feature=feature, weight=weight.astype(np.int8), padding=kernel // 2)
+
+    a, b = (
+        Layer(
+            name=name, sources=(source(feature, channels, 3),), neuron=Neuron.uniform(channels, levels=2, threshold=900)
+        )
+        for name, feature in (("a", "input"), ("b", "a"))
+    )
+    end = Layer(name="end", sources=(source("b", 3, 1),), neuron=Neuron.readout(3))
+    shown = r.random((images, groups, 9, 8)) < 0.2
+    shown = shown[:, kind] & (r.random((images, channels, 9, 8)) < 0.9)
+    network = Network(
+        name="groups", input_shape=(channels, 9, 8), input_levels=1, timesteps=1, layers=(a, b, end),
+        calibration=shown[:2].astype(np.uint8),
+    )  # fmt: skip
+    return network, shown[2:].astype(np.int64)
+
+
 def patched(image: MemoryImage, index: int, command: bytes) -> MemoryImage:
     """An image with another command in the place of one."""
     at = image.program - image.base + index * COMMAND_BYTES

@@ -15,6 +15,7 @@ from reprise.flow.handoff.image_files import scores_of, write_image
 from reprise.flow.handoff.vectors import sample_network
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.inference.runner import run
+from tests.compiler.networks import grouped_network
 from tests.flow.host.compilers import C99, compile_c
 from tests.support.random_models import random_images, random_network
 
@@ -25,6 +26,8 @@ NETWORKS = {
     **{f"random{seed}": random_network(seed) for seed in range(8)},
     "signed": random_network(20, input_signed=True),
     "blocks": sample_network(channels=70, outputs=67, side=6),
+    "order of an output": grouped_network(channels=48, groups=4)[0],
+    "order of the input": grouped_network(channels=48, groups=8)[0],
 }
 
 
@@ -63,6 +66,8 @@ def test_networks_are_of_every_kind():
         assert any(f.name == "input" and f.encoding == kind for f in maps), kind
         assert any(f.name != "input" and f.encoding == kind for f in maps), kind
     assert any(f.name == "input" and f.repeat and f.timesteps > 1 for f in maps)
+    outputs = [f for image in images for f in image.outputs().values()]
+    assert any(f.order for f in outputs) and any(f.order and f.name == "input" for f in maps)
     assert any(f.blocks > 1 for f in maps if f.kind == "planes") and any(f.signed for f in maps)
 
 

@@ -6,6 +6,8 @@ present sources. Each layer is a job
 of its own, as ``reprise cosim CAPTURE`` has it. The captures are in ``../shared/data/captures``.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from reprise.compiler import compile_network
@@ -21,46 +23,69 @@ BUSES = (128, 256)
 
 OLD = tuple(OLDER)
 FIELDS = {"load_rows": 4, "feature_words": 4096, "tile_k": 32, "weight_banks": 4}
-STEPS: dict[str, tuple[bool, bool, tuple[str, ...], dict[str, int]]] = {
-    "paper": (False, False, OLD, {}),
-    "depths": (True, False, OLD, {}),
-    "used": (True, True, OLD, {}),
-    "fits": (True, True, OLD, {"load_rows": 4, "feature_words": 4096}),
-    "k32": (True, True, OLD, {"load_rows": 4, "feature_words": 4096, "tile_k": 32}),
-    "weight_banks": (True, True, OLD, FIELDS),
-    "features": (True, True, ("overlap", "clean", "table"), FIELDS),
-    "overlap": (True, True, ("clean", "table"), FIELDS),
-    "table": (True, True, (), FIELDS),
+FAST = FIELDS | {"one_bit_matches": 1, "narrow_buffers": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What compiler and hardware have, and the fields in which the configuration differs from ``paper``.
+
+    Members
+    -------
+    chosen : whether the bits of a K tile are chosen for each layer
+    used : whether only used weight rows are fetched
+    older : what the hardware lacks
+    order : whether the channels of maps may lie in an order of their own
+    """
+
+    fields: Mapping[str, int]
+    chosen: bool = True
+    used: bool = True
+    older: tuple[str, ...] = ()
+    order: bool = False
+
+
+STEPS = {
+    "paper": Step(chosen=False, used=False, older=OLD, fields={}),
+    "depths": Step(used=False, older=OLD, fields={}),
+    "used": Step(older=OLD, fields={}),
+    "fits": Step(older=OLD, fields={"load_rows": 4, "feature_words": 4096}),
+    "k32": Step(older=OLD, fields={"load_rows": 4, "feature_words": 4096, "tile_k": 32}),
+    "weight_banks": Step(older=OLD, fields=FIELDS),
+    "features": Step(older=("overlap", "clean", "table"), fields=FIELDS),
+    "overlap": Step(older=("clean", "table"), fields=FIELDS),
+    "table": Step(fields=FIELDS),
+    "fast": Step(fields=FAST),
+    "order": Step(fields=FAST, order=True),
 }
-"""For each step: whether the bits of a K tile are chosen for each layer, whether only used weight rows are fetched,
-what the hardware lacks, and the fields in which the configuration differs from ``paper``."""
 
 
-def cycles(one: Replay, config: HardwareConfig, chosen: bool, used: bool, older: tuple[str, ...]) -> tuple[int, int]:
+def cycles(one: Replay, config: HardwareConfig, step: Step) -> tuple[int, int]:
     """Return the cycles of a layer, and those of the published simulator."""
     names = [layer.name for layer in one.network.layers]
     compiled = compile_network(
         one.network,
         config,
         len(one.images),
-        tile_depths={} if chosen else dict.fromkeys(names, config.tile_k),
-        whole_tiles={} if used else dict.fromkeys(names, ALL_WHOLE),
+        tile_depths={} if step.chosen else dict.fromkeys(names, config.tile_k),
+        whole_tiles={} if step.used else dict.fromkeys(names, ALL_WHOLE),
+        order=step.order,
     )
-    total = estimate_image(compiled, [Part.run(one.network, one.images)], older=older)[0]["total"]["cycles"]
+    total = estimate_image(compiled, [Part.run(one.network, one.images)], older=step.older)[0]["total"]["cycles"]
     return total["cycle_model"], total["published_model"]
 
 
-def _capture(name: str) -> dict[str, int]:
+def _capture(capture: str) -> dict[str, int]:
     """Return the cycles of all steps on buses of all widths, and those of the published simulator."""
-    path = CAPTURES / f"{name}.npz"
+    path = CAPTURES / f"{capture}.npz"
     if not path.exists():
         raise Skip(f"{path.name} is not in {Path(*path.parts[-4:-1])}")
     found, published = {}, 0
-    for step, (chosen, used, older, fields) in STEPS.items():
+    for name, step in STEPS.items():
         for bus in BUSES:
-            config = HardwareConfig.load("paper").replace(bus_bits=bus, **fields)
-            layers = [cycles(one, config, chosen, used, older) for one in replays(path, config)]
-            found[f"{step}_{bus}_cycles"] = sum(own for own, _ in layers)
+            config = HardwareConfig.load("paper").replace(bus_bits=bus, **step.fields)
+            layers = [cycles(one, config, step) for one in replays(path, config)]
+            found[f"{name}_{bus}_cycles"] = sum(own for own, _ in layers)
             published = sum(other for _, other in layers)
     return found | {"published_cycles": published}
 

@@ -64,6 +64,8 @@ STEPS = {
     "features": "a bus word of features is written in a cycle, and not two feature words",
     "overlap": "the rows of a RUN start while the RUN before is drained",
     "table": "clean rows are not drained, and the row table makes several rows in a cycle",
+    "fast": "`one_bit_matches=1`, `narrow_buffers=1`: the preset `fast`",
+    "order": "channels that fire together lie side by side in a map",
 }
 """What each step of ``tools/benches/steps.py`` adds to those before it."""
 

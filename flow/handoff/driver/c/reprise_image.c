@@ -108,6 +108,8 @@ static unsigned level_of(const struct reprise_map *map, const unsigned char *fra
 
     if (frame == NULL || channel >= map->channels || row < map->row_padding || row - map->row_padding >= map->image_rows)
         return 0;
+    if (map->order != NULL) /* `channel` is a place in the map */
+        channel = map->order[channel];
     return frame[((size_t)(channel % channels) * map->image_rows + (size_t)(row - map->row_padding)) * map->width + x];
 }
 
@@ -198,7 +200,8 @@ enum reprise_result reprise_finish(struct reprise *dev, const struct reprise_slo
 int32_t reprise_value(const struct reprise_slot *slot, const struct reprise_map *map, uint32_t number, uint32_t frame,
                       uint32_t channel, uint32_t y, uint32_t x)
 {
-    const uint32_t block = channel / map->block_channels, within = channel % map->block_channels;
+    const uint32_t at = map->place != NULL ? map->place[channel] : channel;
+    const uint32_t block = at / map->block_channels, within = at % map->block_channels;
     uint32_t p, value = 0;
 
     if (map->int_bytes) {

@@ -45,6 +45,8 @@ struct reprise_map {
     uint32_t taps;           /* image rows that a row holds, 1 of a map that is not gathered */
     uint32_t row_step, row_padding;
     uint32_t image_rows;     /* of the image itself */
+    const uint16_t *order;   /* channels as they lie in the map, NULL if in their own order */
+    const uint16_t *place;   /* where each channel lies in the map, NULL if in their own order */
 };
 
 enum reprise_input_mode {

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import require
 
-FORMATS = (3, 4)  # 4 is that of images whose input is gathered
+FORMATS = (3, 4, 5)  # 4 is that of images whose input is gathered, 5 of those with maps in an order of their own
 
 
 class Image:
@@ -35,7 +35,7 @@ class Image:
         self._map: dict[str, Any] = json.loads((folder / "memory.json").read_text())
         self._data = np.frombuffer((folder / "memory.bin").read_bytes(), np.uint8)
         of = f"{folder}/memory.json: format"
-        rule = " or ".join(map(str, FORMATS))
+        rule = "one of " + ", ".join(map(str, FORMATS))
         require(self._map["format"] in FORMATS, of, rule, self._map["format"], "compile the network again")
         size = self._map["constant_bytes"]
         remedy = "memory.bin and memory.json belong together"
@@ -149,7 +149,7 @@ def _image_shape(f: dict[str, Any]) -> tuple[int, int, int]:
 def _gather(f: dict[str, Any], frames: np.ndarray) -> np.ndarray:
     """Return the levels (n, T, C, H, W) that the rows of a map hold."""
     if f.get("taps", 1) == 1:
-        return frames
+        return frames[:, :, f["order"]] if "order" in f else frames
     channels, rows, _ = _image_shape(f)
     found = np.zeros(frames.shape[:2] + (f["channels"], f["height"], f["width"]), frames.dtype)
     for y in range(f["height"]):
@@ -196,4 +196,6 @@ def _unpack(f: dict[str, Any], data: np.ndarray) -> np.ndarray:
         weights = np.ones(f["planes"], int) if f["encoding"] == "thermometer" else 1 << np.arange(f["planes"])
         values = np.tensordot(bits, weights, axes=(4, 0)).transpose(0, 3, 1, 5, 2, 4)  # n t b c y x
     values = values.reshape(f["images"], times, f["blocks"] * cb, f["height"], width)[:, :, : f["channels"]]
+    if "order" in f:  # channel order[n] is the n-th one in the map
+        values = values[:, :, np.argsort(f["order"])]
     return values.astype(np.int32)

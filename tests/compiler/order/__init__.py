@@ -1,0 +1,1 @@
+"""Tests of maps whose channels lie in an order of their own."""

@@ -1,0 +1,1 @@
+"""Deliberate faults in what only the compiler and hosts have."""
