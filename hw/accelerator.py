@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, ResetInserter, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Member, Out
 
@@ -14,6 +14,7 @@ from .csr.register_map import COUNTERS, FIELDS
 from .csr.registers import Registers
 from .datapath import Datapath
 from .interface.events import events_layout
+from .lib.resets import BlockResets
 from .sequencer.epoch import JobEpochs
 from .sequencer.sequencer import Sequencer
 
@@ -69,9 +70,7 @@ class Accelerator(wiring.Component):
         m.submodules.epochs = epochs = JobEpochs(c)
         datapath = Datapath(c)
         ending = Signal()
-        data_reset = Signal()  # a register, because it goes to thousands of flip-flops
-        m.submodules.datapath = ResetInserter(data_reset)(datapath)
-        m.d.sync += data_reset.eq(sequencer.reset)
+        m.submodules.datapath = BlockResets(datapath, sequencer.reset)
         self._join(m, "s_axil", registers, lite_members())
         self._join(m, "m_axi", datapath, read_members(c.bus_bits) | write_members(c.bus_bits))
         m.d.comb += [

@@ -88,7 +88,7 @@ class Datapath(wiring.Component):
         m.submodules.core = core = Core(c)
         m.submodules.output = output = OutputWriter(c)
         m.submodules.writes = writes = WriteMaster(c)
-        run = scheduler.run
+        run, may_load = scheduler.run, Signal()
         maps = stored_maps(m, c, scheduler, core, output)
         reads, loads_asked = self._connect_reads(m, fetch, weights, loader, maps)
         self._connect_bus(m, reads, writes)
@@ -119,11 +119,13 @@ class Datapath(wiring.Component):
             core.i_m_tiles.eq(run.m_tiles),
             *(core.i_layer[name].eq(run[name]) for name in layer_config(c).members),
             *(output.i_config[name].eq(run[name]) for name in writer_config(c).members),
-            # The parameters of the next run wait until no row of this run needs the old ones.
             core.i_params.payload.eq(loader.o_params.payload),
-            core.i_params.valid.eq(loader.o_params.valid & ~scheduler.run_busy),
-            loader.o_params.ready.eq(core.i_params.ready & ~scheduler.run_busy),
+            core.i_params.valid.eq(loader.o_params.valid & may_load),
+            loader.o_params.ready.eq(may_load),
         ]
+        # The parameters of the next run wait until no row of this run needs the old ones. That is known a cycle ahead,
+        # because the last row has left the core long before the run ends. A run begins only when nothing is loaded.
+        m.d.sync += may_load.eq(core.i_params.ready & (~scheduler.run_busy | scheduler.run_ends))
         # Weights of the next run give way to the loads that it waits for, since memory answers in order. But they do
         # not wait with loads that wait themselves, nor with parameters for the run in progress to end.
         waits = scheduler.prepared & loads_asked & ~loader.waiting & (loader.rows_busy | ~scheduler.run_busy)
@@ -166,7 +168,7 @@ class Datapath(wiring.Component):
         m.submodules.outgoing = outgoing = OutgoingWords(self.config)
         wiring.connect(m, output.o, outgoing.i)
         wiring.connect(m, outgoing.o, writes.i)
-        m.d.comb += [outgoing.base.eq(scheduler.run.output), outgoing.enable.eq(scheduler.may_write)]
+        m.d.comb += [outgoing.base.eq(scheduler.run.output), outgoing.enable.eq(scheduler.may_hand_on)]
         m.d.comb += scheduler.writes_idle.eq(writes.idle & outgoing.idle)
         m.d.comb += loader.written.eq(Cat(writes.older_idle, scheduler.writes_idle & ~scheduler.run_busy))
 

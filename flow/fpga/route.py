@@ -22,6 +22,10 @@ GOAL = 80.0
 """The clock in MHz that the placer aims at unless it is told another one."""
 
 
+FASTEST = 370.0
+"""The clock in MHz that the clock nets of the fastest ECP5 carry (data sheet, grade 8). No design can run faster."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """A routed design.
@@ -158,10 +162,17 @@ def nextpnr(arguments: list[str], native: str | None, *, log: Path, what: str, l
     yosys.run(command, log=log, what=f"nextpnr ({what})", limit=limit, hint=": another --seed may")
 
 
-def check_part(part: str, grade: int) -> None:
-    """Refuse a part or a speed grade that there is not, before minutes of synthesis."""
+def reachable(goal: float) -> bool:
+    """Return whether any part can run at a clock of so many MHz."""
+    return 0 < goal <= FASTEST
+
+
+def check_route(part: str, grade: int, goal: float) -> None:
+    """Refuse a part or a speed grade that there is not, and a clock that none of them reaches."""
     require(part in ECP5_PARTS, "part", f"one of {', '.join(ECP5_PARTS)}", part)
     require(grade in (6, 7, 8), "grade", "6, 7 or 8", grade)
+    why = "a placer that aims far beyond what the design reaches does no better; take a clock a little above that"
+    require(reachable(goal), "goal", f"above 0 and at most {FASTEST:g}, the MHz of the fastest part", goal, why)
 
 
 def place_and_route(
@@ -196,11 +207,11 @@ def place_and_route(
     Raises
     ------
     RepriseError
-        There is no such part or speed grade.
+        There is no such part or speed grade, or no part reaches the goal.
     yosys.ToolError
         nextpnr fails, for instance because the design does not fit, or takes longer than ``limit``.
     """
-    check_part(part, grade)
+    check_route(part, grade, goal)
     start = time.perf_counter()
     native = shutil.which("nextpnr-ecp5")
     placed = place(netlist, part=part, seed=seed, goal=goal, limit=limit, native=native)

@@ -154,13 +154,16 @@ class Extractor(wiring.Component):
         masks: list[Signal],
         missing: Value,
     ) -> Signal:
-        """Build the pipeline of one row and return its bits after stage 5; set ``missing`` a cycle later."""
+        """Build the pipeline of one row and return its bits after stage 5; set ``missing`` a cycle later.
+
+        Its registers take no reset: what they hold leaves them while the control that goes along is reset.
+        """
         c = self.config
         k, word_bits = c.tile_k, clog2(c.feature_bits)
         ones = (1 << k) - 1
 
         def register(shape: ShapeLike, name: str) -> Any:
-            return Signal(shape, name=f"{name}{r}")
+            return Signal(shape, name=f"{name}{r}", reset_less=True)
 
         position = self.positions[r]
         bit = register(signed(19), "bit")

@@ -106,6 +106,7 @@ class RowTable(wiring.Component):
         # From the word's first row on: the rows of the m tile, and those up to the end of this turn of the inner loop.
         here, reach = Signal(c.count_bits), Signal(17)
         self.tile_near, self.turn_near = Signal(), Signal()  # these are no more than a word has
+        self.first = Signal(2)  # if both are near: the turn ends before the m tile; the m tile before the turn
         m.d.comb += [
             makes.eq(~prime & some & ~full[buffer]),
             step.eq(makes & (source == join)),
@@ -139,16 +140,15 @@ class RowTable(wiring.Component):
         """Return what is written of the word's rows from ``lane`` on, and whether the m tile ends with it.
 
         It ends with the word, with the m tile, or with the turn of the innermost loop. How far off these are stands in
-        registers, and so does whether they are near, so that two small numbers are compared.
+        registers, and so does whether they are near and which comes first, so that nothing is compared here.
         """
         c = self.config
         bits = clog2(c.load_rows) + 1
         put, tile_ends = Signal(put_layout(c)), Signal()
         begun = [*(lane <= n for n in range(c.load_rows - 1)), Const(1)]  # lanes from the first row on
-        tile, turn = here[:bits], reach[:bits]
+        turn = reach[:bits]
         tile_near, turn_near = self.tile_near, self.turn_near
-        turn_first = precompute(m, turn < tile)
-        tile_first = precompute(m, tile < turn)
+        turn_first, tile_first = self.first
         m.d.comb += [
             tile_ends.eq(tile_near & ~(turn_near & turn_first)),
             put.turn_ends.eq(turn_near & ~(tile_near & tile_first)),
@@ -172,19 +172,34 @@ class RowTable(wiring.Component):
         turn_left = precompute(m, reach <= tile + word)  # behind the m tile's last row
         turn_next = precompute(m, run.loop0_count <= word), precompute(m, run.loop0_count + turn <= word)
         next_near = precompute(m, following <= word)
+        bits = len(tile)
+
+        def first(tile: Value, turn: Value) -> Signal:
+            return precompute(m, Cat(turn[:bits] < tile[:bits], tile[:bits] < turn[:bits]))
+
+        firsts = (
+            first(here - word, reach - word),
+            first(here - word, run.loop0_count),
+            first(here, run.loop0_count + turn),
+        )
+        next_firsts = first(following, reach - tile), first(following, run.loop0_count)
         with m.If(put.step):
+            m.d.sync += self.first.eq(firsts[0])
             m.d.sync += reach.eq(reach - Mux(tile_ends, tile, word))
             m.d.sync += self.turn_near.eq(Mux(tile_ends, turn_left, onward[1]))
             with m.If(put.turn_ends):
                 m.d.sync += [reach.eq(again), self.turn_near.eq(Mux(put.same_word, turn_next[1], turn_next[0]))]
+                m.d.sync += self.first.eq(Mux(put.same_word, firsts[2], firsts[1]))
             with m.If(~put.same_word):
                 m.d.sync += [here.eq(here - word), self.tile_near.eq(onward[0])]
             with m.If(tile_ends):
                 m.d.sync += [here.eq(following), count.eq(following), self.tile_near.eq(next_near)]
+                m.d.sync += self.first.eq(Mux(put.turn_ends, next_firsts[1], next_firsts[0]))
         with m.If(self.start):
-            first = Mux(run.m_tiles == 1, run.rows_last, run.rows)
-            m.d.sync += [here.eq(first), count.eq(first), reach.eq(run.loop0_count)]
-            m.d.sync += [self.tile_near.eq(first <= word), self.turn_near.eq(turn_next[0])]
+            rows = Mux(run.m_tiles == 1, run.rows_last, run.rows)
+            m.d.sync += [here.eq(rows), count.eq(rows), reach.eq(run.loop0_count)]
+            m.d.sync += [self.tile_near.eq(rows <= word), self.turn_near.eq(turn_next[0])]
+            m.d.sync += self.first.eq(first(rows, run.loop0_count))
 
     def _source(
         self, m: Module, s: int, select: Value, put: data.View, tile_ends: Value, here: Value
@@ -200,7 +215,7 @@ class RowTable(wiring.Component):
             base = Signal(signed(16), name=f"{name}{s}")
             inner = self.run[f"loop0_{name}{s}"]
             # So many steps of that loop.
-            ways = [Signal(signed(16), name=f"way{n}_{name}{s}") for n in range(c.load_rows + 1)]
+            ways = [Signal(signed(16), name=f"way{n}_{name}{s}", reset_less=True) for n in range(c.load_rows + 1)]
             m.d.sync += [way.eq(multiple(inner, n)) for n, way in enumerate(ways)]
             found[name] = [base, *ways[: c.load_rows]]
             outer = Signal(signed(16), name=f"outer_{name}{s}")
@@ -244,7 +259,7 @@ class RowTable(wiring.Component):
         c = self.config
         depth = 2 * c.tile_beats  # of a source
         cut = SOURCES * depth <= DISTRIBUTED
-        lanes = Signal(data.ArrayLayout(POSITION, c.load_rows))
+        lanes = Signal(data.ArrayLayout(POSITION, c.load_rows), reset_less=True)
         for name in POSITION.members:
             parts = zip(*(one[name] for one in sources), strict=True)
             base, *ways = (Mux(source, second, first) for first, second in parts)

@@ -112,7 +112,10 @@ def reuse_row(c: HardwareConfig) -> data.StructLayout:
 
 
 def weight_row(c: HardwareConfig) -> data.StructLayout:
-    """A weight row: the weights of input bit ``row`` of a K tile for all lanes. ``last`` completes the weight slot."""
+    """A weight row: the weights of input bit ``row`` of a K tile for all lanes. ``last`` completes the weight slot.
+
+    The weight slots take turns, from slot 0 on.
+    """
     return data.StructLayout(
         {
             "weight_slot": c.weight_slot_bits,

@@ -36,7 +36,7 @@ class _Splitter:
 
     def __init__(self, m: Module, i: stream.Interface, parts: int, leave: ValueLike) -> None:
         width = len(i.payload) // parts
-        self.word = Signal(len(i.payload))
+        self.word = Signal(len(i.payload), reset_less=True)
         self.valid = Signal()
         self.part = self.word[:width]
         self.index = Signal(range(parts))
@@ -153,7 +153,7 @@ class ParamUnpacker(wiring.Component):
         index = Signal(16)
         if group_bits > c.bus_bits:
             words = group_bits // c.bus_bits
-            held = Signal(group_bits)
+            held = Signal(group_bits, reset_less=True)
             full = Signal(range(words))  # bus words of the group that has begun
             m.d.comb += [raw.eq(held), self.i.ready.eq(~valid | leave)]
             with m.If(leave):
@@ -174,7 +174,7 @@ class ParamUnpacker(wiring.Component):
             channel = fields_view(raw.word_select(n, 8 * PARAM_BYTES), PARAMETERS, PARAM_BYTES)
             m.d.comb += [self.o.payload[f.name][n].eq(channel[f.name]) for f in PARAMETERS]
             wrong += [bit for rule in data_rules(c, "parameters") for bit in broken(rule, channel)]
-        found, looked = Signal(len(Cat(wrong))), Signal()
+        found, looked = Signal(len(Cat(wrong)), reset_less=True), Signal()
         m.d.sync += [found.eq(Cat(wrong)), looked.eq(self.o.valid), self.bad.eq(looked & found.any())]
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += [index.eq(index + 1), left.eq(left - 1), wanted.eq(left != 1)]

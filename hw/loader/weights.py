@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -187,6 +187,8 @@ class WeightLoader(wiring.Component):
         move, goes, load, ends = Signal(), Signal(), Signal(), Signal()
         tiles = _TileCounter.count(m, "asked", run, self.start, ends)
         row = run.weight_beats[: row_beats(c).bit_length()]
+        # The words of the tile's rows before the run: a sum of shifts, as a multiplier would come late.
+        below = sum((Mux(bit, row << n, 0) for n, bit in enumerate(chosen.first)), Const(0))
         word = clog2(c.bus_bits // 8)
         m.d.comb += [
             some.eq(asked.rows != 0),
@@ -211,7 +213,7 @@ class WeightLoader(wiring.Component):
         with m.If(load):
             m.d.sync += [
                 asked.eq(chosen),
-                address.eq(tile + ((chosen.first * row) << word)),
+                address.eq(tile + (below << word)),
                 beats.eq(chosen.rows * row),
                 whole_left.eq(Mux(whole_left == 0, 0, whole_left - 1)),
             ]

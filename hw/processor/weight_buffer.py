@@ -30,8 +30,8 @@ class WeightBuffer(wiring.Component):
     gets an output register before the adders. Both take two cycles, so nothing else depends on the choice. With more
     than one bank the sum stands before that register.
 
-    A weight slot is filled by the row with ``last``, and while it is filled no more rows are accepted for it. A row
-    of another slot than the one behind the last that was filled waits two cycles more. A row
+    The weight slots are filled in turn, from slot 0 on, each by the row with ``last``. Rows are accepted while the slot
+    whose turn it is is empty, which is known a cycle ahead, so ``i.ready`` is a register. A row
     that the producer leaves out keeps its old weights, so the producer must send every row whose input bit can be set.
     (Prosperity, HPCA 2025, arXiv 2503.03379, section "PPU".)
 
@@ -39,7 +39,7 @@ class WeightBuffer(wiring.Component):
 
     Members
     -------
-    i : stream of :func:`reprise.hw.interface.streams.weight_row`
+    i : stream of :func:`reprise.hw.interface.streams.weight_row`, whose slots take turns
     read : the weight rows to read (:func:`reprise.hw.processor.layouts.weight_read`)
     o : the sum of the weight rows that were read two cycles ago: ``lanes`` signed numbers of ``weight_sum_bits`` each.
         With a single bank it is anything if no row was wanted, unless a RUN has a mode, whose zeros add nothing.
@@ -83,22 +83,19 @@ class WeightBuffer(wiring.Component):
         return m
 
     def _empty(self, m: Module) -> Value:
-        """Return whether the slot of the row at ``i`` is empty, which is known a cycle ahead, as slots take turns."""
-        c, slot, row = self.config, Signal(self.config.weight_slot_bits), self.i.payload  # the slot that is looked at
-        following, empty, same, full = Signal.like(slot), Signal(), Signal(), Signal()
+        """Return whether the slot of the row at ``i`` is empty, a register."""
+        c, slot = self.config, Signal(self.config.weight_slot_bits)  # the slot whose turn it is
+        following, empty, full = Signal.like(slot), Signal(), Signal()
         now, then = (
             ~self.filled.bit_select(n, 1) | (self.release.valid & (self.release.weight_slot == n))
             for n in (slot, following)
         )
         m.d.comb += [
             following.eq(Mux(slot == c.weight_tiles - 1, 0, slot + 1)),
-            same.eq(slot == row.weight_slot),
-            full.eq(self.i.valid & empty & same & row.last),
+            full.eq(self.i.valid & empty & self.i.payload.last),
         ]
         m.d.sync += [empty.eq(Mux(full, then, now)), slot.eq(Mux(full, following, slot))]
-        with m.If(self.i.valid & ~same):
-            m.d.sync += [empty.eq(0), slot.eq(row.weight_slot)]
-        return empty & same
+        return empty
 
     def _memory(self, m: Module, name: str, lanes: int, style: str, domain: str) -> tuple[ReadPort, WritePort]:
         m.submodules[name] = memory = Memory(

@@ -29,7 +29,7 @@ class CommandFetch(wiring.Component):
     o_request, i : Out stream of requests, In stream of the bus words that they bring
     command : Out, the raw bits of the command
     valid : Out(1), the command is complete and checked
-    bad_header, bad_field : Out(1), with ``valid``: what is wrong with the command
+    bad_header, bad_field : Out(1), with ``valid``: the header is wrong; it or a field is
     take : In(1), the command is done with, and the next is to be fetched
     """
 
@@ -60,6 +60,7 @@ class CommandFetch(wiring.Component):
         wanted = Signal()
         checking = Signal(2)
         end, taken = Signal(), Signal()
+        command = Signal(COMMAND_BYTES * 8, reset_less=True)  # all of it has come before any of it counts
         ahead = Signal()  # the next command has been asked for already
         m.d.comb += [
             self.o_request.valid.eq(wanted),
@@ -68,6 +69,7 @@ class CommandFetch(wiring.Component):
             self.i.ready.eq(~self.valid & (checking == 0)),
             taken.eq(self.i.valid & self.i.ready),
             end.eq(taken & (beat == beats - 1)),
+            self.command.eq(command),
         ]
         with m.If(self.o_request.valid & self.o_request.ready):
             m.d.sync += [wanted.eq(0), address.eq(address + COMMAND_BYTES)]
@@ -78,7 +80,7 @@ class CommandFetch(wiring.Component):
         with m.If(taken):
             m.d.sync += [
                 beat.eq(beat + 1),
-                self.command.eq(Cat(self.command[bits:], self.i.payload)),
+                command.eq(Cat(command[bits:], self.i.payload)),
             ]
         self._check_header(m, taken, beat)
         with m.If(self.take):
@@ -123,6 +125,8 @@ class CommandFetch(wiring.Component):
     def _check_fields(self, m: Module) -> None:
         """Check the fields in two cycles: first every rule, then whether any rule of this opcode is broken.
 
+        The header is known by then, so that a single register says whether the command is bad.
+
         A load whose rules speak of products has its products worked out in the first cycle and compared in the second.
         Those of a RUN take longer and are for :class:`reprise.hw.sequencer.products.ProductChecker`.
         """
@@ -131,14 +135,14 @@ class CommandFetch(wiring.Component):
             view = raw_view(self.command, name)
             rules = comparators(self.config, name, view)
             if rules:
-                broken = Signal(len(rules), name=f"broken_{name.lower()}")
+                broken = Signal(len(rules), name=f"broken_{name.lower()}", reset_less=True)
                 m.d.sync += broken.eq(Cat(rules))
                 wrong = broken.any()
                 if name != "RUN":
                     for rule in product_rules(self.config, name):
                         wrong = wrong | ~compared(m, rule, view)
                 found = found | ((self.command[:8] == code) & wrong)
-        m.d.sync += self.bad_field.eq(found)
+        m.d.sync += self.bad_field.eq(found | self.bad_header)
 
 
 def compared(m: Module, rule: ProductRule, view: data.View) -> Value:

@@ -51,7 +51,9 @@ class JobScheduler(wiring.Component):
     run, run_start : Out, fields of the RUN in progress; strobe at its start, in whose cycle the fields are there
     run_done : In(1), the run's last word has been handed out; it falls in the cycle after ``run_start``
     run_busy : Out(1), a run is in progress
+    run_ends : Out(1), strobe: it will not be in the next cycle
     may_write : Out(1), all rules of the run in progress are worked out, so that what it computes may be written
+    may_hand_on : Out(1), the same, from a register beside the output writer
     loads_idle, rows_loaded : In(1), no load is under way; none but one of parameters
     writes_idle : In(1), all writes have been answered
     finished : Out(1), strobe: the END command is reached
@@ -82,7 +84,9 @@ class JobScheduler(wiring.Component):
                 "run_start": Out(1),
                 "run_done": In(1),
                 "run_busy": Out(1),
+                "run_ends": Out(1),
                 "may_write": Out(1),
+                "may_hand_on": Out(1),
                 "loads_idle": In(1),
                 "rows_loaded": In(1),
                 "writes_idle": In(1),
@@ -104,9 +108,9 @@ class JobScheduler(wiring.Component):
         m.d.sync += [self.run_start.eq(0), self.front_start.eq(0), self.rows_start.eq(0)]
         with m.If(~self.front_busy & ~self.front_start & ~self.prepared):
             m.d.sync += front_used.eq(0)
-        with m.If(self.run_busy & ~self.run_start & self.run_done & ~front_used):
+        m.d.comb += self.run_ends.eq(self.run_busy & ~self.run_start & self.run_done & ~front_used)
+        with m.If(self.run_ends):
             m.d.sync += self.run_busy.eq(0)
-
         run = raw_view(self.command, "RUN")
         unready: Value = Const(0)
         for rule in follows(self.config, "RUN"):
@@ -122,7 +126,7 @@ class JobScheduler(wiring.Component):
         m.d.sync += idle_for.eq(Mux(self.loads_idle, Cat(1, idle_for), 0))
         bad, refused, known = Signal(), Signal(), Signal()
         m.d.comb += [
-            bad.eq(job & (self.bad_header | bad_field)),
+            bad.eq(job & bad_field),
             refused.eq(bad & settled & ~self.run_busy & ~self.prepared & self.writes_idle),
             # In the cycle of ``front_start`` the products are still those of the RUN before.
             known.eq(self.products_done & ~self.front_start),
@@ -155,8 +159,10 @@ class JobScheduler(wiring.Component):
 
     def _hand_on(self, m: Module) -> None:
         """Keep the fields of the run in progress. Before it starts nobody needs the old ones, so they do not wait."""
+        run = Signal(run_layout(self.config), reset_less=True)
         with m.If(self.prepared & ~self.run_busy):
-            m.d.sync += [self.run[f].eq(self.front[f]) for f in self.run.shape().members]
+            m.d.sync += [run[f].eq(self.front[f]) for f in run.shape().members]
+        m.d.comb += self.run.eq(run)
 
     def _alone(self, name: str) -> int:
         """Return the one-hot code of a command."""
@@ -183,10 +189,11 @@ class JobScheduler(wiring.Component):
 
     def _let_write(self, m: Module, known: Value) -> None:
         """Say when the run in progress may write. The rules of the next one are not begun before that."""
+        following, held = Signal(), Signal(init=1)  # the opposite, which synthesis keeps as a register of its own
+        m.d.comb += [following.eq(self.may_write | known), self.may_hand_on.eq(~held)]
         with m.If(self.take & self.named["RUN"]):
-            m.d.sync += self.may_write.eq(known)
-        with m.Elif(known):
-            m.d.sync += self.may_write.eq(1)
+            m.d.comb += following.eq(known)
+        m.d.sync += [self.may_write.eq(following), held.eq(~following)]
 
     def _lacks_params(self, m: Module) -> Signal:
         """Return whether the RUN that was taken last has more groups than the job had loaded parameters for."""

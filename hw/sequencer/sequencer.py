@@ -8,8 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import HardwareConfig
 from ..arch.program import Error
+from ..lib.resets import REACH
 
-RESET_CYCLES = 8
+RESET_CYCLES = 7
 """Cycles for which the data path is held in reset before every job and after every error."""
 
 
@@ -61,8 +62,8 @@ class Sequencer(wiring.Component):
     started : Out(1), strobe: a job begins
     """
 
-    BEGIN = RESET_CYCLES + 2
-    """The cycles of the reset, one in which the top's register of the reset settles, and the cycle of ``begin``."""
+    BEGIN = RESET_CYCLES + REACH + 1
+    """The cycles of the reset, those in which its copies still hold it, and the cycle of ``begin``."""
 
     END = 1
 
@@ -87,14 +88,14 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         left = Signal(range(max(self.drain_cycles, RESET_CYCLES) + 1))
-        failed = Signal()
+        failed, expired = Signal(), Signal()
         idle_cycles = Signal(32)
-        expired = Signal()
         stopping = Signal()  # a stop that comes before the first command is not lost
         with m.If(self.busy | self.start):
             m.d.sync += stopping.eq(self.stop | (stopping & self.busy))
         with m.Else():
             m.d.sync += stopping.eq(0)
+        self._count(m)
         m.d.sync += expired.eq((self.watchdog != 0) & (idle_cycles >= self.watchdog))
         m.d.sync += self.done.eq(0)
         with m.FSM():
@@ -114,16 +115,18 @@ class Sequencer(wiring.Component):
                     with m.If(self.bus_quiet):
                         m.next = "RESET"
             with m.State("RESET"):
-                # The top has a register for the reset, so it takes effect a cycle late: no burst may begin until then.
+                # The data path is reset by copies, which take effect REACH cycles late: no burst may begin until then.
                 m.d.comb += [self.reset.eq(1), self.halt.eq(1)]
                 m.d.sync += [left.eq(left - 1), idle_cycles.eq(0), expired.eq(0)]
                 with m.If(left == 1):
-                    with m.If(failed):
-                        m.d.sync += [self.busy.eq(0), self.done.eq(1)]
-                        m.next = "IDLE"
-                    with m.Else():
-                        m.next = "SETTLE"
-            with m.State("SETTLE"):  # the top's register still holds the reset
+                    m.next = "RELEASE"
+            with m.State("RELEASE"):  # the copies still hold the reset, and do so in the next cycle
+                m.d.comb += self.halt.eq(1)
+                m.next = "SETTLE"
+                with m.If(failed):
+                    m.d.sync += [self.busy.eq(0), self.done.eq(1)]
+                    m.next = "IDLE"
+            with m.State("SETTLE"):
                 m.next = "BEGIN"
             with m.State("BEGIN"):
                 m.d.comb += self.begin.eq(~self.bad_start)
@@ -131,8 +134,6 @@ class Sequencer(wiring.Component):
             with m.State("RUN"):
                 m.d.comb += self.enable.eq(1)
                 m.d.sync += idle_cycles.eq(Mux(self.progress, 0, idle_cycles + 1))
-                with m.If(self.taken):
-                    m.d.sync += self.index.eq(self.index + 1)
                 with m.If(self.finished):
                     m.d.sync += [self.busy.eq(0), self.done.eq(1)]
                     m.next = "IDLE"
@@ -144,6 +145,13 @@ class Sequencer(wiring.Component):
                     m.d.sync += [self.bus_hung.eq(~self.bus_quiet), left.eq(RESET_CYCLES)]
                     m.next = "RESET"
         return m
+
+    def _count(self, m: Module) -> None:
+        """Count the commands a cycle late, since their number is wanted when the job has ended."""
+        taken = Signal()
+        m.d.sync += taken.eq(self.taken)
+        with m.If(taken):
+            m.d.sync += self.index.eq(self.index + 1)
 
     def _errors(self, m: Module, expired: Value, stopping: Value, failed: Signal, left: Signal) -> None:
         """End a job early for one of these causes; of several in one cycle the first in the list gives the code."""

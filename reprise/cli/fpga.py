@@ -140,10 +140,11 @@ def route(
     """Synthesize, place and route for ECP5, and show clock, resources and critical path."""
     from ..flow.fpga import results
     from ..flow.fpga.floorplan import place_macros
-    from ..flow.fpga.route import place_and_route
+    from ..flow.fpga.route import check_route, place_and_route
     from ..flow.fpga.synth import synthesize, with_harness
     from ..support.progress import doing
 
+    check_route(part, grade, goal)  # before minutes of synthesis
     chosen, console = hardware(config, changes), terminal()
     name, parameters = chosen.name, chosen.config
     with doing(console, f"Yosys, {name} {block}", "1 to 10 minutes"):

@@ -12,12 +12,13 @@ from functools import reduce
 from operator import or_
 
 import pytest
-from amaranth import Module, Mux, ResetInserter, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.hdl import Assert, Assume
 
 from reprise.hw.axi import write
 from reprise.hw.axi.read import ReadArbiter
 from reprise.hw.axi.write import WriteMaster
+from reprise.hw.lib.resets import BlockResets
 from reprise.hw.sequencer.sequencer import RESET_CYCLES, Sequencer
 from tests.formal.masters import CONFIG, READERS, any_answers, free_inputs, free_stream, keeps
 from tests.formal.sby import Harness, arbitrary, prove
@@ -116,12 +117,10 @@ class AfterDone(Harness):
 
     def build(self, m):
         m.submodules.sequencer = sequencer = Sequencer(CONFIG, drain_cycles=RESET_CYCLES + 4)
-        data_reset = Signal()
-        m.d.sync += data_reset.eq(sequencer.reset)
         path = Module()
         path.submodules.writes = writes = WriteMaster(CONFIG)
         path.submodules.reads = reads = ReadArbiter(CONFIG, READERS)
-        m.submodules.path = ResetInserter(data_reset)(path)
+        m.submodules.path = BlockResets(path, sequencer.reset)
         clear, outside = arbitrary(m, 1, name="clear"), arbitrary(m, 1, name="outside")
         m.d.comb += [
             writes.halt.eq(sequencer.halt),

@@ -17,7 +17,7 @@ INSTANCE = re.compile(rf"^  ({NAME}) +({NAME}) \($", re.MULTILINE)
 MODULE = re.compile(rf"^module ({NAME}) *\(.*?^endmodule", re.MULTILINE | re.DOTALL)
 
 RST, JOB = "rst", "data_reset"
-"""The reset of everything, and that of the datapath at the start of a job: their nets in the Verilog."""
+"""The reset of everything, and that of the datapath at the start of a job: their nets in each module of the Verilog."""
 
 
 @dataclass(frozen=True, kw_only=True)

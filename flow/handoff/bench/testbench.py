@@ -20,6 +20,7 @@ from ....hw.arch.memory_image import MemoryImage
 from ....hw.arch.program import Error
 from ....hw.csr.register_map import COUNTERS, OFFSETS
 from ....hw.csr.start import start_registers
+from ....hw.lib.resets import REACH
 from .boundaries import boundaries
 from .refused import Refused, boundary_programs, refused_programs
 from .state import registers
@@ -229,6 +230,7 @@ def testbench_values(bench: Bench, image: MemoryImage, sidecar: dict, verilog: s
         "marked": [(e, events[e]["offset"], events[e]["width"]) for e in MARKED],
         "counter_names": list(COUNTERS),
         "registers": registers(verilog, "reprise"),
+        "reach": REACH,
         "regions": [(n, region) for n, job in enumerate(bench.jobs) for region in job.regions],
         "spoiled": [(n, *word) for n, case in enumerate(bench.refused) for word in case.words],
         "id_bits": sidecar["ports"]["m_axi_arid"]["width"],

@@ -124,7 +124,7 @@ def add_steps(residual: int, c: HardwareConfig) -> int:
     return max(banks)
 
 
-def front_end(job: Job, one_slot: bool = False):
+def front_end(job: Job):
     """Streams of begins, ends, compute rows, reuse rows per bank and weights; rows come with their tile's number."""
     c = job.config
     begins, ends, computes, weights = [], [], [], []
@@ -134,7 +134,7 @@ def front_end(job: Job, one_slot: bool = False):
     slot = m_tile = 0
     for number, ((words, index, last_k), tile) in enumerate(zip(job.tiles, job.analyzed(), strict=True)):
         if index not in resident:
-            resident[index] = 0 if one_slot else slot % c.weight_tiles
+            resident[index] = slot % c.weight_tiles
             for k in range(c.tile_k):
                 row = {"weight_slot": resident[index], "row": k, "last": k == c.tile_k - 1}
                 weights.append(row | {"data": job.weights[index][k].tolist()})
@@ -197,16 +197,14 @@ def sums_of(items: list[dict]) -> list[dict]:
     return rows
 
 
-def run(
-    job: Job, *, idle=0.0, stall=0.0, weight_idle=0.0, seed=0, sink_gate=None, weight_gate=None, one_slot=False, late=0
-) -> Run:
+def run(job: Job, *, idle=0.0, stall=0.0, weight_idle=0.0, seed=0, sink_gate=None, weight_gate=None, late=0) -> Run:
     """Process the job, compare every partial sum, and check the counters against the analysis.
 
     late : the compute rows of odd tiles come that many cycles after the compute row before them.
     """
     c = job.config
     dut = design(Processor, c)
-    begins, ends, computes, reuses, weights = front_end(job, one_slot)
+    begins, ends, computes, reuses, weights = front_end(job)
     begin = Source(dut.i_begin, begins, idle=idle)
     sources = [begin, Source(dut.i_end, ends, idle=idle)]
     for port, rows in [(dut.i_compute, computes), *zip(dut.i_reuse, reuses, strict=True)]:

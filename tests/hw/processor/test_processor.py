@@ -242,12 +242,15 @@ def test_weights_in_block_memory(config):
     run(job)
 
 
-def test_one_slot_for_all_tiles(config):
-    """A younger tile in the slot its elder releases must wait for the refill, not use the old weights."""
+def test_a_tile_in_the_slot_that_its_elder_releases(config):
+    """It must wait for the refill, not use the old weights: all slots are filled, and each elder is the last to use its
+    weights, whose slot is the next in turn."""
     rng = np.random.default_rng(9)
-    job = random_job(config, rng, m_tiles=3, k_tiles=3, rows=5, density=0.3)
-    run(job, one_slot=True)
-    run(job, one_slot=True, weight_idle=0.7, idle=0.2, seed=4)
+    slots, job = config.weight_tiles, Job(config)
+    for weights in [*range(slots), *(w for first in range(6) for w in (first, first + slots))]:
+        job.add([random_rows(rng, 5, config.tile_k)], rng, first_weight=weights)
+    run(job)
+    run(job, weight_idle=0.7, idle=0.2, seed=4)
 
 
 def test_slow_consumer_gets_every_row(config):

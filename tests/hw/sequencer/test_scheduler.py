@@ -251,6 +251,7 @@ def test_a_refusal_waits_for_the_writes_before():
         await play.begin(ctx)
         ctx.set(dut.writes_idle, 0)
         ctx.set(dut.bad_header, 1)
+        ctx.set(dut.bad_field, 1)
         await play.offer(ctx, "BARRIER")
         for _ in range(10):
             await ctx.tick()

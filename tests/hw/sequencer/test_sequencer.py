@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reprise.hw.arch.program import Error
+from reprise.hw.lib.resets import REACH
 from reprise.hw.sequencer.sequencer import RESET_CYCLES, Sequencer
 from tests.hw.sequencer.bench import TINY
 from tests.support.simulation import simulate
@@ -37,6 +38,8 @@ async def ends(ctx, dut, code, *, drain):
     for _ in range(RESET_CYCLES):
         assert ctx.get(dut.reset) and ctx.get(dut.halt) and not ctx.get(dut.done)
         await ctx.tick()
+    assert not ctx.get(dut.reset) and ctx.get(dut.halt) and not ctx.get(dut.done)
+    await ctx.tick()
     assert ctx.get(dut.done) and not ctx.get(dut.busy) and ctx.get(dut.code) == code
     await ctx.tick()
     assert not ctx.get(dut.done)
@@ -101,7 +104,7 @@ def test_watchdog(limit):
             quiet += 1
         assert quiet == (limit + 2 if limit else 200)
         if limit:
-            await ctx.tick().repeat(RESET_CYCLES + 1)
+            await ctx.tick().repeat(RESET_CYCLES + 2)
             assert ctx.get(dut.done) and ctx.get(dut.code) == Error.WATCHDOG
 
     simulate(dut, bench, limit=50_000)
@@ -128,7 +131,7 @@ def test_start_while_busy_and_dead_bus():
             await ctx.tick()
             waited += 1
         assert waited == 31 and ctx.get(dut.bus_hung)
-        await ctx.tick().repeat(RESET_CYCLES)
+        await ctx.tick().repeat(RESET_CYCLES + 1)
         assert ctx.get(dut.done) and ctx.get(dut.code) == Error.STOPPED
         ctx.set(dut.bus_quiet, 1)
         await begin(ctx, dut)
@@ -155,7 +158,7 @@ def test_no_burst_without_a_job_and_no_reset_that_cuts_one():
         for _ in range(RESET_CYCLES):
             assert ctx.get(dut.reset)
             await ctx.tick()
-        await ctx.tick()
+        await ctx.tick().repeat(REACH)
         assert ctx.get(dut.begin)
         await ctx.tick()
         assert ctx.get(dut.enable) and not ctx.get(dut.bus_hung)

@@ -88,7 +88,7 @@ MUTATIONS = [
         "lib/fifo", "with m.If(leaves):", "with m.If(1):", PROOF, "an item is lost in the register behind the memory"
     ),
     _fault("lib/fifo", "inside = inside + some", "pass", FIFO, "the level forgets what stands at the memory's output"),
-    _fault("lib/skid", "self.i.ready.eq(~full)", "self.i.ready.eq(1)", PROOF, "an item is lost in the skid buffer"),
+    _fault("lib/skid", "self.i.ready.eq(open_)", "self.i.ready.eq(1)", PROOF, "an item is lost in the skid buffer"),
     _fault(
         "loader/weights",
         "with m.Elif(beat == 0):",
@@ -218,7 +218,7 @@ MUTATIONS = [
     ),
     _fault(
         "loader/weights",
-        "tile + ((chosen.first * row) << word)",
+        "tile + (below << word)",
         "tile",
         LOAD,
         "used rows are fetched from the first row on",

@@ -94,8 +94,8 @@ MUTATIONS = [
     ),
     dict(
         file="hw/lib/skid.py",
-        original="m.d.sync += full.eq(~self.next_ready)",
-        mutated="m.d.sync += full.eq(0)",
+        original="full.eq(~self.next_ready), open_",
+        mutated="full.eq(0), open_",
         test="tests/hw/lib/test_fifo.py::test_skid",
         fault="the skid buffer loses what it should keep",
     ),

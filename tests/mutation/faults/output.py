@@ -286,8 +286,8 @@ MUTATIONS = [
     fault(
         "a slot counts as empty because the one before it was",
         "processor/weight_buffer",
-        "return empty & same",
-        "return empty",
+        "empty.eq(Mux(full, then, now))",
+        "empty.eq(now)",
         "tests/hw/processor/test_weight_buffer.py",
     ),
 ]

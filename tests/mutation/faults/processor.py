@@ -203,7 +203,7 @@ MUTATIONS = [
         "processor/scoreboard",
         "& (older.weight_slot == tile.weight_slot)",
         "& 0",
-        "test_one_slot_for_all_tiles",
+        "test_a_tile_in_the_slot_that_its_elder_releases",
         "old weights",
     ),
     _fault(
@@ -212,20 +212,6 @@ MUTATIONS = [
         "| tile.valid",
         "test_weights_that_come_late",
         "weights aren't awaited",
-    ),
-    dict(
-        file="hw/lib/fanout.py",
-        original="reset_less=not at_reset",
-        mutated="reset_less=True",
-        test="tests/hw/lib/test_fanout.py::test_synthesis_keeps_every_copy",
-        fault="copies that synthesis merges",
-    ),
-    dict(
-        file="hw/lib/fanout.py",
-        original="copy >> 1 & 1, 3 <= copy < 7",
-        mutated="copy >> 1 & 1, False",
-        test="tests/hw/lib/test_fanout.py::test_synthesis_keeps_every_copy",
-        fault="no copy keeps the opposite",
     ),
     _fault(
         "processor/scoreboard",

@@ -76,8 +76,8 @@ MUTATIONS = [
     fault(
         "runs write before their rules are known",
         "sequencer/scheduler",
-        "self.may_write.eq(known)",
-        "self.may_write.eq(1)",
+        "m.d.comb += following.eq(known)",
+        "m.d.comb += following.eq(1)",
         SCHEDULE,
     ),
     fault(

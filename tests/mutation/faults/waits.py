@@ -34,6 +34,20 @@ MUTATIONS = [
         "scheduler.writes_idle)",
         LAYERS,
     ),
+    fault(
+        "parameters overtake the run in progress",
+        "datapath",
+        "core.i_params.ready & (~scheduler.run_busy | scheduler.run_ends)",
+        "core.i_params.ready",
+        NETWORKS,
+    ),
+    fault(
+        "parameters wait a cycle more for the run in progress",
+        "datapath",
+        "(~scheduler.run_busy | scheduler.run_ends)",
+        "~scheduler.run_busy",
+        NETWORKS,
+    ),
     _fault(
         "compiler: a load waits for older runs only",
         "compiler/schedule/writes.py",

@@ -134,6 +134,7 @@ MISTAKES = [
     (("fpga", "route", "--config", "tiny", "--part", "12k"), "part must be one of .*, not '12k'"),
     (("fpga", "route", "--grade", "5"), "--grade must be 6, 7 or 8, not 5"),
     (("fpga", "route", "--limit", "0"), "--limit must be above 0, not 0.0"),
+    (("fpga", "route", "--goal", "1e9"), "goal must be above 0 and at most 370, the MHz of the fastest part, not 1"),
     (("fpga", "route", "--block", "psum"), "--block must be one of core, .*, not 'psum'"),
     (("fpga", "handoff", "--images", "0"), "--images must be an integer of at least 1, not 0"),
     (("fpga", "handoff", "--config", "tiny", "--network", "nonsense"), "network preset must be one of .*'nonsense'"),

@@ -1,0 +1,1 @@
+"""Deliberate faults in what shortens paths."""
