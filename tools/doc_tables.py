@@ -39,7 +39,7 @@ NAME = "python -m tools.doc_tables"
 ROOT = Path(__file__).resolve().parents[1]
 MAKERS = ROOT / "tools" / "tables"
 IMAGES = ROOT / "docs" / "img"
-BEGIN, END = re.compile(r"<!-- table: ([\w-]+)((?: [\w./-]+)*) -->\n"), "<!-- end of table -->"
+BEGIN, END = re.compile(r"<!-- table: ([\w-]+)((?: [\w./=-]+)*) -->\n"), "<!-- end of table -->"
 
 app = commands()
 

@@ -43,7 +43,7 @@ class AttentionProducts(nn.Module):
     heads : int
         Into so many parts of equal size the channels of each map are cut.
     shift : int
-        Low bits of G that are dropped, 0..31.
+        Low bits of G that are dropped, 0..31. Hardware writes sums as they are: the compiler refuses any but 0.
 
     Raises
     ------

@@ -197,13 +197,13 @@ def test_each_group_is_added_to_the_stored_one_of_its_number(tmp_path):
 MAPS = {
     "two planes": {"join_planes": 2, "channels": 25, "out_width": 3},
     "groups": {"channels": 40, "out_width": 2, "out_lines": 2},
-    "timesteps": {"channels": 30, "timesteps": 2, "images": 2},
+    "timesteps": {"channels": 32, "out_width": 2, "timesteps": 2, "images": 2},
 }
-"""Maps that a join reads; of what isn't named there is one. The third chunk of a line may reach into its next word."""
+"""Maps that a join reads; of what isn't named there is one. Chunks end with a word, or reach into the next one."""
 
 
 class AnyMemory(Harness):
-    """The join loader with a map in a memory of which any one bit is set, any latency and any stalls.
+    """The join loader with a map in a memory of which any one bit is set, with any stalls.
 
     Of each level that comes out a plane is set if and only if the place of that plane in the map is that of the bit.
     """
@@ -224,10 +224,10 @@ class AnyMemory(Harness):
         m.d.comb += dut.i_start.eq(~begun)
         at, bit = arbitrary(m, 8, name="at", constant=True), arbitrary(m, 6, name="bit", constant=True)
         m.submodules.memory = memory = SmallFifo(shape=1, depth=DEPTH)
-        comes = arbitrary(m, 1, name="comes")
+        asks, comes = arbitrary(m, 1, name="asks"), arbitrary(m, 1, name="comes")
         m.d.comb += [
-            memory.i.valid.eq(dut.o_request.valid),
-            dut.o_request.ready.eq(memory.i.ready),
+            memory.i.valid.eq(dut.o_request.valid & asks),
+            dut.o_request.ready.eq(memory.i.ready & asks),
             memory.i.payload.eq(dut.o_request.payload.address == at * self.word),
             dut.i.valid.eq(memory.o.valid & comes),
             memory.o.ready.eq(dut.i.ready & comes),

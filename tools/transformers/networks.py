@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from reprise.estimate import operators as told
 from reprise.model.network.network import Network
 
 from .sdt import sdt
@@ -34,6 +35,32 @@ OPERATORS = {
     "head": ("head",),
 }
 """What layers are called, by operator: the beginning of a name, or what follows the block."""
+
+
+SHIPPED = ("digits-spikformer", "digits-sdt")
+"""Networks that come with Reprise, which are run on several presets."""
+
+TOLD = {
+    told.EMBEDDING: "SPS convolutions",
+    told.QUERIES: "q, k, v",
+    told.KEYS: "attention products",
+    told.VALUES: "attention products",
+    told.MASKED: "mask and sum",
+    told.PROJECTION: "projection",
+    told.MLP: "MLP",
+    told.HEAD: "head",
+}
+"""The operators of these networks, by what :func:`reprise.estimate.operators.operators` says that a layer does."""
+
+
+def shipped_operators(network: Network) -> dict[str, str]:
+    """Return the operator of each layer of a shipped network."""
+    found = {}
+    for name, what in told.operators(network).items():
+        layer = network.layer(name)
+        join = len(layer.sources) == 2 and not layer.product
+        found[name] = "joins" if join else TOLD[what] if layer.sources else "neurons on currents"
+    return found
 
 
 def operator(layer: str) -> str:

@@ -14,7 +14,10 @@ from reprise.cosim.jobs.compare import compare
 from reprise.cosim.jobs.random_networks import random_images
 from reprise.cosim.soak.joins import random_joins
 from reprise.estimate.network import estimate
+from reprise.hw.arch.config import HardwareConfig
 from reprise.hw.arch.program import Error, pack
+from reprise.model.files.network_file import load
+from reprise.model.files.shipped import shipped
 from reprise.model.inference.runner import run
 from reprise.model.network.layer import Layer, Source
 from reprise.model.network.network import Network
@@ -179,6 +182,16 @@ def test_a_report_has_the_layer_and_its_join_in_one():
     assert [layer["name"] for layer in one["layers"]] == ["x", "b"] and one["layers"][1]["feature"] == "j"
     assert one["total"]["cycles"]["published_model"] == two["total"]["cycles"]["published_model"]
     assert one["total"]["cycles"]["cycle_model"] < two["total"]["cycles"]["cycle_model"]
+
+
+def test_all_joins_of_the_shipped_spikformer_are_computed_behind_neurons():
+    """Those of the position, of the attention and of the MLP, which no cheaper way has."""
+    file, config = load(shipped("digits-spikformer")), HardwareConfig.load("small-t")
+    joins = [layer.name for layer in file.network.layers if len(layer.sources) == 2]
+    _, behind = joins_behind(file.network, config)
+    assert len(joins) == 3 and sorted(behind) == sorted(joins)
+    one, two = (estimate(file.network, c, file.images[:1]) for c in (config, config.replace(joins=0)))
+    assert one["total"]["cycles"]["cycle_model"] < 0.85 * two["total"]["cycles"]["cycle_model"]
 
 
 def test_stored_levels_are_read_once_and_behind_a_barrier():

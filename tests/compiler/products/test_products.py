@@ -114,6 +114,21 @@ def test_values_that_are_read_as_rows_too_are_written_twice():
     assert sorted(f.kind for f in compiled.features.values() if f.name == "v") == ["integers", "planes"]
 
 
+@pytest.mark.parametrize(("feature", "mask"), [("q", "k"), ("k", "q")])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_mask_may_have_other_blocks_than_what_it_masks(feature, mask, kernel):
+    """Blocks of K hold whole heads, because a product reads it; those of the other map do not."""
+    r = np.random.default_rng(3)
+    weight = r.integers(-9, 10, (5, 12, kernel, kernel)).astype(np.int8)
+    source = Source(feature=feature, weight=weight, padding=kernel // 2, mask=mask)
+    end = Layer(name="end", sources=(source,), neuron=Neuron.readout(5))
+    network = attention(d=4, heads=3, size=(3, 4), timesteps=2, end=end)
+    network = replace(network, layers=tuple(layer for layer in network.layers if layer.name != "a"))
+    images = r.integers(0, 4, (2, 2, *network.input_shape))
+    compiled = equal(network, TINY.replace(masks=1), images, 2)
+    assert compiled.features["k"].block_channels != compiled.features["q"].block_channels
+
+
 def test_several_heads_leave_in_one_run():
     """The values of all heads are computed side by side, as far as there are lanes, and lie in blocks of their own."""
     network = attention(d=2, dv=4, heads=3)
