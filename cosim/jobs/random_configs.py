@@ -78,5 +78,5 @@ def random_config(seed: int) -> HardwareConfig:
         addend_groups=in_turn(seed, 31, (0, 8, 0, 32)),
         pool_words=in_turn(seed, 37, (0, 128)),
         joins=in_turn(seed, 41, (0, 1)),
-        narrow_buffers=in_turn(seed, 43, (0, 1)) * (banks == 1 and lanes // neuron_lanes % 2 == 0),
+        narrow_buffers=in_turn(seed, 43, (0, 1)) * (lanes // neuron_lanes % 2 == 0),
     )

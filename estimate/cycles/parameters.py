@@ -153,7 +153,7 @@ def parameters(
         "begins": BEGINS,
         "detect": flight,
         "margin": queue_margin(c, flight),
-        "starved": STARVED,
+        "starved": STARVED[c.banks],
         "overlap": 1,
         "places": 1,
         "table_rows": c.load_rows,

@@ -148,12 +148,6 @@ RELATIONS = (
     ),
     Relation(
         field="narrow_buffers",
-        rule="0 with {banks}",
-        why="each of several banks has a memory of its own for every buffer",
-        holds=lambda c: not c.narrow_buffers or c.banks == 1,
-    ),
-    Relation(
-        field="narrow_buffers",
         rule="0 with {groups} of lanes, an odd number",
         why="each half of the lanes has whole groups",
         holds=lambda c: not c.narrow_buffers or c.groups % 2 == 0,

@@ -49,9 +49,8 @@ class PsumBank(wiring.Component):
     - In stage 3 the memory's output (or zero) is registered, and so is the operand.
     - In stage 4 the two are added, and the sum is written.
 
-    So a row may be updated again three cycles later, and no earlier; the issue stage sees to that. A single bank keeps
-    all buffers in one memory; with two banks, each bank has a memory for each buffer. Buffers 2 and 3 have the
-    addresses of 0 and 1, in the upper half of the lanes.
+    So a row may be updated again three cycles later, and no earlier; the issue stage sees to that. All buffers of the
+    bank lie in one memory. Buffers 2 and 3 have the addresses of 0 and 1, in the upper half of the lanes.
 
     Latency: 4 cycles from ``slot`` to the memory. Throughput: one update per cycle, and one read by the drain in every
     cycle in which no update needs the read port.
@@ -74,10 +73,6 @@ class PsumBank(wiring.Component):
     def __init__(self, config: HardwareConfig) -> None:
         c = self.config = config
         self.rows = c.tile_m // c.banks
-        # At the paper's size, both buffers of a single bank fill the 512 words of a block RAM. With two banks half of
-        # the words would be empty, and updates could need every read slot for so long that the slots which first
-        # updates leave would not be enough to drain a row per cycle. So each buffer has a memory, and a port, then.
-        self.split = c.banks == 2
         super().__init__(
             {
                 "next_slot": In(bank_slot(c)),
@@ -120,54 +115,29 @@ class PsumBank(wiring.Component):
                     m.d.sync += old[here].eq(0)
                 m.d.comb += total[here].eq(old[here].as_signed() + operand[term].as_signed())
 
-        if self.split:
-            self._split_memories(m, slot, update, data, total)
-        else:
-            self._shared_memory(m, slot, update, data, total)
+        self._memory(m, slot, update, data, total)
         return m
-
-    def _memory(
-        self, m: Module, name: str, depth: int, read: tuple[Value, Value], put: tuple[Value, Value], value: Value
-    ) -> Value:
-        """Build a memory of partial sums and return its output.
-
-        ``read`` and ``put`` are groups of channels and an address, given a cycle before ``value``.
-        """
-        c = self.config
-        cut = lane_parts(c.neuron_lanes, c.groups, c.psum_bits, halves=c.buffers // 2)
-        return wide_memory(m, name, cut=cut, depth=depth, read=read, put=put, value=value)
 
     def _groups(self, valid: Value, buffer: Value) -> Value:
         """Return the groups of channels of a buffer, or none if there is no access."""
         return chosen(buffer, list(self.groups)) & valid.replicate(self.config.groups)
 
-    def _shared_memory(self, m: Module, slot: list, update: Value, data: Value, total: Value) -> None:
-        """Keep all buffers in one memory. An ``update`` that must read has the read port before the drain."""
+    def _memory(self, m: Module, slot: list, update: Value, data: Value, total: Value) -> None:
+        """Keep all buffers in one memory. An ``update`` that must read has the read port before the drain.
+
+        Reads and writes are told to the memory a cycle before their word, and name groups of channels and an address.
+        """
+        c = self.config
         place, of_drain, written = (Cat(one.row, one.buffer[0]) for one in (self.slot, self.drain, slot[2]))
         wanted = update | (self.drain.valid & self.drain.dirty)
         read = self._groups(wanted, Mux(update, self.slot.buffer, self.drain.buffer)), Mux(update, place, of_drain)
         put = self._groups(slot[2].valid, slot[2].buffer), written
-        word = self._memory(m, "memory", 2 * self.rows, read, put, total)
+        cut = lane_parts(c.neuron_lanes, c.groups, c.psum_bits, halves=c.buffers // 2)
+        word = wide_memory(m, "memory", cut=cut, depth=2 * self.rows, read=read, put=put, value=total)
         m.d.comb += [
             self.grant.eq(self.drain.valid & ~(update & self.drain.dirty)),
             data.eq(word),
             self.o.eq(word),
-        ]
-
-    def _split_memories(self, m: Module, slot: list, update: Value, data: Value, total: Value) -> None:
-        """Keep each buffer in a memory of its own. A buffer is either updated or drained, so nobody waits."""
-        c, buffers = self.config, []
-        for h in range(2):
-            draining = self.drain.valid & (self.drain.buffer == h)
-            wanted = Mux(draining, self.drain.dirty, update & (self.slot.buffer == h))
-            written = slot[2].valid & (slot[2].buffer == h)
-            groups = [self.groups[h] & some.replicate(c.groups) for some in (wanted, written)]
-            read = groups[0], Mux(draining, self.drain.row, self.slot.row)
-            buffers.append(self._memory(m, f"memory{h}_", self.rows, read, (groups[1], slot[2].row), total))
-        m.d.comb += [
-            self.grant.eq(self.drain.valid),
-            data.eq(Mux(slot[2].buffer, buffers[1], buffers[0])),
-            self.o.eq(Mux(self.drain.buffer, buffers[1], buffers[0])),
         ]
 
     def _dirty(self, m: Module) -> tuple[Signal, Signal]:

@@ -13,12 +13,12 @@ from .bank import bank_read, bank_row, bank_slot, window
 from .cursor import DrainCursor, drain_place, drain_row
 from .turns import drained_buffer
 
-STARVED = 32
-"""The drain waits ``STARVED / groups`` cycles with a row for a read slot, and then takes one from the updates.
+STARVED = {1: 32, 2: 1}
+"""The drain waits so many cycles, divided by ``groups``, with a row for a read slot, and then takes one from an update.
 
-It can afford to wait, because first updates of later tiles may still leave it a slot, and a slot that it takes costs
-the same now and when nothing else is left to do. Only for a slow consumer, which needs many cycles for a row of many
-groups, it must begin in time.
+With one bank it can afford to wait, because first updates of later tiles may still leave it a slot, and a slot that it
+takes costs the same now and later. Only for a slow consumer, which needs many cycles for a row of many groups, it must
+begin in time. Two banks seldom both have an update in a cycle, but rows leave in order: waiting for one stops both.
 """
 
 
@@ -33,12 +33,11 @@ class PsumDrain(wiring.Component):
     """Hands out rows of a full buffer in the order of hw/interface/row_order.py.
 
     A row that is clean is zero. It is left out, unless it is that of the last plane, for which neurons step. It needs
-    no read. A read can't be held back once it is in the memory, so reads are
-    speculative: if the data of a row find the output register occupied, they are dropped, and the row is asked for
-    again in every cycle until the register is free. Only a row that has entered the register is cleared in the dirty
-    map.
+    no read. A read can't be held back once it is in the memory, so reads are speculative: if the data of a row find the
+    output register occupied, they are dropped, and the row is asked for again in every cycle until the register is
+    free. Only a row that has entered the register is cleared in the dirty map.
 
-    If updates and the drain share a read port, first updates leave as many slots as the drain needs. But it can't use
+    Updates and the drain share a read port, and first updates leave as many slots as the drain needs. But it can't use
     all of them in time, because the consumer may be slow. So after it has starved for long (:data:`STARVED`), it takes
     a slot from a reuse row.
 
@@ -268,9 +267,10 @@ class PsumDrain(wiring.Component):
 
     def _starve(self, m: Module, waiting: Value, bank: Value) -> None:
         """Count the cycles in which the output is idle for want of a read slot, and ask for one after too many."""
-        count = Signal(range(STARVED + self.config.groups))
-        m.d.sync += count.eq(Mux(waiting & (count < STARVED), count + self.i_layer.groups, 0))
-        with m.If(count >= STARVED):
+        most = STARVED[self.config.banks]
+        count = Signal(range(most + self.config.groups))
+        m.d.sync += count.eq(Mux(waiting & (count < most), count + self.i_layer.groups, 0))
+        with m.If(count >= most):
             m.d.comb += self.hold.eq(bank)
 
     def _index(self, row: Value) -> Value:

@@ -68,6 +68,10 @@ PROPERTIES = {
         "no m tile takes a buffer of partial sums, or a half of it, before it is drained; the drain takes the oldest",
         "`Scoreboard` and `drained_buffer`, m tiles of any widths",
     ),
+    "loader::test_what_is_granted_is_the_sum_of_its_updates": (
+        "what the drain is granted is the sum of the row's updates, and it is granted unless an update must read",
+        "`PsumBank`, one of two, any rows of 4",
+    ),
     "stream::test_windows_end_where_they_should": (
         "windows of three that share lines end where they should, as many as there are outputs, and so does the axis",
         "`WindowPhase`, any number of windows, with and without a halo and a last window of two positions",

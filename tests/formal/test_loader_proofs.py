@@ -14,6 +14,7 @@ from reprise.hw.loader.used_rows import UsedRows
 from reprise.hw.neurons.integrate import NeuronIntegrate
 from reprise.hw.neurons.select import NeuronSelect
 from reprise.hw.processor.scoreboard import Scoreboard
+from reprise.hw.psum.bank import PsumBank
 from reprise.hw.psum.turns import drained_buffer
 from tests.formal.sby import Harness, arbitrary, holds, prove
 
@@ -254,3 +255,46 @@ class AnyTiles(Harness):
 def test_no_buffer_is_taken_before_it_is_drained(tmp_path):
     """Without a bound."""
     prove(AnyTiles(), tmp_path, depth=None)
+
+
+class AnyUpdates(Harness):
+    """Any updates of one of two banks, and any reads by the drain: a row that is granted holds the sum of its updates.
+
+    One row is followed. As in the processor, it is updated again after three cycles at the earliest, and its buffer is
+    either updated or drained.
+    """
+
+    def build(self, m):
+        c = TINY.replace(tile_m=8, banks=2, lanes=1, neuron_lanes=1, weight_bits=2, psum_bits=6)
+        m.submodules.dut = dut = PsumBank(c)
+        row, buffer = (arbitrary(m, len(dut.look[n]), name=n, constant=True) for n in ("row", "buffer"))
+        for port in (dut.next_slot, dut.drain, dut.clear, dut.operand):
+            m.d.comb += Value.cast(port).eq(arbitrary(m, Value.cast(port).shape(), name="any"))
+        swept, dirty, total = Signal(), Signal(), Signal(c.psum_bits)
+        ports = dut.slot, dut.drain, dut.clear
+        beside, _, drained = (one.valid & (one.buffer == buffer) for one in ports)
+        update, read, clear = (one.valid & (one.buffer == buffer) & (one.row == row) for one in ports)
+        updated, cleared, before = Signal(4), Signal(2), Signal()  # in the cycles before this one
+        came, sums = Signal(2), Signal(data.ArrayLayout(c.psum_bits, 2))
+        m.d.sync += [dut.slot.eq(dut.next_slot), swept.eq(1), before.eq(drained)]
+        m.d.sync += [updated.eq(Cat(update, updated)), cleared.eq(Cat(clear, cleared))]
+        m.d.sync += [came.eq(Cat(read & dut.grant & dirty, came)), sums.eq(Cat(total, sums[0]))]
+        m.d.comb += [
+            *(dut.sweep.en.eq(~swept), dut.groups.eq(-1)),
+            Assume(swept | ~(dut.next_slot.valid | dut.drain.valid | dut.clear.valid)),
+            Assume(~update | ~(updated[:2].any() | cleared.any())),
+            Assume(~read | ((dut.drain.dirty == dirty) & ~(update | updated.any() | cleared.any()))),
+            Assume(~(drained | before) | ~(beside | updated.any())),
+            Assert(~dut.drain.valid | dut.grant | (dut.slot.valid & dut.drain.dirty)),
+            Assert(~came[1] | (dut.o == sums[1])),
+        ]
+        with m.If(update | clear):
+            m.d.sync += dirty.eq(update)
+        with m.If(updated[1]):
+            m.d.sync += total.eq(total + dut.operand.as_signed())
+        with m.If(clear):
+            m.d.sync += total.eq(0)
+
+
+def test_what_is_granted_is_the_sum_of_its_updates(tmp_path):
+    prove(AnyUpdates(), tmp_path, depth=14)

@@ -41,12 +41,12 @@ def _first(drain: Record, data: RunData) -> int:
 def _granted(c: Record, p: Record, buffer: int, data: RunData, row: int) -> bool:
     """Return whether the bank's read port is free for the drain.
 
-    With two banks, each buffer of partial sums has a memory of its own, whose port is always free. Otherwise an update
-    that must read goes first, unless the drain's row is clean and needs no read.
+    An update that must read goes first, unless the drain's row is clean and needs no read.
     """
-    if c.banks == 2 or c.no_psum:
+    if c.no_psum:
         return True
-    update = p.slot[0] and data.dirty[p.slot_buffer[0], p.slot_row[0]]
+    bank = data.bank_of_row[row]
+    update = p.slot[bank] and data.dirty[p.slot_buffer[bank], p.slot_row[bank]]
     return not (update and data.dirty[buffer, row])
 
 

@@ -61,6 +61,17 @@ def test_exact_matches_take_a_slot_each(config):
     assert job.bound() <= done.last - done.first + 1 <= job.bound() + 8 + 4 * 8
 
 
+def test_two_banks_of_updates_leave_the_drain_a_slot():
+    """Both banks update a row in every cycle, while the m tile before is drained; its rows wait a few cycles each."""
+    config = CONFIGS["two banks"]
+    rng, rows = np.random.default_rng(15), [0b1001] * 16
+    job = resident_job(config, rng, lambda r: rows, m_tiles=2, k_tiles=24)
+    done = run(job)
+    updated = 16 * 24 // 2  # cycles that the updates of an m tile take
+    assert done.output[15] - done.output[0] < 15 * 4 < updated
+    assert done.last - done.first + 1 <= job.bound() + 16 + 8
+
+
 def test_latency_of_one_row(config):
     """From the transfer of a one-bit row to its partial sum: 10 cycles."""
     job = job_of(config, [[[1]]])

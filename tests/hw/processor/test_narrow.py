@@ -29,19 +29,22 @@ def job_of_runs(runs, *, rng, rows=None, k_tiles=1, config=NARROW):
 
 
 @pytest.mark.parametrize("traffic", [{}, {"idle": 0.3, "stall": 0.4}, {"stall": 0.9}], ids=str)
-@pytest.mark.parametrize("seed", range(4))
-def test_narrow_and_wide_runs_follow_each_other(seed, traffic):
+@pytest.mark.parametrize("seed, banks", [(0, 1), (1, 1), (2, 1), (3, 1), (0, 2)])
+def test_narrow_and_wide_runs_follow_each_other(seed, banks, traffic):
     print("seed", seed)
-    rng = np.random.default_rng(seed)
+    rng, config = np.random.default_rng(seed), NARROW.replace(banks=banks)
     widths = rng.permutation([1, 2, 3, 4, 1, 3])
     runs = [(int(groups), int(rng.integers(1, 8))) for groups in widths]
-    run(job_of_runs(runs, rng=rng, rows=SHORT if seed % 2 else None, k_tiles=1 + seed // 2), seed=seed, **traffic)
+    rows = SHORT if seed % 2 else None
+    run(job_of_runs(runs, rng=rng, rows=rows, k_tiles=1 + seed // 2, config=config), seed=seed, **traffic)
 
 
+@pytest.mark.parametrize("banks", [1, 2])
 @pytest.mark.parametrize("groups, ahead", [(1, 4), (2, 4), (3, 2), (4, 2)])
-def test_as_many_m_tiles_are_computed_as_there_are_buffers(groups, ahead):
+def test_as_many_m_tiles_are_computed_as_there_are_buffers(groups, ahead, banks):
     """While nothing leaves, the m tiles of a narrow RUN fill four buffers, and those of others two."""
-    job = job_of_runs([(groups, 6)], rng=np.random.default_rng(5), rows=SHORT)
+    config = NARROW.replace(banks=banks)
+    job = job_of_runs([(groups, 6)], rng=np.random.default_rng(5), rows=SHORT, config=config)
     entered = run(job, sink_gate=lambda cycle: cycle > BLOCKED).entered
     assert sum(cycle < BLOCKED for cycle in entered) == ahead and len(entered) == 6
 

@@ -10,6 +10,8 @@ RANDOM = "test_random_stream"
 IM2COL = "tests/hw/im2col/test_im2col.py::test_random_geometries"
 REORDER = "tests/hw/neurons/test_array.py"
 DRAINED = "tests/formal/test_loader_proofs.py::test_no_buffer_is_taken_before_it_is_drained"
+SUMS = "tests/formal/test_loader_proofs.py::test_what_is_granted_is_the_sum_of_its_updates"
+TWO_BANKS = "tests/hw/processor/test_cycles.py::test_two_banks_of_updates_leave_the_drain_a_slot"
 NARROW = "tests/hw/processor/test_narrow.py::"
 BETWEEN = NARROW + "test_narrow_and_wide_runs_follow_each_other"
 AHEAD = NARROW + "test_a_run_waits_for_what_lies_in_its_lanes"
@@ -24,6 +26,9 @@ def _fault(file, original, mutated, test, what):
 
 
 MUTATIONS = [
+    fault("the drain of two banks waits as that of one", "psum/drain", "{1: 32, 2: 1}", "{1: 32, 2: 32}", TWO_BANKS),
+    fault("the other bank gives way", "psum/drain", "self.hold.eq(bank)", "self.hold.eq(~bank)", TWO_BANKS),
+    fault("the drain of two banks never waits", "psum/bank", "~(update & self.drain.dirty)", "1", SUMS),
     fault("narrow beside wide", "processor/scoreboard", "wide.bit_select(turn[0], 1))", "0)", AHEAD),
     fault("wide beside narrow", "processor/scoreboard", "beside & (~narrow | ", "beside & (0 | ", AHEAD),
     fault(
