@@ -21,7 +21,7 @@ from .concat import Maps, columns, concatenated, copied, read_apart, read_by_wei
 from .graph import Graph, Node, UnsupportedError, unique_name
 from .kernels import fitted
 from .membrane import adding
-from .membrane.stored import stored
+from .membrane.stored import gains_in_neurons, stored
 from .sources import (
     averaged,
     averaged_current,
@@ -60,6 +60,7 @@ class Lowering:
         fold: bool = False,
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        graph = gains_in_neurons(graph)
         self.graph, self.timesteps, self.fold, self.dtype = graph, timesteps, fold, dtype
         self.input = Feature(name="input", shape=tuple(input_shape), levels=input_levels, unit=input_scale)
         self.layers: list[QatLayer] = []

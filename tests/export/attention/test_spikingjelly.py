@@ -10,7 +10,11 @@ from spikingjelly.activation_based import functional, layer, neuron
 from spikingjelly.activation_based.layer import SpikingSelfAttention
 from torch import nn
 
+from reprise.compiler import compile_network
+from reprise.compiler.golden.interpreter import interpret
 from reprise.export import ptq
+from reprise.export.nn.attention import SpikeMask, TokenSum
+from reprise.hw.arch.config import HardwareConfig
 from reprise.model.inference.runner import run
 from reprise.model.network.layer import Layer, Product, Source
 from reprise.model.network.network import Network
@@ -154,3 +158,55 @@ def test_a_map_in_place_of_tokens_is_told():
         RepriseError, match=r"its own forward pass fails .* expected 4D input with shape \[T, N, C, L\]"
     ):
         ptq.quantize(graph, images, PAPER, name="n", timesteps=T, input_levels=16)
+
+
+def part(kernel=1):
+    conv = layer.Conv2d(CHANNELS, CHANNELS, kernel, padding=kernel // 2, bias=False)
+    return nn.Sequential(conv, layer.BatchNorm2d(CHANNELS))
+
+
+class Driven(nn.Module):
+    """A block of the Spike-driven Transformer of LIF neurons whose inputs decay, with our modules between them."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = layer.Conv2d(1, CHANNELS, 3, 2, 1, bias=False), layer.BatchNorm2d(CHANNELS)
+        self.parts = nn.ModuleDict({name: part() for name in ("q", "k", "v", "proj", "fc1", "fc2")})
+        names = ("first", "q", "k", "v", "hidden", "last")
+        self.fires = nn.ModuleDict({name: neuron.LIFNode(tau=2.0) for name in names})
+        self.talking = neuron.LIFNode(tau=2.0, v_threshold=0.5)
+        self.both, self.passed, self.tokens = SpikeMask(), SpikeMask(), TokenSum()
+        self.mlp, self.pool, self.fc = neuron.LIFNode(tau=2.0), layer.AdaptiveAvgPool2d(1), layer.Linear(CHANNELS, 3)
+        functional.set_step_mode(self, "m")
+
+    def forward(self, x):
+        parts, fires = self.parts, self.fires
+        x = self.norm(self.conv(x))
+        spikes = fires["first"](x)
+        q, k, v = (fires[name](parts[name](spikes)) for name in "qkv")
+        x = x + parts["proj"](self.passed(q, self.talking(self.tokens(self.both(k, v)))))
+        x = x + parts["fc2"](fires["hidden"](parts["fc1"](self.mlp(x))))
+        return self.fc(self.pool(fires["last"](x)).flatten(2)).mean(0)
+
+
+def test_a_spike_driven_block_of_lif_neurons_is_imported():
+    """The factor of their inputs is in none of the stored currents, nor in the sum over tokens, but in thresholds."""
+    torch.manual_seed(0)
+    module, images = Driven(), np.random.default_rng(0).integers(0, 17, (4, 1, 8, 8)).astype(np.uint8)
+    for _ in range(3):
+        functional.reset_net(module)
+        module.train()(torch.tensor(images).float().expand(T, *images.shape) / 16)
+    for one in module.modules():
+        if isinstance(one, nn.BatchNorm2d):
+            one.weight.data *= 3
+            one.bias.data += 0.6
+    graph = ptq.graph_of(module.eval(), timesteps=T)
+    found = ptq.quantize(graph, images, PAPER, name="n", timesteps=T, input_levels=16, input_scale=1 / 16)
+    tokens = next(one for one in found.network.layers if any(s.mask for s in one.convolutions))
+    assert tokens.neuron.levels == 1
+    assert sum(one.addend is not None for one in found.network.layers) == 4  # two branches, two neurons alone
+    compiled = compile_network(found.network, HardwareConfig.load("small-t"), 2, keep_features=True)
+    memory = interpret(compiled, images[:2].astype(np.int64))
+    for name, levels in run(found.network, images[:2], record="features").features.items():
+        if name in compiled.features:
+            assert np.array_equal(compiled.read_feature_map(memory, name), levels), name
