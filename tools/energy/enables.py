@@ -149,7 +149,7 @@ def enables(
     """Synthesize and route a core with and without enables; with --write, put the figures into the record."""
     chosen = HardwareConfig.load(config)
     found: dict[str, Any] = {"netlist": NETLIST, "part": part, "grade": grade}
-    found["command"] = f"{NAME} --config {config} --seeds {seeds} --write"
+    found["command"] = " ".join([NAME, f"--config {config} --seeds {seeds} --grade {grade} --part {part} --write"])
     found["with"] = measure(chosen, config, seeds, grade, part)
     with without_enables(chosen):
         found["without"] = measure(chosen, f"{config}-without", seeds, grade, part)

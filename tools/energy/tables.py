@@ -6,6 +6,7 @@ from statistics import mean
 from typing import Any
 
 from reprise.estimate.area.netlist import is_earlier
+from reprise.estimate.baselines import published
 from reprise.estimate.baselines.accelerator import CLOCK_MHZ
 from reprise.estimate.energy import model
 from reprise.flow.energy import scaling
@@ -89,6 +90,27 @@ def modes_levels() -> str:
     if not rows:
         return "Of binary spikes nothing is measured yet."
     return markdown(("network", "RUNs", "fewer cycles", *SAVES), rows) + _earlier()
+
+
+def ratios() -> str:
+    """Make the table of what levels and product sparsity save, by every account of energy that there is."""
+    counts = [record(name)["total"]["operation_count_nj"] for name in ("energy_binary", "energy_paper")]
+    mint = 1 / {one["name"]: one["energy_saving"] for one in published.means("Prosperity")}["MINT"]
+    rows = [
+        ("published", "2x to 3x", f"{mint:.1f}x"),
+        ("operation count, 45 nm: digits", f"{counts[0] / counts[1]:.2f}x", "1.00x: it counts spikes"),
+    ]
+    chips = _chips()
+    for network, told in NAMES.items():
+        if (network, "binary") not in chips:
+            continue
+        levels, binary = (chips[network, spikes] for spikes in ("levels", "binary"))
+        saved = [one["bit"]["chip_nj"] / one["product"]["chip_nj"] for one in (levels, binary)]
+        kinds = {one[mode]["energy"] for one in (levels, binary) for mode in ("bit", "product")}
+        what = "measured" if kinds == {"measured"} else "measured, and estimated for the longest runs"
+        many = binary["product"]["chip_nj"] / levels["product"]["chip_nj"]
+        rows.append((f"{what}: {told}", f"{many:.2f}x", f"{saved[0]:.2f}x (levels), {saved[1]:.2f}x (binary)"))
+    return markdown(("account", "binary / levels", "bit-sparse / product-sparse"), rows) + _earlier()
 
 
 def recipes() -> str:

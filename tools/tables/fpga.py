@@ -238,7 +238,7 @@ def table(kind: str, *words: str) -> str:
     }
     known |= {f.__name__: f for f in (chip, limits, claims, published_energy)}
     of_modes = energy.modes, energy.modes_energy, energy.modes_levels, energy.recipes
-    known |= {f.__name__: f for f in (*of_modes, energy.fitted, energy.scaled, energy.enables)}
+    known |= {f.__name__: f for f in (*of_modes, energy.fitted, energy.scaled, energy.enables, energy.ratios)}
     return known[kind](*words)
 
 
