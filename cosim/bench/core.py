@@ -138,7 +138,9 @@ class CoreBench:
         SimulationError
             Not all outputs came in time, more came than were expected, or the simulation died.
         """
-        items = {"rows": self._rows(tiles), "weights": self._weights(tiles), "params": self._params(params)}
+        groups = layer["groups"]
+        rows, weights = self._rows(tiles, groups), self._weights(tiles, groups)
+        items = {"rows": rows, "weights": weights, "params": self._params(params)}
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             counts = {name: self._write(folder / name, name, stream) for name, stream in items.items()}
@@ -179,10 +181,11 @@ class CoreBench:
             if tile.slot is None:
                 turn = (turn + 1) % self.config.weight_tiles
 
-    def _rows(self, tiles: Sequence[Tile]) -> Iterator[int]:
-        beat_rows = self.config.load_rows
+    def _rows(self, tiles: Sequence[Tile], groups: int) -> Iterator[int]:
+        beat_rows, idle = self.config.load_rows, self.config.groups - groups
         for tile, slot in self._placed(tiles):
             info = {"weight_slot": slot, "weight_release": not tile.keep, "last_k": tile.last_k, "rows": tile.m_rows}
+            info["idle_groups"] = idle
             masks = [int(r) for r in tile.rows] or [0]
             masks += [0] * (-len(masks) % beat_rows)
             for start in range(0, len(masks), beat_rows):
@@ -190,11 +193,16 @@ class CoreBench:
                 beat = {"rows": masks[start : start + beat_rows], "last": last, "tile": info}
                 yield pack(self.layouts["ROWS"], beat)
 
-    def _weights(self, tiles: Sequence[Tile]) -> Iterator[int]:
+    def _weights(self, tiles: Sequence[Tile], groups: int) -> Iterator[int]:
+        """Yield the weight rows; both halves of the lanes have those of a narrow layer, as the loader gives them."""
+        half = self.config.lanes // 2
         for tile, slot in self._placed(tiles):
             if tile.slot is None:
                 last = len(tile.weights) - 1
                 for k, row in enumerate(tile.weights):
+                    if groups <= self.config.narrow_groups:
+                        lower = np.pad(row[:half], (0, half - len(row[:half])))
+                        row = np.concatenate([lower, lower])
                     yield pack(self.layouts["WEIGHTS"], {"weight_slot": slot, "row": k, "last": k == last, "data": row})
 
     def _params(self, params: Sequence[dict]) -> Iterator[int]:

@@ -12,6 +12,7 @@ from reprise.export.find import choose_images, open_network
 from reprise.hw.arch.config import HardwareConfig
 from reprise.support.errors import RepriseError
 from tools import bench
+from tools.benches import presets
 from tools.tables import record
 
 BODY = '''
@@ -91,3 +92,8 @@ def test_the_recorded_runs_took_the_cycles_of_now(network, images, runs):
 def test_best_takes_the_fastest_after_a_warm_up():
     calls = []
     assert bench.best(lambda: calls.append(1), 3) >= 0 and len(calls) == 4
+
+
+def test_cycles_of_presets_are_those_of_the_model():
+    """On both buses, for one of the networks; the captures are not in the repository."""
+    assert record("bench")["results"]["presets.digits"] == presets.bench_digits()

@@ -18,12 +18,13 @@ from reprise.estimate.network import estimate
 from reprise.estimate.report.speed import clock_of
 from reprise.estimate.tables import helps_lines, limits_lines
 from reprise.export.find import choose_images, open_network
-from reprise.flow.fpga.fit import need_of
-from reprise.flow.fpga.parts import ECP5_PARTS, PARTS
+from reprise.flow.fpga.fit import need_of, part_named
+from reprise.flow.fpga.parts import ECP5_PARTS, PARTS, TARGETS
 from reprise.hw.arch.config import HardwareConfig
 from reprise.model.network.network import Network
+from tools.benches import presets as presets_bench
 
-from . import markdown
+from . import markdown, record
 from .configuration import PRESETS
 from .fpga import records
 
@@ -96,6 +97,38 @@ def parts(network: str) -> str:
     return markdown(head, rows)
 
 
+def products(name: str) -> str:
+    """Make the table of presets and buses by cycles, by time and by LUTs, as a part names them, of what was measured.
+
+    The cycles are those of ``python -m tools.bench --out docs/measured/bench.json presets``.
+    """
+    part = part_named(name)
+    rows = []
+    for key, figures in record("bench")["results"].items():
+        topic, _, about = key.partition(".")
+        for number, (call, config) in enumerate(presets_bench.configurations().items() if topic == "presets" else ()):
+            preset, _, bus = call.partition("_")
+            need, clock = need_of(config, part.target), clock_of(config, part=part)
+            cycles, published = figures[f"{call}_cycles"], figures["published_cycles"]
+            shown = f"{cycles:,} ({cycles / published:.3f})"
+            time, cost = f"{cycles / clock['mhz']:,.0f}", f"{cycles * need.resources['lut'] / 1e9:,.2f}"
+            title = about.replace("_capture", ", capture")
+            rows.append(("" if number else title, f"`{preset}`", bus, shown, time, cost))
+    head = ("", "preset", "bus", "cycles (of published)", f"us at {part.mhz:g} MHz", "cycles x LUTs, in 10^9")
+    return markdown(head, rows)
+
+
+def families(*presets: str) -> str:
+    """Make the table of what accelerators take of each family of FPGAs."""
+    rows = []
+    for preset in presets:
+        for target in TARGETS:
+            need = need_of(HardwareConfig.load(preset), target)
+            has = (f"{need.resources[kind]:,}" for kind in ("lut", "ff", "ram", "dsp"))
+            rows.append((f"`{preset}`", target, *has, need.source))
+    return markdown(("preset", "family", "LUT", "FF", "block RAM", "multipliers", "known from"), rows)
+
+
 def limits(network: str, preset: str, images: str) -> str:
     """Make the table of what limits the layers of a network on a preset, as ``reprise estimate`` shows it."""
     config = HardwareConfig.load(preset)
@@ -123,6 +156,8 @@ def table(kind: str, *words: str) -> str:
         "cycles": cycles,
         "hardware": hardware,
         "parts": parts,
+        "products": products,
+        "families": families,
         "limits": limits,
         "helps": helps,
     }
