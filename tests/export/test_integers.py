@@ -11,8 +11,11 @@ from reprise.export.nn.neurons import MultiLevelIF, MultiLevelLIF
 from reprise.export.nn.zoo import build
 from reprise.export.qat import check, deploy
 from reprise.export.trace.lower import prepare
+from reprise.model.inference.layers import max_pool
 from reprise.model.inference.widths import WidthError
+from reprise.model.network.pool import MaxPool
 from tests.support.export_helpers import SEED, assert_agrees, pixels, settle
+from tests.support.oracles import naive_pool
 
 torch.set_num_threads(1)
 
@@ -25,6 +28,14 @@ def test_digits_network(levels, timesteps, mode):
     net = settle(net, pixels(shape, 16))
     network = assert_agrees(net, shape, 16)
     assert [layer.pool is not None for layer in network.layers] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (2, 2), (3, 2), (5, 8), (4, 7)])
+def test_windows_that_overlap_are_those_of_pytorch(height, width):
+    x = np.random.default_rng(height).integers(0, 9, (2, 3, height, width))
+    theirs = nn.functional.max_pool2d(torch.from_numpy(x).double(), 3, 2, 1).numpy()
+    assert np.array_equal(max_pool(x, MaxPool(kernel=3, stride=2, padding=1)), theirs)
+    assert np.array_equal(naive_pool(x, 3, 2, 1), theirs)
 
 
 def sn(timesteps=1, cls=MultiLevelIF, **kwargs):

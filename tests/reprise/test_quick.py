@@ -1,6 +1,8 @@
 """The quick tier of tests/conftest.py stays quick: torch and Verilator are out of its tests' reach."""
 
 import importlib
+import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +13,13 @@ from tests import conftest
 def test_a_quick_test_can_not_import(name):
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module(name)
+
+
+def test_quick_tests_are_collected_without_them():
+    """A file of quick tests that imports one of them at its top would end ``make check`` with an error."""
+    command = [sys.executable, "-m", "pytest", "-m", "quick", "--collect-only", "-q", "-p", "no:xdist"]
+    done = subprocess.run(command, cwd=conftest.ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 def test_a_quick_test_can_not_build_a_model():

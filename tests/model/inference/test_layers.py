@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn import functional
 
 from reprise.model.inference.layers import (
     exact_dtype,
@@ -84,10 +82,10 @@ def test_max_pool_drops_odd_edges(k):
 def test_windows_of_3x3_by_2_share_lines(height, width):
     x = np.random.default_rng(height).integers(0, 9, (2, 3, height, width))
     pool = MaxPool(kernel=3, stride=2, padding=1)
-    theirs = functional.max_pool2d(torch.from_numpy(x).double(), 3, 2, 1)
-    assert np.array_equal(max_pool(x, pool), theirs.numpy()) and np.array_equal(naive_pool(x, 3, 2, 1), theirs.numpy())
+    pooled = naive_pool(x, 3, 2, 1)
+    assert np.array_equal(max_pool(x, pool), pooled)
     for n, size in ((0, height), (1, width)):
-        assert pool.outputs(size) == theirs.shape[2 + n] and pool.covered(size) == size
+        assert pool.outputs(size) == pooled.shape[2 + n] and pool.covered(size) == size
 
 
 @pytest.mark.parametrize("pool", [MaxPool(kernel=2), MaxPool(kernel=3), MaxPool(kernel=3, stride=2, padding=1)])
