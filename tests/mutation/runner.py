@@ -30,8 +30,9 @@ FOLDERS = (
 
 
 def fault(what: str, file: str, original: str, mutated: str, test: str) -> dict:
-    """One fault of a list: ``what`` is broken in ``hw/FILE.py``."""
-    return {"fault": what, "file": f"hw/{file}.py", "original": original, "mutated": mutated, "test": test}
+    """One fault of a list: ``what`` is broken in ``hw/FILE.py``, or in the file of a whole path with its suffix."""
+    path = file if Path(file).suffix else f"hw/{file}.py"
+    return {"fault": what, "file": path, "original": original, "mutated": mutated, "test": test}
 
 
 def modules() -> dict[str, str]:

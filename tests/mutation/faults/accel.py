@@ -23,7 +23,7 @@ def _fault(file, original, mutated, test, what):
 
 
 def _compiler(file, original, mutated, test, what):
-    return {**fault(what, file, original, mutated, test), "file": f"compiler/{file}.py"}
+    return fault(what, f"compiler/{file}.py", original, mutated, test)
 
 
 MUTATIONS = [

@@ -1,11 +1,13 @@
 """Faults of the estimate of area."""
 
+from tests.mutation.runner import fault
+
 MEMORIES = "tests/estimate/area/test_memories.py"
 STRUCTURE = "tests/estimate/area/test_structure.py"
 
 
 def _fault(what: str, file: str, original: str, mutated: str, test: str) -> dict:
-    return {"fault": what, "file": f"estimate/area/{file}.py", "original": original, "mutated": mutated, "test": test}
+    return fault(what, f"estimate/area/{file}.py", original, mutated, test)
 
 
 MUTATIONS = [

@@ -9,10 +9,6 @@ PRODUCTS = "tests/hw/sequencer/test_products.py"
 RULES = "tests/hw/sequencer/test_rules.py"
 
 
-def _fault(what: str, file: str, original: str, mutated: str, test: str) -> dict:
-    return {"fault": what, "file": file, "original": original, "mutated": mutated, "test": test}
-
-
 MUTATIONS = [
     fault(
         "pool: a window that overlaps another keeps what that one had",
@@ -120,42 +116,42 @@ MUTATIONS = [
         "pass",
         PRODUCTS,
     ),
-    _fault(
+    fault(
         "compiler: a stripe of windows that overlap begins with its own lines",
         "model/network/pool.py",
         "n * self.stride - self.padding for n",
         "n * self.stride for n",
         "tests/model/inference/test_layers.py::test_windows_cover_what_can_change_them",
     ),
-    _fault(
+    fault(
         "compiler: a line of a pool may be longer than its memory",
         "compiler/plan.py",
         "self._pool_line(cut) <= self.config.pool_words and ",
         "",
         f"{APART}::test_columns_are_cut_where_a_line_does_not_fit_the_memory",
     ),
-    _fault(
+    fault(
         "compiler: every stripe begins as the first one",
         "compiler/emit.py",
         "int(job.line > 0)",
         "0",
         f"{APART}::test_stripes_go_on_below_each_other",
     ),
-    _fault(
+    fault(
         "compiler: levels above 1 are pooled as spikes",
         "compiler/rows/pools.py",
         "if layer.neuron.levels > 1:",
         "if False:",
         f"{APART}::test_levels_are_not",
     ),
-    _fault(
+    fault(
         "cycles: a pool of lines takes no cycles",
         "estimate/cycles/blocks/pool.py",
         "given = _stage(o, 1, given, last_line, takes)",
         "given = given if last_line else -1",
         CUT,
     ),
-    _fault("cycles: an odd map ends late", "estimate/cycles/blocks/pool.py", "odd != 0 and left == 1", "False", CUT),
+    fault("cycles: an odd map ends late", "estimate/cycles/blocks/pool.py", "odd != 0 and left == 1", "False", CUT),
     fault(
         "checker: of a flag of several bits the lowest one counts",
         "interface/checker",

@@ -9,10 +9,6 @@ MODEL = "tests/model/network/test_joins.py"
 PROOFS = "tests/formal/test_stream_proofs.py"
 
 
-def _fault(what: str, file: str, original: str, mutated: str, test: str) -> dict:
-    return {"fault": what, "file": file, "original": original, "mutated": mutated, "test": test}
-
-
 MUTATIONS = [
     fault(
         "join: the map that is read has the images of the one that is written",
@@ -105,42 +101,42 @@ MUTATIONS = [
         "forward.eq(valid)",
         f"{PROOFS}::test_a_join_reads_the_levels_of_its_map",
     ),
-    _fault(
+    fault(
         "cycles: stored levels are always there",
         "estimate/cycles/blocks/output.py",
         "(out.j_valid and not out.j_popped)",
         "True",
         SYSTEM,
     ),
-    _fault(
+    fault(
         "joins: a join whose clip is kept is computed behind neurons",
         "compiler/rows/joins.py",
         '(n.reset == "soft" and never)',
         'n.reset == "soft"',
         f"{BEHIND}::test_which_are_computed_behind_neurons",
     ),
-    _fault(
+    fault(
         "joins: a branch that others read is computed behind neurons",
         "compiler/rows/joins.py",
         "readers[fired] == 1",
         "readers[fired] >= 1",
         f"{BEHIND}::test_which_are_computed_behind_neurons",
     ),
-    _fault(
+    fault(
         "joins: every part along K adds levels",
         "compiler/rows/split.py",
         "addend=addend, join=None",
         "addend=addend",
         f"{BEHIND}::test_parts_of_a_layer_and_a_static_image_add_levels_once",
     ),
-    _fault(
+    fault(
         "emitter: nothing waits for stored levels",
         "compiler/emit.py",
         "if work.join:",
         "if False:",
         f"{BEHIND}::test_random_networks_are_equal_both_ways",
     ),
-    _fault(
+    fault(
         "model: a join has the level of its neurons",
         "model/network/layer.py",
         "return self.join.levels if self.join else self.neuron.levels",
