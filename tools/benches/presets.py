@@ -4,17 +4,13 @@ Each layer of a capture is a job of its own, as ``reprise cosim CAPTURE`` has it
 ``../shared/data/captures``.
 """
 
-from pathlib import Path
-
 from reprise.cosim.jobs.replay import replays
 from reprise.estimate.network import estimate
 from reprise.export.find import choose_images, open_network
 from reprise.hw.arch.config import HardwareConfig
-from tools.bench import ROOT, Skip
+from tools.benches.steps import BUSES, captured
 
-CAPTURES = ROOT.parent / "shared" / "data" / "captures"
 PRESETS = ("paper", "fast", "paper2")
-BUSES = (128, 256)
 IMAGES = 8
 
 
@@ -24,9 +20,7 @@ def configurations() -> dict[str, HardwareConfig]:
 
 
 def _capture(name: str) -> dict[str, int]:
-    path = CAPTURES / f"{name}.npz"
-    if not path.exists():
-        raise Skip(f"{path.name} is not in {Path(*path.parts[-4:-1])}")
+    path = captured(name)
     found, published = {}, 0
     for key, config in configurations().items():
         totals = [estimate(one.network, config, one.images)["total"]["cycles"] for one in replays(path, config)]

@@ -75,17 +75,23 @@ def cycles(one: Replay, config: HardwareConfig, step: Step) -> tuple[int, int]:
     return total["cycle_model"], total["published_model"]
 
 
-def _capture(capture: str) -> dict[str, int]:
-    """Return the cycles of all steps on buses of all widths, and those of the published simulator."""
-    path = CAPTURES / f"{capture}.npz"
+def captured(name: str) -> Path:
+    """Return the file of a capture, or skip the benchmark where it is not at hand."""
+    path = CAPTURES / f"{name}.npz"
     if not path.exists():
         raise Skip(f"{path.name} is not in {Path(*path.parts[-4:-1])}")
+    return path
+
+
+def _capture(name: str) -> dict[str, int]:
+    """Return the cycles of all steps on buses of all widths, and those of the published simulator."""
+    path = captured(name)
     found, published = {}, 0
-    for name, step in STEPS.items():
+    for key, step in STEPS.items():
         for bus in BUSES:
             config = HardwareConfig.load("paper").replace(bus_bits=bus, **step.fields)
             layers = [cycles(one, config, step) for one in replays(path, config)]
-            found[f"{name}_{bus}_cycles"] = sum(own for own, _ in layers)
+            found[f"{key}_{bus}_cycles"] = sum(own for own, _ in layers)
             published = sum(other for _, other in layers)
     return found | {"published_cycles": published}
 
